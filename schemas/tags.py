@@ -1,0 +1,84 @@
+"""What a model says of an image, and what that means: scores, tags, routes and the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict
+
+UNCERTAIN: Final = "uncertain"
+"""The route of an image of which no label is sure: a person looks at it, nothing is guessed."""
+
+
+class Value(BaseModel):
+    """A frozen value; fields that a later version adds are ignored by an earlier one."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class ModelRef(Value):
+    """The model that made a score: no score travels without it."""
+
+    name: str
+    version: str
+    digest: str
+    """sha256 of the weights, hexadecimal."""
+
+
+class Scores(Value):
+    """One image's probability for every label, calibrated, each in [0, 1]."""
+
+    probabilities: Mapping[str, float]
+    model: ModelRef
+
+    @property
+    def top(self) -> str:
+        """The label with the highest probability; of equals, the first in the model's order."""
+        return max(self.probabilities, key=self.probabilities.__getitem__)
+
+
+class Tag(Value):
+    """One label's probability beside the threshold it was held against."""
+
+    label: str
+    probability: float
+    threshold: float
+    tagged: bool
+
+
+class Route(Value):
+    """One place an image goes, and why."""
+
+    topic: str
+    label: str
+    """The label that sent it there, or `uncertain`."""
+    probability: float
+    threshold: float
+    rule: str
+    """The rule that fired, in words, for `why` and for the moderator."""
+
+
+class Verdict(Value):
+    """All tags of one image, highest probability first, and where it goes."""
+
+    tags: tuple[Tag, ...]
+    routes: tuple[Route, ...]
+    model: ModelRef
+
+    @property
+    def tagged(self) -> tuple[str, ...]:
+        """The labels that hold."""
+        return tuple(tag.label for tag in self.tags if tag.tagged)
+
+
+class RouteRule(Value):
+    """One line of the routes file: data, not code. A new collection is one more line."""
+
+    label: str
+    """A label of the model, or `uncertain`."""
+    topic: str
+    threshold: float | None = None
+    """Probability from which the route holds; the label's tag threshold where absent."""
+    hysteresis: float = 0.0
+    """A route once announced is withdrawn only below `threshold - hysteresis`."""

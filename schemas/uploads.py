@@ -1,0 +1,98 @@
+"""What producers say: an image was uploaded, and where its bytes are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field, model_validator
+
+from schemas import identity
+from schemas.tags import Value
+
+
+def _utc(moment: datetime) -> datetime:
+    """`moment` in UTC; a naive one is taken as UTC."""
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+Moment = Annotated[datetime, AfterValidator(_utc)]
+"""A point in time, in UTC."""
+
+
+class Location(Value):
+    """Where an image's bytes are: one object, and which content of it where the producer knows."""
+
+    bucket: str = Field(min_length=1, max_length=255)
+    key: str = Field(min_length=1, max_length=1024)
+    version: str | None = None
+    etag: str | None = None
+
+    @property
+    def content_version(self) -> str:
+        """Which bytes: the object's version, else its etag, else `-` (whatever stands there)."""
+        return self.version or self.etag or "-"
+
+    def __str__(self) -> str:
+        return f"s3://{self.bucket}/{self.key}"
+
+
+class ImageUploaded(Value):
+    """A producer uploaded a photograph. Only `location` and `uploaded_at` are required."""
+
+    schema_version: int = 1
+    event_id: str = Field(min_length=1, max_length=200)
+    """Unique per event; derived from the image, its content and the time where absent."""
+    image_id: str = Field(min_length=1, max_length=200)
+    """Stable per image; derived from bucket and key where absent (see `schemas.identity`)."""
+    location: Location
+    restaurant_id: str | None = None
+    uploader_id: str | None = None
+    uploaded_at: Moment
+    attributes: Mapping[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _derive_ids(cls, given: Any) -> Any:  # noqa: ANN401 - pydantic hands over whatever came
+        if not isinstance(given, dict) or not isinstance(given.get("location"), Mapping | Location):
+            return given
+        location = Location.model_validate(given["location"])
+        image = given.get("image_id") or identity.image_id(location.bucket, location.key)
+        said = identity.event_id("uploaded", image, location.content_version, str(given.get("uploaded_at")))
+        return {**given, "image_id": image, "event_id": given.get("event_id") or said}
+
+
+class Position(Value):
+    """Where an event stands in the order of its image's events.
+
+    Ordered by the S3 sequencer where both have one, else by the time of upload, else by partition
+    and offset. The same event delivered or published twice has one and the same position.
+    """
+
+    uploaded_at: Moment
+    partition: int
+    offset: int
+    event_id: str
+    sequencer: str | None = None
+
+    def is_same(self, other: Position) -> bool:
+        """Whether both are the same event, however often it was published or delivered."""
+        return self.event_id == other.event_id
+
+    def is_older_than(self, other: Position) -> bool:
+        """Whether `other` came strictly later; two deliveries of one event are not older than each other."""
+        if self.is_same(other):
+            return False
+        mine, others = self._ranks(other)
+        return mine < others
+
+    def _ranks(self, other: Position) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+        if self.sequencer and other.sequencer:
+            width = max(len(self.sequencer), len(other.sequencer))
+            mine, others = self.sequencer.ljust(width, "0"), other.sequencer.ljust(width, "0")
+            if mine != others:
+                return (mine,), (others,)
+        if self.uploaded_at != other.uploaded_at:
+            return (self.uploaded_at,), (other.uploaded_at,)
+        return (self.partition, self.offset), (other.partition, other.offset)

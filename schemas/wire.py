@@ -1,0 +1,85 @@
+"""From the bytes of one Kafka message to what they ask for, and back.
+
+One message may carry several records (an S3 notification does), so the answer is a tuple; a bad
+record is an answer of its own and does not spoil its siblings.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ValidationError
+
+from schemas.errors import Malformed
+from schemas.uploads import ImageUploaded
+
+
+@dataclass(frozen=True, slots=True)
+class Uploaded:
+    """Tag this image."""
+
+    upload: ImageUploaded
+    sequencer: str | None = None
+    """The storage's own order of the events of one key, where it says one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """A message that asks for nothing (a test event of a bucket's notifications)."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Spoiled:
+    """A record that is none of the above: to the dead letters, with this cause."""
+
+    error: Malformed
+
+
+Record = Uploaded | Ignored | Spoiled
+Headers = Mapping[str, bytes]
+
+
+def decode(raw: bytes | None, headers: Headers) -> tuple[Record, ...]:  # noqa: ARG001 - CloudEvents' binary form is told by its headers
+    """What one message asks for; never empty, never raises on any bytes."""
+    try:
+        return (Uploaded(_upload(raw)),)
+    except Malformed as error:
+        return (Spoiled(error),)
+
+
+def encode(event: BaseModel) -> bytes:
+    """`event` as UTF-8 JSON."""
+    return event.model_dump_json(exclude_none=True).encode()
+
+
+def _upload(raw: bytes | None) -> ImageUploaded:
+    return _validated(_document(raw))
+
+
+def _document(raw: bytes | None) -> dict[str, object]:
+    if not raw:
+        raise Malformed("the message is empty")
+    try:
+        document = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise Malformed(f"not JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise Malformed(f"a JSON {type(document).__name__}, not an object")
+    return document
+
+
+def _validated(document: dict[str, object]) -> ImageUploaded:
+    try:
+        return ImageUploaded.model_validate(document)
+    except ValidationError as error:
+        raise Malformed(_in_words(error)) from error
+
+
+def _in_words(error: ValidationError) -> str:
+    """Each wrong field and what is wrong with it, in one line, without the values (they may be long)."""
+    lines = (f"{'.'.join(map(str, e['loc'])) or 'event'}: {e['msg']}" for e in error.errors())
+    return "; ".join(lines)

@@ -1,0 +1,1 @@
+"""What flows: the Faust app, topics, ports, the in-flight window and retry."""

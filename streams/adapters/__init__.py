@@ -1,0 +1,1 @@
+"""The places behind the ports. All of them ship: the embedded ones are for laptops and tests."""
