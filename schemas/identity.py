@@ -1,7 +1,7 @@
 """Names that two parts must derive alike: image ids, and event ids that a redelivery repeats.
 
 `image_id` is the first 26 characters (130 bits) of the lower-case base32 of
-`sha256("{bucket}\\n{key}")`, behind `img_`. It depends on nothing else, so an S3 notification, an
+the sha256 of bucket, newline and key, behind `img_`. It depends on nothing else, so an S3 notification, an
 event of ours and `tagstream upload` name the same image alike.
 """
 
