@@ -1,0 +1,122 @@
+"""The tables of the SQLite store and the statements on them; called on the store's own thread."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from schemas.records import Announced, ImageHead, Kept, ScoreRecord, Stale
+from streams.adapters import precedence
+
+_TABLES: Final = """
+CREATE TABLE IF NOT EXISTS images (
+    image_id TEXT PRIMARY KEY,
+    restaurant_id TEXT,
+    state TEXT NOT NULL,
+    uploaded_at TEXT NOT NULL,
+    document TEXT NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS images_of_restaurant ON images (restaurant_id, state);
+CREATE TABLE IF NOT EXISTS scores (
+    image_id TEXT NOT NULL,
+    content_version TEXT NOT NULL,
+    model_version TEXT NOT NULL,
+    scored_at TEXT NOT NULL,
+    document TEXT NOT NULL,
+    PRIMARY KEY (image_id, content_version, model_version)
+) STRICT;
+"""
+
+_PUT_HEAD: Final = """
+INSERT INTO images (image_id, restaurant_id, state, uploaded_at, document) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (image_id) DO UPDATE SET restaurant_id = excluded.restaurant_id, state = excluded.state,
+    uploaded_at = excluded.uploaded_at, document = excluded.document
+"""
+
+
+def connect(path: Path, *, busy_seconds: float) -> sqlite3.Connection:
+    """An open connection to `path`, with the tables made. Transactions are written out, never implied."""
+    connection = sqlite3.connect(path, timeout=busy_seconds, isolation_level=None)
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.executescript(_TABLES)
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """A write transaction: committed when the block ends, rolled back when it raises.
+
+    IMMEDIATE takes the write lock before the first read: a deferred one that reads a head and then
+    writes it fails with `database is locked` as soon as another worker wrote between the two.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def head(connection: sqlite3.Connection, image_id: str) -> ImageHead | None:
+    """What holds of the image."""
+    found = connection.execute("SELECT document FROM images WHERE image_id = ?", (image_id,)).fetchone()
+    return ImageHead.model_validate_json(found[0]) if found else None
+
+
+def heads(connection: sqlite3.Connection) -> tuple[ImageHead, ...]:
+    """Every head, by image_id."""
+    found = connection.execute("SELECT document FROM images ORDER BY image_id")
+    return tuple(ImageHead.model_validate_json(document) for (document,) in found)
+
+
+def records(connection: sqlite3.Connection, image_id: str) -> tuple[ScoreRecord, ...]:
+    """The image's history, by content version and model version."""
+    found = connection.execute(
+        "SELECT document FROM scores WHERE image_id = ? ORDER BY content_version, model_version", (image_id,)
+    )
+    return tuple(ScoreRecord.model_validate_json(document) for (document,) in found)
+
+
+def keep(connection: sqlite3.Connection, offered: ImageHead, record: ScoreRecord) -> Kept | Stale:
+    """Read, compare and write in the caller's transaction."""
+    _add(connection, record)
+    stored = head(connection, offered.image_id)
+    outcome = precedence.keep(stored, offered)
+    if outcome.head is not stored:
+        _put(connection, outcome.head)
+    return outcome
+
+
+def mark(connection: sqlite3.Connection, image_id: str, announced: Announced) -> None:
+    """Read, compare and write in the caller's transaction."""
+    stored = head(connection, image_id)
+    marked = stored and precedence.mark(stored, announced)
+    if marked and marked is not stored:
+        _put(connection, marked)
+
+
+def _put(connection: sqlite3.Connection, put: ImageHead) -> None:
+    uploaded_at = put.position.uploaded_at.isoformat()
+    row = (put.image_id, put.restaurant_id, put.state, uploaded_at, put.model_dump_json())
+    connection.execute(_PUT_HEAD, row)
+
+
+def _add(connection: sqlite3.Connection, record: ScoreRecord) -> None:
+    """The first record of an image, a content and a model stays; a later one of the same changes nothing."""
+    version = record.scores.model.version
+    row = (record.image_id, record.content_version, version, record.scored_at.isoformat())
+    connection.execute(
+        "INSERT OR IGNORE INTO scores (image_id, content_version, model_version, scored_at, document) "
+        "VALUES (?, ?, ?, ?, ?)",
+        (*row, record.model_dump_json()),
+    )

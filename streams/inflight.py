@@ -1,0 +1,293 @@
+"""The in-flight window: work runs concurrently, offsets are committed in order, nothing is lost.
+
+Faust acknowledges an event when its agent is done with it, not when its work is (ADR 2), so the
+window keeps its own account. Every admitted message is an `_Entry` in its partition's span:
+
+1. `admit` waits for room, then starts the work, or queues it behind earlier work of the same key.
+2. Finished work marks its entry. The finished *prefix* of a span is popped; the offset behind it
+   is pending. `commit` hands the pending offsets to the consumer.
+3. `revoke` drains within a limit, commits, and begins a new epoch. Work of an old epoch may end
+   whenever it likes: it moves no offset, because entries are told apart by epoch, never by offset.
+4. Work that raises has found a bug or a broken machine: its entry never finishes, so nothing is
+   committed past it, and `on_failure` is told once.
+
+No Faust in here, and no clock: whoever owns the window calls `commit` and `watch` now and then.
+All methods belong to one event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from schemas.errors import Stalled
+
+_CANCEL_GRACE = 2.0
+"""Seconds that cancelled work has to clean up; work that ignores its cancellation is left behind."""
+
+Work = Callable[[], Coroutine[Any, Any, None]]
+
+
+class Partition(NamedTuple):
+    """A topic's partition."""
+
+    topic: str
+    number: int
+
+
+class Delivery(NamedTuple):
+    """One message as the broker delivered it, and the key whose order it must keep."""
+
+    partition: Partition
+    offset: int
+    key: Hashable
+
+
+Committer = Callable[[Mapping[Partition, int]], Awaitable[bool]]
+"""Commits the next offset to read of each partition; False when the broker did not take them."""
+
+
+@dataclass(frozen=True, slots=True)
+class WindowLimits:
+    """The bounds of a window."""
+
+    concurrency: int = 64
+    """Messages worked on at once; messages queued behind their key wait without a slot."""
+    span: int = 10_000
+    """Offsets from a partition's oldest unfinished message to its newest admitted one."""
+    stall: float = 300.0
+    """Seconds with work in flight and none finished, after which the worker must exit."""
+
+
+@dataclass(frozen=True, slots=True)
+class WindowStatistics:
+    """How full the window is."""
+
+    running: int
+    unfinished: int
+    spans: Mapping[Partition, int]
+    """Offsets from the oldest unfinished message to the newest admitted one, by partition."""
+    idle: float
+    """Seconds of `watch` since something last finished, with work in flight."""
+
+
+@dataclass(slots=True, eq=False)
+class _Entry:
+    """One admitted message. Compared by identity: the same offset may come again in a later epoch."""
+
+    delivery: Delivery
+    epoch: int
+    work: Work
+    is_finished: bool = False
+    task: asyncio.Task[None] | None = None
+
+
+@dataclass(slots=True)
+class _Account:
+    """The spans of one epoch, and the offsets that are ready to be committed."""
+
+    spans: dict[Partition, deque[_Entry]] = field(default_factory=dict)
+    pending: dict[Partition, int] = field(default_factory=dict)
+
+    def oldest(self, partition: Partition) -> int | None:
+        span = self.spans.get(partition)
+        return span[0].delivery.offset if span else None
+
+    def settle(self, partition: Partition) -> None:
+        """Pop the finished prefix of the partition's span; what lies behind it may be committed."""
+        span = self.spans[partition]
+        while span and span[0].is_finished:
+            offset = span.popleft().delivery.offset
+            self.pending[partition] = max(offset + 1, self.pending.get(partition, 0))
+
+    def settled(self, offsets: Mapping[Partition, int]) -> None:
+        """Forget pending offsets that the broker has taken."""
+        for partition, offset in offsets.items():
+            if self.pending.get(partition) == offset:
+                del self.pending[partition]
+
+
+class InFlight:
+    """The window over all partitions that this worker owns.
+
+    `commit` is the consumer's; `on_failure` is called once, with the first exception that work
+    raised, and must make the process exit.
+    """
+
+    def __init__(
+        self, limits: WindowLimits, *, commit: Committer, on_failure: Callable[[BaseException], None]
+    ) -> None:
+        self.limits = limits
+        self.epoch = 0
+        self.failure: BaseException | None = None
+        self._committer = commit
+        self._on_failure = on_failure
+        self._account = _Account()
+        self._lanes: dict[Hashable, deque[_Entry]] = {}
+        self._running: set[_Entry] = set()
+        self._admitting = True
+        self._closed = False
+        self._changed = asyncio.Event()
+        self._committing = asyncio.Lock()
+        self._idle = 0.0
+
+    async def admit(self, delivery: Delivery, work: Work, *, is_current: Callable[[], bool]) -> bool:
+        """Start `work` once there is room; False when the message was dropped, unstarted.
+
+        A message is dropped when its partition was revoked while it waited, or when `is_current`
+        says so at the last moment: the broker delivers it again to whoever owns it then.
+        """
+        epoch = self.epoch
+        while self._may_admit(epoch) and not self._has_room(delivery):
+            await self._change()
+        # From here to the append nothing awaits: no revocation can come between check and start.
+        if not self._may_admit(epoch) or not is_current():
+            return False
+        self._append(_Entry(delivery, epoch, work))
+        return True
+
+    async def commit(self) -> bool:
+        """Commit what is pending; False when the broker did not take it, which keeps it pending."""
+        async with self._committing:
+            account, offsets = self._account, dict(self._account.pending)
+            if not offsets:
+                return True
+            taken = await self._committer(offsets)
+            if taken:
+                account.settled(offsets)
+            return taken
+
+    async def revoke(self, limit: float) -> bool:
+        """Drain for at most `limit` seconds, commit, and begin a new epoch; True when all finished.
+
+        Call it while the partitions are still owned. Messages may be admitted again afterwards.
+        """
+        drained = await self._end_epoch(limit)
+        self._admitting = not self._closed and self.failure is None
+        return drained
+
+    async def close(self, limit: float) -> bool:
+        """Drain for at most `limit` seconds, commit, and admit nothing ever again; True when all finished."""
+        self._closed = True
+        return await self._end_epoch(limit)
+
+    def touch(self) -> None:
+        """Work is waiting on purpose (a dependency is away): that is no stall."""
+        self._idle = 0.0
+
+    def watch(self, elapsed: float) -> None:
+        """Account for `elapsed` seconds; fail with `Stalled` when nothing has finished for too long."""
+        self._idle = self._idle + elapsed if self._running else 0.0
+        if self._idle > self.limits.stall:
+            self.fail(Stalled(f"{len(self._running)} in flight and none finished for {self._idle:.0f} s"))
+
+    def fail(self, error: BaseException) -> None:
+        """Admit and start nothing any more; the first failure is told to the owner."""
+        if self.failure is not None:
+            return
+        self.failure = error
+        self._admitting = False
+        self._changed.set()
+        self._on_failure(error)
+
+    def statistics(self) -> WindowStatistics:
+        """How full the window is now."""
+        spans = {
+            partition: span[-1].delivery.offset - span[0].delivery.offset + 1
+            for partition, span in self._account.spans.items()
+            if span
+        }
+        unfinished = sum(map(len, self._account.spans.values()))
+        return WindowStatistics(len(self._running), unfinished, spans, self._idle)
+
+    def _may_admit(self, epoch: int) -> bool:
+        return self._admitting and epoch == self.epoch
+
+    def _has_room(self, delivery: Delivery) -> bool:
+        oldest = self._account.oldest(delivery.partition)
+        if oldest is not None and delivery.offset - oldest >= self.limits.span:
+            return False
+        return delivery.key in self._lanes or len(self._running) < self.limits.concurrency
+
+    def _append(self, entry: _Entry) -> None:
+        self._account.spans.setdefault(entry.delivery.partition, deque()).append(entry)
+        lane = self._lanes.setdefault(entry.delivery.key, deque())
+        lane.append(entry)
+        if len(lane) == 1:
+            self._start(entry)
+
+    def _start(self, entry: _Entry) -> None:
+        self._running.add(entry)
+        entry.task = asyncio.create_task(entry.work())
+        entry.task.add_done_callback(lambda task: self._ended(entry, task))
+
+    def _ended(self, entry: _Entry, task: asyncio.Task[None]) -> None:
+        self._running.discard(entry)
+        error = _error_of(task)
+        if error is None:
+            self._finished(entry)
+        elif entry.epoch == self.epoch:
+            self.fail(error)
+        self._next_of(entry.delivery.key)
+        self._changed.set()
+
+    def _finished(self, entry: _Entry) -> None:
+        entry.is_finished = True
+        self._idle = 0.0
+        if entry.epoch == self.epoch:
+            self._account.settle(entry.delivery.partition)
+
+    def _next_of(self, key: Hashable) -> None:
+        """Start the next message of the key, unless its epoch is over; a lane without one ends."""
+        lane = self._lanes[key]
+        lane.popleft()
+        while lane and lane[0].epoch != self.epoch:
+            lane.popleft()
+        if not lane:
+            del self._lanes[key]
+        elif self.failure is None:
+            self._start(lane[0])
+
+    async def _end_epoch(self, limit: float) -> bool:
+        self._admitting = False
+        self._changed.set()
+        try:
+            drained = await self._drain(limit)
+            await self.commit()
+        finally:
+            # A commit that the broker did not take is given up here: the messages come again.
+            self.epoch += 1
+            self._account = _Account()
+            await self._cancel_leftovers()
+        return drained
+
+    async def _drain(self, limit: float) -> bool:
+        """Wait until every admitted message is finished, none will be any more, or `limit` is over."""
+        try:
+            async with asyncio.timeout(limit):
+                while self.failure is None and any(self._account.spans.values()):
+                    await self._change()
+        except TimeoutError:
+            return False
+        return self.failure is None
+
+    async def _cancel_leftovers(self) -> None:
+        tasks = [entry.task for entry in self._running if entry.task is not None]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=_CANCEL_GRACE)
+
+    async def _change(self) -> None:
+        self._changed.clear()
+        await self._changed.wait()
+
+
+def _error_of(task: asyncio.Task[None]) -> BaseException | None:
+    """What ended the task, None where it finished; a cancellation counts as an error."""
+    if task.cancelled():
+        return asyncio.CancelledError("the work was cancelled from outside the window")
+    return task.exception()

@@ -1,0 +1,212 @@
+"""Any interleaving of deliveries, completions, failures, revocations and refused commits."""
+
+import asyncio
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streams import inflight
+from streams.inflight import Delivery, InFlight, Partition, WindowLimits
+
+PARTITIONS = (Partition("uploads", 0), Partition("uploads", 1))
+KEYS = ("a", "b", "c")
+
+
+@dataclass(eq=False)
+class Job:
+    """One execution of one message; `gate` is opened by the test."""
+
+    delivery: Delivery
+    epoch: int
+    is_stubborn: bool
+    gate: asyncio.Future[bool]
+    is_running: bool = False
+    is_finished: bool = False
+
+
+@dataclass
+class World:
+    """A log of messages per partition, a consumer, a window, and an oracle that watches both."""
+
+    limits: WindowLimits
+    committed: dict[Partition, int] = field(default_factory=lambda: dict.fromkeys(PARTITIONS, 0))
+    positions: dict[Partition, int] = field(default_factory=lambda: dict.fromkeys(PARTITIONS, 0))
+    jobs: list[Job] = field(default_factory=list)
+    failures: list[BaseException] = field(default_factory=list)
+    is_refusing: bool = False
+    admissions: list[asyncio.Task[bool]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.window = InFlight(self.limits, commit=self.commit, on_failure=self.failures.append)
+
+    async def commit(self, offsets: Mapping[Partition, int]) -> bool:
+        epoch = self.window.epoch
+        await asyncio.sleep(0)
+        if self.is_refusing:
+            return False
+        for partition, offset in offsets.items():
+            assert offset > self.committed[partition], "a commit went backwards"
+            for number in range(self.committed[partition], offset):
+                assert self.finished_in(epoch, partition, number), "committed past an unfinished message"
+            self.committed[partition] = offset
+        return True
+
+    def finished_in(self, epoch: int, partition: Partition, offset: int) -> bool:
+        return any(
+            job.is_finished and job.epoch == epoch
+            for job in self.jobs
+            if (job.delivery.partition, job.delivery.offset) == (partition, offset)
+        )
+
+    def deliver(self, partition: Partition, key: str, *, is_stubborn: bool) -> None:
+        delivery = Delivery(partition, self.positions[partition], key)
+        self.positions[partition] += 1
+        job = Job(delivery, self.window.epoch, is_stubborn, asyncio.get_running_loop().create_future())
+        self.jobs.append(job)
+        admission = self.window.admit(delivery, lambda: self.work(job), is_current=lambda: True)
+        self.admissions.append(asyncio.create_task(admission))
+
+    async def work(self, job: Job) -> None:
+        assert job.epoch == self.window.epoch, "work of an old epoch was started"
+        same_key = [other for other in self.jobs if other.delivery.key == job.delivery.key]
+        assert not any(other.is_running for other in same_key), "two messages of a key ran at once"
+        if not any(other.is_running and other.epoch != job.epoch for other in self.jobs):
+            assert sum(other.is_running for other in self.jobs) < self.limits.concurrency
+        job.is_running = True
+        try:
+            await self.wait(job)
+            job.is_finished = True
+        finally:
+            job.is_running = False
+
+    async def wait(self, job: Job) -> None:
+        while True:
+            try:
+                if not await asyncio.shield(job.gate):
+                    raise RuntimeError("a bug")
+            except asyncio.CancelledError:
+                if not job.is_stubborn:
+                    raise
+            else:
+                return
+
+    def open(self, which: int, *, succeeds: bool) -> None:
+        waiting = [job for job in self.jobs if job.is_running and not job.gate.done()]
+        if waiting:
+            waiting[which % len(waiting)].gate.set_result(succeeds)
+
+    async def revoke(self) -> None:
+        await self.window.revoke(0)
+        # The consumer is assigned again and reads from what is committed.
+        self.positions = dict(self.committed)
+
+    async def end(self) -> None:
+        await self.window.close(0)
+        for job in self.jobs:
+            if not job.gate.done():
+                job.gate.set_result(True)
+        await asyncio.gather(*self.admissions)
+        await tick()
+        running = [entry.task for entry in self.window._running if entry.task]  # noqa: SLF001
+        await asyncio.gather(*running, return_exceptions=True)
+
+
+async def tick() -> None:
+    for _ in range(6):
+        await asyncio.sleep(0)
+
+
+ACTIONS = st.one_of(
+    st.tuples(st.just("deliver"), st.sampled_from(PARTITIONS), st.sampled_from(KEYS), st.booleans()),
+    st.tuples(st.just("finish"), st.integers(0, 20)),
+    st.tuples(st.just("finish"), st.integers(0, 20)),
+    st.tuples(st.just("commit")),
+    st.tuples(st.just("refuse"), st.booleans()),
+    st.tuples(st.just("revoke")),
+)
+LIMITS = st.builds(WindowLimits, concurrency=st.integers(1, 4), span=st.integers(1, 6))
+
+
+async def act(world: World, action: tuple[Any, ...]) -> None:
+    match action:
+        case ("deliver", partition, key, is_stubborn):
+            world.deliver(partition, key, is_stubborn=is_stubborn)
+        case ("finish", which):
+            world.open(which, succeeds=True)
+        case ("fail", which):
+            world.open(which, succeeds=False)
+        case ("commit",):
+            await world.window.commit()
+        case ("refuse", is_refusing):
+            world.is_refusing = is_refusing
+        case ("revoke",):
+            await world.revoke()
+    await tick()
+
+
+def run(story: Coroutine[Any, Any, None]) -> None:
+    grace, inflight._CANCEL_GRACE = inflight._CANCEL_GRACE, 0.0  # noqa: SLF001 - stubborn work is the point here
+    try:
+        asyncio.run(story)
+    finally:
+        inflight._CANCEL_GRACE = grace  # noqa: SLF001
+
+
+@settings(max_examples=300, deadline=None)
+@given(LIMITS, st.lists(ACTIONS, max_size=60))
+def test_no_interleaving_commits_past_an_unfinished_message_or_runs_a_key_twice(
+    limits: WindowLimits, actions: list[tuple[Any, ...]]
+) -> None:
+    async def story() -> None:
+        world = World(limits)
+        for action in actions:
+            await act(world, action)
+            spans = world.window.statistics().spans.values()
+            assert all(span <= limits.span for span in spans)
+        await world.end()
+        assert world.failures == []
+
+    run(story())
+
+
+@settings(max_examples=200, deadline=None)
+@given(LIMITS, st.lists(ACTIONS | st.tuples(st.just("fail"), st.integers(0, 20)), max_size=60))
+def test_a_failure_is_told_once_and_never_committed_past(
+    limits: WindowLimits, actions: list[tuple[Any, ...]]
+) -> None:
+    async def story() -> None:
+        world = World(limits)
+        for action in actions:
+            await act(world, action)
+        await world.end()
+        assert len(world.failures) <= 1
+
+    run(story())
+
+
+@settings(max_examples=150, deadline=None)
+@given(LIMITS, st.lists(ACTIONS, max_size=40), st.randoms(use_true_random=False))
+def test_everything_is_committed_in_the_end_whatever_came_before(
+    limits: WindowLimits, actions: list[tuple[Any, ...]], random: Any
+) -> None:
+    async def story() -> None:
+        world = World(limits)
+        for action in actions:
+            await act(world, action)
+        world.is_refusing = False
+        ends = {partition: max(5, world.positions[partition]) for partition in PARTITIONS}
+        await world.revoke()
+        for partition, end in ends.items():
+            while world.positions[partition] < end:
+                world.deliver(partition, random.choice(KEYS), is_stubborn=False)
+        for _ in range(400):
+            world.open(random.randrange(20), succeeds=True)
+            await tick()
+        await world.window.commit()
+        assert world.committed == ends
+        await world.end()
+
+    run(story())
