@@ -29,9 +29,13 @@ BUSY_SECONDS: Final = 10.0
 MOST_TOGETHER: Final = 256
 """Calls that share one transaction at most, so that another process waits no longer than for these."""
 
-_WRONG_PATH: Final = frozenset(
-    {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM}
+_MAY_PASS: Final = frozenset(
+    {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
 )
+"""What may pass by itself when a file cannot be opened; anything else is a wrong path."""
+
+_PRIMARY_CODE: Final = 0xFF
+"""SQLite's extended result codes carry the primary one in their low byte."""
 
 Work = Callable[[sqlite3.Connection], Any]
 Answer = asyncio.Future[Any]
@@ -50,14 +54,19 @@ class SqliteScores:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite")
+        self._thread: ThreadPoolExecutor | None = None
         self._queued: list[_Call] = []
         self._running: asyncio.Future[list[Any]] | None = None
         self._connection: sqlite3.Connection | None = None
 
     async def __aenter__(self) -> Self:
-        loop = asyncio.get_running_loop()
-        self._connection = await loop.run_in_executor(self._thread, self._open)
+        thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite")
+        try:
+            self._connection = await asyncio.get_running_loop().run_in_executor(thread, self._open)
+        except BaseException:
+            thread.shutdown(wait=False)
+            raise
+        self._thread = thread
         return self
 
     async def __aexit__(
@@ -66,9 +75,9 @@ class SqliteScores:
         while self._running:
             await asyncio.wait([self._running])
         connection, self._connection = self._connection, None
-        if connection:
+        if connection and self._thread:
             await asyncio.get_running_loop().run_in_executor(self._thread, connection.close)
-        self._thread.shutdown()
+            self._thread.shutdown()
 
     async def head(self, image_id: str) -> ImageHead | None:
         """What holds of the image now, or None before its first score."""
@@ -104,10 +113,9 @@ class SqliteScores:
         try:
             return rows.connect(self._path, busy_seconds=BUSY_SECONDS)
         except sqlite3.Error as error:
-            said = f"{self._path}: {error}"
-            if (error.sqlite_errorcode & 0xFF) in _WRONG_PATH:
-                raise ConfigurationError(f"cannot keep scores in {said}") from error
-            raise Unavailable("store", said) from error
+            if error.sqlite_errorcode & _PRIMARY_CODE in _MAY_PASS:
+                raise self._unavailable(error) from error
+            raise ConfigurationError(f"cannot keep scores in {self._path}: {error}") from error
 
     async def _do(self, work: Work) -> Any:  # noqa: ANN401 - whatever `work` answers
         """What `work` answers, once the transaction that it shared with its neighbours is durable."""
@@ -144,25 +152,20 @@ class SqliteScores:
             with rows.transaction(connection):
                 return [work(connection) for work in works]
         except sqlite3.OperationalError as error:
-            unavailable = Unavailable("store", f"{self._path}: {error}")
-            unavailable.__cause__ = error
-            return [unavailable] * len(works)
+            return [self._unavailable(error) for _ in works]
         except Exception as error:  # noqa: BLE001 - it is one call's, which is found by running each alone
             return self._transact_alone(works, error)
 
     def _transact_alone(self, works: list[Work], error: Exception) -> list[Any]:
         """Each work in a transaction of its own, so that a bad one fails alone."""
         if len(works) == 1:
-            return [_at_our_edge(error)]
+            return [self._unavailable(error) if isinstance(error, sqlite3.Error) else error]
         return [self._transact([work])[0] for work in works]
 
-
-def _at_our_edge(error: Exception) -> Exception:
-    if not isinstance(error, sqlite3.Error):
-        return error
-    unavailable = Unavailable("store", str(error))
-    unavailable.__cause__ = error
-    return unavailable
+    def _unavailable(self, error: sqlite3.Error) -> Unavailable:
+        unavailable = Unavailable("store", f"{self._path}: {error}")
+        unavailable.__cause__ = error
+        return unavailable
 
 
 def _answer(waiter: Answer, outcome: Any) -> None:  # noqa: ANN401 - any answer or exception

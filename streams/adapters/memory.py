@@ -1,0 +1,209 @@
+"""The ports in memory: state that one can assert on, and faults named for what they bring.
+
+They keep every promise of the ports (the contract suites run over them) except durability.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+from schemas.errors import Gone, Unavailable
+from schemas.events import Announcement, DeadLetter
+from schemas.records import Announced, ImageHead, Kept, ScoreRecord, Stale
+from schemas.uploads import ImageUploaded, Location
+from streams.adapters import precedence
+from streams.adapters.limits import Limits
+
+
+class _InMemory:
+    """An adapter that owns nothing."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+    async def ping(self) -> None:
+        """Return at once."""
+
+
+class MemoryImages(_InMemory):
+    """Photographs in a dictionary."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self.objects: dict[tuple[str, str], bytes] = {}
+        """The bytes by (bucket, key)."""
+        self.versions: dict[tuple[str, str, str], bytes] = {}
+        """The bytes by (bucket, key, version), for locations that name one."""
+        self.fetched: list[Location] = []
+        """Every location that was asked for, in order."""
+
+    async def fetch(self, location: Location) -> bytes:
+        """See `ImageStore.fetch`."""
+        self.fetched.append(location)
+        self._limits.allow(location)
+        data = self._find(location)
+        if data is None:
+            raise Gone(f"{location} does not exist")
+        self._limits.admit(location, len(data))
+        return data
+
+    async def put(self, location: Location, data: bytes) -> None:
+        """Make the object hold `data`, also under its version where the location names one."""
+        self.objects[location.bucket, location.key] = data
+        if location.version:
+            self.versions[location.bucket, location.key, location.version] = data
+
+    def _find(self, location: Location) -> bytes | None:
+        if location.version:
+            return self.versions.get((location.bucket, location.key, location.version))
+        return self.objects.get((location.bucket, location.key))
+
+
+class MemoryScores(_InMemory):
+    """Heads and scores in dictionaries."""
+
+    def __init__(self) -> None:
+        self._heads: dict[str, ImageHead] = {}
+        self._records: dict[tuple[str, str, str], ScoreRecord] = {}
+
+    async def head(self, image_id: str) -> ImageHead | None:
+        """See `ScoreStore.head`."""
+        return self._heads.get(image_id)
+
+    async def keep(self, head: ImageHead, record: ScoreRecord) -> Kept | Stale:
+        """See `ScoreStore.keep`. The record joins the history also when the head is stale."""
+        key = (record.image_id, record.content_version, record.scores.model.version)
+        self._records.setdefault(key, record)
+        outcome = precedence.keep(self._heads.get(head.image_id), head)
+        self._heads[head.image_id] = outcome.head
+        return outcome
+
+    async def mark(self, image_id: str, announced: Announced) -> None:
+        """See `ScoreStore.mark`. An image that was never kept is left unknown."""
+        if stored := self._heads.get(image_id):
+            self._heads[image_id] = precedence.mark(stored, announced)
+
+    async def heads(self) -> tuple[ImageHead, ...]:
+        """Every image's head, by image_id."""
+        return tuple(self._heads[image_id] for image_id in sorted(self._heads))
+
+    async def records(self, image_id: str) -> tuple[ScoreRecord, ...]:
+        """The image's history, by content version and model version."""
+        return tuple(self._records[key] for key in sorted(self._records) if key[0] == image_id)
+
+
+class MemoryTags(_InMemory):
+    """Everything that was published, in order."""
+
+    def __init__(self) -> None:
+        self.announced: list[Announcement] = []
+        self.buried: list[DeadLetter] = []
+        self.uploaded: list[ImageUploaded] = []
+
+    async def announce(self, announcements: Sequence[Announcement]) -> None:
+        """See `TagPublisher.announce`."""
+        self.announced.extend(announcements)
+
+    async def bury(self, letter: DeadLetter) -> None:
+        """See `TagPublisher.bury`."""
+        self.buried.append(letter)
+
+    async def publish(self, *uploads: ImageUploaded) -> None:
+        """See `UploadPublisher.publish`."""
+        self.uploaded.extend(uploads)
+
+    def on(self, topic: str) -> list[Announcement]:
+        """What was announced on `topic`, in order."""
+        return [each for each in self.announced if each.topic == topic]
+
+
+class Away:
+    """A dependency's absence: `check` raises `Unavailable` the next `times` times, then never."""
+
+    def __init__(self, dependency: str, *, times: int) -> None:
+        self.dependency = dependency
+        self.left = times
+        self.refused = 0
+
+    def check(self) -> None:
+        """Raise while the dependency is away."""
+        if self.left > 0:
+            self.left -= 1
+            self.refused += 1
+            raise Unavailable(self.dependency)
+
+
+class AwayImages(MemoryImages):
+    """Photographs whose storage is away for a number of fetches."""
+
+    def __init__(self, limits: Limits, *, times: int) -> None:
+        super().__init__(limits)
+        self.away = Away("s3", times=times)
+
+    async def fetch(self, location: Location) -> bytes:
+        """Refuse while away, then fetch."""
+        self.away.check()
+        return await super().fetch(location)
+
+
+class AwayScores(MemoryScores):
+    """A store whose `keep` and `mark` each fail a number of times: before they write, and after.
+
+    `after` writes and then raises: the caller cannot know that it is kept, as when a connection
+    breaks between the commit and its answer.
+    """
+
+    def __init__(self, *, times: int, after: bool = False) -> None:
+        super().__init__()
+        self.keeping = Away("store", times=times)
+        self.marking = Away("store", times=times)
+        self._after = after
+
+    async def keep(self, head: ImageHead, record: ScoreRecord) -> Kept | Stale:
+        """Refuse while away, then keep."""
+        if not self._after:
+            self.keeping.check()
+        outcome = await super().keep(head, record)
+        self.keeping.check()
+        return outcome
+
+    async def mark(self, image_id: str, announced: Announced) -> None:
+        """Refuse while away, then mark."""
+        if not self._after:
+            self.marking.check()
+        await super().mark(image_id, announced)
+        self.marking.check()
+
+
+class AwayTags(MemoryTags):
+    """A broker that is away for a number of announcements, and for as many dead letters.
+
+    `after` publishes and then raises, as when the acknowledgement is lost on its way.
+    """
+
+    def __init__(self, *, times: int, after: bool = False) -> None:
+        super().__init__()
+        self.announcing = Away("broker", times=times)
+        self.burying = Away("broker", times=times)
+        self._after = after
+
+    async def announce(self, announcements: Sequence[Announcement]) -> None:
+        """Refuse while away, then announce."""
+        if not self._after:
+            self.announcing.check()
+        await super().announce(announcements)
+        self.announcing.check()
+
+    async def bury(self, letter: DeadLetter) -> None:
+        """Refuse while away, then bury."""
+        if not self._after:
+            self.burying.check()
+        await super().bury(letter)
+        self.burying.check()
