@@ -1,0 +1,188 @@
+"""Every setting of Tagstream, read from the environment in one place into frozen values.
+
+Names are `TAGSTREAM_` and the path of the field, nested by `__`: `TAGSTREAM_KAFKA__BROKERS`. The
+standard `AWS_*` names are honoured where ours are absent. A name that we do not know is an error:
+a misspelt setting must not be a default in silence.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from schemas.errors import ConfigurationError
+
+PREFIX = "TAGSTREAM_"
+_NEST = "__"
+
+
+class Section(BaseModel):
+    """A group of settings; frozen, and unknown names are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class KafkaSettings(Section):
+    """The broker, and how this worker reads from it."""
+
+    brokers: str = Field("127.0.0.1:9092", description="Bootstrap servers, host:port separated by commas")
+    group: str = Field("tagstream", min_length=1, description="Consumer group of the live workers")
+    session_timeout: float = Field(10.0, gt=0, description="Seconds of silence before a worker is given up")
+    commit_interval: float = Field(0.5, gt=0, description="Seconds between two commits of offsets")
+    drain_limit: float = Field(
+        20.0, ge=0, description="Seconds that work in flight has to finish at a stop or a rebalance"
+    )
+    buffer: int = Field(1024, ge=1, description="Messages held before the partitions are paused")
+
+
+class WindowSettings(Section):
+    """The in-flight window."""
+
+    concurrency: int = Field(64, ge=1, description="Images worked on at once")
+    span: int = Field(10_000, ge=1, description="Offsets from a partition's oldest unfinished message on")
+    stall: float = Field(
+        300.0, gt=0, description="Seconds with work in flight and none finished until the worker exits"
+    )
+
+
+class S3Settings(Section):
+    """Where photographs are, and the bounds on reading them."""
+
+    endpoint_url: str | None = Field(None, description="S3 endpoint; AWS where absent")
+    region: str | None = Field(None, description="Region; AWS_REGION or AWS_DEFAULT_REGION where absent")
+    access_key_id: SecretStr | None = Field(None, description="The standard credential chain where absent")
+    secret_access_key: SecretStr | None = Field(
+        None, description="The standard credential chain where absent"
+    )
+    buckets: tuple[str, ...] = Field(
+        (), description="Buckets that events may name, as a JSON list; nothing else is ever read"
+    )
+    concurrency: int = Field(32, ge=1, description="Objects read at once; the connection pool's size")
+    bytes_in_flight: int = Field(256 * 2**20, ge=1, description="Bytes of objects being read at once")
+    max_object_bytes: int = Field(64 * 2**20, ge=1, description="A larger object is dead-lettered")
+    deadline: float = Field(30.0, gt=0, description="Seconds that reading one object may take")
+
+
+class StoreSettings(Section):
+    """Where heads and scores are kept."""
+
+    path: Path = Field(Path("tagstream.sqlite"), description="The SQLite file of the embedded store")
+
+
+class DecodeSettings(Section):
+    """From bytes to pixels."""
+
+    threads: int = Field(2, ge=1, description="Images decoded at once")
+    loading: int = Field(32, ge=1, description="Images whose encoded bytes are in memory at once")
+
+
+class ModelSettings(Section):
+    """The resident model."""
+
+    folder: Path | None = Field(None, description="A version folder; the packaged model where absent")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto takes a GPU where there is one")
+    threads: int | None = Field(None, ge=1, description="CPU threads of a forward; torch decides if absent")
+
+
+class BatchSettings(Section):
+    """The micro-batcher."""
+
+    max_size: int = Field(32, ge=1, description="Images in a forward, at most")
+    linger: float = Field(0.0, ge=0, description="Seconds to wait for more images, from the first one on")
+    intake: int = Field(128, ge=1, description="Images waiting for a forward before the window is held back")
+
+
+class RetrySettings(Section):
+    """How a dependency that is away is waited for."""
+
+    first: float = Field(0.2, gt=0, description="Seconds before the first try again, at most")
+    longest: float = Field(15.0, gt=0, description="Seconds between two tries, at most")
+
+
+class LogSettings(Section):
+    """What the worker says."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="debug names every message"
+    )
+    format: Literal["console", "json"] = Field("console", description="json for machines")
+
+
+class MetricsSettings(Section):
+    """Where Prometheus reads."""
+
+    port: int | None = Field(None, ge=0, le=65_535, description="Port of /metrics; none where absent")
+    host: str = Field("127.0.0.1", description="Address that /metrics listens on")
+
+
+class Settings(BaseSettings):
+    """All of it."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter=_NEST, frozen=True, extra="forbid", hide_input_in_errors=True
+    )
+
+    kafka: KafkaSettings = Field(default_factory=KafkaSettings)
+    window: WindowSettings = Field(default_factory=WindowSettings)
+    s3: S3Settings = Field(default_factory=S3Settings)
+    store: StoreSettings = Field(default_factory=StoreSettings)
+    decode: DecodeSettings = Field(default_factory=DecodeSettings)
+    model: ModelSettings = Field(default_factory=ModelSettings)
+    batch: BatchSettings = Field(default_factory=BatchSettings)
+    retry: RetrySettings = Field(default_factory=RetrySettings)
+    log: LogSettings = Field(default_factory=LogSettings)
+    metrics: MetricsSettings = Field(default_factory=MetricsSettings)
+    aws_endpoint_url: str | None = Field(
+        None, validation_alias=AliasChoices("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"), exclude=True
+    )
+    aws_region: str | None = Field(
+        None, validation_alias=AliasChoices("AWS_REGION", "AWS_DEFAULT_REGION"), exclude=True
+    )
+
+
+def load(environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings of this environment.
+
+    Raises:
+        ConfigurationError: one line that names the first wrong setting and how to mend it.
+    """
+    given = os.environ if environment is None else environment
+    _refuse_unknown(given)
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise ConfigurationError(_in_words(error)) from error
+
+
+def names() -> Iterator[tuple[str, str, Any]]:
+    """Every setting: its environment variable, what it means, and its default."""
+    for section, holder in Settings.model_fields.items():
+        group = holder.annotation
+        if isinstance(group, type) and issubclass(group, Section):
+            for name, field in group.model_fields.items():
+                variable = f"{PREFIX}{section}{_NEST}{name}".upper()
+                yield variable, field.description or "", field.default
+
+
+def _refuse_unknown(environment: Mapping[str, str]) -> None:
+    known = [name for name, _, _ in names()]
+    for name in environment:
+        if name.upper().startswith(PREFIX) and name.upper() not in known:
+            raise ConfigurationError(f"{name} is not a setting of Tagstream{_nearest(name, known)}")
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name.upper(), known, n=1)
+    return f"; did you mean {close[0]}?" if close else "; `tagstream config show` lists them all"
+
+
+def _in_words(error: ValidationError) -> str:
+    first = error.errors()[0]
+    path = _NEST.join(str(part) for part in first["loc"])
+    return f"{PREFIX}{path.upper()}: {first['msg']}"

@@ -1,0 +1,32 @@
+"""A worker process: Faust's own worker around our app, and an exit that nothing can hold up."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from typing import NoReturn
+
+import faust
+
+from agents import logs
+from agents.bootstrap import OpenParts, create_app
+from agents.settings import Settings
+
+
+def run(settings: Settings, open_parts: OpenParts) -> NoReturn:
+    """Work until a signal or a failure; exits 0 after SIGTERM or SIGINT, 1 after a failure."""
+    logs.configure(settings.log)
+    app = create_app(settings, open_parts)
+    worker = faust.Worker(app, quiet=True, override_logging=False, redirect_stdouts=False)
+    worker.spinner = None
+    code = 1
+    try:
+        worker.execute_from_commandline()
+    except SystemExit as asked:
+        code = asked.code if isinstance(asked.code, int) else 1
+    finally:
+        logging.shutdown()
+        sys.stdout.flush()
+        # Not sys.exit: a thread that hangs in a decoder would hold up the interpreter's exit for ever.
+        os._exit(code)

@@ -1,0 +1,174 @@
+"""A Faust app whose offsets are the in-flight window's business, not Faust's.
+
+Faust acknowledges events when an agent's body is done with them and loses those whose work fails
+(ADR 2). So its streams run with `acks=False` and `noack()`, every event is admitted to an
+`InFlight` window, and the offsets that the window releases are committed here. The order at each
+edge of a worker's life is written once, in the method of that edge:
+
+- start: resources are opened and the model is warm before the consumer joins its group;
+- revocation: drain, commit, new epoch, while the partitions are still ours;
+- stop (SIGTERM): close the window, drain, commit, and only then Faust's own shutdown;
+- failure: nothing starts any more, nothing is committed past it, the process exits 1.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+import faust
+import structlog
+from faust.types import TP, EventT
+from faust.types import Message as MessageT
+
+from streams.inflight import Delivery, InFlight, Partition, WindowLimits
+from streams.message import Handler, Message
+
+log = structlog.get_logger(__name__)
+
+_WATCH_INTERVAL = 1.0
+_NEVER = 10 * 365 * 86_400.0
+"""With the window full for longer than `max.poll.interval`, aiokafka would leave the group, and
+Faust never rejoins: a live process doing nothing. The window's own watchdog takes its place."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSettings:
+    """How a worker reads."""
+
+    brokers: str = "127.0.0.1:9092"
+    group: str = "tagstream"
+    window: WindowLimits = field(default_factory=WindowLimits)
+    drain_limit: float = 20.0
+    """Seconds that work in flight has to finish when partitions are revoked or the worker stops."""
+    commit_interval: float = 0.5
+    session_timeout: float = 10.0
+    buffer: int = 1024
+    """Messages that Faust holds for the agent before it pauses the partitions."""
+
+
+Lifespan = Callable[["StreamApp"], AbstractAsyncContextManager[Handler]]
+"""Opens all that the worker needs, yields its handler, and closes everything in the end."""
+
+
+class StreamApp(faust.App):
+    """A worker's Faust app: one window over all its partitions."""
+
+    def __init__(self, settings: StreamSettings, lifespan: Lifespan) -> None:
+        self.settings = settings
+        self._lifespan = lifespan
+        self._resources = AsyncExitStack()
+        self._handler: Handler | None = None
+        self._keepers: list[asyncio.Task[None]] = []
+        self._crashing: asyncio.Task[None] | None = None
+        self.window: InFlight | None = None
+        super().__init__(settings.group, **_faust_options(settings))
+        self.on_partitions_revoked.connect(self._drain_revoked)
+
+    async def on_first_start(self) -> None:
+        """Open the resources and warm the model; awaited before the consumer joins its group."""
+        # Not super(): all it does is make a data directory for tables that we do not have.
+        self._handler = await self._resources.enter_async_context(self._lifespan(self))
+        self.window = InFlight(self.settings.window, commit=self._commit, on_failure=self._crash_with)
+        self._keep(self.window)
+
+    async def admit(self, event: EventT[Any]) -> None:
+        """Start the event's work once there is room; returns when it has started or was dropped."""
+        if self.window is None or self._handler is None:
+            raise RuntimeError("the app is not started")
+        raw = event.message
+        task = self._handler(_message_of(raw))
+        delivery = Delivery(Partition(raw.topic, raw.partition), raw.offset, task.key)
+        await self.window.admit(
+            delivery, task.work, is_current=lambda: raw.generation_id == self.consumer_generation_id
+        )
+
+    def fail(self, error: BaseException) -> None:
+        """Exit non-zero because of `error`: nothing starts any more, nothing is committed past it."""
+        if self.window is not None:
+            self.window.fail(error)
+        else:
+            self._crash_with(error)
+
+    def touch(self) -> None:
+        """Work is waiting on purpose: that is no stall."""
+        if self.window is not None:
+            self.window.touch()
+
+    async def on_stop(self) -> None:
+        """Drain and commit while the consumer still runs: `on_before_shutdown` comes too late."""
+        for keeper in self._keepers:
+            keeper.cancel()
+        if self.window is not None:
+            drained = await self.window.close(self.settings.drain_limit)
+            log.info("worker.drained", complete=drained)
+        await super().on_stop()
+
+    async def on_shutdown(self) -> None:
+        """Close the resources: nothing of ours runs any more."""
+        await super().on_shutdown()
+        await self._resources.aclose()
+
+    async def _drain_revoked(self, _app: Any, /, *revoked: Any, signal: Any, **_: Any) -> None:  # noqa: ANN401, ARG002 - a signal's signature
+        # Every rebalance revokes everything, so the whole window drains, whatever `revoked` names.
+        if self.window is not None:
+            drained = await self.window.revoke(self.settings.drain_limit)
+            log.info("partitions.revoked", partitions=sum(map(len, revoked)), drained=drained)
+
+    def _crash_with(self, error: BaseException) -> None:
+        log.critical("worker.failed", exc_info=error)
+        if self._crashing is None:
+            self._crashing = asyncio.create_task(self.crash(error))
+
+    async def _commit(self, offsets: Mapping[Partition, int]) -> bool:
+        taken = {TP(partition.topic, partition.number): offset for partition, offset in offsets.items()}
+        # Private, and the only way to commit offsets of our own choosing: Faust is pinned, a test guards it.
+        return bool(await self.consumer._commit_offsets(taken))  # type: ignore[attr-defined]  # noqa: SLF001
+
+    def _keep(self, window: InFlight) -> None:
+        """Commit and watch the window now and then, until the app stops."""
+        for loop in (self._commit_now_and_then(window), self._watch(window)):
+            task = asyncio.create_task(loop)
+            task.add_done_callback(lambda ended: self._keeper_ended(window, ended))
+            self._keepers.append(task)
+
+    async def _commit_now_and_then(self, window: InFlight) -> None:
+        while True:
+            await asyncio.sleep(self.settings.commit_interval)
+            await window.commit()
+
+    async def _watch(self, window: InFlight) -> None:
+        while True:
+            # Sleeps count, not the clock: a process that was stopped for an hour has not stalled.
+            await asyncio.sleep(_WATCH_INTERVAL)
+            window.watch(_WATCH_INTERVAL)
+
+    def _keeper_ended(self, window: InFlight, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            window.fail(error)
+
+
+def _message_of(raw: MessageT) -> Message:
+    headers = raw.headers.items() if isinstance(raw.headers, Mapping) else raw.headers or ()
+    return Message(raw.topic, raw.partition, raw.offset, raw.key, raw.value, tuple(headers))
+
+
+def _faust_options(settings: StreamSettings) -> dict[str, Any]:
+    brokers = ";".join(f"kafka://{broker.strip()}" for broker in settings.brokers.split(","))
+    return {
+        "broker": brokers,
+        "broker_session_timeout": settings.session_timeout,
+        "broker_heartbeat_interval": settings.session_timeout / 10,
+        "broker_commit_interval": settings.commit_interval,
+        "broker_max_poll_interval": _NEVER,
+        "consumer_auto_offset_reset": "earliest",
+        "stream_buffer_maxsize": settings.buffer,
+        "stream_wait_empty": False,  # the window drains; Faust knows nothing of its work
+        "topic_allow_declare": False,  # topics are made by whoever runs the cluster
+        "topic_disable_leader": True,
+        "web_enabled": False,
+        "worker_redirect_stdouts": False,
+    }
