@@ -1,0 +1,39 @@
+"""`tagstream`: the commands, and the one place where an error becomes a line and an exit code."""
+
+from __future__ import annotations
+
+import sys
+from typing import Final, NoReturn
+
+import typer
+
+from schemas.errors import ConfigurationError
+from tagstream.commands import classify, config, demo, model, worker
+
+EXIT_CONFIGURATION: Final = 2
+
+app = typer.Typer(
+    name="tagstream",
+    help="Tags restaurant photographs as they are uploaded: Kafka in, a resident CNN, tags and scores out.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+app.command("demo")(demo.demo)
+app.command("classify")(classify.classify)
+app.command("worker")(worker.worker)
+app.add_typer(config.app, name="config")
+app.add_typer(model.app, name="model")
+
+
+def main() -> NoReturn:
+    """Run the command line."""
+    try:
+        app()
+    except ConfigurationError as error:
+        sys.stderr.write(f"tagstream: {error}\n")
+        sys.exit(EXIT_CONFIGURATION)
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read us has seen enough: `tagstream classify ... | head`
+        sys.exit(0)
+    sys.exit(0)

@@ -1,0 +1,153 @@
+"""What a scenario left behind, and whether everything is accounted for."""
+
+import asyncio
+import json
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.structs import ConsumerRecord, TopicPartition
+
+from schemas import topics
+from streams.adapters.broker import PARTITIONS, assert_complete
+from streams.adapters.sqlite import SqliteScores
+from tests.e2e.traffic import Sent
+
+OURS = [TopicPartition(topics.UPLOADED, number) for number in range(PARTITIONS)]
+UNREPEATABLE = {"scored_at", "seconds"}
+"""Fields that tell of the run, not of the image."""
+
+
+@dataclass
+class Outcome:
+    """Everything that a run left: documents, events and dead letters, without what no two runs share."""
+
+    heads: dict[str, Any]
+    records: dict[str, Any]
+    event_ids: dict[tuple[str, str], frozenset[str]]
+    """Distinct event ids by (topic, image_id)."""
+    letters: frozenset[tuple[int, int, str]]
+    """Partition, offset and cause of the dead letters."""
+    published: dict[str, int] = field(compare=False, default_factory=dict)
+
+
+async def read_all(bootstrap: str, topic: str) -> list[ConsumerRecord]:
+    """Every record of the topic, from its beginning to its end of now."""
+    partitions = [TopicPartition(topic, number) for number in range(PARTITIONS)]
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=bootstrap, auto_offset_reset="earliest", enable_auto_commit=False
+    )
+    await consumer.start()
+    try:
+        consumer.assign(partitions)
+        await assert_complete(consumer, topic)
+        ends = await consumer.end_offsets(partitions)
+        records: list[ConsumerRecord] = []
+        while any(await consumer.position(partition) < end for partition, end in ends.items()):
+            for batch in (await consumer.getmany(timeout_ms=200)).values():
+                records.extend(batch)
+    finally:
+        await consumer.stop()
+    return records
+
+
+async def committed(bootstrap: str, group: str = "tagstream") -> dict[int, int]:
+    """The group's committed offsets by partition; 0 where there is none."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=group, enable_auto_commit=False)
+    await consumer.start()
+    try:
+        consumer.assign(OURS)
+        return {tp.partition: await consumer.committed(tp) or 0 for tp in OURS}
+    finally:
+        await consumer.stop()
+
+
+def source(letter: ConsumerRecord) -> tuple[int, int]:
+    headers = dict(letter.headers)
+    return (
+        int(headers["__connect.errors.partition"]),
+        int(headers["__connect.errors.offset"]),
+    )
+
+
+async def outcome(bootstrap: str, store: Path) -> Outcome:
+    async with SqliteScores(store) as scores:
+        heads = {head.image_id: head.model_dump() for head in await scores.heads()}
+        records = {image_id: await scores.records(image_id) for image_id in heads}
+    histories = {
+        image_id: [record.model_dump(exclude=UNREPEATABLE) for record in history]
+        for image_id, history in records.items()
+    }
+    event_ids: dict[tuple[str, str], set[str]] = defaultdict(set)
+    published = {}
+    for topic in (topics.TAGGED, topics.MODERATION, topics.AMBIANCE):
+        events = await read_all(bootstrap, topic)
+        published[topic] = len(events)
+        for event in map(json.loads, (event.value for event in events)):
+            event_ids[topic, event["image_id"]].add(event["event_id"])
+    letters = await read_all(bootstrap, topics.DEAD_LETTERS)
+    published[topics.DEAD_LETTERS] = len(letters)
+    causes = frozenset(
+        (*source(letter), dict(letter.headers)["__connect.errors.code"].decode()) for letter in letters
+    )
+    distinct = {place: frozenset(ids) for place, ids in event_ids.items()}
+    return Outcome(heads, histories, distinct, causes, published)
+
+
+async def finished(bootstrap: str, store: Path) -> Callable[[Sent], bool]:
+    """Whether a message has come to its end: its image's verdict announced, or its letter written."""
+    letters = {source(letter) for letter in await read_all(bootstrap, topics.DEAD_LETTERS)}
+    async with SqliteScores(store) as scores:
+        heads = {head.image_id: head for head in await scores.heads()}
+
+    def has_ended(sent: Sent) -> bool:
+        if sent.is_bad:
+            return (sent.partition, sent.offset) in letters
+        assert sent.upload is not None
+        head = heads.get(sent.upload.image_id)
+        return (
+            head is not None
+            and head.announced is not None
+            and head.announced.position.uploaded_at >= sent.upload.uploaded_at
+        )
+
+    return has_ended
+
+
+class Auditor:
+    """Watches the committed offsets while a scenario runs: none may pass an unfinished message."""
+
+    def __init__(self, bootstrap: str, store: Path, sent: list[Sent]) -> None:
+        self._bootstrap = bootstrap
+        self._store = store
+        self._sent = sent
+        self.audits = 0
+        self.offsets: dict[int, int] = dict.fromkeys(range(PARTITIONS), 0)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether everything that was sent is committed."""
+        return all(message.offset < self.offsets[message.partition] for message in self._sent)
+
+    async def audit(self) -> None:
+        # First the offsets, then the ends: what was committed then must have ended by now.
+        offsets = await committed(self._bootstrap)
+        has_ended = await finished(self._bootstrap, self._store)
+        for message in self._sent:
+            if message.offset < offsets[message.partition]:
+                assert has_ended(message), f"committed past an unfinished message: {message}"
+        for partition, offset in offsets.items():
+            assert offset >= self.offsets[partition], "a committed offset went backwards"
+        self.offsets = offsets
+        self.audits += 1
+
+    async def until_done(self, within: float, *, every: float = 1.0) -> None:
+        deadline = time.monotonic() + within
+        while not self.is_done:
+            assert time.monotonic() < deadline, f"not all accounted for: committed {self.offsets}"
+            await self.audit()
+            await asyncio.sleep(every)

@@ -1,0 +1,112 @@
+"""Worker processes that a test starts, kills, stops and reads the logs of."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass
+class Worker:
+    """One worker process and the file that it logs to."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    @property
+    def is_alive(self) -> bool:
+        return self.process.poll() is None
+
+    def kill(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(10)
+
+    def stop(self, within: float) -> int:
+        """SIGTERM; the exit code, which must come by itself `within` seconds."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(within)
+
+    def events(self, name: str) -> list[dict[str, object]]:
+        """The log's lines of that event; a line cut short by a kill is passed over."""
+        found = []
+        for line in self.log.read_text().splitlines():
+            try:
+                entry = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(entry, dict) and entry.get("event") == name:
+                found.append(entry)
+        return found
+
+    @property
+    def memory(self) -> int:
+        """Resident memory in bytes."""
+        pages = Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+@dataclass
+class Fleet:
+    """All workers of one scenario, over one broker, one folder of images and one store."""
+
+    bootstrap: str
+    folder: Path
+    environment: dict[str, str] = field(default_factory=dict)
+    workers: list[Worker] = field(default_factory=list)
+    kills: int = 0
+
+    @property
+    def store(self) -> Path:
+        return self.folder / "scores.sqlite"
+
+    @property
+    def images(self) -> Path:
+        return self.folder / "images"
+
+    def start(self, **extra: str) -> Worker:
+        log = self.folder / f"worker-{len(self.workers)}.log"
+        settings = {
+            "TAGSTREAM_KAFKA__BROKERS": self.bootstrap,
+            "TAGSTREAM_KAFKA__SESSION_TIMEOUT": "3",
+            "TAGSTREAM_KAFKA__DRAIN_LIMIT": "10",
+            "TAGSTREAM_WINDOW__CONCURRENCY": "8",
+            "TAGSTREAM_STORE__PATH": str(self.store),
+            "TAGSTREAM_LOG__FORMAT": "json",
+            "TAGSTREAM_LOG__LEVEL": "debug",
+            "TAGSTREAM_RETRY__LONGEST": "1",
+            "E2E_IMAGES": str(self.images),
+            **self.environment,
+            **extra,
+        }
+        command = [sys.executable, "-m", "tests.e2e.worker_under_test"]
+        with log.open("wb") as out:
+            process = subprocess.Popen(
+                command, cwd=ROOT, env=os.environ | settings, stdout=out, stderr=subprocess.STDOUT
+            )
+        self.workers.append(Worker(process, log))
+        return self.workers[-1]
+
+    def kill(self, worker: Worker) -> None:
+        if worker.is_alive:
+            worker.kill()
+            self.kills += 1
+
+    def starts(self) -> Counter[tuple[int, int]]:
+        """How often work was started on each (partition, offset)."""
+        started = (entry for worker in self.workers for entry in worker.events("message.started"))
+        return Counter((int(str(e["partition"])), int(str(e["offset"]))) for e in started)
+
+    @property
+    def redeliveries(self) -> int:
+        return sum(count - 1 for count in self.starts().values())
+
+    def end(self) -> None:
+        for worker in self.workers:
+            if worker.is_alive:
+                worker.kill()

@@ -1,0 +1,129 @@
+"""2,000 events over 4 partitions and two workers, faulted in turn; each run must equal the unfaulted one."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from schemas import topics
+from streams.adapters.broker import EmbeddedBroker
+from tests.e2e.accounts import Auditor, Outcome, outcome
+from tests.e2e.fleet import Fleet
+from tests.e2e.traffic import plan, publish
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+EVENTS = 2_000
+WITHIN = 150.0
+
+
+@dataclass
+class Scenario:
+    """One run: its workers, and the auditor that watches its offsets."""
+
+    fleet: Fleet
+    auditor: Auditor
+
+    async def outcome(self) -> Outcome:
+        return await outcome(self.fleet.bootstrap, self.fleet.store)
+
+
+@asynccontextmanager
+async def scenario(folder: Path, *, delay: float = 0.0) -> AsyncIterator[Scenario]:
+    with EmbeddedBroker() as broker:
+        broker.create(topics.UPLOADED, *topics.OUTBOUND)
+        fleet = Fleet(broker.bootstrap, folder, {"E2E_DELAY": str(delay)})
+        sent = await publish(broker.bootstrap, plan(EVENTS, fleet.images))
+        assert {message.partition for message in sent} == {0, 1, 2, 3}
+        try:
+            yield Scenario(fleet, Auditor(broker.bootstrap, fleet.store, sent))
+        finally:
+            fleet.end()
+
+
+@pytest.fixture(scope="module")
+def unfaulted(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    """What a run leaves in which nothing goes wrong."""
+
+    async def run() -> Outcome:
+        async with scenario(tmp_path_factory.mktemp("unfaulted")) as calm:
+            calm.fleet.start()
+            calm.fleet.start()
+            await calm.auditor.until_done(WITHIN)
+            assert calm.fleet.redeliveries == 0
+            return await calm.outcome()
+
+    return asyncio.run(run())
+
+
+def test_the_unfaulted_run_ends_everything(unfaulted: Outcome) -> None:
+    causes = {cause for _, _, cause in unfaulted.letters}
+    assert causes == {"malformed", "gone", "undecodable", "too_large", "not_allowed"}
+    assert len(unfaulted.letters) == EVENTS // 50 * 5
+    assert all(head["announced"]["verdict"] == head["verdict"] for head in unfaulted.heads.values())
+
+
+async def test_workers_killed_every_few_seconds_lose_nothing(
+    tmp_path: Path, unfaulted: Outcome, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with scenario(tmp_path, delay=0.1) as stormy:
+        fleet = stormy.fleet
+        fleet.start()
+        fleet.start()
+        while not stormy.auditor.is_done:
+            await asyncio.sleep(3)
+            await stormy.auditor.audit()
+            if fleet.kills < 6 and fleet.starts():
+                fleet.kill(fleet.workers[-2])
+                fleet.start()
+        after = await stormy.outcome()
+    with capsys.disabled():
+        print(
+            f"\nkilled -9: {fleet.kills} kills, {fleet.redeliveries} redeliveries, {stormy.auditor.audits} audits"
+        )
+    assert fleet.kills >= 3
+    assert fleet.redeliveries > 0
+    assert after == unfaulted
+
+
+async def test_a_worker_stopped_with_work_in_flight_exits_0_and_nothing_is_redelivered(
+    tmp_path: Path, unfaulted: Outcome, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with scenario(tmp_path, delay=0.1) as stopping:
+        fleet = stopping.fleet
+        first, _second = fleet.start(), fleet.start()
+        while len(first.events("message.started")) < 50:
+            await asyncio.sleep(0.2)
+        code = await asyncio.to_thread(first.stop, 15)
+        await stopping.auditor.until_done(WITHIN)
+        after = await stopping.outcome()
+    with capsys.disabled():
+        print(f"\nSIGTERM: exit {code}, {fleet.redeliveries} redeliveries, {stopping.auditor.audits} audits")
+    assert code == 0
+    assert fleet.redeliveries == 0
+    assert after == unfaulted
+
+
+async def test_workers_that_join_and_leave_lose_nothing_and_repeat_nothing(
+    tmp_path: Path, unfaulted: Outcome, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with scenario(tmp_path, delay=0.1) as busy:
+        fleet = busy.fleet
+        fleet.start()
+        fleet.start()
+        joins = 0
+        while not busy.auditor.is_done:
+            joiner = fleet.start()
+            joins += 1
+            await asyncio.sleep(5)
+            assert await asyncio.to_thread(joiner.stop, 15) == 0
+            await busy.auditor.audit()
+        after = await busy.outcome()
+    with capsys.disabled():
+        print(f"\njoins and leaves: {joins}, {fleet.redeliveries} redeliveries, {busy.auditor.audits} audits")
+    assert joins >= 2
+    assert fleet.redeliveries == 0
+    assert after == unfaulted

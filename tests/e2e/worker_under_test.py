@@ -1,0 +1,89 @@
+"""A real worker process over a folder, SQLite and the embedded broker, with a tagger without a network.
+
+Everything but the pixels is the product's: Faust, the window, the pipeline, the adapters. What the
+tests need beyond the settings comes in `E2E_*` variables.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from streams.adapters.kafka import KafkaPublisher
+
+from agents import settings, worker
+from agents.pipeline import Parts
+from agents.settings import Settings
+from agents.testing import FakeTagger
+from model.batching import BatchLimits, DeviceChecks, MicroBatcher
+from schemas.errors import DeviceBroken
+from schemas.uploads import Location
+from streams.adapters.folder import FolderImages
+from streams.adapters.limits import Limits
+from streams.adapters.sqlite import SqliteScores
+from streams.app import StreamApp
+
+BUCKET = "photos"
+
+
+class DelayedImages(FolderImages):
+    """A folder in which one object takes its time."""
+
+    async def fetch(self, location: Location) -> bytes:
+        if location.key == os.environ.get("E2E_SLOW_KEY"):
+            await asyncio.sleep(float(os.environ["E2E_SLOW_SECONDS"]))
+        return await super().fetch(location)
+
+
+class BrokenDevice:
+    """A forward that fails for every image, and a golden image that fails like all others."""
+
+    def forward(self, items: Sequence[bytes]) -> Sequence[bytes]:
+        raise RuntimeError(f"CUDA error: unspecified launch failure ({len(items)} images)")
+
+    def probe(self) -> None:
+        raise DeviceBroken
+
+    @staticmethod
+    def is_out_of_memory(_error: BaseException) -> bool:
+        return False
+
+
+class BrokenTagger(FakeTagger):
+    """The fake tagger behind a real batcher over a broken device."""
+
+    def __init__(self, batcher: MicroBatcher[bytes, bytes]) -> None:
+        super().__init__()
+        self._batcher = batcher
+
+    async def score(self, pixels: bytes):  # type: ignore[no-untyped-def]  # noqa: ANN201 - it never returns
+        await self._batcher.score(pixels)
+
+
+@asynccontextmanager
+async def tagger_under_test() -> AsyncIterator[FakeTagger]:
+    if "E2E_BROKEN_DEVICE" not in os.environ:
+        yield FakeTagger(delay=float(os.environ.get("E2E_DELAY", "0")))
+        return
+    device = BrokenDevice()
+    checks = DeviceChecks(probe=device.probe, is_out_of_memory=device.is_out_of_memory)
+    batcher = MicroBatcher(device.forward, BatchLimits(), device=checks)
+    await batcher.__aenter__()  # never closed: the process is to die of it
+    yield BrokenTagger(batcher)
+
+
+@asynccontextmanager
+async def parts(config: Settings, _app: StreamApp) -> AsyncIterator[Parts]:
+    limits = Limits(allowed_buckets=frozenset({BUCKET}), max_object_bytes=10_000)
+    async with (
+        tagger_under_test() as tagger,
+        DelayedImages(Path(os.environ["E2E_IMAGES"]), limits) as images,
+        SqliteScores(config.store.path) as scores,
+        KafkaPublisher(config.kafka.brokers) as tags,
+    ):
+        yield Parts(images=images, scores=scores, tags=tags, tagger=tagger)
+
+
+if __name__ == "__main__":
+    worker.run(settings.load(), parts)
