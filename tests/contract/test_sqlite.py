@@ -109,7 +109,7 @@ async def test_a_lock_that_is_never_given_back_makes_the_store_unavailable_for_a
 
 async def test_a_full_disk_makes_the_store_unavailable_and_keeps_what_it_promised(tmp_path: Path) -> None:
     async with SqliteScores(tmp_path / "scores.db") as scores:
-        await scores._do(lambda connection: connection.execute("PRAGMA max_page_count = 1"))  # noqa: SLF001
+        await scores._do(lambda connection: connection.execute("PRAGMA max_page_count = 1"))
         many = [head(position(1), image=f"img_{number:02}") for number in range(50)]
         calls = (scores.keep(each, record(each)) for each in many)
         outcomes = await asyncio.gather(*calls, return_exceptions=True)

@@ -1,0 +1,196 @@
+"""Photographs in S3, or in any storage that speaks its protocol."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from ipaddress import ip_address
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self
+from urllib.parse import urlsplit
+
+import aioboto3
+from aiobotocore.config import AioConfig
+from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from schemas.errors import ConfigurationError
+from schemas.uploads import Location
+from streams.adapters import s3_errors
+from streams.adapters.limits import MEBIBYTE, Limits
+from streams.budget import Budget
+
+if TYPE_CHECKING:
+    from types_aiobotocore_s3 import S3Client
+
+CHUNK: Final = 256 * 1024
+"""Bytes asked of the socket at a time; an object without a stated size is cut off this far past the cap."""
+
+ATTEMPTS: Final = 2
+"""Of botocore's own: the second is for a kept-alive connection that the server has closed. Waiting for
+a storage that is away is the pipeline's, which then acknowledges nothing."""
+
+CONNECT_SECONDS: Final = 5.0
+
+
+class S3Credentials(BaseModel):
+    """A key pair; without one the standard chain is asked (environment, profile, instance role)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    access_key_id: str
+    secret_access_key: SecretStr
+    session_token: SecretStr | None = None
+
+
+class S3Settings(Limits):
+    """Where the storage is and how much is asked of it at once."""
+
+    endpoint_url: str | None = None
+    """None is AWS; with an endpoint, buckets are addressed by path."""
+    region: str = "us-east-1"
+    credentials: S3Credentials | None = None
+    fetch_concurrency: int = Field(default=32, ge=1)
+    """Objects fetched at once, and connections kept."""
+    bytes_in_flight: int = Field(default=256 * MEBIBYTE, ge=1)
+    """Bytes of all objects being read at once."""
+    deadline_seconds: float = Field(default=30.0, gt=0)
+    """For one object, from the request to its last byte; beyond it the storage is `Unavailable`."""
+
+
+class S3Images:
+    """The images of the allowed buckets. One client a process: entered once, shared by all fetches."""
+
+    def __init__(self, settings: S3Settings) -> None:
+        self._settings = settings
+        self._slots = asyncio.Semaphore(settings.fetch_concurrency)
+        self._stack = AsyncExitStack()
+        self._opened: S3Client | None = None
+        self.budget = Budget(settings.bytes_in_flight)
+        """Bytes being read now, for metrics."""
+
+    async def __aenter__(self) -> Self:
+        try:
+            session = aioboto3.Session()
+            client = session.client("s3", config=_config(self._settings), **_whereabouts(self._settings))
+            self._opened = await self._stack.enter_async_context(client)
+        except (BotoCoreError, ValueError) as error:  # no request is made yet: only a setting can be wrong
+            raise ConfigurationError(f"s3: {error}") from error
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._opened = None
+        await self._stack.aclose()
+
+    async def fetch(self, location: Location) -> bytes:
+        """See `ImageStore.fetch`. Waits for one of the slots; the deadline runs from then on."""
+        self._settings.allow(location)
+        async with self._slots:
+            try:
+                async with asyncio.timeout(self._settings.deadline_seconds):
+                    return await self._read(location)
+            except s3_errors.FOREIGN as error:
+                if s3_errors.is_bare_404(error):
+                    await self._find_bucket(location.bucket)
+                raise s3_errors.mapped(error, location) from error
+
+    async def put(self, location: Location, data: bytes) -> Location:
+        """Upload `data`; the location with the etag, and the version where the bucket keeps versions."""
+        try:
+            said = await self._client.put_object(Bucket=location.bucket, Key=location.key, Body=data)
+        except s3_errors.FOREIGN as error:
+            raise s3_errors.unavailable(error) from error
+        found = {"etag": said["ETag"].strip('"'), "version": said.get("VersionId")}
+        return location.model_copy(update=found)
+
+    async def ensure_bucket(self, bucket: str) -> None:
+        """Create the bucket unless it is there."""
+        try:
+            await self._create_bucket(bucket)
+        except s3_errors.FOREIGN as error:
+            raise s3_errors.unavailable(error) from error
+
+    async def ping(self) -> None:
+        """Return when every allowed bucket answers; raise `Unavailable` when one does not."""
+        for bucket in sorted(self._settings.allowed_buckets):
+            await self._find_bucket(bucket)
+
+    @property
+    def _client(self) -> S3Client:
+        if self._opened is None:
+            raise RuntimeError("the S3 client is not open")
+        return self._opened
+
+    async def _read(self, location: Location) -> bytes:
+        which: Any = {"VersionId": location.version} if location.version else {}
+        reply: Any = await self._client.get_object(Bucket=location.bucket, Key=location.key, **which)
+        size = reply.get("ContentLength", self._settings.max_object_bytes)
+        async with reply["Body"]:  # leaving early closes the connection: the rest is never read
+            self._settings.admit(location, size)
+            async with self.budget.take(size):
+                return await self._drain(reply["Body"], location)
+
+    async def _drain(self, body: Any, location: Location) -> bytes:  # noqa: ANN401 - aiobotocore's proxy
+        """The whole body; it raises by itself when it ends before its stated length."""
+        chunks, size = [], 0
+        while chunk := await body.read(CHUNK):
+            size += len(chunk)
+            self._settings.admit(location, size)
+            chunks.append(chunk)
+        return b"".join(chunks)
+
+    async def _find_bucket(self, bucket: str) -> None:
+        try:
+            async with asyncio.timeout(self._settings.deadline_seconds):
+                await self._client.head_bucket(Bucket=bucket)
+        except s3_errors.FOREIGN as error:
+            raise s3_errors.unavailable(error) from error
+
+    async def _create_bucket(self, bucket: str) -> None:
+        where: Any = {}
+        if self._settings.region != "us-east-1":  # which S3 wants unsaid
+            where = {"CreateBucketConfiguration": {"LocationConstraint": self._settings.region}}
+        try:
+            await self._client.head_bucket(Bucket=bucket)
+        except ClientError as error:
+            if not s3_errors.is_bare_404(error):
+                raise
+            await self._client.create_bucket(Bucket=bucket, **where)
+
+
+def _whereabouts(settings: S3Settings) -> dict[str, Any]:
+    said = {"endpoint_url": settings.endpoint_url, "region_name": settings.region}
+    if not (given := settings.credentials):
+        return said
+    token = given.session_token.get_secret_value() if given.session_token else None
+    secret = given.secret_access_key.get_secret_value()
+    return said | {
+        "aws_access_key_id": given.access_key_id,
+        "aws_secret_access_key": secret,
+        "aws_session_token": token,
+    }
+
+
+def _config(settings: S3Settings) -> AioConfig:
+    return AioConfig(
+        signature_version="s3v4",
+        max_pool_connections=settings.fetch_concurrency,
+        connect_timeout=min(CONNECT_SECONDS, settings.deadline_seconds),
+        read_timeout=settings.deadline_seconds,
+        retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
+        s3={"addressing_style": "path" if settings.endpoint_url else "auto"},
+        # Checksums in trailers, today's default, are unknown to many storages that speak S3.
+        request_checksum_calculation="when_required",
+        # An endpoint on this machine is never behind the proxy that the environment names.
+        proxies={} if _is_loopback(settings.endpoint_url) else None,
+    )
+
+
+def _is_loopback(endpoint_url: str | None) -> bool:
+    host = urlsplit(endpoint_url or "").hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
