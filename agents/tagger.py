@@ -29,9 +29,7 @@ class ResidentTagger:
         self._policy = Policy.of(classifier.manifest)
         self._threads = ThreadPoolExecutor(decode_threads, thread_name_prefix="decode")
         checks = DeviceChecks(probe=classifier.check_golden, is_out_of_memory=is_out_of_memory)
-        self._batcher: MicroBatcher[Pixels, Scores] = MicroBatcher(
-            classifier.forward, batches, device=checks
-        )
+        self._batcher: MicroBatcher[Pixels, Scores] = MicroBatcher(classifier.forward, batches, device=checks)
 
     async def __aenter__(self) -> Self:
         await self._batcher.__aenter__()

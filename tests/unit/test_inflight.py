@@ -38,7 +38,9 @@ class Jobs:
 
     async def admit(self, partition: Partition, offset: int, key: str | None = None) -> bool:
         delivery = Delivery(partition, offset, key or f"{partition.number}/{offset}")
-        return await self.window.admit(delivery, lambda: self._work(partition, offset), is_current=lambda: True)
+        return await self.window.admit(
+            delivery, lambda: self._work(partition, offset), is_current=lambda: True
+        )
 
     async def _work(self, partition: Partition, offset: int) -> None:
         self.started.append((partition, offset))
@@ -219,7 +221,7 @@ async def test_a_message_that_waited_through_a_revocation_is_dropped_unstarted()
 
 
 async def test_a_message_of_an_earlier_generation_is_dropped_unstarted(rig: Rig) -> None:
-    work = rig.jobs._work  # noqa: SLF001
+    work = rig.jobs._work
     admitted = await rig.window.admit(Delivery(P0, 0, "k"), lambda: work(P0, 0), is_current=lambda: False)
     assert not admitted
     assert rig.jobs.started == []

@@ -110,7 +110,7 @@ class World:
                 job.gate.set_result(True)
         await asyncio.gather(*self.admissions)
         await tick()
-        running = [entry.task for entry in self.window._running if entry.task]  # noqa: SLF001
+        running = [entry.task for entry in self.window._running if entry.task]
         await asyncio.gather(*running, return_exceptions=True)
 
 
@@ -148,11 +148,11 @@ async def act(world: World, action: tuple[Any, ...]) -> None:
 
 
 def run(story: Coroutine[Any, Any, None]) -> None:
-    grace, inflight._CANCEL_GRACE = inflight._CANCEL_GRACE, 0.0  # noqa: SLF001 - stubborn work is the point here
+    grace, inflight._CANCEL_GRACE = inflight._CANCEL_GRACE, 0.0
     try:
         asyncio.run(story)
     finally:
-        inflight._CANCEL_GRACE = grace  # noqa: SLF001
+        inflight._CANCEL_GRACE = grace
 
 
 @settings(max_examples=300, deadline=None)
