@@ -1,0 +1,131 @@
+"""What every publisher does, whichever it is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from uuid import uuid4
+
+import pytest
+from aiokafka import AIOKafkaConsumer
+
+from schemas import topics, wire
+from schemas.events import Announcement, DeadLetter
+from streams.adapters.kafka import KafkaPublisher, KafkaSettings
+from streams.adapters.memory import MemoryTags
+from streams.ports import TagPublisher
+
+from .builders import letter, moderation, tagged
+
+
+@dataclass(frozen=True)
+class Found:
+    """One message as a consumer sees it."""
+
+    key: bytes | None
+    value: bytes
+
+
+class MemoryTopics:
+    """What a consumer of the in-memory publisher would see."""
+
+    def __init__(self, tags: MemoryTags) -> None:
+        self._tags = tags
+
+    async def read(self, topic: str, *, count: int) -> list[Found]:
+        told = [Found(each.key.encode(), wire.encode(each.event)) for each in self._tags.on(topic)]
+        buried = [Found(each.key, each.value) for each in self._tags.buried if each.topic == topic]
+        assert len(told + buried) == count
+        return told + buried
+
+
+class KafkaTopics:
+    """A consumer of whole topics, in the order of each partition."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._bootstrap = bootstrap
+
+    async def read(self, topic: str, *, count: int) -> list[Found]:
+        consumer = AIOKafkaConsumer(topic, bootstrap_servers=self._bootstrap, auto_offset_reset="earliest")
+        async with consumer, asyncio.timeout(20):
+            return [Found(said.key, said.value) for said in [await consumer.getone() for _ in range(count)]]
+
+
+@dataclass
+class Publishing:
+    """A publisher under test, the topics that it fills, and a name that no other test has."""
+
+    tags: TagPublisher
+    topics: MemoryTopics | KafkaTopics
+    suffix: str
+
+    def here(self, announcement: Announcement) -> Announcement:
+        return announcement.model_copy(update={"topic": f"{announcement.topic}.{self.suffix}"})
+
+    def buried_here(self, dead: DeadLetter) -> DeadLetter:
+        return dead.model_copy(update={"topic": f"{dead.topic}.{self.suffix}"})
+
+
+@pytest.fixture(params=["memory", "kafka"])
+async def publishing(request: pytest.FixtureRequest) -> AsyncIterator[Publishing]:
+    suffix = uuid4().hex
+    if request.param == "memory":
+        tags = MemoryTags()
+        yield Publishing(tags, MemoryTopics(tags), suffix)
+        return
+    bootstrap = request.getfixturevalue("broker").bootstrap
+    async with KafkaPublisher(KafkaSettings(bootstrap=bootstrap)) as publisher:
+        yield Publishing(publisher, KafkaTopics(bootstrap), suffix)
+
+
+async def test_what_is_announced_is_on_its_topic_under_its_key(publishing: Publishing) -> None:
+    told, asked = publishing.here(tagged()), publishing.here(moderation())
+    await publishing.tags.announce([told, asked])
+    for each in (told, asked):
+        found = await publishing.topics.read(each.topic, count=1)
+        assert found == [Found(b"img_a", wire.encode(each.event))]
+
+
+async def test_the_events_of_one_image_stay_in_the_order_of_their_announcement(
+    publishing: Publishing,
+) -> None:
+    every = [publishing.here(tagged(minute=minute)) for minute in range(200)]
+    await publishing.tags.announce(every[:120])
+    await publishing.tags.announce(every[120:])
+    found = await publishing.topics.read(every[0].topic, count=200)
+    assert [each.value for each in found] == [wire.encode(each.event) for each in every]
+
+
+async def test_many_announcements_at_once_are_all_published(publishing: Publishing) -> None:
+    every = [publishing.here(tagged(f"img_{number}")) for number in range(50)]
+    await asyncio.gather(*(publishing.tags.announce([each]) for each in every))
+    found = await publishing.topics.read(every[0].topic, count=50)
+    assert {each.key for each in found} == {each.key.encode() for each in every}
+
+
+async def test_announcing_nothing_is_done_at_once(publishing: Publishing) -> None:
+    await publishing.tags.announce([])
+
+
+@pytest.mark.parametrize("value", [b"\xff\x00 not json", b"", b"{}"])
+async def test_a_dead_letter_holds_the_key_and_the_bytes_as_they_came(
+    publishing: Publishing, value: bytes
+) -> None:
+    dead = publishing.buried_here(letter(value))
+    await publishing.tags.bury(dead)
+    assert await publishing.topics.read(dead.topic, count=1) == [Found(b"img_a", value)]
+
+
+async def test_a_dead_letter_without_a_key_is_buried_as_well(publishing: Publishing) -> None:
+    dead = publishing.buried_here(letter().model_copy(update={"key": None}))
+    await publishing.tags.bury(dead)
+    assert await publishing.topics.read(dead.topic, count=1) == [Found(None, dead.value)]
+
+
+async def test_a_broker_that_is_there_answers_a_ping(publishing: Publishing) -> None:
+    await publishing.tags.ping()
+
+
+def test_a_dead_letter_goes_to_the_dead_letters() -> None:
+    assert letter().topic == topics.DEAD_LETTERS

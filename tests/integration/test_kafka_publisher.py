@@ -1,0 +1,355 @@
+"""What the publishers make of letters of any size and of brokers that fail, freeze or are not there."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import inspect
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import aiokafka.errors
+import pytest
+from aiokafka import AIOKafkaConsumer, ConsumerRecord
+from aiokafka.errors import (
+    KafkaError,
+    MessageSizeTooLargeError,
+    OutOfOrderSequenceNumber,
+    ProducerFenced,
+    UnknownTopicOrPartitionError,
+)
+
+from schemas import topics, wire
+from schemas.errors import Unavailable
+from schemas.events import Action, Announcement, DeadLetter, ModerationRequested
+from schemas.tags import ModelRef, Route
+from schemas.uploads import ImageUploaded, Location, Position
+from streams.adapters import kafka_outbox
+from streams.adapters.broker import EmbeddedBroker
+from streams.adapters.kafka import CAUSE_BYTES, CAUSE_PREFIX, TRUNCATED, KafkaPublisher, UploadPublisher
+from streams.adapters.kafka_outbox import KafkaSettings
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+LOCATION = Location(bucket="photos", key="a.jpg")
+
+SERVE = """
+import sys
+from streams.adapters.broker import EmbeddedBroker
+with EmbeddedBroker() as broker:
+    print(broker.bootstrap, flush=True)
+    sys.stdin.read()
+"""
+
+
+def announcement(number: int = 0) -> Announcement:
+    event = ModerationRequested(
+        event_id=f"event-{number}",
+        image_id="img_a",
+        position=Position(uploaded_at=NOW, partition=0, offset=number, event_id=f"upload-{number}"),
+        model=ModelRef(name="m", version="1", digest="d"),
+        action=Action.ADDED,
+        label="menu",
+        location=LOCATION,
+        why=Route(topic=topics.MODERATION, label="menu", probability=0.9, threshold=0.5, rule="menu >= 0.5"),
+    )
+    return Announcement(topic=topics.MODERATION, event=event)
+
+
+def letter(topic: str, **given: object) -> DeadLetter:
+    said: dict[str, object] = {
+        "key": b"img_a",
+        "value": b"{}",
+        "source": (topics.UPLOADED, 3, 41),
+        "image_id": "img_a",
+        "stage": "fetch",
+        "code": "gone",
+        "exception": "Gone",
+        "message": "s3://photos/a.jpg does not exist",
+        "topic": topic,
+    }
+    return DeadLetter.model_validate(said | given)
+
+
+@pytest.fixture(scope="module")
+def broker() -> Iterator[EmbeddedBroker]:
+    with EmbeddedBroker() as running:
+        yield running
+
+
+@pytest.fixture
+async def publisher(broker: EmbeddedBroker) -> AsyncIterator[KafkaPublisher]:
+    async with KafkaPublisher(KafkaSettings(bootstrap=broker.bootstrap)) as running:
+        yield running
+
+
+async def read_one(broker: EmbeddedBroker, topic: str) -> ConsumerRecord[bytes, bytes]:
+    consumer = AIOKafkaConsumer(
+        topic,
+        bootstrap_servers=broker.bootstrap,
+        auto_offset_reset="earliest",
+        max_partition_fetch_bytes=8 * 1024 * 1024,
+    )
+    async with consumer, asyncio.timeout(20):
+        return await consumer.getone()
+
+
+async def test_a_letter_says_why_under_kafka_connects_names(
+    broker: EmbeddedBroker, publisher: KafkaPublisher
+) -> None:
+    await publisher.bury(letter("why"))
+    found = dict((await read_one(broker, "why")).headers)
+    assert found == {
+        "__connect.errors.topic": b"photos.uploaded.v1",
+        "__connect.errors.partition": b"3",
+        "__connect.errors.offset": b"41",
+        "__connect.errors.stage": b"fetch",
+        "__connect.errors.code": b"gone",
+        "__connect.errors.image_id": b"img_a",
+        "__connect.errors.exception.class.name": b"Gone",
+        "__connect.errors.exception.message": b"s3://photos/a.jpg does not exist",
+    }
+
+
+async def test_causes_of_an_earlier_hop_are_replaced_and_other_headers_stay(
+    broker: EmbeddedBroker, publisher: KafkaPublisher
+) -> None:
+    came = (
+        ("traceparent", b"00-1-2-01"),
+        (f"{CAUSE_PREFIX}code", b"undecodable"),
+        (f"{CAUSE_PREFIX}exception.stacktrace", b"old"),
+        ("traceparent", b"00-3-4-01"),
+    )
+    await publisher.bury(letter("hop", headers=came))
+    headers = (await read_one(broker, "hop")).headers
+    assert [value for name, value in headers if name == "traceparent"] == [b"00-1-2-01", b"00-3-4-01"]
+    assert [value for name, value in headers if name == f"{CAUSE_PREFIX}code"] == [b"gone"]
+    assert f"{CAUSE_PREFIX}exception.stacktrace" not in dict(headers)
+
+
+async def test_long_causes_are_capped_and_of_a_stack_trace_the_end_is_kept(
+    broker: EmbeddedBroker, publisher: KafkaPublisher
+) -> None:
+    await publisher.bury(letter("long", message="é" * 9_000, trace="x" * 9_000 + "the end"))
+    headers = dict((await read_one(broker, "long")).headers)
+    message = headers[f"{CAUSE_PREFIX}exception.message"]
+    assert CAUSE_BYTES - 1 <= len(message) <= CAUSE_BYTES
+    assert set(message.decode()) == {"é"}
+    assert headers[f"{CAUSE_PREFIX}exception.stacktrace"].endswith(b"the end")
+
+
+async def test_a_letter_too_large_for_the_broker_is_cut_and_says_so(
+    broker: EmbeddedBroker, publisher: KafkaPublisher
+) -> None:
+    value = b"start" + bytes(3_000_000)
+    await publisher.bury(letter("large", value=value))
+    found = await read_one(broker, "large")
+    assert found.key == b"img_a"
+    assert found.value is not None
+    assert value.startswith(found.value)
+    assert len(found.value) == 256 * 1024
+    assert dict(found.headers)[TRUNCATED] == b"3000005"
+
+
+@pytest.mark.parametrize(
+    ("topic", "given"),
+    [
+        ("large-headers", {"headers": (("huge", bytes(3_000_000)),)}),
+        ("large-key", {"key": bytes(3_000_000)}),
+        ("large-all", {"headers": (("huge", bytes(3_000_000)),), "key": bytes(2**21), "value": bytes(2**21)}),
+    ],
+)
+async def test_a_letter_too_large_by_its_key_or_headers_is_cut_as_well(
+    broker: EmbeddedBroker, publisher: KafkaPublisher, topic: str, given: dict[str, object]
+) -> None:
+    await publisher.bury(letter(topic, **given))
+    found = await read_one(broker, topic)
+    assert dict(found.headers)[f"{CAUSE_PREFIX}code"] == b"gone"
+    assert TRUNCATED in dict(found.headers)
+
+
+async def test_an_upload_is_published_under_its_image(broker: EmbeddedBroker) -> None:
+    upload = ImageUploaded.model_validate({"location": LOCATION, "uploaded_at": NOW})
+    async with UploadPublisher(KafkaSettings(bootstrap=broker.bootstrap)) as uploads:
+        await uploads.publish(upload)
+    found = await read_one(broker, topics.UPLOADED)
+    assert found.key == upload.image_id.encode()
+    assert wire.decode(found.value, {}) == (wire.Uploaded(upload),)
+
+
+class FailingProducer:
+    """A producer that refuses to queue, or whose deliveries fail, with the errors it was given in turn."""
+
+    def __init__(
+        self, *, queueing: list[Exception] | None = None, delivery: list[Exception] | None = None
+    ) -> None:
+        self._queueing = queueing or []
+        self._delivery = delivery or []
+        self.sent: list[tuple[str, bytes]] = []
+        self.stopped = False
+        self.client = SimpleNamespace(close=self._nothing)
+        self._message_accumulator = SimpleNamespace(fail_all=lambda _: None)
+
+    async def start(self) -> None:
+        await self._nothing()
+
+    async def send(
+        self, topic: str, value: bytes, *, key: bytes | None, headers: list[tuple[str, bytes]]
+    ) -> asyncio.Future[None]:
+        del key, headers
+        if self._queueing:
+            raise self._queueing.pop(0)
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if self._delivery:
+            done.set_exception(self._delivery.pop(0))
+        else:
+            self.sent.append((topic, value))
+            done.set_result(None)
+        return done
+
+    async def flush(self) -> None:
+        await self._nothing()
+
+    async def stop(self) -> None:
+        self.stopped = True
+
+    async def _nothing(self) -> None:
+        return None
+
+
+@asynccontextmanager
+async def publishing_through(*producers: FailingProducer) -> AsyncIterator[KafkaPublisher]:
+    made = iter(producers)
+    async with KafkaPublisher(KafkaSettings(bootstrap="unused"), lambda: next(made)) as publisher:
+        yield publisher
+
+
+@pytest.mark.parametrize("fatal", [ProducerFenced(), OutOfOrderSequenceNumber(), KafkaError("sender died")])
+@pytest.mark.parametrize("when", ["queueing", "delivery"])
+async def test_a_producer_that_has_failed_is_replaced_by_the_next_call(fatal: Exception, when: str) -> None:
+    failed = FailingProducer(**{when: [fatal]})
+    fresh = FailingProducer()
+    async with publishing_through(failed, fresh) as publisher:
+        with pytest.raises(Unavailable) as caught:
+            await publisher.announce([announcement()])
+        await publisher.announce([announcement()])
+    assert caught.value.dependency == "broker"
+    assert failed.stopped
+    assert len(fresh.sent) == 1
+
+
+async def test_a_refusal_of_one_message_does_not_replace_the_producer() -> None:
+    only = FailingProducer(queueing=[UnknownTopicOrPartitionError()])
+    async with publishing_through(only) as publisher:
+        with pytest.raises(Unavailable):
+            await publisher.announce([announcement()])
+        await publisher.announce([announcement()])
+    assert len(only.sent) == 1
+
+
+async def test_a_letter_that_the_broker_itself_refuses_for_its_size_is_cut() -> None:
+    refused = FailingProducer(delivery=[MessageSizeTooLargeError()])
+    fresh = FailingProducer()
+    async with publishing_through(refused, fresh) as publisher:
+        await publisher.bury(letter("dlq", value=bytes(500_000)))
+    assert fresh.sent == [("dlq", bytes(256 * 1024))]
+
+
+async def test_a_broker_that_refuses_every_size_is_unavailable() -> None:
+    refusing = FailingProducer(queueing=[MessageSizeTooLargeError() for _ in range(4)])
+    async with publishing_through(refusing) as publisher:
+        with pytest.raises(Unavailable):
+            await publisher.bury(letter("dlq"))
+
+
+def _kafka_errors() -> Iterator[type[KafkaError]]:
+    for _, found in inspect.getmembers(aiokafka.errors, inspect.isclass):
+        if issubclass(found, KafkaError):
+            yield found
+
+
+@pytest.mark.parametrize("kind", list(_kafka_errors()), ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("when", ["queueing", "delivery"])
+async def test_no_error_of_kafka_leaks(kind: type[KafkaError], when: str) -> None:
+    said = {"__init__": Exception.__init__, "errno": getattr(kind, "errno", -1)}
+    made = type(kind.__name__, (kind,), said)()
+    async with publishing_through(FailingProducer(**{when: [made]})) as publisher:
+        with pytest.raises(Unavailable):
+            await publisher.announce([announcement()])
+
+
+def impatient(bootstrap: str) -> KafkaSettings:
+    return KafkaSettings(bootstrap=bootstrap, request_seconds=0.5, acknowledge_seconds=1.0)
+
+
+async def test_a_broker_that_is_not_there_at_the_start_is_unavailable() -> None:
+    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    server.close()
+    await server.wait_closed()
+    with pytest.raises(Unavailable):
+        await KafkaPublisher(impatient(f"127.0.0.1:{port}")).__aenter__()
+
+
+async def test_a_port_that_never_answers_is_unavailable_within_the_limit() -> None:
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(say_nothing, "127.0.0.1", 0) as server, asyncio.timeout(5):
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(Unavailable):
+            await KafkaPublisher(impatient(f"127.0.0.1:{port}")).__aenter__()
+
+
+@asynccontextmanager
+async def broker_of_its_own() -> AsyncIterator[tuple[int, str]]:
+    """A broker in another process, which can be frozen: its pid and address."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", SERVE, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    try:
+        yield process.pid, (await process.stdout.readline()).decode().strip()
+    finally:
+        process.kill()
+        await process.wait()
+
+
+async def test_a_broker_that_freezes_is_unavailable_to_all_until_it_thaws(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with broker_of_its_own() as (pid, bootstrap), KafkaPublisher(impatient(bootstrap)) as publisher:
+        await publisher.announce([announcement()])
+        os.kill(pid, signal.SIGSTOP)
+        calls = (publisher.announce([announcement(number)]) for number in range(8))
+        outcomes = await asyncio.gather(*calls, return_exceptions=True)
+        assert {type(outcome) for outcome in outcomes} == {Unavailable}
+        for ask in (publisher.ping(), publisher.announce([announcement()])):
+            with pytest.raises(Unavailable):
+                await ask
+        os.kill(pid, signal.SIGCONT)
+        await publisher.announce([announcement()])
+        await publisher.ping()
+    gc.collect()
+    assert "never retrieved" not in caplog.text
+    assert "was destroyed" not in caplog.text
+
+
+async def test_a_publisher_whose_broker_is_away_still_closes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kafka_outbox, "FLUSH_SECONDS", 0.3)
+    async with (
+        broker_of_its_own() as (pid, bootstrap),
+        asyncio.timeout(15),
+        KafkaPublisher(KafkaSettings(bootstrap=bootstrap)) as publisher,
+    ):
+        await publisher.announce([announcement()])
+        os.kill(pid, signal.SIGSTOP)
+        waiting = asyncio.ensure_future(publisher.announce([announcement()]))
+        await asyncio.sleep(0.1)
+        waiting.cancel()
+        await asyncio.wait([waiting])
