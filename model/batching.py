@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["BatchLimits", "BatchStatistics", "DeviceChecks", "MicroBatcher", "Scored"]
 
 
-# What a flight brings back: those who still waited when it started, and what each of them gets.
+# What a flight brings back: those who still waited for their forward, and what each of them gets.
 _Landing = list[tuple[Waiter[Item, Result], Answer[Result] | Rejected]]
 
 
@@ -112,8 +112,8 @@ class MicroBatcher(Generic[Item, Result]):
     async def score(self, item: Item) -> Scored[Result]:
         """The result of `item`, first come first served; waits while the intake is full.
 
-        Raises `Rejected`, mostly `Unforeseen`, when this item fails by itself; `DeviceBroken` or `BatcherDead`
-        when none can be scored any more.
+        Raises `Rejected`, mostly `Unforeseen`, when this item fails by itself; `DeviceBroken` or
+        `BatcherDead` when none can be scored any more.
         """
         if not self._open:
             raise self._obituary()
@@ -205,11 +205,12 @@ class MicroBatcher(Generic[Item, Result]):
         self._flights.append(_Flight(batch, landing))
 
     def _fly(self, batch: list[Waiter[Item, Result]]) -> _Landing[Item, Result]:
-        # In the device thread. A staged batch has waited: look again who still wants an answer. Asking a
-        # future of another thread is safe, and a cancellation that comes a moment later costs one seat.
-        wanted = [waiter for waiter in batch if not waiter.reply.done()]
-        outcomes = self._triage.judge([waiter.item for waiter in wanted]) if wanted else []
-        return list(zip(wanted, outcomes, strict=True))
+        # In the device thread. A staged batch has waited, a bisected one takes a while: each forward asks who
+        # still wants an answer. Asking a future of another thread is safe, and a cancellation that comes a
+        # moment later costs one seat.
+        items = [waiter.item for waiter in batch]
+        outcomes = self._triage.judge(items, lambda index: not batch[index].reply.done())
+        return [(batch[index], outcome) for index, outcome in outcomes.items()]
 
     async def _stir(self) -> None:
         """Until something has happened: an arrival, a landing, a close, the end of a linger."""

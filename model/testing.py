@@ -164,7 +164,7 @@ class BlockingForward(GoodForward):
     async def blocked(self) -> None:
         """Until a call is blocked."""
         while not self.is_blocked:
-            await asyncio.sleep(0)
+            await settle()
 
     @property
     def checks(self) -> DeviceChecks:

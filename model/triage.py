@@ -85,31 +85,35 @@ class Triage(Generic[Item, Result]):
         self._device = device
         self._clock = clock
 
-    def judge(self, items: Sequence[Item]) -> list[Answer[Result] | Rejected]:
-        """What each item gets, in order.
+    def judge(
+        self, items: Sequence[Item], wanted: Callable[[int], bool]
+    ) -> dict[int, Answer[Result] | Rejected]:
+        """What the item of each index gets; those no longer `wanted` before their forward get nothing.
 
         Raises `DeviceBroken` when the probe fails, `Broken` on a wrong number of results.
         """
-        case = _Case[Item, Result](items, self.ceiling.size)
+        case = _Case[Item, Result](items, wanted, ceiling_before=self.ceiling.size)
         while case.pending:
-            self._advance(case, case.pending.popleft())
+            self._advance(case, case.next_part())
         if case.suspects:
             self._condemn(case)
-        return [case.outcomes[index] for index in range(len(items))]
+        return case.outcomes
 
-    def _advance(self, case: _Case[Item, Result], part: range) -> None:
+    def _advance(self, case: _Case[Item, Result], part: list[int]) -> None:
         if len(part) > self.ceiling.size:
             case.split(part)
+            return
+        if not part:
             return
         # Answered outside the `except`: only then is the failed forward's memory free for the next try.
         failure = self._try(case, part)
         if failure is not None:
             self._respond(case, part, failure=failure)
 
-    def _try(self, case: _Case[Item, Result], part: range) -> _Failure | None:
+    def _try(self, case: _Case[Item, Result], part: list[int]) -> _Failure | None:
         started = self._clock.time()
         try:
-            results = self._forward(case.items[part.start : part.stop])
+            results = self._forward([case.items[index] for index in part])
         except Broken:
             raise
         except Exception as error:  # noqa: BLE001  whatever a forward raises is judged by rule, not by type
@@ -134,7 +138,7 @@ class Triage(Generic[Item, Result]):
             message = f"The forward answered {expected} items with {len(results)} results."
             raise Broken(message)
 
-    def _respond(self, case: _Case[Item, Result], part: range, *, failure: _Failure) -> None:
+    def _respond(self, case: _Case[Item, Result], part: list[int], *, failure: _Failure) -> None:
         if failure.out_of_memory and len(part) > 1:
             self.ceiling.halve(len(part))
             case.split(part)
@@ -145,7 +149,7 @@ class Triage(Generic[Item, Result]):
         elif len(part) > 1:
             case.split(part)
         else:
-            case.suspects[part.start] = failure
+            case.suspects[part[0]] = failure
 
     def _condemn(self, case: _Case[Item, Result]) -> None:
         *_, last = case.suspects.values()
@@ -169,15 +173,20 @@ class Triage(Generic[Item, Result]):
 class _Case(Generic[Item, Result]):
     """One batch while it is being judged."""
 
-    def __init__(self, items: Sequence[Item], ceiling: int) -> None:
+    def __init__(self, items: Sequence[Item], wanted: Callable[[int], bool], *, ceiling_before: int) -> None:
         self.items = items
-        self.ceiling_before = ceiling
-        self.pending = deque([range(len(items))])
+        self.ceiling_before = ceiling_before
+        self.pending = deque([list(range(len(items)))])
         self.outcomes: dict[int, Answer[Result] | Rejected] = {}
         self.suspects: dict[int, _Failure] = {}
         self.device_vouched_for = False
+        self._wanted = wanted
 
-    def split(self, part: range) -> None:
+    def next_part(self) -> list[int]:
+        """The indices to try next, without those whose caller has left; perhaps none."""
+        return [index for index in self.pending.popleft() if self._wanted(index)]
+
+    def split(self, part: list[int]) -> None:
         """Try the halves of `part` next, the first one first; one item is tried again as it is."""
         middle = (len(part) + 1) // 2
         halves = (part[:middle], part[middle:])

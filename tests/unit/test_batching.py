@@ -244,7 +244,7 @@ async def test_cancellation_in_the_moment_of_the_answer_leaks_nothing() -> None:
     async with running(GoodForward(), BatchLimits(max_size=1, intake=1)) as batcher:
         waiter = asyncio.create_task(batcher.score(0))
         while not batcher.statistics().device.items:
-            await asyncio.sleep(0)
+            await settle()
         waiter.cancel()
         await asyncio.wait([waiter])
         assert (await batcher.score(1)).result == "scored 1"

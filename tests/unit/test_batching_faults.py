@@ -1,5 +1,7 @@
 """What a failing forward does: bisection, probe, out of memory, a broken device."""
 
+# ruff: noqa: PT012  a dead batcher raises when it closes, so the whole `async with` is what raises
+
 import asyncio
 
 import pytest
@@ -90,6 +92,18 @@ async def test_failing_batch_costs_two_probes_at_most() -> None:
         await score_all(batcher, range(8))
         assert batcher.statistics().device.probes == 2
     assert forward.probes == 2
+
+
+async def test_waiter_cancelled_during_the_bisection_is_not_forwarded_again() -> None:
+    forward = BlockingForward(FailingForward({0}))
+    async with running(forward, SMALL) as batcher:
+        waiters = [asyncio.create_task(batcher.score(item)) for item in range(4)]
+        await forward.blocked()
+        waiters[3].cancel()
+        await settle()
+        forward.free()
+        assert failed(await asyncio.gather(*waiters, return_exceptions=True)) == [0, 3]
+    assert [3 in batch for batch in forward.batches] == [True, False, False, False, False]
 
 
 async def test_result_of_a_bisected_batch_tells_the_forward_that_answered_it() -> None:

@@ -40,7 +40,7 @@ class TroubledForward(GoodForward):
 
 
 class WatchedForward(BlockingForward):
-    """Notes which items are new in each forward, and whether one of them had been cancelled by then."""
+    """Notes the order in which items first came, and those that had been cancelled by then."""
 
     def __init__(self, inner: TroubledForward) -> None:
         super().__init__(inner)
@@ -51,12 +51,8 @@ class WatchedForward(BlockingForward):
     def __call__(self, items: Sequence[object]) -> Sequence[str]:
         newcomers = [int(str(item)) for item in items if item not in self.order]
         self.order += newcomers
-        self.wasted += [item for item in newcomers if item in self.cancelled and not self._is_retrying(items)]
+        self.wasted += [item for item in items if item in self.cancelled]
         return super().__call__(items)
-
-    def _is_retrying(self, items: Sequence[object]) -> bool:
-        """A part of a batch whose other part was tried first: its waiters were there when the batch started."""
-        return any(set(items) < set(batch) for batch in self.batches)
 
 
 @dataclass
