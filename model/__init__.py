@@ -1,0 +1,1 @@
+"""What sees: network, preprocessing, checkpoint, resident classifier, micro-batcher, decision policy."""

@@ -1,0 +1,87 @@
+"""What a model version says of itself: everything needed to serve it, and everything needed to judge it.
+
+No torch in here: the command line and the policy read manifests without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+
+from model.preprocess import MAX_PIXELS, Fit, Preprocess
+from schemas.tags import UNCERTAIN, ModelRef, RouteRule
+
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+class Part(BaseModel):
+    """A frozen part of the manifest; fields of a later version are ignored by an earlier one."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Input(Part):
+    """What the network is fed: (3, size, size), (value / 255 - mean) / std."""
+
+    size: Annotated[int, Field(ge=32, le=1024)] = 224
+    fit: Fit = Fit.SQUASH
+    mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    std: tuple[float, float, float] = (0.5, 0.5, 0.5)
+
+    def preprocess(self, *, max_pixels: int = MAX_PIXELS) -> Preprocess:
+        """The decoder of such inputs."""
+        return Preprocess(size=self.size, fit=self.fit, max_pixels=max_pixels)
+
+
+class Golden(Part):
+    """A picture whose scores are known, for telling a broken device from a bad image."""
+
+    file: str
+    sha256: Digest
+    scores: Mapping[str, Probability]
+
+
+class Manifest(Part):
+    """One version of a model."""
+
+    name: str
+    version: str
+    task: Literal["multi_label"] = "multi_label"
+    labels: Annotated[tuple[str, ...], Field(min_length=1)]
+    """In the order of the network's outputs."""
+    architecture: str
+    input: Input = Input()
+    temperature: Annotated[float, Field(gt=0)] = 1.0
+    """Logits are divided by this, so that a probability of 0.8 is right in 8 of 10 cases."""
+    thresholds: Mapping[str, Probability]
+    """A label is tagged at this probability and above."""
+    routes: tuple[RouteRule, ...] = ()
+    golden: tuple[Golden, ...] = ()
+    metrics: Mapping[str, JsonValue] = {}
+    data_digest: str = ""
+    code_commit: str = ""
+    licence: str = ""
+    sha256: Digest = "0" * 64
+    """Of the weights' file."""
+
+    @property
+    def ref(self) -> ModelRef:
+        """What scores and verdicts carry."""
+        return ModelRef(name=self.name, version=self.version, digest=self.sha256)
+
+    @model_validator(mode="after")
+    def _labels_agree(self) -> Manifest:
+        labels = set(self.labels)
+        if len(labels) != len(self.labels) or UNCERTAIN in labels:
+            raise ValueError(f"labels {list(self.labels)} repeat one, or use the reserved {UNCERTAIN!r}")
+        if set(self.thresholds) != labels:
+            raise ValueError(f"thresholds are for {sorted(self.thresholds)}, labels are {sorted(labels)}")
+        if any(set(golden.scores) != labels for golden in self.golden):
+            raise ValueError(f"golden scores are for other labels than {sorted(labels)}")
+        foreign = {rule.label for rule in self.routes} - labels - {UNCERTAIN}
+        if foreign:
+            raise ValueError(f"routes name labels that the model has not: {sorted(foreign)}")
+        return self

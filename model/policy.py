@@ -1,0 +1,86 @@
+"""From scores to a verdict: which tags hold and where the image goes. Pure; no torch, no clock, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Self
+
+from model.manifest import Manifest
+from schemas.errors import ConfigurationError
+from schemas.tags import UNCERTAIN, Route, RouteRule, Scores, Tag, Verdict
+from schemas.topics import AMBIANCE, MODERATION
+
+DEFAULT_ROUTES: Final = (
+    RouteRule(label="menu", topic=MODERATION, hysteresis=0.1),
+    RouteRule(label="human", topic=MODERATION, hysteresis=0.1),
+    RouteRule(label=UNCERTAIN, topic=MODERATION),
+    RouteRule(label="ambiance", topic=AMBIANCE, hysteresis=0.1),
+)
+"""Of the restaurant labels. Hysteresis: a re-score by a sibling model moves nothing back and forth."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The rules. Raises `ConfigurationError` for a rule of a label that has no threshold."""
+
+    thresholds: Mapping[str, float]
+    rules: tuple[RouteRule, ...] = DEFAULT_ROUTES
+
+    def __post_init__(self) -> None:
+        foreign = {rule.label for rule in self.rules} - set(self.thresholds) - {UNCERTAIN}
+        if foreign:
+            raise ConfigurationError(f"routes name labels that the model has not: {sorted(foreign)}")
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> Self:
+        """The rules that a version brings."""
+        return cls(thresholds=dict(manifest.thresholds), rules=manifest.routes)
+
+    def decide(self, scores: Scores, previous: Verdict | None = None) -> Verdict:
+        """The verdict on `scores`; `previous`, the last announced one, holds routes in place (hysteresis).
+
+        A label holds from its threshold on. An image of which no label holds is `uncertain`.
+        """
+        tags = self._tags(scores)
+        held = {(route.label, route.topic) for route in previous.routes} if previous else set()
+        routes = (self._route(rule, tags=tags, held=(rule.label, rule.topic) in held) for rule in self.rules)
+        return Verdict(tags=tags, routes=tuple(filter(None, routes)), model=scores.model)
+
+    def _tags(self, scores: Scores) -> tuple[Tag, ...]:
+        tags = [self._tag(label, probability=p) for label, p in scores.probabilities.items()]
+        return tuple(sorted(tags, key=lambda tag: -tag.probability))
+
+    def _tag(self, label: str, *, probability: float) -> Tag:
+        threshold = self.thresholds[label]
+        return Tag(label=label, probability=probability, threshold=threshold, tagged=probability >= threshold)
+
+    def _route(self, rule: RouteRule, *, tags: tuple[Tag, ...], held: bool) -> Route | None:
+        if rule.label == UNCERTAIN:
+            return _uncertain(rule, tags=tags)
+        tag = next(tag for tag in tags if tag.label == rule.label)
+        return _flagged(rule, tag=tag, held=held)
+
+
+def _flagged(rule: RouteRule, *, tag: Tag, held: bool) -> Route | None:
+    threshold = tag.threshold if rule.threshold is None else rule.threshold
+    if tag.probability >= threshold:
+        return _to(rule, tag=tag, threshold=threshold, why=f"{tag.label} at or above {threshold:g}")
+    if held and tag.probability >= threshold - rule.hysteresis:
+        why = f"{tag.label} was announced and is not yet below {threshold - rule.hysteresis:g}"
+        return _to(rule, tag=tag, threshold=threshold, why=why)
+    return None
+
+
+def _uncertain(rule: RouteRule, *, tags: tuple[Tag, ...]) -> Route | None:
+    if any(tag.tagged for tag in tags):
+        return None
+    highest = tags[0]
+    why = f"no label reached its threshold; the nearest is {highest.label}"
+    return _to(rule, tag=highest, threshold=highest.threshold, why=why)
+
+
+def _to(rule: RouteRule, *, tag: Tag, threshold: float, why: str) -> Route:
+    return Route(
+        topic=rule.topic, label=rule.label, probability=tag.probability, threshold=threshold, rule=why
+    )

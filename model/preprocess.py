@@ -1,0 +1,187 @@
+"""Bytes to pixels, written once: training and serving decode with this and cannot drift apart.
+
+No torch in here: decoding runs in worker threads beside the event loop. Normalisation is left to
+the device, so that a quarter of the bytes travel there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from io import BytesIO
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+# Imported for what they register: explicit formats, known before the first thread opens a file.
+from PIL import (
+    AvifImagePlugin,
+    ExifTags,
+    GifImagePlugin,
+    Image,
+    JpegImagePlugin,
+    MpoImagePlugin,
+    PngImagePlugin,
+    UnidentifiedImageError,
+    WebPImagePlugin,
+)
+
+from schemas.errors import ConfigurationError, TagstreamError, TooManyPixels, Undecodable
+
+Box = tuple[float, float, float, float]
+
+Pixels = npt.NDArray[np.uint8]
+"""One image, RGB, shape (3, S, S), 0 to 255."""
+
+FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "AVIF")
+"""What is accepted; never whatever Pillow happens to open. GIF, WebP and APNG give their first frame."""
+
+PLUGINS: Final = (
+    AvifImagePlugin,
+    GifImagePlugin,
+    JpegImagePlugin,
+    MpoImagePlugin,
+    PngImagePlugin,
+    WebPImagePlugin,
+)
+
+MAX_PIXELS: Final = 89_000_000
+"""Default cap. Pillow itself begins to warn at 89,478,485, so the cap stays below that."""
+
+OVERSAMPLE: Final = 2
+"""A JPEG is drafted to no less than this many times the input, so that the last step antialiases."""
+
+TURNS: Final = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""EXIF orientation to the turn that undoes it."""
+
+LOOKS_LIKE: Final = (
+    (0, b"%PDF", "a PDF document"),
+    (0, b"PK\x03\x04", "a ZIP archive or an office document"),
+    (0, b"BM", "a BMP image"),
+    (0, b"II*\x00", "a TIFF image"),
+    (0, b"MM\x00*", "a TIFF image"),
+    (4, b"ftyphei", "a HEIC image"),
+    (4, b"ftypmif1", "a HEIF image"),
+    (0, b"<svg", "an SVG drawing"),
+    (0, b"<!DOCTYPE", "a web page"),
+    (0, b"<html", "a web page"),
+)
+"""(offset, bytes, name) of what people upload by mistake, for the message."""
+
+
+class Fit(StrEnum):
+    """How an oblong image becomes a square."""
+
+    SQUASH = "squash"
+    """The whole image, each side scaled by itself: nothing at the edges is lost."""
+    CROP = "crop"
+    """The centre square."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocess:
+    """How a file becomes a model's input. Thread safe: it holds no state."""
+
+    size: int = 224
+    fit: Fit = Fit.SQUASH
+    max_pixels: int = MAX_PIXELS
+
+    def __post_init__(self) -> None:
+        if not 0 < self.max_pixels <= MAX_PIXELS:
+            raise ConfigurationError(f"max_pixels must be 1 to {MAX_PIXELS:,}, not {self.max_pixels:,}")
+
+    def decode(self, data: bytes) -> Pixels:
+        """The image in `data`, upright, on white, reduced with antialiasing to (3, size, size).
+
+        Raises `Undecodable` (empty, foreign, damaged, cut short) or `TooManyPixels` (told from the
+        header, before a pixel is decoded).
+        """
+        if not data:
+            raise Undecodable("the file is empty (0 bytes)")
+        try:
+            return self._decoded(data)
+        except (TagstreamError, MemoryError):
+            raise
+        except UnidentifiedImageError as error:
+            raise Undecodable(_foreign(data)) from error
+        except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+            raise TooManyPixels(f"{error}; the cap is {self.max_pixels:,}") from error
+        except Exception as error:  # Pillow raises a dozen kinds, and they differ by format and version
+            raise Undecodable(f"damaged image: {error or type(error).__name__}") from error
+
+    def _decoded(self, data: bytes) -> Pixels:
+        with Image.open(BytesIO(data), formats=FORMATS) as image:
+            self._refuse_bomb(image)
+            image.draft(None, (self.size * OVERSAMPLE, self.size * OVERSAMPLE))
+            image.load()
+            return _planes(_upright(self._square(_rgb(image)), _orientation(image)))
+
+    def _refuse_bomb(self, image: Image.Image) -> None:
+        width, height = image.size
+        if width * height > self.max_pixels:
+            raise TooManyPixels(f"{width:,} x {height:,} pixels; the cap is {self.max_pixels:,}")
+
+    def _square(self, image: Image.Image) -> Image.Image:
+        # Before the turn: a square that keeps its centre is cheaper to turn than the whole image.
+        box = _centre(image.size) if self.fit is Fit.CROP else None
+        return image.resize((self.size, self.size), Image.Resampling.BICUBIC, box=box, reducing_gap=3.0)
+
+
+def _centre(size: tuple[int, int]) -> Box:
+    width, height = size
+    side = min(width, height)
+    left, top = (width - side) / 2, (height - side) / 2
+    return (left, top, left + side, top + side)
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I"):
+        return _eight_bits(image).convert("RGB")
+    if image.has_transparency_data:
+        return _on_white(image.convert("RGBA"))
+    return image.convert("RGB")
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """A 16-bit grey image in 8 bits; Pillow's own conversion would clip it to white."""
+    return Image.fromarray((np.asarray(image).astype(np.uint32) // 257).astype(np.uint8))
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    page = Image.new("RGB", image.size, "white")
+    page.paste(image, mask=image.getchannel("A"))
+    return page
+
+
+def _orientation(image: Image.Image) -> int:
+    """EXIF orientation, 1 where there is none or it cannot be read: the pixels are good all the same."""
+    try:
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # noqa: BLE001 - a broken EXIF block raises anything from struct.error to SyntaxError
+        return 1
+
+
+def _upright(image: Image.Image, orientation: int) -> Image.Image:
+    turn = TURNS.get(orientation)
+    return image if turn is None else image.transpose(turn)
+
+
+def _planes(image: Image.Image) -> Pixels:
+    return np.ascontiguousarray(np.asarray(image, dtype=np.uint8).transpose(2, 0, 1))
+
+
+def _foreign(data: bytes) -> str:
+    accepted = f"not an image of an accepted format ({', '.join(FORMATS)})"
+    for offset, magic, name in LOOKS_LIKE:
+        if data[offset : offset + len(magic)] == magic:
+            return f"{accepted}: it looks like {name}"
+    return accepted
