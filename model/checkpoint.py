@@ -1,0 +1,159 @@
+"""A model version as a folder: written whole or not at all, and read only if nothing in it has changed.
+
+    model.safetensors   the weights; their labels in its metadata
+    manifest.json       see `model.manifest`
+    model-card.md       what it is for, how it was made, where it is weak
+    golden/*.png        pictures with known scores
+
+No pickle, and no torch: weights travel as numpy arrays.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy.typing as npt
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_tensors
+from safetensors.numpy import save as save_tensors
+
+from model.manifest import Golden, Manifest
+from schemas.errors import ConfigurationError
+
+Weights = Mapping[str, npt.NDArray[Any]]
+
+WEIGHTS: Final = "model.safetensors"
+MANIFEST: Final = "manifest.json"
+CARD: Final = "model-card.md"
+GOLDEN: Final = "golden"
+
+PACKAGED: Final = Path(__file__).parent / "packaged" / "restaurant-v1"
+"""The default version, inside the installed package: a user downloads nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version in memory, as read and verified or as about to be written."""
+
+    manifest: Manifest
+    weights: Weights = field(repr=False)
+    card: str = field(repr=False)
+    golden: Mapping[str, bytes] = field(repr=False)
+    """File name to PNG."""
+
+
+def read(folder: Path) -> Version:
+    """The version in `folder`, every byte of it verified against the manifest.
+
+    Raises `ConfigurationError`, which names the file that is missing, damaged or of another model.
+    """
+    manifest = read_manifest(folder)
+    data = _verified(folder / WEIGHTS, digest=manifest.sha256)
+    return Version(
+        manifest=manifest,
+        weights=_weights(data, manifest=manifest, file=folder / WEIGHTS),
+        card=_bytes(folder / CARD).decode(),
+        golden={golden.file: _golden(folder, golden) for golden in manifest.golden},
+    )
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of the version in `folder`, its weights unread. Raises `ConfigurationError`."""
+    if not folder.is_dir():
+        raise ConfigurationError(f"{folder}: there is no such model version")
+    file = folder / MANIFEST
+    try:
+        return Manifest.model_validate_json(_bytes(file))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ConfigurationError(f"{file}: {where + ': ' if where else ''}{first['msg']}") from error
+
+
+def write(folder: Path, version: Version) -> Manifest:
+    """Write `version` as `folder`, at once or not at all; what was written is returned, digests filled in.
+
+    A version never changes: raises `ConfigurationError` where `folder` already is.
+    """
+    if folder.exists():
+        raise ConfigurationError(f"{folder}: a version is there already, and versions do not change")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    building = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        manifest = _fill(building, version)
+        building.chmod(0o755)
+        building.rename(folder)
+    except BaseException:
+        shutil.rmtree(building, ignore_errors=True)
+        raise
+    return manifest
+
+
+def _fill(folder: Path, version: Version) -> Manifest:
+    weights = save_tensors(dict(version.weights), metadata={"labels": json.dumps(version.manifest.labels)})
+    manifest = version.manifest.model_copy(update={"sha256": _digest(weights)})
+    _keep(folder / WEIGHTS, weights)
+    _keep(folder / CARD, version.card.encode())
+    _keep(folder / MANIFEST, (manifest.model_dump_json(indent=2) + "\n").encode())
+    (folder / GOLDEN).mkdir()
+    for name, png in version.golden.items():
+        _keep(folder / GOLDEN / name, png)
+    return manifest
+
+
+def _keep(file: Path, data: bytes) -> None:
+    """Write and sync, so that the rename never comes to disk before what it names."""
+    with file.open("wb") as target:
+        target.write(data)
+        target.flush()
+        os.fsync(target.fileno())
+
+
+def _golden(folder: Path, golden: Golden) -> bytes:
+    return _verified(folder / GOLDEN / golden.file, digest=golden.sha256)
+
+
+def _verified(file: Path, *, digest: str) -> bytes:
+    data = _bytes(file)
+    if _digest(data) != digest:
+        raise ConfigurationError(f"{file}: damaged or replaced, its sha256 is not the manifest's")
+    return data
+
+
+def _bytes(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise ConfigurationError(f"{file}: {error.strerror or error}") from error
+
+
+def _weights(data: bytes, *, manifest: Manifest, file: Path) -> Weights:
+    try:
+        labels = _labels(data)
+        weights = load_tensors(data)
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise ConfigurationError(f"{file}: not a safetensors file of ours: {error}") from error
+    if labels != manifest.labels:
+        raise ConfigurationError(
+            f"{file}: made for the labels {list(labels)}, the manifest has {list(manifest.labels)}"
+        )
+    return weights
+
+
+def _labels(data: bytes) -> tuple[str, ...]:
+    """The labels in a safetensors header: 8 bytes of length, then JSON."""
+    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    return tuple(json.loads(header["__metadata__"]["labels"]))
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,191 @@
+"""The resident classifier: loaded once, warmed once, then called from one device thread for ever.
+
+CUDA: bf16 autocast, channels last, one pinned staging buffer, copies that do not block. CPU: the same code
+in fp32, its batch norms folded into the convolutions (which also suits CUDA). Images travel as bytes and
+are normalised on the device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from hashlib import sha256
+from itertools import pairwise
+from pathlib import Path
+from typing import Final, Self
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from model.checkpoint import Version, read
+from model.manifest import Golden, Manifest
+from model.network import build
+from model.preprocess import Pixels, Preprocess
+from schemas.errors import ConfigurationError, DeviceBroken
+from schemas.tags import ModelRef, Scores
+
+DECIMALS: Final = 6
+"""Of a probability: beyond that it is noise, and documents should compare equal."""
+
+TOLERANCE: Final = 0.05
+"""How far a golden score may be off. bf16 moves one by up to 0.02; a broken device gives nonsense or NaN."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether `error` says that the batch was too large for the device's memory."""
+    return isinstance(error, torch.OutOfMemoryError)
+
+
+class Classifier:
+    """One version on one device. Everything but `decode` belongs to one thread."""
+
+    def __init__(self, version: Version, *, device: torch.device) -> None:
+        self.manifest: Manifest = version.manifest
+        self.ref: ModelRef = version.manifest.ref
+        self.labels: tuple[str, ...] = version.manifest.labels
+        self.preprocess: Preprocess = version.manifest.input.preprocess()
+        self._golden = version.golden
+        self._device = device
+        self._network = _resident(version, device=device)
+        self._scale, self._shift = _normalisation(version.manifest, device=device)
+        self._staging = torch.empty(0, dtype=torch.uint8)
+
+    @classmethod
+    def load(cls, folder: Path, *, device: str = "auto", threads: int | None = None) -> Self:
+        """The version in `folder` on `device`: auto, cpu, cuda or cuda:N. `threads` are torch's, on the CPU.
+
+        Raises `ConfigurationError` for a damaged version or a device that is not there.
+        """
+        if threads is not None:
+            torch.set_num_threads(threads)
+        return cls(read(folder), device=_device(device))
+
+    @property
+    def device(self) -> str:
+        """Where it runs, as torch names it."""
+        return str(self._device)
+
+    def forward(self, images: Sequence[Pixels]) -> list[Scores]:
+        """One `Scores` an image, in order. Blocks; device thread only.
+
+        Out of memory and the device's own errors leave as they are: see `is_out_of_memory`.
+        """
+        if not images:
+            return []
+        return [self._scores(row) for row in self._probabilities(images)]
+
+    def warm(self, max_batch: int) -> None:
+        """Run the batch sizes 1, 2, 4, ... `max_batch`: no image pays for what is made once."""
+        size = self.preprocess.size
+        grey = np.full((3, size, size), 127, dtype=np.uint8)
+        for count in _batch_sizes(max_batch):
+            self.forward([grey] * count)
+
+    def check_golden(self) -> None:
+        """Pass if pictures of known scores still score so, else raise `DeviceBroken`. Device thread only."""
+        for golden in self.manifest.golden:
+            found = _one(self, self._golden[golden.file])
+            off = max(_distance(found[label], known) for label, known in golden.scores.items())
+            if off > TOLERANCE:
+                raise DeviceBroken(
+                    f"{golden.file} scores {dict(found)} on {self._device}, not {dict(golden.scores)}"
+                )
+
+    @torch.inference_mode()
+    def _probabilities(self, images: Sequence[Pixels]) -> list[list[float]]:
+        inputs = self._on_device(images)
+        with self._precision():
+            logits = self._network((inputs * self._scale).add_(self._shift))
+        calibrated = torch.sigmoid(logits.float() / self.manifest.temperature)
+        return calibrated.double().cpu().tolist()
+
+    def _on_device(self, images: Sequence[Pixels]) -> Tensor:
+        """uint8 (N, 3, S, S), channels last, by way of the staging buffer."""
+        staged = self._stage(len(images))
+        for place, pixels in zip(staged.numpy(), images, strict=True):
+            place[...] = pixels
+        return staged.to(self._device, non_blocking=True, memory_format=torch.channels_last)
+
+    def _stage(self, count: int) -> Tensor:
+        # Reusing it is safe: the scores are read back before the next batch, so its copy is over.
+        if count > len(self._staging):
+            shape = (count, 3, self.preprocess.size, self.preprocess.size)
+            self._staging = torch.empty(shape, dtype=torch.uint8, pin_memory=self._device.type == "cuda")
+        return self._staging[:count]
+
+    def _precision(self) -> AbstractContextManager[object]:
+        return torch.autocast(self._device.type, torch.bfloat16, enabled=self._device.type == "cuda")
+
+    def _scores(self, row: Sequence[float]) -> Scores:
+        rounded = {label: round(p, DECIMALS) for label, p in zip(self.labels, row, strict=True)}
+        return Scores(probabilities=rounded, model=self.ref)
+
+
+def with_golden(version: Version) -> Version:
+    """`version` with its golden pictures scored by itself, in fp32, in its manifest."""
+    classifier = Classifier(version, device=torch.device("cpu"))
+    scored = tuple(
+        Golden(file=name, sha256=sha256(png).hexdigest(), scores=_one(classifier, png))
+        for name, png in version.golden.items()
+    )
+    return replace(version, manifest=version.manifest.model_copy(update={"golden": scored}))
+
+
+def _one(classifier: Classifier, png: bytes) -> Mapping[str, float]:
+    return classifier.forward([classifier.preprocess.decode(png)])[0].probabilities
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ConfigurationError(f"device {name!r} is not one of auto, cpu, cuda, cuda:N") from error
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ConfigurationError(f"device {name!r} is not on this machine")
+    return device
+
+
+def _resident(version: Version, *, device: torch.device) -> nn.Module:
+    network = build(version.manifest.architecture, len(version.manifest.labels)).eval()
+    weights = {name: torch.from_numpy(array).float() for name, array in version.weights.items()}
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        problem = str(error).splitlines()[-1].strip()
+        raise ConfigurationError(
+            f"the weights are not of {version.manifest.architecture}: {problem}"
+        ) from error
+    folded = fold(network).requires_grad_(requires_grad=False)
+    return folded.to(device).to(memory_format=torch.channels_last)
+
+
+def fold(network: nn.Module) -> nn.Module:
+    """`network` with each batch norm folded into the convolution before it, in place."""
+    for parent in network.modules():
+        for (first, conv), (second, norm) in pairwise(list(parent.named_children())):
+            if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                setattr(parent, first, fuse_conv_bn_eval(conv, norm))
+                setattr(parent, second, nn.Identity())
+    return network
+
+
+def _normalisation(manifest: Manifest, *, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Scale and shift (1, 3, 1, 1) that make bytes the network's inputs."""
+    mean = torch.tensor(manifest.input.mean).view(1, 3, 1, 1)
+    std = torch.tensor(manifest.input.std).view(1, 3, 1, 1)
+    return (1 / (255 * std)).to(device), (-mean / std).to(device)
+
+
+def _batch_sizes(largest: int) -> list[int]:
+    powers = [1 << bit for bit in range(largest.bit_length())]
+    return sorted({*(size for size in powers if size < largest), largest})
+
+
+def _distance(found: float, known: float) -> float:
+    """How far apart; NaN is as far as it gets."""
+    return abs(found - known) if found == found else float("inf")  # noqa: PLR0124 - NaN differs from itself
