@@ -1,0 +1,118 @@
+"""From chosen weights to a version folder that can be served."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from pydantic import JsonValue
+from torch import Tensor
+
+from model import checkpoint, golden
+from model.checkpoint import Version, Weights
+from model.classifier import with_golden
+from model.manifest import Input, Manifest
+from model.policy import DEFAULT_ROUTES
+from model.training.card import card, section
+from model.training.finetune import State
+from model.training.recipe import Recipe
+from model.training.report import Report
+from schemas.errors import ConfigurationError
+from schemas.tags import UNCERTAIN, RouteRule
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where a version comes from."""
+
+    name: str
+    version: str
+    licence: str
+    data_digest: str = ""
+    notes: str = ""
+    """Markdown for the card: purpose, data, command, weaknesses."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """How probabilities are made from logits, and tags from probabilities."""
+
+    temperature: float
+    thresholds: Mapping[str, float]
+
+
+def assemble(state: State, *, recipe: Recipe, decision: Decision, provenance: Provenance) -> Version:
+    """The version in memory, its golden pictures scored by itself, its metrics and card still empty."""
+    manifest = Manifest(
+        name=provenance.name,
+        version=provenance.version,
+        labels=tuple(decision.thresholds),
+        architecture=recipe.architecture,
+        input=Input(size=recipe.size, fit=recipe.fit),
+        temperature=decision.temperature,
+        thresholds=decision.thresholds,
+        routes=routes(tuple(decision.thresholds)),
+        data_digest=provenance.data_digest,
+        code_commit=_commit(),
+        licence=provenance.licence,
+    )
+    version = Version(manifest=manifest, weights=packed(state), card="", golden=golden.draw())
+    return with_golden(version)
+
+
+def publish(folder: Path, version: Version, *, reports: Mapping[str, Report], notes: str = "") -> Manifest:
+    """Write `version` with its metrics and its card. Raises `ConfigurationError` where `folder` is."""
+    metrics: dict[str, JsonValue] = {split: report.as_json() for split, report in reports.items()}
+    manifest = version.manifest.model_copy(update={"metrics": metrics})
+    written = Version(
+        manifest=manifest,
+        weights=version.weights,
+        card=card(manifest, reports=reports, notes=notes),
+        golden=version.golden,
+    )
+    return checkpoint.write(folder, written)
+
+
+def record(folder: Path, split: str, *, report: Report) -> None:
+    """Add one split's report to a version's metrics and card. Raises `ConfigurationError` if it has one."""
+    version = checkpoint.read(folder)
+    if split in version.manifest.metrics:
+        raise ConfigurationError(f"{folder}: a report on {split!r} is recorded already")
+    metrics = {**version.manifest.metrics, split: report.as_json()}
+    manifest = version.manifest.model_copy(update={"metrics": metrics})
+    _replace(folder / checkpoint.CARD, f"{version.card}\n{section(split, report)}\n")
+    _replace(folder / checkpoint.MANIFEST, manifest.model_dump_json(indent=2) + "\n")
+
+
+def routes(labels: tuple[str, ...]) -> tuple[RouteRule, ...]:
+    """The default routes that apply to `labels`; another task brings its own in a routes file."""
+    return tuple(rule for rule in DEFAULT_ROUTES if rule.label in {*labels, UNCERTAIN})
+
+
+def packed(state: State) -> Weights:
+    """The weights for the disk: matrices in fp16, vectors in fp32, counters left out."""
+    return {name: _array(tensor) for name, tensor in state.items() if tensor.is_floating_point()}
+
+
+def _array(tensor: Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.float16 | np.float32]]:
+    kept = tensor.half() if tensor.ndim > 1 else tensor.float()
+    return np.ascontiguousarray(kept.cpu().numpy())
+
+
+def _replace(file: Path, text: str) -> None:
+    fresh = file.with_suffix(".new")
+    fresh.write_text(text, encoding="utf-8")
+    fresh.replace(file)
+
+
+def _commit() -> str:
+    """The commit of the code that runs, empty outside a checkout."""
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, check=False, timeout=10)  # noqa: S603
+    except OSError:
+        return ""
+    return found.stdout.strip() if found.returncode == 0 else ""
