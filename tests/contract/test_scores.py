@@ -178,6 +178,7 @@ async def test_in_whatever_order_two_workers_deliver_the_newest_event_holds(
             assert [await store.head("img_a") for store in stores] == [newest, newest]
 
 
+@settings(deadline=None)
 @given(order=st.permutations([*MOMENTS, *MOMENTS]), models=st.lists(st.booleans(), min_size=12, max_size=12))
 async def test_in_whatever_order_events_are_kept_and_marked_the_newest_holds_and_is_announced(
     order: list[int], models: list[bool]

@@ -4,7 +4,7 @@ import asyncio
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.budget import Budget
@@ -32,7 +32,7 @@ class Holder:
 
 
 async def settle() -> None:
-    for _ in range(5):
+    for _ in range(40):  # more turns of the loop than the longest chain of holders needs
         await asyncio.sleep(0)
 
 
@@ -148,6 +148,7 @@ def test_a_budget_of_nothing_is_refused() -> None:
         Budget(0)
 
 
+@settings(deadline=None)
 @given(
     amounts=st.lists(st.integers(0, 15), min_size=1, max_size=12),
     cancelled=st.sets(st.integers(0, 11)),
