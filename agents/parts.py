@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 import structlog
-from model.classifier import Classifier
-from streams.adapters.kafka import KafkaPublisher
 
 from agents.pipeline import Parts
 from agents.settings import Settings
 from agents.tagger import ResidentTagger
 from model import checkpoint
 from model.batching import BatchLimits
+from model.classifier import Classifier
+from streams.adapters.kafka import KafkaPublisher
+from streams.adapters.kafka_outbox import KafkaSettings
 from streams.adapters.s3 import S3Credentials, S3Images, S3Settings
 from streams.adapters.sqlite import SqliteScores
 from streams.app import StreamApp
@@ -32,7 +34,7 @@ async def real_parts(settings: Settings, app: StreamApp) -> AsyncIterator[Parts]
         yield Parts(
             images=await stack.enter_async_context(S3Images(s3_settings(settings))),
             scores=await stack.enter_async_context(SqliteScores(settings.store.path)),
-            tags=await stack.enter_async_context(KafkaPublisher(settings.kafka.brokers)),
+            tags=await stack.enter_async_context(KafkaPublisher(kafka_settings(settings))),
             tagger=tagger,
         )
 
@@ -45,21 +47,28 @@ async def load_tagger(settings: Settings) -> ResidentTagger:
     return ResidentTagger(classifier, batches=batches, decode_threads=settings.decode.threads)
 
 
+def kafka_settings(settings: Settings) -> KafkaSettings:
+    """The publisher's settings."""
+    return KafkaSettings(bootstrap=settings.kafka.brokers)
+
+
 def s3_settings(settings: Settings) -> S3Settings:
     """The S3 adapter's settings; ours first, then the standard AWS names."""
     ours = settings.s3
-    credentials = None
+    where: dict[str, Any] = {
+        "endpoint_url": ours.endpoint_url or settings.aws_endpoint_url,
+        "region": ours.region or settings.aws_region,
+    }
     if ours.access_key_id and ours.secret_access_key:
-        credentials = S3Credentials(ours.access_key_id, ours.secret_access_key)
+        key = ours.access_key_id.get_secret_value()
+        where["credentials"] = S3Credentials(access_key_id=key, secret_access_key=ours.secret_access_key)
     return S3Settings(
-        endpoint_url=ours.endpoint_url or settings.aws_endpoint_url,
-        region=ours.region or settings.aws_region,
-        credentials=credentials,
-        buckets=frozenset(ours.buckets),
-        concurrency=ours.concurrency,
+        **{name: value for name, value in where.items() if value is not None},
+        allowed_buckets=frozenset(ours.buckets),
+        fetch_concurrency=ours.concurrency,
         bytes_in_flight=ours.bytes_in_flight,
         max_object_bytes=ours.max_object_bytes,
-        deadline=ours.deadline,
+        deadline_seconds=ours.deadline,
     )
 
 

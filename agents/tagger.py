@@ -7,11 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Self
 
-from model.classifier import Classifier, is_out_of_memory
-from model.policy import Policy
-
 from agents.pipeline import Forwarded
 from model.batching import BatchLimits, DeviceChecks, MicroBatcher
+from model.classifier import Classifier, is_out_of_memory
+from model.policy import Policy
 from model.preprocess import Pixels
 from schemas.errors import Broken, Rejected, Stage, Unforeseen
 from schemas.tags import ModelRef, Scores, Verdict

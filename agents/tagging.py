@@ -15,5 +15,5 @@ def attach(app: StreamApp) -> None:
 
     @app.agent(uploads, name="tagging")
     async def tagging(stream: StreamT[bytes]) -> None:
-        async for event in stream.noack().events():
+        async for event in stream.noack().events():  # type: ignore[attr-defined]  # Faust forgets to declare it
             await app.admit(event)

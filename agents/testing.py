@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 
-from model.policy import Policy
-
 from agents.pipeline import Forwarded
+from model.policy import Policy
 from schemas import topics
 from schemas.errors import Undecodable
 from schemas.tags import UNCERTAIN, ModelRef, RouteRule, Scores, Verdict

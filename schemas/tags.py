@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 UNCERTAIN: Final = "uncertain"
 """The route of an image of which no label is sure: a person looks at it, nothing is guessed."""
@@ -15,6 +15,9 @@ class Value(BaseModel):
     """A frozen value; fields that a later version adds are ignored by an earlier one."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+Probability = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
 
 
 class ModelRef(Value):
@@ -29,7 +32,7 @@ class ModelRef(Value):
 class Scores(Value):
     """One image's probability for every label, calibrated, each in [0, 1]."""
 
-    probabilities: Mapping[str, float]
+    probabilities: Mapping[str, Probability]
     model: ModelRef
 
     @property

@@ -14,7 +14,10 @@ from schemas.tags import Value
 
 def _utc(moment: datetime) -> datetime:
     """`moment` in UTC; a naive one is taken as UTC."""
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    try:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("outside the years 1 to 9999 in UTC") from error
 
 
 Moment = Annotated[datetime, AfterValidator(_utc)]
@@ -59,7 +62,8 @@ class ImageUploaded(Value):
             return given
         location = Location.model_validate(given["location"])
         image = given.get("image_id") or identity.image_id(location.bucket, location.key)
-        said = identity.event_id("uploaded", image, location.content_version, str(given.get("uploaded_at")))
+        when = str(given.get("uploaded_at"))
+        said = identity.event_id("uploaded", str(image), location.content_version, when)
         return {**given, "image_id": image, "event_id": given.get("event_id") or said}
 
 

@@ -24,6 +24,7 @@ import structlog
 from faust.types import TP, EventT
 from faust.types import Message as MessageT
 
+from streams import group
 from streams.inflight import Delivery, InFlight, Partition, WindowLimits
 from streams.message import Handler, Message
 
@@ -130,7 +131,7 @@ class StreamApp(faust.App):
 
     def _keep(self, window: InFlight) -> None:
         """Commit and watch the window now and then, until the app stops."""
-        for loop in (self._commit_now_and_then(window), self._watch(window)):
+        for loop in (self._commit_now_and_then(window), self._watch(window), self._stay_in_group()):
             task = asyncio.create_task(loop)
             task.add_done_callback(lambda ended: self._keeper_ended(window, ended))
             self._keepers.append(task)
@@ -145,6 +146,12 @@ class StreamApp(faust.App):
             # Sleeps count, not the clock: a process that was stopped for an hour has not stalled.
             await asyncio.sleep(_WATCH_INTERVAL)
             window.watch(_WATCH_INTERVAL)
+
+    async def _stay_in_group(self) -> None:
+        while True:
+            await asyncio.sleep(_WATCH_INTERVAL)
+            if self.consumer.started and (error := await group.take_up_error(self.consumer)) is not None:
+                log.warning("group.error", cause=repr(error))
 
     def _keeper_ended(self, window: InFlight, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:

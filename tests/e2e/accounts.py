@@ -18,6 +18,7 @@ from streams.adapters.sqlite import SqliteScores
 from tests.e2e.traffic import Sent
 
 OURS = [TopicPartition(topics.UPLOADED, number) for number in range(PARTITIONS)]
+Record = ConsumerRecord[bytes, bytes]
 UNREPEATABLE = {"scored_at", "seconds"}
 """Fields that tell of the run, not of the image."""
 
@@ -35,7 +36,7 @@ class Outcome:
     published: dict[str, int] = field(compare=False, default_factory=dict)
 
 
-async def read_all(bootstrap: str, topic: str) -> list[ConsumerRecord]:
+async def read_all(bootstrap: str, topic: str) -> list[Record]:
     """Every record of the topic, from its beginning to its end of now."""
     partitions = [TopicPartition(topic, number) for number in range(PARTITIONS)]
     consumer = AIOKafkaConsumer(
@@ -46,10 +47,11 @@ async def read_all(bootstrap: str, topic: str) -> list[ConsumerRecord]:
         consumer.assign(partitions)
         await assert_complete(consumer, topic)
         ends = await consumer.end_offsets(partitions)
-        records: list[ConsumerRecord] = []
-        while any(await consumer.position(partition) < end for partition, end in ends.items()):
-            for batch in (await consumer.getmany(timeout_ms=200)).values():
-                records.extend(batch)
+        records: list[Record] = []
+        for partition, end in ends.items():
+            while await consumer.position(partition) < end:
+                for batch in (await consumer.getmany(timeout_ms=200)).values():
+                    records.extend(batch)
     finally:
         await consumer.stop()
     return records
@@ -66,7 +68,7 @@ async def committed(bootstrap: str, group: str = "tagstream") -> dict[int, int]:
         await consumer.stop()
 
 
-def source(letter: ConsumerRecord) -> tuple[int, int]:
+def source(letter: Record) -> tuple[int, int]:
     headers = dict(letter.headers)
     return (
         int(headers["__connect.errors.partition"]),
@@ -87,7 +89,7 @@ async def outcome(bootstrap: str, store: Path) -> Outcome:
     for topic in (topics.TAGGED, topics.MODERATION, topics.AMBIANCE):
         events = await read_all(bootstrap, topic)
         published[topic] = len(events)
-        for event in map(json.loads, (event.value for event in events)):
+        for event in (json.loads(event.value or b"") for event in events):
             event_ids[topic, event["image_id"]].add(event["event_id"])
     letters = await read_all(bootstrap, topics.DEAD_LETTERS)
     published[topics.DEAD_LETTERS] = len(letters)

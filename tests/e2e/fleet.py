@@ -44,6 +44,11 @@ class Worker:
                 found.append(entry)
         return found
 
+    def starts(self) -> Counter[tuple[int, int]]:
+        """How often work was started here on each (partition, offset)."""
+        started = self.events("message.started")
+        return Counter((int(str(e["partition"])), int(str(e["offset"]))) for e in started)
+
     @property
     def memory(self) -> int:
         """Resident memory in bytes."""
@@ -60,6 +65,7 @@ class Fleet:
     environment: dict[str, str] = field(default_factory=dict)
     workers: list[Worker] = field(default_factory=list)
     kills: int = 0
+    _seen: dict[int, int] = field(default_factory=dict)
 
     @property
     def store(self) -> Path:
@@ -97,10 +103,21 @@ class Fleet:
             worker.kill()
             self.kills += 1
 
+    def busiest(self) -> Worker | None:
+        """The worker that has started the most messages since the last kill, if any has started some."""
+        started = {
+            number: len(worker.events("message.started"))
+            for number, worker in enumerate(self.workers)
+            if worker.is_alive
+        }
+        fresh = {number: count - self._seen.get(number, 0) for number, count in started.items()}
+        self._seen = started
+        most = max(fresh, key=fresh.__getitem__, default=None)
+        return self.workers[most] if most is not None and fresh[most] > 0 else None
+
     def starts(self) -> Counter[tuple[int, int]]:
         """How often work was started on each (partition, offset)."""
-        started = (entry for worker in self.workers for entry in worker.events("message.started"))
-        return Counter((int(str(e["partition"])), int(str(e["offset"]))) for e in started)
+        return sum((worker.starts() for worker in self.workers), Counter())
 
     @property
     def redeliveries(self) -> int:

@@ -10,8 +10,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from streams.adapters.kafka import KafkaPublisher
-
 from agents import settings, worker
 from agents.pipeline import Parts
 from agents.settings import Settings
@@ -20,6 +18,8 @@ from model.batching import BatchLimits, DeviceChecks, MicroBatcher
 from schemas.errors import DeviceBroken
 from schemas.uploads import Location
 from streams.adapters.folder import FolderImages
+from streams.adapters.kafka import KafkaPublisher
+from streams.adapters.kafka_outbox import KafkaSettings
 from streams.adapters.limits import Limits
 from streams.adapters.sqlite import SqliteScores
 from streams.app import StreamApp
@@ -80,7 +80,7 @@ async def parts(config: Settings, _app: StreamApp) -> AsyncIterator[Parts]:
         tagger_under_test() as tagger,
         DelayedImages(Path(os.environ["E2E_IMAGES"]), limits) as images,
         SqliteScores(config.store.path) as scores,
-        KafkaPublisher(config.kafka.brokers) as tags,
+        KafkaPublisher(KafkaSettings(bootstrap=config.kafka.brokers)) as tags,
     ):
         yield Parts(images=images, scores=scores, tags=tags, tagger=tagger)
 

@@ -1,0 +1,41 @@
+"""The consumer group's errors, taken up: Faust never asks for them.
+
+aiokafka's coordinator hands an error that it cannot retry (authorization, an unexpected answer to
+a join) to whoever polls the consumer next, and *waits until it was taken*. Faust reads past the
+poll, so the error is never taken: the process lives on in no group and does nothing, for ever.
+Seen with the embedded broker's answer to a join that raced another one. Taking the error up lets
+the coordinator join again.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiokafka.errors import KafkaError
+from faust.types.transports import ConsumerT
+
+from schemas.errors import Broken
+
+
+async def take_up_error(consumer: ConsumerT) -> KafkaError | None:
+    """The coordinator's pending error, which is gone then; None where there is none.
+
+    Raises:
+        Broken: the coordinator has ended and will never join again.
+    """
+    # Private throughout: Faust and aiokafka are pinned, and a test guards these names.
+    thread: Any = consumer._thread  # type: ignore[attr-defined]  # noqa: SLF001
+    taken: KafkaError | None = await thread.call_thread(_take_up, thread._ensure_consumer())  # noqa: SLF001
+    return taken
+
+
+async def _take_up(consumer: Any) -> KafkaError | None:  # noqa: ANN401 - aiokafka's, in the consumer's thread
+    coordinator = consumer._coordinator  # noqa: SLF001
+    task = getattr(coordinator, "_coordination_task", None)
+    if task is not None and task.done() and not task.cancelled() and task.exception() is not None:
+        raise Broken(f"the group coordinator has ended: {task.exception()}")
+    try:
+        coordinator.check_errors()
+    except KafkaError as error:
+        return error
+    return None
