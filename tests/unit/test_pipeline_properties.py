@@ -1,0 +1,142 @@
+"""Uploads, duplicates, redeliveries and deaths in any sequence end like each event handled once, in order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.records import ImageHead
+from schemas.uploads import ImageUploaded
+from streams.message import Message
+
+from .straight_path import BOUNDARIES, HALFWAY, Crash, World, message_of, upload_of
+
+KEYS = ("r1/a.jpg", "r2/b.jpg")
+SEEN = ("menu=0.9", "menu=0.6 food=0.9", "ambiance=0.9", "human=0.8 ambiance=0.75", "food=0.5", "broken", "")
+
+
+@dataclass(frozen=True)
+class Event:
+    """One event: its minute names it, so that two events of an image never share a time."""
+
+    key: str
+    minute: int
+    seen: str
+
+    @property
+    def upload(self) -> ImageUploaded:
+        restaurant = None if self.key == KEYS[1] else "r1"
+        return upload_of(self.key, minute=self.minute, restaurant=restaurant)
+
+
+@dataclass(frozen=True)
+class Death:
+    """After `handled` messages the worker dies at `boundary`; the next begins `rewind` messages earlier."""
+
+    handled: int
+    boundary: tuple[str, str]
+    rewind: int
+
+
+@st.composite
+def logs(draw: st.DrawFn) -> list[Event]:
+    """A partition: events out of order, some of them published twice."""
+    minutes = draw(st.lists(st.integers(0, 20), unique=True, min_size=1, max_size=5))
+    events = [Event(draw(st.sampled_from(KEYS)), minute, draw(st.sampled_from(SEEN))) for minute in minutes]
+    again = draw(st.lists(st.tuples(st.sampled_from(events), st.integers(0, 10)), max_size=3))
+    for event, place in again:
+        events.insert(place, event)
+    return events
+
+
+DEATHS = st.lists(
+    st.builds(
+        Death,
+        handled=st.integers(0, 6),
+        boundary=st.sampled_from((*BOUNDARIES, HALFWAY)),
+        rewind=st.integers(0, 4),
+    ),
+    max_size=4,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(log=logs(), deaths=DEATHS)
+async def test_whatever_comes_twice_and_whoever_dies_the_end_is_that_of_a_calm_run(
+    log: list[Event], deaths: list[Death]
+) -> None:
+    messages = [message_of(event.upload, offset=offset) for offset, event in enumerate(log)]
+    first_deliveries = [messages[offset] for offset, event in enumerate(log) if event not in log[:offset]]
+    faulted, calm = await _world(log), await _world(log)
+    await calm.deliver(*first_deliveries)
+    await _deliver_and_die(faulted, messages, deaths)
+    assert await faulted.scores.heads() == await calm.scores.heads()
+    assert await _scores_of(faulted) == await _scores_of(calm)
+    assert faulted.event_ids == calm.event_ids
+    assert faulted.refused == calm.refused
+
+
+@settings(max_examples=60, deadline=None)
+@given(log=logs())
+async def test_consumers_that_follow_the_changes_hold_what_the_head_holds(log: list[Event]) -> None:
+    world = await _world(log)
+    await world.deliver(*(message_of(event.upload, offset=offset) for offset, event in enumerate(log)))
+    for head in await world.scores.heads():
+        assert _followed(world, head.image_id) == _routes(head)
+
+
+async def _world(log: list[Event]) -> World:
+    world = World()
+    for event in log:
+        await world.put(event.upload, event.seen)
+    return world
+
+
+async def _deliver_and_die(world: World, messages: list[Message], deaths: list[Death]) -> None:
+    """Read the log through every death, and at last to its end."""
+    place = 0
+    for death in deaths:
+        place = await _live(world, messages, death, begin=place)
+    world.faults.boundary = None
+    await world.deliver(*messages[place:])
+
+
+async def _live(world: World, messages: list[Message], death: Death, *, begin: int) -> int:
+    """One worker's life; where the next one begins to read."""
+    world.faults.boundary = None
+    pipeline = world.pipeline()
+    for place in range(begin, len(messages)):
+        if place - begin == death.handled:
+            world.faults.boundary = death.boundary
+        try:
+            await pipeline.handle(messages[place]).work()
+        except Crash:
+            return max(0, place - death.rewind)
+    return max(0, len(messages) - death.rewind)
+
+
+async def _scores_of(world: World) -> list[object]:
+    """The history without what only a clock says."""
+    heads = await world.scores.heads()
+    return [
+        (record.image_id, record.content_version, record.scores, record.position)
+        for head in heads
+        for record in await world.scores.records(head.image_id)
+    ]
+
+
+def _routes(head: ImageHead) -> set[tuple[str, str]]:
+    routes = {(route.topic, route.label) for route in head.verdict.routes}
+    return {route for route in routes if head.restaurant_id or route[1] != "ambiance"}
+
+
+def _followed(world: World, image_id: str) -> set[tuple[str, str]]:
+    held: set[tuple[str, str]] = set()
+    for said in world.tags.announced:
+        if said.event.image_id != image_id or said.event.type == "ImageTagged":
+            continue
+        place = (said.topic, said.event.label)
+        held = held | {place} if said.event.action == "added" else held - {place}
+    return held
