@@ -1,0 +1,98 @@
+"""The house: which packages there are, what importing them costs, and the tree of errors."""
+
+import importlib
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from schemas import errors
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("schemas", "model", "streams", "agents", "tagstream")
+
+
+def run(program: str, cwd: Path) -> str:
+    """What the program prints, run where nothing of ours lies."""
+    ran = subprocess.run(
+        [sys.executable, "-c", program], cwd=cwd, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+def test_each_package_is_ours_wherever_the_program_runs(tmp_path: Path) -> None:
+    found = run("".join(f"import {name}; print({name}.__file__);" for name in PACKAGES), tmp_path)
+    assert [Path(line) for line in found.split()] == [ROOT / name / "__init__.py" for name in PACKAGES]
+
+
+HEAVY = ("torch", "torchvision")
+OURS = ("model", "streams", "agents", "tagstream")
+SERVERS = ("faust", "aiokafka", "aioboto3", "motor")
+FREE_OF = {
+    "schemas.wire, schemas.events, schemas.records": (*HEAVY, *SERVERS, *OURS, "structlog"),
+    "streams.inflight, streams.message, streams.ports": (*HEAVY, *SERVERS, "model", "agents"),
+    "model.policy, model.batching": (*HEAVY, *SERVERS, "streams", "agents"),
+    "agents.pipeline": (*HEAVY, *SERVERS, "model"),
+    "agents.bootstrap": (*HEAVY, "model"),
+    "agents.testing": (*HEAVY, *SERVERS),
+    "tagstream.commands.config": (*HEAVY, *SERVERS, "pydantic", "model", "streams", "agents"),
+}
+
+
+@pytest.mark.parametrize("modules", FREE_OF)
+def test_importing_modules_imports_no_more_than_they_need(modules: str, tmp_path: Path) -> None:
+    loaded = set(run(f"import sys, {modules}; print(*sys.modules)", tmp_path).split())
+    assert not loaded & set(FREE_OF[modules])
+
+
+WATCHED = """
+import sys
+sys.dont_write_bytecode = True
+IO = ("socket.connect", "socket.bind", "sqlite3.connect", "os.mkdir", "os.remove", "os.rename")
+def watch(event, details):
+    if event in IO or (event == "open" and set(str(details[1])) & set("wax+")):
+        print(event, *map(str, details[:2]))
+sys.addaudithook(watch)
+import schemas.wire, schemas.events, streams.app, streams.adapters.memory, agents.pipeline, agents.bootstrap
+"""
+
+
+def test_importing_opens_no_connection_and_writes_no_file(tmp_path: Path) -> None:
+    assert run(WATCHED, tmp_path) == ""
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_package_says_what_it_is_for(package: str) -> None:
+    assert importlib.import_module(package).__doc__
+
+
+def drawn() -> list[tuple[int, str]]:
+    """Depth and name of each error in the drawing of the module's docstring."""
+    lines = (errors.__doc__ or "").splitlines()
+    first = lines.index("TagstreamError")
+    tree = lines[first : lines.index("", first)]
+    names = [line.lstrip("│├└─ ").split()[0] for line in tree]
+    return [(line.index(name) // 4, name) for line, name in zip(tree, names, strict=True)]
+
+
+def built(error: type[BaseException], depth: int = 0) -> list[tuple[int, str]]:
+    """Depth and name of each class below `error`, in the order of the file."""
+    below = [sub for sub in error.__subclasses__() if sub.__module__ == errors.__name__]
+    rows = [row for sub in below for row in built(sub, depth + 1)]
+    return [(depth, error.__name__), *rows]
+
+
+def test_the_tree_of_errors_is_the_one_that_is_drawn() -> None:
+    assert drawn() == built(errors.TagstreamError)
+
+
+REJECTIONS = [
+    error for _, error in inspect.getmembers(errors, inspect.isclass) if issubclass(error, errors.Rejected)
+]
+
+
+def test_every_rejection_has_a_code_of_its_own() -> None:
+    assert len({rejection.code for rejection in REJECTIONS}) == len(REJECTIONS)
