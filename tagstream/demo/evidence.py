@@ -1,0 +1,17 @@
+"""What a run left behind: the topics read back as a consumer would, and the store."""
+
+from __future__ import annotations
+
+import asyncio
+
+from streams.adapters.sqlite import SqliteScores
+from streams.adapters.topic_reader import read_all
+from tagstream.demo.accounting import TOPICS, Evidence
+
+
+async def gather(bootstrap: str, scores: SqliteScores) -> Evidence:
+    """Everything that there is now; nothing must be running any more."""
+    heads = {head.image_id: head for head in await scores.heads()}
+    histories = await asyncio.gather(*(scores.records(image_id) for image_id in heads))
+    messages = {topic: await read_all(bootstrap, topic) for topic in TOPICS}
+    return Evidence(heads, dict(zip(heads, histories, strict=True)), messages)

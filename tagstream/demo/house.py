@@ -1,0 +1,119 @@
+"""Where the demo runs: an embedded broker, a local S3 endpoint and a temporary folder."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import socket
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from schemas.uploads import ImageUploaded
+from streams.adapters.broker import EmbeddedBroker
+from streams.adapters.embedded_s3 import EmbeddedS3
+from streams.adapters.kafka import KafkaSettings, UploadPublisher
+from streams.adapters.s3 import S3Images, S3Settings
+from streams.adapters.sqlite import SqliteScores
+from tagstream.demo.accounting import TOPICS
+from tagstream.demo.photos import BUCKET, Photo
+
+REGION: Final = "us-east-1"
+
+UPLOADS_AT_ONCE: Final = 4
+
+_PORTS: Final = (20_000, 32_000)
+"""Below the range that systems give to outgoing connections, so that none of ours can take it first."""
+
+
+@dataclass(frozen=True)
+class House:
+    """Everything that a worker needs around it, running; all of it on loopback."""
+
+    folder: Path
+    bootstrap: str
+    endpoint: EmbeddedS3
+    images: S3Images
+    scores: SqliteScores
+    """The workers' store, open for looking into it."""
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """The settings of a worker that lives here."""
+        credentials = self.endpoint.credentials
+        return {
+            "KAFKA__BROKERS": self.bootstrap,
+            "KAFKA__GROUP": "tagstream-demo",
+            "KAFKA__SESSION_TIMEOUT": 3,
+            "KAFKA__DRAIN_LIMIT": 15,
+            "S3__ENDPOINT_URL": self.endpoint.endpoint_url,
+            "S3__REGION": REGION,
+            "S3__ACCESS_KEY_ID": credentials.access_key_id,
+            "S3__SECRET_ACCESS_KEY": credentials.secret_access_key.get_secret_value(),
+            "S3__BUCKETS": json.dumps([BUCKET]),
+            "STORE__PATH": self.folder / "scores.sqlite",
+            "RETRY__LONGEST": 1,
+            "LOG__LEVEL": "debug",
+            "LOG__FORMAT": "json",
+            "METRICS__HOST": "127.0.0.1",
+        }
+
+    async def upload(self, photos: Sequence[Photo]) -> tuple[tuple[ImageUploaded, ...], tuple[str, ...]]:
+        """Put the photographs into S3; their events, in order, and complaints about unreadable files."""
+        slots = asyncio.Semaphore(UPLOADS_AT_ONCE)
+        complaints: list[str] = []
+
+        async def upload(photo: Photo) -> ImageUploaded:
+            async with slots:
+                try:
+                    data = await asyncio.to_thread(photo.path.read_bytes) if photo.path else None
+                except OSError as error:
+                    complaints.append(
+                        f"{photo.name} cannot be read ({error.strerror}); only its event goes out"
+                    )
+                    data = None
+                location = photo.location if data is None else await self.images.put(photo.location, data)
+            facts = {"location": location, "restaurant_id": photo.restaurant_id}
+            return ImageUploaded.model_validate({**facts, "uploaded_at": datetime.now(UTC)})
+
+        uploads = await asyncio.gather(*map(upload, photos))
+        return tuple(uploads), tuple(complaints)
+
+    async def publish(self, uploads: Sequence[ImageUploaded]) -> None:
+        """Publish the events, in order."""
+        async with UploadPublisher(KafkaSettings(bootstrap=self.bootstrap)) as publisher:
+            await publisher.publish(*uploads)
+
+
+@asynccontextmanager
+async def open_house() -> AsyncIterator[House]:
+    """A house with its topics and its bucket, for as long as the `async with` block runs."""
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tagstream-demo-")))
+        broker = stack.enter_context(EmbeddedBroker())
+        endpoint = stack.enter_context(EmbeddedS3())
+        storage = S3Settings(
+            endpoint_url=endpoint.endpoint_url,
+            region=REGION,
+            credentials=endpoint.credentials,
+            allowed_buckets=frozenset({BUCKET}),
+        )
+        images = await stack.enter_async_context(S3Images(storage))
+        scores = await stack.enter_async_context(SqliteScores(folder / "scores.sqlite"))
+        broker.create(*TOPICS)
+        await images.ensure_bucket(BUCKET)
+        yield House(folder, broker.bootstrap, endpoint, images, scores)
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on."""
+    while True:
+        port = random.randint(*_PORTS)
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)):
+                return port

@@ -1,0 +1,112 @@
+"""The run as one HTML file: self-contained, without JavaScript, in a light and a dark scheme."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Final
+
+import jinja2
+
+from schemas import topics
+from schemas.tags import UNCERTAIN
+from tagstream import samples
+from tagstream.demo import thumbnails
+from tagstream.demo.accounting import Tagged
+from tagstream.demo.result import Result
+
+TEMPLATE: Final = "report.html.j2"
+
+MEANINGS: Final[Mapping[str, str]] = {
+    topics.UPLOADED: "uploads, as producers publish them",
+    topics.TAGGED: "every scored photograph with all its labels",
+    topics.MODERATION: "what a person should look at",
+    topics.AMBIANCE: "the collection on a restaurant's page",
+    topics.DEAD_LETTERS: "what can never succeed, with its cause",
+}
+
+STAGES: Final[Mapping[str, str]] = {
+    "fetch": "from S3",
+    "decode": "to pixels, in a thread",
+    "queued": "waiting for a batch",
+    "forward": "through the network",
+    "store": "scores and head",
+    "announce": "events, acknowledged",
+    "mark": "as announced",
+}
+
+_ROW: Final = re.compile(
+    r"^\| `(?P<file>[^`]+)` \|[^|]*\| (?P<author>[^|]+) \| (?P<licence>[^|]+) \|", re.MULTILINE
+)
+_LINK: Final = re.compile(r"\[([^\]]+)\]\([^)]*\)")
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The photographs of one tag."""
+
+    label: str
+    photographs: tuple[Tagged, ...]
+    """The surest first."""
+
+
+def render(result: Result) -> str:
+    """The report; everything that a file's name or an error may hold is escaped."""
+    # StrictUndefined: a misspelt name in the template must fail a test, not leave a gap.
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(TEMPLATE).render(_context(result))
+
+
+def groups(tagged: Sequence[Tagged], labels: Sequence[str]) -> tuple[Group, ...]:
+    """The photographs by tag, in the order of `labels`, then the uncertain; one of two tags is in both."""
+    by_label = [Group(label, _surest(tagged, label)) for label in labels]
+    untagged = tuple(each for each in tagged if not each.head.verdict.tagged)
+    return tuple(group for group in (*by_label, Group(UNCERTAIN, untagged)) if group.photographs)
+
+
+def _surest(tagged: Sequence[Tagged], label: str) -> tuple[Tagged, ...]:
+    having = [each for each in tagged if label in each.head.verdict.tagged]
+    return tuple(sorted(having, key=lambda each: -each.head.scores.probabilities[label]))
+
+
+def _context(result: Result) -> dict[str, Any]:
+    tagged = result.account.tagged
+    return {
+        "result": result,
+        "account": result.account,
+        "groups": groups(tagged, _by_frequency(tagged, result.manifest.labels)),
+        "labels": result.manifest.labels,
+        "thumbnails": thumbnails.of([each.photo for each in tagged]),
+        "names": {end.photo.image_id: end.photo.name for end in result.account.ends},
+        "meanings": MEANINGS,
+        "stages": STAGES,
+        "slowest": max(result.pace.stages.values(), default=0.0),
+        "credits": _credits(tagged),
+        "version": metadata.version("tagstream"),
+        "moderation": topics.MODERATION,
+        "ambiance": topics.AMBIANCE,
+        "uncertain": UNCERTAIN,
+    }
+
+
+def _by_frequency(tagged: Sequence[Tagged], labels: Sequence[str]) -> list[str]:
+    """The labels with the most photographs first."""
+    return sorted(labels, key=lambda label: -sum(label in each.head.verdict.tagged for each in tagged))
+
+
+def _credits(tagged: Sequence[Tagged]) -> list[dict[str, str]]:
+    """Author and licence of each sample photograph in the report, as LICENSES.md has them."""
+    folder = Path(samples.__file__).parent
+    shown = {each.photo.name for each in tagged if each.photo.path and each.photo.path.parent == folder}
+    table = (folder / "LICENSES.md").read_text(encoding="utf-8") if shown else ""
+    rows = (row.groupdict() for row in _ROW.finditer(table) if row["file"] in shown)
+    return [{name: _LINK.sub(r"\1", text).strip() for name, text in row.items()} for row in rows]

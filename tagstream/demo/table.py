@@ -1,0 +1,95 @@
+"""The run as tables, for people at a terminal."""
+
+from __future__ import annotations
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from schemas import topics
+from schemas.tags import Route
+from tagstream import tag_columns
+from tagstream.demo.accounting import Tagged
+from tagstream.demo.result import Result
+
+_TO = {topics.MODERATION: "moderation", topics.AMBIANCE: "ambiance collection"}
+
+
+def show(result: Result, console: Console) -> None:
+    """Print everything that the run showed."""
+    console.print()
+    console.print(_photographs(result))
+    console.print()
+    console.print(_topics(result))
+    console.print()
+    console.print(_stages(result))
+    console.print()
+    console.print(_story(result))
+
+
+def _photographs(result: Result) -> Table:
+    labels = result.manifest.labels
+    table = tag_columns.table("Photograph", labels, last="Where it went")
+    for tagged in result.account.tagged:
+        tags = tag_columns.cells(tagged.head.verdict.tags, labels)
+        table.add_row(Text(tagged.photo.name), *tags, _routes(tagged))
+    empty = [""] * len(labels)
+    for buried in result.account.buried:
+        cause = Text.assemble((f"dead letter: {buried.code}", "yellow"), (f", {buried.message}", "dim"))
+        table.add_row(Text(buried.photo.name), *empty, cause)
+    for missing in result.account.missing:
+        table.add_row(Text(missing.photo.name), *empty, Text(f"MISSING: {missing.why}", "bold red"))
+    return table
+
+
+def _routes(tagged: Tagged) -> Text:
+    said = [_route(route, tagged.photo.restaurant_id) for route in tagged.routes]
+    return Text(", ".join(said)) if said else Text("tags only", "dim")
+
+
+def _route(route: Route, restaurant: str | None) -> str:
+    place = _TO.get(route.topic, route.topic)
+    return f"{place} ({restaurant if route.topic != topics.MODERATION else route.label})"
+
+
+def _topics(result: Result) -> Table:
+    table = _table("Topic", "Events", "Said again")
+    for topic in result.account.topics:
+        table.add_row(topic.name, str(topic.distinct), str(topic.repeated or ""))
+    return table
+
+
+def _stages(result: Result) -> Table:
+    table = _table("Stage", "Mean ms a photograph")
+    for stage, seconds in result.pace.stages.items():
+        table.add_row(stage, f"{seconds * 1000:.1f}")
+    return table
+
+
+def _story(result: Result) -> RenderableType:
+    pace, model = result.pace, result.manifest
+    lines = [
+        Text(
+            f"Model {model.name} {model.version}. {result.throughput:.1f} photographs a second over "
+            f"{pace.working_seconds:.1f} s of work; {pace.total_seconds:.0f} s in all."
+        ),
+    ]
+    if result.is_drill:
+        lines.append(Text(_drill(result), "" if result.deliveries.redelivered else "bold yellow"))
+    lines.append(Text(result.verdict, "bold green" if result.account.is_complete else "bold red"))
+    return Group(*lines)
+
+
+def _drill(result: Result) -> str:
+    said = result.deliveries
+    if result.strike is None:
+        return "Drill: no worker was killed, so this run proves nothing about kills."
+    takeover = f" after {said.takeover_seconds:.1f} s" if said.takeover_seconds else ""
+    return (
+        f"Drill: {said.kills} worker killed with -9; its successor took over{takeover}; "
+        f"{said.redelivered} messages were delivered again; every event is there under one id."
+    )
+
+
+def _table(*columns: str) -> Table:
+    return Table(*columns, box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
