@@ -79,7 +79,7 @@ class Fleet:
         log = self.folder / f"worker-{len(self.workers)}.log"
         settings = {
             "TAGSTREAM_KAFKA__BROKERS": self.bootstrap,
-            "TAGSTREAM_KAFKA__SESSION_TIMEOUT": "3",
+            "TAGSTREAM_KAFKA__SESSION_TIMEOUT": "6",
             "TAGSTREAM_KAFKA__DRAIN_LIMIT": "10",
             "TAGSTREAM_WINDOW__CONCURRENCY": "8",
             "TAGSTREAM_STORE__PATH": str(self.store),
