@@ -71,7 +71,7 @@ class Classifier:
     def forward(self, images: Sequence[Pixels]) -> list[Scores]:
         """One `Scores` an image, in order. Blocks; device thread only.
 
-        Out of memory and the device's own errors leave as they are: see `is_out_of_memory`.
+        Out of memory (see `is_out_of_memory`) and the device's own errors leave as they are; NaN is an error.
         """
         if not images:
             return []
@@ -87,12 +87,20 @@ class Classifier:
     def check_golden(self) -> None:
         """Pass if pictures of known scores still score so, else raise `DeviceBroken`. Device thread only."""
         for golden in self.manifest.golden:
-            found = _one(self, self._golden[golden.file])
-            off = max(_distance(found[label], known) for label, known in golden.scores.items())
+            found = self._golden_scores(golden)
+            off = max(abs(found[label] - known) for label, known in golden.scores.items())
             if off > TOLERANCE:
                 raise DeviceBroken(
                     f"{golden.file} scores {dict(found)} on {self._device}, not {dict(golden.scores)}"
                 )
+
+    def _golden_scores(self, golden: Golden) -> Mapping[str, float]:
+        try:
+            return _one(self, self._golden[golden.file])
+        except torch.OutOfMemoryError:
+            raise
+        except Exception as error:
+            raise DeviceBroken(f"{golden.file} cannot be scored on {self._device}: {error}") from error
 
     @torch.inference_mode()
     def _probabilities(self, images: Sequence[Pixels]) -> list[list[float]]:
@@ -100,7 +108,10 @@ class Classifier:
         with self._precision():
             logits = self._network((inputs * self._scale).add_(self._shift))
         calibrated = torch.sigmoid(logits.float() / self.manifest.temperature)
-        return calibrated.double().cpu().tolist()
+        rows = calibrated.double().cpu()
+        if not rows.isfinite().all():
+            raise FloatingPointError(f"{self.manifest.architecture} gives NaN on {self._device}")
+        return rows.tolist()
 
     def _on_device(self, images: Sequence[Pixels]) -> Tensor:
         """uint8 (N, 3, S, S), channels last, by way of the staging buffer."""
@@ -184,8 +195,3 @@ def _normalisation(manifest: Manifest, *, device: torch.device) -> tuple[Tensor,
 def _batch_sizes(largest: int) -> list[int]:
     powers = [1 << bit for bit in range(largest.bit_length())]
     return sorted({*(size for size in powers if size < largest), largest})
-
-
-def _distance(found: float, known: float) -> float:
-    """How far apart; NaN is as far as it gets."""
-    return abs(found - known) if found == found else float("inf")  # noqa: PLR0124 - NaN differs from itself

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import AsyncIterator, Collection, Sequence
+from pathlib import Path
 
 from model.batching import BatchLimits, DeviceChecks, MicroBatcher
 from model.clock import Clock, ManualClock
@@ -197,3 +198,10 @@ async def settle() -> None:
     """Until the event loop has done what it can do without the device or the clock."""
     for _ in range(20):
         await asyncio.sleep(0)
+
+
+def write_tiny_version(folder: Path) -> Path:
+    """A whole model version of a few kilobytes in `folder`, which must not exist yet. Imports torch."""
+    from model import tiny_version  # noqa: PLC0415 - the forwards above are for tests without torch
+
+    return tiny_version.write_tiny_version(folder)

@@ -38,8 +38,8 @@ def logits(network: nn.Module, images: Tensor, *, size: int) -> Tensor:
 
 
 def weighted_loss(predicted: Tensor, pictures: Pictures) -> float:
-    """Binary cross-entropy, each source and each label weighing the same: what a run is chosen by."""
-    each = functional.binary_cross_entropy_with_logits(predicted, pictures.targets, reduction="none").mean(1)
+    """Cross-entropy with the ranked targets, each source and label weighing alike: a run is chosen by it."""
+    each = functional.binary_cross_entropy_with_logits(predicted, pictures.ranked, reduction="none").mean(1)
     return float((each * pictures.weights).mean())
 
 

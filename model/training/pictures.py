@@ -13,6 +13,7 @@ from torch import Tensor
 
 from model.preprocess import Pixels, Preprocess
 from model.training.dataset import Photograph
+from model.training.dominance import ranked
 from schemas.errors import ConfigurationError, Rejected
 
 Tick = Callable[[str, int, int], None]
@@ -53,6 +54,11 @@ class Pictures:
         """Int (N,): the index of the main label, -1 for a negative."""
         index = {label: i for i, label in enumerate(self.labels)}
         return torch.tensor([index.get(photo.main, -1) for photo in self.photographs])
+
+    @property
+    def ranked(self) -> Tensor:
+        """Float (N, labels): `targets`, with less for the tags that are not the main one."""
+        return ranked(self.targets, mains=self.mains)
 
     @property
     def weights(self) -> Tensor:

@@ -47,7 +47,7 @@ def _features(network: nn.Module, *, images: Tensor, size: int) -> Tensor:
 
 def _logistic(features: Tensor, *, pictures: Pictures) -> tuple[Tensor, Tensor]:
     """Weight (C, labels) and bias (labels,) of the penalised logistic regressions, one a label."""
-    features, targets = features.clone(), pictures.targets
+    features, targets = features.clone(), pictures.ranked
     weight = torch.zeros(features.shape[1], targets.shape[1], requires_grad=True)
     bias = torch.zeros(targets.shape[1], requires_grad=True)
     optimizer = torch.optim.LBFGS([weight, bias], max_iter=200, line_search_fn="strong_wolfe")

@@ -15,7 +15,7 @@ class Recipe:
     epochs: int = 12
     batch_size: int = 32
     seed: int = 0
-    size: int = 224
+    size: int = 192
     """Side of the served input."""
     train_size: int = 160
     """Side of the trained crops: subjects look larger in crops, so a smaller side shows them as served."""

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from model.training.augment import Augment
+from model.training.dominance import Dominance
 from model.training.pictures import Pictures
 from model.training.recipe import Recipe
 
@@ -27,6 +28,8 @@ class Sampler:
         self.pictures = pictures
         self.recipe = recipe
         self.augment = Augment(recipe.train_size)
+        self.targets = pictures.ranked
+        self.dominance = Dominance(pictures.photographs, labels=pictures.labels)
         self.chances = _chances(pictures, share=recipe.negatives)
 
     def draw(self) -> Batch:
@@ -40,13 +43,12 @@ class Sampler:
         return torch.multinomial(self.chances, self.recipe.batch_size, replacement=True)
 
     def _picture(self, index: int) -> tuple[Tensor, Tensor]:
-        images, targets = self.pictures.images, self.pictures.targets
+        images, tags = self.pictures.images, self.pictures.targets
         if torch.rand(()) >= self.recipe.composites:
-            return self.augment(images[index]), targets[index]
+            return self.augment(images[index]), self.targets[index]
         other = int(torch.multinomial(self.chances, 1))
-        return self.augment.compose(images[index], images[other]), torch.maximum(
-            targets[index], targets[other]
-        )
+        composite = self.augment.compose(images[index], images[other])
+        return composite, self.dominance.together(torch.maximum(tags[index], tags[other]))
 
 
 def _chances(pictures: Pictures, *, share: float) -> Tensor:

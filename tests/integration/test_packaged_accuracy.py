@@ -1,0 +1,48 @@
+"""The gate of the packaged model: its accuracy on photographs, through the decoder and classifier that serve.
+
+The photographs are not in the repository. `TAGSTREAM_TEST_DATA` names a folder with labels.csv (path, label,
+labels, source, split) and ood.csv. Only `val` is looked at: `test` is for the end of a search.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from model.checkpoint import PACKAGED
+from model.classifier import Classifier
+from model.training.dataset import Split, read
+from model.training.judging import judge
+from model.training.report import Report
+
+DATA = os.environ.get("TAGSTREAM_TEST_DATA", "")
+
+pytestmark = pytest.mark.skipif(
+    not DATA, reason="TAGSTREAM_TEST_DATA names no folder of labelled photographs"
+)
+
+
+@pytest.fixture(scope="module")
+def report() -> Report:
+    folder = Path(DATA)
+    data = read(folder / "labels.csv", negatives=folder / "ood.csv")
+    return judge(Classifier.load(PACKAGED), data.of(Split.VAL))
+
+
+def test_the_top_label_is_right_in_97_of_100(report: Report) -> None:
+    assert report.top_accuracy.value >= 0.97, report.top_accuracy
+
+
+@pytest.mark.parametrize("label", ["ambiance", "food", "human", "menu"])
+def test_every_label_is_found_in_93_of_100(report: Report, label: str) -> None:
+    assert report.recall[label].value >= 0.93, report.recall[label]
+
+
+def test_mixed_photographs_get_all_their_tags_in_half_of_the_cases(report: Report) -> None:
+    assert report.mixed_all_found.value >= 0.5, report.mixed_all_found
+
+
+def test_of_what_is_none_of_the_labels_half_is_left_alone(report: Report) -> None:
+    assert report.negatives_acted_on.value <= 0.5, report.negatives_acted_on

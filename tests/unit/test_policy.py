@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from model.policy import DEFAULT_ROUTES, Policy
+from schemas.errors import ConfigurationError
+from schemas.tags import UNCERTAIN, ModelRef, RouteRule, Scores, Verdict
+from schemas.topics import AMBIANCE, MODERATION
+
+REF = ModelRef(name="m", version="v1", digest="0" * 64)
+THRESHOLDS = {"food": 0.5, "ambiance": 0.6, "menu": 0.5, "human": 0.4}
+POLICY = Policy(THRESHOLDS)
+
+
+def scores(**probabilities: float) -> Scores:
+    return Scores(probabilities=dict.fromkeys(THRESHOLDS, 0.01) | probabilities, model=REF)
+
+
+def routed(verdict: Verdict) -> set[tuple[str, str]]:
+    return {(route.label, route.topic) for route in verdict.routes}
+
+
+def decide(previous: Verdict | None = None, **probabilities: float) -> Verdict:
+    return POLICY.decide(scores(**probabilities), previous)
+
+
+def test_tags_come_highest_first_each_with_its_threshold() -> None:
+    verdict = decide(menu=0.9, human=0.3, food=0.95)
+    assert [tag.label for tag in verdict.tags][:3] == ["food", "menu", "human"]
+    assert {tag.label: tag.threshold for tag in verdict.tags} == THRESHOLDS
+
+
+def test_equal_probabilities_keep_the_order_of_the_model() -> None:
+    assert [tag.label for tag in decide().tags] == list(THRESHOLDS)
+
+
+@pytest.mark.parametrize(("probability", "tagged"), [(0.6, True), (0.599999, False), (1.0, True)])
+def test_a_tag_holds_from_its_threshold_on(probability: float, *, tagged: bool) -> None:
+    assert ("ambiance" in decide(ambiance=probability).tagged) is tagged
+
+
+@pytest.mark.parametrize(
+    ("label", "topic"), [("menu", MODERATION), ("human", MODERATION), ("ambiance", AMBIANCE)]
+)
+def test_each_label_goes_to_its_topic(label: str, topic: str) -> None:
+    assert routed(decide(**{label: 0.9})) == {(label, topic)}
+
+
+def test_food_goes_nowhere() -> None:
+    assert not decide(food=0.99).routes
+
+
+def test_a_mixed_photograph_goes_to_every_topic_of_its_tags() -> None:
+    assert routed(decide(human=0.9, ambiance=0.9)) == {("human", MODERATION), ("ambiance", AMBIANCE)}
+
+
+def test_where_no_label_holds_a_person_looks_at_it() -> None:
+    (route,) = decide(ambiance=0.55, food=0.3).routes
+    assert (route.label, route.topic) == (UNCERTAIN, MODERATION)
+    assert (route.probability, route.threshold) == (0.55, 0.6)
+    assert "ambiance" in route.rule
+
+
+def test_a_route_says_why_in_words() -> None:
+    (route,) = decide(menu=0.9).routes
+    assert route.rule == "menu at or above 0.5"
+
+
+def test_an_announced_route_stays_until_below_threshold_less_hysteresis() -> None:
+    before = decide(menu=0.9, food=0.9)
+    assert routed(decide(before, menu=0.41, food=0.9)) == {("menu", MODERATION)}
+    assert not routed(decide(before, menu=0.39, food=0.9))
+
+
+def test_a_route_held_by_hysteresis_says_so_and_tags_nothing() -> None:
+    verdict = decide(decide(menu=0.9), menu=0.45, food=0.9)
+    assert "was announced" in verdict.routes[0].rule
+    assert verdict.tagged == ("food",)
+
+
+def test_a_route_that_was_not_announced_gets_no_hysteresis() -> None:
+    assert not decide(decide(food=0.9), menu=0.45, food=0.9).routes
+
+
+def test_a_rule_may_have_a_threshold_of_its_own() -> None:
+    policy = Policy(THRESHOLDS, (RouteRule(label="food", topic="photos.food.v1", threshold=0.8),))
+    assert not policy.decide(scores(food=0.7)).routes
+    assert policy.decide(scores(food=0.8)).routes[0].threshold == 0.8
+
+
+def test_a_rule_for_a_label_that_the_model_has_not_is_a_wrong_setting() -> None:
+    with pytest.raises(ConfigurationError, match="drinks"):
+        Policy(THRESHOLDS, (RouteRule(label="drinks", topic="photos.drinks.v1"),))
+
+
+def test_the_verdict_names_the_model_that_made_the_scores() -> None:
+    assert decide(food=1.0).model == REF
+
+
+def test_the_default_routes_are_those_of_the_restaurant() -> None:
+    assert {(rule.label, rule.topic) for rule in DEFAULT_ROUTES} == {
+        ("menu", MODERATION),
+        ("human", MODERATION),
+        (UNCERTAIN, MODERATION),
+        ("ambiance", AMBIANCE),
+    }
+
+
+@pytest.mark.parametrize(
+    "module", ["model", "model.preprocess", "model.policy", "model.manifest", "model.checkpoint"]
+)
+def test_what_the_command_line_imports_brings_no_torch(module: str) -> None:
+    code = f"import sys, {module}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
