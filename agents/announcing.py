@@ -54,21 +54,30 @@ def _tagged(head: ImageHead) -> Announcement:
 
 
 def _changes(head: ImageHead) -> Iterable[Announcement]:
-    before = _by_place(head.announced.verdict.routes) if head.announced else {}
-    now = _by_place(head.verdict.routes)
-    for place in now.keys() - before.keys():
-        yield _change(head, now[place], Action.ADDED)
-    for place in before.keys() - now.keys():
-        yield _change(head, before[place], Action.REMOVED)
+    said = head.announced
+    before = _by_place(said.verdict, said.restaurant_id) if said else {}
+    now = _by_place(head.verdict, head.restaurant_id)
+    for place, route in now.items():
+        if place not in before:
+            yield _change(head, route, action=Action.ADDED, restaurant=head.restaurant_id)
+    for place, route in before.items():
+        if place not in now:
+            restaurant = said.restaurant_id if said else None
+            yield _change(head, route, action=Action.REMOVED, restaurant=restaurant)
 
 
-def _by_place(routes: Iterable[Route]) -> dict[tuple[str, str], Route]:
-    return {(route.topic, route.label): route for route in routes}
+def _by_place(verdict: Verdict, restaurant: str | None) -> dict[tuple[str, str, str | None], Route]:
+    """Each route by where it leads; a collection is another one in another restaurant."""
+    return {
+        (route.topic, route.label, None if route.topic == topics.MODERATION else restaurant): route
+        for route in verdict.routes
+    }
 
 
-def _change(head: ImageHead, route: Route, action: Action) -> Announcement:
+def _change(head: ImageHead, route: Route, *, action: Action, restaurant: str | None) -> Announcement:
     facts = _facts(head, route.topic, route.label, action)
     facts |= {"action": action, "label": route.label, "location": head.location, "why": route}
+    facts |= {"restaurant_id": restaurant}
     event: AnyTagEvent
     event = ModerationRequested(**facts) if route.topic == topics.MODERATION else CollectionChanged(**facts)
     return Announcement(topic=route.topic, event=event)

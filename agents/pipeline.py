@@ -96,17 +96,19 @@ class Pipeline:
                 case wire.Uploaded():
                     await self._tag(message, record)
                 case wire.Spoiled(error):
-                    await self._bury(message, error, image_id=None)
+                    await self._bury(_letter(message, error, image_id=None))
                 case wire.Ignored():
                     self._count("ignored")
 
     async def _tag(self, message: Message, record: wire.Uploaded) -> None:
         try:
-            outcome = await self._outcome(message, record)
+            self._count(await self._outcome(message, record))
         except Rejected as error:
-            await self._bury(message, error, image_id=record.upload.image_id)
+            letter = _letter(message, error, image_id=record.upload.image_id)
         else:
-            self._count(outcome)
+            return
+        # Outside the handler: the error's traceback holds the image's bytes, and burying may wait for long.
+        await self._bury(letter)
 
     async def _outcome(self, message: Message, record: wire.Uploaded) -> str:
         """Tag the image and say how it ended."""
@@ -156,16 +158,16 @@ class Pipeline:
         said = announcing.announcements(head)
         with watch.stage(Stage.ANNOUNCE):
             await self._outlast(lambda: self._parts.tags.announce(said))
-        announced = Announced(verdict=head.verdict, position=head.position)
+        announced = Announced(verdict=head.verdict, position=head.position, restaurant_id=head.restaurant_id)
         with watch.stage(Stage.MARK):
             await self._outlast(lambda: self._parts.scores.mark(head.image_id, announced))
         self._metrics.homeless.inc(announcing.homeless(head))
 
-    async def _bury(self, message: Message, error: Rejected, *, image_id: str | None) -> None:
-        letter = _letter(message, error, image_id=image_id)
-        log.info("image.rejected", image_id=image_id, stage=letter.stage, code=error.code, cause=str(error))
+    async def _bury(self, letter: DeadLetter) -> None:
+        said = {"image_id": letter.image_id, "stage": letter.stage, "code": letter.code}
+        log.info("image.rejected", **said, cause=letter.message)
         await self._outlast(lambda: self._parts.tags.bury(letter))
-        self._metrics.dead_letters.labels(error.code).inc()
+        self._metrics.dead_letters.labels(letter.code).inc()
         self._count("rejected")
 
     def _count(self, outcome: str) -> None:
@@ -197,7 +199,7 @@ def _head(upload: ImageUploaded, position: Position, *, scores: Scores, verdict:
 def _record(head: ImageHead, upload: ImageUploaded, *, seconds: dict[str, float]) -> ScoreRecord:
     return ScoreRecord(
         image_id=head.image_id,
-        content_version=upload.location.content_version,
+        content_version=upload.location.version or upload.location.etag or upload.event_id,
         scores=head.scores,
         position=head.position,
         scored_at=datetime.now(UTC),

@@ -8,18 +8,38 @@ a misspelt setting must not be a default in silence.
 from __future__ import annotations
 
 import difflib
+import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from schemas.errors import ConfigurationError
 
 PREFIX = "TAGSTREAM_"
 _NEST = "__"
+
+
+def _listed(given: object) -> object:
+    """A JSON list out of the environment. Not pydantic-settings' own: its error names no variable."""
+    if not isinstance(given, str):
+        return given
+    try:
+        return json.loads(given)
+    except ValueError as error:
+        raise ValueError('a JSON list is wanted, as in ["photos"]') from error
 
 
 class Section(BaseModel):
@@ -60,13 +80,19 @@ class S3Settings(Section):
     secret_access_key: SecretStr | None = Field(
         None, description="The standard credential chain where absent"
     )
-    buckets: tuple[str, ...] = Field(
+    buckets: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = Field(
         (), description="Buckets that events may name, as a JSON list; nothing else is ever read"
     )
     concurrency: int = Field(32, ge=1, description="Objects read at once; the connection pool's size")
     bytes_in_flight: int = Field(256 * 2**20, ge=1, description="Bytes of objects being read at once")
     max_object_bytes: int = Field(64 * 2**20, ge=1, description="A larger object is dead-lettered")
     deadline: float = Field(30.0, gt=0, description="Seconds that reading one object may take")
+
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> Self:
+        if (self.access_key_id is None) != (self.secret_access_key is None):
+            raise ValueError("access_key_id and secret_access_key go together")
+        return self
 
 
 class StoreSettings(Section):
@@ -146,14 +172,13 @@ class Settings(BaseSettings):
     )
 
 
-def load(environment: Mapping[str, str] | None = None) -> Settings:
+def load() -> Settings:
     """The settings of this environment.
 
     Raises:
         ConfigurationError: one line that names the first wrong setting and how to mend it.
     """
-    given = os.environ if environment is None else environment
-    _refuse_unknown(given)
+    _refuse_unknown(os.environ)
     try:
         return Settings()
     except ValidationError as error:
@@ -178,11 +203,13 @@ def _refuse_unknown(environment: Mapping[str, str]) -> None:
 
 
 def _nearest(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name.upper(), known, n=1)
-    return f"; did you mean {close[0]}?" if close else "; `tagstream config show` lists them all"
+    # Without the prefix, which all have in common and which would make anything look alike.
+    bare = {variable.removeprefix(PREFIX): variable for variable in known}
+    close = difflib.get_close_matches(name.upper().removeprefix(PREFIX), bare, n=1)
+    return f"; did you mean {bare[close[0]]}?" if close else "; `tagstream config show` lists them all"
 
 
 def _in_words(error: ValidationError) -> str:
     first = error.errors()[0]
-    path = _NEST.join(str(part) for part in first["loc"])
+    path = _NEST.join(part for part in first["loc"] if isinstance(part, str))
     return f"{PREFIX}{path.upper()}: {first['msg']}"

@@ -25,8 +25,11 @@ def run(settings: Settings, open_parts: OpenParts) -> NoReturn:
         worker.execute_from_commandline()
     except SystemExit as asked:
         code = asked.code if isinstance(asked.code, int) else 1
+        if app.refusal is not None:
+            sys.stderr.write(f"tagstream: {app.refusal}\n")
     finally:
         logging.shutdown()
         sys.stdout.flush()
+        sys.stderr.flush()
         # Not sys.exit: a thread that hangs in a decoder would hold up the interpreter's exit for ever.
         os._exit(code)

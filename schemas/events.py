@@ -118,4 +118,8 @@ class DeadLetter(Value):
             "exception.message": self.message,
             "exception.stacktrace": self.trace,
         }
-        return {f"__connect.errors.{name}": text.encode() for name, text in said.items() if text}
+        return {
+            f"__connect.errors.{name}": text.encode(errors="backslashreplace")
+            for name, text in said.items()
+            if text
+        }

@@ -24,4 +24,5 @@ def image_id(bucket: str, key: str) -> str:
 
 def event_id(*parts: str) -> str:
     """A UUID that the same `parts` always give: announcing twice gives one id, not two."""
-    return str(uuid.uuid5(_NAMESPACE, "\n".join(parts)))
+    # Lengths keep the parts apart, whatever characters a producer put into its ids.
+    return str(uuid.uuid5(_NAMESPACE, "".join(f"{len(part)}:{part}" for part in parts)))

@@ -22,6 +22,8 @@ class Announced(Value):
 
     verdict: Verdict
     position: Position
+    restaurant_id: str | None = None
+    """Whose collections heard of it."""
 
 
 class ImageHead(Value):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, model_validator
 
 from schemas import identity
 from schemas.tags import Value
@@ -24,13 +24,24 @@ Moment = Annotated[datetime, AfterValidator(_utc)]
 """A point in time, in UTC."""
 
 
+_MOMENT: Final[TypeAdapter[datetime]] = TypeAdapter(Moment)
+
+
+def _spelled(moment: object) -> str:
+    """One spelling of one moment; what is none is left to its field's own validation."""
+    try:
+        return _MOMENT.validate_python(moment).isoformat()
+    except ValidationError:
+        return str(moment)
+
+
 class Location(Value):
     """Where an image's bytes are: one object, and which content of it where the producer knows."""
 
     bucket: str = Field(min_length=1, max_length=255)
     key: str = Field(min_length=1, max_length=1024)
-    version: str | None = None
-    etag: str | None = None
+    version: str | None = Field(None, max_length=1024)
+    etag: str | None = Field(None, max_length=1024)
 
     @property
     def content_version(self) -> str:
@@ -50,8 +61,8 @@ class ImageUploaded(Value):
     image_id: str = Field(min_length=1, max_length=200)
     """Stable per image; derived from bucket and key where absent (see `schemas.identity`)."""
     location: Location
-    restaurant_id: str | None = None
-    uploader_id: str | None = None
+    restaurant_id: str | None = Field(None, min_length=1, max_length=200)
+    uploader_id: str | None = Field(None, min_length=1, max_length=200)
     uploaded_at: Moment
     attributes: Mapping[str, str] = Field(default_factory=dict)
 
@@ -62,7 +73,7 @@ class ImageUploaded(Value):
             return given
         location = Location.model_validate(given["location"])
         image = given.get("image_id") or identity.image_id(location.bucket, location.key)
-        when = str(given.get("uploaded_at"))
+        when = _spelled(given.get("uploaded_at"))
         said = identity.event_id("uploaded", str(image), location.content_version, when)
         return {**given, "image_id": image, "event_id": given.get("event_id") or said}
 

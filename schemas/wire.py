@@ -6,11 +6,12 @@ record is an answer of its own and does not spoil its siblings.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
 
 from schemas.errors import Malformed
 from schemas.uploads import ImageUploaded
@@ -40,6 +41,10 @@ class Spoiled:
 
 
 Record = Uploaded | Ignored | Spoiled
+_SAID: Final = 5
+"""Wrong fields that are named; a hostile event has a hundred thousand."""
+_NAME: Final = 100
+
 Headers = Mapping[str, bytes]
 
 
@@ -64,8 +69,8 @@ def _document(raw: bytes | None) -> dict[str, object]:
     if not raw:
         raise Malformed("the message is empty")
     try:
-        document = json.loads(raw)
-    except (ValueError, RecursionError) as error:
+        document = from_json(raw, allow_inf_nan=False)
+    except ValueError as error:
         raise Malformed(f"not JSON: {error}") from error
     if not isinstance(document, dict):
         raise Malformed(f"a JSON {type(document).__name__}, not an object")
@@ -81,5 +86,11 @@ def _validated(document: dict[str, object]) -> ImageUploaded:
 
 def _in_words(error: ValidationError) -> str:
     """Each wrong field and what is wrong with it, in one line, without the values (they may be long)."""
-    lines = (f"{'.'.join(map(str, e['loc'])) or 'event'}: {e['msg']}" for e in error.errors())
-    return "; ".join(lines)
+    wrong = error.errors(include_url=False, include_context=False, include_input=False)
+    lines = [f"{_name(e['loc'])}: {e['msg']}" for e in wrong[:_SAID]]
+    more = [f"and {len(wrong) - _SAID} more"] if len(wrong) > _SAID else []
+    return "; ".join(lines + more)
+
+
+def _name(path: tuple[int | str, ...]) -> str:
+    return ".".join(map(str, path))[:_NAME] or "event"

@@ -14,21 +14,26 @@ edge of a worker's life is written once, in the method of that edge:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import faust
 import structlog
 from faust.types import TP, EventT
 from faust.types import Message as MessageT
 
+from schemas.errors import Broken, ConfigurationError
 from streams import group
 from streams.inflight import Delivery, InFlight, Partition, WindowLimits
 from streams.message import Handler, Message
 
 log = structlog.get_logger(__name__)
+
+EXIT_CONFIGURATION: Final = 2
+"""The exit code for a wrong setting."""
 
 _WATCH_INTERVAL = 1.0
 _NEVER = 10 * 365 * 86_400.0
@@ -58,6 +63,8 @@ Lifespan = Callable[["StreamApp"], AbstractAsyncContextManager[Handler]]
 class StreamApp(faust.App):
     """A worker's Faust app: one window over all its partitions."""
 
+    logger = logging.getLogger("faust.app")  # Faust would take this module's, and speak in our name
+
     def __init__(self, settings: StreamSettings, lifespan: Lifespan) -> None:
         self.settings = settings
         self._lifespan = lifespan
@@ -66,21 +73,33 @@ class StreamApp(faust.App):
         self._keepers: list[asyncio.Task[None]] = []
         self._crashing: asyncio.Task[None] | None = None
         self.window: InFlight | None = None
+        self.refusal: ConfigurationError | None = None
+        """Why the app would not start."""
         super().__init__(settings.group, **_faust_options(settings))
         self.on_partitions_revoked.connect(self._drain_revoked)
 
     async def on_first_start(self) -> None:
         """Open the resources and warm the model; awaited before the consumer joins its group."""
         # Not super(): all it does is make a data directory for tables that we do not have.
-        self._handler = await self._resources.enter_async_context(self._lifespan(self))
+        try:
+            self._handler = await self._resources.enter_async_context(self._lifespan(self))
+        except ConfigurationError as error:
+            # No crash to be logged with its trace: a line for whoever has to set it right.
+            self.refusal = error
+            raise SystemExit(EXIT_CONFIGURATION) from error
         self.window = InFlight(self.settings.window, commit=self._commit, on_failure=self._crash_with)
         self._keep(self.window)
 
     async def admit(self, event: EventT[Any]) -> None:
         """Start the event's work once there is room; returns when it has started or was dropped."""
+        try:
+            await self._admit(event.message)
+        except Exception as error:  # noqa: BLE001 - Faust would lose the event and restart the agent in silence
+            self.fail(error)
+
+    async def _admit(self, raw: MessageT) -> None:
         if self.window is None or self._handler is None:
-            raise RuntimeError("the app is not started")
-        raw = event.message
+            raise Broken("the app is not started")
         task = self._handler(_message_of(raw))
         delivery = Delivery(Partition(raw.topic, raw.partition), raw.offset, task.key)
         await self.window.admit(
@@ -160,7 +179,12 @@ class StreamApp(faust.App):
 
 def _message_of(raw: MessageT) -> Message:
     headers = raw.headers.items() if isinstance(raw.headers, Mapping) else raw.headers or ()
-    return Message(raw.topic, raw.partition, raw.offset, raw.key, raw.value, tuple(headers))
+    return Message(raw.topic, raw.partition, raw.offset, raw.key, raw.value, _texts(headers))
+
+
+def _texts(headers: Iterable[tuple[str, bytes | None]]) -> tuple[tuple[str, bytes], ...]:
+    """Kafka lets a header be null; nobody after us has to know."""
+    return tuple((name, value or b"") for name, value in headers)
 
 
 def _faust_options(settings: StreamSettings) -> dict[str, Any]:

@@ -236,6 +236,8 @@ class InFlight:
 
     def _finished(self, entry: _Entry) -> None:
         entry.is_finished = True
+        # It may stand behind an unfinished one for long: only its offset is still needed.
+        entry.work, entry.task = _nothing, None
         self._idle = 0.0
         if entry.epoch == self.epoch:
             self._account.settle(entry.delivery.partition)
@@ -284,6 +286,10 @@ class InFlight:
     async def _change(self) -> None:
         self._changed.clear()
         await self._changed.wait()
+
+
+async def _nothing() -> None:
+    """The work of a finished entry."""
 
 
 def _error_of(task: asyncio.Task[None]) -> BaseException | None:

@@ -50,14 +50,26 @@ class Outages:
             before_sleep=self._note,
         )
         refused: set[str] = set()
-        async for attempt in retrying:
-            with attempt:
-                try:
-                    result = await call()
-                except Unavailable as error:
-                    refused.add(error.dependency)
-                    raise
-                self._recovered(refused)
+        try:
+            async for attempt in retrying:
+                with attempt:
+                    result = await self._answer(call, refused)
+        finally:
+            # Cancelled while it waited: whoever is refused next says it again.
+            for name in refused:
+                self._away_since.pop(name, None)
+        return result
+
+    async def _answer(self, call: Callable[[], Awaitable[T]], refused: set[str]) -> T:
+        try:
+            result = await call()
+        except Unavailable as error:
+            refused.add(error.dependency)
+            raise
+        except Exception:
+            self._recovered(refused)  # an answer that we do not like is an answer
+            raise
+        self._recovered(refused)
         return result
 
     def _note(self, state: RetryCallState) -> None:

@@ -82,9 +82,8 @@ async def test_workers_killed_every_few_seconds_lose_nothing(
                 fleet.start()
         after = await stormy.outcome()
     with capsys.disabled():
-        print(
-            f"\nkill -9: {fleet.kills} kills, {fleet.redeliveries} redeliveries, {stormy.auditor.audits} audits"
-        )
+        audits = stormy.auditor.audits
+        print(f"\nkill -9: {fleet.kills} kills, {fleet.redeliveries} redeliveries, {audits} audits")
     assert fleet.kills == KILLS
     assert fleet.redeliveries > 0
     assert after == unfaulted

@@ -17,12 +17,15 @@ from agents.testing import FakeTagger
 from model.batching import BatchLimits, DeviceChecks, MicroBatcher
 from schemas.errors import DeviceBroken
 from schemas.uploads import Location
+from streams.adapters.embedded_s3 import CREDENTIALS
 from streams.adapters.folder import FolderImages
 from streams.adapters.kafka import KafkaPublisher
 from streams.adapters.kafka_outbox import KafkaSettings
 from streams.adapters.limits import Limits
+from streams.adapters.s3 import S3Images, S3Settings
 from streams.adapters.sqlite import SqliteScores
 from streams.app import StreamApp
+from streams.ports import ImageStore
 
 BUCKET = "photos"
 
@@ -74,11 +77,28 @@ async def tagger_under_test() -> AsyncIterator[FakeTagger]:
 
 
 @asynccontextmanager
-async def parts(config: Settings, _app: StreamApp) -> AsyncIterator[Parts]:
+async def images_under_test(config: Settings) -> AsyncIterator[ImageStore]:
+    if config.s3.endpoint_url:
+        async with S3Images(
+            S3Settings(
+                allowed_buckets=frozenset({BUCKET}),
+                endpoint_url=config.s3.endpoint_url,
+                credentials=CREDENTIALS,
+                deadline_seconds=2,
+            )
+        ) as s3:
+            yield s3
+        return
     limits = Limits(allowed_buckets=frozenset({BUCKET}), max_object_bytes=10_000)
+    async with DelayedImages(Path(os.environ["E2E_IMAGES"]), limits) as folder:
+        yield folder
+
+
+@asynccontextmanager
+async def parts(config: Settings, _app: StreamApp) -> AsyncIterator[Parts]:
     async with (
         tagger_under_test() as tagger,
-        DelayedImages(Path(os.environ["E2E_IMAGES"]), limits) as images,
+        images_under_test(config) as images,
         SqliteScores(config.store.path) as scores,
         KafkaPublisher(KafkaSettings(bootstrap=config.kafka.brokers)) as tags,
     ):

@@ -46,7 +46,7 @@ def head(now: Verdict, before: Verdict | None = None, *, restaurant: str | None 
         state=announcing.state(now),
         verdict=now,
         scores=Scores(probabilities={"menu": 0.9}, model=now.model),
-        announced=Announced(verdict=before, position=position(0)) if before else None,
+        announced=Announced(verdict=before, position=position(0), restaurant_id="r1") if before else None,
     )
 
 

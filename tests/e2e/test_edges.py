@@ -1,0 +1,151 @@
+"""A slow object, a broken device, and every dependency away for a while: nothing lost, nothing condemned."""
+
+import asyncio
+import os
+import signal
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from schemas import topics
+from schemas.uploads import Location
+from streams.adapters.embedded_s3 import EmbeddedS3
+from streams.adapters.s3 import S3Images, S3Settings
+from tests.e2e.accounts import Auditor, committed, finished, outcome, read_all
+from tests.e2e.broker_process import BrokerProcess
+from tests.e2e.fleet import Fleet, Worker
+from tests.e2e.traffic import plan, publish
+from tests.e2e.worker_under_test import BUCKET
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+WITHIN = 90.0
+MEBIBYTE = 2**20
+
+
+@pytest.fixture
+def broker() -> Iterator[BrokerProcess]:
+    with BrokerProcess() as running:
+        yield running
+
+
+@pytest.fixture
+def fleet(broker: BrokerProcess, tmp_path: Path) -> Iterator[Fleet]:
+    workers = Fleet(broker.bootstrap, tmp_path)
+    yield workers
+    workers.end()
+
+
+async def send(fleet: Fleet, count: int) -> Auditor:
+    sent = await publish(fleet.bootstrap, plan(count, fleet.images))
+    return Auditor(fleet.bootstrap, fleet.store, sent)
+
+
+async def until(happened: Callable[[], bool], within: float = 60.0) -> None:
+    async with asyncio.timeout(within):
+        while not happened():
+            await asyncio.sleep(0.2)
+
+
+def says(worker: Worker, event: str, dependency: str) -> bool:
+    return any(entry["dependency"] == dependency for entry in worker.events(event))
+
+
+async def test_one_object_delayed_for_a_minute_holds_back_its_offset_and_nothing_else(
+    fleet: Fleet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    auditor = await send(fleet, 1_000)
+    slow = next(sent for sent in auditor._sent if sent.upload is not None and not sent.is_bad)
+    assert slow.upload is not None
+    image = slow.upload.image_id
+    others = [sent for sent in auditor._sent if sent.upload is None or sent.upload.image_id != image]
+    worker = fleet.start(E2E_SLOW_KEY=slow.upload.location.key, E2E_SLOW_SECONDS="60")
+    await until(lambda: len(worker.starts()) == len(others) + 1)
+    early = worker.memory
+    offsets = await committed(fleet.bootstrap)
+    assert offsets[slow.partition] <= slow.offset
+    assert all(offset > 0 for partition, offset in offsets.items() if partition != slow.partition)
+    await asyncio.sleep(15)
+    has_ended = await finished(fleet.bootstrap, fleet.store)
+    assert all(map(has_ended, others))
+    assert (await committed(fleet.bootstrap))[slow.partition] <= slow.offset
+    grown = worker.memory - early
+    await auditor.until_done(WITHIN)
+    with capsys.disabled():
+        mebibytes = grown / MEBIBYTE
+        print(f"\nslow object: {len(others)} others finished beside it, memory grew {mebibytes:.1f} MiB")
+    assert grown < 16 * MEBIBYTE
+    assert fleet.redeliveries == 0
+
+
+async def test_a_broken_device_ends_the_worker_and_condemns_nobody(fleet: Fleet) -> None:
+    auditor = await send(fleet, 5)  # none of the bad ones yet
+    worker = fleet.start(E2E_BROKEN_DEVICE="1")
+    code = await asyncio.to_thread(worker.process.wait, 60)
+    assert code == 1
+    assert await read_all(fleet.bootstrap, topics.DEAD_LETTERS) == []
+    assert set((await committed(fleet.bootstrap)).values()) == {0}
+    fleet.start()
+    await auditor.until_done(WITHIN)
+    assert len((await outcome(fleet.bootstrap, fleet.store)).heads) == 5
+
+
+async def test_an_s3_that_is_away_at_the_start_and_again_later_is_waited_for(fleet: Fleet) -> None:
+    with EmbeddedS3() as s3:
+        planned = plan(7, fleet.images)  # none of the bad ones yet
+        first = await publish(fleet.bootstrap, planned[:4])
+        fleet.environment["TAGSTREAM_S3__ENDPOINT_URL"] = s3.endpoint_url
+        worker = fleet.start()
+        await until(lambda: says(worker, "dependency.away", "s3"))  # the bucket does not exist yet
+        await put(s3, fleet.images)
+        await Auditor(fleet.bootstrap, fleet.store, first).until_done(WITHIN)
+        assert s3.pid is not None
+        os.kill(s3.pid, signal.SIGSTOP)
+        later = await publish(fleet.bootstrap, planned[4:])
+        await until(lambda: len(worker.events("dependency.away")) == 2)
+        os.kill(s3.pid, signal.SIGCONT)
+        await Auditor(fleet.bootstrap, fleet.store, later).until_done(WITHIN)
+    assert worker.is_alive
+    assert await read_all(fleet.bootstrap, topics.DEAD_LETTERS) == []
+    assert len(worker.events("dependency.away")) == len(worker.events("dependency.back")) == 2
+
+
+async def put(s3: EmbeddedS3, images: Path) -> None:
+    settings = S3Settings(
+        endpoint_url=s3.endpoint_url, credentials=s3.credentials, allowed_buckets=frozenset({BUCKET})
+    )
+    async with S3Images(settings) as storage:
+        await storage.ensure_bucket(BUCKET)
+        for path in (images / BUCKET).iterdir():
+            await storage.put(Location(bucket=BUCKET, key=path.name), path.read_bytes())
+
+
+async def test_a_store_that_is_locked_for_a_while_is_waited_for(fleet: Fleet) -> None:
+    first = await send(fleet, 100)
+    worker = fleet.start()
+    await first.until_done(WITHIN)
+    locker = sqlite3.connect(fleet.store, isolation_level=None)
+    locker.execute("BEGIN EXCLUSIVE")
+    sent = await publish(fleet.bootstrap, plan(150, fleet.images)[100:])
+    await until(lambda: says(worker, "dependency.away", "store"))
+    locker.execute("ROLLBACK")
+    locker.close()
+    await Auditor(fleet.bootstrap, fleet.store, sent).until_done(WITHIN)
+    assert worker.is_alive
+    assert fleet.redeliveries == 0
+
+
+async def test_a_broker_that_is_away_for_a_while_is_waited_for(fleet: Fleet, broker: BrokerProcess) -> None:
+    auditor = await send(fleet, 1_000)
+    fleet.environment["E2E_DELAY"] = "0.05"
+    worker = fleet.start()
+    await until(lambda: len(worker.starts()) > 100)
+    broker.freeze()
+    await asyncio.sleep(15)
+    broker.thaw()
+    await auditor.until_done(WITHIN)
+    assert worker.is_alive
+    letters = (await outcome(fleet.bootstrap, fleet.store)).letters
+    assert len(letters) == 1_000 // 50 * 5

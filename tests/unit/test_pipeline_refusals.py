@@ -1,0 +1,115 @@
+"""What comes with a message must not stop the worker, and what was refused must not stay in memory."""
+
+import asyncio
+import gc
+import os
+import subprocess
+import sys
+import weakref
+from pathlib import Path
+
+from faust.types import Message as ConsumerMessage
+
+from agents.testing import FakeTagger
+from schemas.errors import Undecodable
+from schemas.events import DeadLetter
+from schemas.uploads import Location
+from streams.adapters.memory import MemoryImages, MemoryTags
+from streams.app import _message_of
+
+from .straight_path import LIMITS, World, message_of, upload_of
+
+
+def test_a_null_header_is_an_empty_one_to_whoever_works_on_the_message() -> None:
+    headers: list[tuple[str, bytes]] = [("trace", None), ("hop", b"1")]  # type: ignore[list-item]
+    came = ConsumerMessage("uploads", 0, 7, 0.0, 0, headers, None, b"v", None)
+    assert _message_of(came).headers == (("trace", b""), ("hop", b"1"))
+
+
+class CrypticTagger(FakeTagger):
+    """Refuses with a message that holds half a character, as file names from C libraries may."""
+
+    async def decode(self, data: bytes) -> bytes:
+        raise Undecodable(f"cannot read caf\udce9.jpg of {len(data)} bytes")
+
+
+async def test_a_cause_that_is_not_quite_text_is_buried_like_any_other() -> None:
+    world = World()
+    world.tagger = CrypticTagger()
+    await world.tag(upload_of(), "food=0.9")
+    assert world.refused == {(upload_of().image_id, "undecodable")}
+    assert world.tags.buried[0].causes
+
+
+class Bytes(bytearray):
+    """Bytes that one can watch."""
+
+
+class WatchedImages(MemoryImages):
+    def __init__(self) -> None:
+        super().__init__(LIMITS)
+        self.alive: weakref.ref[Bytes] | None = None
+
+    async def fetch(self, location: Location) -> bytes:
+        data = Bytes(await super().fetch(location))
+        self.alive = weakref.ref(data)
+        return data  # type: ignore[return-value]
+
+
+class StuckTags(MemoryTags):
+    """A broker that takes no dead letter for now."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_back = asyncio.Event()
+
+    async def bury(self, letter: DeadLetter) -> None:
+        await self.is_back.wait()
+        await super().bury(letter)
+
+
+async def test_a_refused_image_s_bytes_are_not_held_while_its_dead_letter_waits() -> None:
+    world, upload = World(), upload_of()
+    world.images, world.tags = images, tags = WatchedImages(), StuckTags()
+    await world.put(upload, "broken")
+    work = asyncio.create_task(world.pipeline().handle(message_of(upload)).work())
+    await asyncio.sleep(0.05)
+    gc.collect()
+    assert images.alive is not None
+    held = images.alive() is not None
+    tags.is_back.set()
+    await work
+    assert not held
+
+
+async def test_two_contents_without_a_version_are_two_records_of_the_history() -> None:
+    world = World()
+    for minute, seen in enumerate(("menu=0.9", "food=0.9")):
+        upload = upload_of(minute=minute)
+        plain = upload.location.model_copy(update={"version": None})
+        await world.tag(upload.model_copy(update={"location": plain}), seen, offset=minute)
+    assert len(await world.scores.records(upload_of().image_id)) == 2
+
+
+SAID = """
+import asyncio
+from tests.unit.straight_path import World, upload_of
+world = World()
+asyncio.run(world.tag(upload_of(), "menu=0.9 human=0.8 ambiance=0.9"))
+print(world.said)
+"""
+
+
+def test_events_are_announced_in_the_same_order_in_every_process() -> None:
+    printed = {
+        subprocess.run(
+            [sys.executable, "-c", SAID],
+            env={**os.environ, "PYTHONHASHSEED": str(seed)},
+            cwd=Path(__file__).parents[2],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.splitlines()[-1]
+        for seed in range(3)
+    }
+    assert len(printed) == 1
