@@ -1,0 +1,41 @@
+"""What we use of Faust and aiokafka that they never promised: an upgrade must look here first."""
+
+import inspect
+from importlib.metadata import version
+
+from aiokafka.consumer.group_coordinator import GroupCoordinator
+from faust.app.base import App
+from faust.transport.consumer import Consumer, ConsumerThread
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
+
+
+def test_faust_and_aiokafka_are_the_versions_that_were_measured() -> None:
+    assert version("faust-streaming") == "0.15.3"
+    assert version("aiokafka") == "0.14.0"
+
+
+def test_the_consumer_commits_the_offsets_it_is_given() -> None:
+    parameters = list(inspect.signature(Consumer._commit_offsets).parameters)
+    assert parameters[:2] == ["self", "offsets"]
+    assert inspect.iscoroutinefunction(Consumer._commit_offsets)
+
+
+def test_the_consumers_thread_runs_what_it_is_handed() -> None:
+    assert inspect.iscoroutinefunction(ConsumerThread.call_thread)
+    assert callable(AIOKafkaConsumerThread._ensure_consumer)
+
+
+def test_the_coordinator_still_waits_until_its_error_is_taken() -> None:
+    source = inspect.getsource(GroupCoordinator)
+    assert "self._coordination_task" in source
+    assert "self._pending_exception = exc" in source
+    assert "self._error_consumed_fut.set_result(None)" in inspect.getsource(GroupCoordinator.check_errors)
+
+
+def test_revocation_is_awaited_while_the_partitions_are_still_owned() -> None:
+    source = inspect.getsource(App._on_partitions_revoked)
+    assert "await T(self.on_partitions_revoked.send)(revoked)" in source
+
+
+def test_a_message_carries_the_generation_it_was_fetched_in() -> None:
+    assert "message.generation_id = generation_id" in inspect.getsource(Consumer.getmany)
