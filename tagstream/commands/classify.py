@@ -55,9 +55,12 @@ def classify(
 
 
 def _configured(config: Settings, model: Path | None) -> Settings:
-    if model is None:
-        return config
-    return config.model_copy(update={"model": config.model.model_copy(update={"folder": model})})
+    """The settings with that model; raises `ConfigurationError` at once where there is none."""
+    from model import checkpoint  # noqa: PLC0415
+
+    folder = model or config.model.folder or checkpoint.PACKAGED
+    checkpoint.read_manifest(folder)  # before torch is imported, which takes its time
+    return config.model_copy(update={"model": config.model.model_copy(update={"folder": folder})})
 
 
 async def _look(paths: list[Path], config: Settings, *, tell: Callable[[Answer, int], None]) -> int:

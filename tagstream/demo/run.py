@@ -94,7 +94,6 @@ class _Play:
         worker = self._crew.start(METRICS__PORT=port, **settings)
         self._scraper.watch(port)
         self._narrator.say(f"Worker {worker.number} starts (process {worker.process.pid})")
-        self._narrator.doing(f"Worker {worker.number}", total=len(self._photos))
         return worker
 
     async def _drill(self) -> Strike | None:
@@ -121,12 +120,15 @@ class _Play:
 
     async def _show_progress(self) -> None:
         while True:
+            for worker in self._crew.workers[-1:]:
+                does = "tags" if worker.starts() else "loads the model"
+                self._narrator.doing(f"Worker {worker.number} {does}", total=len(self._photos))
             self._narrator.done(await self._ended())
             await asyncio.sleep(_POLL)
 
     async def _stop(self) -> None:
         """Let the worker drain and commit: only then the topics hold all that it said."""
-        self._narrator.doing("Stopping the worker and reading everything back")
+        self._narrator.doing("Reading everything back")
         last = self._crew.workers[-1]
         last.assert_alive()
         if code := await asyncio.to_thread(last.stop):
