@@ -8,12 +8,15 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from agents import logs
+from agents.settings import LogSettings
 from benchmarks.cost import Cost, cost
 from benchmarks.stages import stages
 
 
 def main() -> None:
     """Measure, and print a table or one JSON document."""
+    logs.configure(LogSettings(level="warning"))
     err = Console(stderr=True)
     costs = [cost(name, work) for name, work in track(list(stages()), "Measuring", console=err)]
     if "--json" in sys.argv[1:]:

@@ -44,6 +44,20 @@ class Outages:
 
     async def outlast(self, call: Callable[[], Awaitable[T]]) -> T:
         """What `call` returns once its dependency answers; any other error is raised as it is."""
+        try:
+            # Nearly always this is all: the retrying loop costs more CPU than the whole pipeline around it.
+            return await self._answer(call, set())
+        except Unavailable as error:
+            return await self._wait_out(error, call)
+
+    async def _wait_out(self, first: Unavailable, call: Callable[[], Awaitable[T]]) -> T:
+        refusals = [first]  # the loop's first attempt is the one that has just been refused
+
+        async def again() -> T:
+            if refusals:
+                raise refusals.pop()
+            return await call()
+
         retrying = AsyncRetrying(
             retry=retry_if_exception_type(Unavailable),
             wait=wait_random_exponential(multiplier=self._patience.first, max=self._patience.longest),
@@ -53,7 +67,7 @@ class Outages:
         try:
             async for attempt in retrying:
                 with attempt:
-                    result = await self._answer(call, refused)
+                    result = await self._answer(again, refused)
         finally:
             # Cancelled while it waited: whoever is refused next says it again.
             for name in refused:
