@@ -5,6 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
+# Where it is set, every worker compiles all of torch's Python anew: 20 seconds of CPU each.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help setup demo test test-fast check format lock benchmark clean
 .DEFAULT_GOAL := help
 

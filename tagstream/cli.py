@@ -33,7 +33,4 @@ def main() -> NoReturn:
     except ConfigurationError as error:
         sys.stderr.write(f"tagstream: {error}\n")
         sys.exit(EXIT_CONFIGURATION)
-    except BrokenPipeError:
-        sys.stderr.close()  # whoever read us has seen enough: `tagstream classify ... | head`
-        sys.exit(0)
     sys.exit(0)

@@ -47,6 +47,7 @@ class _Call:
 
     work: Work
     answer: Answer
+    writes: bool
 
 
 class SqliteScores:
@@ -81,33 +82,33 @@ class SqliteScores:
 
     async def head(self, image_id: str) -> ImageHead | None:
         """What holds of the image now, or None before its first score."""
-        found: ImageHead | None = await self._do(lambda connection: rows.head(connection, image_id))
+        found: ImageHead | None = await self._read(lambda connection: rows.head(connection, image_id))
         return found
 
     async def keep(self, head: ImageHead, record: ScoreRecord) -> Kept | Stale:
         """See `ScoreStore.keep`. The record joins the history also when the head is stale."""
-        outcome: Kept | Stale = await self._do(lambda connection: rows.keep(connection, head, record))
+        outcome: Kept | Stale = await self._write(lambda connection: rows.keep(connection, head, record))
         return outcome
 
     async def mark(self, image_id: str, announced: Announced) -> None:
         """See `ScoreStore.mark`. An image that was never kept is left unknown."""
-        await self._do(lambda connection: rows.mark(connection, image_id, announced))
+        await self._write(lambda connection: rows.mark(connection, image_id, announced))
 
     async def heads(self) -> tuple[ImageHead, ...]:
         """Every image's head, by image_id: for people and comparisons, it reads the whole file."""
-        every: tuple[ImageHead, ...] = await self._do(rows.heads)
+        every: tuple[ImageHead, ...] = await self._read(rows.heads)
         return every
 
     async def records(self, image_id: str) -> tuple[ScoreRecord, ...]:
         """The image's history, by content version and model version."""
-        history: tuple[ScoreRecord, ...] = await self._do(
+        history: tuple[ScoreRecord, ...] = await self._read(
             lambda connection: rows.records(connection, image_id)
         )
         return history
 
     async def ping(self) -> None:
         """Return when the file can be read; raise `Unavailable` when it cannot."""
-        await self._do(lambda connection: rows.head(connection, ""))
+        await self._read(lambda connection: rows.head(connection, ""))
 
     def _open(self) -> sqlite3.Connection:
         try:
@@ -117,11 +118,17 @@ class SqliteScores:
                 raise self._unavailable(error) from error
             raise ConfigurationError(f"cannot keep scores in {self._path}: {error}") from error
 
-    async def _do(self, work: Work) -> Any:  # noqa: ANN401 - whatever `work` answers
+    async def _read(self, work: Work) -> Any:  # noqa: ANN401 - whatever `work` answers
+        return await self._do(work, writes=False)
+
+    async def _write(self, work: Work) -> Any:  # noqa: ANN401 - whatever `work` answers
+        return await self._do(work, writes=True)
+
+    async def _do(self, work: Work, *, writes: bool) -> Any:  # noqa: ANN401 - whatever `work` answers
         """What `work` answers, once the transaction that it shared with its neighbours is durable."""
         if self._connection is None:
             raise RuntimeError("the store is not open")
-        call = _Call(work, asyncio.get_running_loop().create_future())
+        call = _Call(work, asyncio.get_running_loop().create_future(), writes)
         self._queued.append(call)
         if self._running is None:
             self._commit_next()
@@ -131,7 +138,7 @@ class SqliteScores:
         """Hand the next queued calls to the thread; when they are committed, the next ones."""
         together, self._queued = self._queued[:MOST_TOGETHER], self._queued[MOST_TOGETHER:]
         loop = asyncio.get_running_loop()
-        self._running = loop.run_in_executor(self._thread, self._transact, [call.work for call in together])
+        self._running = loop.run_in_executor(self._thread, self._transact, together)
         self._running.add_done_callback(lambda done: self._committed(together, done))
 
     def _committed(self, together: list[_Call], done: asyncio.Future[list[Any]]) -> None:
@@ -143,24 +150,24 @@ class SqliteScores:
         for call, outcome in zip(together, outcomes, strict=True):
             _answer(call.answer, outcome)
 
-    def _transact(self, works: list[Work]) -> list[Any]:
-        """Each work's answer or exception, in order, all of one durable transaction. Runs on the thread."""
+    def _transact(self, calls: list[_Call]) -> list[Any]:
+        """Each call's answer or exception, in order, all of one durable transaction. Runs on the thread."""
         connection = self._connection
         if connection is None:
             raise RuntimeError("the store is not open")
         try:
-            with rows.transaction(connection):
-                return [work(connection) for work in works]
+            with rows.transaction(connection, writes=any(call.writes for call in calls)):
+                return [call.work(connection) for call in calls]
         except sqlite3.OperationalError as error:
-            return [self._unavailable(error) for _ in works]
+            return [self._unavailable(error) for _ in calls]
         except Exception as error:  # noqa: BLE001 - it is one call's, which is found by running each alone
-            return self._transact_alone(works, error)
+            return self._transact_alone(calls, error)
 
-    def _transact_alone(self, works: list[Work], error: Exception) -> list[Any]:
-        """Each work in a transaction of its own, so that a bad one fails alone."""
-        if len(works) == 1:
+    def _transact_alone(self, calls: list[_Call], error: Exception) -> list[Any]:
+        """Each call in a transaction of its own, so that a bad one fails alone."""
+        if len(calls) == 1:
             return [self._unavailable(error) if isinstance(error, sqlite3.Error) else error]
-        return [self._transact([work])[0] for work in works]
+        return [self._transact([call])[0] for call in calls]
 
     def _unavailable(self, error: sqlite3.Error) -> Unavailable:
         unavailable = Unavailable("store", f"{self._path}: {error}")

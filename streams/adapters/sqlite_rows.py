@@ -51,13 +51,14 @@ def connect(path: Path, *, busy_seconds: float) -> sqlite3.Connection:
 
 
 @contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """A write transaction: committed when the block ends, rolled back when it raises.
+def transaction(connection: sqlite3.Connection, *, writes: bool) -> Iterator[None]:
+    """A transaction: committed when the block ends, rolled back when it raises.
 
     IMMEDIATE takes the write lock before the first read: a deferred one that reads a head and then
-    writes it fails with `database is locked` as soon as another worker wrote between the two.
+    writes it fails with `database is locked` as soon as another worker wrote between the two. One that
+    only reads waits for nobody.
     """
-    connection.execute("BEGIN IMMEDIATE")
+    connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
     try:
         yield
         connection.execute("COMMIT")

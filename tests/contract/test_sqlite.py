@@ -107,9 +107,19 @@ async def test_a_lock_that_is_never_given_back_makes_the_store_unavailable_for_a
         assert (await scores.keep(first, record(first))).head == first
 
 
+async def test_a_read_waits_for_no_writer(tmp_path: Path) -> None:
+    path, first = tmp_path / "scores.db", head(position(1))
+    async with SqliteScores(path) as scores:
+        await scores.keep(first, record(first))
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            assert await scores.head(first.image_id) == first
+            assert await scores.heads() == (first,)
+
+
 async def test_a_full_disk_makes_the_store_unavailable_and_keeps_what_it_promised(tmp_path: Path) -> None:
     async with SqliteScores(tmp_path / "scores.db") as scores:
-        await scores._do(lambda connection: connection.execute("PRAGMA max_page_count = 1"))
+        await scores._read(lambda connection: connection.execute("PRAGMA max_page_count = 1"))
         many = [head(position(1), image=f"img_{number:02}") for number in range(50)]
         calls = (scores.keep(each, record(each)) for each in many)
         outcomes = await asyncio.gather(*calls, return_exceptions=True)

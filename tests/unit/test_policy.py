@@ -46,7 +46,7 @@ def test_a_tag_holds_from_its_threshold_on(probability: float, *, tagged: bool) 
     ("label", "topic"), [("menu", MODERATION), ("human", MODERATION), ("ambiance", AMBIANCE)]
 )
 def test_each_label_goes_to_its_topic(label: str, topic: str) -> None:
-    assert routed(decide(**{label: 0.9})) == {(label, topic)}
+    assert routed(decide(None, **{label: 0.9})) == {(label, topic)}
 
 
 def test_food_goes_nowhere() -> None:
