@@ -20,8 +20,8 @@ from streams.retry import Outages, Patience
 AGENTS: Final = ("agents.tagging",)
 """The agent modules, one by one: Faust's scan of a package drops in silence what fails to import."""
 
-OpenParts = Callable[[Settings, StreamApp], AbstractAsyncContextManager[Parts]]
-"""Opens what the straight path uses: `agents.parts.real_parts`, or what a test brings."""
+OpenParts = Callable[[Settings, StreamApp, Outages], AbstractAsyncContextManager[Parts]]
+"""Opens what the straight path uses, and outlasts what is away. The real one: `agents.parts.real_parts`."""
 
 
 def create_app(settings: Settings, open_parts: OpenParts) -> StreamApp:
@@ -37,7 +37,7 @@ def _lifespan(settings: Settings, open_parts: OpenParts) -> Lifespan:
     async def lifespan(app: StreamApp) -> AsyncIterator[Handler]:
         metrics = Metrics()
         outages = Outages(Patience(settings.retry.first, settings.retry.longest), on_wait=app.touch)
-        async with open_parts(settings, app) as parts, _serve(metrics, settings):
+        async with open_parts(settings, app, outages) as parts, _serve(metrics, settings):
             await _all_there(parts, outages)
             yield Pipeline(parts, outages, loading=settings.decode.loading, metrics=metrics).handle
 

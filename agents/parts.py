@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import Any, TypeVar
 
 import structlog
 
 from agents.pipeline import Parts
-from agents.settings import Settings
+from agents.settings import Settings, blame
 from agents.tagger import ResidentTagger
 from model import checkpoint
 from model.batching import BatchLimits
@@ -20,21 +20,29 @@ from streams.adapters.kafka_outbox import KafkaSettings
 from streams.adapters.s3 import S3Credentials, S3Images, S3Settings
 from streams.adapters.sqlite import SqliteScores
 from streams.app import StreamApp
+from streams.retry import Outages
 
 log = structlog.get_logger(__name__)
 
+T = TypeVar("T")
+
 
 @asynccontextmanager
-async def real_parts(settings: Settings, app: StreamApp) -> AsyncIterator[Parts]:
+async def real_parts(settings: Settings, app: StreamApp, outages: Outages) -> AsyncIterator[Parts]:
     """S3, SQLite, Kafka and the resident model, opened; all closed in the end."""
     async with AsyncExitStack() as stack:
         tagger = await stack.enter_async_context(await load_tagger(settings))
         mortality = asyncio.create_task(_die_with(tagger, app))
         stack.callback(mortality.cancel)
+
+        async def opened(part: AbstractAsyncContextManager[T], setting: str) -> T:
+            with blame(setting):
+                return await outages.outlast(lambda: stack.enter_async_context(part))
+
         yield Parts(
-            images=await stack.enter_async_context(S3Images(s3_settings(settings))),
-            scores=await stack.enter_async_context(SqliteScores(settings.store.path)),
-            tags=await stack.enter_async_context(KafkaPublisher(kafka_settings(settings))),
+            images=await opened(S3Images(s3_settings(settings)), "TAGSTREAM_S3__ENDPOINT_URL"),
+            scores=await opened(SqliteScores(settings.store.path), "TAGSTREAM_STORE__PATH"),
+            tags=await opened(KafkaPublisher(kafka_settings(settings)), "TAGSTREAM_KAFKA__BROKERS"),
             tagger=tagger,
         )
 
@@ -43,7 +51,8 @@ async def load_tagger(settings: Settings) -> ResidentTagger:
     """The model, loaded and warm; not yet entered."""
     classifier = await asyncio.to_thread(_load_classifier, settings)
     log.info("model.warm", version=classifier.ref.version, digest=classifier.ref.digest[:12])
-    batches = BatchLimits(settings.batch.max_size, settings.batch.linger, settings.batch.intake)
+    with blame("TAGSTREAM_BATCH__INTAKE"):
+        batches = BatchLimits(settings.batch.max_size, settings.batch.linger, settings.batch.intake)
     return ResidentTagger(classifier, batches=batches, decode_threads=settings.decode.threads)
 
 
@@ -79,7 +88,8 @@ async def _die_with(tagger: ResidentTagger, app: StreamApp) -> None:
 
 def _load_classifier(settings: Settings) -> Classifier:
     folder = settings.model.folder or checkpoint.PACKAGED
-    classifier = Classifier.load(folder, device=settings.model.device, threads=settings.model.threads)
+    with blame("TAGSTREAM_MODEL__FOLDER"):
+        classifier = Classifier.load(folder, device=settings.model.device, threads=settings.model.threads)
     classifier.warm(settings.batch.max_size)
     classifier.check_golden()
     return classifier

@@ -10,7 +10,8 @@ from __future__ import annotations
 import difflib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -185,6 +186,15 @@ def load() -> Settings:
         raise ConfigurationError(_in_words(error)) from error
 
 
+@contextmanager
+def blame(variable: str) -> Iterator[None]:
+    """Say which setting a `ConfigurationError` of the block is about."""
+    try:
+        yield
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{variable}: {error}") from error
+
+
 def names() -> Iterator[tuple[str, str, Any]]:
     """Every setting: its environment variable, what it means, and its default."""
     for section, holder in Settings.model_fields.items():
@@ -195,7 +205,7 @@ def names() -> Iterator[tuple[str, str, Any]]:
                 yield variable, field.description or "", field.default
 
 
-def _refuse_unknown(environment: Mapping[str, str]) -> None:
+def _refuse_unknown(environment: Iterable[str]) -> None:
     known = [name for name, _, _ in names()]
     for name in environment:
         if name.upper().startswith(PREFIX) and name.upper() not in known:

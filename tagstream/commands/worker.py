@@ -12,7 +12,10 @@ def worker() -> None:
 
     Example: `TAGSTREAM_KAFKA__BROKERS=kafka:9092 TAGSTREAM_S3__BUCKETS='["photos"]' tagstream worker`
     """
-    from agents import settings, worker  # noqa: PLC0415
+    from agents import settings  # noqa: PLC0415
+
+    config = settings.load()  # before torch is imported: a wrong setting is said at once
+    from agents import worker  # noqa: PLC0415
     from agents.parts import real_parts  # noqa: PLC0415
 
-    worker.run(settings.load(), real_parts)
+    worker.run(config, real_parts)

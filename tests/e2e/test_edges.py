@@ -149,3 +149,21 @@ async def test_a_broker_that_is_away_for_a_while_is_waited_for(fleet: Fleet, bro
     assert worker.is_alive
     letters = (await outcome(fleet.bootstrap, fleet.store)).letters
     assert len(letters) == 1_000 // 50 * 5
+
+
+async def test_a_broker_that_is_away_at_the_start_is_waited_for(fleet: Fleet, broker: BrokerProcess) -> None:
+    auditor = await send(fleet, 100)
+    broker.freeze()
+    worker = fleet.start()
+    await until(lambda: says(worker, "dependency.away", "broker"))
+    broker.thaw()
+    await auditor.until_done(WITHIN)
+    assert worker.is_alive
+
+
+async def test_a_worker_that_waits_at_its_start_can_be_stopped(fleet: Fleet, broker: BrokerProcess) -> None:
+    fleet.images.mkdir()
+    broker.freeze()
+    worker = fleet.start()
+    await until(lambda: says(worker, "dependency.away", "broker"))
+    assert await asyncio.to_thread(worker.stop, 20) == 0

@@ -7,7 +7,7 @@ tests need beyond the settings comes in `E2E_*` variables.
 import asyncio
 import os
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from agents import settings, worker
@@ -26,6 +26,7 @@ from streams.adapters.s3 import S3Images, S3Settings
 from streams.adapters.sqlite import SqliteScores
 from streams.app import StreamApp
 from streams.ports import ImageStore
+from streams.retry import Outages
 
 BUCKET = "photos"
 
@@ -95,14 +96,16 @@ async def images_under_test(config: Settings) -> AsyncIterator[ImageStore]:
 
 
 @asynccontextmanager
-async def parts(config: Settings, _app: StreamApp) -> AsyncIterator[Parts]:
-    async with (
-        tagger_under_test() as tagger,
-        images_under_test(config) as images,
-        SqliteScores(config.store.path) as scores,
-        KafkaPublisher(KafkaSettings(bootstrap=config.kafka.brokers)) as tags,
-    ):
-        yield Parts(images=images, scores=scores, tags=tags, tagger=tagger)
+async def parts(config: Settings, _app: StreamApp, outages: Outages) -> AsyncIterator[Parts]:
+    async with AsyncExitStack() as stack:
+        publisher = KafkaPublisher(KafkaSettings(bootstrap=config.kafka.brokers))
+        store = SqliteScores(config.store.path)
+        yield Parts(
+            images=await stack.enter_async_context(images_under_test(config)),
+            scores=await outages.outlast(lambda: stack.enter_async_context(store)),
+            tags=await outages.outlast(lambda: stack.enter_async_context(publisher)),
+            tagger=await stack.enter_async_context(tagger_under_test()),
+        )
 
 
 if __name__ == "__main__":
