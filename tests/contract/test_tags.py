@@ -49,7 +49,9 @@ class KafkaTopics:
     async def read(self, topic: str, *, count: int) -> list[Found]:
         consumer = AIOKafkaConsumer(topic, bootstrap_servers=self._bootstrap, auto_offset_reset="earliest")
         async with consumer, asyncio.timeout(20):
-            return [Found(said.key, said.value or b"") for said in [await consumer.getone() for _ in range(count)]]
+            return [
+                Found(said.key, said.value or b"") for said in [await consumer.getone() for _ in range(count)]
+            ]
 
 
 @dataclass
