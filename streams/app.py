@@ -15,6 +15,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, field
@@ -35,8 +37,12 @@ log = structlog.get_logger(__name__)
 EXIT_CONFIGURATION: Final = 2
 """The exit code for a wrong setting."""
 
-_WATCH_INTERVAL = 1.0
-_NEVER = 10 * 365 * 86_400.0
+EXIT_CUT_OFF: Final = 3
+"""The exit code of a worker that could not end in order within its limits."""
+
+_EXIT_GRACE: Final = 10.0
+_WATCH_INTERVAL: Final = 1.0
+_NEVER: Final = 10 * 365 * 86_400.0
 """With the window full for longer than `max.poll.interval`, aiokafka would leave the group, and
 Faust never rejoins: a live process doing nothing. The window's own watchdog takes its place."""
 
@@ -120,12 +126,20 @@ class StreamApp(faust.App):
 
     async def on_stop(self) -> None:
         """Drain and commit while the consumer still runs: `on_before_shutdown` comes too late."""
+        self._exit_for_certain()
         for keeper in self._keepers:
             keeper.cancel()
         if self.window is not None:
             drained = await self.window.close(self.settings.drain_limit)
             log.info("worker.drained", complete=drained)
         await super().on_stop()
+
+    def _exit_for_certain(self) -> None:
+        """A broker that is away must not hold up the exit: what was not committed comes again."""
+        limit = self.settings.drain_limit + self.settings.session_timeout + _EXIT_GRACE
+        guard = threading.Timer(limit, os._exit, (EXIT_CUT_OFF,))
+        guard.daemon = True
+        guard.start()
 
     async def on_shutdown(self) -> None:
         """Close the resources: nothing of ours runs any more."""

@@ -167,3 +167,19 @@ async def test_a_worker_that_waits_at_its_start_can_be_stopped(fleet: Fleet, bro
     worker = fleet.start()
     await until(lambda: says(worker, "dependency.away", "broker"))
     assert await asyncio.to_thread(worker.stop, 20) == 0
+
+
+async def test_a_worker_that_is_cut_off_from_its_broker_can_be_stopped_and_loses_nothing(
+    fleet: Fleet, broker: BrokerProcess, capsys: pytest.CaptureFixture[str]
+) -> None:
+    auditor = await send(fleet, 500)
+    worker = fleet.start(E2E_DELAY="0.1", TAGSTREAM_KAFKA__DRAIN_LIMIT="3")
+    await until(lambda: len(worker.starts()) > 50)
+    broker.freeze()
+    await asyncio.sleep(1)
+    code = await asyncio.to_thread(worker.stop, 40)
+    broker.thaw()
+    with capsys.disabled():
+        print(f"\ncut off from the broker and stopped: exit {code}")
+    fleet.start()
+    await auditor.until_done(WITHIN)
