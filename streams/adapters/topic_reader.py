@@ -26,7 +26,12 @@ async def read_all(bootstrap: str, topic: str) -> tuple[Message, ...]:
     In no group, so that reading moves nobody's offsets. Raises `RuntimeError` when the broker has
     dropped some of its records, `Unavailable` when it does not answer in time.
     """
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)  # type: ignore[no-untyped-call]
+    consumer = AIOKafkaConsumer(  # type: ignore[no-untyped-call]
+        bootstrap_servers=bootstrap,
+        enable_auto_commit=False,
+        # Not a seek: the default's own way to the latest offset may overtake it, and nothing is read.
+        auto_offset_reset="earliest",
+    )
     try:
         async with asyncio.timeout(SECONDS):
             await consumer.start()  # type: ignore[no-untyped-call]
@@ -41,7 +46,6 @@ async def _read(consumer: AIOKafkaConsumer, topic: str) -> tuple[Message, ...]:
     partitions = [TopicPartition(topic, number) for number in range(PARTITIONS)]
     consumer.assign(partitions)  # type: ignore[no-untyped-call]
     await assert_complete(consumer, topic)
-    await consumer.seek_to_beginning(*partitions)  # type: ignore[no-untyped-call]
     ends = await consumer.end_offsets(partitions)  # type: ignore[no-untyped-call]
     messages: list[Message] = []
     while await _is_behind(consumer, ends):

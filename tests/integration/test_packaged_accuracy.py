@@ -1,6 +1,6 @@
 """The gate of the packaged model: its accuracy on photographs, through the decoder and classifier that serve.
 
-The photographs are not in the repository. `TAGSTREAM_TEST_DATA` names a folder with labels.csv (path, label,
+The photographs are not in the repository. `ACCURACY_DATA` names a folder with labels.csv (path, label,
 labels, source, split) and ood.csv. Only `val` is looked at: `test` is for the end of a search.
 """
 
@@ -17,11 +17,9 @@ from model.training.dataset import Split, read
 from model.training.judging import judge
 from model.training.report import Report
 
-DATA = os.environ.get("TAGSTREAM_TEST_DATA", "")
+DATA = os.environ.get("ACCURACY_DATA", "")
 
-pytestmark = pytest.mark.skipif(
-    not DATA, reason="TAGSTREAM_TEST_DATA names no folder of labelled photographs"
-)
+pytestmark = pytest.mark.skipif(not DATA, reason="ACCURACY_DATA names no folder of labelled photographs")
 
 
 @pytest.fixture(scope="module")
