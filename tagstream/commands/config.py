@@ -40,7 +40,11 @@ def _print(rows: list[tuple[str, Any, str]]) -> None:
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
-    table = Table("Setting", "Value", "Meaning", box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    # Whatever the width of the terminal: a name that is cut short cannot be copied.
+    table.add_column("Setting", no_wrap=True, min_width=max(len(variable) for variable, _, _ in rows))
+    table.add_column("Value", overflow="fold")
+    table.add_column("Meaning")
     for variable, value, meaning in rows:
         table.add_row(variable, "[dim]-[/]" if value is None else json.dumps(value), meaning)
     Console().print(table)
