@@ -84,6 +84,8 @@ def _run(asked: Run, *, is_quiet: bool) -> Result:
     from tagstream.demo.run import run  # noqa: PLC0415
 
     # Whoever ends us, by Ctrl-C or SIGTERM: the workers are ended first.
+    # SIGINT may come ignored (a shell's background job), and then nothing would end us in order.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         with Narrator(is_quiet=is_quiet) as narrator:

@@ -7,6 +7,7 @@ from aiokafka.consumer.group_coordinator import GroupCoordinator
 from faust.app.base import App
 from faust.transport.consumer import Consumer, ConsumerThread
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
+from faust.transport.drivers.aiokafka import Consumer as KafkaConsumer
 
 
 def test_faust_and_aiokafka_are_the_versions_that_were_measured() -> None:
@@ -38,4 +39,4 @@ def test_revocation_is_awaited_while_the_partitions_are_still_owned() -> None:
 
 
 def test_a_message_carries_the_generation_it_was_fetched_in() -> None:
-    assert "message.generation_id = generation_id" in inspect.getsource(Consumer.getmany)
+    assert "generation_id=self.app.consumer_generation_id" in inspect.getsource(KafkaConsumer._to_message)
