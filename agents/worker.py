@@ -15,7 +15,11 @@ from agents.settings import Settings
 
 
 def run(settings: Settings, open_parts: OpenParts) -> NoReturn:
-    """Work until a signal or a failure; exits 0 after SIGTERM or SIGINT, 1 after a failure."""
+    """Work until a signal or a failure, and exit.
+
+    Exit codes: 0 after SIGTERM or SIGINT with everything drained and committed; 1 after a failure; 2 for a
+    wrong setting; 3 after a signal when the broker is away and the limits are over. Nothing is lost in any.
+    """
     logs.configure(settings.log)
     app = create_app(settings, open_parts)
     worker = faust.Worker(app, quiet=True, override_logging=False, redirect_stdouts=False)
