@@ -21,8 +21,8 @@ $(STAMP): requirements.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 	@echo "Installing what requirements.lock names into $(VENV) (half a minute) ..."
-	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --require-hashes -r requirements.lock
-	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e .
+	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --system-certs --require-hashes -r requirements.lock
+	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --system-certs --no-deps --no-build-isolation -e .
 	@touch $@
 
 demo: setup  ## The main job on sample photographs, with a worker killed in the middle of it
@@ -45,7 +45,7 @@ format: setup  ## Write the code the way `check` wants it
 	$(BIN)/ruff check --fix .
 
 lock: setup  ## Resolve pyproject.toml anew, keeping what can stay
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
+	$(BIN)/uv pip compile --quiet --system-certs --universal --generate-hashes --no-header --python-version 3.11 \
 		--extra dev pyproject.toml -o requirements.lock
 
 benchmark: setup  ## What a photograph costs, by stage
