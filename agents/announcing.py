@@ -8,7 +8,7 @@ the broker has been said to nobody.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from schemas import identity, topics
 from schemas.events import (
@@ -27,18 +27,12 @@ def announcements(head: ImageHead) -> tuple[Announcement, ...]:
     """Everything to publish so that the world knows what `head` knows; empty when it does already."""
     if head.is_announced:
         return ()
-    said = (_tagged(head), *_changes(head))
-    return tuple(announcement for announcement in said if not is_homeless(announcement))
+    return (_tagged(head), *(_change(head, move) for move in _moves(head) if not move.is_homeless))
 
 
 def homeless(head: ImageHead) -> int:
     """How many collection changes of `head` have no restaurant to go to."""
-    return sum(map(is_homeless, _changes(head)))
-
-
-def is_homeless(announcement: Announcement) -> bool:
-    """Whether it is a change to the collection of no restaurant."""
-    return isinstance(announcement.event, CollectionChanged) and announcement.event.restaurant_id is None
+    return sum(move.is_homeless for move in _moves(head))
 
 
 def state(verdict: Verdict) -> State:
@@ -53,17 +47,29 @@ def _tagged(head: ImageHead) -> Announcement:
     return Announcement(topic=topics.TAGGED, event=event)
 
 
-def _changes(head: ImageHead) -> Iterable[Announcement]:
+class _Move(NamedTuple):
+    """A route that the image has taken up or left since the last announcement."""
+
+    route: Route
+    action: Action
+    restaurant: str | None
+
+    @property
+    def is_homeless(self) -> bool:
+        """Whether it is a change to the collection of no restaurant."""
+        return self.route.topic != topics.MODERATION and self.restaurant is None
+
+
+def _moves(head: ImageHead) -> Iterable[_Move]:
     said = head.announced
     before = _by_place(said.verdict, said.restaurant_id) if said else {}
     now = _by_place(head.verdict, head.restaurant_id)
     for place, route in now.items():
         if place not in before:
-            yield _change(head, route, action=Action.ADDED, restaurant=head.restaurant_id)
+            yield _Move(route, Action.ADDED, head.restaurant_id)
     for place, route in before.items():
         if place not in now:
-            restaurant = said.restaurant_id if said else None
-            yield _change(head, route, action=Action.REMOVED, restaurant=restaurant)
+            yield _Move(route, Action.REMOVED, said.restaurant_id if said else None)
 
 
 def _by_place(verdict: Verdict, restaurant: str | None) -> dict[tuple[str, str, str | None], Route]:
@@ -74,10 +80,11 @@ def _by_place(verdict: Verdict, restaurant: str | None) -> dict[tuple[str, str, 
     }
 
 
-def _change(head: ImageHead, route: Route, *, action: Action, restaurant: str | None) -> Announcement:
+def _change(head: ImageHead, move: _Move) -> Announcement:
+    route, action = move.route, move.action
     facts = _facts(head, route.topic, route.label, action)
     facts |= {"action": action, "label": route.label, "location": head.location, "why": route}
-    facts |= {"restaurant_id": restaurant}
+    facts |= {"restaurant_id": move.restaurant}
     event: AnyTagEvent
     event = ModerationRequested(**facts) if route.topic == topics.MODERATION else CollectionChanged(**facts)
     return Announcement(topic=route.topic, event=event)

@@ -49,10 +49,10 @@ async def real_parts(settings: Settings, app: StreamApp, outages: Outages) -> As
 
 async def load_tagger(settings: Settings) -> ResidentTagger:
     """The model, loaded and warm; not yet entered."""
-    classifier = await asyncio.to_thread(_load_classifier, settings)
-    log.info("model.warm", version=classifier.ref.version, digest=classifier.ref.digest[:12])
     with blame("TAGSTREAM_BATCH__INTAKE"):
         batches = BatchLimits(settings.batch.max_size, settings.batch.linger, settings.batch.intake)
+    classifier = await asyncio.to_thread(_load_classifier, settings)
+    log.info("model.warm", version=classifier.ref.version, digest=classifier.ref.digest[:12])
     return ResidentTagger(classifier, batches=batches, decode_threads=settings.decode.threads)
 
 

@@ -24,6 +24,10 @@ from __future__ import annotations
 
 import traceback
 from enum import StrEnum
+from typing import Final
+
+EXIT_CONFIGURATION: Final = 2
+"""The exit code for a wrong setting, whichever command found it."""
 
 TRACE_LIMIT = 4_000
 """Characters of a stack trace kept in a dead letter; its end says the most."""

@@ -27,15 +27,12 @@ import structlog
 from faust.types import TP, EventT
 from faust.types import Message as MessageT
 
-from schemas.errors import Broken, ConfigurationError
+from schemas.errors import EXIT_CONFIGURATION, Broken, ConfigurationError
 from streams import group
 from streams.inflight import Delivery, InFlight, Partition, WindowLimits
 from streams.message import Handler, Message
 
 log = structlog.get_logger(__name__)
-
-EXIT_CONFIGURATION: Final = 2
-"""The exit code for a wrong setting."""
 
 EXIT_CUT_OFF: Final = 3
 """The exit code of a worker that could not end in order within its limits."""

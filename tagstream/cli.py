@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import Final, NoReturn
+from typing import NoReturn
 
 import typer
 
-from schemas.errors import ConfigurationError
+from schemas.errors import EXIT_CONFIGURATION, ConfigurationError
 from tagstream.commands import classify, config, demo, model, worker
-
-EXIT_CONFIGURATION: Final = 2
 
 app = typer.Typer(
     name="tagstream",

@@ -10,15 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer
-from aiokafka.structs import ConsumerRecord, TopicPartition
+from aiokafka.structs import TopicPartition
 
 from schemas import topics
-from streams.adapters.broker import PARTITIONS, assert_complete
+from streams.adapters.broker import PARTITIONS
 from streams.adapters.sqlite import SqliteScores
+from streams.adapters.topic_reader import read_all
+from streams.message import Message
 from tests.e2e.traffic import Sent
 
 OURS = [TopicPartition(topics.UPLOADED, number) for number in range(PARTITIONS)]
-Record = ConsumerRecord[bytes, bytes]
 UNREPEATABLE = {"scored_at", "seconds"}
 """Fields that tell of the run, not of the image."""
 
@@ -36,27 +37,6 @@ class Outcome:
     published: dict[str, int] = field(compare=False, default_factory=dict)
 
 
-async def read_all(bootstrap: str, topic: str) -> list[Record]:
-    """Every record of the topic, from its beginning to its end of now."""
-    partitions = [TopicPartition(topic, number) for number in range(PARTITIONS)]
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap, auto_offset_reset="earliest", enable_auto_commit=False
-    )
-    await consumer.start()
-    try:
-        consumer.assign(partitions)
-        await assert_complete(consumer, topic)
-        ends = await consumer.end_offsets(partitions)
-        records: list[Record] = []
-        for partition, end in ends.items():
-            while await consumer.position(partition) < end:
-                for batch in (await consumer.getmany(timeout_ms=200)).values():
-                    records.extend(batch)
-    finally:
-        await consumer.stop()
-    return records
-
-
 async def committed(bootstrap: str, group: str = "tagstream") -> dict[int, int]:
     """The group's committed offsets by partition; 0 where there is none."""
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=group, enable_auto_commit=False)
@@ -68,7 +48,7 @@ async def committed(bootstrap: str, group: str = "tagstream") -> dict[int, int]:
         await consumer.stop()
 
 
-def source(letter: Record) -> tuple[int, int]:
+def source(letter: Message) -> tuple[int, int]:
     headers = dict(letter.headers)
     return (
         int(headers["__connect.errors.partition"]),

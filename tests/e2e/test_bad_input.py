@@ -20,8 +20,9 @@ from schemas.uploads import Location
 from streams.adapters.broker import EmbeddedBroker
 from streams.adapters.embedded_s3 import EmbeddedS3
 from streams.adapters.s3 import S3Images, S3Settings
+from streams.adapters.topic_reader import read_all
 from tagstream import samples
-from tests.e2e.accounts import committed, read_all, source
+from tests.e2e.accounts import committed, source
 from tests.e2e.fleet import ROOT
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]

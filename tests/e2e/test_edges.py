@@ -13,7 +13,8 @@ from schemas import topics
 from schemas.uploads import Location
 from streams.adapters.embedded_s3 import EmbeddedS3
 from streams.adapters.s3 import S3Images, S3Settings
-from tests.e2e.accounts import Auditor, committed, finished, outcome, read_all
+from streams.adapters.topic_reader import read_all
+from tests.e2e.accounts import Auditor, committed, finished, outcome
 from tests.e2e.broker_process import BrokerProcess
 from tests.e2e.fleet import Fleet, Worker
 from tests.e2e.traffic import plan, publish
@@ -85,7 +86,7 @@ async def test_a_broken_device_ends_the_worker_and_condemns_nobody(fleet: Fleet)
     worker = fleet.start(E2E_BROKEN_DEVICE="1")
     code = await asyncio.to_thread(worker.process.wait, 60)
     assert code == 1
-    assert await read_all(fleet.bootstrap, topics.DEAD_LETTERS) == []
+    assert await read_all(fleet.bootstrap, topics.DEAD_LETTERS) == ()
     assert set((await committed(fleet.bootstrap)).values()) == {0}
     fleet.start()
     await auditor.until_done(WITHIN)
@@ -108,7 +109,7 @@ async def test_an_s3_that_is_away_at_the_start_and_again_later_is_waited_for(fle
         os.kill(s3.pid, signal.SIGCONT)
         await Auditor(fleet.bootstrap, fleet.store, later).until_done(WITHIN)
     assert worker.is_alive
-    assert await read_all(fleet.bootstrap, topics.DEAD_LETTERS) == []
+    assert await read_all(fleet.bootstrap, topics.DEAD_LETTERS) == ()
     assert len(worker.events("dependency.away")) == len(worker.events("dependency.back")) == 2
 
 
