@@ -32,22 +32,31 @@ class Worker:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(within)
 
-    def events(self, name: str) -> list[dict[str, object]]:
-        """The log's lines of that event; a line cut short by a kill is passed over."""
+    def events(self, *names: str) -> list[dict[str, object]]:
+        """The log's lines of those events; a line cut short by a kill is passed over."""
         found = []
         for line in self.log.read_text().splitlines():
             try:
                 entry = json.loads(line)
             except ValueError:
                 continue
-            if isinstance(entry, dict) and entry.get("event") == name:
+            if isinstance(entry, dict) and entry.get("event") in names:
                 found.append(entry)
         return found
 
     def starts(self) -> Counter[tuple[int, int]]:
         """How often work was started here on each (partition, offset)."""
-        started = self.events("message.started")
-        return Counter((int(str(e["partition"])), int(str(e["offset"]))) for e in started)
+        return Counter(_place(entry) for entry in self.events("message.started"))
+
+    def held(self) -> set[tuple[int, int]]:
+        """Each (partition, offset) that was started here since the group last changed."""
+        started: set[tuple[int, int]] = set()
+        for entry in self.events("message.started", "partitions.revoked"):
+            if entry["event"] == "partitions.revoked":
+                started.clear()
+            else:
+                started.add(_place(entry))
+        return started
 
     @property
     def memory(self) -> int:
@@ -127,3 +136,7 @@ class Fleet:
         for worker in self.workers:
             if worker.is_alive:
                 worker.kill()
+
+
+def _place(entry: dict[str, object]) -> tuple[int, int]:
+    return int(str(entry["partition"])), int(str(entry["offset"]))
