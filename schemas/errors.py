@@ -9,7 +9,9 @@ TagstreamError
 │   ├── TooLarge               more bytes than the cap
 │   ├── Undecodable            not an image of an accepted format, or a damaged one
 │   ├── TooManyPixels          a decompression bomb
+│   ├── UnknownImage           a decision names an image that was never uploaded
 │   └── Unforeseen             any other exception of a step that touches one image's content
+├── KeepsFailing               one object fails while others succeed: retry topic, in the end parking
 ├── Unavailable                a dependency is away: wait, retry in place, acknowledge nothing
 └── Broken                     the machine or the program is broken: exit non-zero, Kafka redelivers
     ├── DeviceBroken           the golden image fails too: it is the device, not the image
@@ -105,6 +107,13 @@ class TooManyPixels(Rejected):
     stage = Stage.DECODE
 
 
+class UnknownImage(Rejected):
+    """No image of this id was ever uploaded."""
+
+    code = "unknown_image"
+    stage = Stage.STORE
+
+
 class Unforeseen(Rejected):
     """An unforeseen exception in a step that touches one image's content."""
 
@@ -120,6 +129,14 @@ class Unforeseen(Rejected):
         """`error` as a rejection of the image that caused it, with the end of its stack trace."""
         trace = "".join(traceback.format_exception(error))
         return cls(f"{type(error).__name__}: {error}", stage=stage, trace=trace)
+
+
+class KeepsFailing(TagstreamError):
+    """One object keeps failing while others of its dependency succeed: try it again later."""
+
+    def __init__(self, dependency: str, message: str | None = None) -> None:
+        super().__init__(message or f"{dependency} keeps refusing this one object")
+        self.dependency = dependency
 
 
 class Unavailable(TagstreamError):

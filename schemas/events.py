@@ -7,8 +7,9 @@ from enum import StrEnum
 from typing import Literal
 
 from schemas import topics
+from schemas.claims import Claim
 from schemas.tags import ModelRef, Route, Tag, Value
-from schemas.uploads import Location, Position
+from schemas.uploads import Location, Moment, Position
 
 
 class Action(StrEnum):
@@ -19,11 +20,12 @@ class Action(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why the image was scored."""
+    """Why the image was decided on."""
 
     LIVE = "live"
     REPLAY = "replay"
     CORRECTION = "correction"
+    """A person decided."""
 
 
 class TagEvent(Value):
@@ -33,19 +35,37 @@ class TagEvent(Value):
     event_id: str
     """The same for the same fact, however often it is announced: deduplicate by it."""
     image_id: str
+    revision: int = 0
+    """Counts what became of the image: drop an event of a lower one than the last you saw of the image."""
     position: Position
-    """Drop an event whose position is older than the last you saw of the image."""
-    model: ModelRef
+    """The upload that this answers, in the order of the image's uploads."""
+    model: ModelRef | None = None
+    """What made the scores; absent where the image was never scored."""
     restaurant_id: str | None = None
+    location: Location
+    reason: Reason = Reason.LIVE
 
 
 class ImageTagged(TagEvent):
-    """An image was scored: every label with its probability and threshold."""
+    """An image was scored or decided on: every label with its probability and threshold."""
 
     type: Literal["ImageTagged"] = "ImageTagged"
-    location: Location
     tags: tuple[Tag, ...]
-    reason: Reason = Reason.LIVE
+    state: str = "visible"
+    """`visible`, or `hidden` until a person has verified it."""
+    content_digest: str | None = None
+    """sha256 of the bytes that were scored."""
+
+
+class TagsHeld(TagEvent):
+    """The tags that hold now, on the compacted topic; a deleted image has a tombstone instead."""
+
+    type: Literal["TagsHeld"] = "TagsHeld"
+    tags: tuple[Tag, ...]
+    """Only those that hold."""
+    state: str
+    decided_by: str | None = None
+    """Who decided, where a person's word holds."""
 
 
 class ModerationRequested(TagEvent):
@@ -54,8 +74,9 @@ class ModerationRequested(TagEvent):
     type: Literal["ModerationRequested"] = "ModerationRequested"
     action: Action
     label: str
-    location: Location
     why: Route
+    content_digest: str | None = None
+    """sha256 of the bytes to look at: send it back with the decision."""
 
 
 class CollectionChanged(TagEvent):
@@ -64,25 +85,33 @@ class CollectionChanged(TagEvent):
     type: Literal["AmbianceTagged"] = "AmbianceTagged"
     action: Action
     label: str
-    location: Location
     why: Route
 
 
-AnyTagEvent = ImageTagged | ModerationRequested | CollectionChanged
+AnyTagEvent = ImageTagged | TagsHeld | ModerationRequested | CollectionChanged
 
 
 class Announcement(Value):
-    """One event and the topic it goes to; its key follows from both."""
+    """One event and the topic it goes to; without an event it is a tombstone of its key."""
 
     topic: str
-    event: AnyTagEvent
+    key: str
+    """restaurant_id for a restaurant's collection, else image_id."""
+    event: AnyTagEvent | None
 
-    @property
-    def key(self) -> str:
-        """restaurant_id for a restaurant's collection, else image_id."""
-        if isinstance(self.event, CollectionChanged) and self.event.restaurant_id:
-            return self.event.restaurant_id
-        return self.event.image_id
+
+class RescoreRequested(Value):
+    """The replay lane: score this image again, by this model version and by no other."""
+
+    schema_version: int = 1
+    event_id: str
+    image_id: str
+    claim: Claim
+    """What the uploads topic says of the image; a head that knows something newer goes by that."""
+    model_version: str
+    job: str
+    """Who asked, for the scores' history."""
+    requested_at: Moment
 
 
 class DeadLetter(Value):
@@ -102,6 +131,11 @@ class DeadLetter(Value):
     trace: str = ""
 
     topic: str = topics.DEAD_LETTERS
+    """The dead letters, the retry topic or the parking topic."""
+    attempts: int = 0
+    """How often the message was deferred before."""
+    due_at: Moment | None = None
+    """When it is worth another try; on the retry topic alone."""
 
     @property
     def causes(self) -> Mapping[str, bytes]:
@@ -117,6 +151,8 @@ class DeadLetter(Value):
             "exception.class.name": self.exception,
             "exception.message": self.message,
             "exception.stacktrace": self.trace,
+            "attempts": str(self.attempts) if self.attempts else "",
+            "due_at": self.due_at.isoformat() if self.due_at else "",
         }
         return {
             f"__connect.errors.{name}": text.encode(errors="backslashreplace")

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from schemas.tags import ModelRef, Scores, Value, Verdict
-from schemas.uploads import ImageUploaded, Location, Moment, Position
+from schemas.claims import Claim, Claims
+from schemas.decisions import Decision
+from schemas.events import Reason
+from schemas.tags import ModelRef, Route, Scores, Value, Verdict
+from schemas.uploads import Location, Moment, Position
 
 
 class State(StrEnum):
@@ -17,13 +20,30 @@ class State(StrEnum):
     DELETED = "deleted"
 
 
-class Announced(Value):
-    """The last verdict that the broker acknowledged, and the event that it answered."""
+class Content(Value):
+    """Which bytes were scored."""
 
-    verdict: Verdict
+    digest: str
+    """sha256 of the object, hexadecimal."""
+    size: int
+    """Bytes."""
+
+
+class Said(Value):
+    """A route that the world may have heard of, and whose collection it led to."""
+
+    route: Route
+    restaurant_id: str | None = None
+
+
+class Announced(Value):
+    """What the broker acknowledged last, and the revision of the head that it answered."""
+
+    verdict: Verdict | None
     position: Position
     restaurant_id: str | None = None
     """Whose collections heard of it."""
+    revision: int = 0
 
 
 class ImageHead(Value):
@@ -33,24 +53,54 @@ class ImageHead(Value):
     location: Location
     restaurant_id: str | None = None
     position: Position
+    """Of the claim that holds."""
+    claims: Claims = Claims()
+    """The latest claim of each voice; `position` and `location` are the standing one's."""
     state: State
-    verdict: Verdict
-    scores: Scores
-    """What `verdict` was decided on, so that a redelivery decides alike without scoring again."""
+    content: Content | None = None
+    scores: Scores | None = None
+    """None where the image was removed before it was ever scored."""
+    judged: Verdict | None = None
+    """What the model's policy says of `scores`."""
+    decision: Decision | None = None
+    verdict: Verdict | None = None
+    """What holds: `judged`, unless a person decided otherwise or the image is gone."""
     announced: Announced | None = None
-
-    def answers(self, upload: ImageUploaded, model: ModelRef) -> bool:
-        """Whether this head already holds the scores that `model` gives of `upload`."""
-        return self.position.event_id == upload.event_id and self.scores.model == model
+    pending: tuple[Said, ...] = ()
+    """Routes that were kept since the last acknowledged announcement, and may have been said."""
+    revision: int = 0
+    """Counts the changes of what holds; an event of a lower one is history."""
+    turn: int = 0
+    """Counts the changes under one and the same standing event: a re-score, a decision."""
+    reason: Reason = Reason.LIVE
+    """Why it was last decided on."""
+    job: str = "live"
+    flagged_at: Moment | None = None
+    """Since when a person is asked to look at it."""
 
     @property
     def is_announced(self) -> bool:
         """Whether the broker has acknowledged everything that the current verdict says."""
-        return (
-            self.announced is not None
-            and self.announced.verdict == self.verdict
-            and self.announced.position.is_same(self.position)
+        return self.announced is not None and self.announced.revision == self.revision
+
+    @property
+    def all_claims(self) -> Claims:
+        """The claims, also of a head that was kept before claims were."""
+        if self.claims.storage or self.claims.producer:
+            return self.claims
+        kept = Claim(
+            position=self.position,
+            location=self.location,
+            is_removal=self.state is State.DELETED,
+            restaurant_id=self.restaurant_id,
         )
+        return Claims.of(kept)
+
+    def holds(self, claim: Claim, model: ModelRef) -> bool:
+        """Whether this head already answers `claim`: its removal, or its scores by `model`."""
+        if not self.position.is_same(claim.position):
+            return False
+        return claim.is_removal or (self.scores is not None and self.scores.model == model)
 
 
 class ScoreRecord(Value):
@@ -64,15 +114,16 @@ class ScoreRecord(Value):
     seconds: dict[str, float]
     """Seconds by stage: fetch, decode, queued, forward."""
     job: str = "live"
+    content: Content | None = None
 
 
 class Kept(Value):
-    """The store holds the image's newest scores; `head` is what it holds."""
+    """The change was made, or had been made before; `head` is what the store holds."""
 
     head: ImageHead
 
 
 class Stale(Value):
-    """The store already holds a newer event of this image: nothing was written to its head."""
+    """The store holds something newer: nothing was written. `head` is what it holds."""
 
     head: ImageHead

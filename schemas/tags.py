@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -48,6 +48,8 @@ class Tag(Value):
     probability: float
     threshold: float
     tagged: bool
+    source: Literal["model", "person"] = "model"
+    """Who says so: a person's correction outranks the probability."""
 
 
 class Route(Value):

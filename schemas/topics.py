@@ -5,14 +5,28 @@ from __future__ import annotations
 from typing import Final
 
 UPLOADED: Final = "photos.uploaded.v1"
-"""Inbound uploads, keyed by image_id."""
+"""Inbound uploads and removals, keyed by image_id (by the object's key where storage itself speaks)."""
+DECISIONS: Final = "photos.decisions.v1"
+"""Inbound decisions of moderators, keyed by image_id."""
+RESCORE: Final = "photos.rescore.v1"
+"""The replay lane, keyed by image_id."""
+RETRY: Final = "photos.uploaded.v1.retry"
+"""Messages whose one object keeps failing, with the time at which they are due; keyed as they came."""
+
 TAGGED: Final = "photos.tagged.v1"
 """Every scored image, keyed by image_id."""
+LATEST: Final = "photos.tags.latest.v1"
+"""The tags that hold now, keyed by image_id, compacted; a tombstone where the image is deleted."""
 MODERATION: Final = "photos.moderation.v1"
 """What a person should look at, keyed by image_id."""
 AMBIANCE: Final = "photos.ambiance.v1"
 """The collection on a restaurant's page, keyed by restaurant_id."""
 DEAD_LETTERS: Final = "photos.uploaded.v1.dlq"
 """Messages that can never succeed, keyed as they came, with the raw bytes as they came."""
+PARKING: Final = "photos.uploaded.v1.parking"
+"""Messages that were retried as often as is allowed; a person redrives them."""
 
-OUTBOUND: Final = (TAGGED, MODERATION, AMBIANCE, DEAD_LETTERS)
+INBOUND: Final = (UPLOADED, DECISIONS, RESCORE, RETRY)
+OUTBOUND: Final = (TAGGED, LATEST, MODERATION, AMBIANCE, RETRY, DEAD_LETTERS, PARKING)
+ALL: Final = tuple(dict.fromkeys((*INBOUND, *OUTBOUND)))
+COMPACTED: Final = frozenset({LATEST})

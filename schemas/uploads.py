@@ -27,7 +27,7 @@ Moment = Annotated[datetime, AfterValidator(_utc)]
 _MOMENT: Final[TypeAdapter[datetime]] = TypeAdapter(Moment)
 
 
-def _spelled(moment: object) -> str:
+def spelled(moment: object) -> str:
     """One spelling of one moment; what is none is left to its field's own validation."""
     try:
         return _MOMENT.validate_python(moment).isoformat()
@@ -69,20 +69,39 @@ class ImageUploaded(Value):
     @model_validator(mode="before")
     @classmethod
     def _derive_ids(cls, given: Any) -> Any:  # noqa: ANN401 - pydantic hands over whatever came
-        if not isinstance(given, dict) or not isinstance(given.get("location"), Mapping | Location):
-            return given
-        location = Location.model_validate(given["location"])
-        image = given.get("image_id") or identity.image_id(location.bucket, location.key)
-        when = _spelled(given.get("uploaded_at"))
-        said = identity.event_id("uploaded", str(image), location.content_version, when)
-        return {**given, "image_id": image, "event_id": given.get("event_id") or said}
+        return _with_ids(given, "uploaded", given.get("uploaded_at") if isinstance(given, dict) else None)
+
+
+class ImageRemoved(Value):
+    """The photograph is gone: withdraw it everywhere."""
+
+    schema_version: int = 1
+    event_id: str = Field(min_length=1, max_length=200)
+    """Unique per event; derived from the image, its content and the time where absent."""
+    image_id: str = Field(min_length=1, max_length=200)
+    location: Location
+    removed_at: Moment
+
+    @model_validator(mode="before")
+    @classmethod
+    def _derive_ids(cls, given: Any) -> Any:  # noqa: ANN401 - pydantic hands over whatever came
+        return _with_ids(given, "removed", given.get("removed_at") if isinstance(given, dict) else None)
+
+
+def _with_ids(given: Any, fact: str, when: object) -> Any:  # noqa: ANN401 - pydantic hands over whatever came
+    if not isinstance(given, dict) or not isinstance(given.get("location"), Mapping | Location):
+        return given
+    location = Location.model_validate(given["location"])
+    image = given.get("image_id") or identity.image_id(location.bucket, location.key)
+    said = identity.event_id(fact, str(image), location.content_version, spelled(when))
+    return {**given, "image_id": image, "event_id": given.get("event_id") or said}
 
 
 class Position(Value):
     """Where an event stands in the order of its image's events.
 
-    Ordered by the S3 sequencer where both have one, else by the time of upload, else by partition
-    and offset. The same event delivered or published twice has one and the same position.
+    Ordered by the S3 sequencer where both have one, else by the time of the event, else by partition
+    and offset. That orders the events of one voice; `schemas.claims` says which of two voices holds.
     """
 
     uploaded_at: Moment
@@ -97,17 +116,15 @@ class Position(Value):
 
     def is_older_than(self, other: Position) -> bool:
         """Whether `other` came strictly later; two deliveries of one event are not older than each other."""
-        if self.is_same(other):
-            return False
-        mine, others = self._ranks(other)
-        return mine < others
+        return not self.is_same(other) and self.precedes(other)
 
-    def _ranks(self, other: Position) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-        if self.sequencer and other.sequencer:
-            width = max(len(self.sequencer), len(other.sequencer))
-            mine, others = self.sequencer.ljust(width, "0"), other.sequencer.ljust(width, "0")
-            if mine != others:
-                return (mine,), (others,)
-        if self.uploaded_at != other.uploaded_at:
-            return (self.uploaded_at,), (other.uploaded_at,)
-        return (self.partition, self.offset), (other.partition, other.offset)
+    def precedes(self, other: Position) -> bool:
+        """Whether this *delivery* comes before `other`: a total order within one voice."""
+        mine, others = self._rank, other._rank
+        return mine < others if self.sequencer and other.sequencer else mine[1:] < others[1:]
+
+    @property
+    def _rank(self) -> tuple[str, datetime, int, int]:
+        # Without its trailing zeros a sequencer compares as AWS wants it: right-padded with zeros.
+        sequencer = (self.sequencer or "").upper().rstrip("0")
+        return sequencer, self.uploaded_at, self.partition, self.offset

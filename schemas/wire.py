@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
 from schemas.errors import Malformed
-from schemas.uploads import ImageUploaded
+from schemas.uploads import ImageRemoved, ImageUploaded
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,16 @@ class Uploaded:
     upload: ImageUploaded
     sequencer: str | None = None
     """The storage's own order of the events of one key, where it says one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """Withdraw this image."""
+
+    removal: ImageRemoved
+    sequencer: str | None = None
+    if_gone: bool = False
+    """Only one version was removed: the image is gone only if nothing stands at its key any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +50,7 @@ class Spoiled:
     error: Malformed
 
 
-Record = Uploaded | Ignored | Spoiled
+Record = Uploaded | Removed | Ignored | Spoiled
 _SAID: Final = 5
 """Wrong fields that are named; a hostile event has a hundred thousand."""
 _NAME: Final = 100

@@ -6,19 +6,31 @@ Adapters own their connections (`async with`), map foreign errors at their edge,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from schemas.events import Announcement, DeadLetter
-from schemas.records import Announced, ImageHead, Kept, ScoreRecord, Stale
+from schemas.records import ImageHead, Kept, ScoreRecord, Stale
 from schemas.uploads import Location
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """One object as it stands in storage."""
+
+    data: bytes
+    etag: str | None = None
+    version: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    """What the uploader said with it, names in lower case."""
 
 
 class ImageStore(Protocol):
     """Where photographs are."""
 
-    async def fetch(self, location: Location) -> bytes:
-        """The object's bytes.
+    async def fetch(self, location: Location) -> Fetched:
+        """The object.
 
         Raises:
             NotAllowed: the bucket is off the allow-list.
@@ -27,8 +39,21 @@ class ImageStore(Protocol):
             Unavailable: the storage is away, overloaded, or refuses our credentials.
         """
 
+    async def exists(self, location: Location) -> bool:
+        """Whether something stands at the location's bucket and key now, of whatever version."""
+
+    async def link(self, location: Location, *, seconds: float) -> str:
+        """An address at which a person can look at the image for `seconds`; no check that it is there."""
+
     async def ping(self) -> None:
         """Return when the storage answers; raise `Unavailable` when it does not."""
+
+
+Change = Callable[[ImageHead | None], Kept | Stale]
+"""What becomes of an image's head, given what is stored: pure, called again when somebody wrote meanwhile.
+
+`Kept` with the stored head itself, or `Stale`, writes nothing.
+"""
 
 
 class ScoreStore(Protocol):
@@ -37,16 +62,22 @@ class ScoreStore(Protocol):
     async def head(self, image_id: str) -> ImageHead | None:
         """What holds of the image now, or None before its first score."""
 
-    async def keep(self, head: ImageHead, record: ScoreRecord) -> Kept | Stale:
-        """Keep `record` in the history and make `head` the image's head, unless a newer event holds.
+    async def heads(self, image_ids: Collection[str]) -> Mapping[str, ImageHead]:
+        """The heads of those of `image_ids` that are known."""
 
-        `head.announced` is not written: it belongs to `mark`. A head of the same position and model
-        is left as it is, so that keeping twice keeps what was kept first. Atomic per image, whoever
-        writes beside us.
+    async def apply(self, image_id: str, change: Change, record: ScoreRecord | None = None) -> Kept | Stale:
+        """Make `change` to the image's head, and keep `record` in the history; durable when it returns.
+
+        Atomic per image, whoever writes beside us: `change` may run several times, and the outcome
+        is that of its last run. The record joins the history also when the change is stale; the
+        first of an image, a content version and a model version stays.
         """
 
-    async def mark(self, image_id: str, announced: Announced) -> None:
-        """Remember what the broker has acknowledged, unless a newer event's verdict is announced."""
+    async def scan(self, *, after: str = "", limit: int = 500) -> tuple[ImageHead, ...]:
+        """The next heads in the order of their image ids, behind `after`; fewer than `limit` at the end."""
+
+    async def records(self, image_id: str) -> tuple[ScoreRecord, ...]:
+        """The image's history, by content version and model version."""
 
     async def ping(self) -> None:
         """Return when the store answers; raise `Unavailable` when it does not."""
@@ -59,7 +90,7 @@ class TagPublisher(Protocol):
         """Publish all of them in order; return when every in-sync replica has each."""
 
     async def bury(self, letter: DeadLetter) -> None:
-        """Publish the dead letter; return when every in-sync replica has it."""
+        """Publish the letter to its topic; return when every in-sync replica has it."""
 
     async def ping(self) -> None:
         """Return when the broker answers; raise `Unavailable` when it does not."""

@@ -1,0 +1,83 @@
+"""What the events of one image claim, and which claim stands.
+
+Two voices speak of an image: storage, whose notifications carry a `sequencer`, and producers, whose
+events carry a time. Within one voice claims are totally ordered; across the two only time compares.
+Comparing any two events by the better of both rules is no order at all: with A (sequencer 1, 10:00),
+B (no sequencer, 9:55) and C (sequencer 2, 9:50), C follows A, B follows C, and A follows B. So the
+latest claim of *each voice* is kept, and the later of those two stands (ADR 7). That is a join: the
+outcome is the same in whatever order, however often and on whichever worker the events are seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Self
+
+from pydantic import Field
+
+from schemas.tags import Value
+from schemas.uploads import ImageRemoved, ImageUploaded, Location, Position
+
+
+class Claim(Value):
+    """One event's claim: these bytes are the image, or the image is gone."""
+
+    position: Position
+    location: Location
+    is_removal: bool = False
+    restaurant_id: str | None = None
+    uploader_id: str | None = None
+    attributes: Mapping[str, str] = Field(default_factory=dict)
+
+    @classmethod
+    def of(cls, event: ImageUploaded | ImageRemoved, position: Position) -> Self:
+        """What `event` claims, at its place in the order."""
+        removal = isinstance(event, ImageRemoved)
+        facts = {} if removal else event.model_dump(include={"restaurant_id", "uploader_id", "attributes"})
+        return cls(position=position, location=event.location, is_removal=removal, **facts)
+
+    def is_same(self, other: Claim) -> bool:
+        """Whether both come from one event."""
+        return self.position.is_same(other.position)
+
+
+class Claims(Value):
+    """The latest claim of each voice. A join-semilattice under `joined`."""
+
+    storage: Claim | None = None
+    producer: Claim | None = None
+
+    @classmethod
+    def of(cls, *claims: Claim) -> Claims:
+        """The join of all of them."""
+        joined = cls()
+        for claim in claims:
+            voice = "storage" if claim.position.sequencer else "producer"
+            joined = joined.joined(cls(**{voice: claim}))
+        return joined
+
+    def joined(self, other: Claims) -> Claims:
+        """The latest claim of each voice of both."""
+        return Claims(
+            storage=_later(self.storage, other.storage), producer=_later(self.producer, other.producer)
+        )
+
+    @property
+    def standing(self) -> Claim:
+        """The claim that holds; raises `LookupError` where there is none."""
+        standing = _later(self.storage, self.producer)
+        if standing is None:
+            raise LookupError("no claim was made")
+        return standing
+
+    @property
+    def restaurant_id(self) -> str | None:
+        """Whose image it is: as the standing claim says, else as the other voice does."""
+        said = (self.standing, self.producer, self.storage)
+        return next((each.restaurant_id for each in said if each and each.restaurant_id), None)
+
+
+def _later(one: Claim | None, other: Claim | None) -> Claim | None:
+    if one is None or other is None:
+        return one or other
+    return other if one.position.precedes(other.position) else one

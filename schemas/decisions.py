@@ -1,0 +1,86 @@
+"""What moderators say: an image is fine, is not, or is something else than the model thought."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, Self
+
+from pydantic import Field, model_validator
+
+from schemas import identity
+from schemas.tags import Value
+from schemas.uploads import Moment, spelled
+
+
+class Decided(StrEnum):
+    """What a person decided."""
+
+    APPROVE = "approve"
+    """Fine to show: visible whatever the scores say."""
+    REJECT = "reject"
+    """Not to be shown: hidden, and in no collection."""
+    CORRECT = "correct"
+    """The labels are these: they replace the model's tags, and the image has been verified."""
+    REVOKE = "revoke"
+    """The decision before is taken back: the scores speak again."""
+
+
+class ModerationDecided(Value):
+    """A moderator's decision on one image, as it stands on the decisions topic."""
+
+    schema_version: int = 1
+    event_id: str = Field(min_length=1, max_length=200)
+    """Unique per decision; derived from the image, the action and the time where absent."""
+    image_id: str = Field(min_length=1, max_length=200)
+    action: Decided
+    labels: tuple[str, ...] | None = Field(None, max_length=100)
+    """All true labels of the image; required for `correct`."""
+    decided_at: Moment
+    decided_by: str = Field(min_length=1, max_length=200)
+    comment: str | None = Field(None, max_length=2000)
+    content_digest: str | None = None
+    """sha256 of the bytes that the person saw, from the moderation event; the standing ones where absent."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _derive_id(cls, given: Any) -> Any:  # noqa: ANN401 - pydantic hands over whatever came
+        if not isinstance(given, dict) or given.get("event_id"):
+            return given
+        said = (str(given.get(name)) for name in ("image_id", "action", "decided_by"))
+        return {**given, "event_id": identity.event_id("decided", *said, spelled(given.get("decided_at")))}
+
+    @model_validator(mode="after")
+    def _labels_where_corrected(self) -> Self:
+        if self.action is Decided.CORRECT and self.labels is None:
+            raise ValueError("labels: `correct` names all true labels (an empty list for none)")
+        return self
+
+
+class Decision(Value):
+    """A decision as the image's head holds it; a revoked one stays, so that none older comes back."""
+
+    event_id: str
+    action: Decided
+    labels: tuple[str, ...] | None = None
+    decided_at: Moment
+    decided_by: str
+    comment: str | None = None
+    content_digest: str | None = None
+    partition: int
+    offset: int
+
+    @classmethod
+    def of(cls, event: ModerationDecided, partition: int, offset: int) -> Self:
+        """`event` at its place in the order."""
+        facts: Mapping[str, Any] = event.model_dump(exclude={"schema_version", "image_id"})
+        return cls(**facts, partition=partition, offset=offset)
+
+    def precedes(self, other: Decision) -> bool:
+        """Whether `other` came strictly later: by the time of the decision, then by place in the topic."""
+        mine, others = (self.decided_at, self.partition, self.offset), (
+            other.decided_at,
+            other.partition,
+            other.offset,
+        )
+        return self.event_id != other.event_id and mine < others
