@@ -98,6 +98,8 @@ class Announcement(Value):
     key: str
     """restaurant_id for a restaurant's collection, else image_id."""
     event: AnyTagEvent | None
+    traceparent: str | None = None
+    """W3C trace context of the upload that led to it, where it came with one."""
 
 
 class RescoreRequested(Value):
