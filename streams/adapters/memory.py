@@ -5,9 +5,11 @@ They keep every promise of the ports (the contract suites run over them) except 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Self
+from urllib.parse import quote
 
 from schemas.errors import Gone, Unavailable
 from schemas.events import Announcement, DeadLetter
@@ -15,6 +17,7 @@ from schemas.records import Announced, ImageHead, Kept, ScoreRecord, Stale
 from schemas.uploads import ImageUploaded, Location
 from streams.adapters import precedence
 from streams.adapters.limits import Limits
+from streams.ports import Fetched
 
 
 class _InMemory:
@@ -41,10 +44,12 @@ class MemoryImages(_InMemory):
         """The bytes by (bucket, key)."""
         self.versions: dict[tuple[str, str, str], bytes] = {}
         """The bytes by (bucket, key, version), for locations that name one."""
+        self.metadata: dict[tuple[str, str], Mapping[str, str]] = {}
+        """What the uploader said with the object, by (bucket, key)."""
         self.fetched: list[Location] = []
         """Every location that was asked for, in order."""
 
-    async def fetch(self, location: Location) -> bytes:
+    async def fetch(self, location: Location) -> Fetched:
         """See `ImageStore.fetch`."""
         self.fetched.append(location)
         self._limits.allow(location)
@@ -52,18 +57,44 @@ class MemoryImages(_InMemory):
         if data is None:
             raise Gone(f"{location} does not exist")
         self._limits.admit(location, len(data))
-        return data
+        said = self.metadata.get((location.bucket, location.key), {})
+        return Fetched(data, _etag(data), location.version, said)
 
-    async def put(self, location: Location, data: bytes) -> None:
+    async def exists(self, location: Location) -> bool:
+        """See `ImageStore.exists`."""
+        self._limits.allow(location)
+        return (location.bucket, location.key) in self.objects
+
+    async def link(self, location: Location, *, seconds: float) -> str:
+        """See `ImageStore.link`: an address that leads nowhere, and says for how long."""
+        self._limits.allow(location)
+        return f"memory://{location.bucket}/{quote(location.key)}?seconds={seconds:g}"
+
+    async def put(
+        self, location: Location, data: bytes, *, metadata: Mapping[str, str] | None = None
+    ) -> Location:
         """Make the object hold `data`, also under its version where the location names one."""
         self.objects[location.bucket, location.key] = data
+        self.metadata[location.bucket, location.key] = {
+            name.lower(): value for name, value in (metadata or {}).items()
+        }
         if location.version:
             self.versions[location.bucket, location.key, location.version] = data
+        return location.model_copy(update={"etag": _etag(data)})
+
+    async def remove(self, location: Location) -> None:
+        """Make nothing stand at the location's bucket and key; versions stay."""
+        self.objects.pop((location.bucket, location.key), None)
 
     def _find(self, location: Location) -> bytes | None:
         if location.version:
             return self.versions.get((location.bucket, location.key, location.version))
         return self.objects.get((location.bucket, location.key))
+
+
+def _etag(data: bytes) -> str:
+    """As S3 gives it to an object that was put in one piece."""
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()
 
 
 class MemoryScores(_InMemory):
@@ -141,16 +172,21 @@ class Away:
 
 
 class AwayImages(MemoryImages):
-    """Photographs whose storage is away for a number of fetches."""
+    """Photographs whose storage is away for a number of questions."""
 
     def __init__(self, limits: Limits, *, times: int) -> None:
         super().__init__(limits)
         self.away = Away("s3", times=times)
 
-    async def fetch(self, location: Location) -> bytes:
+    async def fetch(self, location: Location) -> Fetched:
         """Refuse while away, then fetch."""
         self.away.check()
         return await super().fetch(location)
+
+    async def exists(self, location: Location) -> bool:
+        """Refuse while away, then look."""
+        self.away.check()
+        return await super().exists(location)
 
 
 class AwayScores(MemoryScores):

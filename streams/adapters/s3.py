@@ -1,10 +1,20 @@
-"""Photographs in S3, or in any storage that speaks its protocol."""
+"""Photographs in S3, or in any storage that speaks its protocol.
+
+A location with a version is read at that version. One with an etag alone names no bytes that S3 could
+still give once the object was overwritten, so what stands there now is read: the event of the newer
+bytes is on its way, and until then the newer bytes are nearer the truth than none. `Fetched.etag` is
+always that of the bytes that were read, so that whoever keeps their scores can say which they were.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack
+import logging
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from io import BytesIO
 from ipaddress import ip_address
+from math import ceil
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import urlsplit
@@ -14,11 +24,14 @@ from aiobotocore.config import AioConfig
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from schemas.errors import ConfigurationError
+from schemas.errors import ConfigurationError, Gone
 from schemas.uploads import Location
-from streams.adapters import s3_errors
+from streams.adapters import s3_errors, s3_objects
 from streams.adapters.limits import MEBIBYTE, Limits
 from streams.budget import Budget
+from streams.ports import Fetched
+
+logging.getLogger("botocore.auth").setLevel(logging.INFO)  # its debug lines hold signatures
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
@@ -31,6 +44,9 @@ ATTEMPTS: Final = 2
 a storage that is away is the pipeline's, which then acknowledges nothing."""
 
 CONNECT_SECONDS: Final = 5.0
+
+LONGEST_LINK_SECONDS: Final = 7 * 24 * 60 * 60
+"""What the fourth version of AWS's signatures allows."""
 
 
 class S3Credentials(BaseModel):
@@ -84,25 +100,48 @@ class S3Images:
         self._opened = None
         await self._stack.aclose()
 
-    async def fetch(self, location: Location) -> bytes:
+    async def fetch(self, location: Location) -> Fetched:
         """See `ImageStore.fetch`. Waits for one of the slots; the deadline runs from then on."""
         self._settings.allow(location)
-        async with self._slots:
-            try:
-                async with asyncio.timeout(self._settings.deadline_seconds):
-                    return await self._read(location)
-            except s3_errors.FOREIGN as error:
-                if s3_errors.is_bare_404(error):
-                    await self._find_bucket(location.bucket)
-                raise s3_errors.mapped(error, location) from error
+        async with self._asking(location):
+            return await self._read(location)
 
-    async def put(self, location: Location, data: bytes) -> Location:
-        """Upload `data`; the location with the etag, and the version where the bucket keeps versions."""
+    async def exists(self, location: Location) -> bool:
+        """See `ImageStore.exists`."""
+        self._settings.allow(location)
         try:
-            said = await self._client.put_object(Bucket=location.bucket, Key=location.key, Body=data)
+            async with self._asking(location):
+                await self._client.head_object(Bucket=location.bucket, Key=location.key)
+        except Gone:
+            return False
+        return True
+
+    async def link(self, location: Location, *, seconds: float) -> str:
+        """See `ImageStore.link`: a presigned GET, good for 7 days at most, whatever `seconds` says.
+
+        Signed here, without a request; it ends with the credentials where those are temporary. Whoever
+        has the address may look, so it belongs into no log.
+        """
+        self._settings.allow(location)
+        which = {"Bucket": location.bucket, "Key": location.key, **s3_objects.version_asked(location)}
+        lifetime = min(max(1, ceil(seconds)), LONGEST_LINK_SECONDS)
+        try:
+            return await self._client.generate_presigned_url("get_object", Params=which, ExpiresIn=lifetime)
         except s3_errors.FOREIGN as error:
             raise s3_errors.unavailable(error) from error
-        found = {"etag": said["ETag"].strip('"'), "version": said.get("VersionId")}
+
+    async def put(
+        self, location: Location, data: bytes, *, metadata: Mapping[str, str] | None = None
+    ) -> Location:
+        """Upload `data`; the location with the etag, and the version where the bucket keeps versions."""
+        told = s3_objects.spelled(metadata or {})
+        try:
+            said = await self._client.put_object(
+                Bucket=location.bucket, Key=location.key, Body=data, Metadata=told
+            )
+        except s3_errors.FOREIGN as error:
+            raise s3_errors.unavailable(error) from error
+        found = {"etag": s3_objects.etag(said), "version": s3_objects.version(said)}
         return location.model_copy(update=found)
 
     async def ensure_bucket(self, bucket: str) -> None:
@@ -123,23 +162,36 @@ class S3Images:
             raise RuntimeError("the S3 client is not open")
         return self._opened
 
-    async def _read(self, location: Location) -> bytes:
-        which: Any = {"VersionId": location.version} if location.version else {}
+    @asynccontextmanager
+    async def _asking(self, location: Location) -> AsyncIterator[None]:
+        """One of the slots, for no longer than the deadline; foreign errors leave it as ours."""
+        async with self._slots:
+            try:
+                async with asyncio.timeout(self._settings.deadline_seconds):
+                    yield
+            except s3_errors.FOREIGN as error:
+                if s3_errors.is_bare_404(error):
+                    await self._find_bucket(location.bucket)
+                raise s3_errors.mapped(error, location) from error
+
+    async def _read(self, location: Location) -> Fetched:
+        which: Any = s3_objects.version_asked(location)
         reply: Any = await self._client.get_object(Bucket=location.bucket, Key=location.key, **which)
         size = reply.get("ContentLength", self._settings.max_object_bytes)
         async with reply["Body"]:  # leaving early closes the connection: the rest is never read
             self._settings.admit(location, size)
             async with self.budget.take(size):
-                return await self._drain(reply["Body"], location)
+                data = await self._drain(reply["Body"], location)
+        said = s3_objects.read(reply.get("Metadata", {}))
+        return Fetched(data, s3_objects.etag(reply), s3_objects.version(reply), said)
 
     async def _drain(self, body: Any, location: Location) -> bytes:  # noqa: ANN401 - aiobotocore's proxy
         """The whole body; it raises by itself when it ends before its stated length."""
-        chunks, size = [], 0
+        whole = BytesIO()  # hands over its bytes without a copy: joined chunks would take twice the budget
         while chunk := await body.read(CHUNK):
-            size += len(chunk)
-            self._settings.admit(location, size)
-            chunks.append(chunk)
-        return b"".join(chunks)
+            whole.write(chunk)
+            self._settings.admit(location, whole.tell())
+        return whole.getvalue()
 
     async def _find_bucket(self, bucket: str) -> None:
         try:

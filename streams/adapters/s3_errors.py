@@ -4,6 +4,7 @@
 |-------------------------------------------------------------------|----------------------------|
 | NoSuchKey, NoSuchVersion, a delete marker, 410                    | Gone                       |
 | KeyTooLongError, a name or a version that the storage cannot hold | Gone: no such object can be |
+| 400 without a code (to a HEAD) for a key of more than 1024 bytes  | Gone: no such object can be |
 | NoSuchBucket (the bucket is on the allow-list, so it should be)   | Unavailable                |
 | 403 of any kind, expired or missing credentials, a skewed clock   | Unavailable                |
 | 5xx, SlowDown, a timeout, a broken connection, half a body        | Unavailable                |
@@ -39,6 +40,7 @@ FOREIGN: Final = (
 """Everything that the client raises on purpose; a test walks the exceptions of its libraries."""
 
 _GONE: Final = frozenset({"NoSuchKey", "NoSuchVersion", "KeyTooLongError", "XMinioInvalidObjectName"})
+_LONGEST_KEY: Final = 1024
 _BAD_VERSION: Final = frozenset({"InvalidArgument", "InvalidVersionId"})
 
 
@@ -64,13 +66,14 @@ def _is_gone(error: ClientError, location: Location) -> bool:
         return False
     if location.version and _code(error) in _BAD_VERSION:
         return True
-    return _code(error) in _GONE or _status(error) in (404, 410) or _is_delete_marker(error)
+    return _code(error) in _GONE or _status(error) in (404, 410) or _cannot_be(error, location)
 
 
-def _is_delete_marker(error: ClientError) -> bool:
-    """S3 answers 405 to a fetch of the version that is a deletion."""
-    headers = _metadata(error).get("HTTPHeaders", {})
-    return _status(error) == 405 and headers.get("x-amz-delete-marker") == "true"  # noqa: PLR2004 - HTTP's
+def _cannot_be(error: ClientError, location: Location) -> bool:
+    """S3 answers 405 for the version that is a deletion, and a HEAD of too long a key has 400 and no code."""
+    is_deletion = _metadata(error).get("HTTPHeaders", {}).get("x-amz-delete-marker") == "true"
+    is_too_long = len(location.key.encode()) > _LONGEST_KEY
+    return (_status(error) == 405 and is_deletion) or (_code(error) == "400" and is_too_long)  # noqa: PLR2004 - HTTP's
 
 
 def _code(error: ClientError) -> str:

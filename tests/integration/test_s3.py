@@ -58,8 +58,9 @@ async def test_a_version_is_read_though_a_newer_one_stands(images: S3Images) -> 
     first = await images.put(where, b"first")
     second = await images.put(where, b"second")
     assert first.version != second.version
-    assert await images.fetch(first) == b"first"
-    assert await images.fetch(where) == b"second"
+    assert (await images.fetch(first)).version == first.version
+    assert (await images.fetch(first)).data == b"first"
+    assert (await images.fetch(where)).data == b"second"
 
 
 async def test_a_deleted_object_is_gone_and_so_is_its_deletion(images: S3Images) -> None:
@@ -69,7 +70,8 @@ async def test_a_deleted_object_is_gone_and_so_is_its_deletion(images: S3Images)
     for version in (None, said["VersionId"], "no-such-version"):
         with pytest.raises(Gone):
             await images.fetch(put.model_copy(update={"version": version}))
-    assert await images.fetch(put) == b"x"
+    assert not await images.exists(put)
+    assert (await images.fetch(put)).data == b"x"
 
 
 async def test_what_was_put_is_told_with_its_etag_unquoted(images: S3Images) -> None:
@@ -80,7 +82,7 @@ async def test_what_was_put_is_told_with_its_etag_unquoted(images: S3Images) -> 
 async def test_ensuring_a_bucket_twice_is_as_good_as_once(images: S3Images) -> None:
     await images.put(Location(bucket="photos", key="kept.jpg"), b"kept")
     await images.ensure_bucket("photos")
-    assert await images.fetch(Location(bucket="photos", key="kept.jpg")) == b"kept"
+    assert (await images.fetch(Location(bucket="photos", key="kept.jpg"))).data == b"kept"
 
 
 async def test_a_bucket_outside_the_default_region_can_be_made(endpoint: EmbeddedS3) -> None:
@@ -93,7 +95,8 @@ async def test_a_bucket_outside_the_default_region_can_be_made(endpoint: Embedde
 
 async def test_an_allowed_bucket_that_does_not_exist_is_unavailable(endpoint: EmbeddedS3) -> None:
     async with S3Images(settings(endpoint, "not-made")) as images:
-        for ask in (images.fetch(Location(bucket="not-made", key="a.jpg")), images.ping()):
+        photo = Location(bucket="not-made", key="a.jpg")
+        for ask in (images.fetch(photo), images.exists(photo), images.ping()):
             with pytest.raises(Unavailable):
                 await ask
         with pytest.raises(Unavailable):

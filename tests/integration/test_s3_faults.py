@@ -235,7 +235,7 @@ async def test_no_more_bytes_are_in_flight_than_the_setting_says() -> None:
         while not all(fetch.done() for fetch in fetches):
             assert images.budget.in_use <= MEBIBYTE
             await asyncio.sleep(0.001)
-        assert [len(await fetch) for fetch in fetches] == [half] * 8
+        assert [len((await fetch).data) for fetch in fetches] == [half] * 8
         assert images.budget.in_use == 0
 
 
