@@ -1,0 +1,128 @@
+"""CloudEvents 1.0 over Kafka as they come in: binary (`ce_*` headers), structured, and batched."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from schemas import identity
+from schemas.errors import Malformed
+from schemas.wire_json import parsed
+
+VERSION: Final = "1.0"
+_STRUCTURED: Final = "application/cloudevents"
+_BATCH: Final = "application/cloudevents-batch"
+_FORMAT: Final = "+json"
+_JSON: Final = re.compile(r"(?i:[\w.+-]+/(?:json|[\w.+-]+\+json))")
+_REQUIRED: Final = ("id", "source", "type")
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """One CloudEvent: what it says of its data, and the data as a JSON value."""
+
+    id: str
+    source: str
+    type: str
+    time: object
+    """As it was said, or None; the event's own model judges it."""
+    data: object
+
+    @property
+    def is_removal(self) -> bool:
+        """Whether the type says so: it ends in `removed`, as in `photos.image.removed`."""
+        return self.type.lower().endswith("removed")
+
+    @property
+    def event_id(self) -> str:
+        """The id of our event where the data has none: a source's ids are unique to it alone."""
+        return identity.event_id("cloudevent", self.source, self.id)
+
+
+def content_type(headers: Mapping[str, bytes]) -> str:
+    """The media type in the message's `content-type` header, in lower case; empty where absent."""
+    said = next((value for name, value in headers.items() if name.lower() == "content-type"), None)
+    return (said or b"").decode(errors="replace").partition(";")[0].strip().lower()
+
+
+def is_binary(headers: Mapping[str, bytes]) -> bool:
+    """Whether the message's headers are a CloudEvent's attributes, and its value the data."""
+    return "ce_specversion" in headers and not content_type(headers).startswith(_STRUCTURED)
+
+
+def is_structured(body: object, headers: Mapping[str, bytes]) -> bool:
+    """Whether `body` is a whole CloudEvent. Raises `Malformed` for one of a format other than JSON."""
+    said = content_type(headers)
+    if said.startswith(_STRUCTURED) and not said.endswith(_FORMAT):
+        raise Malformed(f"content-type: {said[:100]} is not read; {_STRUCTURED}{_FORMAT} is")
+    return said == _STRUCTURED + _FORMAT or _has_version(body)
+
+
+def is_batch(body: object, headers: Mapping[str, bytes]) -> bool:
+    """Whether `body` is a list of CloudEvents."""
+    if not isinstance(body, list):
+        return False
+    return content_type(headers) == _BATCH + _FORMAT or any(_has_version(each) for each in body)
+
+
+def _has_version(body: object) -> bool:
+    return isinstance(body, dict) and "specversion" in body
+
+
+def binary(raw: bytes | None, headers: Mapping[str, bytes]) -> Envelope:
+    """The CloudEvent of a message in binary mode; raises `Malformed`."""
+    attributes: dict[str, object] = {
+        name.removeprefix("ce_"): _text(name, value)
+        for name, value in headers.items()
+        if name in {"ce_specversion", "ce_id", "ce_source", "ce_type", "ce_time"}
+    }
+    _require_json(content_type(headers) or None)
+    return _envelope(attributes, parsed(raw))
+
+
+def structured(body: object) -> Envelope:
+    """The CloudEvent that the JSON value `body` is; raises `Malformed`."""
+    if not isinstance(body, dict):
+        raise Malformed(f"a JSON {type(body).__name__}, not a CloudEvent")
+    _require_json(body.get("datacontenttype"))
+    return _envelope(body, _data(body))
+
+
+def _envelope(attributes: Mapping[str, object], data: object) -> Envelope:
+    version = attributes.get("specversion")
+    if version != VERSION:
+        raise Malformed(f"specversion: {str(version)[:20]} is not supported; {VERSION} is")
+    said = {name: attributes.get(name) for name in _REQUIRED}
+    wrong = [name for name, value in said.items() if not (isinstance(value, str) and value)]
+    if wrong:
+        raise Malformed(f"a CloudEvent without {', '.join(wrong)}")
+    return Envelope(*(str(said[name]) for name in _REQUIRED), attributes.get("time"), data)
+
+
+def _data(body: Mapping[str, object]) -> object:
+    if ("data" in body) == ("data_base64" in body):
+        raise Malformed("a CloudEvent has either data or data_base64")
+    if "data" in body:
+        return body["data"]
+    try:
+        return parsed(base64.b64decode(str(body["data_base64"]), validate=True))
+    except (binascii.Error, ValueError) as error:
+        raise Malformed("data_base64: not base64") from error
+
+
+def _require_json(said: object) -> None:
+    """Refuse data that says it is something else than JSON; saying nothing means JSON."""
+    media = str(said).partition(";")[0].strip()
+    if said is not None and not _JSON.fullmatch(media):
+        raise Malformed(f"datacontenttype: {media[:100]} is not JSON")
+
+
+def _text(name: str, value: bytes | None) -> str:
+    try:
+        return (value or b"").decode()
+    except UnicodeDecodeError as error:
+        raise Malformed(f"{name}: not UTF-8") from error
