@@ -61,15 +61,17 @@ class KafkaSettings(BaseModel):
     request_seconds: float = Field(default=10.0, gt=0)
     acknowledge_seconds: float = Field(default=30.0, gt=0)
     """From the call to the last acknowledgement; beyond it the broker is `Unavailable`."""
+    source: str = Field(default="/tagstream", min_length=1)
+    """`ce_source` of every event: a URI reference that names this installation."""
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
-    """What goes to the broker, all bytes."""
+class Outgoing:
+    """What goes to the broker, all bytes; without a value it is a tombstone of its key."""
 
     topic: str
     key: bytes | None
-    value: bytes
+    value: bytes | None
     headers: tuple[tuple[str, bytes], ...] = ()
 
 
@@ -82,7 +84,7 @@ class Producer(Protocol):
         """Connect."""
 
     async def send(
-        self, topic: str, value: bytes, *, key: bytes | None, headers: list[tuple[str, bytes]]
+        self, topic: str, value: bytes | None, *, key: bytes | None, headers: list[tuple[str, bytes]]
     ) -> asyncio.Future[Any]:
         """Queue one message; the future is its acknowledgement."""
 
@@ -122,7 +124,7 @@ class Outbox:
             await _abandon(producer)
         await asyncio.gather(*self._abandoned)
 
-    async def send(self, messages: Sequence[Message]) -> None:
+    async def send(self, messages: Sequence[Outgoing]) -> None:
         """Queue the messages in order, then wait for all acknowledgements.
 
         Raises:
@@ -152,7 +154,7 @@ class Outbox:
         except _FOREIGN as error:
             raise _unavailable(error) from error
 
-    async def _queue(self, producer: Producer, message: Message) -> asyncio.Future[Any]:
+    async def _queue(self, producer: Producer, message: Outgoing) -> asyncio.Future[Any]:
         try:
             acknowledged = await producer.send(
                 message.topic, message.value, key=message.key, headers=list(message.headers)

@@ -78,7 +78,7 @@ def tagged(image: str = "img_a", *, minute: int = 0) -> Announcement:
         location=LOCATION,
         tags=said.verdict.tags,
     )
-    return Announcement(topic=topics.TAGGED, event=event)
+    return Announcement(topic=topics.TAGGED, key=image, event=event)
 
 
 def moderation(image: str = "img_a") -> Announcement:
@@ -94,7 +94,12 @@ def moderation(image: str = "img_a") -> Announcement:
         location=LOCATION,
         why=why,
     )
-    return Announcement(topic=topics.MODERATION, event=event)
+    return Announcement(topic=topics.MODERATION, key=image, event=event)
+
+
+def deletion(image: str = "img_a") -> Announcement:
+    """The image holds no tags any more."""
+    return Announcement(topic=topics.LATEST, key=image, event=None)
 
 
 def letter(value: bytes = b"\xff not json", *, headers: tuple[tuple[str, bytes], ...] = ()) -> DeadLetter:

@@ -16,7 +16,7 @@ from streams.adapters.kafka import KafkaPublisher, KafkaSettings
 from streams.adapters.memory import MemoryTags
 from streams.ports import TagPublisher
 
-from .builders import letter, moderation, tagged
+from .builders import deletion, letter, moderation, tagged
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Found:
     """One message as a consumer sees it."""
 
     key: bytes | None
-    value: bytes
+    value: bytes | None
 
 
 class MemoryTopics:
@@ -34,7 +34,7 @@ class MemoryTopics:
         self._tags = tags
 
     async def read(self, topic: str, *, count: int) -> list[Found]:
-        told = [Found(each.key.encode(), wire.encode(each.event)) for each in self._tags.on(topic)]
+        told = [_told(each) for each in self._tags.on(topic)]
         buried = [Found(each.key, each.value) for each in self._tags.buried if each.topic == topic]
         assert len(told + buried) == count
         return told + buried
@@ -49,9 +49,13 @@ class KafkaTopics:
     async def read(self, topic: str, *, count: int) -> list[Found]:
         consumer = AIOKafkaConsumer(topic, bootstrap_servers=self._bootstrap, auto_offset_reset="earliest")
         async with consumer, asyncio.timeout(20):
-            return [
-                Found(said.key, said.value or b"") for said in [await consumer.getone() for _ in range(count)]
-            ]
+            return [Found(said.key, said.value) for said in [await consumer.getone() for _ in range(count)]]
+
+
+def _told(announcement: Announcement) -> Found:
+    """As a consumer sees what was announced."""
+    event = announcement.event
+    return Found(announcement.key.encode(), None if event is None else wire.encode(event))
 
 
 @dataclass
@@ -85,8 +89,21 @@ async def test_what_is_announced_is_on_its_topic_under_its_key(publishing: Publi
     told, asked = publishing.here(tagged()), publishing.here(moderation())
     await publishing.tags.announce([told, asked])
     for each in (told, asked):
-        found = await publishing.topics.read(each.topic, count=1)
-        assert found == [Found(b"img_a", wire.encode(each.event))]
+        assert await publishing.topics.read(each.topic, count=1) == [_told(each)]
+
+
+async def test_a_tombstone_has_its_key_and_no_value_and_keeps_its_place(publishing: Publishing) -> None:
+    held = tagged().model_copy(update={"topic": topics.LATEST})
+    every = [publishing.here(each) for each in (held, deletion(), held)]
+    await publishing.tags.announce(every)
+    found = await publishing.topics.read(every[0].topic, count=3)
+    assert found == [_told(held), Found(b"img_a", None), _told(held)]
+
+
+async def test_what_concerns_a_restaurant_goes_under_its_restaurant(publishing: Publishing) -> None:
+    told = publishing.here(tagged().model_copy(update={"key": "r1"}))
+    await publishing.tags.announce([told])
+    assert [each.key for each in await publishing.topics.read(told.topic, count=1)] == [b"r1"]
 
 
 async def test_the_events_of_one_image_stay_in_the_order_of_their_announcement(
@@ -96,7 +113,7 @@ async def test_the_events_of_one_image_stay_in_the_order_of_their_announcement(
     await publishing.tags.announce(every[:120])
     await publishing.tags.announce(every[120:])
     found = await publishing.topics.read(every[0].topic, count=200)
-    assert [each.value for each in found] == [wire.encode(each.event) for each in every]
+    assert found == [_told(each) for each in every]
 
 
 async def test_many_announcements_at_once_are_all_published(publishing: Publishing) -> None:
@@ -127,6 +144,14 @@ async def test_a_dead_letter_without_a_key_is_buried_as_well(publishing: Publish
 
 async def test_a_broker_that_is_there_answers_a_ping(publishing: Publishing) -> None:
     await publishing.tags.ping()
+
+
+async def test_a_message_that_is_tried_later_goes_to_the_retry_topic_as_it_came(
+    publishing: Publishing,
+) -> None:
+    deferred = publishing.buried_here(letter().model_copy(update={"topic": topics.RETRY, "attempts": 1}))
+    await publishing.tags.bury(deferred)
+    assert await publishing.topics.read(deferred.topic, count=1) == [Found(b"img_a", deferred.value)]
 
 
 def test_a_dead_letter_goes_to_the_dead_letters() -> None:

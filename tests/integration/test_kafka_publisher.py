@@ -24,14 +24,16 @@ from aiokafka.errors import (
     UnknownTopicOrPartitionError,
 )
 
-from schemas import topics, wire
+from schemas import topics
 from schemas.errors import Unavailable
 from schemas.events import Action, Announcement, DeadLetter, ModerationRequested
+from schemas.hops import PREFIX as CAUSE_PREFIX
+from schemas.hops import TRUNCATED
 from schemas.tags import ModelRef, Route
-from schemas.uploads import ImageUploaded, Location, Position
+from schemas.uploads import Location, Position
 from streams.adapters import kafka_outbox
 from streams.adapters.broker import EmbeddedBroker
-from streams.adapters.kafka import CAUSE_BYTES, CAUSE_PREFIX, TRUNCATED, KafkaPublisher, UploadPublisher
+from streams.adapters.kafka import CAUSE_BYTES, KafkaPublisher
 from streams.adapters.kafka_outbox import KafkaSettings
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -57,7 +59,7 @@ def announcement(number: int = 0) -> Announcement:
         location=LOCATION,
         why=Route(topic=topics.MODERATION, label="menu", probability=0.9, threshold=0.5, rule="menu >= 0.5"),
     )
-    return Announcement(topic=topics.MODERATION, event=event)
+    return Announcement(topic=topics.MODERATION, key="img_a", event=event)
 
 
 def letter(topic: str, **given: object) -> DeadLetter:
@@ -170,15 +172,6 @@ async def test_a_letter_too_large_by_its_key_or_headers_is_cut_as_well(
     found = await read_one(broker, topic)
     assert dict(found.headers)[f"{CAUSE_PREFIX}code"] == b"gone"
     assert TRUNCATED in dict(found.headers)
-
-
-async def test_an_upload_is_published_under_its_image(broker: EmbeddedBroker) -> None:
-    upload = ImageUploaded.model_validate({"location": LOCATION, "uploaded_at": NOW})
-    async with UploadPublisher(KafkaSettings(bootstrap=broker.bootstrap)) as uploads:
-        await uploads.publish(upload)
-    found = await read_one(broker, topics.UPLOADED)
-    assert found.key == upload.image_id.encode()
-    assert wire.decode(found.value, {}) == (wire.Uploaded(upload),)
 
 
 class FailingProducer:

@@ -9,6 +9,7 @@ import tracemalloc
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -44,9 +45,9 @@ async def images(endpoint: EmbeddedS3) -> AsyncIterator[S3Images]:
 
 async def put_in_parts(images: S3Images, location: Location, data: bytes) -> None:
     """As every S3 client uploads a large object: in parts of 5 MiB."""
-    where = {"Bucket": location.bucket, "Key": location.key}
+    where: Any = {"Bucket": location.bucket, "Key": location.key}
     upload = (await images._client.create_multipart_upload(**where))["UploadId"]
-    parts = []
+    parts: Any = []
     for number, start in enumerate(range(0, len(data), PART), start=1):
         said = await images._client.upload_part(
             **where, UploadId=upload, PartNumber=number, Body=data[start : start + PART]

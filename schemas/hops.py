@@ -1,0 +1,108 @@
+"""What a message carries on its way through the retry topic, the dead letters and the parking topic.
+
+The headers are Kafka Connect's (`__connect.errors.*`). Each hop replaces those that say why; those that
+say *where from* keep what the first hop said, so that a message that was deferred five times
+and then dead-lettered still names its place on the topic that it was published to. They are believed
+on our own hop topics alone: on any other a producer could have written them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Final, Protocol
+
+from pydantic import TypeAdapter
+
+from schemas import topics
+from schemas.uploads import Moment
+
+PREFIX: Final = "__connect.errors."
+TRUNCATED: Final = f"{PREFIX}truncated"
+"""Of a letter that was cut for the broker; it holds the bytes that the whole value had."""
+REDRIVEN: Final = "tagstream.redriven"
+"""How often a person has sent the message back to where it came from."""
+
+HOPS: Final = frozenset({topics.RETRY, topics.DEAD_LETTERS, topics.PARKING})
+"""The topics that only we write to."""
+
+Headers = tuple[tuple[str, bytes], ...]
+Origin = tuple[str, int, int]
+"""Topic, partition and offset."""
+
+_MOMENT: Final[TypeAdapter[datetime]] = TypeAdapter(Moment)
+
+
+class Travelled(Protocol):
+    """A message, or the letter that it becomes."""
+
+    @property
+    def source(self) -> Origin:
+        """Where it was read."""
+
+    @property
+    def headers(self) -> Headers:
+        """As it came."""
+
+
+def origin(message: Travelled) -> Origin:
+    """Where the message was first published."""
+    if message.source[0] not in HOPS:
+        return message.source
+    said = dict(message.headers)
+    topic, partition, offset = (said.get(PREFIX + name, b"") for name in ("topic", "partition", "offset"))
+    try:
+        return (topic.decode(), int(partition), int(offset)) if topic else message.source
+    except ValueError:
+        return message.source
+
+
+def carried(message: Travelled) -> Mapping[str, bytes]:
+    """The headers that every hop repeats: where from, and of a message that was cut, its whole size."""
+    topic, partition, offset = origin(message)
+    said = {"topic": topic, "partition": str(partition), "offset": str(offset)}
+    found = {PREFIX + name: text.encode() for name, text in said.items()}
+    cut = dict(message.headers).get(TRUNCATED) if message.source[0] in HOPS else None
+    return found | ({TRUNCATED: cut} if cut else {})
+
+
+def attempts(headers: Headers) -> int:
+    """How often the message was deferred before; 0 where no header says so."""
+    return _count(headers, f"{PREFIX}attempts")
+
+
+def due_at(headers: Headers) -> datetime | None:
+    """When the message is worth another try, in UTC; None where no header says so."""
+    said = dict(headers).get(f"{PREFIX}due_at")
+    try:
+        return _MOMENT.validate_python(datetime.fromisoformat(said.decode())) if said else None
+    except ValueError:
+        return None
+
+
+def is_truncated(headers: Headers) -> bool:
+    """Whether the letter holds less than the message had."""
+    return TRUNCATED in dict(headers)
+
+
+def redriven(headers: Headers) -> int:
+    """How often a person has sent the message back; 0 where no header says so."""
+    return _count(headers, REDRIVEN)
+
+
+def as_it_came(headers: Iterable[tuple[str, bytes]]) -> Headers:
+    """The headers less those of every hop."""
+    return tuple(each for each in headers if not each[0].startswith(PREFIX))
+
+
+def back(headers: Headers) -> Headers:
+    """The headers for the way back to the origin: no causes, and one redrive more."""
+    kept = tuple(each for each in as_it_came(headers) if each[0] != REDRIVEN)
+    return (*kept, (REDRIVEN, str(redriven(headers) + 1).encode()))
+
+
+def _count(headers: Headers, name: str) -> int:
+    try:
+        return max(0, int(dict(headers).get(name, b"0")))
+    except ValueError:
+        return 0
