@@ -1,0 +1,39 @@
+"""The commands that docker-compose.yml runs in our image are commands of ours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import pytest
+import typer
+import yaml
+
+from tagstream import cli
+
+COMPOSE = Path(__file__).parents[2] / "docker-compose.yml"
+
+
+def commands() -> dict[str, list[str]]:
+    """What each service gives to the image's entry point, by service."""
+    services = yaml.safe_load(COMPOSE.read_text())["services"]
+    return {
+        name: service["command"]
+        for name, service in services.items()
+        if service["image"] == "tagstream:local" and "entrypoint" not in service
+    }
+
+
+def test_set_up_jobs_and_workers_are_commands() -> None:
+    assert set(commands()) == {"topics", "indexes", "worker", "worker-gpu"}
+
+
+@pytest.mark.parametrize("words", commands().values(), ids=commands().keys())
+def test_a_command_is_one_of_the_command_line(words: list[str]) -> None:
+    command: click.Command = typer.main.get_command(cli.app)
+    remaining = list(words)
+    while isinstance(command, click.Group):
+        name = remaining.pop(0)
+        assert name in command.commands
+        command = command.commands[name]
+    command.make_context(command.name, remaining)  # raises for an option or an argument that is not there

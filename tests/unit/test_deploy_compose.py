@@ -1,0 +1,289 @@
+"""docker-compose.yml: what can be known of it without a Docker engine."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pytest
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from agents import settings
+from schemas import topics
+
+ROOT = Path(__file__).parents[2]
+MARGIN = 5.0
+"""Seconds between a worker's own limit and Docker's kill -9."""
+
+
+def _seconds(given: str) -> float:
+    units = {"s": 1.0, "m": 60.0}
+    return float(given[:-1]) * units[given[-1]]
+
+
+Seconds = Annotated[float, BeforeValidator(_seconds)]
+
+
+class Part(BaseModel):
+    """A part of the file: what we do not know is refused, so a misspelt key is not ignored in silence."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Build(Part):
+    context: str
+    dockerfile: str
+
+
+class HealthCheck(Part):
+    test: list[str] = []
+    interval: Seconds = 0
+    timeout: Seconds = 0
+    retries: int = 0
+    start_period: Seconds = 0
+    disable: bool = False
+
+
+class Dependency(Part):
+    condition: Literal["service_healthy", "service_completed_successfully"]
+
+
+class Limits(Part):
+    cpus: str
+    memory: str = Field(pattern=r"^\d+[mg]$")
+
+
+class Device(Part):
+    driver: Literal["nvidia"]
+    count: int
+    capabilities: list[str]
+
+
+class Reservations(Part):
+    devices: list[Device]
+
+
+class Resources(Part):
+    limits: Limits
+    reservations: Reservations | None = None
+
+
+class Deploy(Part):
+    resources: Resources
+
+
+class Logging(Part):
+    driver: Literal["local"]
+
+
+class Service(Part):
+    image: str
+    deploy: Deploy
+    healthcheck: HealthCheck
+    logging: Logging
+    restart: Literal["no", "unless-stopped"]
+    build: Build | None = None
+    cap_drop: list[str] = []
+    command: list[str] = []
+    depends_on: dict[str, Dependency] = {}
+    entrypoint: list[str] = []
+    environment: dict[str, str | int] = {}
+    init: bool = False
+    ports: list[str] = []
+    profiles: list[str] = []
+    read_only: bool = False
+    security_opt: list[str] = []
+    stdin_open: bool = False
+    stop_grace_period: Seconds = 10
+    tmpfs: list[str] = []
+    tty: bool = False
+    volumes: list[str] = []
+
+    @property
+    def is_job(self) -> bool:
+        """Whether it ends by itself."""
+        return self.restart == "no"
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it runs our image."""
+        return self.image == "tagstream:local"
+
+
+def written() -> str:
+    return (ROOT / "docker-compose.yml").read_text()
+
+
+def parsed() -> dict[str, Any]:
+    document: dict[str, Any] = yaml.safe_load(written())
+    return document
+
+
+SERVICES = {name: Service.model_validate(given) for name, given in parsed()["services"].items()}
+LASTING = {name: service for name, service in SERVICES.items() if not service.is_job}
+OURS = {name: service for name, service in SERVICES.items() if service.is_ours}
+WORKERS = {name: service for name, service in OURS.items() if service.command == ["worker"]}
+
+
+def each(services: dict[str, Service]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("service", services.values(), ids=services.keys())
+
+
+def test_it_says_at_its_top_that_it_was_not_run() -> None:
+    head = " ".join(written().split("name:")[0].replace("#", " ").split())
+    assert "Schema-checked; not run on the machine it was written on" in head
+
+
+def test_it_holds_what_the_stack_is_made_of() -> None:
+    assert {"kafka", "mongo", "minio", "topics", "indexes", "bucket", "worker"} <= set(SERVICES)
+    assert set(WORKERS) == {"worker", "worker-gpu"}
+
+
+def test_what_starts_without_a_profile_depends_on_nothing_in_one() -> None:
+    plain = {name for name, service in SERVICES.items() if not service.profiles}
+    assert plain == {"kafka", "mongo", "minio", "topics", "indexes", "bucket", "worker"}
+    for name in plain:
+        assert set(SERVICES[name].depends_on) <= plain
+
+
+def test_profiles_are_the_documented_ones() -> None:
+    profiles = {profile for service in SERVICES.values() for profile in service.profiles}
+    assert profiles == {"gpu", "tools", "metrics"}
+    page = (ROOT / "docs" / "deploy.md").read_text()
+    for profile in profiles:
+        assert f"--profile {profile}" in page
+
+
+@each(OURS)
+def test_every_setting_it_names_is_one(service: Service) -> None:
+    known = {name for name, _, _ in settings.names()}
+    assert {name for name in service.environment if name.startswith(settings.PREFIX)} <= known
+
+
+@each(WORKERS)
+def test_a_worker_starts_with_these_settings(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in service.environment.items():
+        monkeypatch.setenv(name, re.sub(r"\$\{\w+:\?[^}]*\}", "example", str(value)))
+    given = settings.load()
+    assert given.kafka.brokers == "kafka:9092"
+    assert given.s3.buckets == ("photos",)
+
+
+def test_every_topic_it_names_is_one() -> None:
+    named = set(re.findall(r"photos\.[a-z.]+\.v\d+[a-z.]*", written()))
+    assert named == {topics.UPLOADED}
+
+
+def test_storage_announces_uploads_to_the_topic_that_workers_read() -> None:
+    assert SERVICES["minio"].environment["MINIO_NOTIFY_KAFKA_TOPIC_TAGSTREAM"] == topics.UPLOADED
+    assert SERVICES["minio"].environment["MINIO_NOTIFY_KAFKA_BROKERS_TAGSTREAM"] == "kafka:9092"
+    assert SERVICES["bucket"].command == ["arn:minio:sqs::TAGSTREAM:kafka"]
+
+
+def test_storage_keeps_what_the_broker_did_not_take_on_a_volume() -> None:
+    kept = SERVICES["minio"].environment["MINIO_NOTIFY_KAFKA_QUEUE_DIR_TAGSTREAM"]
+    assert kept in {volume.split(":")[1] for volume in SERVICES["minio"].volumes}
+
+
+def test_the_broker_keeps_its_log_on_a_volume_and_makes_no_topic_by_itself() -> None:
+    kafka = SERVICES["kafka"]
+    assert f"kafka:{kafka.environment['KAFKA_LOG_DIRS']}" in kafka.volumes
+    assert kafka.environment["KAFKA_AUTO_CREATE_TOPICS_ENABLE"] == "false"
+
+
+@each(SERVICES)
+def test_a_dependency_is_there_and_can_come_true(service: Service) -> None:
+    for name, dependency in service.depends_on.items():
+        target = SERVICES[name]
+        if dependency.condition == "service_healthy":
+            assert target.healthcheck.test
+        else:
+            assert target.is_job
+
+
+@each(LASTING)
+def test_what_lasts_has_a_health_check_within_bounds(service: Service) -> None:
+    check = service.healthcheck
+    assert not check.disable
+    assert check.test[0] == "CMD"  # exec form: no shell has to be in the image
+    assert 0 < check.timeout <= check.interval + MARGIN
+    assert check.retries > 0
+
+
+@each(LASTING)
+def test_what_lasts_restarts_and_is_bounded(service: Service) -> None:
+    assert service.restart == "unless-stopped"
+    assert float(service.deploy.resources.limits.cpus) > 0
+
+
+@each(SERVICES)
+def test_ports_are_published_on_the_loopback_alone(service: Service) -> None:
+    for port in service.ports:
+        assert re.fullmatch(r"127\.0\.0\.1:\d+:\d+", port)
+
+
+@each(SERVICES)
+def test_an_image_is_pinned_to_a_release_or_built_here(service: Service) -> None:
+    _, _, tag = service.image.rpartition(":")
+    if service.build is None:
+        assert re.fullmatch(r"v?\d+\.\d+\.\d+", tag)
+    else:
+        assert tag == "local"
+        assert (ROOT / service.build.context / service.build.dockerfile).exists() or (
+            ROOT / service.build.dockerfile
+        ).exists()
+
+
+@each(SERVICES)
+def test_a_named_volume_is_declared(service: Service) -> None:
+    named = {volume.split(":")[0] for volume in service.volumes}
+    declared = set(parsed()["volumes"])
+    assert {name for name in named if not name.startswith("./")} <= declared
+    assert all((ROOT / name).exists() for name in named if name.startswith("./"))
+
+
+def test_no_declared_volume_is_left_over() -> None:
+    used = {volume.split(":")[0] for service in SERVICES.values() for volume in service.volumes}
+    assert set(parsed()["volumes"]) <= used
+
+
+@each(WORKERS)
+def test_docker_waits_longer_than_a_worker_takes_to_end(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in service.environment.items():
+        if name.startswith("TAGSTREAM_KAFKA__"):
+            monkeypatch.setenv(name, str(value))
+    kafka = settings.load().kafka
+    assert service.stop_grace_period >= kafka.drain_limit + kafka.session_timeout + 10 + MARGIN
+
+
+@each(OURS)
+def test_our_image_runs_with_nothing_it_does_not_need(service: Service) -> None:
+    assert service.read_only
+    assert service.tmpfs
+    assert service.cap_drop == ["ALL"]
+    assert service.security_opt == ["no-new-privileges:true"]
+    assert service.init
+
+
+def test_passwords_come_from_the_example_and_are_marked_as_no_secrets() -> None:
+    example = (ROOT / "deploy" / "example.env").read_text()
+    assert example.startswith("# DEVELOPMENT ONLY")
+    given = dict(line.split("=", 1) for line in example.splitlines() if line and not line.startswith("#"))
+    wanted = set(re.findall(r"\$\{(\w+)", written()))
+    assert set(given) == wanted
+    for name, value in given.items():
+        if name.endswith("PASSWORD"):
+            assert "not-a-secret" in value
+            assert value not in written()
+
+
+def test_prometheus_reads_the_port_that_workers_listen_on() -> None:
+    config = yaml.safe_load((ROOT / "deploy" / "prometheus.yml").read_text())
+    found = config["scrape_configs"][0]["dns_sd_configs"][0]
+    assert set(found["names"]) == set(WORKERS)
+    for service in WORKERS.values():
+        assert str(found["port"]) == service.environment["TAGSTREAM_METRICS__PORT"]
