@@ -1,7 +1,7 @@
 """The straight path: message, fetch, decode, forward, decide, store, announce, mark.
 
 Store, then announce, then mark, then acknowledge (which is: return). A redelivery finds its own
-position in the store and goes on where the last life ended, with the scores that it kept, so that
+claim in the store and goes on where the last life ended, with the scores that it kept, so that
 the same event gives the same documents and the same event ids however often it is worked on.
 
 Three endings only: `Rejected` becomes a dead letter, `Unavailable` is outlasted in place, and
@@ -10,213 +10,140 @@ anything else leaves here and stops the worker (see `schemas.errors`).
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import dataclass
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any, Protocol, TypeVar
 
 import structlog
 
-from agents import announcing
-from agents.metrics import Metrics, Stopwatch
+from agents.heads import Heads, Scoring
+from agents.metrics import Stopwatch
+from agents.workbench import Workbench
 from schemas import wire
-from schemas.errors import Rejected, Stage
-from schemas.events import DeadLetter
-from schemas.records import Announced, ImageHead, Kept, ScoreRecord
-from schemas.tags import ModelRef, Scores, Verdict
-from schemas.uploads import ImageUploaded, Position
+from schemas.claims import Claim, Claims
+from schemas.errors import Stage
+from schemas.events import Reason
+from schemas.naming import Naming
+from schemas.records import ImageHead, Kept, ScoreRecord, Stale
+from schemas.uploads import ImageRemoved, ImageUploaded, Position
 from streams.message import Message, Task
-from streams.ports import ImageStore, ScoreStore, TagPublisher
-from streams.retry import Outages
+from streams.ports import Change
 
 log = structlog.get_logger(__name__)
 
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Forwarded:
-    """What came out of the network for one image, and what the batch cost."""
-
-    scores: Scores
-    queued: float
-    """Seconds spent waiting for the batch to start."""
-    forward: float
-    """Seconds of the forward that the image was in."""
-    batch_size: int
-
-
-class Tagger(Protocol):
-    """What sees: bytes to pixels to scores to a verdict."""
-
-    @property
-    def model(self) -> ModelRef:
-        """The resident model version."""
-
-    async def decode(self, data: bytes) -> Any:  # noqa: ANN401 - pixels belong to the model
-        """The image's pixels; raises `Rejected`."""
-
-    async def score(self, pixels: Any) -> Forwarded:  # noqa: ANN401
-        """The image's scores; waits while the batcher is full; raises `Rejected` or `Broken`."""
-
-    def decide(self, scores: Scores, previous: Verdict | None) -> Verdict:
-        """What the scores mean, given the last announced verdict. Pure."""
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """Everything that the straight path uses, opened and owned by whoever wired it."""
-
-    images: ImageStore
-    scores: ScoreStore
-    tags: TagPublisher
-    tagger: Tagger
+Event = ImageUploaded | ImageRemoved
 
 
 class Pipeline:
-    """Works on messages, any number at once; those of one image must come one after another."""
+    """Works on uploads and removals, any number at once; those of one image must come one after another."""
 
-    def __init__(self, parts: Parts, outages: Outages, *, loading: int, metrics: Metrics) -> None:
-        self._parts = parts
-        self._outlast = outages.outlast
-        # Encoded bytes are alive between fetch and decode only, and of this many images at once.
-        self._loading = asyncio.Semaphore(loading)
-        self._metrics = metrics
+    def __init__(self, bench: Workbench, naming: Naming) -> None:
+        self._bench = bench
+        self._parts = bench.parts
+        self._outlast = bench.outages.outlast
+        self._naming = naming
 
     def handle(self, message: Message) -> Task:
-        """What the message asks for, ordered by its image; a spoiled one is ordered with nothing."""
-        records = wire.decode(message.value, dict(message.headers))
-        uploads = (record.upload.image_id for record in records if isinstance(record, wire.Uploaded))
-        return Task(next(uploads, message.source), lambda: self._work(message, records))
+        """What the message asks for, ordered by its images; a spoiled one is ordered with nothing."""
+        records = wire.decode(message.value, dict(message.headers), self._naming)
+        images = dict.fromkeys(_images(records))
+        return Task(tuple(images) or (message.source,), lambda: self._work(message, records))
 
     async def _work(self, message: Message, records: tuple[wire.Record, ...]) -> None:
         log.debug("message.started", partition=message.partition, offset=message.offset)
         for record in records:
             match record:
-                case wire.Uploaded():
-                    await self._tag(message, record)
+                case wire.Uploaded(upload):
+                    await self._end(message, upload, record.sequencer)
+                case wire.Removed(removal):
+                    await self._remove(message, record, removal)
                 case wire.Spoiled(error):
-                    await self._bury(_letter(message, error, image_id=None))
+                    await self._bench.letters.bury(message, error, image_id=None)
                 case wire.Ignored():
-                    self._count("ignored")
+                    self._bench.metrics.count("ignored")
 
-    async def _tag(self, message: Message, record: wire.Uploaded) -> None:
-        try:
-            self._count(await self._outcome(message, record))
-        except Rejected as error:
-            letter = _letter(message, error, image_id=record.upload.image_id)
+    async def _remove(self, message: Message, record: wire.Removed, removal: ImageRemoved) -> None:
+        if record.if_gone and await self._outlast(lambda: self._parts.images.exists(removal.location)):
+            self._bench.metrics.count("ignored")
         else:
-            return
-        # Outside the handler: the error's traceback holds the image's bytes, and burying may wait for long.
-        await self._bury(letter)
+            await self._end(message, removal, record.sequencer)
 
-    async def _outcome(self, message: Message, record: wire.Uploaded) -> str:
-        """Tag the image and say how it ended."""
-        upload, position = record.upload, _position(message, record)
-        watch = Stopwatch(self._metrics)
-        head = await self._outlast(lambda: self._parts.scores.head(upload.image_id))
-        if head is not None and position.is_older_than(head.position):
-            return "stale"
-        if head is not None and head.answers(upload, self._parts.tagger.model):
-            return await self._resume(head, watch)
-        scores = await self._score(upload, watch)
-        verdict = self._decide(scores, head)
-        fresh = _head(upload, position, scores=scores, verdict=verdict)
+    async def _end(self, message: Message, event: Event, sequencer: str | None) -> None:
+        """Bring one record to one of its endings."""
+        image_id, claim = event.image_id, Claim.of(event, _position(message, event, sequencer))
+        await self._bench.letters.ending(message, image_id, lambda: self._outcome(image_id, claim))
+
+    async def _outcome(self, image_id: str, claim: Claim) -> str:
+        """Make the claim hold, or find what outranks it, and say how it ended."""
+        watch = Stopwatch(self._bench.metrics)
+        while True:
+            head = await self._outlast(lambda: self._parts.scores.head(image_id))
+            kept, ending = await self._keep(image_id, claim, head, watch)
+            # Stale: somebody's claim came in between, and the next round sees it.
+            if isinstance(kept, Kept):
+                break
+        if kept.head.is_announced:
+            return "duplicate" if kept.head.position.is_same(claim.position) else "stale"
+        await self._bench.teller.tell(kept.head, watch)
+        return ending
+
+    async def _keep(
+        self, image_id: str, claim: Claim, head: ImageHead | None, watch: Stopwatch
+    ) -> tuple[Kept | Stale, str]:
+        """Store what follows from the claim beside what is stored, and how that is called."""
+        arrived = Claims.of(claim)
+        changes = Heads(image_id, self._parts.tagger, datetime.now(UTC), arrived)
+        standing = (head.all_claims.joined(arrived) if head else arrived).standing
+        if head is not None and self._is_answered(head, standing, claim):
+            ending = "resumed" if standing.is_same(claim) else "stale"
+            return await self._apply(image_id, changes.noted, watch), ending
+        if standing.is_removal:
+            return await self._apply(image_id, changes.removed(standing), watch), "removed"
+        scoring = await self._bench.scorer.score(standing, head, watch, reason=Reason.LIVE, job="live")
+        record = score_record(image_id, scoring, watch)
+        return await self._apply(image_id, changes.scored(scoring), watch, record), "tagged"
+
+    def _is_answered(self, head: ImageHead, standing: Claim, claim: Claim) -> bool:
+        """Whether nothing has to be scored; another's claim is not scored again for a new model's sake."""
+        if not standing.is_same(claim) and head.position.is_same(standing.position):
+            return True
+        return head.holds(standing, self._parts.tagger.model)
+
+    async def _apply(
+        self, image_id: str, change: Change, watch: Stopwatch, record: ScoreRecord | None = None
+    ) -> Kept | Stale:
         with watch.stage(Stage.STORE):
-            record_ = _record(fresh, upload, seconds=dict(watch.seconds))
-            kept = await self._outlast(lambda: self._parts.scores.keep(fresh, record_))
-        if not isinstance(kept, Kept):
-            return "stale"
-        await self._announce(kept.head, watch)
-        return "tagged"
-
-    async def _resume(self, head: ImageHead, watch: Stopwatch) -> str:
-        """Go on where an earlier delivery of the same event ended."""
-        if head.is_announced:
-            return "duplicate"
-        await self._announce(head, watch)
-        return "resumed"
-
-    async def _score(self, upload: ImageUploaded, watch: Stopwatch) -> Scores:
-        async with self._loading:
-            with watch.stage(Stage.FETCH):
-                data = await self._outlast(lambda: self._parts.images.fetch(upload.location))
-            with watch.stage(Stage.DECODE):
-                pixels = await self._parts.tagger.decode(data)
-            del data
-        forwarded = await self._parts.tagger.score(pixels)
-        watch.note("queued", forwarded.queued)
-        watch.note(Stage.FORWARD, forwarded.forward)
-        self._metrics.batches.observe(forwarded.batch_size)
-        return forwarded.scores
-
-    def _decide(self, scores: Scores, head: ImageHead | None) -> Verdict:
-        announced = head.announced.verdict if head and head.announced else None
-        return self._parts.tagger.decide(scores, announced)
-
-    async def _announce(self, head: ImageHead, watch: Stopwatch) -> None:
-        said = announcing.announcements(head)
-        with watch.stage(Stage.ANNOUNCE):
-            await self._outlast(lambda: self._parts.tags.announce(said))
-        announced = Announced(verdict=head.verdict, position=head.position, restaurant_id=head.restaurant_id)
-        with watch.stage(Stage.MARK):
-            await self._outlast(lambda: self._parts.scores.mark(head.image_id, announced))
-        self._metrics.homeless.inc(announcing.homeless(head))
-
-    async def _bury(self, letter: DeadLetter) -> None:
-        said = {"image_id": letter.image_id, "stage": letter.stage, "code": letter.code}
-        log.info("image.rejected", **said, cause=letter.message)
-        await self._outlast(lambda: self._parts.tags.bury(letter))
-        self._metrics.dead_letters.labels(letter.code).inc()
-        self._count("rejected")
-
-    def _count(self, outcome: str) -> None:
-        self._metrics.outcomes.labels(outcome).inc()
+            return await self._outlast(lambda: self._parts.scores.apply(image_id, change, record))
 
 
-def _position(message: Message, record: wire.Uploaded) -> Position:
-    return Position(
-        uploaded_at=record.upload.uploaded_at,
-        partition=message.partition,
-        offset=message.offset,
-        event_id=record.upload.event_id,
-        sequencer=record.sequencer,
-    )
-
-
-def _head(upload: ImageUploaded, position: Position, *, scores: Scores, verdict: Verdict) -> ImageHead:
-    return ImageHead(
-        image_id=upload.image_id,
-        location=upload.location,
-        restaurant_id=upload.restaurant_id,
-        position=position,
-        state=announcing.state(verdict),
-        verdict=verdict,
-        scores=scores,
-    )
-
-
-def _record(head: ImageHead, upload: ImageUploaded, *, seconds: dict[str, float]) -> ScoreRecord:
+def score_record(image_id: str, scoring: Scoring, watch: Stopwatch) -> ScoreRecord:
+    """The scoring as the history keeps it."""
+    location = scoring.claim.location
     return ScoreRecord(
-        image_id=head.image_id,
-        content_version=upload.location.version or upload.location.etag or upload.event_id,
-        scores=head.scores,
-        position=head.position,
+        image_id=image_id,
+        content_version=location.version or location.etag or f"sha256:{scoring.content.digest}",
+        scores=scoring.scores,
+        position=scoring.claim.position,
         scored_at=datetime.now(UTC),
-        seconds=seconds,
+        seconds=dict(watch.seconds),
+        job=scoring.job,
+        content=scoring.content,
     )
 
 
-def _letter(message: Message, error: Rejected, *, image_id: str | None) -> DeadLetter:
-    return DeadLetter(
-        key=message.key,
-        value=message.value or b"",
-        headers=message.headers,
-        source=message.source,
-        image_id=image_id,
-        stage=error.stage,
-        code=error.code,
-        exception=type(error).__name__,
-        message=str(error),
-        trace=getattr(error, "trace", ""),
+def _images(records: Iterable[wire.Record]) -> Iterable[str]:
+    for record in records:
+        match record:
+            case wire.Uploaded(event) | wire.Removed(event):
+                yield event.image_id
+
+
+def _position(message: Message, event: Event, sequencer: str | None) -> Position:
+    """The event's place in the order: that of its first delivery, however often it was deferred since."""
+    _, partition, offset = message.origin
+    return Position(
+        uploaded_at=event.removed_at if isinstance(event, ImageRemoved) else event.uploaded_at,
+        partition=partition,
+        offset=offset,
+        event_id=event.event_id,
+        sequencer=sequencer,
     )

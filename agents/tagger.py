@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Self
 
-from agents.pipeline import Forwarded
+from agents.ports import Forwarded
 from model.batching import BatchLimits, DeviceChecks, MicroBatcher
 from model.classifier import Classifier, is_out_of_memory
 from model.policy import Policy
@@ -63,6 +63,10 @@ class ResidentTagger:
     def decide(self, scores: Scores, previous: Verdict | None) -> Verdict:
         """What the scores mean under the model's thresholds and routes."""
         return self._policy.decide(scores, previous)
+
+    def correct(self, judged: Verdict, labels: tuple[str, ...]) -> Verdict:
+        """What a person's labels mean under the model's routes."""
+        return self._policy.correct(judged, labels)
 
     def _decode(self, data: bytes) -> Pixels:
         try:

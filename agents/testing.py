@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 
-from agents.pipeline import Forwarded
+from agents.ports import Forwarded
 from model.policy import Policy
 from schemas import topics
 from schemas.errors import Undecodable
@@ -53,3 +53,7 @@ class FakeTagger:
     def decide(self, scores: Scores, previous: Verdict | None) -> Verdict:
         """The real policy, every threshold 0.7."""
         return self._policy.decide(scores, previous)
+
+    def correct(self, judged: Verdict, labels: tuple[str, ...]) -> Verdict:
+        """The real policy's."""
+        return self._policy.correct(judged, labels)

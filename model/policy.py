@@ -47,6 +47,28 @@ class Policy:
         routes = (self._route(rule, tags=tags, held=(rule.label, rule.topic) in held) for rule in self.rules)
         return Verdict(tags=tags, routes=tuple(filter(None, routes)), model=scores.model)
 
+    def correct(self, judged: Verdict, labels: tuple[str, ...]) -> Verdict:
+        """`judged` with a person's `labels` in place of the model's tags, and the routes that follow.
+
+        Probabilities stay the model's; a label that the model has not is taken as it is.
+        """
+        true = frozenset(labels)
+        foreign = true - {tag.label for tag in judged.tags}
+        said = ({"tagged": tag.label in true, "source": "person"} for tag in judged.tags)
+        tags = [tag.model_copy(update=each) for tag, each in zip(judged.tags, said, strict=True)]
+        tags += [
+            Tag(label=label, probability=0.0, threshold=1.0, tagged=True, source="person")
+            for label in sorted(foreign)
+        ]
+        tags.sort(key=lambda tag: not tag.tagged)
+        routes = (self._corrected(rule, tags) for rule in self.rules if rule.label in true)
+        return judged.model_copy(update={"tags": tuple(tags), "routes": tuple(routes)})
+
+    @staticmethod
+    def _corrected(rule: RouteRule, tags: list[Tag]) -> Route:
+        tag = next(tag for tag in tags if tag.label == rule.label)
+        return _to(rule, tag=tag, threshold=tag.threshold, why=f"a person says {tag.label}")
+
     def _tags(self, scores: Scores) -> tuple[Tag, ...]:
         tags = [self._tag(label, probability=p) for label, p in scores.probabilities.items()]
         return tuple(sorted(tags, key=lambda tag: -tag.probability))

@@ -80,4 +80,7 @@ class Claims(Value):
 def _later(one: Claim | None, other: Claim | None) -> Claim | None:
     if one is None or other is None:
         return one or other
+    if one.is_same(other):
+        # Published twice, it is as old as its first publication: the second must not change a document.
+        return other if other.position.place < one.position.place else one
     return other if one.position.precedes(other.position) else one

@@ -101,7 +101,8 @@ class Position(Value):
     """Where an event stands in the order of its image's events.
 
     Ordered by the S3 sequencer where both have one, else by the time of the event, else by partition
-    and offset. That orders the events of one voice; `schemas.claims` says which of two voices holds.
+    and offset, and by their ids where one message carried both. That orders the events of one voice;
+    `schemas.claims` says which of two voices holds.
     """
 
     uploaded_at: Moment
@@ -124,7 +125,12 @@ class Position(Value):
         return mine < others if self.sequencer and other.sequencer else mine[1:] < others[1:]
 
     @property
-    def _rank(self) -> tuple[str, datetime, int, int]:
+    def place(self) -> tuple[int, int]:
+        """Partition and offset."""
+        return self.partition, self.offset
+
+    @property
+    def _rank(self) -> tuple[str, datetime, int, int, str]:
         # Without its trailing zeros a sequencer compares as AWS wants it: right-padded with zeros.
         sequencer = (self.sequencer or "").upper().rstrip("0")
-        return sequencer, self.uploaded_at, self.partition, self.offset
+        return sequencer, self.uploaded_at, self.partition, self.offset, self.event_id

@@ -39,6 +39,7 @@ EXIT_CUT_OFF: Final = 3
 
 _EXIT_GRACE: Final = 10.0
 _WATCH_INTERVAL: Final = 1.0
+_READY_INTERVAL: Final = 0.5
 _NEVER: Final = 10 * 365 * 86_400.0
 """With the window full for longer than `max.poll.interval`, aiokafka would leave the group, and
 Faust never rejoins: a live process doing nothing. The window's own watchdog takes its place."""
@@ -104,10 +105,14 @@ class StreamApp(faust.App):
         if self.window is None or self._handler is None:
             raise Broken("the app is not started")
         task = self._handler(_message_of(raw))
-        delivery = Delivery(Partition(raw.topic, raw.partition), raw.offset, task.key)
-        await self.window.admit(
-            delivery, task.work, is_current=lambda: raw.generation_id == self.consumer_generation_id
-        )
+        delivery = Delivery(Partition(raw.topic, raw.partition), raw.offset, task.keys, task.is_background)
+
+        def is_current() -> bool:
+            return bool(raw.generation_id == self.consumer_generation_id)
+
+        while not task.is_ready() and is_current():  # noqa: ASYNC110 - time makes it ready, and no one to tell us
+            await asyncio.sleep(_READY_INTERVAL)
+        await self.window.admit(delivery, task.work, is_current=is_current)
 
     def fail(self, error: BaseException) -> None:
         """Exit non-zero because of `error`: nothing starts any more, nothing is committed past it."""

@@ -3,7 +3,7 @@
 Faust acknowledges an event when its agent is done with it, not when its work is (ADR 2), so the
 window keeps its own account. Every admitted message is an `_Entry` in its partition's span:
 
-1. `admit` waits for room, then starts the work, or queues it behind earlier work of the same key.
+1. `admit` waits for room, then starts the work, or queues it behind earlier work of its keys.
 2. Finished work marks its entry. The finished *prefix* of a span is popped; the offset behind it
    is pending. `commit` hands the pending offsets to the consumer.
 3. `revoke` drains within a limit, commits, and begins a new epoch. Work of an old epoch may end
@@ -39,11 +39,14 @@ class Partition(NamedTuple):
 
 
 class Delivery(NamedTuple):
-    """One message as the broker delivered it, and the key whose order it must keep."""
+    """One message as the broker delivered it, and the keys whose order it must keep."""
 
     partition: Partition
     offset: int
-    key: Hashable
+    keys: tuple[Hashable, ...]
+    """Never empty; a message of several records has one for each of their images."""
+    is_background: bool = False
+    """Admitted only while nothing else waits for a slot."""
 
 
 Committer = Callable[[Mapping[Partition, int]], Awaitable[bool]]
@@ -55,7 +58,9 @@ class WindowLimits:
     """The bounds of a window."""
 
     concurrency: int = 64
-    """Messages worked on at once; messages queued behind their key wait without a slot."""
+    """Messages worked on at once; messages queued behind their keys wait without a slot."""
+    background: int = 32
+    """Of them, those that serve the replay lane, at most."""
     span: int = 10_000
     """Offsets from a partition's oldest unfinished message to its newest admitted one."""
     stall: float = 300.0
@@ -72,6 +77,8 @@ class WindowStatistics:
     """Offsets from the oldest unfinished message to the newest admitted one, by partition."""
     idle: float
     """Seconds of `watch` since something last finished, with work in flight."""
+    oldest_age: float
+    """Seconds of `watch` since the oldest unfinished message was admitted; 0 where there is none."""
 
 
 @dataclass(slots=True, eq=False)
@@ -81,6 +88,8 @@ class _Entry:
     delivery: Delivery
     epoch: int
     work: Work
+    admitted_at: float
+    """On the window's own clock, which `watch` moves."""
     is_finished: bool = False
     task: asyncio.Task[None] | None = None
 
@@ -127,7 +136,10 @@ class InFlight:
         self._on_failure = on_failure
         self._account = _Account()
         self._lanes: dict[Hashable, deque[_Entry]] = {}
+        self._ready: deque[_Entry] = deque()
         self._running: set[_Entry] = set()
+        self._slot_seekers = 0
+        self._watched = 0.0
         self._admitting = True
         self._closed = False
         self._changed = asyncio.Event()
@@ -142,11 +154,11 @@ class InFlight:
         """
         epoch = self.epoch
         while self._may_admit(epoch) and not self._has_room(delivery):
-            await self._change()
+            await self._change(seeks_slot=not delivery.is_background and self._has_span(delivery))
         # From here to the append nothing awaits: no revocation can come between check and start.
         if not self._may_admit(epoch) or not is_current():
             return False
-        self._append(_Entry(delivery, epoch, work))
+        self._append(_Entry(delivery, epoch, work, admitted_at=self._watched))
         return True
 
     async def commit(self) -> bool:
@@ -180,6 +192,7 @@ class InFlight:
 
     def watch(self, elapsed: float) -> None:
         """Account for `elapsed` seconds; fail with `Stalled` when nothing has finished for too long."""
+        self._watched += elapsed
         self._idle = self._idle + elapsed if self._running else 0.0
         if self._idle > self.limits.stall:
             self.fail(Stalled(f"{len(self._running)} in flight and none finished for {self._idle:.0f} s"))
@@ -201,23 +214,47 @@ class InFlight:
             if span
         }
         unfinished = sum(map(len, self._account.spans.values()))
-        return WindowStatistics(len(self._running), unfinished, spans, self._idle)
+        admitted = [span[0].admitted_at for span in self._account.spans.values() if span]
+        oldest_age = self._watched - min(admitted, default=self._watched)
+        return WindowStatistics(len(self._running), unfinished, spans, self._idle, oldest_age)
 
     def _may_admit(self, epoch: int) -> bool:
         return self._admitting and epoch == self.epoch
 
     def _has_room(self, delivery: Delivery) -> bool:
+        return self._has_span(delivery) and (self._is_queued(delivery) or self._has_slot(delivery))
+
+    def _has_span(self, delivery: Delivery) -> bool:
         oldest = self._account.oldest(delivery.partition)
-        if oldest is not None and delivery.offset - oldest >= self.limits.span:
+        return oldest is None or delivery.offset - oldest < self.limits.span
+
+    def _is_queued(self, delivery: Delivery) -> bool:
+        """Whether earlier work of one of its keys is unfinished: it waits behind that, without a slot."""
+        return any(key in self._lanes for key in delivery.keys)
+
+    def _has_slot(self, delivery: Delivery) -> bool:
+        if self._ready or len(self._running) >= self.limits.concurrency:
             return False
-        return delivery.key in self._lanes or len(self._running) < self.limits.concurrency
+        if not delivery.is_background:
+            return True
+        background = sum(entry.delivery.is_background for entry in self._running)
+        return self._slot_seekers == 0 and background < self.limits.background
 
     def _append(self, entry: _Entry) -> None:
         self._account.spans.setdefault(entry.delivery.partition, deque()).append(entry)
-        lane = self._lanes.setdefault(entry.delivery.key, deque())
-        lane.append(entry)
-        if len(lane) == 1:
-            self._start(entry)
+        for key in entry.delivery.keys:
+            self._lanes.setdefault(key, deque()).append(entry)
+        self._line_up(entry)
+        self._start_ready()
+
+    def _line_up(self, entry: _Entry) -> None:
+        """The entry is ready once it is the first of all its lanes."""
+        if all(self._lanes[key][0] is entry for key in entry.delivery.keys):
+            self._ready.append(entry)
+
+    def _start_ready(self) -> None:
+        while self._ready and len(self._running) < self.limits.concurrency:
+            self._start(self._ready.popleft())
 
     def _start(self, entry: _Entry) -> None:
         self._running.add(entry)
@@ -231,7 +268,7 @@ class InFlight:
             self._finished(entry)
         elif entry.epoch == self.epoch:
             self.fail(error)
-        self._next_of(entry.delivery.key)
+        self._leave_lanes(entry)
         self._changed.set()
 
     def _finished(self, entry: _Entry) -> None:
@@ -242,16 +279,27 @@ class InFlight:
         if entry.epoch == self.epoch:
             self._account.settle(entry.delivery.partition)
 
-    def _next_of(self, key: Hashable) -> None:
-        """Start the next message of the key, unless its epoch is over; a lane without one ends."""
-        lane = self._lanes[key]
-        lane.popleft()
-        while lane and lane[0].epoch != self.epoch:
+    def _leave_lanes(self, entry: _Entry) -> None:
+        """Start what was waiting for the entry, unless the window has failed; a lane without anybody ends."""
+        for key in entry.delivery.keys:
+            lane = self._lanes[key]
             lane.popleft()
-        if not lane:
-            del self._lanes[key]
-        elif self.failure is None:
-            self._start(lane[0])
+            if lane:
+                self._line_up(lane[0])
+            else:
+                del self._lanes[key]
+        if self.failure is None:
+            self._start_ready()
+
+    def _forget_unstarted(self) -> None:
+        """Only what runs keeps its lane: it may not want to end, and its keys stay serial all the same."""
+        self._ready.clear()
+        for key, lane in tuple(self._lanes.items()):
+            running = deque(entry for entry in lane if entry in self._running)
+            if running:
+                self._lanes[key] = running
+            else:
+                del self._lanes[key]
 
     async def _end_epoch(self, limit: float) -> bool:
         self._admitting = False
@@ -263,6 +311,7 @@ class InFlight:
             # A commit that the broker did not take is given up here: the messages come again.
             self.epoch += 1
             self._account = _Account()
+            self._forget_unstarted()
             await self._cancel_leftovers()
         return drained
 
@@ -283,9 +332,13 @@ class InFlight:
         if tasks:
             await asyncio.wait(tasks, timeout=_CANCEL_GRACE)
 
-    async def _change(self) -> None:
+    async def _change(self, *, seeks_slot: bool = False) -> None:
         self._changed.clear()
-        await self._changed.wait()
+        self._slot_seekers += seeks_slot
+        try:
+            await self._changed.wait()
+        finally:
+            self._slot_seekers -= seeks_slot
 
 
 async def _nothing() -> None:

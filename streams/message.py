@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Hashable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from datetime import datetime
+from typing import Any
+
+from schemas import hops
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,18 +20,31 @@ class Message:
     key: bytes | None
     value: bytes | None
     headers: tuple[tuple[str, bytes], ...] = ()
+    timestamp: datetime | None = None
+    """When the broker or its producer says it was written; None where the reader does not say."""
 
     @property
     def source(self) -> tuple[str, int, int]:
         """Topic, partition and offset."""
         return self.topic, self.partition, self.offset
 
+    @property
+    def origin(self) -> tuple[str, int, int]:
+        """Topic, partition and offset of its first publication, however often it was deferred since."""
+        return hops.origin(self)
 
-class Task(NamedTuple):
-    """What is to be done for a message, and the key whose messages must keep their order."""
 
-    key: Hashable
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is to be done for a message, and the keys whose messages must keep their order."""
+
+    keys: tuple[Hashable, ...]
+    """Never empty."""
     work: Callable[[], Coroutine[Any, Any, None]]
+    is_background: bool = False
+    """Done only while nothing else waits."""
+    is_ready: Callable[[], bool] = lambda: True
+    """Asked now and then until it says so; until then the message holds up its partition, and no slot."""
 
 
 Handler = Callable[[Message], Task]

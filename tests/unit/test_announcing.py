@@ -2,14 +2,15 @@
 
 from datetime import UTC, datetime
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agents import announcing
+from agents.announcing import Move
 from schemas import topics
-from schemas.events import Announcement
-from schemas.records import Announced, ImageHead, State
+from schemas.decisions import Decided, Decision
+from schemas.events import Action, Announcement, CollectionChanged, ModerationRequested, TagsHeld
+from schemas.records import Announced, ImageHead, Said, State
 from schemas.tags import UNCERTAIN, ModelRef, Route, Scores, Tag, Verdict
 from schemas.uploads import Location, Position
 
@@ -38,38 +39,71 @@ def position(minute: int) -> Position:
 
 def head(now: Verdict, before: Verdict | None = None, *, restaurant: str | None = "r1") -> ImageHead:
     """The head of minute 1, where minute 0 was the last to be announced."""
+    announced = Announced(verdict=before, position=position(0), restaurant_id="r1", revision=1)
     return ImageHead(
         image_id="img_1",
         location=Location(bucket="photos", key="r1/a.jpg"),
         restaurant_id=restaurant,
         position=position(1),
-        state=announcing.state(now),
+        state=State.VISIBLE,
         verdict=now,
+        judged=now,
         scores=Scores(probabilities={"menu": 0.9}, model=now.model),
-        announced=Announced(verdict=before, position=position(0), restaurant_id="r1") if before else None,
+        announced=announced if before else None,
+        revision=2,
     )
 
 
+def said_of(head: ImageHead) -> tuple[Announcement, ...]:
+    return announcing.announcements(head, announcing.moves(head))
+
+
 def changes(head: ImageHead) -> set[tuple[str, str, str]]:
-    events = [(said.topic, said.event) for said in announcing.announcements(head)]
-    return {(topic, e.label, str(e.action)) for topic, e in events if e.type != "ImageTagged"}
+    events = [(said.topic, said.event) for said in said_of(head)]
+    changed = [(topic, e) for topic, e in events if isinstance(e, ModerationRequested | CollectionChanged)]
+    return {(topic, e.label, str(e.action)) for topic, e in changed}
 
 
 def ids(said: tuple[Announcement, ...]) -> list[str]:
-    return [each.event.event_id for each in said]
+    return [each.event.event_id for each in said if each.event]
 
 
 def test_a_first_verdict_adds_every_route() -> None:
     assert changes(head(verdict(MENU, AMBIANCE))) == {(*MENU, "added"), (*AMBIANCE, "added")}
 
 
-def test_the_tagged_event_comes_first() -> None:
-    assert announcing.announcements(head(verdict(MENU)))[0].event.type == "ImageTagged"
+def test_the_tags_come_before_what_follows_from_them() -> None:
+    assert [each.topic for each in said_of(head(verdict(MENU)))] == [
+        topics.TAGGED,
+        topics.LATEST,
+        topics.MODERATION,
+    ]
 
 
 def test_an_unchanged_verdict_of_a_new_upload_is_tagged_and_changes_nothing() -> None:
-    said = announcing.announcements(head(verdict(MENU), verdict(MENU)))
-    assert [each.event.type for each in said] == ["ImageTagged"]
+    said = said_of(head(verdict(MENU), verdict(MENU)))
+    assert [each.topic for each in said] == [topics.TAGGED, topics.LATEST]
+
+
+def test_the_latest_tags_are_those_that_hold() -> None:
+    doubtful = Tag(label="food", probability=0.2, threshold=0.7, tagged=False)
+    now = verdict(MENU)
+    (held,) = [
+        each.event
+        for each in said_of(head(now.model_copy(update={"tags": (*now.tags, doubtful)})))
+        if each.topic == topics.LATEST
+    ]
+    assert isinstance(held, TagsHeld)
+    assert [tag.label for tag in held.tags] == ["menu"]
+
+
+def test_a_deleted_image_is_withdrawn_everywhere_and_leaves_a_tombstone() -> None:
+    deleted = {"verdict": None, "state": State.DELETED}
+    gone = head(verdict(), verdict(MENU, AMBIANCE)).model_copy(update=deleted)
+    said = said_of(gone)
+    assert changes(gone) == {(*MENU, "removed"), (*AMBIANCE, "removed")}
+    assert said[-1] == Announcement(topic=topics.LATEST, key="img_1", event=None)
+    assert topics.TAGGED not in {each.topic for each in said}
 
 
 def test_what_no_longer_holds_is_removed_and_what_is_new_is_added() -> None:
@@ -79,11 +113,42 @@ def test_what_no_longer_holds_is_removed_and_what_is_new_is_added() -> None:
     }
 
 
-def test_a_removal_says_the_route_as_it_was_announced() -> None:
-    before = verdict(MENU)
-    said = announcing.announcements(head(verdict(), before))
-    events = [each.event for each in said if each.event.type == "ModerationRequested"]
-    assert [event.why for event in events] == [before.routes[0]]
+def test_a_removal_says_why_with_the_probability_of_now() -> None:
+    said = said_of(head(verdict(), verdict(MENU)))
+    (event,) = [each.event for each in said if isinstance(each.event, ModerationRequested)]
+    assert event.why.rule == "menu no longer holds"
+    assert event.why.probability == 0.9
+
+
+def test_a_removal_names_the_person_who_decided() -> None:
+    decision = Decision(
+        event_id="d",
+        action=Decided.APPROVE,
+        decided_at=datetime(2026, 1, 2, tzinfo=UTC),
+        decided_by="ann",
+        partition=0,
+        offset=0,
+    )
+    decided = head(verdict(), verdict(MENU)).model_copy(update={"decision": decision})
+    (event,) = [each.event for each in said_of(decided) if isinstance(each.event, ModerationRequested)]
+    assert event.why.rule == "ann decided: approve"
+
+
+def test_what_was_kept_but_never_acknowledged_is_taken_back_too() -> None:
+    maybe = Said(route=verdict(MENU).routes[0], restaurant_id="r1")
+    unsure = head(verdict(AMBIANCE), verdict()).model_copy(update={"pending": (maybe,)})
+    assert changes(unsure) == {(*AMBIANCE, "added"), (*MENU, "removed")}
+
+
+def test_what_an_older_revision_said_late_is_put_right() -> None:
+    now = head(verdict(AMBIANCE))
+    late = (
+        Move(verdict(MENU).routes[0], Action.ADDED, "r1"),
+        Move(verdict(AMBIANCE).routes[0], Action.REMOVED, "r1"),
+        Move(verdict(HUMAN).routes[0], Action.REMOVED, "r1"),
+    )
+    again = {(move.route.label, move.action) for move in announcing.amends(now, late)}
+    assert again == {("menu", Action.REMOVED), ("ambiance", Action.ADDED)}
 
 
 def test_one_label_on_two_topics_is_two_routes() -> None:
@@ -91,41 +156,20 @@ def test_one_label_on_two_topics_is_two_routes() -> None:
     assert changes(head(verdict(*both), verdict(AMBIANCE))) == {(*both[0], "added")}
 
 
-def test_an_announced_head_has_nothing_more_to_say() -> None:
+def test_an_announced_head_has_no_moves_left() -> None:
     fresh = head(verdict(MENU))
-    marked = fresh.model_copy(update={"announced": Announced(verdict=fresh.verdict, position=position(1))})
-    assert announcing.announcements(marked) == ()
-
-
-def test_the_same_verdict_announced_for_an_earlier_event_is_not_announced_for_this_one() -> None:
-    assert announcing.announcements(head(verdict(MENU), verdict(MENU))) != ()
-
-
-@pytest.mark.parametrize(
-    ("places", "state"),
-    [
-        ((MENU,), State.HIDDEN),
-        ((HUMAN, AMBIANCE), State.HIDDEN),
-        ((DOUBT,), State.VISIBLE),
-        ((DOUBT, MENU), State.HIDDEN),
-        ((AMBIANCE,), State.VISIBLE),
-        ((), State.VISIBLE),
-    ],
-)
-def test_what_a_label_sends_to_moderation_is_hidden_and_doubt_alone_hides_nothing(
-    places: tuple[Place, ...], state: State
-) -> None:
-    assert announcing.state(verdict(*places)) is state
+    announced = Announced(verdict=fresh.verdict, position=position(1), restaurant_id="r1", revision=2)
+    assert announcing.moves(fresh.model_copy(update={"announced": announced})) == ()
 
 
 def test_a_photograph_of_no_restaurant_is_moderated_but_joins_no_collection() -> None:
     homeless = head(verdict(MENU, AMBIANCE), restaurant=None)
     assert changes(homeless) == {(*MENU, "added")}
-    assert announcing.homeless(homeless) == 1
+    assert sum(move.is_homeless for move in announcing.moves(homeless)) == 1
 
 
 def test_with_a_restaurant_nothing_is_homeless() -> None:
-    assert announcing.homeless(head(verdict(MENU, AMBIANCE))) == 0
+    assert not any(move.is_homeless for move in announcing.moves(head(verdict(MENU, AMBIANCE))))
 
 
 VERDICTS = st.sets(st.sampled_from(PLACES)).map(lambda places: verdict(*sorted(places)))
@@ -146,20 +190,21 @@ def test_whatever_was_said_before_following_the_changes_gives_what_holds_now(
 def test_saying_it_again_repeats_the_ids_and_no_two_facts_share_one(
     now: Verdict, before: Verdict | None
 ) -> None:
-    said, again = (announcing.announcements(head(now, before)) for _ in range(2))
+    said, again = (said_of(head(now, before)) for _ in range(2))
     assert said == again
     assert len(set(ids(said))) == len(said)
 
 
-def test_another_event_or_another_model_is_another_fact() -> None:
+def test_another_event_another_model_or_another_turn_is_another_fact() -> None:
     first = head(verdict(MENU))
     later = first.model_copy(update={"position": position(2)})
     rescored = head(verdict(MENU, model=OTHER_MODEL))
-    every = [ids(announcing.announcements(each)) for each in (first, later, rescored)]
-    assert len({event_id for some in every for event_id in some}) == 6
+    again = first.model_copy(update={"turn": 1})
+    every = [ids(said_of(each)) for each in (first, later, rescored, again)]
+    assert len({event_id for some in every for event_id in some}) == 12
 
 
 def test_the_same_event_from_another_offset_is_the_same_fact() -> None:
     first = head(verdict(MENU))
     elsewhere = first.model_copy(update={"position": position(1).model_copy(update={"offset": 99})})
-    assert ids(announcing.announcements(first)) == ids(announcing.announcements(elsewhere))
+    assert ids(said_of(first)) == ids(said_of(elsewhere))

@@ -36,8 +36,8 @@ class Jobs:
         self.started: list[tuple[Partition, int]] = []
         self._gates: dict[tuple[Partition, int], asyncio.Future[None]] = {}
 
-    async def admit(self, partition: Partition, offset: int, key: str | None = None) -> bool:
-        delivery = Delivery(partition, offset, key or f"{partition.number}/{offset}")
+    async def admit(self, partition: Partition, offset: int, *keys: str, is_background: bool = False) -> bool:
+        delivery = Delivery(partition, offset, keys or (f"{partition.number}/{offset}",), is_background)
         return await self.window.admit(
             delivery, lambda: self._work(partition, offset), is_current=lambda: True
         )
@@ -73,7 +73,7 @@ class Rig:
 
     async def admit(self, partition: Partition, *offsets: int, key: str | None = None) -> None:
         for offset in offsets:
-            assert await self.jobs.admit(partition, offset, key)
+            assert await self.jobs.admit(partition, offset, *([key] if key else []))
         await settled()
 
 
@@ -222,7 +222,7 @@ async def test_a_message_that_waited_through_a_revocation_is_dropped_unstarted()
 
 async def test_a_message_of_an_earlier_generation_is_dropped_unstarted(rig: Rig) -> None:
     work = rig.jobs._work
-    admitted = await rig.window.admit(Delivery(P0, 0, "k"), lambda: work(P0, 0), is_current=lambda: False)
+    admitted = await rig.window.admit(Delivery(P0, 0, ("k",)), lambda: work(P0, 0), is_current=lambda: False)
     assert not admitted
     assert rig.jobs.started == []
 
@@ -257,7 +257,7 @@ async def stubborn(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> Stubborn:
     """Work of epoch 0 that still runs in epoch 1."""
     monkeypatch.setattr("streams.inflight._CANCEL_GRACE", 0.01)
     work = Stubborn()
-    assert await rig.window.admit(Delivery(P0, 0, "img"), work, is_current=lambda: True)
+    assert await rig.window.admit(Delivery(P0, 0, ("img",)), work, is_current=lambda: True)
     await settled()
     await rig.window.revoke(0)
     return work
@@ -313,7 +313,7 @@ async def test_work_cancelled_from_outside_is_a_failure_not_a_completion(rig: Ri
     async def cancels_itself() -> None:
         raise asyncio.CancelledError
 
-    await rig.window.admit(Delivery(P0, 0, "k"), cancels_itself, is_current=lambda: True)
+    await rig.window.admit(Delivery(P0, 0, ("k",)), cancels_itself, is_current=lambda: True)
     await settled()
     await rig.window.commit()
     assert rig.consumer.committed == {}
@@ -390,3 +390,89 @@ async def test_statistics_say_how_full_the_window_is(rig: Rig) -> None:
     statistics = rig.window.statistics()
     assert (statistics.running, statistics.unfinished) == (2, 3)
     assert statistics.spans == {P0: 5}
+
+
+async def test_a_message_of_several_keys_waits_for_all_of_them(rig: Rig) -> None:
+    await rig.jobs.admit(P0, 0, "a")
+    await rig.jobs.admit(P0, 1, "b")
+    await rig.jobs.admit(P0, 2, "a", "b")
+    await settled()
+    assert rig.jobs.started == [(P0, 0), (P0, 1)]
+    await rig.jobs.finish(P0, 0)
+    assert (P0, 2) not in rig.jobs.started
+    await rig.jobs.finish(P0, 1)
+    assert (P0, 2) in rig.jobs.started
+
+
+async def test_what_waits_behind_a_message_of_several_keys_starts_when_it_ends(rig: Rig) -> None:
+    await rig.jobs.admit(P0, 0, "a", "b")
+    await rig.jobs.admit(P0, 1, "a")
+    await rig.jobs.admit(P0, 2, "b")
+    await settled()
+    assert rig.jobs.started == [(P0, 0)]
+    await rig.jobs.finish(P0, 0)
+    assert rig.jobs.started == [(P0, 0), (P0, 1), (P0, 2)]
+
+
+async def test_what_several_keys_let_go_at_once_still_takes_a_slot_each() -> None:
+    rig = Rig(WindowLimits(concurrency=1))
+    await rig.jobs.admit(P0, 0, "a", "b")
+    await rig.jobs.admit(P0, 1, "a")
+    await rig.jobs.admit(P0, 2, "b")
+    await settled()
+    await rig.jobs.finish(P0, 0)
+    assert rig.jobs.started == [(P0, 0), (P0, 1)]
+    await rig.jobs.finish(P0, 1)
+    assert rig.jobs.started == [(P0, 0), (P0, 1), (P0, 2)]
+    await rig.window.close(0)
+
+
+async def test_the_background_waits_while_anything_else_waits_for_a_slot() -> None:
+    rig = Rig(WindowLimits(concurrency=1))
+    await rig.admit(P0, 0)
+    behind = asyncio.create_task(rig.jobs.admit(P1, 0, is_background=True))
+    await settled()
+    live = asyncio.create_task(rig.jobs.admit(P0, 1))
+    await settled()
+    await rig.jobs.finish(P0, 0)
+    assert rig.jobs.started == [(P0, 0), (P0, 1)]
+    assert await live
+    await rig.jobs.finish(P0, 1)
+    assert await behind
+    await settled()
+    assert rig.jobs.started[-1] == (P1, 0)
+    await rig.window.close(0)
+
+
+async def test_the_background_takes_its_share_of_the_slots_and_no_more() -> None:
+    rig = Rig(WindowLimits(concurrency=4, background=1))
+    assert await rig.jobs.admit(P1, 0, is_background=True)
+    second = asyncio.create_task(rig.jobs.admit(P1, 1, is_background=True))
+    await settled()
+    assert rig.jobs.started == [(P1, 0)]
+    await rig.admit(P0, 0)
+    await rig.jobs.finish(P1, 0)
+    assert await second
+    await rig.window.close(0)
+
+
+async def test_live_work_that_waits_for_its_span_does_not_hold_up_the_background() -> None:
+    rig = Rig(WindowLimits(concurrency=4, span=1))
+    await rig.admit(P0, 0)
+    live = asyncio.create_task(rig.jobs.admit(P0, 1))
+    await settled()
+    assert await asyncio.wait_for(rig.jobs.admit(P1, 0, is_background=True), 5)
+    await rig.window.close(0)
+    assert not await live
+
+
+async def test_the_age_of_the_oldest_unfinished_message_is_told(rig: Rig) -> None:
+    await rig.admit(P0, 0)
+    rig.window.watch(3)
+    await rig.admit(P1, 0)
+    rig.window.watch(2)
+    assert rig.window.statistics().oldest_age == 5
+    await rig.jobs.finish(P0, 0)
+    assert rig.window.statistics().oldest_age == 2
+    await rig.jobs.finish(P1, 0)
+    assert rig.window.statistics().oldest_age == 0

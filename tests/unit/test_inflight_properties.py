@@ -62,8 +62,8 @@ class World:
             if (job.delivery.partition, job.delivery.offset) == (partition, offset)
         )
 
-    def deliver(self, partition: Partition, key: str, *, is_stubborn: bool) -> None:
-        delivery = Delivery(partition, self.positions[partition], key)
+    def deliver(self, partition: Partition, keys: tuple[str, ...], *, is_stubborn: bool) -> None:
+        delivery = Delivery(partition, self.positions[partition], keys, is_background=len(keys) == 3)
         self.positions[partition] += 1
         job = Job(delivery, self.window.epoch, is_stubborn, asyncio.get_running_loop().create_future())
         self.jobs.append(job)
@@ -72,7 +72,7 @@ class World:
 
     async def work(self, job: Job) -> None:
         assert job.epoch == self.window.epoch, "work of an old epoch was started"
-        same_key = [other for other in self.jobs if other.delivery.key == job.delivery.key]
+        same_key = [other for other in self.jobs if set(other.delivery.keys) & set(job.delivery.keys)]
         assert not any(other.is_running for other in same_key), "two messages of a key ran at once"
         if not any(other.is_running and other.epoch != job.epoch for other in self.jobs):
             assert sum(other.is_running for other in self.jobs) < self.limits.concurrency
@@ -136,8 +136,10 @@ async def tick() -> None:
         await asyncio.sleep(0)
 
 
+SOME_KEYS = st.lists(st.sampled_from(KEYS), min_size=1, max_size=3, unique=True).map(tuple)
+
 ACTIONS = st.one_of(
-    st.tuples(st.just("deliver"), st.sampled_from(PARTITIONS), st.sampled_from(KEYS), st.booleans()),
+    st.tuples(st.just("deliver"), st.sampled_from(PARTITIONS), SOME_KEYS, st.booleans()),
     st.tuples(st.just("finish"), st.integers(0, 20)),
     st.tuples(st.just("finish"), st.integers(0, 20)),
     st.tuples(st.just("commit")),
@@ -156,8 +158,8 @@ LIMITS = st.builds(WindowLimits, concurrency=st.integers(1, 4), span=st.integers
 
 async def act(world: World, action: tuple[Any, ...]) -> None:
     match action:
-        case ("deliver", partition, key, is_stubborn):
-            world.deliver(partition, key, is_stubborn=is_stubborn)
+        case ("deliver", partition, keys, is_stubborn):
+            world.deliver(partition, keys, is_stubborn=is_stubborn)
         case ("finish", which):
             world.open(which, succeeds=True)
         case ("fail", which):
@@ -217,7 +219,9 @@ def test_everything_is_committed_in_the_end_whatever_came_before(
             await world.revoke()
             for partition, end in ends.items():
                 while world.positions[partition] < end:
-                    world.deliver(partition, random.choice(KEYS), is_stubborn=False)
+                    world.deliver(
+                        partition, tuple(random.sample(KEYS, random.randint(1, 2))), is_stubborn=False
+                    )
             for _ in range(400):
                 world.open(random.randrange(20), succeeds=True)
                 await tick()

@@ -1,0 +1,99 @@
+"""What becomes of a message whose work ends badly: dead letter, another try later, or parking."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from streams.rejections import RejectionAlarm
+
+from agents.metrics import Metrics
+from agents.ports import Parts
+from schemas import hops, topics
+from schemas.errors import KeepsFailing, Rejected, Stage
+from schemas.events import DeadLetter
+from streams.message import Message
+from streams.retry import Outages
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Deferrals:
+    """How often, and how long, one object that keeps failing alone is tried again."""
+
+    delay: float = 300.0
+    """Seconds until it is worth another try. One delay for all: the topic stays in the order of due times."""
+    most: int = 5
+    """Deferrals until it is parked."""
+
+
+class Letters:
+    """Brings each record to its ending, and writes the letters of those that end badly."""
+
+    def __init__(
+        self, parts: Parts, outages: Outages, alarm: RejectionAlarm, *, deferrals: Deferrals, metrics: Metrics
+    ) -> None:
+        self._parts = parts
+        self._outlast = outages.outlast
+        self._alarm = alarm
+        self._deferrals = deferrals
+        self._metrics = metrics
+
+    async def ending(self, message: Message, image_id: str, work: Callable[[], Awaitable[str]]) -> None:
+        """Do `work` and count how it ended, by its own word or by a letter."""
+        while True:
+            try:
+                ended = await work()
+            except (Rejected, KeepsFailing) as error:
+                refusal = error
+            else:
+                self._alarm.note(None)
+                return self._metrics.count(ended)
+            # Outside the handler: the error's traceback holds the image's bytes, and letters may take long.
+            refusal.__traceback__ = None
+            if isinstance(refusal, KeepsFailing):
+                return await self._defer(message, refusal, image_id=image_id)
+            if not await self._alarm.holds(refusal.code):
+                return await self.bury(message, refusal, image_id=image_id)
+
+    async def bury(self, message: Message, error: Rejected, *, image_id: str | None) -> None:
+        """To the dead letters, exactly as it came, with its cause."""
+        said = {"image_id": image_id, "stage": error.stage, "code": error.code}
+        log.info("image.rejected", **said, cause=str(error))
+        await self._send(_letter(message, error, image_id=image_id, stage=error.stage, code=error.code))
+        self._metrics.dead_letters.labels(error.code).inc()
+        self._metrics.count("rejected")
+
+    async def _defer(self, message: Message, error: KeepsFailing, *, image_id: str) -> None:
+        """To the retry topic with the time at which it is due; after too many of those, to parking."""
+        attempts = hops.attempts(message.headers) + 1
+        parked = attempts > self._deferrals.most
+        due = None if parked else datetime.now(UTC) + timedelta(seconds=self._deferrals.delay)
+        where = {"topic": topics.PARKING if parked else topics.RETRY, "attempts": attempts, "due_at": due}
+        letter = _letter(message, error, image_id=image_id, stage=Stage.FETCH, code="keeps_failing")
+        log.warning("image.deferred", image_id=image_id, attempts=attempts, parked=parked, cause=str(error))
+        await self._send(letter.model_copy(update=where))
+        self._metrics.count("parked" if parked else "deferred")
+
+    async def _send(self, letter: DeadLetter) -> None:
+        await self._outlast(lambda: self._parts.tags.bury(letter))
+
+
+def _letter(
+    message: Message, error: Rejected | KeepsFailing, *, image_id: str | None, stage: str, code: str
+) -> DeadLetter:
+    return DeadLetter(
+        key=message.key,
+        value=message.value or b"",
+        headers=message.headers,
+        source=message.source,
+        image_id=image_id,
+        stage=stage,
+        code=code,
+        exception=type(error).__name__,
+        message=str(error),
+        trace=getattr(error, "trace", ""),
+    )

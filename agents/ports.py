@@ -1,0 +1,51 @@
+"""What sees, as the straight path knows it, and all the parts that the path is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from schemas.tags import ModelRef, Scores, Verdict
+from streams.ports import ImageStore, ScoreStore, TagPublisher
+
+
+@dataclass(frozen=True, slots=True)
+class Forwarded:
+    """What came out of the network for one image, and what the batch cost."""
+
+    scores: Scores
+    queued: float
+    """Seconds spent waiting for the batch to start."""
+    forward: float
+    """Seconds of the forward that the image was in."""
+    batch_size: int
+
+
+class Tagger(Protocol):
+    """What sees: bytes to pixels to scores to a verdict."""
+
+    @property
+    def model(self) -> ModelRef:
+        """The resident model version."""
+
+    async def decode(self, data: bytes) -> Any:  # noqa: ANN401 - pixels belong to the model
+        """The image's pixels; raises `Rejected`."""
+
+    async def score(self, pixels: Any) -> Forwarded:  # noqa: ANN401
+        """The image's scores; waits while the batcher is full; raises `Rejected` or `Broken`."""
+
+    def decide(self, scores: Scores, previous: Verdict | None) -> Verdict:
+        """What the scores mean, given the last announced verdict. Pure."""
+
+    def correct(self, judged: Verdict, labels: tuple[str, ...]) -> Verdict:
+        """What a person's labels mean in place of the model's. Pure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything that the straight path uses, opened and owned by whoever wired it."""
+
+    images: ImageStore
+    scores: ScoreStore
+    tags: TagPublisher
+    tagger: Tagger

@@ -1,0 +1,79 @@
+"""The replay lane: images scored again by a wanted model version, behind live traffic."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from agents.heads import Heads
+from agents.metrics import Stopwatch
+from agents.pipeline import score_record
+from agents.workbench import Workbench
+from schemas import wire
+from schemas.claims import Claims
+from schemas.errors import Gone, Stage
+from schemas.events import Reason, RescoreRequested
+from schemas.records import Kept
+from streams.message import Message, Task
+
+
+class Rescoring:
+    """Works on the lane, any number at once; requests of one image must come one after another."""
+
+    def __init__(self, bench: Workbench) -> None:
+        self._bench = bench
+        self._parts = bench.parts
+        self._outlast = bench.outages.outlast
+
+    def handle(self, message: Message) -> Task:
+        """What the message asks for, in the order of its image; not ready while its model is not resident."""
+        wanted = wire.decode_rescore(message.value, dict(message.headers))
+        if isinstance(wanted, wire.Spoiled):
+            error = wanted.error
+            return Task((message.source,), lambda: self._bench.letters.bury(message, error, image_id=None))
+
+        return Task(
+            (wanted.image_id,),
+            lambda: self._work(message, wanted),
+            is_background=True,
+            is_ready=lambda: self._is_resident(wanted),
+        )
+
+    def _is_resident(self, wanted: RescoreRequested) -> bool:
+        """Never scored by another model than the wanted one: the lane waits, and a metric says so."""
+        resident = self._parts.tagger.model.version == wanted.model_version
+        self._bench.metrics.lane_waiting.labels(wanted.model_version).set(0 if resident else 1)
+        return resident
+
+    async def _work(self, message: Message, wanted: RescoreRequested) -> None:
+        await self._bench.letters.ending(message, wanted.image_id, lambda: self._outcome(wanted))
+
+    async def _outcome(self, wanted: RescoreRequested) -> str:
+        """Score what stands of the image, and say how it ended; what is gone meanwhile is skipped."""
+        watch = Stopwatch(self._bench.metrics)
+        head = await self._outlast(lambda: self._parts.scores.head(wanted.image_id))
+        arrived = Claims.of(wanted.claim)
+        standing = (head.all_claims.joined(arrived) if head else arrived).standing
+        if standing.is_removal:
+            return "skipped"
+        if head is not None and head.holds(standing, self._parts.tagger.model):
+            if head.is_announced:
+                return "duplicate"
+            await self._bench.teller.tell(head, watch)
+            return "resumed"
+        try:
+            scoring = await self._bench.scorer.score(
+                standing, head, watch, reason=Reason.REPLAY, job=wanted.job
+            )
+        except Gone:
+            return "skipped"
+        changes = Heads(wanted.image_id, self._parts.tagger, datetime.now(UTC), arrived)
+        record = score_record(wanted.image_id, scoring, watch)
+        with watch.stage(Stage.STORE):
+            kept = await self._outlast(
+                lambda: self._parts.scores.apply(wanted.image_id, changes.scored(scoring), record)
+            )
+        if not isinstance(kept, Kept):
+            return "stale"  # a newer upload came in between, and was scored on its own account
+        if not kept.head.is_announced:
+            await self._bench.teller.tell(kept.head, watch)
+        return "rescored"

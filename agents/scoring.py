@@ -1,0 +1,95 @@
+"""From a claim to its scores: fetch, decode, forward, each bounded, none of it done twice."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from typing import Final
+
+from agents.heads import Scoring
+from agents.metrics import Metrics, Stopwatch
+from agents.ports import Parts
+from schemas.claims import Claim
+from schemas.errors import Stage
+from schemas.events import Reason
+from schemas.records import Content, ImageHead
+from schemas.tags import Scores
+from streams.ports import Fetched
+from streams.retry import Outages
+
+_INLINE_DIGEST: Final = 2**20
+"""Bytes that are hashed within half a millisecond: a thread would cost more than it saves."""
+
+_RESTAURANT: Final = ("restaurant-id", "restaurant_id")
+_UPLOADER: Final = ("uploader-id", "uploader_id")
+
+
+class Scorer:
+    """Scores claims, any number at once; `loading` images have their encoded bytes in memory."""
+
+    def __init__(self, parts: Parts, outages: Outages, *, loading: int, metrics: Metrics) -> None:
+        self._parts = parts
+        self._outlast = outages.outlast
+        # Encoded bytes are alive between fetch and decode only, and of this many images at once.
+        self._loading = asyncio.Semaphore(loading)
+        self._metrics = metrics
+
+    async def score(
+        self, claim: Claim, head: ImageHead | None, watch: Stopwatch, *, reason: Reason, job: str
+    ) -> Scoring:
+        """The claim's scores by the resident model; bytes that `head` holds scores of are not scored again.
+
+        Raises what `ImageStore.fetch` and `Tagger` raise.
+        """
+        known = self._known(head)
+        if head and known and _is_same_object(head, claim):
+            return Scoring(claim, known[0], known[1], reason, job)
+        async with self._loading:
+            with watch.stage(Stage.FETCH):
+                fetched = await self._outlast(lambda: self._parts.images.fetch(claim.location))
+            content, claim = await _content(fetched.data), _enriched(claim, fetched)
+            if known and known[1] == content:
+                return Scoring(claim, known[0], content, reason, job)
+            with watch.stage(Stage.DECODE):
+                pixels = await self._parts.tagger.decode(fetched.data)
+            del fetched
+        forwarded = await self._parts.tagger.score(pixels)
+        watch.note("queued", forwarded.queued)
+        watch.note(Stage.FORWARD, forwarded.forward)
+        self._metrics.batches.observe(forwarded.batch_size)
+        return Scoring(claim, forwarded.scores, content, reason, job)
+
+    def _known(self, head: ImageHead | None) -> tuple[Scores, Content] | None:
+        """What the resident model said of the bytes that stand, if it has seen them."""
+        if head is None or head.scores is None or head.content is None:
+            return None
+        return (head.scores, head.content) if head.scores.model == self._parts.tagger.model else None
+
+
+def _is_same_object(head: ImageHead, claim: Claim) -> bool:
+    """Whether storage itself says that the claim's bytes are those of the head."""
+    held, said = head.location, claim.location
+    if (held.bucket, held.key) != (said.bucket, said.key):
+        return False
+    return bool((held.version and held.version == said.version) or (held.etag and held.etag == said.etag))
+
+
+async def _content(data: bytes) -> Content:
+    if len(data) <= _INLINE_DIGEST:
+        digest = hashlib.sha256(data)
+    else:
+        digest = await asyncio.to_thread(hashlib.sha256, data)
+    return Content(digest=digest.hexdigest(), size=len(data))
+
+
+def _enriched(claim: Claim, fetched: Fetched) -> Claim:
+    """The claim with what the uploader said beside the object, where the event itself does not say it."""
+    said = {
+        "restaurant_id": claim.restaurant_id or _named(fetched, _RESTAURANT),
+        "uploader_id": claim.uploader_id or _named(fetched, _UPLOADER),
+    }
+    return claim.model_copy(update=said)
+
+
+def _named(fetched: Fetched, names: tuple[str, ...]) -> str | None:
+    return next((value for name in names if (value := fetched.metadata.get(name))), None)

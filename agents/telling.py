@@ -1,0 +1,45 @@
+"""Announce, then mark: what a head says goes out until the store and the world agree."""
+
+from __future__ import annotations
+
+from agents import announcing, heads
+from agents.metrics import Metrics, Stopwatch
+from agents.ports import Parts
+from schemas.errors import Stage
+from schemas.records import ImageHead
+from streams.retry import Outages
+
+
+class Teller:
+    """Tells the world what holds of an image."""
+
+    def __init__(self, parts: Parts, outages: Outages, metrics: Metrics) -> None:
+        self._parts = parts
+        self._outlast = outages.outlast
+        self._metrics = metrics
+
+    async def tell(self, head: ImageHead, watch: Stopwatch) -> None:
+        """Announce `head` and mark it as announced.
+
+        Where somebody kept a later revision meanwhile, our events may stand behind theirs in the
+        topics, and in a compacted topic for ever: then what the later one says is said again.
+        """
+        moves = announcing.moves(head)
+        while True:
+            marked = await self._say(head, moves, watch)
+            if marked.revision <= head.revision:
+                return
+            moves = (*announcing.moves(marked), *announcing.amends(marked, moves))
+            head = marked
+
+    async def _say(self, head: ImageHead, moves: tuple[announcing.Move, ...], watch: Stopwatch) -> ImageHead:
+        """Publish, mark, and the head that the store holds then."""
+        said = announcing.announcements(head, moves)
+        with watch.stage(Stage.ANNOUNCE):
+            await self._outlast(lambda: self._parts.tags.announce(said))
+        with watch.stage(Stage.MARK):
+            marked = await self._outlast(
+                lambda: self._parts.scores.apply(head.image_id, heads.acknowledged(head))
+            )
+        self._metrics.homeless.inc(sum(move.is_homeless for move in moves))
+        return marked.head
