@@ -79,6 +79,45 @@ def test_the_same_time_in_another_spelling_is_the_same_event() -> None:
     assert spellings[0] == spellings[1]
 
 
+VALID = json.dumps(BASE)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        VALID.encode("utf-16"),
+        b"\xef\xbb\xbf" + VALID.encode(),
+        VALID.encode()[:-1],
+        VALID.encode() + b"{}",
+        b"[" * 100_000,
+        b'{"Records":' * 100_000,
+        b'{"specversion": "1.0", "data": ' * 100_000,
+        b'{"Records": [{"s3": {"object": {"size": ' + b"9" * 4_000 + b"}}}]}",
+        b'{"uploaded_at": NaN, "location": {"bucket": "b", "key": "k"}}',
+        b'{"uploaded_at": 1e400, "location": {"bucket": "b", "key": "k"}}',
+        b'{"uploaded_at": ' + b"9" * 4_000 + b', "location": {"bucket": "b", "key": "k"}}',
+        b'{"specversion": "1.0", "id": "\\ud800", "source": "s", "type": "t", "data": {}}',
+        b"\x00" * 1_000,
+    ],
+    ids=lambda raw: raw[:20].decode(errors="replace"),
+)
+def test_what_looks_like_an_event_and_is_none_is_spoiled_in_few_words(raw: bytes) -> None:
+    (record,) = wire.decode(raw, {})
+    assert isinstance(record, wire.Spoiled)
+    assert len(str(record.error)) < 2_000
+
+
+def test_of_a_field_said_twice_the_last_one_holds() -> None:
+    raw = VALID[:-1] + ', "uploaded_at": "2027-01-01T00:00:00Z"}'
+    (record,) = wire.decode(raw.encode(), {})
+    assert isinstance(record, wire.Uploaded)
+    assert record.upload.uploaded_at.year == 2027
+
+
+def test_a_hundred_thousand_names_nobody_asked_for_are_left_out() -> None:
+    assert decoded(**{str(number): number for number in range(100_000)}) == decoded()
+
+
 @given(field=st.sampled_from(FIELDS), value=ANY_JSON)
 def test_no_value_of_any_field_is_an_error_and_what_is_an_upload_can_be_said_again(
     field: str, value: Any

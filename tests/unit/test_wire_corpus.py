@@ -1,0 +1,77 @@
+"""Payloads shaped as their senders shape them, and what each asks for (`tests/corpus/wire`).
+
+Beside `put.json`, the message's value as it comes, stands `put.expected.json`: the headers and settings
+with which it is read, where it needs any, and what it asks for, in order.
+"""
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from schemas import identity, wire
+from schemas.naming import Keys, Naming, compiled
+from schemas.uploads import ImageRemoved, ImageUploaded
+
+FOLDER: Final = Path(__file__).parents[1] / "corpus" / "wire"
+EXPECTED: Final = sorted(FOLDER.rglob("*.expected.json"))
+SENDERS: Final = ("aws", "minio", "versitygw", "others", "own", "cloudevents")
+
+
+def told(record: wire.Record) -> dict[str, Any]:
+    """The record in the corpus' words."""
+    match record:
+        case wire.Uploaded(upload, sequencer):
+            said = {"restaurant_id": upload.restaurant_id, "uploader_id": upload.uploader_id}
+            return (
+                {"asks": "uploaded", "at": upload.uploaded_at, "sequencer": sequencer} | said | where(upload)
+            )
+        case wire.Removed(removal, sequencer, if_gone):
+            said = {"sequencer": sequencer, "if_gone": if_gone}
+            return {"asks": "removed", "at": removal.removed_at} | said | where(removal)
+        case wire.Ignored(why):
+            return {"asks": "ignored", "why": why}
+        case wire.Spoiled(error):
+            return {"asks": "spoiled", "cause": str(error)}
+
+
+def where(event: ImageUploaded | ImageRemoved) -> dict[str, Any]:
+    ids = {"event_id": event.event_id, "image_id": event.image_id}
+    return event.location.model_dump(include={"bucket", "key", "version", "etag"}) | ids
+
+
+def assert_as(expected: dict[str, Any], record: wire.Record) -> None:
+    """`record` is as the corpus says; ids that it does not name are the derived ones."""
+    said = told(record)
+    if expected["asks"] == "spoiled":
+        assert expected["cause"] in said["cause"]
+        assert said["asks"] == "spoiled"
+        return
+    named = {name: said[name].isoformat() if name == "at" else said[name] for name in expected}
+    assert named == expected
+    if "image_id" in said and "image_id" not in expected:
+        assert said["image_id"] == identity.image_id(expected["bucket"], expected["key"])
+
+
+def asked(expected: Path) -> tuple[wire.Record, ...]:
+    said = json.loads(expected.read_text())
+    headers = {name: value.encode() for name, value in said.get("headers", {}).items()}
+    settings = said.get("settings", {})
+    pattern = compiled(settings["key_pattern"]) if "key_pattern" in settings else None
+    raw = expected.with_name(expected.name.replace(".expected", "")).read_bytes()
+    return wire.decode(raw, headers, Naming(Keys(settings.get("keys", "auto")), pattern))
+
+
+@pytest.mark.parametrize("expected", EXPECTED, ids=lambda path: str(path.relative_to(FOLDER)).split(".")[0])
+def test_a_payload_asks_for_what_its_sender_meant(expected: Path) -> None:
+    records, wanted = asked(expected), json.loads(expected.read_text())["records"]
+    assert len(records) == len(wanted)
+    for record, one in zip(records, wanted, strict=True):
+        assert_as(one, record)
+
+
+def test_every_payload_has_its_expectation_and_every_sender_its_payloads() -> None:
+    payloads = {path for path in FOLDER.rglob("*.json") if ".expected" not in path.name}
+    assert {path.with_name(f"{path.stem}.expected.json") for path in payloads} == set(EXPECTED)
+    assert {path.parent.name for path in payloads} == set(SENDERS)
