@@ -1,15 +1,15 @@
-"""The tables of the SQLite store and the statements on them; called on the store's own thread."""
+"""The tables of the SQLite store and the statements on them; called on the store's own threads."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from schemas.records import Announced, ImageHead, Kept, ScoreRecord, Stale
-from streams.adapters import precedence
+from schemas.records import ImageHead, Kept, ScoreRecord, Stale
+from streams.ports import Change
 
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS images (
@@ -74,9 +74,16 @@ def head(connection: sqlite3.Connection, image_id: str) -> ImageHead | None:
     return ImageHead.model_validate_json(found[0]) if found else None
 
 
-def heads(connection: sqlite3.Connection) -> tuple[ImageHead, ...]:
-    """Every head, by image_id."""
-    found = connection.execute("SELECT document FROM images ORDER BY image_id")
+def heads(connection: sqlite3.Connection, image_ids: Collection[str]) -> Mapping[str, ImageHead]:
+    """The heads of those of `image_ids` that are known."""
+    return {image_id: found for image_id in image_ids if (found := head(connection, image_id))}
+
+
+def scan(connection: sqlite3.Connection, *, after: str, limit: int) -> tuple[ImageHead, ...]:
+    """The next heads behind `after`, by image_id."""
+    found = connection.execute(
+        "SELECT document FROM images WHERE image_id > ? ORDER BY image_id LIMIT ?", (after, limit)
+    )
     return tuple(ImageHead.model_validate_json(document) for (document,) in found)
 
 
@@ -88,22 +95,17 @@ def records(connection: sqlite3.Connection, image_id: str) -> tuple[ScoreRecord,
     return tuple(ScoreRecord.model_validate_json(document) for (document,) in found)
 
 
-def keep(connection: sqlite3.Connection, offered: ImageHead, record: ScoreRecord) -> Kept | Stale:
-    """Read, compare and write in the caller's transaction."""
-    _add(connection, record)
-    stored = head(connection, offered.image_id)
-    outcome = precedence.keep(stored, offered)
-    if outcome.head is not stored:
-        _put(connection, outcome.head)
-    return outcome
-
-
-def mark(connection: sqlite3.Connection, image_id: str, announced: Announced) -> None:
-    """Read, compare and write in the caller's transaction."""
+def apply(
+    connection: sqlite3.Connection, image_id: str, change: Change, record: ScoreRecord | None
+) -> Kept | Stale:
+    """Read, change and write in the caller's transaction, which holds the write lock."""
     stored = head(connection, image_id)
-    marked = stored and precedence.mark(stored, announced)
-    if marked and marked is not stored:
-        _put(connection, marked)
+    outcome = change(stored)
+    if isinstance(outcome, Kept) and outcome.head is not stored:
+        _put(connection, outcome.head)
+    if record:
+        _add(connection, record)
+    return outcome
 
 
 def _put(connection: sqlite3.Connection, put: ImageHead) -> None:

@@ -11,17 +11,18 @@ from pathlib import Path
 import pytest
 
 from schemas.errors import ConfigurationError, Unavailable
-from schemas.records import Kept, Stale
+from schemas.records import ImageHead, Kept, ScoreRecord
 from streams.adapters import sqlite
 from streams.adapters.sqlite import SqliteScores
 
-from .builders import announced, head, position, record
+from .builders import head, position, record
+from .stores import FIRST_RELEASE, at_least, become, stale, unchanged
 
 KEEP_UNTIL_KILLED = """
 import asyncio, sys
 from pathlib import Path
 from streams.adapters.sqlite import SqliteScores
-from schemas.records import ImageHead, ScoreRecord
+from schemas.records import ImageHead, Kept, ScoreRecord
 
 async def main():
     path, head, record = sys.argv[1:]
@@ -29,23 +30,13 @@ async def main():
     async with SqliteScores(Path(path)) as scores:
         for number in range(1_000_000):
             image_id = f"img_{number}"
-            await scores.keep(
-                head.model_copy(update={"image_id": image_id}),
-                record.model_copy(update={"image_id": image_id}),
-            )
+            kept = Kept(head=head.model_copy(update={"image_id": image_id}))
+            of_image = record.model_copy(update={"image_id": image_id})
+            await scores.apply(image_id, lambda stored, kept=kept: kept, of_image)
             print(image_id, flush=True)
 
 asyncio.run(main())
 """
-
-
-async def test_an_older_event_from_a_second_worker_is_stale(tmp_path: Path) -> None:
-    older, newer = head(position(1)), head(position(2))
-    path = tmp_path / "scores.db"
-    async with SqliteScores(path) as one, SqliteScores(path) as other:
-        await one.keep(newer, record(newer))
-        assert await other.keep(older, record(older)) == Stale(head=newer)
-        assert await other.head("img_a") == newer
 
 
 async def test_six_workers_that_open_a_new_file_at_once_all_get_it(tmp_path: Path) -> None:
@@ -58,38 +49,23 @@ async def test_six_workers_that_open_a_new_file_at_once_all_get_it(tmp_path: Pat
 async def test_what_is_kept_is_there_after_the_file_is_opened_again(tmp_path: Path) -> None:
     first = head(position(1))
     async with SqliteScores(tmp_path / "scores.db") as scores:
-        await scores.keep(first, record(first))
+        await scores.apply("img_a", become(first), record(first))
     async with SqliteScores(tmp_path / "scores.db") as scores:
         assert await scores.head("img_a") == first
-
-
-async def test_calls_that_are_queued_when_the_store_closes_are_answered_first(tmp_path: Path) -> None:
-    every = [head(position(1), image=f"img_{number}") for number in range(600)]
-    async with SqliteScores(tmp_path / "scores.db") as scores:
-        calls = [asyncio.ensure_future(scores.keep(each, record(each))) for each in every]
-        await asyncio.sleep(0)
-    assert [call.result().head for call in calls] == every
-
-
-async def test_a_caller_that_is_cancelled_does_not_harm_its_neighbours(tmp_path: Path) -> None:
-    first, second = head(position(1)), head(position(1), image="img_b")
-    async with SqliteScores(tmp_path / "scores.db") as scores:
-        cancelled = asyncio.ensure_future(scores.keep(first, record(first)))
-        neighbour = asyncio.ensure_future(scores.keep(second, record(second)))
-        await asyncio.sleep(0)
-        cancelled.cancel()
-        assert (await neighbour).head == second
 
 
 async def test_a_call_that_fails_by_itself_fails_alone_and_leaves_nothing(tmp_path: Path) -> None:
     first, second = head(position(1)), head(position(1), image="img_b")
     unbindable = second.model_copy(update={"restaurant_id": object()})
     async with SqliteScores(tmp_path / "scores.db") as scores:
-        calls = (scores.keep(first, record(first)), scores.keep(unbindable, record(second)))
+        calls = (
+            scores.apply("img_a", become(first), record(first)),
+            scores.apply("img_b", become(unbindable), record(second)),
+        )
         kept, failed = await asyncio.gather(*calls, return_exceptions=True)
         assert not isinstance(kept, BaseException)
         assert isinstance(failed, Exception)
-        assert await scores.heads() == (first,)
+        assert await scores.scan() == (first,)
         assert await scores.records("img_b") == ()
 
 
@@ -102,32 +78,37 @@ async def test_a_lock_that_is_never_given_back_makes_the_store_unavailable_for_a
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             with pytest.raises(Unavailable, match="locked") as caught:
-                await scores.keep(first, record(first))
+                await scores.apply("img_a", become(first), record(first))
             assert caught.value.dependency == "store"
-        assert (await scores.keep(first, record(first))).head == first
+        assert (await scores.apply("img_a", become(first), record(first))).head == first
 
 
 async def test_a_read_waits_for_no_writer(tmp_path: Path) -> None:
     path, first = tmp_path / "scores.db", head(position(1))
     async with SqliteScores(path) as scores:
-        await scores.keep(first, record(first))
+        await scores.apply("img_a", become(first), record(first))
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
+            waiting = asyncio.ensure_future(scores.apply("img_b", become(head(position(1), image="img_b"))))
             assert await scores.head(first.image_id) == first
-            assert await scores.heads() == (first,)
+            assert await scores.scan() == (first,)
+            assert await scores.records(first.image_id) == (record(first),)
+            assert not waiting.done()
+            other.execute("ROLLBACK")
+            await waiting
 
 
 async def test_a_full_disk_makes_the_store_unavailable_and_keeps_what_it_promised(tmp_path: Path) -> None:
     async with SqliteScores(tmp_path / "scores.db") as scores:
-        await scores._read(lambda connection: connection.execute("PRAGMA max_page_count = 1"))
+        await scores._writes.do(lambda connection: connection.execute("PRAGMA max_page_count = 1"))
         many = [head(position(1), image=f"img_{number:02}") for number in range(50)]
-        calls = (scores.keep(each, record(each)) for each in many)
+        calls = (scores.apply(each.image_id, become(each), record(each)) for each in many)
         outcomes = await asyncio.gather(*calls, return_exceptions=True)
         kept = tuple(outcome.head for outcome in outcomes if isinstance(outcome, Kept))
         refused = [outcome for outcome in outcomes if isinstance(outcome, Unavailable)]
         assert refused
         assert len(kept) + len(refused) == len(many)
-        assert await scores.heads() == kept
+        assert await scores.scan() == kept
 
 
 async def test_a_folder_that_does_not_exist_is_a_wrong_setting(tmp_path: Path) -> None:
@@ -171,18 +152,34 @@ async def test_what_was_kept_when_the_process_is_killed_is_there(tmp_path: Path)
     await worker.communicate()
     assert len(promised) == 200
     async with SqliteScores(path) as scores:
-        assert promised <= {each.image_id for each in await scores.heads()}
+        assert await scores.heads(promised) == {
+            image_id: first.model_copy(update={"image_id": image_id}) for image_id in promised
+        }
 
 
-async def test_two_processes_that_write_one_image_agree_on_its_newest_event(tmp_path: Path) -> None:
+async def test_a_change_that_keeps_what_is_stored_writes_nothing(tmp_path: Path) -> None:
+    first = head(position(1))
+    async with SqliteScores(tmp_path / "scores.db") as scores:
+        await scores.apply("img_a", become(first))
+        before = await scores._writes.do(lambda connection: connection.total_changes)
+        await scores.apply("img_a", unchanged)
+        await scores.apply("img_a", stale)
+        assert await scores._writes.do(lambda connection: connection.total_changes) == before
+
+
+async def test_a_file_of_the_first_release_is_read_and_written(tmp_path: Path) -> None:
     path = tmp_path / "scores.db"
-    async with SqliteScores(path) as one, SqliteScores(path) as other:
-        for minute in range(1, 40):
-            offered = head(position(minute))
-            writer, reader = (one, other) if minute % 2 else (other, one)
-            await writer.keep(offered, record(offered))
-            await asyncio.gather(writer.mark("img_a", announced(offered)), reader.head("img_a"))
-        newest = await one.head("img_a")
-        assert newest is not None
-        assert newest.position == position(39)
-        assert newest.is_announced
+    old_head, old_record = ((FIRST_RELEASE / name).read_text() for name in ("head.json", "record.json"))
+    with closing(sqlite3.connect(path, isolation_level=None)) as first_release:
+        first_release.executescript((FIRST_RELEASE / "tables.sql").read_text())
+        first_release.execute("INSERT INTO images VALUES ('img_a', 'r1', 'hidden', '2026', ?)", (old_head,))
+        first_release.execute("INSERT INTO scores VALUES ('img_a', 'e1', '1', '2026', ?)", (old_record,))
+    async with SqliteScores(path) as scores:
+        found = await scores.head("img_a")
+        assert found == ImageHead.model_validate_json(old_head)
+        assert found.is_announced
+        assert found.all_claims.standing.position == found.position
+        assert await scores.records("img_a") == (ScoreRecord.model_validate_json(old_record),)
+        newer = head(position(2))
+        assert await scores.apply("img_a", at_least(newer), record(newer)) == Kept(head=newer)
+        assert await scores.scan() == (newer,)
