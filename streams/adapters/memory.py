@@ -6,18 +6,17 @@ They keep every promise of the ports (the contract suites run over them) except 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 from urllib.parse import quote
 
 from schemas.errors import Gone, Unavailable
 from schemas.events import Announcement, DeadLetter
-from schemas.records import Announced, ImageHead, Kept, ScoreRecord, Stale
+from schemas.records import ImageHead, Kept, ScoreRecord, Stale
 from schemas.uploads import ImageUploaded, Location
-from streams.adapters import precedence
 from streams.adapters.limits import Limits
-from streams.ports import Fetched
+from streams.ports import Change, Fetched
 
 
 class _InMemory:
@@ -108,22 +107,24 @@ class MemoryScores(_InMemory):
         """See `ScoreStore.head`."""
         return self._heads.get(image_id)
 
-    async def keep(self, head: ImageHead, record: ScoreRecord) -> Kept | Stale:
-        """See `ScoreStore.keep`. The record joins the history also when the head is stale."""
-        key = (record.image_id, record.content_version, record.scores.model.version)
-        self._records.setdefault(key, record)
-        outcome = precedence.keep(self._heads.get(head.image_id), head)
-        self._heads[head.image_id] = outcome.head
+    async def heads(self, image_ids: Collection[str]) -> Mapping[str, ImageHead]:
+        """See `ScoreStore.heads`."""
+        return {image_id: self._heads[image_id] for image_id in set(image_ids) if image_id in self._heads}
+
+    async def apply(self, image_id: str, change: Change, record: ScoreRecord | None = None) -> Kept | Stale:
+        """See `ScoreStore.apply`."""
+        outcome = change(self._heads.get(image_id))
+        if isinstance(outcome, Kept):
+            self._heads[image_id] = outcome.head
+        if record:
+            key = (record.image_id, record.content_version, record.scores.model.version)
+            self._records.setdefault(key, record)
         return outcome
 
-    async def mark(self, image_id: str, announced: Announced) -> None:
-        """See `ScoreStore.mark`. An image that was never kept is left unknown."""
-        if stored := self._heads.get(image_id):
-            self._heads[image_id] = precedence.mark(stored, announced)
-
-    async def heads(self) -> tuple[ImageHead, ...]:
-        """Every image's head, by image_id."""
-        return tuple(self._heads[image_id] for image_id in sorted(self._heads))
+    async def scan(self, *, after: str = "", limit: int = 500) -> tuple[ImageHead, ...]:
+        """See `ScoreStore.scan`."""
+        behind = sorted(image_id for image_id in self._heads if image_id > after)
+        return tuple(self._heads[image_id] for image_id in behind[:limit])
 
     async def records(self, image_id: str) -> tuple[ScoreRecord, ...]:
         """The image's history, by content version and model version."""
@@ -190,7 +191,7 @@ class AwayImages(MemoryImages):
 
 
 class AwayScores(MemoryScores):
-    """A store whose `keep` and `mark` each fail a number of times: before they write, and after.
+    """A store whose `apply` fails a number of times: before it writes, or after.
 
     `after` writes and then raises: the caller cannot know that it is kept, as when a connection
     breaks between the commit and its answer.
@@ -198,24 +199,16 @@ class AwayScores(MemoryScores):
 
     def __init__(self, *, times: int, after: bool = False) -> None:
         super().__init__()
-        self.keeping = Away("store", times=times)
-        self.marking = Away("store", times=times)
+        self.applying = Away("store", times=times)
         self._after = after
 
-    async def keep(self, head: ImageHead, record: ScoreRecord) -> Kept | Stale:
-        """Refuse while away, then keep."""
+    async def apply(self, image_id: str, change: Change, record: ScoreRecord | None = None) -> Kept | Stale:
+        """Refuse while away, then apply."""
         if not self._after:
-            self.keeping.check()
-        outcome = await super().keep(head, record)
-        self.keeping.check()
+            self.applying.check()
+        outcome = await super().apply(image_id, change, record)
+        self.applying.check()
         return outcome
-
-    async def mark(self, image_id: str, announced: Announced) -> None:
-        """Refuse while away, then mark."""
-        if not self._after:
-            self.marking.check()
-        await super().mark(image_id, announced)
-        self.marking.check()
 
 
 class AwayTags(MemoryTags):
