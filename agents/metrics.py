@@ -2,57 +2,144 @@
 
 from __future__ import annotations
 
+import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from importlib import metadata
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, ProcessCollector
 
-_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
-_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+from agents.instruments import PATIENCE, SIZES, Instrument, Instruments
+from agents.levels import BatchMetrics, LagMetrics, LoadingMetrics, Switches, WindowMetrics
+from agents.tracing import NO_TRACER, Tracer
+from schemas.events import Announcement, CollectionChanged, ModerationRequested
+from schemas.tags import ModelRef
 
 
 class Metrics:
-    """The instruments of one worker, in a registry of their own."""
+    """The instruments of one worker, in a registry of their own.
+
+    The counters are for whoever does the work, on the event loop. The levels (`window`, `batcher`, ...)
+    are updated once a beat, on the event loop too (`agents.pulse`). Scraped from any thread.
+    """
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self.registry = registry or CollectorRegistry()
-        self.stages = Histogram(
+        ProcessCollector(registry=self.registry)
+        self._make = Instruments(self.registry)
+        self._count_and_time(self._make)
+        self._ask_people(self._make)
+        self._look(self._make)
+        self.versions = VersionMetrics(self._make)
+
+    def describe(self) -> tuple[Instrument, ...]:
+        """Every metric of Tagstream's own, by name."""
+        return self._make.describe()
+
+    def count(self, outcome: str) -> None:
+        """A message, or a record of one, has ended so."""
+        self.outcomes.labels(outcome).inc()
+
+    def announced(self, announcements: Iterable[Announcement]) -> None:
+        """The broker has acknowledged these events."""
+        for announcement in announcements:
+            match announcement.event:
+                case ModerationRequested(action=action, label=label):
+                    self.flags.labels(action, label).inc()
+                case CollectionChanged(action=action, label=label):
+                    self.collections.labels(action, label).inc()
+
+    def _count_and_time(self, make: Instruments) -> None:
+        self.stages = make.histogram(
             "tagstream_stage_seconds",
-            "Time that one image spent in a stage",
+            "Time that one image spent in a stage; `queued` is its wait for a batch to start",
             ["stage"],
-            registry=self.registry,
-            buckets=_SECONDS,
         )
-        self.outcomes = Counter(
-            "tagstream_outcomes", "How messages ended", ["outcome"], registry=self.registry
+        self.batches = make.histogram("tagstream_batch_size", "Images in a forward", buckets=SIZES)
+        self.outcomes = make.counter("tagstream_outcomes", "How messages ended", ["outcome"])
+        self.dead_letters = make.counter("tagstream_dead_letters", "Dead letters by cause", ["cause"])
+        self.deferred = make.counter(
+            "tagstream_retry_deferred",
+            "Messages put on the retry topic, by the dependency that kept refusing",
+            ["dependency"],
         )
-        self.dead_letters = Counter(
-            "tagstream_dead_letters", "Dead letters by cause", ["cause"], registry=self.registry
+        self.parked = make.counter(
+            "tagstream_retry_parked",
+            "Messages retried as often as is allowed and parked for a person, by dependency",
+            ["dependency"],
         )
-        self.batches = Histogram(
-            "tagstream_batch_size", "Images in a forward", registry=self.registry, buckets=_SIZES
+
+    def _ask_people(self, make: Instruments) -> None:
+        self.flags = make.counter(
+            "tagstream_moderation_flags",
+            "Requests to look at an image, made and taken back",
+            ["action", "label"],
         )
-        self.homeless = Counter(
-            "tagstream_images_without_restaurant",
-            "Collection tags that belong to no restaurant's page",
-            registry=self.registry,
+        self.turnaround = make.histogram(
+            "tagstream_moderation_turnaround_seconds",
+            "Time from the flag to the moderator's decision",
+            buckets=PATIENCE,
         )
+        self.collections = make.counter(
+            "tagstream_collection_changes", "Images that joined or left a collection", ["action", "label"]
+        )
+        self.homeless = make.counter(
+            "tagstream_images_without_restaurant", "Collection tags that belong to no restaurant's page"
+        )
+
+    def _look(self, make: Instruments) -> None:
+        self.window = WindowMetrics(make)
+        self.batcher = BatchMetrics(make, self.batches)
+        self.loading = LoadingMetrics(make)
+        self.lag = LagMetrics(make)
+        self.away = Switches(
+            make, "tagstream_dependency_away", "1 while a dependency refuses", label="dependency"
+        )
+        self.alarms = Switches(
+            make,
+            "tagstream_rejection_alarm",
+            "1 while too many images are rejected for one cause, and the partitions are paused",
+            label="cause",
+        )
+        self.lane_waiting = make.gauge(
+            "tagstream_rescore_waiting",
+            "1 while the replay lane waits for this model version to be resident",
+            ["model_version"],
+        )
+
+
+class VersionMetrics:
+    """What runs here."""
+
+    def __init__(self, make: Instruments) -> None:
+        self._model = make.info(
+            "tagstream_model", "The resident model", ["name", "version", "digest", "device"]
+        )
+        build = make.info("tagstream_build", "The program", ["version", "python"])
+        build.info({"version": metadata.version("tagstream"), "python": platform.python_version()})
+
+    def resident(self, model: ModelRef, *, device: str) -> None:
+        """`model` is resident on `device` from now on."""
+        facts = {"name": model.name, "version": model.version, "digest": model.digest, "device": device}
+        self._model.info(facts)
 
 
 class Stopwatch:
-    """Seconds that one image spends in each stage; every stage is observed when it ends."""
+    """Seconds that one image spends in each stage: each is observed, and traced, when it ends."""
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, tracer: Tracer = NO_TRACER) -> None:
         self.seconds: dict[str, float] = {}
         self._metrics = metrics
+        self._tracer = tracer
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Time the block as the stage `name`, also when it raises."""
+        """Time and trace the block as the stage `name`, also when it raises."""
         started = time.perf_counter()
         try:
-            yield
+            with self._tracer.stage(name):
+                yield
         finally:
             self.note(name, time.perf_counter() - started)
 

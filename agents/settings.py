@@ -142,10 +142,31 @@ class LogSettings(Section):
 
 
 class MetricsSettings(Section):
-    """Where Prometheus reads."""
+    """Where Prometheus and the probes read."""
 
-    port: int | None = Field(None, ge=0, le=65_535, description="Port of /metrics; none where absent")
-    host: str = Field("127.0.0.1", description="Address that /metrics listens on")
+    port: int | None = Field(
+        None, ge=0, le=65_535, description="Port of /metrics, /livez and /readyz; 0 for a free one"
+    )
+    host: str = Field("127.0.0.1", description="Address that /metrics, /livez and /readyz listen on")
+    silence: float = Field(
+        30.0, gt=0, description="Seconds that the event loop may be blocked until /livez says so"
+    )
+
+
+class TracingSettings(Section):
+    """Where OpenTelemetry's spans go."""
+
+    endpoint: str | None = Field(
+        None,
+        pattern=r"^https?://[^/]+",
+        description="OTLP over HTTP; OTEL_EXPORTER_OTLP_ENDPOINT if absent, no traces without either",
+    )
+    sample: float = Field(
+        1.0, ge=0, le=1, description="Share of traces that are kept, where the producer has not decided"
+    )
+    queue: int = Field(4096, ge=512, description="Spans that wait to be sent; beyond it the oldest are lost")
+    timeout: float = Field(5.0, gt=0, description="Seconds that sending a batch of spans may take")
+    flush_limit: float = Field(5.0, ge=0, description="Seconds at a stop to send what waits")
 
 
 class Settings(BaseSettings):
@@ -165,12 +186,14 @@ class Settings(BaseSettings):
     retry: RetrySettings = Field(default_factory=RetrySettings)
     log: LogSettings = Field(default_factory=LogSettings)
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
+    tracing: TracingSettings = Field(default_factory=TracingSettings)
     aws_endpoint_url: str | None = Field(
         None, validation_alias=AliasChoices("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"), exclude=True
     )
     aws_region: str | None = Field(
         None, validation_alias=AliasChoices("AWS_REGION", "AWS_DEFAULT_REGION"), exclude=True
     )
+    otel_endpoint: str | None = Field(None, validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT", exclude=True)
 
 
 def load() -> Settings:
