@@ -1,20 +1,45 @@
-"""Structured logs: one constant event word and its fields, for people or for machines."""
+"""Structured logs: one constant event word and its fields, for people or for machines.
+
+No line carries a secret: not the configured ones, nor what looks like one (a URL's password, a
+presigned URL's signature, a field that is named like one), whoever wrote the line.
+"""
 
 from __future__ import annotations
 
+import json
 import logging
+import re
 import sys
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
 
 import structlog
+from pydantic import BaseModel, SecretStr
+from structlog.typing import EventDict, Processor, WrappedLogger
 
 from agents.settings import LogSettings
 
+MASK: Final = "**********"
+
 _CHATTY = ("faust", "mode", "aiokafka", "botocore", "aiobotocore", "aioboto3", "urllib3", "asyncio")
+_SECRET_NAME: Final = re.compile(
+    r"(^|_)(password|passwd|secret|token|credentials?|authorization|access_key)(_|$)", re.IGNORECASE
+)
+_SECRET_TEXT: Final = re.compile(
+    r"(?P<before>"
+    r"://[^/\s:@'\"]*:(?=[^/\s'\"]*@)"  # a URL's user:PASSWORD@
+    r"|X-Amz-(?:Signature|Credential|Security-Token)="
+    r"|authorization['\"]?[:=]\s*['\"]?(?:Bearer |Basic )?"
+    r")[^\s@&'\"]+",
+    re.IGNORECASE,
+)
+_SHORTEST: Final = 6
+"""A configured secret of fewer characters would mask innocent text."""
 
 
-def configure(settings: LogSettings) -> None:
-    """Send everything, the libraries' lines too, through structlog to standard error."""
-    shared: list[structlog.typing.Processor] = [
+def configure(settings: LogSettings, *, secrets: Iterable[str] = ()) -> None:
+    """Send everything, the libraries' lines too, through structlog to standard error, `secrets` masked."""
+    shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -29,8 +54,8 @@ def configure(settings: LogSettings) -> None:
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
-    formatter = structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=_last(settings))
-    handler.setFormatter(formatter)
+    last = _last(settings, Mask(secrets))
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=last))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.level.upper())
@@ -38,8 +63,41 @@ def configure(settings: LogSettings) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-def _last(settings: LogSettings) -> list[structlog.typing.Processor]:
-    remove_meta = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+def secrets_of(settings: BaseModel) -> Iterator[str]:
+    """Every secret that is set in `settings`, in its sections too."""
+    for _, value in settings:
+        if isinstance(value, SecretStr):
+            yield value.get_secret_value()
+        elif isinstance(value, BaseModel):
+            yield from secrets_of(value)
+
+
+class Mask:
+    """The last processor: masks secrets in the finished line."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        long = {secret for secret in secrets if len(secret) >= _SHORTEST}
+        spellings = long | {json.dumps(secret)[1:-1] for secret in long}
+        # The longest first: one secret may be the beginning of another.
+        self._known = sorted(spellings, key=len, reverse=True)
+
+    def __call__(self, _logger: WrappedLogger, _method: str, line: Any) -> str:  # noqa: ANN401 - what a renderer made
+        """The line without them."""
+        line = str(line)
+        for secret in self._known:
+            line = line.replace(secret, MASK)
+        return _SECRET_TEXT.sub(rf"\g<before>{MASK}", line)
+
+
+def _mask_fields(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    for name in event:
+        if _SECRET_NAME.search(name):
+            event[name] = MASK
+    return event
+
+
+def _last(settings: LogSettings, mask: Processor) -> list[Processor]:
+    first: list[Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta, _mask_fields]
     if settings.format == "json":
-        return [remove_meta, structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-    return [remove_meta, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        return [*first, structlog.processors.format_exc_info, structlog.processors.JSONRenderer(), mask]
+    return [*first, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()), mask]

@@ -5,19 +5,28 @@ import subprocess
 import sys
 from typing import Any
 
+import pytest
+from pydantic import SecretStr
+
+from agents.logs import MASK, Mask, secrets_of
+from agents.settings import S3Settings, Settings
+
 PROGRAM = """
 import logging, structlog
 from agents import logs
 from agents.settings import LogSettings
 
 log = structlog.get_logger("streams.worker")
-logs.configure(LogSettings(level={level!r}, format={format!r}))
+logs.configure(LogSettings(level={level!r}, format={format!r}), secrets={secrets!r})
 {body}
 """
 
 
+CONFIGURED = 'cr3t/"quoted"'
+
+
 def said(body: str, *, level: str = "info", form: str = "json") -> list[str]:
-    program = PROGRAM.format(level=level, format=form, body=body)
+    program = PROGRAM.format(level=level, format=form, body=body, secrets=[CONFIGURED, "abc"])
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert ran.stdout == ""
     return ran.stderr.splitlines()
@@ -68,3 +77,66 @@ def test_for_people_a_line_is_not_json_and_has_no_colours_in_a_file() -> None:
     assert "model.warm" in line
     assert "version=3" in line
     assert "\x1b" not in line
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        f"log.info('image.rejected', cause={CONFIGURED!r})",
+        f"log.error('worker.failed', exc_info=ValueError('refused: ' + {CONFIGURED!r}))",
+        f"logging.getLogger('a.library').warning('signed in with %s', {CONFIGURED!r})",
+    ],
+)
+def test_a_configured_secret_is_masked_whoever_says_it_and_however(body: str, form: str) -> None:
+    line = "\n".join(said(body, form=form))
+    assert "cr3t" not in line
+    assert MASK in line
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+@pytest.mark.parametrize(
+    "name", ["password", "secret_access_key", "sasl_password", "api_token", "Authorization"]
+)
+def test_a_field_that_is_named_like_a_secret_is_masked(name: str, form: str) -> None:
+    (line,) = said(f"log.info('config.read', **{{{name!r}: 'hunter2', 'user': 'ann'}})", form=form)
+    assert "hunter2" not in line
+    assert "ann" in line
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("mongodb://ann:hunter2@db:27017/tags", f"mongodb://ann:{MASK}@db:27017/tags"),
+        ("mongodb://ann:p:w@db,other:1/x", f"mongodb://ann:{MASK}@db,other:1/x"),
+        ("http://s3/a.jpg?X-Amz-Signature=abcd&X=1", f"http://s3/a.jpg?X-Amz-Signature={MASK}&X=1"),
+        ("Authorization: Bearer abcd", f"Authorization: Bearer {MASK}"),
+        ("{'authorization': 'Basic YW5u'}", f"{{'authorization': 'Basic {MASK}'}}"),
+    ],
+)
+def test_what_looks_like_a_secret_is_masked(text: str, masked: str) -> None:
+    assert Mask(())(None, "info", text) == masked
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://127.0.0.1:9092/path is away",
+        "kafka://a:9092;kafka://b:9092",
+        "s3://photos/r-1/ann@example.com.jpg",
+        "http://127.0.0.1:9000/photos/ann@example.com.jpg",
+        "tokens=3 of the abc",
+        "the author said: no",
+    ],
+)
+def test_what_only_resembles_a_secret_is_left_alone(text: str) -> None:
+    assert Mask(["abc"])(None, "info", text) == text
+
+
+def test_of_two_secrets_that_begin_alike_no_rest_is_left() -> None:
+    assert Mask(["begin-1", "begin-1-and-more"])(None, "info", "begin-1-and-more") == MASK
+
+
+def test_the_secrets_of_all_sections_are_known() -> None:
+    keys = S3Settings(access_key_id=SecretStr("an-id"), secret_access_key=SecretStr("a-key"))
+    assert set(secrets_of(Settings(s3=keys))) == {"an-id", "a-key"}
