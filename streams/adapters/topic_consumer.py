@@ -1,0 +1,57 @@
+"""A consumer in no group: it moves nobody's offsets and stops no worker."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, Final
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
+
+from schemas.errors import Unavailable
+
+FETCH_MILLISECONDS: Final = 100
+"""How long the broker may hold a fetch for which it has nothing. What is assigned next waits that long
+for fetches on their way: at the default of 500, the second read of a reader began a second late."""
+
+
+@asynccontextmanager
+async def groupless(bootstrap: str, *, seconds: float) -> AsyncIterator[Any]:
+    """A running consumer with nothing assigned, closed in the end; untyped, as its methods are.
+
+    Raises `Unavailable` when no broker answers within `seconds`.
+    """
+    consumer: Any = AIOKafkaConsumer(  # type: ignore[no-untyped-call]
+        bootstrap_servers=bootstrap,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",  # where the records at the place asked for have expired
+        request_timeout_ms=int(seconds * 1000),
+        fetch_max_wait_ms=FETCH_MILLISECONDS,
+    )
+    try:
+        async with asking("its topics", seconds=seconds):
+            await consumer.start()
+        yield consumer
+    finally:
+        await asyncio.sleep(0)  # one that is stopped before its tasks have begun raises their cancellation
+        await consumer.stop()
+
+
+@asynccontextmanager
+async def asking(about: str, *, seconds: float) -> AsyncIterator[None]:
+    """For no longer than `seconds`; foreign errors leave it as `Unavailable`."""
+    with mapped(about):
+        async with asyncio.timeout(seconds):
+            yield
+
+
+@contextmanager
+def mapped(about: str) -> Iterator[None]:
+    """Foreign errors leave it as `Unavailable`."""
+    try:
+        yield
+    except (KafkaError, TimeoutError, OSError) as error:
+        said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        raise Unavailable("broker", f"asked about {about}: {said}") from error
