@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from importlib import metadata
 
 from prometheus_client import CollectorRegistry, ProcessCollector
@@ -142,6 +142,10 @@ class Stopwatch:
                 yield
         finally:
             self.note(name, time.perf_counter() - started)
+
+    def trace(self, name: str) -> AbstractContextManager[None]:
+        """Trace the block as the stage `name`; how long its parts took is noted by whoever knows."""
+        return self._tracer.stage(name)
 
     def note(self, name: str, seconds: float) -> None:
         """Add `seconds`, measured elsewhere, to the stage `name`."""
