@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from datetime import UTC, datetime
 from types import TracebackType
@@ -87,7 +87,7 @@ class TopicReader:
 
     async def read(
         self, start: Offsets | None = None, until: Offsets | None = None
-    ) -> AsyncIterator[Message]:
+    ) -> AsyncGenerator[Message, None]:
         """Every record from `start` (the beginning) on and before `until` (the ends of now), then the end.
 
         In order within a partition. A partition that one of the two does not name is left out, and one
@@ -106,7 +106,7 @@ class TopicReader:
                 if record.offset < end[record.partition]:
                     yield _message(record)
 
-    async def follow(self, start: Offsets | None = None) -> AsyncIterator[Message]:
+    async def follow(self, start: Offsets | None = None) -> AsyncGenerator[Message, None]:
         """Every record from `start` (the ends of now) on, for ever; waits while the broker is away."""
         begin = await self.ends() if start is None else start
         self._place({TopicPartition(self.topic, number): offset for number, offset in begin.items()})
