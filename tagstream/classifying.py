@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import stat
 from collections.abc import AsyncGenerator, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agents.pipeline import Tagger
-from schemas.errors import Gone, Rejected, TooLarge, Undecodable
+from agents.ports import Tagger
+from schemas.errors import Rejected
 from schemas.tags import Verdict
 from tagstream import photographs
 
@@ -98,29 +97,5 @@ class Eye:
 
     async def _pixels(self, path: Path) -> Any:  # noqa: ANN401 - pixels belong to the model
         async with self._loading:
-            data = await asyncio.to_thread(_read, path, max_bytes=self._max_bytes)
+            data = await asyncio.to_thread(photographs.read, path, max_bytes=self._max_bytes)
             return await self._tagger.decode(data)
-
-
-def _read(path: Path, *, max_bytes: int) -> bytes:
-    """The file's bytes; raises `Rejected`."""
-    try:
-        # Looked at before it is opened: a named pipe would wait for its writer for ever.
-        about = path.stat()
-        if not stat.S_ISREG(about.st_mode):
-            kind = "a folder that cannot be listed" if stat.S_ISDIR(about.st_mode) else "not a file"
-            raise Unreadable(kind)
-        if about.st_size > max_bytes:
-            raise TooLarge(f"{about.st_size:,} bytes; the cap is {max_bytes:,}")
-        with path.open("rb") as file:
-            return file.read(max_bytes)
-    except FileNotFoundError as error:
-        raise Gone("there is no such file") from error
-    except (OSError, ValueError) as error:  # a ValueError is a name that no file can have
-        raise Unreadable(getattr(error, "strerror", None) or str(error)) from error
-
-
-class Unreadable(Undecodable):
-    """The file is there and cannot be read."""
-
-    code = "unreadable"

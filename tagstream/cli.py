@@ -2,33 +2,84 @@
 
 from __future__ import annotations
 
+import importlib
+import os
 import sys
-from typing import NoReturn
+from pathlib import Path
+from typing import Final, NoReturn, cast
 
 import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command_from_info, get_group_from_info
+from typer.models import CommandInfo, TyperInfo
 
-from schemas.errors import EXIT_CONFIGURATION, ConfigurationError
-from tagstream.commands import classify, config, demo, model, worker
+from tagstream import refusals
+from tagstream.dev import state
+
+COMMANDS: Final = (
+    "dev",
+    "upload",
+    "tail",
+    "scores",
+    "dlq",
+    "topics",
+    "store",
+    "doctor",
+    "config",
+    "classify",
+    "demo",
+    "model",
+    "worker",
+)
+"""In the order of `--help`. Each is a module of `tagstream.commands`, with a function of its name or with
+an `app` of several, and is imported when it is called: nobody waits for another command's imports."""
+
+ON_THEIR_OWN: Final = frozenset({"dev", "demo", "worker", "classify", "model", "schemas"})
+"""Commands that go by the environment alone, or need none of it."""
+
+
+class Commands(TyperGroup):
+    """The commands of `COMMANDS`."""
+
+    def list_commands(self, _context: object) -> list[str]:
+        """Their names."""
+        return list(COMMANDS)
+
+    def get_command(self, _context: object, name: str) -> TyperGroup | TyperCommand | None:
+        """The command of that name, imported; None where there is none."""
+        return _command(name) if name in COMMANDS else None
+
 
 app = typer.Typer(
     name="tagstream",
-    help="Tags restaurant photographs as they are uploaded: Kafka in, a resident CNN, tags and scores out.",
+    cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # Rich and its Markdown double the time of `--help`
 )
-app.command("demo")(demo.demo)
-app.command("classify")(classify.classify)
-app.command("worker")(worker.worker)
-app.add_typer(config.app, name="config")
-app.add_typer(model.app, name="model")
+
+
+@app.callback()
+def tagstream(context: typer.Context) -> None:
+    """Tags restaurant photographs as they are uploaded: Kafka in, a resident CNN, tags and scores out."""
+    if context.invoked_subcommand not in ON_THEIR_OWN:
+        state.adopt(os.environ, Path.cwd())
+
+
+def _command(name: str) -> TyperGroup | TyperCommand:
+    module = importlib.import_module(f"tagstream.commands.{name}")
+    if hasattr(module, "app"):
+        group = TyperInfo(module.app, name=name)
+        return get_group_from_info(
+            group, pretty_exceptions_short=True, suggest_commands=True, rich_markup_mode=None
+        )
+    command = CommandInfo(name, cls=TyperCommand, context_settings={}, callback=getattr(module, name))
+    found = get_command_from_info(command, pretty_exceptions_short=True, rich_markup_mode=None)
+    return cast("TyperCommand", found)
 
 
 def main() -> NoReturn:
     """Run the command line."""
-    try:
+    with refusals.said():
         app()
-    except ConfigurationError as error:
-        sys.stderr.write(f"tagstream: {error}\n")
-        sys.exit(EXIT_CONFIGURATION)
     sys.exit(0)

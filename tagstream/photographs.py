@@ -1,16 +1,25 @@
-"""Which files of a folder are photographs."""
+"""Which files of a folder are photographs, and their bytes."""
 
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
+
+from schemas.errors import Gone, TooLarge, Undecodable
 
 SUFFIXES: Final = frozenset(
     {".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif", ".avif", ".heic", ".heif", ".bmp", ".tif", ".tiff"}
 )
 """More than what can be read: a photograph of another format is refused aloud, not left out in silence."""
+
+
+class Unreadable(Undecodable):
+    """The file is there and cannot be read."""
+
+    code = "unreadable"
 
 
 def below(folder: Path) -> Iterator[Path]:
@@ -29,3 +38,21 @@ def below(folder: Path) -> Iterator[Path]:
 def is_photograph(name: str) -> bool:
     """Whether the file's name says that it is one."""
     return not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES
+
+
+def read(path: Path, *, max_bytes: int) -> bytes:
+    """The file's bytes; raises `Rejected`."""
+    try:
+        # Looked at before it is opened: a named pipe would wait for its writer for ever.
+        about = path.stat()
+        if not stat.S_ISREG(about.st_mode):
+            kind = "a folder that cannot be listed" if stat.S_ISDIR(about.st_mode) else "not a file"
+            raise Unreadable(kind)
+        if about.st_size > max_bytes:
+            raise TooLarge(f"{about.st_size:,} bytes; the cap is {max_bytes:,}")
+        with path.open("rb") as file:
+            return file.read(max_bytes)
+    except FileNotFoundError as error:
+        raise Gone("there is no such file") from error
+    except (OSError, ValueError) as error:  # a ValueError is a name that no file can have
+        raise Unreadable(getattr(error, "strerror", None) or str(error)) from error

@@ -1,4 +1,4 @@
-"""The demo's worker processes: started, frozen, killed, stopped, and their logs read."""
+"""Worker processes beside us: started, frozen, killed, stopped, and their logs read."""
 
 from __future__ import annotations
 
@@ -42,11 +42,25 @@ class Worker:
     killed_at: float | None = None
     _entries: list[Entry] = field(default_factory=list)
     _read: int = 0
+    _is_asked: bool = False
 
     def entries(self, event: str) -> list[Entry]:
         """The log's lines of that event so far; what is no JSON is passed over."""
-        self._entries.extend(self._fresh())
+        self._entries.extend(self.fresh())
         return [entry for entry in self._entries if entry.get("event") == event]
+
+    def fresh(self) -> Iterator[Entry]:
+        """The log's lines since the last look; what is no JSON is passed over."""
+        with self.log.open("rb") as log:
+            log.seek(self._read)
+            written = log.read()
+        whole = written[: written.rfind(b"\n") + 1]  # the last line may still be on its way
+        self._read += len(whole)
+        for line in whole.splitlines():
+            with contextlib.suppress(ValueError):
+                entry = json.loads(line)
+                if isinstance(entry, dict):
+                    yield entry
 
     def starts(self) -> list[Place]:
         """The messages that it has started work on, in order."""
@@ -74,19 +88,24 @@ class Worker:
         """SIGKILL, and when: nothing in the process has any more say."""
         self.killed_at = time.time()
         self.process.kill()
-        self.process.wait()
+        self._wait()
         return self.killed_at
+
+    def ask_to_stop(self) -> None:
+        """SIGTERM, frozen or not; once, since a second one would cut its drain short."""
+        if not self._is_asked and self.process.poll() is None:
+            self._is_asked = True
+            self.process.terminate()
+            self.thaw()
 
     def stop(self) -> int:
         """SIGTERM, and its exit code; kill -9 when it takes longer than it may."""
-        if self.process.poll() is None:
-            self.process.terminate()
-            self.thaw()
+        self.ask_to_stop()
         try:
-            return self.process.wait(STOP_SECONDS)
+            return self._wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
             self.process.kill()
-            return self.process.wait()
+            return self._wait()
 
     def assert_alive(self) -> None:
         """Raise `WorkerDied` with the end of its log when it is gone and nobody killed it."""
@@ -98,20 +117,15 @@ class Worker:
         told = [line for line in self._lines() if '"level": "debug"' not in line]
         return "\n".join(told[-lines:]) or "(nothing)"
 
+    def _wait(self, seconds: float | None = None) -> int:
+        """Its exit code; only then its input may close, which would end it at once."""
+        code = self.process.wait(seconds)
+        if self.process.stdin:
+            self.process.stdin.close()
+        return code
+
     def _lines(self) -> list[str]:
         return self.log.read_text(errors="replace").splitlines()
-
-    def _fresh(self) -> Iterator[Entry]:
-        with self.log.open("rb") as log:
-            log.seek(self._read)
-            written = log.read()
-        whole = written[: written.rfind(b"\n") + 1]  # the last line may still be on its way
-        self._read += len(whole)
-        for line in whole.splitlines():
-            with contextlib.suppress(ValueError):
-                entry = json.loads(line)
-                if isinstance(entry, dict):
-                    yield entry
 
 
 @dataclass
@@ -129,6 +143,8 @@ class Crew:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for worker in self.workers:
+            worker.ask_to_stop()
+        for worker in self.workers:
             worker.stop()
 
     def start(self, **settings: object) -> Worker:
@@ -137,9 +153,9 @@ class Crew:
         log = self.folder / f"worker-{number}.log"
         with log.open("wb") as out:
             process = subprocess.Popen(
-                [sys.executable, "-m", "tagstream", "worker"],
+                [sys.executable, "-m", "tagstream.worker_process"],
                 env={**self.environment, **_named(settings)},
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,  # held open by us: it closes when we die, and the worker ends
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 # Ctrl-C is ours to handle: SIGTERM, then the drain.

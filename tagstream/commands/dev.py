@@ -1,0 +1,57 @@
+"""`tagstream dev`: the whole system on this machine, left running."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from schemas.errors import ConfigurationError
+
+
+def dev(
+    *,
+    folder: Annotated[
+        Path, typer.Option(metavar="DIR", help="Where `.tagstream/` goes: state, tags and logs.")
+    ] = Path(),
+    workers: Annotated[int, typer.Option(min=1, max=16, help="Worker processes.")] = 1,
+    metrics_port: Annotated[
+        int | None,
+        typer.Option(min=1, max=65_535, help="Of the first worker's /metrics; a free one if absent."),
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Forget the tags of earlier runs.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Run the whole system on this machine.
+
+    A Kafka broker, an S3 endpoint, a store and a worker with the packaged model, embedded and on
+    loopback only, until Ctrl-C.
+
+    Commands in another terminal, in this folder or below it, find it by themselves; only where the
+    environment names a broker, an S3 endpoint or a store of its own do they go there instead.
+
+    Tags are kept in `.tagstream/scores.sqlite` for the next run. The broker and the S3 endpoint live
+    in memory: topics and photographs are gone when this ends, and the broker keeps about 5 MB a
+    partition. A photograph that another S3 client puts is not noticed, since the endpoint tells
+    nobody: use `tagstream upload PATH`, or announce it with `tagstream upload s3://photos/KEY`.
+
+    A worker that dies is replaced; the third death within two minutes ends it all, with exit code 1.
+
+    For example:
+
+    - `tagstream dev`
+
+    - `tagstream dev --workers 2 --fresh`
+
+    - `tagstream dev --json | jq 'select(.what == "photograph").value.tags'`
+    """
+    import asyncio  # noqa: PLC0415
+
+    from tagstream.dev.run import Asked, run  # noqa: PLC0415
+    from tagstream.dev.screen import Lines, Terminal  # noqa: PLC0415
+
+    if not folder.is_dir():
+        raise ConfigurationError(f"--folder {folder}: there is no such folder")
+    asked = Asked(folder, workers, metrics_port, fresh)
+    asyncio.run(run(asked, Lines() if as_json else Terminal()))

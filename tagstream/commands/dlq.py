@@ -1,0 +1,123 @@
+"""`tagstream dlq`: the dead letters and the parked ones."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="Look at dead letters, and send them back.", no_args_is_help=True)
+
+Json = Annotated[bool, typer.Option("--json", help="JSON instead of text.")]
+Parking = Annotated[bool, typer.Option("--parking", help="The parking topic instead of the dead letters.")]
+
+
+@app.callback()
+def dlq() -> None:
+    """Look at dead letters, and send them back to where they came from."""
+
+
+@app.command("list")
+def list_(
+    *,
+    parking: Annotated[bool, typer.Option("--parking", help="Also the parking topic.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a cause.")] = False,
+) -> None:
+    r"""Show the letters by cause.
+
+    How many, since when, and the latest as an example.
+    Reads the whole topic, in no consumer group. Letters that were sent back stay until the topic's
+    retention ends, and are counted apart.
+
+    For example:
+
+    - `tagstream dlq list --parking`
+
+    - `tagstream dlq list --json | jq -r '"\(.count) \(.cause)"'`
+    """
+    from agents import settings  # noqa: PLC0415
+    from tagstream import letter_desk  # noqa: PLC0415
+
+    letter_desk.show_groups(settings.load(), parking=parking, as_json=as_json)
+
+
+@app.command()
+def show(
+    place: Annotated[str, typer.Argument(metavar="PARTITION:OFFSET", help="As `tagstream dlq list` says.")],
+    *,
+    parking: Parking = False,
+    as_json: Json = False,
+) -> None:
+    """Show one letter.
+
+    Where it came from, why it is here, and its bytes as they came.
+
+    For example:
+
+    - `tagstream dlq show 2:17`
+
+    - `tagstream dlq show 2:17 --json | jq .value`
+    """
+    from agents import settings  # noqa: PLC0415
+    from tagstream import letter_desk, letters  # noqa: PLC0415
+
+    asked = letters.place(place)
+    letter_desk.show_one(settings.load(), asked, parking=parking, as_json=as_json)
+
+
+@app.command()
+def redrive(  # noqa: PLR0913 - one parameter an option
+    *,
+    cause: Annotated[str | None, typer.Option(help="Only letters of this cause.")] = None,
+    image: Annotated[
+        str | None, typer.Option(metavar="IMAGE_ID", help="Only letters about this image.")
+    ] = None,
+    offset: Annotated[
+        list[str] | None, typer.Option(metavar="PARTITION:OFFSET", help="Only this letter; may be repeated.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Only letters of this time or later.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All letters.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Also those that were sent back before.")] = False,
+    parking: Parking = False,
+    rate: Annotated[float, typer.Option(min=0.01, metavar="N", help="Letters a second.")] = 50,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be sent.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object at the end.")] = False,
+) -> None:
+    """Send letters back, to be worked on again.
+
+    What several options say must all be true of a letter. The message goes back exactly as it came,
+    with a header that counts how often; its tries begin anew. What was sent back is remembered on the
+    topic `photos.redriven.v1`: interrupt this and run it again, and nothing is sent twice. (Killed, the
+    letters of the last tenth of a second may be; the workers know their events again.)
+
+    Exits 1 if a letter has no way back: one that was cut for its size, or that names no origin.
+
+    For example:
+
+    - `tagstream dlq redrive --cause gone --since 2026-11-22 --dry-run`
+
+    - `tagstream dlq redrive --offset 2:17 --offset 0:4`
+
+    - `tagstream dlq redrive --parking --all --rate 200 --yes --json`
+    """
+    from agents import settings  # noqa: PLC0415
+    from schemas.errors import ConfigurationError  # noqa: PLC0415
+    from tagstream import letter_desk, letters, tailing  # noqa: PLC0415
+
+    selection = letters.Selection(
+        cause=cause,
+        image_id=image,
+        places=frozenset(map(letters.place, offset or ())),
+        since=tailing.moment(since, option="--since") if since else None,
+    )
+    if selection.is_everything != everything:
+        raise ConfigurationError(
+            "say which letters: --cause, --image, --offset, --since, or --all, which goes with none of them"
+        )
+    pace = letter_desk.Pace(rate=rate, again=again, dry_run=dry_run, yes=yes)
+    order = letter_desk.Order(selection, pace, parking=parking)
+    if not letter_desk.redrive(settings.load(), order, as_json=as_json):
+        raise typer.Exit(1)

@@ -1,0 +1,52 @@
+"""`tagstream tail`: a topic as it comes."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def _completed(incomplete: str) -> list[tuple[str, str]]:
+    from tagstream import topic_names  # noqa: PLC0415
+
+    return list(topic_names.completed(incomplete))
+
+
+def tail(
+    topic: Annotated[
+        str, typer.Argument(help="A topic's full name, or a short one.", autocompletion=_completed)
+    ],
+    *,
+    since: Annotated[
+        str, typer.Option("--from", metavar="earliest|latest|OFFSET|TIME", help="Where to begin.")
+    ] = "latest",
+    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="End after so many messages.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Show a topic's messages as they come.
+
+    Until Ctrl-C, or until the limit is reached.
+
+    Short names: uploaded, tagged, latest, moderation, ambiance, decisions, rescore, retry, dlq,
+    parking. A tombstone (of a deleted image, on `latest`) is shown as deleted, in JSON with the
+    value null. An offset is taken in every partition. Reads in no consumer group: nobody's offsets move.
+
+    For example:
+
+    - `tagstream tail tagged`
+
+    - `tagstream tail moderation --from 2026-11-22T08:00 --limit 20`
+
+    - `tagstream tail latest --from earliest --json | jq 'select(.value == null).key'`
+    """
+    import asyncio  # noqa: PLC0415
+    import contextlib  # noqa: PLC0415
+
+    from agents import settings  # noqa: PLC0415
+    from tagstream import tailing, topic_names  # noqa: PLC0415
+
+    config = settings.load()
+    asked = tailing.Asked(topic_names.full(topic), tailing.start(since), limit)
+    with contextlib.suppress(KeyboardInterrupt):  # how one ends it
+        asyncio.run(tailing.tail(asked, config, tailing.write_json if as_json else tailing.write_line))

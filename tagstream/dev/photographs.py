@@ -1,0 +1,79 @@
+"""A line for each photograph that ends: off the topics, as every consumer sees them, and out of the store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rich.text import Text
+
+from schemas import topics
+from schemas.events import ImageTagged
+from schemas.records import ImageHead
+from streams.message import Message
+from streams.ports import ScoreStore
+from tagstream import messages, topic_names
+
+ENDS = (topics.TAGGED, topics.DEAD_LETTERS, topics.PARKING)
+"""The topics on one of which every photograph ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """One photograph that was tagged, or could not be."""
+
+    message: Message
+    head: ImageHead | None = None
+    seconds: float | None = None
+    """From the fetch to the end of the forward."""
+
+    def line(self) -> Text:
+        """For people."""
+        if self.message.topic != topics.TAGGED:
+            return _refused(self.message)
+        event = ImageTagged.model_validate_json(self.message.value or b"")
+        routes = self.head.verdict.routes if self.head and self.head.verdict else ()
+        places = dict.fromkeys(topic_names.short(route.topic) for route in routes)
+        goes = f"  → {', '.join(places)}" if places else ""
+        took = f"  {self.seconds * 1000:.0f} ms" if self.seconds is not None else ""
+        hidden = "  hidden" if event.state == "hidden" else ""
+        return Text.assemble(
+            ("✓ ", "green"),
+            f"{event.location.key}  ",
+            messages.tags(event.tags),
+            (goes, "bold cyan"),
+            (hidden, "yellow"),
+            (took, "dim"),
+            (f"  {event.image_id}", "dim"),
+        )
+
+    def document(self) -> dict[str, Any]:
+        """For scripts: the message, and the milliseconds that it took."""
+        return {**messages.document(self.message), "seconds": self.seconds}
+
+
+async def ended(message: Message, store: ScoreStore) -> Ended:
+    """The photograph that `message` speaks of."""
+    if message.topic != topics.TAGGED:
+        return Ended(message)
+    event = ImageTagged.model_validate_json(message.value or b"")
+    records = await store.records(event.image_id)
+    mine = [record for record in records if record.position.is_same(event.position)]
+    seconds = sum(mine[-1].seconds.values()) if mine else None
+    return Ended(message, await store.head(event.image_id), seconds)
+
+
+def _refused(message: Message) -> Text:
+    why = messages.causes(message)
+    name = _name(why, message)
+    return Text.assemble(
+        ("✗ ", "bold red"),
+        f"{name}  ",
+        (why.get("code", "?"), "bold red"),
+        f": {why.get('exception.message', '')}",
+    )
+
+
+def _name(why: Mapping[str, str], message: Message) -> str:
+    return why.get("image_id") or f"message {message.partition}:{message.offset}"

@@ -1,0 +1,96 @@
+"""`tagstream dev`, in order: the system, its state for others, its workers, the photographs as they end."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from streams.adapters.sqlite import SqliteScores
+from tagstream.demo.workers import Crew
+from tagstream.dev import photographs
+from tagstream.dev.crew import Tender
+from tagstream.dev.screen import Screen
+from tagstream.dev.system import STORE, System, opened
+from tagstream.following import followed
+from tagstream.premises import free_port
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is to run, and where."""
+
+    where: Path
+    workers: int = 1
+    metrics_port: int | None = None
+    """Of the first worker; a free one where absent."""
+    fresh: bool = False
+    """Begin with an empty store."""
+
+
+async def run(asked: Asked, screen: Screen) -> None:
+    """Run until SIGINT, SIGTERM or SIGHUP; the workers are drained then and everything is closed.
+
+    Raises:
+        AlreadyRuns: another one runs there.
+        ConfigurationError: a worker was refused a setting.
+        WorkerDied: workers die again and again.
+    """
+    stop = _signalled()
+    async with opened(asked.where, metrics_port=asked.metrics_port) as system:
+        if asked.fresh:
+            _empty(system.folder)
+        system.state.write(system.folder)
+        with Crew(system.folder, system.environment) as crew:
+            ports = (system.metrics_port, *(free_port() for _ in range(asked.workers - 1)))
+            tender = Tender(crew, ports=ports, screen=screen)
+            screen.started(system.state, system.folder)
+            await _first(stop.wait(), tender.tend(), _watch(system, screen))
+            screen.say("Ending: the workers finish what they have begun")
+            _stop_listening()
+        tender.listen()
+
+
+def _signalled() -> asyncio.Event:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+def _stop_listening() -> None:
+    """A second Ctrl-C is not waited for: whatever runs, ends at once."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.remove_signal_handler(number)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _empty(folder: Path) -> None:
+    for file in folder.glob(f"{STORE}*"):  # SQLite's log and index beside it
+        file.unlink()
+
+
+async def _watch(system: System, screen: Screen) -> None:
+    """Tell every photograph that ends."""
+    where = system.premises
+    async with SqliteScores(where.store) as store, followed(where.broker, photographs.ENDS) as ends:
+        async for message in ends:
+            screen.ended(await photographs.ended(message, store))
+
+
+async def _first(*loops: Coroutine[Any, Any, Any]) -> None:
+    """Until the first of them ends; its error is raised, the others are cancelled."""
+    tasks = [asyncio.ensure_future(loop) for loop in loops]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,116 @@
+"""What `tagstream dev` says: for people, or as JSON lines for whoever started it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final, Protocol
+
+from rich.console import Console, Group
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from tagstream.demo.workers import Entry, Worker
+from tagstream.dev.photographs import Ended
+from tagstream.dev.state import State
+
+_NEXT: Final = (
+    ("tagstream upload PHOTO.jpg --wait", "a photograph in, its tags out"),
+    ("tagstream tail tagged", "every event, as it comes"),
+    ("tagstream scores IMAGE_ID", "what holds of one image"),
+    ("tagstream dlq list", "what could not be tagged, and why"),
+    ("tagstream doctor", "whether all is well"),
+)
+_CHATTER: Final = frozenset({"level", "timestamp", "event", "logger"})
+
+
+class Screen(Protocol):
+    """Whom the running system tells what goes on."""
+
+    def started(self, state: State, folder: Path) -> None:
+        """Everything is there; the workers may still be loading the model."""
+
+    def ended(self, photograph: Ended) -> None:
+        """A photograph was tagged, or cannot be."""
+
+    def heard(self, worker: Worker, entry: Entry) -> None:
+        """A worker has logged a line."""
+
+    def say(self, text: str) -> None:
+        """Something else happened."""
+
+
+class Terminal:
+    """For people, on standard output."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console(highlight=False)
+
+    def started(self, state: State, folder: Path) -> None:
+        """See `Screen.started`."""
+        places = _grid(state.addresses.items())
+        hints = _grid(_NEXT, style="bold cyan")
+        kept = (
+            f"State and logs in {folder}. Tags are kept there when this ends; "
+            "the broker's topics and the photographs are not."
+        )
+        again = Text("In another terminal, here or in a folder below:", "dim")
+        body = Group(places, Text(), again, hints, Text(), Text(f"{kept} Ctrl-C ends it.", "dim"))
+        self._console.print(Panel(body, title="Tagstream is running", expand=False))
+
+    def ended(self, photograph: Ended) -> None:
+        """See `Screen.ended`."""
+        self._print(photograph.line())
+
+    def heard(self, worker: Worker, entry: Entry) -> None:
+        """See `Screen.heard`. What an ended photograph tells better is left out."""
+        event = str(entry.get("event", ""))
+        if event == "image.rejected":
+            return
+        facts = "  ".join(f"{name}={value}" for name, value in entry.items() if name not in _CHATTER)
+        style = {"warning": "yellow", "error": "red", "critical": "bold red"}.get(
+            str(entry.get("level")), "dim"
+        )
+        self._print(Text(f"worker {worker.number}: {event}  {facts}".rstrip(), style))
+
+    def say(self, text: str) -> None:
+        """See `Screen.say`."""
+        self._print(Text(text, "bold"))
+
+    def _print(self, line: Text) -> None:
+        self._console.print(line, soft_wrap=True)
+
+
+class Lines:
+    """For scripts: a JSON object a line on standard output, each with `what` it is."""
+
+    def started(self, state: State, folder: Path) -> None:
+        """See `Screen.started`."""
+        self._write("started", {"folder": str(folder), "pid": state.pid, **state.addresses})
+
+    def ended(self, photograph: Ended) -> None:
+        """See `Screen.ended`."""
+        self._write("photograph", photograph.document())
+
+    def heard(self, worker: Worker, entry: Entry) -> None:
+        """See `Screen.heard`."""
+        self._write("log", {"worker": worker.number, **entry})
+
+    def say(self, text: str) -> None:
+        """See `Screen.say`."""
+        self._write("said", {"text": text})
+
+    @staticmethod
+    def _write(what: str, facts: Mapping[str, object]) -> None:
+        sys.stdout.write(json.dumps({"what": what, **facts}) + "\n")
+        sys.stdout.flush()
+
+
+def _grid(rows: Iterable[tuple[str, str]], *, style: str = "bold") -> Table:
+    table = Table.grid(padding=(0, 2))
+    for name, meaning in rows:
+        table.add_row(Text(name, style), Text(meaning))
+    return table

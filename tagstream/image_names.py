@@ -1,0 +1,35 @@
+"""Which image a user means: by its id, by its object, or by the file that was uploaded."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+
+from schemas import identity
+from schemas.errors import ConfigurationError
+from tagstream import uploading
+
+_DERIVED: Final = re.compile(r"img_[a-z2-7]{26}")
+
+
+def image_id(given: str, *, buckets: tuple[str, ...]) -> str:
+    """The id that `given` means.
+
+    An id is taken as it is, whatever it looks like, unless a file of that name is here: that is the
+    photograph that `tagstream upload` put under the file's own name into the first of `buckets`.
+
+    Raises:
+        ConfigurationError: a file, and no bucket that it could be in.
+    """
+    if given.startswith(uploading.SCHEME):
+        location = uploading.address(given)
+        return identity.image_id(location.bucket, location.key)
+    if _DERIVED.fullmatch(given) or not Path(given).is_file():
+        return given
+    if not buckets:
+        raise ConfigurationError(
+            f"{given} is a file, and TAGSTREAM_S3__BUCKETS names no bucket that it could be in; "
+            "give its address, as in s3://photos/lunch.jpg"
+        )
+    return identity.image_id(buckets[0], Path(given).name)

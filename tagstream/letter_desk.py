@@ -1,0 +1,259 @@
+"""What `tagstream dlq` does: letters by cause, one letter, and a selection sent back."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from rich.console import Console, Group, RenderableType
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.prompt import Confirm
+from rich.table import Table
+from rich.text import Text
+
+from agents import connections
+from agents.settings import Settings
+from schemas import hops, topics
+from schemas.errors import ConfigurationError
+from streams.adapters.kafka import RedrivePublisher
+from streams.adapters.kafka_outbox import Outbox
+from tagstream import letter_box, letters, topic_names
+from tagstream.letters import Letter, Selection
+from tagstream.redriving import Redrive, Refused, Tick, TopicJournal
+
+_TRACE: str = "exception.stacktrace"
+
+
+def show_groups(config: Settings, *, parking: bool, as_json: bool) -> None:
+    """The letters by cause."""
+    names = (topics.DEAD_LETTERS, topics.PARKING) if parking else (topics.DEAD_LETTERS,)
+    with _reading() as progress:
+        found = asyncio.run(letter_box.read(config.kafka.brokers, names, progress))
+    groups = letters.grouped(found)
+    if as_json:
+        for group in groups:
+            sys.stdout.write(json.dumps(group.document()) + "\n")
+    else:
+        Console(highlight=False).print(_table(groups) if groups else Text("No letters", "green"))
+
+
+def show_one(config: Settings, place: tuple[int, int], *, parking: bool, as_json: bool) -> None:
+    """One letter."""
+    letter = asyncio.run(letter_box.one(config.kafka.brokers, _topic(parking=parking), place))
+    if as_json:
+        sys.stdout.write(json.dumps(letter.document()) + "\n")
+    else:
+        Console(highlight=False).print(_letter(letter), soft_wrap=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How letters are sent back."""
+
+    rate: float = 50.0
+    """Letters a second."""
+    again: bool = False
+    """Also those that were sent back before."""
+    dry_run: bool = False
+    yes: bool = False
+    """Do not ask."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Which letters are to be sent back, and how."""
+
+    selection: Selection
+    pace: Pace
+    parking: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of the selected letters."""
+
+    chosen: Sequence[Letter]
+    earlier: int
+    """Selected too, and sent back before."""
+    refused: Sequence[Refused] | None
+    """None where nothing was sent."""
+
+    @property
+    def redriven(self) -> int:
+        """How many were sent back."""
+        return 0 if self.refused is None else len(self.chosen) - len(self.refused)
+
+
+def redrive(config: Settings, order: Order, *, as_json: bool) -> bool:
+    """Send the selected letters back, if asked and allowed to; whether none was refused."""
+    with _reading() as progress:
+        name = _topic(parking=order.parking)
+        found = asyncio.run(letter_box.read(config.kafka.brokers, [name], progress))
+    selected = [letter for letter in found if order.selection.holds(letter)]
+    chosen = [letter for letter in selected if order.pace.again or not letter.is_redriven]
+    refused = None
+    if chosen and not order.pace.dry_run and _may(chosen, order, as_json=as_json):
+        refused = _send(config, chosen, order)
+    outcome = Outcome(chosen, len(selected) - len(chosen), refused)
+    _tell_json(outcome) if as_json else _tell(outcome, order)
+    return not outcome.refused
+
+
+def _may(chosen: Sequence[Letter], order: Order, *, as_json: bool) -> bool:
+    if order.pace.yes:
+        return True
+    if as_json or not sys.stdin.isatty():
+        raise ConfigurationError(
+            "nobody is there to be asked: say --yes, or --dry-run to see what would be sent"
+        )
+    causes = ", ".join(sorted({letter.code for letter in chosen}))
+    return Confirm.ask(
+        f"Send {len(chosen):,} letters back ({causes}), {order.pace.rate:g} a second?", default=False
+    )
+
+
+def _send(config: Settings, chosen: Sequence[Letter], order: Order) -> tuple[Refused, ...]:
+    columns = (TextColumn("Sending back"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        bar = progress.add_task("", total=len(chosen))
+        try:
+            return asyncio.run(_redrive(config, chosen, order, lambda count: progress.advance(bar, count)))
+        except KeyboardInterrupt:
+            console.print("Interrupted: run it again, and it goes on where this one ended", style="yellow")
+            raise
+
+
+async def _redrive(
+    config: Settings, chosen: Sequence[Letter], order: Order, tick: Tick
+) -> tuple[Refused, ...]:
+    kafka = connections.kafka_settings(config)
+    await letter_box.prepare_journal(kafka.bootstrap, [_topic(parking=order.parking)])
+    async with AsyncExitStack() as stack:
+        publisher = await stack.enter_async_context(RedrivePublisher(kafka))
+        journal = TopicJournal(await stack.enter_async_context(Outbox(kafka)))
+        return await Redrive(publisher, journal, rate=order.pace.rate).run(chosen, tick)
+
+
+def _topic(*, parking: bool) -> str:
+    return topics.PARKING if parking else topics.DEAD_LETTERS
+
+
+@contextmanager
+def _reading() -> Iterator[letter_box.Progress]:
+    console = Console(stderr=True)
+    columns = (TextColumn("Reading"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        bar = progress.add_task("", total=None)
+        yield lambda done, total: progress.update(bar, completed=done, total=total)
+
+
+def _tell_json(outcome: Outcome) -> None:
+    refused = [
+        {"partition": each.letter.place[1], "offset": each.letter.place[2], "why": each.why}
+        for each in outcome.refused or ()
+    ]
+    document = {
+        "selected": len(outcome.chosen),
+        "redriven": outcome.redriven,
+        "redriven_before": outcome.earlier,
+        "refused": refused,
+    }
+    sys.stdout.write(json.dumps(document) + "\n")
+
+
+def _tell(outcome: Outcome, order: Order) -> None:
+    console = Console(highlight=False)
+    earlier = f"; {outcome.earlier:,} more were sent back before" if outcome.earlier else ""
+    if order.pace.dry_run and outcome.chosen:
+        console.print(f"{len(outcome.chosen):,} letters would be sent back{earlier}")
+        console.print(_table(letters.grouped(outcome.chosen)))
+    elif not outcome.chosen:
+        console.print(f"No such letters{earlier}")
+    elif outcome.refused is None:
+        console.print("Nothing was sent")
+    else:
+        console.print(f"{outcome.redriven:,} letters sent back{earlier}")
+    for each in outcome.refused or ():
+        _, partition, offset = each.letter.place
+        console.print(Text(f"{partition}:{offset} stays: {each.why}", "red"))
+
+
+def _table(groups: Sequence[letters.Group]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for column in ("Topic", "Cause", "In", "Letters", "Sent back", "First", "Last", "Latest"):
+        table.add_column(
+            column, justify="right" if column in {"Letters", "Sent back"} else "left", overflow="fold"
+        )
+    for group in groups:
+        example = group.example
+        _, partition, offset = example.place
+        said = example.causes.get("exception.message", "")
+        table.add_row(
+            topic_names.short(group.topic),
+            Text(group.code, "bold red"),
+            ", ".join(group.stages),
+            f"{group.count:,}",
+            f"{group.redriven:,}" if group.redriven else "-",
+            _time(group.first),
+            _time(group.last),
+            Text.assemble(
+                (f"{partition}:{offset}  ", "bold"), example.image_id or "", (f"  {said[:120]}", "dim")
+            ),
+        )
+    return table
+
+
+def _letter(letter: Letter) -> RenderableType:
+    topic, partition, offset = letter.origin
+    why = letter.causes
+    key = (letter.message.key or b"").decode(errors="backslashreplace")
+    facts = {
+        "cause": f"{letter.code} in {why.get('stage', '?')}",
+        "error": f"{why.get('exception.class.name', '?')}: {why.get('exception.message', '')}",
+        "image": letter.image_id or "-",
+        "written": _time(letter.message.timestamp),
+        "came from": f"{topic}, partition {partition}, offset {offset}",
+        "key": key or "-",
+        "attempts": why.get("attempts", "-"),
+        "sent back": _sent_back(letter),
+    }
+    headers = {
+        name: value.decode(errors="backslashreplace")
+        for name, value in hops.as_it_came(letter.message.headers)
+    }
+    parts: list[RenderableType] = [_grid(facts)]
+    if headers:
+        parts += [Text("\nheaders", "bold"), _grid(headers)]
+    if trace := why.get(_TRACE):
+        parts += [Text("\nstack trace", "bold"), Text(trace, "dim")]
+    raw = letter.message.value or b""
+    cut = (
+        f" of {dict(letter.message.headers)[hops.TRUNCATED].decode()}"
+        if hops.is_truncated(letter.message.headers)
+        else ""
+    )
+    parts += [Text(f"\nvalue, {len(raw):,}{cut} bytes", "bold"), Text(letters.dump(raw))]
+    return Group(*parts)
+
+
+def _sent_back(letter: Letter) -> str:
+    earlier = hops.redriven(letter.message.headers)
+    before = f"{earlier} times before it came here" if earlier else "-"
+    return f"this letter too; {before}" if letter.is_redriven else before
+
+
+def _grid(facts: dict[str, str]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    for name, value in facts.items():
+        table.add_row(Text(name, "bold"), Text(value))
+    return table
+
+
+def _time(moment: datetime | None) -> str:
+    return f"{moment.astimezone():%Y-%m-%d %H:%M:%S}" if moment else "-"

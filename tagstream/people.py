@@ -1,0 +1,13 @@
+"""Who sits at this terminal."""
+
+from __future__ import annotations
+
+import getpass
+
+
+def me() -> str:
+    """The user's name, or `unknown` where the system has none (a container's bare user id)."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"

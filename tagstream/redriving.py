@@ -1,0 +1,136 @@
+"""Letters back to where they came from, at a rate, each once, whoever interrupts it.
+
+What was sent back is remembered on a compacted topic of its own, `photos.redriven.v1`: a key a letter
+(its topic, partition and offset), written *after* the letter itself is acknowledged. Redrive twice, or
+from two terminals one after the other, and the second finds nothing left to do. Killed between the two
+writes, the few letters of that moment go out once more: the workers know their events again by id and
+do nothing twice. The letters themselves stay where they are until their topic's retention ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, Protocol, TypeVar
+
+from schemas.errors import Malformed
+from streams.adapters.kafka_outbox import Outgoing
+from streams.message import Message
+from tagstream import people
+from tagstream.letters import Letter, Place
+
+REDRIVEN: Final = "photos.redriven.v1"
+"""What was sent back, keyed by the letter's `topic/partition/offset`, compacted."""
+
+T = TypeVar("T")
+
+_BEATS: Final = 10
+"""Handfuls a second: at a high rate several letters go out together, and share an acknowledgement."""
+
+
+class Publisher(Protocol):
+    """Sends a letter's message back to its origin."""
+
+    async def redrive(self, *messages: Message) -> None:
+        """Return when it is acknowledged; raises `Malformed` where there is no way back."""
+
+
+class Journal(Protocol):
+    """Remembers what was sent back."""
+
+    async def note(self, letters: Sequence[Letter]) -> None:
+        """Remember them; return when that is acknowledged."""
+
+
+class Sender(Protocol):
+    """An outbox."""
+
+    async def send(self, messages: Sequence[Outgoing]) -> None:
+        """Return when all are acknowledged."""
+
+
+class TopicJournal:
+    """The journal on `photos.redriven.v1`."""
+
+    def __init__(self, outbox: Sender) -> None:
+        self._outbox = outbox
+
+    async def note(self, letters: Sequence[Letter]) -> None:
+        """See `Journal.note`."""
+        await self._outbox.send([_entry(letter) for letter in letters])
+
+
+def _entry(letter: Letter) -> Outgoing:
+    topic, partition, offset = letter.place
+    said = {"redriven_at": datetime.now(UTC).isoformat(), "by": people.me(), "to": letter.origin[0]}
+    return Outgoing(REDRIVEN, f"{topic}/{partition}/{offset}".encode(), json.dumps(said).encode())
+
+
+def place(entry: Message) -> Place | None:
+    """The letter that an entry of the journal speaks of; None for what is no entry."""
+    topic, *numbers = (entry.key or b"").decode(errors="replace").rsplit("/", 2)
+    if len(numbers) != 2 or not all(each.isascii() and each.isdigit() for each in numbers):  # noqa: PLR2004 - as written
+        return None
+    return topic, int(numbers[0]), int(numbers[1])
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A letter with no way back, and why."""
+
+    letter: Letter
+    why: str
+
+
+Tick = Callable[[int], None]
+"""Told how many letters more are done."""
+
+
+class Redrive:
+    """Sends letters back at `rate` a second."""
+
+    def __init__(self, publisher: Publisher, journal: Journal, *, rate: float) -> None:
+        self._publisher = publisher
+        self._journal = journal
+        self._rate = rate
+
+    async def run(self, letters: Sequence[Letter], tick: Tick) -> tuple[Refused, ...]:
+        """Send all of them, in order; those that have no way back. Interrupted, it ends behind a handful."""
+        refused: list[Refused] = []
+        handful = max(1, round(self._rate / _BEATS))
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        for start in range(0, len(letters), handful):
+            await asyncio.sleep(due - loop.time())
+            due = max(due, loop.time() - 1) + handful / self._rate
+            refused += await _unbroken(self._send(letters[start : start + handful]))
+            tick(len(letters[start : start + handful]))
+        return tuple(refused)
+
+    async def _send(self, letters: Sequence[Letter]) -> list[Refused]:
+        """Send a handful and remember it; those of it that have no way back."""
+        outcomes = await asyncio.gather(*map(self._one, letters))
+        refused = [outcome for outcome in outcomes if outcome]
+        stayed = {each.letter.place for each in refused}
+        await self._journal.note([letter for letter in letters if letter.place not in stayed])
+        return refused
+
+    async def _one(self, letter: Letter) -> Refused | None:
+        try:
+            await self._publisher.redrive(letter.message)
+        except Malformed as error:
+            return Refused(letter, str(error))
+        return None
+
+
+async def _unbroken(work: Coroutine[Any, Any, T]) -> T:
+    """What `work` returns; cancelled meanwhile, it is finished first: what was sent must be remembered."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise

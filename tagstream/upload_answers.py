@@ -1,0 +1,167 @@
+"""How `tagstream upload` tells its answers: a line each, JSON lines, or a table of tags."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final, Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from schemas.records import State
+from tagstream import tag_columns, topic_names
+from tagstream.awaiting import Buried, End, Tagged, Unknown
+from tagstream.uploading import NotSent, Sent
+
+_ID_WIDTH: Final = 30
+"""Of a derived image id: one that is cut short cannot be copied."""
+
+
+class Answers(Protocol):
+    """Whom `tagstream upload` tells what becomes of the photographs."""
+
+    def doing(self, what: str, total: int) -> None:
+        """What goes on, and of how many."""
+
+    def refused(self, answer: NotSent) -> None:
+        """A photograph that cannot be uploaded."""
+
+    def sent(self, answer: Sent, *, is_last_word: bool) -> None:
+        """One that was; the last word on it unless its tags are waited for."""
+
+    def ended(self, answer: Sent, end: End) -> None:
+        """What became of it."""
+
+
+class _Lines:
+    """One JSON object a line on standard output, at once."""
+
+    def doing(self, what: str, total: int) -> None:
+        """Scripts do not watch."""
+
+    def refused(self, answer: NotSent) -> None:
+        """See `Answers.refused`."""
+        self._write(answer.document())
+
+    def sent(self, answer: Sent, *, is_last_word: bool) -> None:
+        """See `Answers.sent`."""
+        if is_last_word:
+            self._write(answer.document())
+
+    def ended(self, answer: Sent, end: End) -> None:
+        """See `Answers.ended`."""
+        self._write({**answer.document(), **end.document()})
+
+    @staticmethod
+    def _write(document: object) -> None:
+        sys.stdout.write(json.dumps(document) + "\n")
+        sys.stdout.flush()
+
+
+class _Table:
+    """A table when all is done; until then a progress bar on standard error."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._bar = progress.add_task("", visible=False)
+        self.refusals: list[NotSent] = []
+        self.sends: list[Sent] = []
+        self.ends: list[tuple[Sent, End]] = []
+
+    def doing(self, what: str, total: int) -> None:
+        """See `Answers.doing`."""
+        self._progress.reset(self._bar, description=what, total=total, visible=True)
+
+    def refused(self, answer: NotSent) -> None:
+        """See `Answers.refused`."""
+        self.refusals.append(answer)
+        self._progress.advance(self._bar)
+
+    def sent(self, answer: Sent, *, is_last_word: bool) -> None:
+        """See `Answers.sent`."""
+        if is_last_word:
+            self.sends.append(answer)
+        self._progress.advance(self._bar)
+
+    def ended(self, answer: Sent, end: End) -> None:
+        """See `Answers.ended`."""
+        self.ends.append((answer, end))
+        self._progress.advance(self._bar)
+
+
+@contextmanager
+def lines() -> Iterator[Answers]:
+    """One JSON object a line."""
+    yield _Lines()
+
+
+@contextmanager
+def table() -> Iterator[Answers]:
+    """A progress bar, then a table on standard output, and what failed on standard error."""
+    console = Console(stderr=True, highlight=False)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        answers = _Table(progress)
+        yield answers
+    out = Console(highlight=False)
+    if answers.sends:
+        out.print(_sent(answers.sends))
+    if answers.ends:
+        out.print(_ended(answers.ends))
+    for refusal in answers.refusals:
+        console.print(
+            Text(f"{_printable(refusal.source.name)}: {refusal.error.code}, {refusal.error}", "red")
+        )
+
+
+def _sent(sends: Sequence[Sent]) -> Table:
+    made = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    made.add_column("Photograph", overflow="fold")
+    made.add_column("Image id", no_wrap=True, min_width=_ID_WIDTH)
+    made.add_column("Object", overflow="fold")
+    for sent in sends:
+        made.add_row(
+            Text(_printable(sent.source.name)), Text(sent.upload.image_id), Text(str(sent.upload.location))
+        )
+    return made
+
+
+def _ended(ends: Sequence[tuple[Sent, End]]) -> Table:
+    verdicts = [end.head.verdict for _, end in ends if isinstance(end, Tagged) and end.head.verdict]
+    labels = sorted({tag.label for verdict in verdicts for tag in verdict.tags})
+    made = tag_columns.table("Photograph", labels, last="Goes to")
+    made.add_column("Image id", no_wrap=True, min_width=_ID_WIDTH)
+    for sent, end in ends:
+        made.add_row(
+            Text(_printable(sent.source.name)), *_cells(end, labels), Text(sent.upload.image_id, "dim")
+        )
+    return made
+
+
+def _cells(end: End, labels: Sequence[str]) -> list[Text]:
+    match end:
+        case Tagged(head):
+            verdict = head.verdict
+            places = (
+                dict.fromkeys(topic_names.short(route.topic) for route in verdict.routes) if verdict else {}
+            )
+            said = Text(", ".join(places) or "-", "bold cyan" if places else "dim")
+            if head.state is State.HIDDEN:
+                said.append(", hidden", "yellow")
+            return [*tag_columns.cells(verdict.tags if verdict else (), labels), said]
+        case Buried():
+            said = Text.assemble((end.code, "red"), (f", {end.why}", "dim"))
+        case Unknown(seconds):
+            said = Text(
+                f"nothing heard within {seconds:g} s; is a worker running? `tagstream doctor` looks", "yellow"
+            )
+    return [*(Text() for _ in labels), said]
+
+
+def _printable(name: str) -> str:
+    return name.encode(errors="replace").decode()
