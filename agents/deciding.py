@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import structlog
 
 from agents import ruling
 from agents.heads import Heads
-from agents.metrics import Stopwatch
 from agents.workbench import Workbench
 from schemas import wire
 from schemas.decisions import Decision, ModerationDecided
 from schemas.errors import Stage, UnknownImage
 from schemas.records import ImageHead, Kept
 from streams.message import Message, Task
+from streams.ports import STORE
 
 log = structlog.get_logger(__name__)
 
@@ -25,14 +23,14 @@ class Deciding:
     def __init__(self, bench: Workbench) -> None:
         self._bench = bench
         self._parts = bench.parts
-        self._outlast = bench.outages.outlast
+        self._store = bench.outages.of(STORE)
 
     def handle(self, message: Message) -> Task:
         """What the message asks for, ordered by its image; a spoiled one is ordered with nothing."""
         said = wire.decode_decision(message.value, dict(message.headers))
         if isinstance(said, wire.Spoiled):
             error = said.error
-            return Task((message.source,), lambda: self._bench.letters.bury(message, error, image_id=None))
+            return Task((message.source,), lambda: self._bench.letters.spoiled(message, error))
 
         return Task((said.image_id,), lambda: self._work(message, said))
 
@@ -43,13 +41,13 @@ class Deciding:
         """Make the decision hold, and say how it ended."""
         _, partition, offset = message.origin
         decision = Decision.of(said, partition, offset)
-        watch = Stopwatch(self._bench.metrics)
-        before = await self._outlast(lambda: self._parts.scores.head(said.image_id))
+        watch = self._bench.watch()
+        before = await self._store.outlast(lambda: self._parts.scores.head(said.image_id))
         if before is None:
             raise UnknownImage(f"{said.image_id} was never uploaded")
-        changes = Heads(said.image_id, self._parts.tagger, datetime.now(UTC))
+        changes = Heads(said.image_id, self._parts.tagger, self._bench.now())
         with watch.stage(Stage.STORE):
-            kept = await self._outlast(
+            kept = await self._store.outlast(
                 lambda: self._parts.scores.apply(said.image_id, changes.decided(decision))
             )
         if not kept.head.is_announced:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import structlog
-from streams.rejections import RejectionAlarm
 
 from agents.metrics import Metrics
 from agents.ports import Parts
@@ -15,6 +14,8 @@ from schemas import hops, topics
 from schemas.errors import KeepsFailing, Rejected, Stage
 from schemas.events import DeadLetter
 from streams.message import Message
+from streams.ports import BROKER
+from streams.rejections import RejectionAlarm
 from streams.retry import Outages
 
 log = structlog.get_logger(__name__)
@@ -37,29 +38,38 @@ class Letters:
         self, parts: Parts, outages: Outages, alarm: RejectionAlarm, *, deferrals: Deferrals, metrics: Metrics
     ) -> None:
         self._parts = parts
-        self._outlast = outages.outlast
+        self._broker = outages.of(BROKER)
         self._alarm = alarm
         self._deferrals = deferrals
         self._metrics = metrics
 
-    async def ending(self, message: Message, image_id: str, work: Callable[[], Awaitable[str]]) -> None:
+    async def ending(
+        self, message: Message, image_id: str | None, work: Callable[[], Awaitable[str]]
+    ) -> None:
         """Do `work` and count how it ended, by its own word or by a letter."""
-        while True:
-            try:
-                ended = await work()
-            except (Rejected, KeepsFailing) as error:
-                refusal = error
-            else:
-                self._alarm.note(None)
-                return self._metrics.count(ended)
-            # Outside the handler: the error's traceback holds the image's bytes, and letters may take long.
-            refusal.__traceback__ = None
-            if isinstance(refusal, KeepsFailing):
-                return await self._defer(message, refusal, image_id=image_id)
-            if not await self._alarm.holds(refusal.code):
-                return await self.bury(message, refusal, image_id=image_id)
+        try:
+            ended = await self._alarm.guard(work)
+        except (Rejected, KeepsFailing) as error:
+            refusal = error
+        else:
+            self._metrics.count(ended)
+            return
+        # Outside the handler: the error's traceback holds the image's bytes, and letters may take long.
+        refusal.__traceback__ = None
+        if isinstance(refusal, Rejected):
+            await self._bury(message, refusal, image_id=image_id)
+        else:
+            await self._defer(message, refusal, image_id=image_id)
 
-    async def bury(self, message: Message, error: Rejected, *, image_id: str | None) -> None:
+    async def spoiled(self, message: Message, error: Rejected) -> None:
+        """A record that is nothing we know: it too may be one of too many."""
+
+        async def work() -> str:
+            raise error
+
+        await self.ending(message, None, work)
+
+    async def _bury(self, message: Message, error: Rejected, *, image_id: str | None) -> None:
         """To the dead letters, exactly as it came, with its cause."""
         said = {"image_id": image_id, "stage": error.stage, "code": error.code}
         log.info("image.rejected", **said, cause=str(error))
@@ -67,7 +77,7 @@ class Letters:
         self._metrics.dead_letters.labels(error.code).inc()
         self._metrics.count("rejected")
 
-    async def _defer(self, message: Message, error: KeepsFailing, *, image_id: str) -> None:
+    async def _defer(self, message: Message, error: KeepsFailing, *, image_id: str | None) -> None:
         """To the retry topic with the time at which it is due; after too many of those, to parking."""
         attempts = hops.attempts(message.headers) + 1
         parked = attempts > self._deferrals.most
@@ -76,10 +86,11 @@ class Letters:
         letter = _letter(message, error, image_id=image_id, stage=Stage.FETCH, code="keeps_failing")
         log.warning("image.deferred", image_id=image_id, attempts=attempts, parked=parked, cause=str(error))
         await self._send(letter.model_copy(update=where))
+        (self._metrics.parked if parked else self._metrics.deferred).labels(error.dependency).inc()
         self._metrics.count("parked" if parked else "deferred")
 
     async def _send(self, letter: DeadLetter) -> None:
-        await self._outlast(lambda: self._parts.tags.bury(letter))
+        await self._broker.outlast(lambda: self._parts.tags.bury(letter))
 
 
 def _letter(

@@ -26,7 +26,7 @@ from schemas.naming import Naming
 from schemas.records import ImageHead, Kept, ScoreRecord, Stale
 from schemas.uploads import ImageRemoved, ImageUploaded, Position
 from streams.message import Message, Task
-from streams.ports import Change
+from streams.ports import IMAGES, STORE, Change
 
 log = structlog.get_logger(__name__)
 
@@ -39,7 +39,7 @@ class Pipeline:
     def __init__(self, bench: Workbench, naming: Naming) -> None:
         self._bench = bench
         self._parts = bench.parts
-        self._outlast = bench.outages.outlast
+        self._storage, self._store = bench.outages.of(IMAGES), bench.outages.of(STORE)
         self._naming = naming
 
     def handle(self, message: Message) -> Task:
@@ -57,12 +57,14 @@ class Pipeline:
                 case wire.Removed(removal):
                     await self._remove(message, record, removal)
                 case wire.Spoiled(error):
-                    await self._bench.letters.bury(message, error, image_id=None)
+                    await self._bench.letters.spoiled(message, error)
                 case wire.Ignored():
                     self._bench.metrics.count("ignored")
 
     async def _remove(self, message: Message, record: wire.Removed, removal: ImageRemoved) -> None:
-        if record.if_gone and await self._outlast(lambda: self._parts.images.exists(removal.location)):
+        if record.if_gone and await self._storage.outlast(
+            lambda: self._parts.images.exists(removal.location)
+        ):
             self._bench.metrics.count("ignored")
         else:
             await self._end(message, removal, record.sequencer)
@@ -74,9 +76,9 @@ class Pipeline:
 
     async def _outcome(self, image_id: str, claim: Claim) -> str:
         """Make the claim hold, or find what outranks it, and say how it ended."""
-        watch = Stopwatch(self._bench.metrics)
+        watch = self._bench.watch()
         while True:
-            head = await self._outlast(lambda: self._parts.scores.head(image_id))
+            head = await self._store.outlast(lambda: self._parts.scores.head(image_id))
             kept, ending = await self._keep(image_id, claim, head, watch)
             # Stale: somebody's claim came in between, and the next round sees it.
             if isinstance(kept, Kept):
@@ -91,7 +93,7 @@ class Pipeline:
     ) -> tuple[Kept | Stale, str]:
         """Store what follows from the claim beside what is stored, and how that is called."""
         arrived = Claims.of(claim)
-        changes = Heads(image_id, self._parts.tagger, datetime.now(UTC), arrived)
+        changes = Heads(image_id, self._parts.tagger, self._bench.now(), arrived)
         standing = (head.all_claims.joined(arrived) if head else arrived).standing
         if head is not None and self._is_answered(head, standing, claim):
             ending = "resumed" if standing.is_same(claim) else "stale"
@@ -112,7 +114,7 @@ class Pipeline:
         self, image_id: str, change: Change, watch: Stopwatch, record: ScoreRecord | None = None
     ) -> Kept | Stale:
         with watch.stage(Stage.STORE):
-            return await self._outlast(lambda: self._parts.scores.apply(image_id, change, record))
+            return await self._store.outlast(lambda: self._parts.scores.apply(image_id, change, record))
 
 
 def score_record(image_id: str, scoring: Scoring, watch: Stopwatch) -> ScoreRecord:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from agents.heads import Heads
-from agents.metrics import Stopwatch
 from agents.pipeline import score_record
 from agents.workbench import Workbench
 from schemas import wire
@@ -14,6 +11,7 @@ from schemas.errors import Gone, Stage
 from schemas.events import Reason, RescoreRequested
 from schemas.records import Kept
 from streams.message import Message, Task
+from streams.ports import STORE
 
 
 class Rescoring:
@@ -22,14 +20,14 @@ class Rescoring:
     def __init__(self, bench: Workbench) -> None:
         self._bench = bench
         self._parts = bench.parts
-        self._outlast = bench.outages.outlast
+        self._store = bench.outages.of(STORE)
 
     def handle(self, message: Message) -> Task:
         """What the message asks for, in the order of its image; not ready while its model is not resident."""
         wanted = wire.decode_rescore(message.value, dict(message.headers))
         if isinstance(wanted, wire.Spoiled):
             error = wanted.error
-            return Task((message.source,), lambda: self._bench.letters.bury(message, error, image_id=None))
+            return Task((message.source,), lambda: self._bench.letters.spoiled(message, error))
 
         return Task(
             (wanted.image_id,),
@@ -49,8 +47,8 @@ class Rescoring:
 
     async def _outcome(self, wanted: RescoreRequested) -> str:
         """Score what stands of the image, and say how it ended; what is gone meanwhile is skipped."""
-        watch = Stopwatch(self._bench.metrics)
-        head = await self._outlast(lambda: self._parts.scores.head(wanted.image_id))
+        watch = self._bench.watch()
+        head = await self._store.outlast(lambda: self._parts.scores.head(wanted.image_id))
         arrived = Claims.of(wanted.claim)
         standing = (head.all_claims.joined(arrived) if head else arrived).standing
         if standing.is_removal:
@@ -66,10 +64,10 @@ class Rescoring:
             )
         except Gone:
             return "skipped"
-        changes = Heads(wanted.image_id, self._parts.tagger, datetime.now(UTC), arrived)
+        changes = Heads(wanted.image_id, self._parts.tagger, self._bench.now(), arrived)
         record = score_record(wanted.image_id, scoring, watch)
         with watch.stage(Stage.STORE):
-            kept = await self._outlast(
+            kept = await self._store.outlast(
                 lambda: self._parts.scores.apply(wanted.image_id, changes.scored(scoring), record)
             )
         if not isinstance(kept, Kept):

@@ -14,7 +14,8 @@ from schemas.errors import Stage
 from schemas.events import Reason
 from schemas.records import Content, ImageHead
 from schemas.tags import Scores
-from streams.ports import Fetched
+from schemas.uploads import Location
+from streams.ports import IMAGES, Fetched
 from streams.retry import Outages
 
 _INLINE_DIGEST: Final = 2**20
@@ -27,9 +28,12 @@ _UPLOADER: Final = ("uploader-id", "uploader_id")
 class Scorer:
     """Scores claims, any number at once; `loading` images have their encoded bytes in memory."""
 
-    def __init__(self, parts: Parts, outages: Outages, *, loading: int, metrics: Metrics) -> None:
+    def __init__(
+        self, parts: Parts, outages: Outages, *, loading: int, attempts: int, metrics: Metrics
+    ) -> None:
         self._parts = parts
-        self._outlast = outages.outlast
+        self._storage = outages.of(IMAGES)
+        self._attempts = attempts
         # Encoded bytes are alive between fetch and decode only, and of this many images at once.
         self._loading = asyncio.Semaphore(loading)
         self._metrics = metrics
@@ -39,14 +43,15 @@ class Scorer:
     ) -> Scoring:
         """The claim's scores by the resident model; bytes that `head` holds scores of are not scored again.
 
-        Raises what `ImageStore.fetch` and `Tagger` raise.
+        Raises what `ImageStore.fetch` and `Tagger` raise, and `KeepsFailing` when the object alone was
+        refused `attempts` times.
         """
         known = self._known(head)
         if head and known and _is_same_object(head, claim):
             return Scoring(claim, known[0], known[1], reason, job)
         async with self._loading:
             with watch.stage(Stage.FETCH):
-                fetched = await self._outlast(lambda: self._parts.images.fetch(claim.location))
+                fetched = await self._fetch(claim.location)
             content, claim = await _content(fetched.data), _enriched(claim, fetched)
             if known and known[1] == content:
                 return Scoring(claim, known[0], content, reason, job)
@@ -58,6 +63,10 @@ class Scorer:
         watch.note(Stage.FORWARD, forwarded.forward)
         self._metrics.batches.observe(forwarded.batch_size)
         return Scoring(claim, forwarded.scores, content, reason, job)
+
+    async def _fetch(self, location: Location) -> Fetched:
+        fetch = self._parts.images.fetch
+        return await self._storage.outlast(lambda: fetch(location), attempts=self._attempts)
 
     def _known(self, head: ImageHead | None) -> tuple[Scores, Content] | None:
         """What the resident model said of the bytes that stand, if it has seen them."""

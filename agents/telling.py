@@ -7,6 +7,7 @@ from agents.metrics import Metrics, Stopwatch
 from agents.ports import Parts
 from schemas.errors import Stage
 from schemas.records import ImageHead
+from streams.ports import BROKER, STORE
 from streams.retry import Outages
 
 
@@ -15,7 +16,7 @@ class Teller:
 
     def __init__(self, parts: Parts, outages: Outages, metrics: Metrics) -> None:
         self._parts = parts
-        self._outlast = outages.outlast
+        self._broker, self._store = outages.of(BROKER), outages.of(STORE)
         self._metrics = metrics
 
     async def tell(self, head: ImageHead, watch: Stopwatch) -> None:
@@ -36,9 +37,9 @@ class Teller:
         """Publish, mark, and the head that the store holds then."""
         said = announcing.announcements(head, moves)
         with watch.stage(Stage.ANNOUNCE):
-            await self._outlast(lambda: self._parts.tags.announce(said))
+            await self._broker.outlast(lambda: self._parts.tags.announce(said))
         with watch.stage(Stage.MARK):
-            marked = await self._outlast(
+            marked = await self._store.outlast(
                 lambda: self._parts.scores.apply(head.image_id, heads.acknowledged(head))
             )
         self._metrics.homeless.inc(sum(move.is_homeless for move in moves))

@@ -8,11 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 from schemas.events import Announcement, DeadLetter
 from schemas.records import ImageHead, Kept, ScoreRecord, Stale
 from schemas.uploads import Location
+
+IMAGES: Final = "s3"
+STORE: Final = "store"
+BROKER: Final = "broker"
+"""The dependencies behind the ports, as `Unavailable` names them."""
 
 
 @dataclass(frozen=True, slots=True)

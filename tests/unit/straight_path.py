@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
+from agents.desk import Desk, DeskLimits, desk_over
 from agents.metrics import Metrics
-from agents.pipeline import Forwarded, Parts, Pipeline
+from agents.ports import Forwarded, Parts
 from agents.testing import LABELS, RULES, FakeTagger
 from model.policy import Policy
 from schemas import topics, wire
+from schemas.claims import Claim
 from schemas.errors import Undecodable
-from schemas.events import Announcement, DeadLetter
-from schemas.records import Announced, ImageHead, Kept, ScoreRecord, Stale
+from schemas.events import (
+    Announcement,
+    CollectionChanged,
+    DeadLetter,
+    ModerationRequested,
+    RescoreRequested,
+)
+from schemas.records import ImageHead, Kept, ScoreRecord, Stale
 from schemas.tags import Scores
-from schemas.uploads import ImageUploaded, Location
+from schemas.uploads import ImageUploaded, Location, Position
 from streams.adapters.limits import Limits
 from streams.adapters.memory import MemoryImages, MemoryScores, MemoryTags
 from streams.message import Message
+from streams.ports import Change, Fetched
+from streams.rejections import RejectionLimits
 from streams.retry import Outages, Patience
 
 T = TypeVar("T")
@@ -64,7 +75,7 @@ class FaultyImages(MemoryImages):
         super().__init__(LIMITS)
         self.faults = faults
 
-    async def fetch(self, location: Location) -> bytes:
+    async def fetch(self, location: Location) -> Fetched:
         fetch = super().fetch
         return await self.faults.around("fetch", lambda: fetch(location))
 
@@ -78,13 +89,9 @@ class FaultyScores(MemoryScores):
         head = super().head
         return await self.faults.around("head", lambda: head(image_id))
 
-    async def keep(self, head: ImageHead, record: ScoreRecord) -> Kept | Stale:
-        keep = super().keep
-        return await self.faults.around("keep", lambda: keep(head, record))
-
-    async def mark(self, image_id: str, announced: Announced) -> None:
-        mark = super().mark
-        await self.faults.around("mark", lambda: mark(image_id, announced))
+    async def apply(self, image_id: str, change: Change, record: ScoreRecord | None = None) -> Kept | Stale:
+        apply, step = super().apply, "keep" if record else "mark"
+        return await self.faults.around(step, lambda: apply(image_id, change, record))
 
 
 class FaultyTags(MemoryTags):
@@ -141,20 +148,21 @@ class World:
         self.tags: MemoryTags = FaultyTags(self.faults)
         self.tagger: FakeTagger = SpokenTagger(self.faults)
         self.metrics = Metrics()
-        self.loading = 32
+        self.limits = DeskLimits(loading=32, attempts=4, rejections=RejectionLimits(share=1.0))
 
-    def pipeline(self) -> Pipeline:
+    def desk(self) -> Desk:
         parts = Parts(images=self.images, scores=self.scores, tags=self.tags, tagger=self.tagger)
-        return Pipeline(parts, Outages(IMPATIENT), loading=self.loading, metrics=self.metrics)
+        outages = Outages(IMPATIENT)
+        return desk_over(parts, outages, self.limits, metrics=self.metrics, now=lambda: EPOCH)
 
     async def put(self, upload: ImageUploaded, seen: str) -> None:
         await self.images.put(upload.location, seen.encode())
 
     async def deliver(self, *messages: Message) -> None:
         """A worker starts and handles the messages, one after another."""
-        pipeline = self.pipeline()
+        desk = self.desk()
         for message in messages:
-            await pipeline.handle(message).work()
+            await desk.handle(message).work()
 
     async def tag(self, upload: ImageUploaded, seen: str, *, offset: int = 0) -> None:
         """The photograph is put, and its upload delivered."""
@@ -170,12 +178,16 @@ class World:
     def said(self) -> list[tuple[str, str, str]]:
         """Topic, label and action of every change that was announced, in order."""
         events = [(each.topic, each.event) for each in self.tags.announced]
-        return [(topic, e.label, str(e.action)) for topic, e in events if e.type != "ImageTagged"]
+        changed = [
+            (topic, e) for topic, e in events if isinstance(e, ModerationRequested | CollectionChanged)
+        ]
+        return [(topic, e.label, str(e.action)) for topic, e in changed]
 
     @property
     def event_ids(self) -> set[tuple[str, str, str, str]]:
         """Topic, image, fact and id of all that was announced, each once."""
-        return {(a.topic, a.event.image_id, a.event.type, a.event.event_id) for a in self.tags.announced}
+        said = [(each.topic, each.event) for each in self.tags.announced]
+        return {(topic, e.image_id, e.type, e.event_id) for topic, e in said if e}
 
     @property
     def refused(self) -> set[tuple[str | None, str]]:
@@ -208,3 +220,43 @@ def raw_message(value: bytes | None, *, offset: int = 0, key: bytes | None = b"k
     """Any bytes as they come off the wire."""
     headers = (("traceparent", b"00-abc-def-01"), ("traceparent", b"again"))
     return Message(topics.UPLOADED, 3, offset, key=key, value=value, headers=headers)
+
+
+def s3_message(
+    event: str, key: str, *, minute: int, sequencer: str, offset: int = 0, version: str | None = None
+) -> Message:
+    """A bucket notification of AWS's shape, as storage itself would send it."""
+    said = {"key": key, "sequencer": sequencer, "eTag": f"etag-{sequencer}"} | (
+        {"versionId": version} if version else {}
+    )
+    record = {
+        "eventVersion": "2.1",
+        "eventSource": "aws:s3",
+        "eventTime": (EPOCH + timedelta(minutes=minute)).isoformat(),
+        "eventName": event,
+        "s3": {"bucket": {"name": "photos"}, "object": said},
+    }
+    return raw_message(json.dumps({"Records": [record]}).encode(), offset=offset, key=key.encode())
+
+
+def decision_message(
+    image_id: str, action: str, *, minute: float, labels: list[str] | None = None, offset: int = 0
+) -> Message:
+    """A moderator's decision as it comes off the wire."""
+    when = (EPOCH + timedelta(minutes=minute)).isoformat()
+    said = {"image_id": image_id, "action": action, "decided_at": when, "decided_by": "ann", "labels": labels}
+    return Message(topics.DECISIONS, 0, offset, key=image_id.encode(), value=json.dumps(said).encode())
+
+
+def rescore_message(upload: ImageUploaded, *, version: str, offset: int = 0) -> Message:
+    """The replay lane's request for the upload, as it comes off the wire."""
+    position = Position(uploaded_at=upload.uploaded_at, partition=3, offset=offset, event_id=upload.event_id)
+    wanted = RescoreRequested(
+        event_id=f"rescore-{upload.event_id}-{version}",
+        image_id=upload.image_id,
+        claim=Claim.of(upload, position),
+        model_version=version,
+        job="job-1",
+        requested_at=EPOCH,
+    )
+    return Message(topics.RESCORE, 0, offset, key=upload.image_id.encode(), value=wire.encode(wanted))

@@ -22,7 +22,7 @@ from .straight_path import (
 )
 
 UPLOAD = upload_of()
-SEEN = "menu=0.9 human=0.8 ambiance=0.9"
+SEEN = "menu=0.9 human=0.8"
 ON_THE_PATH = tuple(boundary for boundary in (*BOUNDARIES, HALFWAY) if boundary[0] != "bury")
 
 
@@ -55,7 +55,7 @@ async def test_a_storage_that_is_away_is_waited_for(world: World) -> None:
 async def test_a_store_that_is_away_is_waited_for(world: World, *, after: bool) -> None:
     world.scores = scores = AwayScores(times=4, after=after)
     await ends_like_an_unfaulted_run(world)
-    assert (scores.keeping.refused, scores.marking.refused) == (4, 4)
+    assert scores.applying.refused == 4
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before it published", "after it published"])
@@ -111,10 +111,7 @@ async def test_a_re_upload_killed_at_any_boundary_takes_back_what_no_longer_hold
     with pytest.raises(Crash):
         await world.tag(changed, "human=0.9", offset=1)
     await world.deliver(message_of(changed, offset=1))
-    assert set(world.said[told:]) == {
-        (topics.AMBIANCE, "ambiance", "removed"),
-        (topics.MODERATION, "menu", "removed"),
-    }
+    assert set(world.said[told:]) == {(topics.MODERATION, "menu", "removed")}
     assert (await world.head_of(changed)).is_announced
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas.events import CollectionChanged, ModerationRequested
 from schemas.records import ImageHead
 from schemas.uploads import ImageUploaded
 from streams.message import Message
@@ -72,7 +73,7 @@ async def test_whatever_comes_twice_and_whoever_dies_the_end_is_that_of_a_calm_r
     faulted, calm = await _world(log), await _world(log)
     await calm.deliver(*first_deliveries)
     await _deliver_and_die(faulted, messages, deaths)
-    assert await faulted.scores.heads() == await calm.scores.heads()
+    assert await faulted.scores.scan() == await calm.scores.scan()
     assert await _scores_of(faulted) == await _scores_of(calm)
     assert faulted.event_ids == calm.event_ids
     assert faulted.refused == calm.refused
@@ -83,7 +84,7 @@ async def test_whatever_comes_twice_and_whoever_dies_the_end_is_that_of_a_calm_r
 async def test_consumers_that_follow_the_changes_hold_what_the_head_holds(log: list[Event]) -> None:
     world = await _world(log)
     await world.deliver(*(message_of(event.upload, offset=offset) for offset, event in enumerate(log)))
-    for head in await world.scores.heads():
+    for head in await world.scores.scan():
         assert _followed(world, head.image_id) == _routes(head)
 
 
@@ -106,12 +107,12 @@ async def _deliver_and_die(world: World, messages: list[Message], deaths: list[D
 async def _live(world: World, messages: list[Message], death: Death, *, begin: int) -> int:
     """One worker's life; where the next one begins to read."""
     world.faults.boundary = None
-    pipeline = world.pipeline()
+    desk = world.desk()
     for place in range(begin, len(messages)):
         if place - begin == death.handled:
             world.faults.boundary = death.boundary
         try:
-            await pipeline.handle(messages[place]).work()
+            await desk.handle(messages[place]).work()
         except Crash:
             return max(0, place - death.rewind)
     return max(0, len(messages) - death.rewind)
@@ -119,7 +120,7 @@ async def _live(world: World, messages: list[Message], death: Death, *, begin: i
 
 async def _scores_of(world: World) -> list[object]:
     """The history without what only a clock says."""
-    heads = await world.scores.heads()
+    heads = await world.scores.scan()
     return [
         (record.image_id, record.content_version, record.scores, record.position)
         for head in heads
@@ -128,14 +129,17 @@ async def _scores_of(world: World) -> list[object]:
 
 
 def _routes(head: ImageHead) -> set[tuple[str, str]]:
-    routes = {(route.topic, route.label) for route in head.verdict.routes}
+    routes = {(route.topic, route.label) for route in head.verdict.routes} if head.verdict else set()
     return {route for route in routes if head.restaurant_id or route[1] != "ambiance"}
 
 
 def _followed(world: World, image_id: str) -> set[tuple[str, str]]:
     held: set[tuple[str, str]] = set()
     for said in world.tags.announced:
-        if said.event.image_id != image_id or said.event.type == "ImageTagged":
+        if (
+            not isinstance(said.event, ModerationRequested | CollectionChanged)
+            or said.event.image_id != image_id
+        ):
             continue
         place = (said.topic, said.event.label)
         held = held | {place} if said.event.action == "added" else held - {place}

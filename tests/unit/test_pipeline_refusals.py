@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import weakref
+from dataclasses import replace
 from pathlib import Path
 
 from faust.types import Message as ConsumerMessage
@@ -16,6 +17,7 @@ from schemas.events import DeadLetter
 from schemas.uploads import Location
 from streams.adapters.memory import MemoryImages, MemoryTags
 from streams.app import _message_of
+from streams.ports import Fetched
 
 from .straight_path import LIMITS, World, message_of, upload_of
 
@@ -50,10 +52,11 @@ class WatchedImages(MemoryImages):
         super().__init__(LIMITS)
         self.alive: weakref.ref[Bytes] | None = None
 
-    async def fetch(self, location: Location) -> bytes:
-        data = Bytes(await super().fetch(location))
+    async def fetch(self, location: Location) -> Fetched:
+        fetched = await super().fetch(location)
+        data = Bytes(fetched.data)
         self.alive = weakref.ref(data)
-        return data  # type: ignore[return-value]
+        return replace(fetched, data=data)  # type: ignore[arg-type]
 
 
 class StuckTags(MemoryTags):
@@ -72,7 +75,7 @@ async def test_a_refused_image_s_bytes_are_not_held_while_its_dead_letter_waits(
     world, upload = World(), upload_of()
     world.images, world.tags = images, tags = WatchedImages(), StuckTags()
     await world.put(upload, "broken")
-    work = asyncio.create_task(world.pipeline().handle(message_of(upload)).work())
+    work = asyncio.create_task(world.desk().handle(message_of(upload)).work())
     await asyncio.sleep(0.05)
     gc.collect()
     assert images.alive is not None

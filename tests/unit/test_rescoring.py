@@ -1,0 +1,148 @@
+"""The replay lane: every image by the wanted model, and only what changed is told to people."""
+
+from __future__ import annotations
+
+import pytest
+
+from schemas import topics
+from schemas.events import ImageTagged, Reason
+from streams.message import Message
+
+from .straight_path import (
+    BOUNDARIES,
+    HALFWAY,
+    Crash,
+    Faults,
+    SpokenTagger,
+    World,
+    message_of,
+    rescore_message,
+    s3_message,
+    upload_of,
+)
+
+UPLOAD = upload_of()
+
+
+async def tagged(faults: Faults | None = None, seen: str = "menu=0.9") -> World:
+    """A world whose photograph was tagged by version 1, and whose worker now runs version 2."""
+    world = World(faults)
+    await world.tag(UPLOAD, seen)
+    world.tagger = SpokenTagger(world.faults, version="2")
+    return world
+
+
+async def test_an_image_is_scored_again_and_an_unchanged_verdict_is_told_to_nobody() -> None:
+    world = await tagged()
+    told = len(world.said)
+    await world.deliver(rescore_message(UPLOAD, version="2"))
+    head = await world.head_of(UPLOAD)
+    assert head.scores is not None
+    assert (head.scores.model.version, head.job, head.reason) == ("2", "job-1", Reason.REPLAY)
+    assert world.said[told:] == []
+    event = world.tags.on(topics.TAGGED)[-1].event
+    assert isinstance(event, ImageTagged)
+    assert event.reason is Reason.REPLAY
+    assert world.counted("rescored") == 1
+
+
+async def test_a_changed_verdict_goes_to_the_people() -> None:
+    world = await tagged()
+    await world.put(UPLOAD, "ambiance=0.9")
+    await world.deliver(rescore_message(UPLOAD, version="2"))
+    assert sorted(world.said[1:]) == [
+        (topics.AMBIANCE, "ambiance", "added"),
+        (topics.MODERATION, "menu", "removed"),
+    ]
+
+
+async def test_what_has_the_scores_already_is_not_scored_again() -> None:
+    world = await tagged()
+    await world.deliver(rescore_message(UPLOAD, version="2"), rescore_message(UPLOAD, version="2"))
+    assert world.tagger.forwards == 1
+    assert world.counted("duplicate") == 1
+
+
+async def test_the_history_keeps_both_versions() -> None:
+    world = await tagged()
+    await world.deliver(rescore_message(UPLOAD, version="2"))
+    records = await world.scores.records(UPLOAD.image_id)
+    assert [(record.scores.model.version, record.job) for record in records] == [
+        ("1", "live"),
+        ("2", "job-1"),
+    ]
+
+
+async def test_a_version_that_is_not_resident_is_waited_for_and_the_metric_says_so() -> None:
+    world = await tagged()
+    task = world.desk().handle(rescore_message(UPLOAD, version="3"))
+    assert not task.is_ready()
+    assert task.is_background
+    waiting = world.metrics.registry.get_sample_value("tagstream_rescore_waiting", {"model_version": "3"})
+    assert waiting == 1
+
+
+async def test_what_is_gone_meanwhile_is_skipped_and_not_dead_lettered() -> None:
+    world = await tagged()
+    world.images.versions.clear()
+    world.images.objects.clear()
+    await world.deliver(rescore_message(UPLOAD, version="2"))
+    assert world.tags.buried == []
+    assert world.counted("skipped") == 1
+
+
+async def test_what_was_removed_meanwhile_is_not_resurrected() -> None:
+    world = await tagged()
+    removal = s3_message("ObjectRemoved:Delete", UPLOAD.location.key, minute=50, sequencer="B", offset=4)
+    await world.deliver(removal, rescore_message(UPLOAD, version="2"))
+    assert world.tagger.forwards == 0
+    assert world.counted("skipped") == 1
+
+
+async def test_a_newer_upload_is_what_is_scored() -> None:
+    world = await tagged()
+    newer = upload_of(minute=5)
+    world.tagger = SpokenTagger(world.faults, version="1")
+    await world.tag(newer, "human=0.9", offset=2)
+    world.tagger = SpokenTagger(world.faults, version="2")
+    await world.deliver(rescore_message(UPLOAD, version="2"))
+    head = await world.head_of(newer)
+    assert head.location == newer.location
+    assert head.scores is not None
+    assert head.scores.model.version == "2"
+
+
+async def test_an_image_that_was_never_tagged_is_tagged() -> None:
+    world = World()
+    await world.put(UPLOAD, "ambiance=0.9")
+    await world.deliver(rescore_message(UPLOAD, version="1"))
+    assert world.said == [(topics.AMBIANCE, "ambiance", "added")]
+
+
+async def test_a_spoiled_request_is_a_dead_letter() -> None:
+    world = await tagged()
+    await world.deliver(Message(topics.RESCORE, 0, 0, key=None, value=b"?"))
+    assert world.refused == {(None, "malformed")}
+
+
+async def test_a_live_redelivery_after_the_replay_is_the_newer_models_word() -> None:
+    world = await tagged()
+    await world.deliver(rescore_message(UPLOAD, version="2"), message_of(UPLOAD))
+    assert world.tagger.forwards == 1
+    assert world.counted("duplicate") == 1
+
+
+@pytest.mark.parametrize("boundary", [b for b in (*BOUNDARIES, HALFWAY) if b[0] != "bury"], ids="/".join)
+async def test_a_worker_killed_in_the_middle_of_a_rescore_is_made_good_by_the_redelivery(
+    boundary: tuple[str, str],
+) -> None:
+    calm, faulted = await tagged(), await tagged(Faults())
+    for world in (calm, faulted):
+        await world.put(UPLOAD, "ambiance=0.9")
+    await calm.deliver(rescore_message(UPLOAD, version="2"))
+    faulted.faults.boundary = boundary
+    with pytest.raises(Crash):
+        await faulted.deliver(rescore_message(UPLOAD, version="2"))
+    await faulted.deliver(rescore_message(UPLOAD, version="2"))
+    assert await faulted.head_of(UPLOAD) == await calm.head_of(UPLOAD)
+    assert faulted.event_ids == calm.event_ids
