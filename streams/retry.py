@@ -1,99 +1,99 @@
-"""Waiting for a dependency that is away: retried in place, with backoff and jitter, said once."""
+"""Outlasting what a dependency refuses for now: tried again in place, and said once."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
-import structlog
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
-
 from schemas.errors import Unavailable
+from streams.breaker import Breaker, BreakerLimits, BreakerState, Caller, Patience
+from streams.clock import Clock, SystemClock
+from streams.turnstile import Hooks
 
-log = structlog.get_logger(__name__)
+__all__ = ["BreakerLimits", "BreakerState", "Dependency", "Hooks", "Outages", "Patience"]
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long to wait between two tries, in seconds: random in [0, min(longest, first * 2**n)]."""
-
-    first: float = 0.2
-    longest: float = 15.0
-
-
 class Outages:
-    """Retries what a dependency refuses for now, for as long as it takes.
+    """The dependencies of a worker, by name, each with a circuit breaker of its own.
 
-    The first refusal is logged and so is the recovery; the thousand tries between them are not.
-    `on_wait` is called before each wait, so that waiting on purpose is not taken for a stall.
+    An absence is logged when it begins and when it ends; the thousand tries between them are not.
     """
 
-    def __init__(self, patience: Patience, *, on_wait: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        patience: Patience,
+        limits: BreakerLimits | None = None,
+        *,
+        hooks: Hooks | None = None,
+        clock: Clock | None = None,
+    ) -> None:
         self._patience = patience
-        self._on_wait = on_wait
-        self._away_since: dict[str, float] = {}
+        self._limits = limits or BreakerLimits()
+        self._hooks = hooks or Hooks()
+        self._clock = clock or SystemClock()
+        self._dependencies: dict[str, Dependency] = {}
 
-    @property
-    def away(self) -> tuple[str, ...]:
-        """The dependencies that refused last."""
-        return tuple(self._away_since)
+    def of(self, name: str) -> Dependency:
+        """The dependency of that name: the one that its `Unavailable` says. Always the same object."""
+        if name not in self._dependencies:
+            breaker = Breaker(name, self._limits, self._patience, clock=self._clock, hooks=self._hooks)
+            self._dependencies[name] = Dependency(breaker)
+        return self._dependencies[name]
+
+    def states(self) -> Mapping[str, BreakerState]:
+        """How every dependency is that was ever asked for, by name."""
+        return {name: dependency.breaker.state() for name, dependency in self._dependencies.items()}
 
     async def outlast(self, call: Callable[[], Awaitable[T]]) -> T:
-        """What `call` returns once its dependency answers; any other error is raised as it is."""
+        """What a call that runs alone returns, as at the start of a worker, however long that takes.
+
+        Its first refusal says that the dependency is away. Use `of(name).outlast` where many calls
+        run: only there is one object that alone keeps failing told from a dependency that is away.
+        """
         try:
-            # Nearly always this is all: the retrying loop costs more CPU than the whole pipeline around it.
-            return await self._answer(call, set())
-        except Unavailable as error:
-            return await self._wait_out(error, call)
-
-    async def _wait_out(self, first: Unavailable, call: Callable[[], Awaitable[T]]) -> T:
-        refusals = [first]  # the loop's first attempt is the one that has just been refused
-
-        async def again() -> T:
-            if refusals:
-                raise refusals.pop()
             return await call()
-
-        retrying = AsyncRetrying(
-            retry=retry_if_exception_type(Unavailable),
-            wait=wait_random_exponential(multiplier=self._patience.first, max=self._patience.longest),
-            before_sleep=self._note,
-        )
-        refused: set[str] = set()
-        try:
-            async for attempt in retrying:
-                with attempt:
-                    result = await self._answer(again, refused)
-        finally:
-            # Cancelled while it waited: whoever is refused next says it again.
-            for name in refused:
-                self._away_since.pop(name, None)
-        return result
-
-    async def _answer(self, call: Callable[[], Awaitable[T]], refused: set[str]) -> T:
-        try:
-            result = await call()
         except Unavailable as error:
-            refused.add(error.dependency)
-            raise
-        except Exception:
-            self._recovered(refused)  # an answer that we do not like is an answer
-            raise
-        self._recovered(refused)
-        return result
+            breaker, caller = self.of(error.dependency).breaker, Caller(is_alone=True)
+            breaker.refused(caller, error)
+        return await _wait_out(breaker, call, caller)
 
-    def _note(self, state: RetryCallState) -> None:
-        self._on_wait()
-        error = state.outcome.exception() if state.outcome else None
-        if isinstance(error, Unavailable) and error.dependency not in self._away_since:
-            self._away_since[error.dependency] = time.monotonic()
-            log.warning("dependency.away", dependency=error.dependency, cause=str(error))
 
-    def _recovered(self, dependencies: set[str]) -> None:
-        for name in dependencies & self._away_since.keys():
-            seconds = time.monotonic() - self._away_since.pop(name)
-            log.warning("dependency.back", dependency=name, after_seconds=round(seconds, 1))
+class Dependency:
+    """What many calls depend on together."""
+
+    def __init__(self, breaker: Breaker) -> None:
+        self.breaker = breaker
+
+    async def outlast(self, call: Callable[[], Awaitable[T]], *, attempts: int | None = None) -> T:
+        """What `call` returns once the dependency answers it; any other error is raised as it is.
+
+        It may take as long as an absence takes: hold nothing meanwhile that others need. `call` is run
+        in the task that waits, and cancelled with it.
+
+        Raises:
+            KeepsFailing: `call` was refused `attempts` times while the dependency, not being away,
+                answered other calls. The refusals of an absence do not count.
+        """
+        breaker, caller = self.breaker, None
+        if not breaker.is_open:
+            try:
+                # Nearly always this is all.
+                return await breaker.ask(call)
+            except Unavailable as error:
+                caller = Caller(attempts)
+                breaker.refused(caller, error)
+        # Outside the handler: the error's traceback would be held for as long as this takes.
+        return await _wait_out(breaker, call, caller or Caller(attempts))
+
+
+async def _wait_out(breaker: Breaker, call: Callable[[], Awaitable[T]], caller: Caller) -> T:
+    """What `call` returns after the caller was refused or held up; raises as `Dependency.outlast` does."""
+    with breaker.held_up():
+        while True:
+            async with breaker.turn(caller):
+                try:
+                    return await breaker.ask(call)
+                except Unavailable as error:
+                    breaker.refused(caller, error)

@@ -1,7 +1,7 @@
-"""Waiting for a dependency that is away."""
+"""A call that runs alone, as at the start: it waits for its dependency, which is said once."""
 
 import asyncio
-from collections.abc import MutableMapping
+from collections.abc import Callable, Coroutine, MutableMapping
 from typing import Any
 
 import pytest
@@ -15,10 +15,9 @@ IMPATIENT = Patience(first=0.0001, longest=0.0001)
 Lines = list[MutableMapping[str, Any]]
 
 
-def calling(*dependencies: Away) -> Any:
+def calling(dependency: Away) -> Callable[[], Coroutine[Any, Any, str]]:
     async def call() -> str:
-        for dependency in dependencies:
-            dependency.check()
+        dependency.check()
         return "answer"
 
     return call
@@ -29,7 +28,9 @@ def events(lines: Lines) -> list[tuple[str, str]]:
 
 
 async def test_an_answer_is_returned_at_once() -> None:
-    assert await Outages(IMPATIENT).outlast(calling()) == "answer"
+    outages = Outages(IMPATIENT)
+    assert await outages.outlast(calling(Away("s3", times=0))) == "answer"
+    assert outages.states() == {}
 
 
 async def test_a_dependency_that_is_away_is_asked_until_it_answers() -> None:
@@ -50,9 +51,8 @@ async def test_an_absence_that_many_calls_meet_is_said_once() -> None:
     away, outages = Away("s3", times=30), Outages(IMPATIENT)
     with capture_logs() as lines:
         await asyncio.gather(*(outages.outlast(calling(away)) for _ in range(10)))
-    assert events(lines)[0] == ("dependency.away", "s3")
+    assert events(lines) == [("dependency.away", "s3"), ("dependency.back", "s3")]
     assert away.refused == 30
-    assert outages.away == ()
 
 
 async def test_a_second_absence_is_said_again() -> None:
@@ -66,28 +66,14 @@ async def test_a_second_absence_is_said_again() -> None:
 async def test_two_dependencies_are_told_apart() -> None:
     outages = Outages(IMPATIENT)
     with capture_logs() as lines:
-        await outages.outlast(calling(Away("store", times=3), Away("broker", times=2)))
-    assert sorted(events(lines)) == [
-        ("dependency.away", "broker"),
+        await outages.outlast(calling(Away("store", times=3)))
+        await outages.outlast(calling(Away("broker", times=2)))
+    assert events(lines) == [
         ("dependency.away", "store"),
-        ("dependency.back", "broker"),
         ("dependency.back", "store"),
+        ("dependency.away", "broker"),
+        ("dependency.back", "broker"),
     ]
-    assert outages.away == ()
-
-
-async def test_who_is_away_can_be_asked_meanwhile() -> None:
-    seen: list[tuple[str, ...]] = []
-    outages = Outages(IMPATIENT, on_wait=lambda: seen.append(outages.away))
-    await outages.outlast(calling(Away("s3", times=3)))
-    assert seen[-1] == ("s3",)
-    assert outages.away == ()
-
-
-async def test_every_wait_is_announced_so_that_it_is_no_stall() -> None:
-    waits: list[None] = []
-    await Outages(IMPATIENT, on_wait=lambda: waits.append(None)).outlast(calling(Away("s3", times=7)))
-    assert len(waits) == 7
 
 
 @pytest.mark.parametrize("error", [Gone("no such object"), RuntimeError("a bug"), KeyError("k")])
@@ -98,22 +84,24 @@ async def test_any_other_error_is_raised_as_it_is_and_at_once(error: Exception) 
         calls.append(None)
         raise error
 
-    with pytest.raises(type(error)) as raised:
-        await Outages(IMPATIENT).outlast(call)
-    assert raised.value is error
-    assert len(calls) == 1
+    for outlast in (Outages(IMPATIENT).outlast, Outages(IMPATIENT).of("s3").outlast):
+        with pytest.raises(type(error)) as raised:
+            await outlast(call)
+        assert raised.value is error
+    assert len(calls) == 2
 
 
 async def test_another_error_after_an_absence_is_raised_too() -> None:
-    away = Away("s3", times=2)
+    away, outages = Away("s3", times=2), Outages(IMPATIENT)
 
     async def call() -> None:
         away.check()
         raise Gone
 
     with pytest.raises(Gone):
-        await Outages(IMPATIENT).outlast(call)
+        await outages.outlast(call)
     assert away.refused == 2
+    assert not outages.states()["s3"].is_away
 
 
 async def test_waiting_can_be_cancelled() -> None:
