@@ -156,6 +156,60 @@ async def test_a_404_of_a_server_that_has_no_such_bucket_either_is_unavailable()
     assert isinstance(await error_of(NotS3(b"")), Unavailable)
 
 
+class Heads(FaultyStorage):
+    """Answers every HEAD with the same bytes; those for the bucket with 200 where it is there."""
+
+    def __init__(self, answer: bytes, *, has_bucket: bool = True) -> None:
+        super().__init__(answer)
+        self._has_bucket = has_bucket
+
+    async def _reply(self, head: str, writer: asyncio.StreamWriter) -> None:
+        of_bucket = head.startswith("HEAD /photos HTTP")
+        writer.write(http("200 OK") if of_bucket and self._has_bucket else self._answer)
+
+
+async def existence(storage: FaultyStorage, location: Location = PHOTO) -> bool:
+    async with serving(storage), S3Images(settings(storage.url)) as images:
+        return await images.exists(location)
+
+
+async def test_existence_is_told_by_a_head_of_what_stands_now_and_of_no_version() -> None:
+    storage = Heads(http("200 OK"))
+    assert await existence(storage, VERSIONED)
+    assert storage.asked == ["HEAD /photos/r1/a.jpg HTTP/1.1"]
+
+
+async def test_a_404_of_a_bucket_that_is_there_means_that_nothing_stands() -> None:
+    assert not await existence(Heads(http("404 Not Found")))
+
+
+async def test_a_400_for_a_key_that_is_too_long_means_that_nothing_stands() -> None:
+    long = Location(bucket="photos", key="é" * 600)
+    assert not await existence(Heads(http("400 Bad Request")), long)
+
+
+@pytest.mark.parametrize(
+    "status", ["400 Bad Request", "403 Forbidden", "500 Internal Server Error", "503 Slow Down"]
+)
+async def test_existence_is_not_denied_by_a_storage_that_does_not_say(status: str) -> None:
+    with pytest.raises(Unavailable):
+        await existence(Heads(http(status)))
+
+
+async def test_existence_is_not_denied_by_a_server_that_has_no_such_bucket() -> None:
+    with pytest.raises(Unavailable):
+        await existence(Heads(http("404 Not Found"), has_bucket=False))
+
+
+async def test_a_link_without_credentials_anywhere_is_unavailable(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _forget_credentials(monkeypatch)
+    async with S3Images(settings("http://127.0.0.1:9", credentials=None)) as images:
+        with pytest.raises(Unavailable, match="NoCredentialsError"):
+            await images.link(PHOTO, seconds=60)
+
+
 @pytest.mark.parametrize(
     "answer",
     [
@@ -268,12 +322,16 @@ async def test_an_endpoint_that_is_no_address_is_a_wrong_setting(url: str) -> No
         await S3Images(settings(url)).__aenter__()
 
 
-async def test_no_credentials_anywhere_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+def _forget_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
         monkeypatch.setenv(name, "/nonexistent")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+
+async def test_no_credentials_anywhere_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+    _forget_credentials(monkeypatch)
     error = await error_of(FaultyStorage(http("200 OK")), credentials=None)
     assert isinstance(error, Unavailable)
     assert "NoCredentialsError" in str(error)
