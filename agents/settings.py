@@ -130,6 +130,33 @@ class RetrySettings(Section):
 
     first: float = Field(0.2, gt=0, description="Seconds before the first try again, at most")
     longest: float = Field(15.0, gt=0, description="Seconds between two tries, at most")
+    attempts: int = Field(
+        8, ge=1, description="Refusals of one object, while others are answered, until it is put off"
+    )
+    delay: float = Field(300.0, gt=0, description="Seconds that an object is put off, on the retry topic")
+    deferrals: int = Field(5, ge=0, description="Times that an object is put off until it is parked")
+
+
+class BreakerSettings(Section):
+    """When a dependency counts as away, so that one call at a time asks for it."""
+
+    calls: int = Field(5, ge=1, description="Different calls refused, with no answer between them")
+    after: float = Field(1.0, ge=0, description="Seconds from the first of those refusals on, at least")
+    few_after: float = Field(
+        30.0, ge=0, description="Seconds of refusals with no answer after which fewer calls are enough"
+    )
+    spread: float = Field(1.0, ge=0, description="Seconds over which work goes on when it is back")
+
+
+class RejectionSettings(Section):
+    """When rejections for one cause are too many to be buried."""
+
+    share: float = Field(
+        0.5, gt=0, le=1, description="Share of all messages above which they are held; 1 lets a topic drain"
+    )
+    window: float = Field(60.0, gt=0, description="Seconds over which the share is taken")
+    minimum: int = Field(50, ge=1, description="Messages within them, below which no share means anything")
+    probe: float = Field(15.0, gt=0, description="Seconds between two tries of what is held")
 
 
 class LogSettings(Section):
@@ -184,6 +211,8 @@ class Settings(BaseSettings):
     model: ModelSettings = Field(default_factory=ModelSettings)
     batch: BatchSettings = Field(default_factory=BatchSettings)
     retry: RetrySettings = Field(default_factory=RetrySettings)
+    breaker: BreakerSettings = Field(default_factory=BreakerSettings)
+    rejections: RejectionSettings = Field(default_factory=RejectionSettings)
     log: LogSettings = Field(default_factory=LogSettings)
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
     tracing: TracingSettings = Field(default_factory=TracingSettings)
