@@ -17,7 +17,8 @@ def open_mongo(settings: StoreSettings) -> MongoScores:
     """MongoDB, for what only it needs; not yet entered. Raises `ConfigurationError` where no URL is set."""
     if settings.url is None:
         raise ConfigurationError("TAGSTREAM_STORE__URL: it is not set, so there is no MongoDB")
-    return MongoScores(MongoSettings(url=settings.url, database=settings.database))
+    bounds = {"timeout_seconds": settings.timeout, "pool_size": settings.connections}
+    return MongoScores(MongoSettings(url=settings.url, database=settings.database, **bounds))
 
 
 def blamed(settings: StoreSettings) -> str:

@@ -14,16 +14,16 @@ from __future__ import annotations
 import asyncio
 import random
 import secrets
+import warnings
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self
 
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pymongo import ReadPreference, WriteConcern
-from pymongo.errors import BulkWriteError, PyMongoError
+from pymongo.errors import BulkWriteError, InvalidURI, PyMongoError
 from pymongo.read_concern import ReadConcern
 
 from schemas.errors import Unavailable
@@ -38,6 +38,8 @@ from streams.ports import Change
 
 MOST_TOGETHER: Final = 256
 """Calls that share one round at most: their documents fit into one message many times over."""
+
+SCHEMES: Final = ("mongodb://", "mongodb+srv://")
 
 TRIES: Final = 16
 """Times that a change is made anew because somebody else wrote the image meanwhile, before giving up."""
@@ -76,12 +78,11 @@ class MongoScores:
         self._nobody = asyncio.Event()
 
     async def __aenter__(self) -> Self:
-        open_client = partial(_client, self._settings, asyncio.get_running_loop())
         try:
-            self._client = await asyncio.to_thread(open_client)  # `mongodb+srv://` asks the name server
-        except (PyMongoError, ValueError, TypeError) as error:
-            # No request is made yet. Not `from error`: its message may quote the password.
-            raise mongo_errors.not_opened(error) from None
+            self._client = _client(self._settings)
+        except (PyMongoError, ValueError, TypeError, OSError, UserWarning) as error:
+            # No request is made yet, so only a setting can be wrong. Its own words may quote the password.
+            raise mongo_errors.not_a_url(error) from None
         self._nobody.set()
         self._is_open = True
         return self
@@ -278,11 +279,15 @@ def _decoded(document: Document) -> Stored | Exception:
         return error
 
 
-def _client(settings: MongoSettings, loop: asyncio.AbstractEventLoop) -> AsyncIOMotorClient[Document]:
+def _client(settings: MongoSettings) -> AsyncIOMotorClient[Document]:
     bounds: dict[str, Any] = {
         "timeoutMS": int(settings.timeout_seconds * 1000),
         "connectTimeoutMS": int(settings.connect_seconds * 1000),
         "maxPoolSize": settings.pool_size,
     }
     url = settings.url.get_secret_value()
-    return AsyncIOMotorClient(url, io_loop=loop, appname="tagstream", **bounds)
+    if not url.startswith(SCHEMES):
+        raise InvalidURI  # the driver takes any word for a host
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)  # a misspelt option must not be left out in silence
+        return AsyncIOMotorClient(url, io_loop=asyncio.get_running_loop(), appname="tagstream", **bounds)

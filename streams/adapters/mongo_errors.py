@@ -34,12 +34,12 @@ def unavailable(error: BaseException) -> Unavailable:
     return Unavailable("store", f"{type(error).__name__}: {said}" if said else type(error).__name__)
 
 
-def not_opened(error: Exception) -> ConfigurationError | Unavailable:
-    """What it means that no client could be made of the URL, without a word of it: it holds the password."""
-    if type(error.__cause__).__module__.startswith("dns."):  # `mongodb+srv://` asks for its hosts at once
-        return Unavailable("store", "the hosts of the mongodb+srv URL cannot be looked up now")
-    said = "not a URL of MongoDB; is it mongodb://USER:PASSWORD@HOST:PORT, user and password percent-encoded?"
-    return ConfigurationError(f"{said} ({type(error).__name__})")
+def not_a_url(error: Exception) -> ConfigurationError:
+    """What it means that no client can be made of the URL. An error's own words may quote the password."""
+    if isinstance(error, UserWarning):  # these name an option of the URL, and nothing else of it
+        return ConfigurationError(f"not a URL of MongoDB: {error}")
+    said = "is it mongodb://USER:PASSWORD@HOST:PORT, user and password percent-encoded?"
+    return ConfigurationError(f"not a URL of MongoDB ({type(error).__name__}); {said}")
 
 
 def is_lost_race(error: BulkWriteError) -> bool:

@@ -252,7 +252,7 @@ async def test_in_whatever_order_two_workers_deliver_the_newest_event_holds(
 ) -> None:
     image_id = str(image)
     async with AsyncExitStack() as stack:
-        stores = [await stack.enter_async_context(store_place.store()) for _ in range(2)]
+        stores: list[Scores] = [await stack.enter_async_context(store_place.store()) for _ in range(2)]
         offered = [head(position(minute), image=image_id, food=minute / 10) for minute in order]
         delivered = zip(workers, offered, strict=True)
         await asyncio.gather(

@@ -1,0 +1,125 @@
+"""A TCP proxy that knows where MongoDB's messages end, so that a fault can strike between two of them."""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+import bson
+
+HEADER_BYTES = 16
+OP_MSG = 2013
+BODY_AT = HEADER_BYTES + 4 + 1
+"""Behind the header come the flags, and the kind of the first section."""
+
+Act = Callable[[], Awaitable[None]]
+
+
+class Cut(Exception):
+    """The connection breaks here."""
+
+
+async def cut() -> None:
+    raise Cut
+
+
+async def nothing() -> None:
+    pass
+
+
+async def forever() -> None:
+    await asyncio.Event().wait()
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What happens to one command, before the server gets it and before its answer is handed on."""
+
+    before: Act = nothing
+    after: Act = nothing
+
+
+class MongoProxy:
+    """Between a client and the server at `port`; counts commands, and brings the faults it is told."""
+
+    def __init__(self, port: int) -> None:
+        self._upstream = port
+        self._faults: dict[str, list[Fault]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.commands: Counter[str] = Counter()
+        """How many of each came, as `update images`."""
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self.port: int = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    @property
+    def url(self) -> str:
+        return f"mongodb://127.0.0.1:{self.port}"
+
+    def strike(self, command: str, fault: Fault, *, times: int = 1) -> None:
+        """Bring the fault to the next `times` of this command, as `update images`."""
+        self._faults.setdefault(command, []).extend([fault] * times)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        try:
+            await self._relay(reader, writer)
+        except (Cut, ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass  # to the client all of them are a connection that ends
+        finally:
+            writer.close()
+            self._tasks.discard(task)
+
+    async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        answers, requests = await asyncio.open_connection("127.0.0.1", self._upstream)
+        try:
+            while True:
+                request = await _message(reader)
+                fault = self._fault_of(request)
+                await fault.before()
+                requests.write(request)
+                answer = await _message(answers)
+                await fault.after()
+                writer.write(answer)
+        finally:
+            requests.close()
+
+    def _fault_of(self, request: bytes) -> Fault:
+        command = _command(request)
+        self.commands[command] += 1
+        waiting = self._faults.get(command)
+        return waiting.pop(0) if waiting else Fault()
+
+
+async def _message(reader: asyncio.StreamReader) -> bytes:
+    header = await reader.readexactly(HEADER_BYTES)
+    (length,) = struct.unpack_from("<i", header)
+    return header + await reader.readexactly(length - HEADER_BYTES)
+
+
+def _command(message: bytes) -> str:
+    """The message's command and collection, as `update images`."""
+    (code,) = struct.unpack_from("<i", message, 12)
+    if code != OP_MSG:
+        return ""
+    (size,) = struct.unpack_from("<i", message, BODY_AT)
+    body = bson.decode(message[BODY_AT : BODY_AT + size])
+    name = next(iter(body))
+    return f"{name} {body[name]}"

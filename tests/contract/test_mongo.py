@@ -1,0 +1,211 @@
+"""What the MongoDB store adds to the contract: its documents, its rounds, and its indexes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+from pymongo import IndexModel
+
+from schemas.errors import ConfigurationError, Rejected, Stage
+from schemas.records import ImageHead, Kept, ScoreRecord
+from streams.adapters.mongo import MongoScores
+from streams.adapters.mongo_indexes import INDEXES, FoundIndex, Standing
+
+from .builders import head, position, record
+from .mongo_proxy import MongoProxy
+from .mongo_server import MongoWireServer
+from .stores import FIRST_RELEASE, at_least, become, mongo_settings, stale, unchanged
+
+
+@pytest.fixture
+async def proxy(mongo: MongoWireServer) -> AsyncIterator[MongoProxy]:
+    async with MongoProxy(mongo.port) as between:
+        yield between
+
+
+@pytest.fixture
+async def scores(proxy: MongoProxy) -> AsyncIterator[MongoScores]:
+    async with MongoScores(mongo_settings(proxy.url)) as store:
+        yield store
+
+
+async def document(scores: MongoScores, collection: str, where: dict[str, Any]) -> dict[str, Any]:
+    """The one document of the collection that is so."""
+    async with scores._collection(collection) as found:
+        (only,) = await found.find(where).to_list(None)
+    return dict(only)
+
+
+async def test_a_head_is_a_document_that_people_can_query(scores: MongoScores) -> None:
+    kept = head(position(1))
+    await scores.apply("img_a", become(kept))
+    stored = await document(scores, "images", {"restaurant_id": "r1", "state": "visible"})
+    assert stored["_id"] == "img_a"
+    assert stored["uploaded_at"].replace(tzinfo=UTC) == kept.position.uploaded_at
+    assert stored["head"] == json.loads(kept.model_dump_json())
+
+
+async def test_a_record_is_a_document_of_its_image_content_and_model(scores: MongoScores) -> None:
+    kept = head(position(1))
+    await scores.apply("img_a", become(kept), record(kept))
+    stored = await document(scores, "scores", {"image_id": "img_a"})
+    assert stored["_id"] == {"image_id": "img_a", "content_version": "e1", "model_version": "1"}
+    assert stored["record"]["scores"]["probabilities"] == {"food": 0.9, "menu": 0.1}
+
+
+async def test_calls_that_come_together_share_one_read_and_one_write_of_each_collection(
+    scores: MongoScores, proxy: MongoProxy
+) -> None:
+    every = [head(position(1), image=f"img_{number}") for number in range(100)]
+    await asyncio.gather(*(scores.apply(each.image_id, become(each), record(each)) for each in every))
+    asked = {name: times for name, times in proxy.commands.items() if name.endswith(("images", "scores"))}
+    assert asked == {"find images": 1, "update images": 1, "update scores": 1}
+
+
+async def test_heads_that_are_asked_for_together_share_one_read(
+    scores: MongoScores, proxy: MongoProxy
+) -> None:
+    await asyncio.gather(*(scores.head(f"img_{number}") for number in range(100)))
+    assert proxy.commands["find images"] == 1
+
+
+async def test_a_change_that_keeps_what_is_stored_writes_nothing(
+    scores: MongoScores, proxy: MongoProxy
+) -> None:
+    await scores.apply("img_a", become(head(position(1))))
+    await scores.apply("img_a", unchanged)
+    await scores.apply("img_a", stale)
+    assert proxy.commands["update images"] == 1
+
+
+async def test_documents_of_the_first_release_are_read_and_written_over(scores: MongoScores) -> None:
+    """Copied out of SQLite by whatever tool: such documents carry no token."""
+    old_head, old_record = (
+        json.loads((FIRST_RELEASE / name).read_text()) for name in ("head.json", "record.json")
+    )
+    key = {"image_id": "img_a", "content_version": "e1", "model_version": "1"}
+    async with scores._database() as database:
+        await database.images.insert_one({"_id": "img_a", "head": old_head})
+        await database.scores.insert_one({"_id": key, "image_id": "img_a", "record": old_record})
+    found = await scores.head("img_a")
+    assert found == ImageHead.model_validate(old_head)
+    assert found.is_announced
+    assert await scores.records("img_a") == (ScoreRecord.model_validate(old_record),)
+    newer = head(position(2))
+    assert await scores.apply("img_a", at_least(newer), record(newer)) == Kept(head=newer)
+    assert await scores.head("img_a") == newer
+    assert await scores.records("img_a") == (ScoreRecord.model_validate(old_record),)
+
+
+async def test_a_spoiled_document_is_the_trouble_of_its_own_callers_alone(scores: MongoScores) -> None:
+    async with scores._database() as database:
+        await database.images.insert_one({"_id": "img_bad", "head": {"image_id": 7}})
+    good = head(position(1))
+    bad, kept, unread = await asyncio.gather(
+        scores.apply("img_bad", become(good)),
+        scores.apply("img_a", become(good)),
+        scores.head("img_bad"),
+        return_exceptions=True,
+    )
+    assert isinstance(bad, ValueError)
+    assert isinstance(unread, ValueError)
+    assert kept == Kept(head=good)
+    assert (await document(scores, "images", {"_id": "img_bad"}))["head"] == {"image_id": 7}
+
+
+def too_large(plain: ImageHead) -> ImageHead:
+    return plain.model_copy(update={"job": "x" * 2**24})
+
+
+def not_text(plain: ImageHead) -> ImageHead:
+    return plain.model_copy(update={"job": "\ud800"})
+
+
+def beyond_integers(plain: ImageHead) -> ImageHead:
+    return plain.model_copy(update={"revision": 2**64})
+
+
+@pytest.mark.parametrize("spoil", [too_large, not_text, beyond_integers])
+async def test_what_mongodb_cannot_hold_is_rejected_alone(scores: MongoScores, spoil: Any) -> None:
+    first, second = head(position(1)), head(position(1), image="img_b")
+    kept, refused, before = await asyncio.gather(
+        scores.apply("img_a", become(first), record(first)),
+        scores.apply("img_b", become(spoil(second)), record(second)),
+        scores.apply("img_b", become(second)),
+        return_exceptions=True,
+    )
+    assert kept == Kept(head=first)
+    assert isinstance(refused, Rejected)
+    assert refused.stage is Stage.STORE
+    assert before == Kept(head=second)
+    assert await scores.head("img_b") == second
+    assert await scores.records("img_b") == ()
+
+
+async def test_a_record_that_mongodb_cannot_hold_is_rejected_with_its_change(scores: MongoScores) -> None:
+    first = head(position(1))
+    spoiled = record(first).model_copy(update={"job": "\ud800"})
+    with pytest.raises(Rejected):
+        await scores.apply("img_a", become(first), spoiled)
+    assert await scores.head("img_a") is None
+
+
+URLS = (
+    "",
+    "nonsense",
+    "http://localhost",
+    "mongodb://",
+    "mongodb://u:hush@h:port",
+    "mongodb://u:hu/sh@h/db",
+    "mongodb+srv://u:hush@a.b.c:27017/",
+    "mongodb://u:hush@h/?authSource=",
+    "mongodb://u:hush@h/?tlsCAFile=/nowhere/ca.pem",
+    "mongodb://u:hush@h/?retryWrite=true",
+)
+
+
+@pytest.mark.parametrize("url", URLS)
+async def test_what_is_no_url_of_mongodb_is_a_wrong_setting_and_its_password_is_not_told(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="not a URL of MongoDB") as caught:
+        await MongoScores(mongo_settings(url)).__aenter__()
+    assert "hu" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_the_url_is_not_shown() -> None:
+    settings = mongo_settings("mongodb://me:hush@localhost")
+    assert "hush" not in repr(settings)
+    assert settings.url == SecretStr("mongodb://me:hush@localhost")
+
+
+def standings(found: tuple[FoundIndex, ...]) -> dict[str, Standing]:
+    return {each.index.name: each.standing for each in found}
+
+
+async def test_indexes_that_are_missing_are_made_once(scores: MongoScores) -> None:
+    assert set(standings(await scores.indexes()).values()) == {Standing.MISSING}
+    assert set(standings(await scores.apply_indexes()).values()) == {Standing.CREATED}
+    assert set(standings(await scores.apply_indexes()).values()) == {Standing.THERE}
+    assert set(standings(await scores.indexes()).values()) == {Standing.THERE}
+
+
+async def test_an_index_that_differs_is_told_and_left_as_it_is(scores: MongoScores) -> None:
+    index = INDEXES[0]
+    async with scores._database() as database:
+        await database[index.collection].create_indexes([IndexModel([("else", 1)], name=index.name)])
+    assert standings(await scores.apply_indexes())[index.name] is Standing.DIFFERS
+    async with scores._collection(index.collection) as collection:
+        assert (await collection.index_information())[index.name]["key"] == [("else", 1)]
+
+
+async def test_the_keys_of_an_index_under_another_name_are_there(scores: MongoScores) -> None:
+    index = INDEXES[0]
+    async with scores._database() as database:
+        await database[index.collection].create_indexes([IndexModel(list(index.keys), name="by_hand")])
+    assert standings(await scores.apply_indexes())[index.name] is Standing.THERE

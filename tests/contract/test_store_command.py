@@ -1,0 +1,63 @@
+"""`tagstream store`, against a server and without one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from typer.testing import CliRunner
+
+from streams.adapters.mongo_indexes import INDEXES
+from tagstream.commands import store
+
+from .mongo_server import MongoWireServer
+
+
+@pytest.fixture
+def mongo_url(mongo: MongoWireServer, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("TAGSTREAM_STORE__URL", mongo.url)
+    monkeypatch.setenv("TAGSTREAM_STORE__DATABASE", f"test-{uuid4().hex}")
+    return mongo.url
+
+
+def said(*words: str) -> str:
+    result = CliRunner().invoke(store.app, words)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+@pytest.mark.usefixtures("mongo_url")
+def test_apply_makes_the_indexes_and_show_finds_them() -> None:
+    def standings(word: str) -> list[str]:
+        return [index["standing"] for index in json.loads(said(word, "--json"))["indexes"]]
+
+    assert standings("show") == ["missing"] * len(INDEXES)
+    assert standings("apply") == ["created"] * len(INDEXES)
+    assert standings("apply") == ["there"] * len(INDEXES)
+    assert standings("show") == ["there"] * len(INDEXES)
+
+
+@pytest.mark.usefixtures("mongo_url")
+def test_show_names_every_index_and_how_to_shard() -> None:
+    shown = said("show")
+    assert all(index.name in shown for index in INDEXES)
+    assert 'images", { "_id": "hashed" })' in shown
+
+
+@pytest.mark.parametrize("word", ["apply", "show"])
+def test_sqlite_needs_nothing(word: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TAGSTREAM_STORE__PATH", str(tmp_path / "scores.db"))
+    assert "nothing to apply" in said(word)
+    assert json.loads(said(word, "--json"))["store"] == "sqlite"
+    assert not (tmp_path / "scores.db").exists()
+
+
+def test_a_store_that_is_away_is_one_line_and_exit_1(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TAGSTREAM_STORE__URL", "mongodb://127.0.0.1:1")
+    monkeypatch.setenv("TAGSTREAM_STORE__TIMEOUT", "0.2")
+    result = CliRunner().invoke(store.app, ["show"])
+    assert result.exit_code == 1
+    assert result.stderr.startswith("tagstream: ServerSelectionTimeoutError: 127.0.0.1:1: ")
+    assert result.stderr.count("\n") == 1
