@@ -23,13 +23,12 @@ def told(record: wire.Record) -> dict[str, Any]:
     """The record in the corpus' words."""
     match record:
         case wire.Uploaded(upload, sequencer):
-            said = {"restaurant_id": upload.restaurant_id, "uploader_id": upload.uploader_id}
-            return (
-                {"asks": "uploaded", "at": upload.uploaded_at, "sequencer": sequencer} | said | where(upload)
-            )
+            said = {"asks": "uploaded", "at": upload.uploaded_at, "sequencer": sequencer}
+            whose = upload.model_dump(include={"restaurant_id", "uploader_id"})
+            return where(upload) | whose | said
         case wire.Removed(removal, sequencer, if_gone):
-            said = {"sequencer": sequencer, "if_gone": if_gone}
-            return {"asks": "removed", "at": removal.removed_at} | said | where(removal)
+            said = {"asks": "removed", "at": removal.removed_at, "sequencer": sequencer}
+            return where(removal) | said | {"if_gone": if_gone}
         case wire.Ignored(why):
             return {"asks": "ignored", "why": why}
         case wire.Spoiled(error):

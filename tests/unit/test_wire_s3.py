@@ -15,7 +15,7 @@ from schemas.naming import Keys, Naming, compiled
 from schemas.uploads import Position
 from schemas.wire_records import MAX_RECORDS
 
-KEYS: Final = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=40).filter(
+KEYS: Final = st.text(st.characters(codec="utf-8"), min_size=1, max_size=40).filter(
     lambda key: not key.endswith("/")
 )
 
