@@ -143,7 +143,7 @@ def test_it_holds_what_the_stack_is_made_of() -> None:
 
 def test_what_starts_without_a_profile_depends_on_nothing_in_one() -> None:
     plain = {name for name, service in SERVICES.items() if not service.profiles}
-    assert plain == {"kafka", "mongo", "minio", "topics", "indexes", "bucket", "worker"}
+    assert plain == {"kafka", "mongo", "minio", "replica-set", "topics", "indexes", "bucket", "worker"}
     for name in plain:
         assert set(SERVICES[name].depends_on) <= plain
 
@@ -185,6 +185,14 @@ def test_storage_announces_uploads_to_the_topic_that_workers_read() -> None:
 def test_storage_keeps_what_the_broker_did_not_take_on_a_volume() -> None:
     kept = SERVICES["minio"].environment["MINIO_NOTIFY_KAFKA_QUEUE_DIR_TAGSTREAM"]
     assert kept in {volume.split(":")[1] for volume in SERVICES["minio"].volumes}
+
+
+def test_the_replica_set_has_one_name() -> None:
+    name = "tagstream"
+    assert f"--replSet {name} " in SERVICES["mongo"].command[-1]
+    assert f"_id: '{name}'" in SERVICES["replica-set"].command[-1]
+    for service in OURS.values():
+        assert str(service.environment["TAGSTREAM_STORE__URL"]).endswith(f"&replicaSet={name}")
 
 
 def test_the_broker_keeps_its_log_on_a_volume_and_makes_no_topic_by_itself() -> None:
