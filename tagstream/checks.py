@@ -145,7 +145,7 @@ def _may_be_compacted(state: TopicState) -> bool:
 
 def _all_there(uploads: TopicState, *, is_told: bool) -> str:
     unsaid = "" if is_told else "; the broker does not say what is compacted"
-    of_uploads = f"{len(uploads.ends)} partitions of uploads, {uploads.replication} replicas"
+    of_uploads = f"{len(uploads.ends)} partitions of uploads, replication {uploads.replication}"
     return f"all {len(topics.ALL)} are there; {of_uploads}{unsaid}"
 
 

@@ -51,15 +51,18 @@ async def found(brokers: str, *, everything: bool) -> Mapping[str, TopicState | 
     return {name: there.get(name) for name in (*topics.ALL, *sorted(there.keys() - set(topics.ALL)))}
 
 
-def tell_applied(applied: Iterable[Applied], *, as_json: bool) -> None:
+def tell_applied(applied: Sequence[Applied], *, as_json: bool) -> None:
     """A line for each topic."""
     if as_json:
         _write({"topic": each.topic.name, "outcome": each.outcome, "why": each.why} for each in applied)
         return
-    table = _table("Topic", "Outcome", "Why")
+    table = _table("Topic", "Outcome")
     for each in applied:
-        table.add_row(each.topic.name, Text(each.outcome, _STYLES[each.outcome]), each.why)
-    Console(highlight=False).print(table)
+        table.add_row(each.topic.name, Text(each.outcome, _STYLES[each.outcome]))
+    console = Console(highlight=False)
+    console.print(table)
+    for why, names in _reasons(applied).items():
+        console.print(Text(f"{', '.join(names)}: {why}", "dim"), soft_wrap=True)
 
 
 def tell_found(found: Mapping[str, TopicState | None], *, as_json: bool) -> None:
@@ -67,12 +70,14 @@ def tell_found(found: Mapping[str, TopicState | None], *, as_json: bool) -> None
     if as_json:
         _write(_document(name, state) for name, state in found.items())
         return
-    table = _table("Topic", "Short", "Partitions", "Records", "Replicas", "Kept")
+    table = _table("Topic", "Short", "Parts", "Records", "Replicas", "Kept")
     for name, state in found.items():
         table.add_row(
             name, topic_names.short(name), *(_cells(state) if state else [Text("missing", "bold red")])
         )
     Console(highlight=False).print(table)
+    if any(state is not None and state.config is None for state in found.values()):
+        Console(stderr=True).print("?: this broker does not say how long it keeps records", highlight=False)
     if None in found.values():
         Console(stderr=True).print("`tagstream topics apply` makes what is missing", highlight=False)
 
@@ -91,13 +96,22 @@ def _document(name: str, state: TopicState | None) -> dict[str, Any]:
     }
 
 
+def _reasons(applied: Iterable[Applied]) -> Mapping[str, Sequence[str]]:
+    """Each reason once, and the topics that it is given for."""
+    reasons: dict[str, list[str]] = {}
+    for each in applied:
+        if each.why:
+            reasons.setdefault(each.why, []).append(topic_names.short(each.topic.name))
+    return reasons
+
+
 def _cells(state: TopicState) -> Sequence[Text | str]:
     return [str(len(state.ends)), f"{state.records:,}", str(state.replication), _kept(state)]
 
 
 def _kept(state: TopicState) -> str:
     if state.config is None:
-        return "the broker does not say"
+        return "?"
     if state.is_compacted:
         return "compacted"
     return f"{state.retention.total_seconds() / _DAY:g} days" if state.retention else "for ever"
@@ -109,7 +123,7 @@ def _table(*columns: str) -> Table:
         table.add_column(
             column,
             no_wrap=column == "Topic",  # a name that is cut short cannot be copied
-            justify="right" if column in {"Partitions", "Records", "Replicas"} else "left",
+            justify="right" if column in {"Parts", "Records", "Replicas"} else "left",
         )
     return table
 

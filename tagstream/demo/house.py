@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import random
-import socket
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -22,13 +19,9 @@ from streams.adapters.s3 import S3Images, S3Settings
 from streams.adapters.sqlite import SqliteScores
 from tagstream.demo.accounting import TOPICS
 from tagstream.demo.photos import BUCKET, Photo
-
-REGION: Final = "us-east-1"
+from tagstream.premises import REGION, Premises
 
 UPLOADS_AT_ONCE: Final = 4
-
-_PORTS: Final = (20_000, 32_000)
-"""Below the range that systems give to outgoing connections, so that none of ours can take it first."""
 
 
 @dataclass(frozen=True)
@@ -45,18 +38,12 @@ class House:
     @property
     def settings(self) -> dict[str, object]:
         """The settings of a worker that lives here."""
-        credentials = self.endpoint.credentials
-        return {
-            "KAFKA__BROKERS": self.bootstrap,
+        endpoint, store = self.endpoint, self.folder / "scores.sqlite"
+        premises = Premises(self.bootstrap, endpoint.endpoint_url, endpoint.credentials, BUCKET, store)
+        return premises.settings | {
             "KAFKA__GROUP": "tagstream-demo",
             "KAFKA__SESSION_TIMEOUT": 3,
             "KAFKA__DRAIN_LIMIT": 15,
-            "S3__ENDPOINT_URL": self.endpoint.endpoint_url,
-            "S3__REGION": REGION,
-            "S3__ACCESS_KEY_ID": credentials.access_key_id,
-            "S3__SECRET_ACCESS_KEY": credentials.secret_access_key.get_secret_value(),
-            "S3__BUCKETS": json.dumps([BUCKET]),
-            "STORE__PATH": self.folder / "scores.sqlite",
             "RETRY__LONGEST": 1,
             "LOG__LEVEL": "debug",
             "LOG__FORMAT": "json",
@@ -108,12 +95,3 @@ async def open_house() -> AsyncIterator[House]:
         broker.create(*TOPICS)
         await images.ensure_bucket(BUCKET)
         yield House(folder, broker.bootstrap, endpoint, images, scores)
-
-
-def free_port() -> int:
-    """A loopback port that nobody listens on."""
-    while True:
-        port = random.randint(*_PORTS)
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)):
-                return port
