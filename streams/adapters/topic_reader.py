@@ -189,7 +189,7 @@ def _by_number(offsets: Mapping[TopicPartition, int]) -> dict[int, int]:
 
 
 def _message(record: ConsumerRecord) -> Message:  # type: ignore[type-arg]
-    headers = tuple((name, value or b"") for name, value in record.headers)
+    headers = tuple((name, value or b"") for name, value in record.headers) if record.headers else ()
     return Message(
         topic=record.topic,
         partition=record.partition,
