@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from prometheus_client import Histogram
 
 from agents.instruments import Instruments
-from model.batch_statistics import BatchStatistics, DeviceTally
 from streams.budget import Budget
 from streams.inflight import Partition, WindowLimits, WindowStatistics
+
+if TYPE_CHECKING:  # the straight path runs without the model
+    from model.batch_statistics import BatchStatistics, DeviceTally
 
 
 class WindowMetrics:
@@ -66,7 +69,7 @@ class BatchMetrics:
 
     def __init__(self, make: Instruments, sizes: Histogram) -> None:
         self._sizes = sizes
-        self._last = DeviceTally(sizes=[])
+        self._last: DeviceTally | None = None
         self._last_dropped = 0
         self._size_limit = make.gauge(
             "tagstream_batch_size_limit",
@@ -100,12 +103,12 @@ class BatchMetrics:
 
     def _count(self, tally: DeviceTally) -> None:
         last, self._last = self._last, tally
-        self._failed.inc(_since(last.failed_forwards, tally.failed_forwards))
-        self._memory.inc(_since(last.out_of_memory, tally.out_of_memory))
-        self._culprits.inc(_since(last.culprits, tally.culprits))
+        self._failed.inc(_since(last and last.failed_forwards, tally.failed_forwards))
+        self._memory.inc(_since(last and last.out_of_memory, tally.out_of_memory))
+        self._culprits.inc(_since(last and last.culprits, tally.culprits))
+        before = dict(enumerate(last.sizes)) if last else {}
         for size, count in enumerate(tally.sizes):
-            before = last.sizes[size] if size < len(last.sizes) else 0
-            for _ in range(_since(before, count)):
+            for _ in range(_since(before.get(size), count)):
                 self._sizes.observe(size)
 
 
@@ -160,6 +163,6 @@ def _by_partition(values: Mapping[Partition, int]) -> dict[tuple[str, ...], floa
     return {(partition.topic, str(partition.number)): value for partition, value in values.items()}
 
 
-def _since(before: int, now: int) -> int:
+def _since(before: int | None, now: int) -> int:
     """What was counted since; a count that fell is a new batcher's, which began at nothing."""
-    return now - before if now >= before else now
+    return now - before if before is not None and now >= before else now

@@ -143,7 +143,7 @@ class Stopwatch:
         finally:
             self.note(name, time.perf_counter() - started)
 
-    def trace(self, name: str) -> AbstractContextManager[None]:
+    def trace(self, name: str) -> AbstractContextManager[object]:
         """Trace the block as the stage `name`; how long its parts took is noted by whoever knows."""
         return self._tracer.stage(name)
 

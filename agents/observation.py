@@ -8,16 +8,19 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from agents.health import Health
 from agents.metrics import Metrics
 from agents.pulse import Pulse
 from agents.serving import serve
 from agents.settings import MetricsSettings
-from model.batch_statistics import BatchStatistics
 from streams.app import StreamApp
 from streams.budget import Budget
 from streams.inflight import InFlight, Partition
+
+if TYPE_CHECKING:  # the wiring runs without the model
+    from model.batch_statistics import BatchStatistics
 
 
 @asynccontextmanager

@@ -10,7 +10,7 @@ import asyncio
 import os
 import threading
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
 from importlib import metadata
 from typing import Final
@@ -84,25 +84,23 @@ class OtelTracer:
         ):
             yield OtelSpan(span)
 
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """A span below the current one."""
-        with self.tracer.start_as_current_span(name):
-            yield
+    def stage(self, name: str) -> AbstractContextManager[object]:
+        """A span below the current one; nothing below one that is not kept, which spares half the cost."""
+        ids = trace.get_current_span().get_span_context()
+        if ids.is_valid and not ids.trace_flags.sampled:
+            return nullcontext()
+        return self.tracer.start_as_current_span(name)
 
     def link(self) -> trace.SpanContext | None:
         """The current span, where it is kept."""
         ids = trace.get_current_span().get_span_context()
         return ids if ids.is_valid and ids.trace_flags.sampled else None
 
-    @contextmanager
-    def batch(self, links: Sequence[trace.SpanContext | None]) -> Iterator[None]:
+    def batch(self, links: Sequence[trace.SpanContext | None]) -> AbstractContextManager[object]:
         """A trace of its own, kept when one of its images' is."""
         kept = [trace.Link(link) for link in links if link is not None]
-        with self.tracer.start_as_current_span(
-            "batch", Context(), attributes={"tagstream.batch.size": len(links)}, links=kept
-        ):
-            yield
+        size = {"tagstream.batch.size": len(links)}
+        return self.tracer.start_as_current_span("batch", Context(), attributes=size, links=kept)
 
 
 class LinkedSampler(Sampler):

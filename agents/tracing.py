@@ -44,13 +44,13 @@ class Tracer(Protocol):
     ) -> AbstractContextManager[Span]:
         """The span of one message's work; a child of `traceparent` where there is one."""
 
-    def stage(self, name: str) -> AbstractContextManager[None]:
+    def stage(self, name: str) -> AbstractContextManager[object]:
         """A span of a step of the current span."""
 
     def link(self) -> Link | None:
         """The current span, for the batch that the image will be in."""
 
-    def batch(self, links: Sequence[Link | None]) -> AbstractContextManager[None]:
+    def batch(self, links: Sequence[Link | None]) -> AbstractContextManager[object]:
         """The span of one forward, linked to the spans of its images. In the device's thread."""
 
 
@@ -76,7 +76,7 @@ class NoTracer:
         """What came is passed on."""
         return nullcontext(_PassedOn(traceparent))
 
-    def stage(self, name: str) -> AbstractContextManager[None]:  # noqa: ARG002
+    def stage(self, name: str) -> AbstractContextManager[object]:  # noqa: ARG002
         """Nothing."""
         return nullcontext()
 
@@ -84,7 +84,7 @@ class NoTracer:
         """Nothing."""
         return None
 
-    def batch(self, links: Sequence[Link | None]) -> AbstractContextManager[None]:  # noqa: ARG002
+    def batch(self, links: Sequence[Link | None]) -> AbstractContextManager[object]:  # noqa: ARG002
         """Nothing."""
         return nullcontext()
 
