@@ -103,12 +103,12 @@ class BatchMetrics:
 
     def _count(self, tally: DeviceTally) -> None:
         last, self._last = self._last, tally
-        self._failed.inc(_since(last and last.failed_forwards, tally.failed_forwards))
-        self._memory.inc(_since(last and last.out_of_memory, tally.out_of_memory))
-        self._culprits.inc(_since(last and last.culprits, tally.culprits))
+        self._failed.inc(_since(last.failed_forwards if last else 0, tally.failed_forwards))
+        self._memory.inc(_since(last.out_of_memory if last else 0, tally.out_of_memory))
+        self._culprits.inc(_since(last.culprits if last else 0, tally.culprits))
         before = dict(enumerate(last.sizes)) if last else {}
         for size, count in enumerate(tally.sizes):
-            for _ in range(_since(before.get(size), count)):
+            for _ in range(_since(before.get(size, 0), count)):
                 self._sizes.observe(size)
 
 
@@ -163,6 +163,6 @@ def _by_partition(values: Mapping[Partition, int]) -> dict[tuple[str, ...], floa
     return {(partition.topic, str(partition.number)): value for partition, value in values.items()}
 
 
-def _since(before: int | None, now: int) -> int:
+def _since(before: int, now: int) -> int:
     """What was counted since; a count that fell is a new batcher's, which began at nothing."""
-    return now - before if before is not None and now >= before else now
+    return now - before if now >= before else now
