@@ -17,7 +17,9 @@ VERSION: Final = "1.0"
 _STRUCTURED: Final = "application/cloudevents"
 _BATCH: Final = "application/cloudevents-batch"
 _FORMAT: Final = "+json"
+STRUCTURED_JSON: Final = _STRUCTURED + _FORMAT
 _JSON: Final = re.compile(r"(?i:[\w.+-]+/(?:json|[\w.+-]+\+json))")
+_REMOVED: Final = re.compile(r"(?i:removed)(\.v\d+)?\Z")
 _REQUIRED: Final = ("id", "source", "type")
 
 
@@ -34,8 +36,8 @@ class Envelope:
 
     @property
     def is_removal(self) -> bool:
-        """Whether the type says so: it ends in `removed`, as in `photos.image.removed`."""
-        return self.type.lower().endswith("removed")
+        """Whether the type says so: it ends in `removed`, with or without a version behind it."""
+        return _REMOVED.search(self.type) is not None
 
     @property
     def event_id(self) -> str:
@@ -58,8 +60,8 @@ def is_structured(body: object, headers: Mapping[str, bytes]) -> bool:
     """Whether `body` is a whole CloudEvent. Raises `Malformed` for one of a format other than JSON."""
     said = content_type(headers)
     if said.startswith(_STRUCTURED) and not said.endswith(_FORMAT):
-        raise Malformed(f"content-type: {said[:100]} is not read; {_STRUCTURED}{_FORMAT} is")
-    return said == _STRUCTURED + _FORMAT or _has_version(body)
+        raise Malformed(f"content-type: {said[:100]} is not read; {STRUCTURED_JSON} is")
+    return said == STRUCTURED_JSON or _has_version(body)
 
 
 def is_batch(body: object, headers: Mapping[str, bytes]) -> bool:
@@ -96,11 +98,11 @@ def _envelope(attributes: Mapping[str, object], data: object) -> Envelope:
     version = attributes.get("specversion")
     if version != VERSION:
         raise Malformed(f"specversion: {str(version)[:20]} is not supported; {VERSION} is")
-    said = {name: attributes.get(name) for name in _REQUIRED}
-    wrong = [name for name, value in said.items() if not (isinstance(value, str) and value)]
-    if wrong:
-        raise Malformed(f"a CloudEvent without {', '.join(wrong)}")
-    return Envelope(*(str(said[name]) for name in _REQUIRED), attributes.get("time"), data)
+    said = {name: value for name, value in attributes.items() if isinstance(value, str) and value}
+    missing = [name for name in _REQUIRED if name not in said]
+    if missing:
+        raise Malformed(f"a CloudEvent without {', '.join(missing)}")
+    return Envelope(said["id"], said["source"], said["type"], time=attributes.get("time"), data=data)
 
 
 def _data(body: Mapping[str, object]) -> object:

@@ -62,6 +62,10 @@ class S3Record(_Sent):
 
 
 class S3Notification(Value):
-    """One message of a bucket's notifications; MinIO's names the first record's event and key as well."""
+    """One message of a bucket's notifications; MinIO's names the first record's event and key as well.
+
+    This is what is published of it. It is read record by record (`schemas.wire_s3`), so that one bad
+    record spoils no other.
+    """
 
     records: tuple[S3Record, ...] = Field(alias="Records", max_length=MAX_RECORDS)

@@ -6,18 +6,34 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from schemas import cloudevents_in
+from schemas.errors import Malformed
+from schemas.wire_json import as_object, parsed
+
 _TRACEPARENT: Final = re.compile(
     r"((?P<version>(?!ff)[0-9a-f]{2})-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2})(?P<more>-.*)?"
 )
 
 
-def traceparent(headers: Mapping[str, bytes]) -> str | None:
+def traceparent(headers: Mapping[str, bytes], raw: bytes | None = None) -> str | None:
     """The trace that the message belongs to; None where it says none, or none of the W3C's form.
 
-    From the `traceparent` header, else from `ce_traceparent`: CloudEvents' distributed tracing extension.
+    From the `traceparent` header, else from CloudEvents' distributed tracing extension: the header
+    `ce_traceparent`, or in structured mode, which its content-type must say, the attribute in `raw`.
     """
     said = (headers.get(name) for name in ("traceparent", "ce_traceparent"))
-    return next((valid for value in said if value and (valid := _valid(value))), None)
+    valid = (found for value in said if value and (found := _valid(value)))
+    return next(valid, None) or _in_body(headers, raw)
+
+
+def _in_body(headers: Mapping[str, bytes], raw: bytes | None) -> str | None:
+    if cloudevents_in.content_type(headers) != cloudevents_in.STRUCTURED_JSON:
+        return None
+    try:
+        said = as_object(parsed(raw)).get("traceparent")
+    except Malformed:
+        return None
+    return _valid(said.encode()) if isinstance(said, str) else None
 
 
 def _valid(value: bytes) -> str | None:

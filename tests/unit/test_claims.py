@@ -25,6 +25,12 @@ def claim(event: str, *, minute: int, sequencer: str | None = None, **facts: obj
     return Claim.model_validate({"position": position, "location": LOCATION} | facts)
 
 
+def again(said: Claim) -> Claim:
+    """The same event, published once more: somewhere behind everything else."""
+    later = said.position.model_copy(update={"offset": said.position.offset + 10_000})
+    return said.model_copy(update={"position": later})
+
+
 def positions() -> st.SearchStrategy[Position]:
     return st.builds(
         Position,
@@ -73,6 +79,19 @@ def test_the_outcome_is_the_same_in_any_order_and_however_often_each_event_comes
     assert heard == once
     assert heard.standing == once.standing
     assert heard.restaurant_id == once.restaurant_id
+
+
+@given(
+    minutes=st.lists(st.integers(0, 60), min_size=6, max_size=12, unique=True),
+    data=st.data(),
+)
+def test_an_event_that_is_published_again_counts_as_it_was_published_first(
+    minutes: list[int], data: st.DataObject
+) -> None:
+    sequencers = st.none() | st.text("0aAF1", min_size=1, max_size=4)
+    once = [claim(f"{minute + 1:x}", minute=minute, sequencer=data.draw(sequencers)) for minute in minutes]
+    told = data.draw(st.permutations([*once, *map(again, data.draw(st.lists(st.sampled_from(once))))]))
+    assert Claims.of(*told) == Claims.of(*once)
 
 
 @given(story=STORIES, cut=st.integers(1, 9))

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas import wire
+from schemas import cloudevents, examples, wire
+from schemas.uploads import ImageRemoved
 from schemas.wire_records import MAX_RECORDS
 
 DATA: Final[dict[str, Any]] = {"location": {"bucket": "photos", "key": "r1/a.jpg"}}
@@ -50,6 +51,27 @@ def test_another_id_or_another_source_is_another_event() -> None:
 def test_a_type_in_the_data_outranks_the_cloudevents() -> None:
     assert isinstance(binary({"type": "ImageUploaded"} | DATA, ce_type=b"photo.removed"), wire.Uploaded)
     assert isinstance(binary({"type": "ImageRemoved"} | DATA), wire.Removed)
+
+
+@pytest.mark.parametrize(
+    ("said", "removed"),
+    [
+        (b"photo.removed", True),
+        (b"com.example.PhotoRemoved", True),
+        (b"tagstream.photos.removed.v1", True),
+        (b"photo.removed.by.mistake", False),
+        (b"removed.photo.restored", False),
+    ],
+)
+def test_a_type_that_ends_in_removed_is_a_removal_whatever_its_version(said: bytes, *, removed: bool) -> None:
+    assert isinstance(binary(ce_type=said), wire.Removed) == removed
+
+
+def test_our_own_removal_is_one_under_our_own_headers() -> None:
+    example = examples.EXAMPLES[ImageRemoved]
+    assert isinstance(example, ImageRemoved)
+    headers = dict(cloudevents.headers(example, source="/tagstream", now=example.removed_at))
+    assert wire.decode(wire.encode(example), headers) == (wire.Removed(example),)
 
 
 @pytest.mark.parametrize("name", ["ce_id", "ce_source", "ce_type"])
@@ -129,12 +151,23 @@ def test_no_bytes_under_any_headers_are_an_error(raw: bytes, headers: dict[str, 
     assert wire.decode(raw, headers)
     assert wire.decode_decision(raw, headers)
     assert wire.decode_rescore(raw, headers)
-    wire.traceparent(headers)
+    assert wire.traceparent(headers, raw) is None
 
 
 @pytest.mark.parametrize("name", ["traceparent", "ce_traceparent"])
 def test_the_trace_of_a_message_is_told(name: str) -> None:
     assert wire.traceparent({name: TRACE.encode()}) == TRACE
+
+
+def test_the_trace_of_a_structured_event_is_in_its_body() -> None:
+    headers = {"content-type": b"application/cloudevents+json; charset=utf-8"}
+    assert wire.traceparent(headers, json.dumps({"traceparent": TRACE}).encode()) == TRACE
+    assert wire.traceparent({}, json.dumps({"traceparent": TRACE}).encode()) is None
+
+
+@pytest.mark.parametrize("raw", [None, b"", b"[]", b"{", b'{"traceparent": 7}', b'{"traceparent": "00"}'])
+def test_a_structured_event_without_a_valid_trace_has_none(raw: bytes | None) -> None:
+    assert wire.traceparent({"content-type": b"application/cloudevents+json"}, raw) is None
 
 
 def test_the_transports_own_trace_comes_first() -> None:
