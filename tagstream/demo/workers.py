@@ -135,6 +135,7 @@ class Crew:
     folder: Path
     environment: Mapping[str, str]
     workers: list[Worker] = field(default_factory=list)
+    command: tuple[str, ...] = (sys.executable, "-m", "tagstream.worker_process")
 
     def __enter__(self) -> Self:
         return self
@@ -153,7 +154,7 @@ class Crew:
         log = self.folder / f"worker-{number}.log"
         with log.open("wb") as out:
             process = subprocess.Popen(
-                [sys.executable, "-m", "tagstream.worker_process"],
+                self.command,
                 env={**self.environment, **_named(settings)},
                 stdin=subprocess.PIPE,  # held open by us: it closes when we die, and the worker ends
                 stdout=out,

@@ -1,0 +1,80 @@
+"""What `tagstream dev` says of each photograph, for people and for scripts."""
+
+from __future__ import annotations
+
+import json
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from schemas import topics
+from schemas.events import ImageTagged
+from schemas.records import Kept
+from streams.adapters.memory import MemoryScores
+from streams.message import Message
+from tagstream.dev.photographs import Ended, ended
+from tagstream.dev.screen import Lines, Terminal
+from tagstream.dev.state import State
+from tests.unit.cli_builders import MODEL, TAGS, head, letter, message, record, upload
+
+STATE = State(4711, "now", {"broker": "127.0.0.1:1", "s3": "http://127.0.0.1:2"}, {})
+
+
+def _tagged() -> Message:
+    said = head(upload())
+    event = ImageTagged(
+        event_id="e",
+        image_id=said.image_id,
+        position=said.position,
+        model=MODEL,
+        location=said.location,
+        tags=TAGS,
+        state="hidden",
+    )
+    return message(topics.TAGGED, event)
+
+
+async def _kept() -> MemoryScores:
+    store, said = MemoryScores(), head(upload())
+    await store.apply(said.image_id, lambda _: Kept(head=said), record(said))
+    return store
+
+
+def _terminal() -> tuple[Terminal, StringIO]:
+    out = StringIO()
+    return Terminal(Console(file=out, width=200)), out
+
+
+async def test_a_tagged_photograph_has_its_tags_routes_state_and_time_in_one_line() -> None:
+    line = (await ended(_tagged(), await _kept())).line().plain
+    assert line.startswith("✓ lunch.jpg  menu 0.91  food 0.08  → moderation  hidden  750 ms  img_")
+
+
+async def test_a_photograph_that_the_store_has_forgotten_is_told_all_the_same() -> None:
+    line = (await ended(_tagged(), MemoryScores())).line().plain
+    assert line.startswith("✓ lunch.jpg  menu 0.91  food 0.08  hidden  img_")
+
+
+def test_a_dead_letter_says_its_cause() -> None:
+    assert Ended(letter().message).line().plain == "✗ img_a  gone: it is not there"
+
+
+def test_people_see_the_addresses_and_what_to_do_next() -> None:
+    terminal, out = _terminal()
+    terminal.started(STATE, Path("/srv/.tagstream"))
+    for expected in ("127.0.0.1:1", "http://127.0.0.1:2", "tagstream upload", "/srv/.tagstream", "Ctrl-C"):
+        assert expected in out.getvalue()
+
+
+async def test_scripts_get_a_json_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = Lines()
+    lines.started(STATE, Path("/srv/.tagstream"))
+    lines.ended(await ended(_tagged(), await _kept()))
+    lines.say("Ending")
+    started, photograph, said = map(json.loads, capsys.readouterr().out.splitlines())
+    assert started == {"what": "started", "folder": "/srv/.tagstream", "pid": 4711, **STATE.addresses}
+    assert (photograph["what"], photograph["seconds"]) == ("photograph", 0.75)
+    assert photograph["value"]["tags"][0]["label"] == "menu"
+    assert said == {"what": "said", "text": "Ending"}
