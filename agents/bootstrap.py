@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Final
 
-from prometheus_client import start_http_server
-
+from agents.desk import DeskLimits, desk_over
+from agents.letters import Deferrals
 from agents.metrics import Metrics
-from agents.pipeline import Parts, Pipeline
+from agents.observation import observing
+from agents.ports import Parts
 from agents.settings import Settings
+from agents.surroundings import Surroundings
+from agents.tracing import open_tracer
 from streams.app import Lifespan, StreamApp, StreamSettings
 from streams.inflight import WindowLimits
 from streams.message import Handler
-from streams.retry import Outages, Patience
+from streams.rejections import RejectionAlarm, RejectionLimits
+from streams.retry import BreakerLimits, Outages, Patience
 
-AGENTS: Final = ("agents.tagging",)
+AGENTS: Final = ("agents.lanes",)
 """The agent modules, one by one: Faust's scan of a package drops in silence what fails to import."""
 
-OpenParts = Callable[[Settings, StreamApp, Outages], AbstractAsyncContextManager[Parts]]
+OpenParts = Callable[[Settings, Surroundings], AbstractAsyncContextManager[Parts]]
 """Opens what the straight path uses, and outlasts what is away. The real one: `agents.parts.real_parts`."""
 
 
@@ -35,13 +39,52 @@ def create_app(settings: Settings, open_parts: OpenParts) -> StreamApp:
 def _lifespan(settings: Settings, open_parts: OpenParts) -> Lifespan:
     @asynccontextmanager
     async def lifespan(app: StreamApp) -> AsyncIterator[Handler]:
-        metrics = Metrics()
-        outages = Outages(Patience(settings.retry.first, settings.retry.longest), on_wait=app.touch)
-        async with open_parts(settings, app, outages) as parts, _serve(metrics, settings):
-            await _all_there(parts, outages)
-            yield Pipeline(parts, outages, loading=settings.decode.loading, metrics=metrics).handle
+        async with AsyncExitStack() as stack:
+            around = await _surroundings(settings, app, stack)
+            parts = await stack.enter_async_context(open_parts(settings, around))
+            await _all_there(parts, around.outages)
+            yield _desk(settings, around, parts)
 
     return lifespan
+
+
+async def _surroundings(settings: Settings, app: StreamApp, stack: AsyncExitStack) -> Surroundings:
+    metrics = Metrics()
+    retry, breaker = settings.retry, settings.breaker
+    limits = BreakerLimits(breaker.calls, breaker.after, breaker.few_after, breaker.spread)
+    outages = Outages(Patience(retry.first, retry.longest), limits)
+    observed = await stack.enter_async_context(observing(settings.metrics, metrics, on_failure=app.fail))
+    tracer = await stack.enter_async_context(open_tracer(settings))
+
+    def away() -> dict[str, bool]:
+        return {name: state.is_away for name, state in outages.states().items()}
+
+    app.is_paused = app.is_excused = lambda: any(away().values())
+    observed.app(app)
+    observed.dependencies(away)
+    return Surroundings(app, outages, metrics, observed, tracer)
+
+
+def _desk(settings: Settings, around: Surroundings, parts: Parts) -> Handler:
+    rejections, deferral = settings.rejections, settings.deferral
+    alarm = RejectionAlarm(
+        RejectionLimits(rejections.share, rejections.window, rejections.minimum, rejections.probe)
+    )
+    around.observed.alarms(alarm.alarms)
+    around.metrics.loading.limit.set(settings.decode.loading)
+    is_away = around.app.is_paused
+    around.app.is_excused = lambda: is_away() or bool(alarm.alarms())
+    limits = DeskLimits(settings.decode.loading, deferral.attempts, Deferrals(deferral.delay, deferral.most))
+    desk = desk_over(
+        parts,
+        around.outages,
+        limits,
+        metrics=around.metrics,
+        naming=settings.uploads.naming,
+        tracer=around.tracer,
+        alarm=alarm,
+    )
+    return desk.handle
 
 
 async def _all_there(parts: Parts, outages: Outages) -> None:
@@ -50,28 +93,12 @@ async def _all_there(parts: Parts, outages: Outages) -> None:
         await outages.outlast(part.ping)
 
 
-@asynccontextmanager
-async def _serve(metrics: Metrics, settings: Settings) -> AsyncIterator[None]:
-    """`/metrics`, where a port is configured."""
-    if settings.metrics.port is None:
-        yield
-        return
-    server, thread = start_http_server(
-        settings.metrics.port, addr=settings.metrics.host, registry=metrics.registry
-    )
-    try:
-        yield
-    finally:
-        server.shutdown()
-        thread.join()
-
-
 def _stream_settings(settings: Settings) -> StreamSettings:
     kafka, window = settings.kafka, settings.window
     return StreamSettings(
         brokers=kafka.brokers,
         group=kafka.group,
-        window=WindowLimits(window.concurrency, window.span, window.stall),
+        window=WindowLimits(window.concurrency, window.background, window.span, window.stall),
         drain_limit=kafka.drain_limit,
         commit_interval=kafka.commit_interval,
         session_timeout=kafka.session_timeout,

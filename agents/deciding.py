@@ -35,7 +35,8 @@ class Deciding:
         return Task((said.image_id,), lambda: self._work(message, said))
 
     async def _work(self, message: Message, said: ModerationDecided) -> None:
-        await self._bench.letters.ending(message, said.image_id, lambda: self._outcome(message, said))
+        with self._bench.working(message):
+            await self._bench.letters.ending(message, said.image_id, lambda: self._outcome(message, said))
 
     async def _outcome(self, message: Message, said: ModerationDecided) -> str:
         """Make the decision hold, and say how it ended."""

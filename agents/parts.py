@@ -1,26 +1,28 @@
-"""The real parts of a worker: S3, SQLite, Kafka and the resident model."""
+"""The real parts of a worker: S3, the score store, Kafka and the resident model."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import structlog
 
-from agents.pipeline import Parts
+from agents.connections import kafka_settings, s3_settings
+from agents.ports import Parts
 from agents.settings import Settings, blame
+from agents.stores import blamed, open_store
+from agents.surroundings import Surroundings
 from agents.tagger import ResidentTagger
-from model import checkpoint
+from agents.tracing import NO_TRACER, Tracer
+from model import checkpoint, routes
 from model.batching import BatchLimits
 from model.classifier import Classifier
+from model.policy import Policy
 from streams.adapters.kafka import KafkaPublisher
-from streams.adapters.kafka_outbox import KafkaSettings
-from streams.adapters.s3 import S3Credentials, S3Images, S3Settings
-from streams.adapters.sqlite import SqliteScores
+from streams.adapters.s3 import S3Images
 from streams.app import StreamApp
-from streams.retry import Outages
 
 log = structlog.get_logger(__name__)
 
@@ -28,57 +30,53 @@ T = TypeVar("T")
 
 
 @asynccontextmanager
-async def real_parts(settings: Settings, app: StreamApp, outages: Outages) -> AsyncIterator[Parts]:
-    """S3, SQLite, Kafka and the resident model, opened; all closed in the end."""
+async def real_parts(settings: Settings, around: Surroundings) -> AsyncIterator[Parts]:
+    """S3, the score store, Kafka and the resident model, opened; all closed in the end."""
     async with AsyncExitStack() as stack:
-        tagger = await stack.enter_async_context(await load_tagger(settings))
-        mortality = asyncio.create_task(_die_with(tagger, app))
+        tagger = await stack.enter_async_context(await load_tagger(settings, around.tracer))
+        mortality = asyncio.create_task(_die_with(tagger, around.app))
         stack.callback(mortality.cancel)
 
         async def opened(part: AbstractAsyncContextManager[T], setting: str) -> T:
             with blame(setting):
-                return await outages.outlast(lambda: stack.enter_async_context(part))
+                return await around.outages.outlast(lambda: stack.enter_async_context(part))
 
+        images = S3Images(s3_settings(settings))
+        _observe(settings, around, tagger, images)
         yield Parts(
-            images=await opened(S3Images(s3_settings(settings)), "TAGSTREAM_S3__ENDPOINT_URL"),
-            scores=await opened(SqliteScores(settings.store.path), "TAGSTREAM_STORE__PATH"),
+            images=await opened(images, "TAGSTREAM_S3__ENDPOINT_URL"),
+            scores=await opened(open_store(settings.store), blamed(settings.store)),
             tags=await opened(KafkaPublisher(kafka_settings(settings)), "TAGSTREAM_KAFKA__BROKERS"),
             tagger=tagger,
         )
 
 
-async def load_tagger(settings: Settings) -> ResidentTagger:
+async def load_tagger(settings: Settings, tracer: Tracer = NO_TRACER) -> ResidentTagger:
     """The model, loaded and warm; not yet entered."""
     with blame("TAGSTREAM_BATCH__INTAKE"):
         batches = BatchLimits(settings.batch.max_size, settings.batch.linger, settings.batch.intake)
     classifier = await asyncio.to_thread(_load_classifier, settings)
+    policy = load_policy(settings, classifier)
     log.info("model.warm", version=classifier.ref.version, digest=classifier.ref.digest[:12])
-    return ResidentTagger(classifier, batches=batches, decode_threads=settings.decode.threads)
-
-
-def kafka_settings(settings: Settings) -> KafkaSettings:
-    """The publisher's settings."""
-    return KafkaSettings(bootstrap=settings.kafka.brokers)
-
-
-def s3_settings(settings: Settings) -> S3Settings:
-    """The S3 adapter's settings; ours first, then the standard AWS names."""
-    ours = settings.s3
-    where: dict[str, Any] = {
-        "endpoint_url": ours.endpoint_url or settings.aws_endpoint_url,
-        "region": ours.region or settings.aws_region,
-    }
-    if ours.access_key_id and ours.secret_access_key:
-        key = ours.access_key_id.get_secret_value()
-        where["credentials"] = S3Credentials(access_key_id=key, secret_access_key=ours.secret_access_key)
-    return S3Settings(
-        **{name: value for name, value in where.items() if value is not None},
-        allowed_buckets=frozenset(ours.buckets),
-        fetch_concurrency=ours.concurrency,
-        bytes_in_flight=ours.bytes_in_flight,
-        max_object_bytes=ours.max_object_bytes,
-        deadline_seconds=ours.deadline,
+    return ResidentTagger(
+        classifier, policy, batches=batches, decode_threads=settings.decode.threads, tracer=tracer
     )
+
+
+def load_policy(settings: Settings, classifier: Classifier) -> Policy:
+    """The model's rules, or those of the routes file where one is configured."""
+    policy = Policy.of(classifier.manifest)
+    if settings.routes.file is None:
+        return policy
+    with blame("TAGSTREAM_ROUTES__FILE"):
+        return Policy(policy.thresholds, routes.load(settings.routes.file))
+
+
+def _observe(settings: Settings, around: Surroundings, tagger: ResidentTagger, images: S3Images) -> None:
+    around.observed.model(lambda: True)  # it is opened warm
+    around.observed.batcher(tagger.statistics, intake=settings.batch.intake)
+    around.observed.budget(images.budget)
+    around.metrics.versions.resident(tagger.model, device=tagger.device)
 
 
 async def _die_with(tagger: ResidentTagger, app: StreamApp) -> None:

@@ -13,8 +13,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-import structlog
-
 from agents.heads import Heads, Scoring
 from agents.metrics import Stopwatch
 from agents.workbench import Workbench
@@ -27,8 +25,6 @@ from schemas.records import ImageHead, Kept, ScoreRecord, Stale
 from schemas.uploads import ImageRemoved, ImageUploaded, Position
 from streams.message import Message, Task
 from streams.ports import IMAGES, STORE, Change
-
-log = structlog.get_logger(__name__)
 
 Event = ImageUploaded | ImageRemoved
 
@@ -49,17 +45,20 @@ class Pipeline:
         return Task(tuple(images) or (message.source,), lambda: self._work(message, records))
 
     async def _work(self, message: Message, records: tuple[wire.Record, ...]) -> None:
-        log.debug("message.started", partition=message.partition, offset=message.offset)
-        for record in records:
-            match record:
-                case wire.Uploaded(upload):
-                    await self._end(message, upload, record.sequencer)
-                case wire.Removed(removal):
-                    await self._remove(message, record, removal)
-                case wire.Spoiled(error):
-                    await self._bench.letters.spoiled(message, error)
-                case wire.Ignored():
-                    self._bench.metrics.count("ignored")
+        with self._bench.working(message):
+            for record in records:
+                await self._do(message, record)
+
+    async def _do(self, message: Message, record: wire.Record) -> None:
+        match record:
+            case wire.Uploaded(upload):
+                await self._end(message, upload, record.sequencer)
+            case wire.Removed(removal):
+                await self._remove(message, record, removal)
+            case wire.Spoiled(error):
+                await self._bench.letters.spoiled(message, error)
+            case wire.Ignored():
+                self._bench.metrics.count("ignored")
 
     async def _remove(self, message: Message, record: wire.Removed, removal: ImageRemoved) -> None:
         if record.if_gone and await self._storage.outlast(

@@ -43,7 +43,8 @@ class Rescoring:
         return resident
 
     async def _work(self, message: Message, wanted: RescoreRequested) -> None:
-        await self._bench.letters.ending(message, wanted.image_id, lambda: self._outcome(wanted))
+        with self._bench.working(message):
+            await self._bench.letters.ending(message, wanted.image_id, lambda: self._outcome(wanted))
 
     async def _outcome(self, wanted: RescoreRequested) -> str:
         """Score what stands of the image, and say how it ended; what is gone meanwhile is skipped."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from typing import Final
+from typing import Any, Final
 
 from agents.heads import Scoring
 from agents.metrics import Metrics, Stopwatch
@@ -50,23 +50,27 @@ class Scorer:
         if head and known and _is_same_object(head, claim):
             return Scoring(claim, known[0], known[1], reason, job)
         async with self._loading:
-            with watch.stage(Stage.FETCH):
-                fetched = await self._fetch(claim.location)
-            content, claim = await _content(fetched.data), _enriched(claim, fetched)
-            if known and known[1] == content:
-                return Scoring(claim, known[0], content, reason, job)
-            with watch.stage(Stage.DECODE):
-                pixels = await self._parts.tagger.decode(fetched.data)
+            with self._metrics.loading.images.track_inprogress():
+                fetched = await self._fetch(claim.location, watch)
+                content, claim = await _content(fetched.data), _enriched(claim, fetched)
+                if known and known[1] == content:
+                    return Scoring(claim, known[0], content, reason, job)
+                with watch.stage(Stage.DECODE):
+                    pixels = await self._parts.tagger.decode(fetched.data)
             del fetched
-        forwarded = await self._parts.tagger.score(pixels)
+        return Scoring(claim, await self._forward(pixels, watch), content, reason, job)
+
+    async def _fetch(self, location: Location, watch: Stopwatch) -> Fetched:
+        fetch = self._parts.images.fetch
+        with watch.stage(Stage.FETCH):
+            return await self._storage.outlast(lambda: fetch(location), attempts=self._attempts)
+
+    async def _forward(self, pixels: Any, watch: Stopwatch) -> Scores:  # noqa: ANN401 - pixels belong to the model
+        with watch.trace(Stage.FORWARD):
+            forwarded = await self._parts.tagger.score(pixels)
         watch.note("queued", forwarded.queued)
         watch.note(Stage.FORWARD, forwarded.forward)
-        self._metrics.batches.observe(forwarded.batch_size)
-        return Scoring(claim, forwarded.scores, content, reason, job)
-
-    async def _fetch(self, location: Location) -> Fetched:
-        fetch = self._parts.images.fetch
-        return await self._storage.outlast(lambda: fetch(location), attempts=self._attempts)
+        return forwarded.scores
 
     def _known(self, head: ImageHead | None) -> tuple[Scores, Content] | None:
         """What the resident model said of the bytes that stand, if it has seen them."""

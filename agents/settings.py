@@ -23,11 +23,14 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    field_validator,
     model_validator,
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from schemas import naming
 from schemas.errors import ConfigurationError
+from schemas.naming import Keys, Naming
 
 PREFIX = "TAGSTREAM_"
 _NEST = "__"
@@ -66,6 +69,7 @@ class WindowSettings(Section):
     """The in-flight window."""
 
     concurrency: int = Field(64, ge=1, description="Images worked on at once")
+    background: int = Field(32, ge=1, description="Of them, images of the replay lane, at most")
     span: int = Field(10_000, ge=1, description="Offsets from a partition's oldest unfinished message on")
     stall: float = Field(
         300.0, gt=0, description="Seconds with work in flight and none finished until the worker exits"
@@ -96,9 +100,38 @@ class S3Settings(Section):
         return self
 
 
+class UploadsSettings(Section):
+    """How storage's own notifications are read."""
+
+    keys: Keys = Field(Keys.AUTO, description="How S3 notifications spell keys: auto, encoded or raw")
+    key_pattern: str | None = Field(
+        None,
+        description="Regular expression whose groups `restaurant` and `uploader` say whose a key is,"
+        " as in ^(?P<restaurant>[^/]+)/",
+    )
+
+    @field_validator("key_pattern")
+    @classmethod
+    def _compiles(cls, pattern: str | None) -> str | None:
+        if pattern is not None:
+            naming.compiled(pattern)
+        return pattern
+
+    @property
+    def naming(self) -> Naming:
+        """The same, as `wire.decode` takes it."""
+        return Naming(self.keys, naming.compiled(self.key_pattern) if self.key_pattern else None)
+
+
 class StoreSettings(Section):
     """Where heads and scores are kept."""
 
+    url: SecretStr | None = Field(
+        None, description="mongodb://... with its credentials; SQLite at `path` where absent"
+    )
+    database: str = Field("tagstream", min_length=1, description="MongoDB's database")
+    timeout: float = Field(10.0, gt=0, description="Seconds that one answer of MongoDB may take")
+    connections: int = Field(16, ge=1, description="Connections to MongoDB, at most")
     path: Path = Field(Path("tagstream.sqlite"), description="The SQLite file of the embedded store")
 
 
@@ -159,6 +192,20 @@ class RejectionSettings(Section):
     probe: float = Field(15.0, gt=0, description="Seconds between two tries of what is held")
 
 
+class DeferralSettings(Section):
+    """What becomes of one object that keeps failing while others succeed."""
+
+    attempts: int = Field(8, ge=1, description="Refusals of one object until it goes to the retry topic")
+    delay: float = Field(300.0, gt=0, description="Seconds until a message on the retry topic is due")
+    most: int = Field(5, ge=0, description="Times on the retry topic until a message is parked for a person")
+
+
+class RoutesSettings(Section):
+    """Which label goes where."""
+
+    file: Path | None = Field(None, description="A routes file (TOML); the model's own routes where absent")
+
+
 class LogSettings(Section):
     """What the worker says."""
 
@@ -206,6 +253,7 @@ class Settings(BaseSettings):
     kafka: KafkaSettings = Field(default_factory=KafkaSettings)
     window: WindowSettings = Field(default_factory=WindowSettings)
     s3: S3Settings = Field(default_factory=S3Settings)
+    uploads: UploadsSettings = Field(default_factory=UploadsSettings)
     store: StoreSettings = Field(default_factory=StoreSettings)
     decode: DecodeSettings = Field(default_factory=DecodeSettings)
     model: ModelSettings = Field(default_factory=ModelSettings)
@@ -213,6 +261,8 @@ class Settings(BaseSettings):
     retry: RetrySettings = Field(default_factory=RetrySettings)
     breaker: BreakerSettings = Field(default_factory=BreakerSettings)
     rejections: RejectionSettings = Field(default_factory=RejectionSettings)
+    deferral: DeferralSettings = Field(default_factory=DeferralSettings)
+    routes: RoutesSettings = Field(default_factory=RoutesSettings)
     log: LogSettings = Field(default_factory=LogSettings)
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
     tracing: TracingSettings = Field(default_factory=TracingSettings)

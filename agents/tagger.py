@@ -8,6 +8,8 @@ from types import TracebackType
 from typing import Self
 
 from agents.ports import Forwarded
+from agents.tracing import NO_TRACER, Linked, Tracer, linked
+from model.batch_statistics import BatchStatistics
 from model.batching import BatchLimits, DeviceChecks, MicroBatcher
 from model.classifier import Classifier, is_out_of_memory
 from model.policy import Policy
@@ -23,12 +25,22 @@ class ResidentTagger:
     awaits `died()` and stops the process when that returns.
     """
 
-    def __init__(self, classifier: Classifier, *, batches: BatchLimits, decode_threads: int) -> None:
+    def __init__(
+        self,
+        classifier: Classifier,
+        policy: Policy,
+        *,
+        batches: BatchLimits,
+        decode_threads: int,
+        tracer: Tracer = NO_TRACER,
+    ) -> None:
         self._classifier = classifier
-        self._policy = Policy.of(classifier.manifest)
+        self._policy = policy
+        self._tracer = tracer
         self._threads = ThreadPoolExecutor(decode_threads, thread_name_prefix="decode")
         checks = DeviceChecks(probe=classifier.check_golden, is_out_of_memory=is_out_of_memory)
-        self._batcher: MicroBatcher[Pixels, Scores] = MicroBatcher(classifier.forward, batches, device=checks)
+        forward = linked(tracer, classifier.forward)
+        self._batcher: MicroBatcher[Linked[Pixels], Scores] = MicroBatcher(forward, batches, device=checks)
 
     async def __aenter__(self) -> Self:
         await self._batcher.__aenter__()
@@ -46,6 +58,15 @@ class ResidentTagger:
         """The resident model version."""
         return self._classifier.ref
 
+    @property
+    def device(self) -> str:
+        """Where it runs, as torch names it."""
+        return self._classifier.device
+
+    def statistics(self) -> BatchStatistics:
+        """What the batcher has done and is doing."""
+        return self._batcher.statistics()
+
     async def died(self) -> BaseException:
         """What the batcher died of, once it has."""
         return await self._batcher.died()
@@ -57,7 +78,7 @@ class ResidentTagger:
 
     async def score(self, pixels: Pixels) -> Forwarded:
         """The image's scores; waits while the batcher is full."""
-        scored = await self._batcher.score(pixels)
+        scored = await self._batcher.score(Linked(pixels, self._tracer.link()))
         return Forwarded(scored.result, scored.queued, scored.forward, scored.batch_size)
 
     def decide(self, scores: Scores, previous: Verdict | None) -> Verdict:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from agents import announcing, heads
 from agents.metrics import Metrics, Stopwatch
 from agents.ports import Parts
+from agents.tracing import TRACEPARENT
 from schemas.errors import Stage
+from schemas.events import Announcement
 from schemas.records import ImageHead
 from streams.ports import BROKER, STORE
 from streams.retry import Outages
@@ -35,12 +37,20 @@ class Teller:
 
     async def _say(self, head: ImageHead, moves: tuple[announcing.Move, ...], watch: Stopwatch) -> ImageHead:
         """Publish, mark, and the head that the store holds then."""
-        said = announcing.announcements(head, moves)
+        said = _traced(announcing.announcements(head, moves))
         with watch.stage(Stage.ANNOUNCE):
             await self._broker.outlast(lambda: self._parts.tags.announce(said))
         with watch.stage(Stage.MARK):
             marked = await self._store.outlast(
                 lambda: self._parts.scores.apply(head.image_id, heads.acknowledged(head))
             )
+        self._metrics.announced(said)
         self._metrics.homeless.inc(sum(move.is_homeless for move in moves))
         return marked.head
+
+
+def _traced(said: tuple[Announcement, ...]) -> tuple[Announcement, ...]:
+    traceparent = TRACEPARENT.get()
+    if traceparent is None:
+        return said
+    return tuple(each.model_copy(update={"traceparent": traceparent}) for each in said)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Protocol, TypeVar
 
@@ -90,6 +91,9 @@ class NoTracer:
 
 
 NO_TRACER: Final = NoTracer()
+
+TRACEPARENT: Final[ContextVar[str | None]] = ContextVar("traceparent", default=None)
+"""Of the message that the current task works on: for the headers of what goes out because of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+
+import structlog
 
 from agents.letters import Letters
 from agents.metrics import Metrics, Stopwatch
 from agents.ports import Parts
 from agents.scoring import Scorer
 from agents.telling import Teller
-from agents.tracing import NO_TRACER, Tracer
+from agents.tracing import NO_TRACER, TRACEPARENT, Tracer, traceparent_of
+from streams.message import Message
 from streams.retry import Outages
+
+log = structlog.get_logger(__name__)
 
 
 def _utc_now() -> datetime:
@@ -31,6 +37,21 @@ class Workbench:
     metrics: Metrics
     tracer: Tracer = NO_TRACER
     now: Callable[[], datetime] = _utc_now
+
+    @contextmanager
+    def working(self, message: Message) -> Iterator[None]:
+        """The span of the message's work; what is announced within it carries its `traceparent`."""
+        log.debug("message.started", topic=message.topic, partition=message.partition, offset=message.offset)
+        attributes = {
+            "messaging.system": "kafka",
+            "messaging.destination.name": message.topic,
+            "messaging.destination.partition.id": str(message.partition),
+            "messaging.kafka.offset": message.offset,
+        }
+        parent = traceparent_of(message.headers)
+        with self.tracer.message(parent, f"{message.topic} process", attributes) as span:
+            TRACEPARENT.set(span.traceparent)
+            yield
 
     def watch(self) -> Stopwatch:
         """Times and traces the stages of one image."""

@@ -20,7 +20,7 @@ def run(settings: Settings, open_parts: OpenParts) -> NoReturn:
     Exit codes: 0 after SIGTERM or SIGINT with everything drained and committed; 1 after a failure; 2 for a
     wrong setting; 3 after a signal when the broker is away and the limits are over. Nothing is lost in any.
     """
-    logs.configure(settings.log)
+    logs.configure(settings.log, secrets=logs.secrets_of(settings))
     app = create_app(settings, open_parts)
     worker = faust.Worker(app, quiet=True, override_logging=False, redirect_stdouts=False)
     worker.spinner = None

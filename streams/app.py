@@ -79,6 +79,10 @@ class StreamApp(faust.App):
         self.window: InFlight | None = None
         self.refusal: ConfigurationError | None = None
         """Why the app would not start."""
+        self.is_paused: Callable[[], bool] = lambda: False
+        """Asked before a message is started: while a dependency is away nothing more is begun."""
+        self.is_excused: Callable[[], bool] = lambda: False
+        """Asked once a second: whether work that does not finish is waiting on purpose. That is no stall."""
         super().__init__(settings.group, **_faust_options(settings))
         self.on_partitions_revoked.connect(self._drain_revoked)
 
@@ -110,7 +114,7 @@ class StreamApp(faust.App):
         def is_current() -> bool:
             return bool(raw.generation_id == self.consumer_generation_id)
 
-        while not task.is_ready() and is_current():  # noqa: ASYNC110 - time makes it ready, and no one to tell us
+        while (self.is_paused() or not task.is_ready()) and is_current():  # noqa: ASYNC110 - time makes it ready, and no one to tell us
             await asyncio.sleep(_READY_INTERVAL)
         await self.window.admit(delivery, task.work, is_current=is_current)
 
@@ -120,11 +124,6 @@ class StreamApp(faust.App):
             self.window.fail(error)
         else:
             self._crash_with(error)
-
-    def touch(self) -> None:
-        """Work is waiting on purpose: that is no stall."""
-        if self.window is not None:
-            self.window.touch()
 
     async def on_stop(self) -> None:
         """Drain and commit while the consumer still runs: `on_before_shutdown` comes too late."""
@@ -180,6 +179,8 @@ class StreamApp(faust.App):
         while True:
             # Sleeps count, not the clock: a process that was stopped for an hour has not stalled.
             await asyncio.sleep(_WATCH_INTERVAL)
+            if self.is_excused():
+                window.touch()
             window.watch(_WATCH_INTERVAL)
 
     async def _stay_in_group(self) -> None:

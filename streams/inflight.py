@@ -135,6 +135,7 @@ class InFlight:
         self._committer = commit
         self._on_failure = on_failure
         self._account = _Account()
+        self._doors: dict[Partition, asyncio.Lock] = {}
         self._lanes: dict[Hashable, deque[_Entry]] = {}
         self._ready: deque[_Entry] = deque()
         self._running: set[_Entry] = set()
@@ -153,13 +154,15 @@ class InFlight:
         says so at the last moment: the broker delivers it again to whoever owns it then.
         """
         epoch = self.epoch
-        while self._may_admit(epoch) and not self._has_room(delivery):
-            await self._change(seeks_slot=not delivery.is_background and self._has_span(delivery))
-        # From here to the append nothing awaits: no revocation can come between check and start.
-        if not self._may_admit(epoch) or not is_current():
-            return False
-        self._append(_Entry(delivery, epoch, work, admitted_at=self._watched))
-        return True
+        # First come, first admitted: a partition's span is settled from its front.
+        async with self._doors.setdefault(delivery.partition, asyncio.Lock()):
+            while self._may_admit(epoch) and not self._has_room(delivery):
+                await self._change(seeks_slot=not delivery.is_background and self._has_span(delivery))
+            # From here to the append nothing awaits: no revocation can come between check and start.
+            if not self._may_admit(epoch) or not is_current():
+                return False
+            self._append(_Entry(delivery, epoch, work, admitted_at=self._watched))
+            return True
 
     async def commit(self) -> bool:
         """Commit what is pending; False when the broker did not take it, which keeps it pending."""

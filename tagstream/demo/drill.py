@@ -10,6 +10,7 @@ from typing import Final
 from schemas import topics, wire
 from streams.adapters.sqlite import SqliteScores
 from streams.adapters.topic_reader import read_all
+from streams.scanning import every_head
 from tagstream.demo.workers import Place, Worker
 
 CONCURRENCY: Final = 2
@@ -97,4 +98,4 @@ async def _announced_soon(scores: SqliteScores) -> frozenset[str] | None:
 
 async def announced(scores: SqliteScores) -> frozenset[str]:
     """The images whose tags the broker has acknowledged."""
-    return frozenset(head.image_id for head in await scores.heads() if head.is_announced)
+    return frozenset([head.image_id async for head in every_head(scores) if head.is_announced])

@@ -6,12 +6,13 @@ import asyncio
 
 from streams.adapters.sqlite import SqliteScores
 from streams.adapters.topic_reader import read_all
+from streams.scanning import every_head
 from tagstream.demo.accounting import TOPICS, Evidence
 
 
 async def gather(bootstrap: str, scores: SqliteScores) -> Evidence:
     """Everything that there is now; nothing must be running any more."""
-    heads = {head.image_id: head for head in await scores.heads()}
+    heads = {head.image_id: head async for head in every_head(scores)}
     histories = await asyncio.gather(*(scores.records(image_id) for image_id in heads))
     messages = {topic: await read_all(bootstrap, topic) for topic in TOPICS}
     return Evidence(heads, dict(zip(heads, histories, strict=True)), messages)

@@ -17,11 +17,12 @@ from streams.adapters.broker import PARTITIONS
 from streams.adapters.sqlite import SqliteScores
 from streams.adapters.topic_reader import read_all
 from streams.message import Message
+from streams.scanning import every_head
 from tests.e2e.traffic import Sent
 
 OURS = [TopicPartition(topics.UPLOADED, number) for number in range(PARTITIONS)]
-UNREPEATABLE = {"scored_at", "seconds"}
-"""Fields that tell of the run, not of the image."""
+UNREPEATABLE = {"scored_at", "seconds", "flagged_at"}
+"""Fields that only a clock says: of the run, not of the image."""
 
 
 @dataclass
@@ -58,7 +59,7 @@ def source(letter: Message) -> tuple[int, int]:
 
 async def outcome(bootstrap: str, store: Path) -> Outcome:
     async with SqliteScores(store) as scores:
-        heads = {head.image_id: head.model_dump() for head in await scores.heads()}
+        heads = {head.image_id: head.model_dump(exclude=UNREPEATABLE) async for head in every_head(scores)}
         records = {image_id: await scores.records(image_id) for image_id in heads}
     histories = {
         image_id: [record.model_dump(exclude=UNREPEATABLE) for record in history]
@@ -66,7 +67,7 @@ async def outcome(bootstrap: str, store: Path) -> Outcome:
     }
     event_ids: dict[tuple[str, str], set[str]] = defaultdict(set)
     published = {}
-    for topic in (topics.TAGGED, topics.MODERATION, topics.AMBIANCE):
+    for topic in (topics.TAGGED, topics.LATEST, topics.MODERATION, topics.AMBIANCE):
         events = await read_all(bootstrap, topic)
         published[topic] = len(events)
         for event in (json.loads(event.value or b"") for event in events):
@@ -84,7 +85,7 @@ async def finished(bootstrap: str, store: Path) -> Callable[[Sent], bool]:
     """Whether a message has come to its end: its image's verdict announced, or its letter written."""
     letters = {source(letter) for letter in await read_all(bootstrap, topics.DEAD_LETTERS)}
     async with SqliteScores(store) as scores:
-        heads = {head.image_id: head for head in await scores.heads()}
+        heads = {head.image_id: head async for head in every_head(scores)}
 
     def has_ended(sent: Sent) -> bool:
         if sent.is_bad:

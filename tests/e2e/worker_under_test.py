@@ -11,8 +11,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from agents import settings, worker
-from agents.pipeline import Parts
+from agents.ports import Parts
 from agents.settings import Settings
+from agents.surroundings import Surroundings
 from agents.testing import FakeTagger
 from model.batching import BatchLimits, DeviceChecks, MicroBatcher
 from schemas.errors import DeviceBroken
@@ -24,9 +25,7 @@ from streams.adapters.kafka_outbox import KafkaSettings
 from streams.adapters.limits import Limits
 from streams.adapters.s3 import S3Images, S3Settings
 from streams.adapters.sqlite import SqliteScores
-from streams.app import StreamApp
 from streams.ports import ImageStore
-from streams.retry import Outages
 
 BUCKET = "photos"
 
@@ -96,7 +95,8 @@ async def images_under_test(config: Settings) -> AsyncIterator[ImageStore]:
 
 
 @asynccontextmanager
-async def parts(config: Settings, _app: StreamApp, outages: Outages) -> AsyncIterator[Parts]:
+async def parts(config: Settings, around: Surroundings) -> AsyncIterator[Parts]:
+    outages = around.outages
     async with AsyncExitStack() as stack:
         publisher = KafkaPublisher(KafkaSettings(bootstrap=config.kafka.brokers))
         store = SqliteScores(config.store.path)

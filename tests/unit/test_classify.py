@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from agents.pipeline import Forwarded
+from agents.ports import Forwarded
 from agents.testing import FakeTagger
 from model.tiny_version import write_tiny_version
 from schemas.errors import DeviceBroken

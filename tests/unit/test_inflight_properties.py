@@ -63,7 +63,9 @@ class World:
         )
 
     def deliver(self, partition: Partition, keys: tuple[str, ...], *, is_stubborn: bool) -> None:
-        delivery = Delivery(partition, self.positions[partition], keys, is_background=len(keys) == 3)
+        # A partition is read in order, so all of it is of one kind.
+        is_background = partition == PARTITIONS[-1]
+        delivery = Delivery(partition, self.positions[partition], keys, is_background)
         self.positions[partition] += 1
         job = Job(delivery, self.window.epoch, is_stubborn, asyncio.get_running_loop().create_future())
         self.jobs.append(job)

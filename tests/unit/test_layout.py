@@ -36,7 +36,7 @@ FREE_OF = {
     "streams.inflight, streams.message, streams.ports": (*HEAVY, *SERVERS, "model", "agents"),
     "model.policy, model.batching": (*HEAVY, *SERVERS, "streams", "agents"),
     "agents.pipeline": (*HEAVY, *SERVERS, "model"),
-    "agents.bootstrap": (*HEAVY, "model"),
+    "agents.bootstrap": HEAVY,
     "agents.testing": (*HEAVY, *SERVERS),
     "tagstream.commands.config": (*HEAVY, *SERVERS, "pydantic", "model", "streams", "agents"),
 }
