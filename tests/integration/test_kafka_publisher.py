@@ -7,7 +7,6 @@ import gc
 import inspect
 import os
 import signal
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -36,16 +35,10 @@ from streams.adapters.broker import EmbeddedBroker
 from streams.adapters.kafka import CAUSE_BYTES, KafkaPublisher
 from streams.adapters.kafka_outbox import KafkaSettings
 
+from .broker_of_its_own import broker_of_its_own
+
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 LOCATION = Location(bucket="photos", key="a.jpg")
-
-SERVE = """
-import sys
-from streams.adapters.broker import EmbeddedBroker
-with EmbeddedBroker() as broker:
-    print(broker.bootstrap, flush=True)
-    sys.stdin.read()
-"""
 
 
 def announcement(number: int = 0) -> Announcement:
@@ -182,7 +175,7 @@ class FailingProducer:
     ) -> None:
         self._queueing = queueing or []
         self._delivery = delivery or []
-        self.sent: list[tuple[str, bytes]] = []
+        self.sent: list[tuple[str, bytes | None]] = []
         self.stopped = False
         self.client = SimpleNamespace(close=self._nothing)
         self._message_accumulator = SimpleNamespace(fail_all=lambda _: None)
@@ -191,7 +184,7 @@ class FailingProducer:
         await self._nothing()
 
     async def send(
-        self, topic: str, value: bytes, *, key: bytes | None, headers: list[tuple[str, bytes]]
+        self, topic: str, value: bytes | None, *, key: bytes | None, headers: list[tuple[str, bytes]]
     ) -> asyncio.Future[None]:
         del key, headers
         if self._queueing:
@@ -297,20 +290,6 @@ async def test_a_port_that_never_answers_is_unavailable_within_the_limit() -> No
         port = server.sockets[0].getsockname()[1]
         with pytest.raises(Unavailable):
             await KafkaPublisher(impatient(f"127.0.0.1:{port}")).__aenter__()
-
-
-@asynccontextmanager
-async def broker_of_its_own() -> AsyncIterator[tuple[int, str]]:
-    """A broker in another process, which can be frozen: its pid and address."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", SERVE, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
-    )
-    assert process.stdout is not None
-    try:
-        yield process.pid, (await process.stdout.readline()).decode().strip()
-    finally:
-        process.kill()
-        await process.wait()
 
 
 async def test_a_broker_that_freezes_is_unavailable_to_all_until_it_thaws(

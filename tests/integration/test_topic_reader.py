@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import signal
 from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -18,6 +20,8 @@ from schemas.errors import Unavailable
 from streams.adapters.topic_admin import Declared, TopicAdmin
 from streams.adapters.topic_reader import NoTopic, TopicReader, read_all
 from streams.message import Message
+
+from .broker_of_its_own import broker_of_its_own
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 PARTITIONS = 4
@@ -225,3 +229,34 @@ async def test_an_end_that_the_topic_never_reaches_is_unavailable(topic: Topic) 
         with pytest.raises(Unavailable):
             await read_too_far(reader)
     assert found == [0, 1, 2]
+
+
+async def test_a_broker_that_freezes_while_it_is_read_is_unavailable() -> None:
+    async with broker_of_its_own() as (pid, bootstrap):
+        topic = Topic(bootstrap, "freezing")
+        await topic.write({0: 3})
+        async with TopicReader(bootstrap, "freezing", seconds=2) as reader:
+            ends = await reader.ends()
+            os.kill(pid, signal.SIGSTOP)
+            for ask in (reader.beginnings(), anext(reader.read(dict.fromkeys(ends, 0), ends))):
+                with pytest.raises(Unavailable):
+                    await ask
+            os.kill(pid, signal.SIGCONT)
+
+
+async def test_a_reading_that_follows_outlasts_a_broker_that_freezes() -> None:
+    async with broker_of_its_own() as (pid, bootstrap):
+        topic = Topic(bootstrap, "freezing")
+        await topic.write({0: 1})
+        async with (
+            TopicReader(bootstrap, "freezing", seconds=1) as reader,
+            asyncio.timeout(60),
+            aclosing(reader.follow({0: 0})) as following,
+        ):
+            assert (await anext(following)).offset == 0
+            coming = asyncio.ensure_future(anext(following))
+            os.kill(pid, signal.SIGSTOP)
+            await asyncio.wait([coming], timeout=3)  # longer than a request may take
+            os.kill(pid, signal.SIGCONT)
+            await topic.write({0: 1}, first=1)
+            assert (await coming).offset == 1
