@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -76,7 +76,8 @@ class RejectionAlarm:
         cause: str | None = None
         while True:
             # Not in the handler: the error's traceback holds the image's bytes, and a turn is long in coming.
-            async with self._turn(cause) as alarm:
+            turn: AbstractAsyncContextManager[_Alarm | None] = self._turn(cause) if cause else nullcontext()
+            async with turn as alarm:
                 try:
                     result = await work()
                 except Rejected as error:
@@ -93,9 +94,9 @@ class RejectionAlarm:
         return {cause: now - alarm.since for cause, alarm in self._alarms.items()}
 
     @asynccontextmanager
-    async def _turn(self, cause: str | None) -> AsyncIterator[_Alarm | None]:
+    async def _turn(self, cause: str) -> AsyncIterator[_Alarm | None]:
         """Wait for a turn of what was rejected for `cause`; None where no alarm is in its way any more."""
-        while cause and (alarm := self._alarms.get(cause)):
+        while (alarm := self._alarms.get(cause)) is not None:
             async with alarm.turnstile.turn() as is_probe:
                 if is_probe:
                     yield alarm
@@ -111,13 +112,15 @@ class RejectionAlarm:
         return cause in self._alarms
 
     def _passed(self, tried: _Alarm | None) -> None:
-        if tried is not None and tried.cause in self._alarms:
+        if tried is not None and tried is self._alarms.get(tried.cause):
             self._reset(tried)
         self._note(None)
 
     def _note(self, cause: str | None) -> None:
         """Account for an outcome, None being any other than a rejection."""
         self._recent.add(cause, now=self._clock.time())
+        if not cause and not self._alarms:
+            return  # nearly always: nothing to begin and nothing to end
         over = [alarm for alarm in self._alarms.values() if self._is_over(alarm.cause)]
         if cause and cause not in self._alarms and self._is_too_often(cause, of=self._recent.total):
             self._trip(cause)

@@ -227,6 +227,21 @@ async def test_a_held_message_that_fails_otherwise_gives_its_turn_to_the_next() 
     assert other.result() == 2
 
 
+async def test_a_message_held_by_an_earlier_alarm_does_not_end_a_later_one() -> None:
+    rig = Rig()
+    await rig.trip()
+    mended = asyncio.Event()
+    slow = started(rig.alarm.guard(_rejected_once_and_then(mended)))
+    await rig.pass_time(LIMITS.probe)
+    await rig.meet(LIMITS.minimum - 1)  # with its own rejection enough: the alarm that tries it ends
+    await rig.trip()
+    (held,) = rig.hold(1)
+    mended.set()
+    await slow
+    assert tuple(rig.alarm.alarms()) == ("undecodable",)
+    await cancelled(held)
+
+
 async def test_it_is_said_once_when_it_begins_and_once_when_it_ends() -> None:
     rig = Rig()
     with capture_logs() as lines:
@@ -241,3 +256,14 @@ async def test_it_is_said_once_when_it_begins_and_once_when_it_ends() -> None:
     ]
     assert lines[0]["rejected"] == lines[0]["outcomes"] == LIMITS.minimum
     assert lines[1]["after_seconds"] >= 100
+
+
+def _rejected_once_and_then(mended: asyncio.Event) -> Callable[[], Coroutine[Any, Any, None]]:
+    rejections = [Undecodable()]
+
+    async def work() -> None:
+        if rejections:
+            raise rejections.pop()
+        await mended.wait()
+
+    return work
