@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from types import TracebackType
 from typing import Any, Final, Literal, Protocol, Self
 
@@ -240,7 +241,10 @@ async def _abandon(producer: Producer) -> None:
     test stops a worker whose broker is away).
     """
     held: Any = producer
-    held._message_accumulator.fail_all(KafkaError("the producer was abandoned"))  # noqa: SLF001
+    accumulator = held._message_accumulator  # noqa: SLF001
+    for batch in (*chain.from_iterable(accumulator._batches.values()), *accumulator._pending_batches):  # noqa: SLF001
+        batch._drain_waiter.add_done_callback(_look_at)  # noqa: SLF001
+    accumulator.fail_all(KafkaError("the producer was abandoned"))
     try:
         async with asyncio.timeout(FLUSH_SECONDS):
             await producer.stop()

@@ -178,7 +178,7 @@ class FailingProducer:
         self.sent: list[tuple[str, bytes | None]] = []
         self.stopped = False
         self.client = SimpleNamespace(close=self._nothing)
-        self._message_accumulator = SimpleNamespace(fail_all=lambda _: None)
+        self._message_accumulator = SimpleNamespace(fail_all=lambda _: None, _batches={}, _pending_batches=[])
 
     async def start(self) -> None:
         await self._nothing()
