@@ -7,7 +7,7 @@ from random import Random
 from typing import Final
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.claims import Claim, Claims
@@ -49,26 +49,32 @@ CLAIMS: Final = st.builds(
     is_removal=st.booleans(),
     restaurant_id=st.sampled_from((None, "r1", "r2")),
 )
+FEW: Final = settings(max_examples=40)
+"""Stories are long: each example tries an order many times."""
 STORIES: Final = st.lists(CLAIMS, min_size=10, max_size=20)
 JOINS: Final = st.lists(CLAIMS, min_size=4, max_size=8).map(lambda story: Claims.of(*story))
 
 
+@FEW
 @given(one=JOINS, other=JOINS)
 def test_a_join_is_the_same_from_either_side(one: Claims, other: Claims) -> None:
     assert one.joined(other) == other.joined(one)
 
 
+@FEW
 @given(one=JOINS, other=JOINS, third=JOINS)
 def test_a_join_is_the_same_however_it_is_grouped(one: Claims, other: Claims, third: Claims) -> None:
     assert one.joined(other).joined(third) == one.joined(other.joined(third))
 
 
+@FEW
 @given(claims=JOINS, other=JOINS)
 def test_what_was_joined_before_changes_nothing(claims: Claims, other: Claims) -> None:
     assert claims.joined(claims) == claims
     assert claims.joined(other).joined(other) == claims.joined(other)
 
 
+@FEW
 @given(story=STORIES, random=st.randoms(use_true_random=False), again=st.integers(1, 3))
 def test_the_outcome_is_the_same_in_any_order_and_however_often_each_event_comes(
     story: list[Claim], random: Random, again: int
@@ -81,6 +87,7 @@ def test_the_outcome_is_the_same_in_any_order_and_however_often_each_event_comes
     assert heard.restaurant_id == once.restaurant_id
 
 
+@FEW
 @given(
     minutes=st.lists(st.integers(0, 60), min_size=6, max_size=12, unique=True),
     data=st.data(),
@@ -94,12 +101,14 @@ def test_an_event_that_is_published_again_counts_as_it_was_published_first(
     assert Claims.of(*told) == Claims.of(*once)
 
 
+@FEW
 @given(story=STORIES, cut=st.integers(1, 9))
 def test_two_workers_that_heard_half_each_agree_when_they_meet(story: list[Claim], cut: int) -> None:
     one, other = Claims.of(*story[:cut]), Claims.of(*story[cut:])
     assert reduce(Claims.joined, (one, other)) == Claims.of(*story)
 
 
+@FEW
 @given(story=STORIES)
 def test_the_standing_claim_is_the_latest_of_its_voice(story: list[Claim]) -> None:
     standing = Claims.of(*story).standing

@@ -57,10 +57,13 @@ def test_a_story_has_one_order_whatever_order_it_is_told_in(story: list[Position
     assert not any(later.precedes(earlier) for earlier, later in pairwise(told))
 
 
-@given(one=SEQUENCERS, other=SEQUENCERS)
+@given(
+    one=SEQUENCERS, other=SEQUENCERS | st.integers(0, 6).map(lambda zeros: "0" * zeros), extends=st.booleans()
+)
 def test_sequencers_compare_as_if_the_shorter_were_padded_with_zeros_on_its_right(
-    one: str, other: str
+    one: str, other: str, *, extends: bool
 ) -> None:
+    other = one + other if extends or not other else other
     width = max(len(one), len(other))
     mine, others = one.upper().ljust(width, "0"), other.upper().ljust(width, "0")
     first = Position(uploaded_at=NOON, partition=0, offset=0, event_id="a", sequencer=one)
