@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import struct
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import bson
 
@@ -42,6 +42,8 @@ class Fault:
 
     before: Act = nothing
     after: Act = nothing
+    answer: Mapping[str, Any] | None = None
+    """What is said in the server's place, which never hears of the command."""
 
 
 class MongoProxy:
@@ -94,8 +96,11 @@ class MongoProxy:
                 request = await _message(reader)
                 fault = self._fault_of(request)
                 await fault.before()
-                requests.write(request)
-                answer = await _message(answers)
+                if fault.answer is None:
+                    requests.write(request)
+                    answer = await _message(answers)
+                else:
+                    answer = _reply(request, fault.answer)
                 await fault.after()
                 writer.write(answer)
         finally:
@@ -112,6 +117,12 @@ async def _message(reader: asyncio.StreamReader) -> bytes:
     header = await reader.readexactly(HEADER_BYTES)
     (length,) = struct.unpack_from("<i", header)
     return header + await reader.readexactly(length - HEADER_BYTES)
+
+
+def _reply(request: bytes, body: Mapping[str, Any]) -> bytes:
+    encoded = bson.encode(body)
+    (answered,) = struct.unpack_from("<i", request, 4)
+    return struct.pack("<iiiiiB", BODY_AT + len(encoded), 0, answered, OP_MSG, 0, 0) + encoded
 
 
 def _command(message: bytes) -> str:

@@ -214,6 +214,66 @@ async def test_a_caller_that_waits_for_another_try_when_the_store_closes_is_answ
     assert waiting.result().head.revision == 1
 
 
+def refusal(code: int) -> Fault:
+    """The server refuses the first write of a bulk, and makes none."""
+    error = {"index": 0, "code": code, "errmsg": "no"}
+    return Fault(answer={"ok": 1.0, "n": 0, "nModified": 0, "writeErrors": [error]})
+
+
+DUPLICATE_KEY, FAILED_VALIDATION = 11000, 121
+
+
+@pytest.mark.parametrize("command", ["update scores", "update images"])
+async def test_a_write_that_the_server_refuses_is_unavailable_until_it_takes_it(
+    scores: MongoScores, proxy: MongoProxy, command: str
+) -> None:
+    first = head(position(1))
+    proxy.strike(command, refusal(FAILED_VALIDATION))
+    with pytest.raises(Unavailable):
+        await scores.apply("img_a", become(first), record(first))
+    assert await scores.head("img_a") is None
+    assert (await scores.apply("img_a", become(first), record(first))).head == first
+    assert await scores.records("img_a") == (record(first),)
+
+
+async def test_an_image_whose_write_was_not_refused_does_not_hear_of_its_neighbours(
+    scores: MongoScores, other: MongoScores, proxy: MongoProxy
+) -> None:
+    """Only what is not there after a refused bulk was refused: here nobody's record is missing."""
+    first = head(position(1))
+    await other.apply("img_a", become(first), record(first))
+    proxy.strike("update scores", refusal(FAILED_VALIDATION))
+    assert (await scores.apply("img_a", become(first), record(first))).head == first
+
+
+async def test_an_insert_that_the_server_finds_a_duplicate_is_a_lost_race(
+    scores: MongoScores, proxy: MongoProxy
+) -> None:
+    first = head(position(1))
+    given: list[ImageHead | None] = []
+    proxy.strike("update images", refusal(DUPLICATE_KEY))
+    assert (await scores.apply("img_a", seen(given, become(first)))).head == first
+    assert given == [None, None]
+
+
+NOT_PRIMARY = {"ok": 0.0, "code": 10107, "codeName": "NotWritablePrimary", "errmsg": "not primary"}
+NOT_ALLOWED = {"ok": 0.0, "code": 13, "codeName": "Unauthorized", "errmsg": "not authorized"}
+TOO_BUSY = {"ok": 0.0, "code": 462, "codeName": "IngressRequestRateLimitExceeded", "errmsg": "busy"}
+
+
+@pytest.mark.parametrize(
+    "answer", [NOT_PRIMARY, NOT_ALLOWED, TOO_BUSY], ids=lambda answer: answer["codeName"]
+)
+async def test_a_server_that_takes_no_writes_now_is_unavailable_until_it_does(
+    scores: MongoScores, proxy: MongoProxy, answer: dict[str, Any]
+) -> None:
+    first = head(position(1))
+    proxy.strike("update images", Fault(answer=answer))
+    with pytest.raises(Unavailable, match=answer["errmsg"]):
+        await scores.apply("img_a", become(first))
+    assert (await scores.apply("img_a", become(first))).head == first
+
+
 async def write(store: MongoScores, image_id: str, change: Change) -> None:
     await store.apply(image_id, change)
 
