@@ -163,11 +163,6 @@ class RetrySettings(Section):
 
     first: float = Field(0.2, gt=0, description="Seconds before the first try again, at most")
     longest: float = Field(15.0, gt=0, description="Seconds between two tries, at most")
-    attempts: int = Field(
-        8, ge=1, description="Refusals of one object, while others are answered, until it is put off"
-    )
-    delay: float = Field(300.0, gt=0, description="Seconds that an object is put off, on the retry topic")
-    deferrals: int = Field(5, ge=0, description="Times that an object is put off until it is parked")
 
 
 class BreakerSettings(Section):

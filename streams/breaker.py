@@ -75,6 +75,9 @@ class BreakerState:
     """Since the first refusal of this absence; 0 while closed."""
     waiting: int
     """Calls that were refused or held up and have not ended."""
+    untried: int
+    """Of them, those that have not asked since the last answer: what they hear may be news. Where it is 0,
+    only new calls can tell objects that fail from a dependency that is away: never pause for longer."""
 
     @property
     def is_away(self) -> bool:
@@ -111,7 +114,7 @@ class Breaker:
         self._hooks = hooks
         self._turnstile = Turnstile(clock, hooks.waiting)
         self._answers = 0
-        self._refused: set[Caller] = set()  # since the last answer; no more than it takes to trip
+        self._refused: set[Caller] = set()  # since the last answer, and still waiting
         self._refused_since = 0.0
         self._is_whole = False  # away for several calls, not only for the few that there are
         self._absences = 0
@@ -125,10 +128,11 @@ class Breaker:
 
     def state(self) -> BreakerState:
         """How the dependency is now."""
-        if not self.is_open:
-            return BreakerState(Phase.CLOSED, 0.0, self._waiting)
-        phase = Phase.HALF_OPEN if self._turnstile.is_tried else Phase.OPEN
-        return BreakerState(phase, self._clock.time() - self._refused_since, self._waiting)
+        phase, seconds = Phase.CLOSED, 0.0
+        if self.is_open:
+            phase = Phase.HALF_OPEN if self._turnstile.is_tried else Phase.OPEN
+            seconds = self._clock.time() - self._refused_since
+        return BreakerState(phase, seconds, self._waiting, self._waiting - len(self._refused))
 
     async def ask(self, call: Callable[[], Awaitable[T]]) -> T:
         """What `call` returns; an answer, also one that we do not like, says that the dependency is there."""
@@ -155,13 +159,14 @@ class Breaker:
             raise KeepsFailing(self.dependency, reason) from error
 
     @contextmanager
-    def held_up(self) -> Iterator[None]:
-        """A caller waits within the block; when the last one leaves, what it waited for is forgotten."""
+    def held_up(self, caller: Caller) -> Iterator[None]:
+        """The caller waits within the block; when the last one leaves, what it waited for is forgotten."""
         self._waiting += 1
         try:
             yield
         finally:
             self._waiting -= 1
+            self._refused.discard(caller)
             if not self._waiting:
                 self._forget("dependency.unasked")
 
@@ -186,7 +191,7 @@ class Breaker:
 
     def _answered(self) -> None:
         self._answers += 1
-        if self._refused:
+        if self._refused or self.is_open:
             self._forget("dependency.back")
 
     def _suspect(self, caller: Caller, *, cause: str) -> None:
@@ -194,10 +199,9 @@ class Breaker:
         now = self._clock.time()
         if not self._refused:
             self._refused_since = now
-        if len(self._refused) < self._limits.calls:
-            self._refused.add(caller)
+        self._refused.add(caller)
         seconds = now - self._refused_since
-        is_whole = len(self._refused) == self._limits.calls and seconds >= self._limits.after
+        is_whole = len(self._refused) >= self._limits.calls and seconds >= self._limits.after
         if is_whole and not self._is_whole:
             self._is_whole = True
             self._absences += 1

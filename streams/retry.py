@@ -90,7 +90,7 @@ class Dependency:
 
 async def _wait_out(breaker: Breaker, call: Callable[[], Awaitable[T]], caller: Caller) -> T:
     """What `call` returns after the caller was refused or held up; raises as `Dependency.outlast` does."""
-    with breaker.held_up():
+    with breaker.held_up(caller):
         while True:
             async with breaker.turn(caller):
                 try:

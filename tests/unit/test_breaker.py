@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from model.clock import ManualClock
 from model.testing import settle
-from schemas.errors import Gone, NotAllowed, Unavailable
+from schemas.errors import Gone, KeepsFailing, NotAllowed, Unavailable
 from streams.breaker import BreakerState, Phase
 from streams.retry import BreakerLimits, Dependency, Outages, Patience
 from tests.unit.waiting_rooms import Owner, Service, cancelled, ended, pass_time, started
@@ -111,7 +111,7 @@ async def test_all_go_on_once_the_probe_is_answered() -> None:
     await ended(*calls, clock=rig.clock)
     assert [call.result() for call in calls] == [f"answer to {number}" for number in range(30)]
     assert rig.owner.told == [("trip", "s3"), ("reset", "s3")]
-    assert rig.state == BreakerState(Phase.CLOSED, 0.0, 0)
+    assert rig.state == BreakerState(Phase.CLOSED, 0.0, 0, 0)
 
 
 async def test_they_go_on_spread_over_a_moment() -> None:
@@ -133,6 +133,36 @@ async def test_one_that_always_fails_keeps_nobody_from_finding_out() -> None:
     good = rig.calls(3)
     await ended(*good, clock=rig.clock)
     await cancelled(spoiled)
+
+
+async def test_who_waits_and_has_not_asked_yet_is_untried() -> None:
+    rig = Rig(AT_ONCE)
+    rig.service.is_away = True
+    calls = rig.calls(3)
+    await settle()
+    untried = [rig.state.untried]
+    calls += rig.calls(2)
+    await settle()
+    untried.append(rig.state.untried)
+    await rig.pass_time(60)
+    untried.append(rig.state.untried)
+    assert untried == [2, 4, 0]
+    assert rig.state.waiting == 5
+    await cancelled(*calls)
+
+
+async def test_spoiled_objects_that_look_like_an_absence_are_told_by_the_next_new_call() -> None:
+    rig = Rig()
+    spoiled = [started(rig.s3.outlast(rig.service.call(is_spoiled=True), attempts=2)) for _ in range(5)]
+    await rig.pass_time(30)
+    assert rig.state.is_away
+    assert rig.state.untried == 0
+    news = rig.calls(1)
+    await ended(*news, clock=rig.clock)
+    while not all(task.done() for task in spoiled):
+        await ended(*rig.calls(1), clock=rig.clock)
+        await rig.pass_time(1)
+    assert {type(task.exception()) for task in spoiled} == {KeepsFailing}
 
 
 async def test_an_answer_to_a_call_from_before_closes_it_and_wakes_who_sleeps() -> None:
