@@ -13,25 +13,24 @@ from __future__ import annotations
 
 import asyncio
 import random
-import secrets
 import warnings
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from types import TracebackType
 from typing import Any, Final, Self
 
-from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pymongo import ReadPreference, WriteConcern
-from pymongo.errors import BulkWriteError, InvalidURI, PyMongoError
+from pymongo.errors import InvalidURI, PyMongoError
 from pymongo.read_concern import ReadConcern
 
 from schemas.errors import Unavailable
 from schemas.records import ImageHead, Kept, ScoreRecord, Stale
 from streams.adapters import mongo_documents as documents
-from streams.adapters import mongo_errors, mongo_indexes
+from streams.adapters import mongo_errors, mongo_indexes, mongo_round
 from streams.adapters.mongo_documents import Document, Stored
-from streams.adapters.mongo_fold import Call, Fold
+from streams.adapters.mongo_fold import Call
 from streams.adapters.mongo_indexes import FoundIndex
 from streams.adapters.rounds import Rounds
 from streams.ports import Change
@@ -123,24 +122,24 @@ class MongoScores:
     async def scan(self, *, after: str = "", limit: int = 500) -> tuple[ImageHead, ...]:
         """The next heads in the order of their image ids, behind `after`; fewer than `limit` at the end."""
         with self._visit():
-            async with self._collection("images") as images:
-                found = images.find({"_id": {"$gt": after}}, {"head": 1}, batch_size=limit)
+            async with self._database() as database:
+                found = database.images.find({"_id": {"$gt": after}}, {"head": 1}, batch_size=limit)
                 page = await found.sort("_id", 1).limit(limit).to_list(None)
         return tuple(Stored.of(document).head for document in page)
 
     async def records(self, image_id: str) -> tuple[ScoreRecord, ...]:
         """The image's history, by content version and model version."""
         with self._visit():
-            async with self._collection("scores") as scores:
-                found = await scores.find({"image_id": image_id}, {"record": 1}).to_list(None)
+            async with self._database() as database:
+                found = await database.scores.find({"image_id": image_id}, {"record": 1}).to_list(None)
         history = (documents.record_in(document) for document in found)
         return tuple(sorted(history, key=lambda record: tuple(documents.key_of(record).values())))
 
     async def ping(self) -> None:
         """Return when a head can be read; raise `Unavailable` when it cannot."""
         with self._visit():
-            async with self._collection("images") as images:
-                await images.find_one({"_id": ""}, {"_id": 1})
+            async with self._database() as database:
+                await database.images.find_one({"_id": ""}, {"_id": 1})
 
     async def indexes(self) -> tuple[FoundIndex, ...]:
         """Every index that is declared, and whether it is there."""
@@ -183,100 +182,21 @@ class MongoScores:
         except mongo_errors.FOREIGN as error:
             raise mongo_errors.unavailable(error) from error
 
-    @asynccontextmanager
-    async def _collection(self, name: str) -> AsyncIterator[AsyncIOMotorCollection[Document]]:
-        async with self._database() as database:
-            yield database[name]
-
     async def _read_together(self, image_ids: Sequence[str]) -> Sequence[ImageHead | Exception | None]:
-        stored = await self._stored(set(image_ids))
+        async with self._database() as database:
+            stored = await mongo_round.stored(set(image_ids), database)
         found = (stored.get(image_id) for image_id in image_ids)
         return [each.head if isinstance(each, Stored) else each for each in found]
 
     async def _apply_together(self, calls: Sequence[Call]) -> Sequence[Kept | Stale | Exception | None]:
-        """Each call's answer; None where somebody else wrote the image meanwhile."""
-        token = secrets.randbits(63)
-        image_ids = {call.image_id for call in calls}
-        stored = await self._stored(image_ids)
-        folds = {each: Fold(each, stored.get(each), token=token) for each in image_ids}
-        answers = [folds[call.image_id].add(call) for call in calls]
-        # The history first: a head without its record would never be scored again.
-        missed: dict[str, Unavailable | None] = dict(await self._add(folds.values()))
-        missed |= await self._put([fold for fold in folds.values() if fold.image_id not in missed], token)
-        return [missed.get(call.image_id, answer) for call, answer in zip(calls, answers, strict=True)]
-
-    async def _stored(self, image_ids: Collection[str]) -> Mapping[str, Stored | Exception]:
-        """What is kept of each known image, or what is wrong with it."""
-        async with self._collection("images") as images:
-            fields = {"head": 1, "token": 1, "past": 1}
-            found = images.find({"_id": {"$in": list(image_ids)}}, fields, batch_size=len(image_ids) + 1)
-            return {document["_id"]: _decoded(document) for document in await found.to_list(None)}
-
-    async def _add(self, folds: Collection[Fold]) -> Mapping[str, Unavailable]:
-        """Add the folds' records to the history; the images of those that it did not take, and why."""
-        insertions = [record for fold in folds for record in fold.records.values()]
-        if not insertions:
-            return {}
-        async with self._collection("scores") as scores:
-            try:
-                await scores.bulk_write(insertions, ordered=False)
-            except BulkWriteError as error:
-                if mongo_errors.is_lost_race(error):
-                    return {}
-                has, why = await _recorded(folds, scores), mongo_errors.unavailable(error)
-                return {fold.image_id: why for fold in folds if not fold.records.keys() <= has}
-        return {}
-
-    async def _put(self, folds: Collection[Fold], token: int) -> Mapping[str, Unavailable | None]:
-        """Write the folds' heads; the images whose write did not take, and why where it was no race."""
-        writes = {fold: write for fold in folds if (write := fold.write())}
-        if not writes:
-            return {}
-        why: Unavailable | None = None
-        async with self._collection("images") as images:
-            try:
-                result = await images.bulk_write(list(writes.values()), ordered=False)
-            except BulkWriteError as error:
-                why = None if mongo_errors.is_lost_race(error) else mongo_errors.unavailable(error)
-            else:
-                inserts = sum(fold.is_insert for fold in writes)
-                # An insert that came too late counts as matched; then one is short among the upserted.
-                if (result.upserted_count, result.matched_count) == (inserts, len(writes) - inserts):
-                    return {}
-            image_ids = [fold.image_id for fold in writes]
-            took = await _written_by(token, image_ids, images)
-        return {image_id: why for image_id in image_ids if image_id not in took}
+        async with self._database() as database:
+            return await mongo_round.apply(calls, database)
 
     @property
     def _opened(self) -> AsyncIOMotorClient[Document]:
         if self._client is None:
             raise RuntimeError("the store is not open")
         return self._client
-
-
-async def _written_by(
-    token: int, image_ids: Sequence[str], images: AsyncIOMotorCollection[Document]
-) -> frozenset[str]:
-    """Those of the images that the write with this token did reach, also where others have written since."""
-    ours: Document = {"_id": {"$in": image_ids}, "$or": [{"token": token}, {"past": token}]}
-    found = await images.find(ours, {"_id": 1}, batch_size=len(image_ids) + 1).to_list(None)
-    return frozenset(document["_id"] for document in found)
-
-
-async def _recorded(
-    folds: Collection[Fold], scores: AsyncIOMotorCollection[Document]
-) -> frozenset[tuple[str, ...]]:
-    """The keys of the folds' records that are in the history."""
-    image_ids = [fold.image_id for fold in folds if fold.records]
-    found = await scores.find({"image_id": {"$in": image_ids}}, {"_id": 1}).to_list(None)
-    return frozenset(tuple(document["_id"].values()) for document in found)
-
-
-def _decoded(document: Document) -> Stored | Exception:
-    try:
-        return Stored.of(document)
-    except Exception as error:  # noqa: BLE001 - one spoiled document is its own callers' trouble alone
-        return error
 
 
 def _client(settings: MongoSettings) -> AsyncIOMotorClient[Document]:

@@ -29,10 +29,9 @@ def broker() -> Iterator[EmbeddedBroker]:
 def mongo() -> Iterator[MongoWireServer]:
     """MongoDB's protocol; skips where it cannot run, unless `REQUIRE_MONGO` is set."""
     try:
-        server = MongoWireServer()
+        with MongoWireServer() as server:
+            yield server
     except Missing as missing:
         if os.environ.get("REQUIRE_MONGO"):
             raise
         pytest.skip(str(missing))
-    with server:
-        yield server

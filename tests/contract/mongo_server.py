@@ -36,11 +36,15 @@ class MongoWireServer:
 
     def __enter__(self) -> Self:
         command = [*JAVA, "-cp", f"{self._libraries}/*", str(SOURCES / "MongoWireServer.java"), "0"]
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        )
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
         assert self._process.stdout is not None
-        self.port = int(self._process.stdout.readline())
+        port = self._process.stdout.readline()
+        if not port:
+            raise Missing(
+                f"MongoDB's tests need a server that starts: {self._process.communicate()[1][-300:]}"
+            )
+        self.port = int(port)
         return self
 
     def __exit__(

@@ -37,8 +37,8 @@ async def scores(proxy: MongoProxy) -> AsyncIterator[MongoScores]:
 
 async def document(scores: MongoScores, collection: str, where: dict[str, Any]) -> dict[str, Any]:
     """The one document of the collection that is so."""
-    async with scores._collection(collection) as found:
-        (only,) = await found.find(where).to_list(None)
+    async with scores._database() as database:
+        (only,) = await database[collection].find(where).to_list(None)
     return dict(only)
 
 
@@ -200,8 +200,9 @@ async def test_an_index_that_differs_is_told_and_left_as_it_is(scores: MongoScor
     async with scores._database() as database:
         await database[index.collection].create_indexes([IndexModel([("else", 1)], name=index.name)])
     assert standings(await scores.apply_indexes())[index.name] is Standing.DIFFERS
-    async with scores._collection(index.collection) as collection:
-        assert (await collection.index_information())[index.name]["key"] == [("else", 1)]
+    async with scores._database() as database:
+        information = await database[index.collection].index_information()
+    assert information[index.name]["key"] == [("else", 1)]
 
 
 async def test_the_keys_of_an_index_under_another_name_are_there(scores: MongoScores) -> None:
