@@ -33,7 +33,7 @@ from streams.adapters.mongo_documents import Document, Stored
 from streams.adapters.mongo_fold import Call
 from streams.adapters.mongo_indexes import FoundIndex
 from streams.adapters.rounds import Rounds
-from streams.ports import Change
+from streams.ports import STORE, Change
 
 MOST_TOGETHER: Final = 256
 """Calls that share one round at most: their documents fit into one message many times over."""
@@ -117,7 +117,7 @@ class MongoScores:
                 if outcome:
                     return outcome
                 await asyncio.sleep(random.uniform(0, min(LONGEST_PAUSE, FIRST_PAUSE * 2**again)))
-        raise Unavailable("store", f"{image_id}: others wrote it {TRIES} times while it was being written")
+        raise Unavailable(STORE, f"{image_id}: others wrote it {TRIES} times while it was being written")
 
     async def scan(self, *, after: str = "", limit: int = 500) -> tuple[ImageHead, ...]:
         """The next heads in the order of their image ids, behind `after`; fewer than `limit` at the end."""

@@ -20,6 +20,7 @@ from bson.errors import BSONError
 from pymongo.errors import BulkWriteError, PyMongoError
 
 from schemas.errors import ConfigurationError, Unavailable
+from streams.ports import STORE
 
 FOREIGN: Final = (PyMongoError, BSONError, OSError)
 """Everything that the driver raises on purpose; a test walks the exceptions of its libraries."""
@@ -31,7 +32,7 @@ _DUPLICATE_KEY: Final = frozenset({11000, 11001, 12582})
 def unavailable(error: BaseException) -> Unavailable:
     """`error` as the store's absence."""
     said = str(error).partition(", Timeout: ")[0]  # what follows is the driver's whole view of the cluster
-    return Unavailable("store", f"{type(error).__name__}: {said}" if said else type(error).__name__)
+    return Unavailable(STORE, f"{type(error).__name__}: {said}" if said else type(error).__name__)
 
 
 def not_a_url(error: Exception) -> ConfigurationError:

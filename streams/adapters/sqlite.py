@@ -24,7 +24,7 @@ from schemas.errors import ConfigurationError, Unavailable
 from schemas.records import ImageHead, Kept, ScoreRecord, Stale
 from streams.adapters import sqlite_rows as rows
 from streams.adapters.rounds import Rounds
-from streams.ports import Change
+from streams.ports import STORE, Change
 
 BUSY_SECONDS: Final = 10.0
 """How long one transaction waits for another process's; beyond it the store is `Unavailable`."""
@@ -168,6 +168,6 @@ class _Lane:
         return [self._transact([call])[0] for call in calls]
 
     def _unavailable(self, error: sqlite3.Error) -> Unavailable:
-        unavailable = Unavailable("store", f"{self._path}: {error}")
+        unavailable = Unavailable(STORE, f"{self._path}: {error}")
         unavailable.__cause__ = error
         return unavailable
