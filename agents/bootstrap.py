@@ -19,7 +19,7 @@ from streams.app import Lifespan, StreamApp, StreamSettings
 from streams.inflight import WindowLimits
 from streams.message import Handler
 from streams.rejections import RejectionAlarm, RejectionLimits
-from streams.retry import BreakerLimits, Outages, Patience
+from streams.retry import BreakerLimits, Hooks, Outages, Patience
 
 AGENTS: Final = ("agents.lanes",)
 """The agent modules, one by one: Faust's scan of a package drops in silence what fails to import."""
@@ -52,14 +52,16 @@ async def _surroundings(settings: Settings, app: StreamApp, stack: AsyncExitStac
     metrics = Metrics()
     retry, breaker = settings.retry, settings.breaker
     limits = BreakerLimits(breaker.calls, breaker.after, breaker.few_after, breaker.spread)
-    outages = Outages(Patience(retry.first, retry.longest), limits)
+    hooks = Hooks(waiting=app.waiting)
+    outages = Outages(Patience(retry.first, retry.longest), limits, hooks=hooks)
     observed = await stack.enter_async_context(observing(settings.metrics, metrics, on_failure=app.fail))
     tracer = await stack.enter_async_context(open_tracer(settings))
 
     def away() -> dict[str, bool]:
         return {name: state.is_away for name, state in outages.states().items()}
 
-    app.is_paused = app.is_excused = lambda: any(away().values())
+    # Only a new message can prove that a dependency is back once all that wait have asked in vain.
+    app.is_paused = lambda: any(state.is_away and state.untried for state in outages.states().values())
     observed.app(app)
     observed.dependencies(away)
     return Surroundings(app, outages, metrics, observed, tracer)
@@ -68,12 +70,11 @@ async def _surroundings(settings: Settings, app: StreamApp, stack: AsyncExitStac
 def _desk(settings: Settings, around: Surroundings, parts: Parts) -> Handler:
     rejections, deferral = settings.rejections, settings.deferral
     alarm = RejectionAlarm(
-        RejectionLimits(rejections.share, rejections.window, rejections.minimum, rejections.probe)
+        RejectionLimits(rejections.share, rejections.window, rejections.minimum, rejections.probe),
+        hooks=Hooks(waiting=around.app.waiting),
     )
     around.observed.alarms(alarm.alarms)
     around.metrics.loading.limit.set(settings.decode.loading)
-    is_away = around.app.is_paused
-    around.app.is_excused = lambda: is_away() or bool(alarm.alarms())
     limits = DeskLimits(settings.decode.loading, deferral.attempts, Deferrals(deferral.delay, deferral.most))
     desk = desk_over(
         parts,

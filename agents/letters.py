@@ -65,7 +65,7 @@ class Letters:
         """A record that is nothing we know: it too may be one of too many."""
 
         async def work() -> str:
-            raise error
+            raise error.with_traceback(None)  # it may be held, and raised again and again
 
         await self.ending(message, None, work)
 

@@ -70,7 +70,7 @@ class Pipeline:
 
     async def _end(self, message: Message, event: Event, sequencer: str | None) -> None:
         """Bring one record to one of its endings."""
-        image_id, claim = event.image_id, Claim.of(event, _position(message, event, sequencer))
+        image_id, claim = event.image_id, Claim.of(event, Position.of(event, message.origin, sequencer))
         await self._bench.letters.ending(message, image_id, lambda: self._outcome(image_id, claim))
 
     async def _outcome(self, image_id: str, claim: Claim) -> str:
@@ -136,15 +136,3 @@ def _images(records: Iterable[wire.Record]) -> Iterable[str]:
         match record:
             case wire.Uploaded(event) | wire.Removed(event):
                 yield event.image_id
-
-
-def _position(message: Message, event: Event, sequencer: str | None) -> Position:
-    """The event's place in the order: that of its first delivery, however often it was deferred since."""
-    _, partition, offset = message.origin
-    return Position(
-        uploaded_at=event.removed_at if isinstance(event, ImageRemoved) else event.uploaded_at,
-        partition=partition,
-        offset=offset,
-        event_id=event.event_id,
-        sequencer=sequencer,
-    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from dataclasses import dataclass
 from typing import Any, Final
 
 from agents.heads import Scoring
@@ -14,7 +15,6 @@ from schemas.errors import Stage
 from schemas.events import Reason
 from schemas.records import Content, ImageHead
 from schemas.tags import Scores
-from schemas.uploads import Location
 from streams.ports import IMAGES, Fetched
 from streams.retry import Outages
 
@@ -23,6 +23,14 @@ _INLINE_DIGEST: Final = 2**20
 
 _RESTAURANT: Final = ("restaurant-id", "restaurant_id")
 _UPLOADER: Final = ("uploader-id", "uploader_id")
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    claim: Claim
+    content: Content
+    pixels: Any
+    """The model's; None where the scores are known."""
 
 
 class Scorer:
@@ -49,21 +57,22 @@ class Scorer:
         known = self._known(head)
         if head and known and _is_same_object(head, claim):
             return Scoring(claim, known[0], known[1], reason, job)
+        # The slot is inside: who waits for a storage that is away holds nothing that others need.
+        loaded = await self._storage.outlast(lambda: self._load(claim, known, watch), attempts=self._attempts)
+        scores = known[0] if known and loaded.pixels is None else await self._forward(loaded.pixels, watch)
+        return Scoring(loaded.claim, scores, loaded.content, reason, job)
+
+    async def _load(self, claim: Claim, known: tuple[Scores, Content] | None, watch: Stopwatch) -> _Loaded:
+        """The claim's pixels; none where the bytes are those that were scored already."""
         async with self._loading:
             with self._metrics.loading.images.track_inprogress():
-                fetched = await self._fetch(claim.location, watch)
+                with watch.stage(Stage.FETCH):
+                    fetched = await self._parts.images.fetch(claim.location)
                 content, claim = await _content(fetched.data), _enriched(claim, fetched)
                 if known and known[1] == content:
-                    return Scoring(claim, known[0], content, reason, job)
+                    return _Loaded(claim, content, None)
                 with watch.stage(Stage.DECODE):
-                    pixels = await self._parts.tagger.decode(fetched.data)
-            del fetched
-        return Scoring(claim, await self._forward(pixels, watch), content, reason, job)
-
-    async def _fetch(self, location: Location, watch: Stopwatch) -> Fetched:
-        fetch = self._parts.images.fetch
-        with watch.stage(Stage.FETCH):
-            return await self._storage.outlast(lambda: fetch(location), attempts=self._attempts)
+                    return _Loaded(claim, content, await self._parts.tagger.decode(fetched.data))
 
     async def _forward(self, pixels: Any, watch: Stopwatch) -> Scores:  # noqa: ANN401 - pixels belong to the model
         with watch.trace(Stage.FORWARD):

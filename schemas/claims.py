@@ -5,7 +5,8 @@ events carry a time. Within one voice claims are totally ordered; across the two
 Comparing any two events by the better of both rules is no order at all: with A (sequencer 1, 10:00),
 B (no sequencer, 9:55) and C (sequencer 2, 9:50), C follows A, B follows C, and A follows B. So the
 latest claim of *each voice* is kept, and the later of those two stands (ADR 7). That is a join: the
-outcome is the same in whatever order, however often and on whichever worker the events are seen.
+outcome is the same in whatever order and on whichever worker the events are seen, and however often
+(but for one case: events of one image and one time, of which one is published again between others).
 """
 
 from __future__ import annotations

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Self
 
-from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
 
 from schemas import identity
 from schemas.tags import Value
@@ -35,13 +35,18 @@ def spelled(moment: object) -> str:
         return str(moment)
 
 
+def _bare(etag: object) -> object:
+    return etag.strip('"') if isinstance(etag, str) else etag
+
+
 class Location(Value):
     """Where an image's bytes are: one object, and which content of it where the producer knows."""
 
     bucket: str = Field(min_length=1, max_length=255)
     key: str = Field(min_length=1, max_length=1024)
     version: str | None = Field(None, max_length=1024)
-    etag: str | None = Field(None, max_length=1024)
+    etag: Annotated[str, BeforeValidator(_bare)] | None = Field(None, max_length=1024)
+    """Without the quotes that S3's own clients leave around it."""
 
     @property
     def content_version(self) -> str:
@@ -110,6 +115,21 @@ class Position(Value):
     offset: int
     event_id: str
     sequencer: str | None = None
+
+    @classmethod
+    def of(
+        cls, event: ImageUploaded | ImageRemoved, origin: tuple[str, int, int], sequencer: str | None
+    ) -> Self:
+        """The place of `event`, which was first published at `origin` (topic, partition, offset)."""
+        _, partition, offset = origin
+        when = event.removed_at if isinstance(event, ImageRemoved) else event.uploaded_at
+        return cls(
+            uploaded_at=when,
+            partition=partition,
+            offset=offset,
+            event_id=event.event_id,
+            sequencer=sequencer,
+        )
 
     def is_same(self, other: Position) -> bool:
         """Whether both are the same event, however often it was published or delivered."""

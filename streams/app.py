@@ -18,7 +18,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, AsyncExitStack, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -80,9 +80,7 @@ class StreamApp(faust.App):
         self.refusal: ConfigurationError | None = None
         """Why the app would not start."""
         self.is_paused: Callable[[], bool] = lambda: False
-        """Asked before a message is started: while a dependency is away nothing more is begun."""
-        self.is_excused: Callable[[], bool] = lambda: False
-        """Asked once a second: whether work that does not finish is waiting on purpose. That is no stall."""
+        """Asked before a message is started: while a dependency is away, no more than its probes are."""
         super().__init__(settings.group, **_faust_options(settings))
         self.on_partitions_revoked.connect(self._drain_revoked)
 
@@ -117,6 +115,10 @@ class StreamApp(faust.App):
         while (self.is_paused() or not task.is_ready()) and is_current():  # noqa: ASYNC110 - time makes it ready, and no one to tell us
             await asyncio.sleep(_READY_INTERVAL)
         await self.window.admit(delivery, task.work, is_current=is_current)
+
+    def waiting(self) -> AbstractContextManager[object]:
+        """For work that waits on purpose, in its own task: that is no stall."""
+        return nullcontext() if self.window is None else self.window.waiting()
 
     def fail(self, error: BaseException) -> None:
         """Exit non-zero because of `error`: nothing starts any more, nothing is committed past it."""
@@ -179,8 +181,6 @@ class StreamApp(faust.App):
         while True:
             # Sleeps count, not the clock: a process that was stopped for an hour has not stalled.
             await asyncio.sleep(_WATCH_INTERVAL)
-            if self.is_excused():
-                window.touch()
             window.watch(_WATCH_INTERVAL)
 
     async def _stay_in_group(self) -> None:

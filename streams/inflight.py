@@ -19,7 +19,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Hashable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -139,6 +140,7 @@ class InFlight:
         self._lanes: dict[Hashable, deque[_Entry]] = {}
         self._ready: deque[_Entry] = deque()
         self._running: set[_Entry] = set()
+        self._excused: set[asyncio.Task[Any] | None] = set()
         self._slot_seekers = 0
         self._watched = 0.0
         self._admitting = True
@@ -189,14 +191,25 @@ class InFlight:
         self._closed = True
         return await self._end_epoch(limit)
 
-    def touch(self) -> None:
-        """Work is waiting on purpose (a dependency is away): that is no stall."""
-        self._idle = 0.0
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Within the block, in the work's own task, it waits on purpose (a dependency is away): no stall."""
+        task = asyncio.current_task()
+        self._excused.add(task)
+        try:
+            yield
+        finally:
+            self._excused.discard(task)
 
     def watch(self, elapsed: float) -> None:
-        """Account for `elapsed` seconds; fail with `Stalled` when nothing has finished for too long."""
+        """Account for `elapsed` seconds; fail with `Stalled` when nothing has finished for too long.
+
+        Time in which *all* that runs waits on purpose does not count: one call that is stuck in
+        itself is not quieted by the others' waiting.
+        """
         self._watched += elapsed
-        self._idle = self._idle + elapsed if self._running else 0.0
+        is_excused = all(entry.task in self._excused for entry in self._running)
+        self._idle = 0.0 if is_excused else self._idle + elapsed
         if self._idle > self.limits.stall:
             self.fail(Stalled(f"{len(self._running)} in flight and none finished for {self._idle:.0f} s"))
 

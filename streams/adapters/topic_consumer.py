@@ -18,13 +18,15 @@ for fetches on their way: at the default of 500, the second read of a reader beg
 
 
 @asynccontextmanager
-async def groupless(bootstrap: str, *, seconds: float) -> AsyncIterator[Any]:
+async def groupless(bootstrap: str, *, seconds: float, offsets_of: str | None = None) -> AsyncIterator[Any]:
     """A running consumer with nothing assigned, closed in the end; untyped, as its methods are.
 
+    `offsets_of` is a group whose committed offsets can be asked for; the consumer does not join it.
     Raises `Unavailable` when no broker answers within `seconds`.
     """
     consumer: Any = AIOKafkaConsumer(  # type: ignore[no-untyped-call]
         bootstrap_servers=bootstrap,
+        group_id=offsets_of,
         enable_auto_commit=False,
         auto_offset_reset="earliest",  # where the records at the place asked for have expired
         request_timeout_ms=int(seconds * 1000),

@@ -16,7 +16,7 @@ from agents.settings import Settings
 from agents.surroundings import Surroundings
 from agents.testing import FakeTagger
 from model.batching import BatchLimits, DeviceChecks, MicroBatcher
-from schemas.errors import DeviceBroken
+from schemas.errors import DeviceBroken, Unavailable
 from schemas.uploads import Location
 from streams.adapters.embedded_s3 import CREDENTIALS
 from streams.adapters.folder import FolderImages
@@ -25,17 +25,19 @@ from streams.adapters.kafka_outbox import KafkaSettings
 from streams.adapters.limits import Limits
 from streams.adapters.s3 import S3Images, S3Settings
 from streams.adapters.sqlite import SqliteScores
-from streams.ports import ImageStore
+from streams.ports import Fetched, ImageStore
 
 BUCKET = "photos"
 
 
 class DelayedImages(FolderImages):
-    """A folder in which one object takes its time."""
+    """A folder in which one object takes its time, and those under `flaky/` are refused until a file says so."""
 
-    async def fetch(self, location: Location) -> bytes:
+    async def fetch(self, location: Location) -> Fetched:
         if location.key == os.environ.get("E2E_SLOW_KEY"):
             await asyncio.sleep(float(os.environ["E2E_SLOW_SECONDS"]))
+        if location.key.startswith("flaky/") and not Path(os.environ["E2E_IMAGES"], "mended").exists():
+            raise Unavailable("s3", f"{location} cannot be read just now")
         return await super().fetch(location)
 
 
@@ -67,7 +69,8 @@ class BrokenTagger(FakeTagger):
 @asynccontextmanager
 async def tagger_under_test() -> AsyncIterator[FakeTagger]:
     if "E2E_BROKEN_DEVICE" not in os.environ:
-        yield FakeTagger(delay=float(os.environ.get("E2E_DELAY", "0")))
+        version = os.environ.get("E2E_VERSION", "1")
+        yield FakeTagger(delay=float(os.environ.get("E2E_DELAY", "0")), version=version)
         return
     device = BrokenDevice()
     checks = DeviceChecks(probe=device.probe, is_out_of_memory=device.is_out_of_memory)

@@ -372,15 +372,36 @@ async def test_an_idle_window_never_stalls() -> None:
     assert rig.failures == []
 
 
-async def test_a_completion_is_progress_and_so_is_waiting_on_purpose() -> None:
+async def test_a_completion_is_progress() -> None:
     rig = Rig(WindowLimits(stall=10))
     await rig.admit(P0, 0, 1)
     rig.window.watch(9)
     await rig.jobs.finish(P0, 1)
     rig.window.watch(9)
-    rig.window.touch()
-    rig.window.watch(9)
     assert rig.failures == []
+    await rig.window.close(0)
+
+
+async def waiting_work(window: InFlight) -> None:
+    with window.waiting():
+        await asyncio.sleep(3600)
+
+
+async def test_what_waits_on_purpose_is_no_stall() -> None:
+    rig = Rig(WindowLimits(stall=10))
+    await rig.window.admit(Delivery(P0, 0, ("k",)), lambda: waiting_work(rig.window), is_current=lambda: True)
+    await settled()
+    rig.window.watch(1000)
+    assert rig.failures == []
+    await rig.window.close(0)
+
+
+async def test_a_call_stuck_in_itself_is_not_quieted_by_the_waiting_of_others() -> None:
+    rig = Rig(WindowLimits(stall=10))
+    await rig.window.admit(Delivery(P0, 0, ("k",)), lambda: waiting_work(rig.window), is_current=lambda: True)
+    await rig.admit(P0, 1)
+    rig.window.watch(11)
+    assert [type(failure) for failure in rig.failures] == [Stalled]
     await rig.window.close(0)
 
 

@@ -1,0 +1,68 @@
+"""What `tagstream replay` opens, and the order in which it uses it."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from agents.connections import kafka_settings
+from agents.replay.run import Job, Replay, Tell
+from agents.replay.selection import Selection
+from agents.replay.start import Start
+from agents.replay.summary import Plan, Summary
+from agents.settings import Settings, blame
+from agents.stores import blamed, open_store
+from model import checkpoint
+from schemas import topics
+from streams.adapters.kafka import RescorePublisher
+from streams.adapters.lane_progress import LaneProgress
+from streams.adapters.topic_reader import TopicReader
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a replay did."""
+
+    job: Job
+    plan: Plan
+    is_dry: bool
+    summary: Summary | None
+    """None where nobody waited for the workers."""
+
+
+def order(
+    settings: Settings, *, start: str, model: str | None, restaurant: str | None, only_missing: bool
+) -> Job:
+    """What is asked for; raises `ConfigurationError` for a start that is none."""
+    moment = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    version = model or _resident(settings)
+    selection = Selection(version, restaurant_id=restaurant, only_missing=only_missing)
+    return Job(f"replay-{moment}", Start.parse(start), selection, settings.uploads.naming)
+
+
+async def run(settings: Settings, job: Job, *, tell: Tell, dry_run: bool, wait: bool) -> Done:
+    """Carry the job out."""
+    async with AsyncExitStack() as stack:
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tagstream-replay-")))
+        with blame(blamed(settings.store)):
+            scores = await stack.enter_async_context(open_store(settings.store))
+        brokers = settings.kafka.brokers
+        uploads = await stack.enter_async_context(TopicReader(brokers, topics.UPLOADED))
+        replay = Replay(job, scores, scratch=scratch, tell=tell)
+        if dry_run:
+            return Done(job, await replay.send(uploads, None), is_dry=True, summary=None)
+        lane = await stack.enter_async_context(RescorePublisher(kafka_settings(settings)))
+        plan = await replay.send(uploads, lane)
+        if not wait:
+            return Done(job, plan, is_dry=False, summary=None)
+        progress = LaneProgress(brokers, topics.RESCORE, settings.kafka.group)
+        await replay.wait((await stack.enter_async_context(progress)).left)
+        return Done(job, plan, is_dry=False, summary=await replay.summary())
+
+
+def _resident(settings: Settings) -> str:
+    with blame("TAGSTREAM_MODEL__FOLDER"):
+        return checkpoint.read_manifest(settings.model.folder or checkpoint.PACKAGED).version
