@@ -31,7 +31,7 @@ BUCKET = "photos"
 
 
 class DelayedImages(FolderImages):
-    """A folder in which one object takes its time, and those under `flaky/` are refused until a file says so."""
+    """A folder in which one object takes its time, and `flaky/` is refused until a file says so."""
 
     async def fetch(self, location: Location) -> Fetched:
         if location.key == os.environ.get("E2E_SLOW_KEY"):

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas import topics
 from schemas.events import CollectionChanged, ModerationRequested
-from schemas.records import ImageHead
-from schemas.uploads import ImageUploaded
+from schemas.records import ImageHead, State
+from schemas.uploads import ImageUploaded, Location
 from streams.message import Message
 
-from .straight_path import BOUNDARIES, HALFWAY, Crash, World, message_of, upload_of
+from .straight_path import BOUNDARIES, HALFWAY, Crash, World, message_of, s3_message, upload_of
 
 KEYS = ("r1/a.jpg", "r2/b.jpg")
 SEEN = ("menu=0.9", "menu=0.6 food=0.9", "ambiance=0.9", "human=0.8 ambiance=0.75", "food=0.5", "broken", "")
@@ -144,3 +146,70 @@ def _followed(world: World, image_id: str) -> set[tuple[str, str]]:
         place = (said.topic, said.event.label)
         held = held | {place} if said.event.action == "added" else held - {place}
     return held
+
+
+@dataclass(frozen=True)
+class Word:
+    """What a voice says of the one image in that minute."""
+
+    voice: str
+    minute: int
+    seen: str | None
+    """None where the image is removed."""
+
+    def message(self, offset: int) -> Message:
+        if self.voice == "producer":
+            return message_of(upload_of(minute=self.minute), offset=offset)
+        event = "ObjectCreated:Put" if self.seen else "ObjectRemoved:DeleteMarkerCreated"
+        return s3_message(
+            event, "r1/a.jpg", minute=self.minute, sequencer=f"{self.minute + 16:X}", offset=offset
+        )
+
+
+@st.composite
+def words(draw: st.DrawFn) -> list[Word]:
+    """Of both voices, each in a minute of its own; producers remove nothing."""
+    said = []
+    for minute in draw(st.lists(st.integers(0, 40), unique=True, min_size=3, max_size=7)):
+        voice = draw(st.sampled_from(["producer", "storage", "storage"]))
+        seen = draw(st.sampled_from(CLEAR if voice == "producer" else (*CLEAR, None)))
+        said.append(Word(voice, minute, seen))
+    return said
+
+
+CLEAR = ("menu=0.9", "ambiance=0.9", "human=0.9 food=0.9", "food=0.9")
+"""Far from every threshold: what holds on by its hysteresis depends on what was said before, rightly."""
+
+
+@settings(max_examples=150, deadline=None)
+@given(said=words(), shuffled=st.randoms(use_true_random=False))
+async def test_in_whatever_order_two_voices_are_heard_the_end_is_the_same(
+    said: list[Word], shuffled: random.Random
+) -> None:
+    messages = [word.message(offset) for offset, word in enumerate(said)]
+    heard = [*messages, *shuffled.sample(messages, 2)]
+    shuffled.shuffle(heard)
+    ordered, unordered = await _spoken(said), await _spoken(said)
+    await ordered.deliver(*messages)
+    await unordered.deliver(*heard)
+    (one,), (other,) = await ordered.scores.scan(), await unordered.scores.scan()
+    assert (one.claims, one.position, one.state, one.verdict) == (
+        other.claims,
+        other.position,
+        other.state,
+        other.verdict,
+    )
+    for world, head in ((ordered, one), (unordered, other)):
+        assert _followed(world, head.image_id) == _routes(head)
+        latest = world.tags.on(topics.LATEST)[-1].event
+        assert (latest is None) == (head.state is State.DELETED)
+
+
+async def _spoken(said: list[Word]) -> World:
+    """Every content under a version of its own; what stands at the key is what storage put last."""
+    world = World()
+    for word in sorted(said, key=lambda word: word.minute):
+        if word.seen and word.voice == "producer":
+            await world.put(upload_of(minute=word.minute), word.seen)
+    await world.images.put(Location(bucket="photos", key="r1/a.jpg"), b"ambiance=0.9")
+    return world
