@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 # Where it is set, every worker compiles all of torch's Python anew: 20 seconds of CPU each.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test test-fast check format lock benchmark clean
+.PHONY: help setup demo test test-fast check format lock docs benchmark clean
 .DEFAULT_GOAL := help
 
 help:  ## What there is
@@ -34,11 +34,12 @@ test: setup  ## All tests
 test-fast: setup  ## The tests that start no worker processes
 	$(BIN)/python -m pytest -m "not e2e"
 
-check: setup  ## Format, lint, types, and who may import whom
+check: setup  ## Format, lint, types, who may import whom, and the compose file against its specification
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml
 
 format: setup  ## Write the code the way `check` wants it
 	$(BIN)/ruff format .
@@ -47,6 +48,9 @@ format: setup  ## Write the code the way `check` wants it
 lock: setup  ## Resolve pyproject.toml anew, keeping what can stay
 	$(BIN)/uv pip compile --quiet --system-certs --universal --generate-hashes --no-header --python-version 3.11 \
 		--extra dev pyproject.toml -o requirements.lock
+
+docs: setup  ## Write the generated parts of docs/ anew
+	$(BIN)/python -m tagstream.reference docs
 
 benchmark: setup  ## What a photograph costs, by stage
 	$(BIN)/python -m benchmarks

@@ -1,0 +1,144 @@
+"""The generated parts by their names: tables of settings, metrics, log lines, topics, events and errors."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import groupby
+from typing import Any, Final
+
+from pydantic import BaseModel
+
+from agents import log_events, settings
+from agents.metrics import Metrics
+from schemas import asyncapi, cloudevents, examples, published, topics
+from schemas.errors import Rejected
+from schemas.published import CHANNELS, Channel
+from tagstream.reference.fields import fields
+from tagstream.reference.tables import code, table
+
+
+def rendered(what: str) -> str:
+    """The part of that name; raises `LookupError` where there is none."""
+    name, _, argument = what.partition(" ")
+    if argument:
+        return _ABOUT[name](argument)
+    return _WHOLE[name]()
+
+
+def _settings() -> str:
+    sections = groupby(settings.names(), key=lambda each: each[0].partition("__")[0])
+    return "\n\n".join(f"## {section}\n\n{_section(named)}" for section, named in sections)
+
+
+def _section(named: Iterable[tuple[str, str, Any]]) -> str:
+    rows = ((code(name), _default(default), meaning) for name, meaning, default in named)
+    return table(("Setting", "Default", "Meaning"), rows)
+
+
+def _default(value: Any) -> str:  # noqa: ANN401 - whatever the setting is
+    return "" if value is None else code(json.dumps(value, default=str))
+
+
+def _metrics() -> str:
+    rows = (
+        (code(each.name), each.type, ", ".join(map(code, each.labels)), each.help)
+        for each in Metrics().describe()
+    )
+    return table(("Metric", "Type", "Labels", "Meaning"), rows)
+
+
+def _logs() -> str:
+    return table(("Event", "Level", "Fields", "Said in"), _log_rows())
+
+
+def _log_rows() -> Iterator[tuple[str, str, str, str]]:
+    for name, calls in groupby(log_events.events(), key=lambda event: event.name):
+        said = tuple(calls)
+        named = dict.fromkeys(field for call in said for field in call.fields)
+        shown = ", ".join("and more" if field == "**" else code(field) for field in named)
+        yield code(name), said[0].level, shown, code(said[0].source)
+
+
+def _topics() -> str:
+    rows = (
+        (f"[{code(each.topic)}](topics/{each.name}.md)", each.key, _direction(each), each.about)
+        for each in CHANNELS
+    )
+    return table(("Topic", "Key", "A worker", "Carries"), rows)
+
+
+def _topic(name: str) -> str:
+    channel = next(each for each in CHANNELS if each.name == name)
+    carried = ", ".join(code(event.__name__) for event in channel.events) or "messages as they came"
+    rows = [
+        ("Topic", code(channel.topic)),
+        ("Key", channel.key),
+        ("Carries", carried),
+        ("A worker", _direction(channel)),
+        ("`cleanup.policy`", code("compact" if channel.topic in topics.COMPACTED else "delete")),
+    ]
+    return f"{channel.about}\n\n{table(('', ''), rows)}"
+
+
+def _direction(channel: Channel) -> str:
+    return " and ".join(
+        word for word, is_so in (("reads", channel.receives), ("writes", _writes(channel))) if is_so
+    )
+
+
+def _writes(channel: Channel) -> bool:
+    # Of the topics that come in a worker writes one: it puts messages off.
+    return channel.sends and channel.topic in topics.OUTBOUND
+
+
+def _event(name: str) -> type[BaseModel]:
+    return {event.__name__: event for event in published.EVENTS}[name]
+
+
+def _fields(name: str) -> str:
+    return fields(_event(name))
+
+
+def _example(name: str) -> str:
+    return f"```json {name}\n{json.dumps(asyncapi.example(_event(name)), indent=2)}\n```"
+
+
+def _headers(name: str) -> str:
+    example: Any = examples.EXAMPLES[_event(name)]
+    said = cloudevents.headers(example, source="/tagstream", now=examples.NOON)
+    return table(("Header", "For example"), ((code(each), code(value.decode())) for each, value in said))
+
+
+def _letter_headers() -> str:
+    said = examples.LETTER.causes.items()
+    return table(("Header", "For example"), ((code(name), code(value.decode())) for name, value in said))
+
+
+def _rejections() -> str:
+    rows = ((code(each.code), _stage(each), _first_line(each)) for each in Rejected.__subclasses__())
+    return table(("Cause", "Stage", "Meaning"), rows)
+
+
+def _stage(error: type[Rejected]) -> str:
+    return "" if error.code == "unforeseen" else str(error.stage)  # that one is told by whoever raises it
+
+
+def _first_line(error: type[Rejected]) -> str:
+    return (error.__doc__ or "").splitlines()[0]
+
+
+_WHOLE: Final[Mapping[str, Callable[[], str]]] = {
+    "settings": _settings,
+    "metrics": _metrics,
+    "logs": _logs,
+    "topics": _topics,
+    "rejections": _rejections,
+    "letter-headers": _letter_headers,
+}
+_ABOUT: Final[Mapping[str, Callable[[str], str]]] = {
+    "topic": _topic,
+    "fields": _fields,
+    "example": _example,
+    "headers": _headers,
+}
