@@ -6,8 +6,7 @@ OpenTelemetry is imported only where an endpoint is configured (`agents.trace_ot
 
 from __future__ import annotations
 
-import re
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -21,9 +20,6 @@ Result = TypeVar("Result")
 Attribute = str | bool | int | float
 Link = Any
 """A span that a batch's span can be linked to; opaque."""
-
-_HEADER: Final = "traceparent"
-_W3C: Final = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 class Span(Protocol):
@@ -114,13 +110,6 @@ def linked(
             return forward([each.item for each in batch])
 
     return traced
-
-
-def traceparent_of(headers: Iterable[tuple[str, bytes]]) -> str | None:
-    """The message's `traceparent` in W3C's form; None where it has none or a spoiled one."""
-    given = next((value for name, value in headers if name.lower() == _HEADER), b"")
-    said = given.decode("ascii", errors="replace").strip()
-    return said if _W3C.fullmatch(said) else None
 
 
 @asynccontextmanager

@@ -14,7 +14,8 @@ from agents.metrics import Metrics, Stopwatch
 from agents.ports import Parts
 from agents.scoring import Scorer
 from agents.telling import Teller
-from agents.tracing import NO_TRACER, TRACEPARENT, Tracer, traceparent_of
+from agents.tracing import NO_TRACER, TRACEPARENT, Tracer
+from schemas import wire
 from streams.message import Message
 from streams.retry import Outages
 
@@ -48,7 +49,7 @@ class Workbench:
             "messaging.destination.partition.id": str(message.partition),
             "messaging.kafka.offset": message.offset,
         }
-        parent = traceparent_of(message.headers)
+        parent = wire.traceparent(dict(message.headers), message.value)
         with self.tracer.message(parent, f"{message.topic} process", attributes) as span:
             TRACEPARENT.set(span.traceparent)
             yield

@@ -15,8 +15,9 @@ from structlog.testing import capture_logs
 from agents.metrics import Metrics, Stopwatch
 from agents.settings import Settings, TracingSettings
 from agents.trace_otel import OtelTracer, open_otel_tracer
-from agents.tracing import Linked, NoTracer, linked, open_tracer, traceparent_of
+from agents.tracing import Linked, NoTracer, linked, open_tracer
 from model.batching import BatchLimits, DeviceChecks, MicroBatcher
+from schemas import wire
 from schemas.errors import ConfigurationError
 from tests.unit.otlp_receiver import Receiver, receiving, values
 
@@ -69,7 +70,7 @@ async def test_what_goes_out_is_a_child_of_the_message_s_span(receiver: Receiver
         with tracer.message(KEPT, "process", {}) as span:
             said = span.traceparent
     assert said == f"00-{TRACE}-{receiver.one('process').span_id.hex()}-01"
-    assert traceparent_of([("traceparent", str(said).encode())]) == said
+    assert wire.traceparent({"traceparent": str(said).encode()}) == said
 
 
 async def test_stages_are_children_of_their_message_also_of_many_at_once(receiver: Receiver) -> None:
@@ -300,24 +301,3 @@ asyncio.run(main())
 assert not [name for name in sys.modules if name.startswith("opentelemetry")]
 """
     subprocess.run([sys.executable, "-c", program], check=True, env={})
-
-
-@pytest.mark.parametrize(
-    ("headers", "expected"),
-    [
-        ([("traceparent", KEPT.encode())], KEPT),
-        ([("TraceParent", KEPT.encode())], KEPT),
-        ([("other", b"x"), ("traceparent", f" {KEPT} ".encode())], KEPT),
-        ([], None),
-        ([("traceparent", b"")], None),
-        ([("traceparent", b"\xff\xfe")], None),
-        ([("traceparent", b"00-zz-zz-01")], None),
-        ([("traceparent", f"ff-{TRACE}-{PARENT}-01".encode())], None),
-        ([("traceparent", f"00-{'0' * 32}-{PARENT}-01".encode())], None),
-        ([("traceparent", KEPT.encode() + b"\r\nx: y")], None),
-    ],
-)
-def test_a_traceparent_is_taken_only_in_its_form(
-    headers: list[tuple[str, bytes]], expected: str | None
-) -> None:
-    assert traceparent_of(headers) == expected
