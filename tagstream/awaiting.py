@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from schemas import topics
 from schemas.records import ImageHead
 from schemas.uploads import ImageUploaded
 from streams.message import Message
@@ -44,6 +45,12 @@ class Buried:
     def code(self) -> str:
         """The cause in one word."""
         return messages.causes(self.message).get("code", "unknown")
+
+    @property
+    def place(self) -> str:
+        """Where the letter is, as `tagstream dlq show` takes it."""
+        parking = " --parking" if self.message.topic == topics.PARKING else ""
+        return f"{self.message.partition}:{self.message.offset}{parking}"
 
     @property
     def why(self) -> str:

@@ -18,6 +18,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 from schemas.errors import Malformed
 from streams.adapters.kafka_outbox import Outgoing
+from streams.clock import Clock, SystemClock
 from streams.message import Message
 from tagstream import people
 from tagstream.letters import Letter, Place
@@ -92,20 +93,23 @@ Tick = Callable[[int], None]
 class Redrive:
     """Sends letters back at `rate` a second."""
 
-    def __init__(self, publisher: Publisher, journal: Journal, *, rate: float) -> None:
+    def __init__(
+        self, publisher: Publisher, journal: Journal, *, rate: float, clock: Clock | None = None
+    ) -> None:
         self._publisher = publisher
         self._journal = journal
         self._rate = rate
+        self._clock = clock or SystemClock()
 
     async def run(self, letters: Sequence[Letter], tick: Tick) -> tuple[Refused, ...]:
         """Send all of them, in order; those that have no way back. Interrupted, it ends behind a handful."""
         refused: list[Refused] = []
         handful = max(1, round(self._rate / _BEATS))
-        loop = asyncio.get_running_loop()
-        due = loop.time()
+        due = self._clock.time()
         for start in range(0, len(letters), handful):
-            await asyncio.sleep(due - loop.time())
-            due = max(due, loop.time() - 1) + handful / self._rate
+            await self._clock.sleep(due - self._clock.time())
+            # A broker that was slow for a while is not rushed afterwards by more than a second's letters.
+            due = max(due, self._clock.time() - 1) + handful / self._rate
             refused += await _unbroken(self._send(letters[start : start + handful]))
             tick(len(letters[start : start + handful]))
         return tuple(refused)

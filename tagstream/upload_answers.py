@@ -13,10 +13,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from schemas.records import State
+from schemas.records import ImageHead, State
 from tagstream import tag_columns, topic_names
 from tagstream.awaiting import Buried, End, Tagged, Unknown
-from tagstream.uploading import NotSent, Sent
+from tagstream.uploading import NotSent, Sent, Source
 
 _ID_WIDTH: Final = 30
 """Of a derived image id: one that is cut short cannot be copied."""
@@ -111,12 +111,13 @@ def table() -> Iterator[Answers]:
     out = Console(highlight=False)
     if answers.sends:
         out.print(_sent(answers.sends))
-    if answers.ends:
-        out.print(_ended(answers.ends))
+    if tagged := [(sent, end) for sent, end in answers.ends if isinstance(end, Tagged)]:
+        out.print(_tagged(tagged))
+    for sent, end in answers.ends:
+        if not isinstance(end, Tagged):
+            console.print(_untagged(sent, end), soft_wrap=True)
     for refusal in answers.refusals:
-        console.print(
-            Text(f"{_printable(refusal.source.name)}: {refusal.error.code}, {refusal.error}", "red")
-        )
+        console.print(_failed(refusal.source, refusal.error.code, str(refusal.error)), soft_wrap=True)
 
 
 def _sent(sends: Sequence[Sent]) -> Table:
@@ -131,36 +132,34 @@ def _sent(sends: Sequence[Sent]) -> Table:
     return made
 
 
-def _ended(ends: Sequence[tuple[Sent, End]]) -> Table:
-    verdicts = [end.head.verdict for _, end in ends if isinstance(end, Tagged) and end.head.verdict]
+def _tagged(tagged: Sequence[tuple[Sent, Tagged]]) -> Table:
+    verdicts = [end.head.verdict for _, end in tagged if end.head.verdict]
     labels = sorted({tag.label for verdict in verdicts for tag in verdict.tags})
     made = tag_columns.table("Photograph", labels, last="Goes to")
-    made.add_column("Image id", no_wrap=True, min_width=_ID_WIDTH)
-    for sent, end in ends:
-        made.add_row(
-            Text(_printable(sent.source.name)), *_cells(end, labels), Text(sent.upload.image_id, "dim")
-        )
+    made.columns[0].min_width = _ID_WIDTH
+    for sent, end in tagged:
+        verdict = end.head.verdict
+        name = Text.assemble(_printable(sent.source.name), (f"\n{sent.upload.image_id}", "dim"))
+        made.add_row(name, *tag_columns.cells(verdict.tags if verdict else (), labels), _places(end.head))
     return made
 
 
-def _cells(end: End, labels: Sequence[str]) -> list[Text]:
-    match end:
-        case Tagged(head):
-            verdict = head.verdict
-            places = (
-                dict.fromkeys(topic_names.short(route.topic) for route in verdict.routes) if verdict else {}
-            )
-            said = Text(", ".join(places) or "-", "bold cyan" if places else "dim")
-            if head.state is State.HIDDEN:
-                said.append(", hidden", "yellow")
-            return [*tag_columns.cells(verdict.tags if verdict else (), labels), said]
-        case Buried():
-            said = Text.assemble((end.code, "red"), (f", {end.why}", "dim"))
-        case Unknown(seconds):
-            said = Text(
-                f"nothing heard within {seconds:g} s; is a worker running? `tagstream doctor` looks", "yellow"
-            )
-    return [*(Text() for _ in labels), said]
+def _places(head: ImageHead) -> Text:
+    routes = head.verdict.routes if head.verdict else ()
+    places = dict.fromkeys(topic_names.short(route.topic) for route in routes)
+    said = Text(", ".join(places) or "-", "bold cyan" if places else "dim")
+    return said.append(", hidden", "yellow") if head.state is State.HIDDEN else said
+
+
+def _untagged(sent: Sent, end: Buried | Unknown) -> Text:
+    if isinstance(end, Buried):
+        return _failed(sent.source, end.code, f"{end.why}; `tagstream dlq show {end.place}` says more")
+    why = f"nothing heard of it within {end.seconds:g} s; is a worker running? `tagstream doctor` looks"
+    return _failed(sent.source, "timeout", why)
+
+
+def _failed(source: Source, code: str, why: str) -> Text:
+    return Text.assemble(("✗ ", "bold red"), f"{_printable(source.name)}  ", (code, "bold red"), f": {why}")
 
 
 def _printable(name: str) -> str:

@@ -153,7 +153,7 @@ class Crew:
         number = len(self.workers) + 1
         log = self.folder / f"worker-{number}.log"
         with log.open("wb") as out:
-            process = subprocess.Popen(
+            process = subprocess.Popen(  # noqa: S603 - our own worker, in this very interpreter
                 self.command,
                 env={**self.environment, **_named(settings)},
                 stdin=subprocess.PIPE,  # held open by us: it closes when we die, and the worker ends

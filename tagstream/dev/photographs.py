@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from rich.text import Text
 
-from schemas import topics
+from schemas import topics, wire
 from schemas.events import ImageTagged
 from schemas.records import ImageHead
 from streams.message import Message
@@ -66,14 +65,18 @@ async def ended(message: Message, store: ScoreStore) -> Ended:
 
 def _refused(message: Message) -> Text:
     why = messages.causes(message)
-    name = _name(why, message)
     return Text.assemble(
         ("✗ ", "bold red"),
-        f"{name}  ",
+        f"{_name(message)}  ",
         (why.get("code", "?"), "bold red"),
         f": {why.get('exception.message', '')}",
+        (f"  {why.get('image_id', '')}", "dim"),
     )
 
 
-def _name(why: Mapping[str, str], message: Message) -> str:
-    return why.get("image_id") or f"message {message.partition}:{message.offset}"
+def _name(message: Message) -> str:
+    """The key of the object, where the letter's message names one."""
+    for record in wire.decode(message.value, dict(message.headers)):
+        if isinstance(record, wire.Uploaded):
+            return record.upload.location.key
+    return f"message {message.partition}:{message.offset}"

@@ -24,6 +24,8 @@ _NEXT: Final = (
     ("tagstream dlq list", "what could not be tagged, and why"),
     ("tagstream doctor", "whether all is well"),
 )
+_READY: Final = "model.warm"
+_STYLES: Final = {"warning": "yellow", "error": "red", "critical": "bold red"}
 _CHATTER: Final = frozenset({"level", "timestamp", "event", "logger"})
 
 
@@ -60,21 +62,20 @@ class Terminal:
         again = Text("In another terminal, here or in a folder below:", "dim")
         body = Group(places, Text(), again, hints, Text(), Text(f"{kept} Ctrl-C ends it.", "dim"))
         self._console.print(Panel(body, title="Tagstream is running", expand=False))
+        self._print(Text("The worker loads its model; what is uploaded meanwhile waits for it", "dim"))
 
     def ended(self, photograph: Ended) -> None:
         """See `Screen.ended`."""
         self._print(photograph.line())
 
     def heard(self, worker: Worker, entry: Entry) -> None:
-        """See `Screen.heard`. What an ended photograph tells better is left out."""
-        event = str(entry.get("event", ""))
-        if event == "image.rejected":
-            return
-        facts = "  ".join(f"{name}={value}" for name, value in entry.items() if name not in _CHATTER)
-        style = {"warning": "yellow", "error": "red", "critical": "bold red"}.get(
-            str(entry.get("level")), "dim"
-        )
-        self._print(Text(f"worker {worker.number}: {event}  {facts}".rstrip(), style))
+        """See `Screen.heard`. Of what goes well only that it begins: the photographs tell the rest."""
+        event, level = str(entry.get("event")), str(entry.get("level"))
+        if event == _READY:
+            self._print(Text(f"Worker {worker.number} is ready, with model {entry.get('version')}", "green"))
+        elif level in _STYLES:
+            facts = "  ".join(f"{name}={value}" for name, value in entry.items() if name not in _CHATTER)
+            self._print(Text(f"Worker {worker.number}: {event}  {facts}".rstrip(), _STYLES[level]))
 
     def say(self, text: str) -> None:
         """See `Screen.say`."""

@@ -58,7 +58,7 @@ async def test_a_photograph_that_the_store_has_forgotten_is_told_all_the_same() 
 
 
 def test_a_dead_letter_says_its_cause() -> None:
-    assert Ended(letter().message).line().plain == "✗ img_a  gone: it is not there"
+    assert Ended(letter().message).line().plain == "✗ message 0:0  gone: it is not there  img_a"
 
 
 def test_people_see_the_addresses_and_what_to_do_next() -> None:

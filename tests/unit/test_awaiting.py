@@ -1,0 +1,90 @@
+"""What becomes of an upload is told once, whichever of its ends comes first."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
+
+import pytest
+
+from schemas.errors import Unavailable
+from schemas.records import ImageHead, Kept
+from schemas.uploads import ImageUploaded
+from streams.adapters.memory import MemoryScores
+from streams.message import Message
+from tagstream.awaiting import Buried, End, Tagged, Unknown, Vigil
+from tests.unit.cli_builders import head, letter, upload
+
+
+async def _none() -> AsyncIterator[Message]:
+    await asyncio.Event().wait()
+    yield letter().message  # pragma: no cover - nothing ever comes
+
+
+async def _one(message: Message) -> AsyncIterator[Message]:
+    yield message
+    await asyncio.Event().wait()
+
+
+async def _store(*heads: ImageHead) -> MemoryScores:
+    store = MemoryScores()
+    for each in heads:
+        await _keep(store, each)
+    return store
+
+
+async def _keep(store: MemoryScores, kept: ImageHead) -> None:
+    await store.apply(kept.image_id, lambda _: Kept(head=kept))
+
+
+async def _ends(vigil: Vigil, uploads: Sequence[ImageUploaded], *, seconds: float) -> dict[str, End]:
+    async with aclosing(vigil.ends(uploads, seconds=seconds)) as ends:
+        return {sent.image_id: end async for sent, end in ends}
+
+
+async def test_an_upload_ends_when_its_tags_are_announced() -> None:
+    sent, store = upload(), await _store(head(upload(), announced=False))
+    waiting = asyncio.create_task(_ends(Vigil(store, _none()), [sent], seconds=60))
+    await asyncio.sleep(0.5)
+    assert not waiting.done()
+    said = head(sent)
+    await _keep(store, said)
+    assert await waiting == {sent.image_id: Tagged(said)}
+
+
+async def test_the_tags_of_an_earlier_upload_of_the_same_image_are_not_it() -> None:
+    sent = upload(minute=1)
+    ends = await _ends(Vigil(await _store(head(upload(minute=0))), _none()), [sent], seconds=0.5)
+    assert ends == {sent.image_id: Unknown(0.5)}
+
+
+async def test_a_later_upload_of_the_same_image_answers_it_too() -> None:
+    later = head(upload(minute=2))
+    ends = await _ends(Vigil(await _store(later), _none()), [upload(minute=1)], seconds=60)
+    assert ends == {later.image_id: Tagged(later)}
+
+
+async def test_a_letter_about_the_image_ends_it() -> None:
+    sent = upload()
+    dead = letter(image_id=sent.image_id, code="undecodable").message
+    ends = await _ends(Vigil(await _store(), _one(dead)), [sent], seconds=60)
+    (end,) = ends.values()
+    assert isinstance(end, Buried)
+    assert (end.code, end.why) == ("undecodable", "it is not there")
+    assert end.document()["letter"]["offset"] == 0
+
+
+async def test_letters_about_others_are_passed_over() -> None:
+    sent = upload()
+    ends = await _ends(Vigil(await _store(), _one(letter().message)), [sent], seconds=0.5)
+    assert ends == {sent.image_id: Unknown(0.5)}
+
+
+async def test_a_broker_that_goes_away_meanwhile_is_said() -> None:
+    async def away() -> AsyncIterator[Message]:
+        raise Unavailable("broker")
+        yield letter().message
+
+    with pytest.raises(Unavailable):
+        await _ends(Vigil(await _store(), away()), [upload()], seconds=60)

@@ -1,0 +1,89 @@
+"""Letters by cause, the ones that are meant, and their bytes for people."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas import topics
+from schemas.errors import ConfigurationError
+from tagstream import letters
+from tagstream.letters import Selection
+from tests.unit.cli_builders import NOW, letter
+
+
+def test_letters_are_grouped_by_topic_and_cause_the_most_numerous_first() -> None:
+    found = [
+        letter(code="gone", offset=0),
+        letter(code="undecodable", offset=1),
+        letter(code="undecodable", offset=2, is_redriven=True),
+        letter(code="gone", topic=topics.PARKING, offset=3),
+    ]
+    groups = letters.grouped(found)
+    assert [(group.topic, group.code, group.count, group.redriven) for group in groups] == [
+        (topics.DEAD_LETTERS, "undecodable", 2, 1),
+        (topics.DEAD_LETTERS, "gone", 1, 0),
+        (topics.PARKING, "gone", 1, 0),
+    ]
+    assert (groups[0].first, groups[0].last) == (NOW + timedelta(minutes=1), NOW + timedelta(minutes=2))
+    assert groups[0].example is found[2]
+    assert groups[0].stages == ("fetch",)
+
+
+def test_a_letter_names_its_cause_its_image_and_its_origin() -> None:
+    told = letter(code="gone", offset=5)
+    assert (told.code, told.image_id, told.origin) == ("gone", "img_a", (topics.UPLOADED, 3, 17))
+    document = told.document()
+    assert document["origin"] == {"topic": topics.UPLOADED, "partition": 3, "offset": 17}
+    assert (document["partition"], document["offset"]) == (0, 5)
+
+
+@pytest.mark.parametrize(
+    ("selection", "chosen"),
+    [
+        (Selection(), [0, 1, 2]),
+        (Selection(cause="gone"), [0, 2]),
+        (Selection(image_id="img_b"), [1]),
+        (Selection(places=frozenset({(0, 2), (0, 1), (1, 0)})), [1, 2]),
+        (Selection(since=NOW + timedelta(minutes=1)), [1, 2]),
+        (Selection(cause="gone", since=NOW + timedelta(minutes=1)), [2]),
+        (Selection(cause="too_large"), []),
+    ],
+)
+def test_a_selection_holds_those_of_which_all_is_true(selection: Selection, chosen: list[int]) -> None:
+    found = [
+        letter(code="gone", offset=0),
+        letter(code="undecodable", image_id="img_b", offset=1),
+        letter(code="gone", offset=2),
+    ]
+    assert [each.place[2] for each in found if selection.holds(each)] == chosen
+    assert selection.is_everything == (selection == Selection())
+
+
+def test_a_place_is_a_partition_and_an_offset() -> None:
+    assert letters.place("2:17") == (2, 17)
+
+
+@pytest.mark.parametrize("given", ["2", "2:", ":17", "2:-1", "a:b", "2:17:1", "\u0662:1"])
+def test_what_is_no_place_is_refused(given: str) -> None:
+    with pytest.raises(ConfigurationError, match="PARTITION:OFFSET"):
+        letters.place(given)
+
+
+def test_text_is_shown_as_text_and_other_bytes_in_hexadecimal() -> None:
+    assert letters.dump(b'{"a": "caf\xc3\xa9"}\n') == '{"a": "caf\u00e9"}\n'
+    assert letters.dump(b"\xff\xd8JFIF") == "00000000  " + "ff d8 4a 46 49 46".ljust(47) + "  ..JFIF"
+    assert letters.dump(b"\x1b[2J").startswith("00000000  1b 5b")  # no terminal is told what to do
+
+
+def test_a_long_value_is_cut_and_says_so() -> None:
+    assert letters.dump(b"x" * 5000).endswith("x\n... and 904 bytes more")
+
+
+@given(st.binary(max_size=100))
+def test_any_bytes_can_be_shown(raw: bytes) -> None:
+    shown = letters.dump(raw)
+    assert all(character.isprintable() or character in "\r\n\t" for character in shown)

@@ -1,0 +1,82 @@
+"""`tagstream scores`: which image is meant, and what holds of it, for people and for scripts."""
+
+from __future__ import annotations
+
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from schemas import identity
+from schemas.errors import ConfigurationError
+from schemas.records import ImageHead, ScoreRecord
+from schemas.tags import Tag
+from tagstream import bars, heads, image_names
+from tests.unit.cli_builders import head, record, upload
+
+ID = identity.image_id("photos", "lunch.jpg")
+
+
+def _shown(told: ImageHead, history: list[ScoreRecord] | None = None) -> str:
+    out = StringIO()
+    Console(file=out, width=120).print(heads.shown(told, history))
+    return out.getvalue()
+
+
+def test_an_image_is_meant_by_id_by_object_or_by_an_uploaded_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "lunch.jpg").touch()
+    for given in (ID, "s3://photos/lunch.jpg", "lunch.jpg", str(tmp_path / "lunch.jpg")):
+        assert image_names.image_id(given, buckets=("photos", "menus")) == ID
+    assert image_names.image_id("a-producer-s-own-id", buckets=()) == "a-producer-s-own-id"
+
+
+def test_a_file_that_could_be_in_no_bucket_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "lunch.jpg").touch()
+    with pytest.raises(ConfigurationError, match="names no bucket"):
+        image_names.image_id(str(tmp_path / "lunch.jpg"), buckets=())
+
+
+def test_a_head_is_shown_with_state_tags_model_and_routes() -> None:
+    shown = _shown(head(upload()))
+    for expected in (
+        "s3://photos/lunch.jpg",
+        "hidden",
+        "restaurant v9",
+        "0.910",
+        "moderation",
+        "menu >= 0.5",
+    ):
+        assert expected in shown
+
+
+def test_the_history_is_shown_where_it_was_asked_for() -> None:
+    told = head(upload())
+    assert "2026-01-01" not in _shown(told).split("uploaded")[0]
+    assert "v9" in _shown(told, [record(told)]).split("Scored")[1]
+    assert "No scores" in _shown(told, [])
+
+
+def test_an_image_that_was_removed_before_it_was_scored_says_so() -> None:
+    told = head(upload()).model_copy(update={"verdict": None, "scores": None})
+    assert "Removed before it was ever scored" in _shown(told)
+
+
+def test_a_document_holds_the_history_where_it_was_asked_for() -> None:
+    told = head(upload())
+    assert heads.document(told, None)["state"] == "hidden"
+    assert "history" not in heads.document(told, None)
+    assert heads.document(told, [record(told)])["history"][0]["seconds"] == {"fetch": 0.25, "forward": 0.5}
+
+
+@pytest.mark.parametrize("probability", [0.0, 0.009, 0.5, 0.999, 1.0])
+@pytest.mark.parametrize("threshold", [0.0, 0.5, 1.0])
+def test_a_bar_has_one_width_and_one_mark(probability: float, threshold: float) -> None:
+    tag = Tag(label="menu", probability=probability, threshold=threshold, tagged=probability >= threshold)
+    bar = bars.bar(tag).plain
+    assert len(bar) == bars.WIDTH
+    assert bar.count("│") == 1
+    assert abs(bar.count("█") - probability * bars.WIDTH) <= 1
