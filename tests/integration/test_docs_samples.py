@@ -104,7 +104,7 @@ async def test_what_the_producer_publishes_is_an_upload(
 ) -> None:
     program = tmp_path / "producer.py"
     program.write_text(sample("producers.md", "producer"), encoding="utf-8")
-    await asyncio.to_thread(subprocess.run, [sys.executable, program], env=environment, check=True)
+    await asyncio.to_thread(run, program, environment)
     key, value = await first(broker, topics.UPLOADED)
     (record,) = wire.decode(value, {})
     assert isinstance(record, wire.Uploaded)
@@ -129,7 +129,6 @@ async def test_the_moderator_keeps_the_queue_and_decides(
         await asyncio.to_thread(run, program, environment, "approve", examples.IMAGE)
         await publish(broker, gone, late)
         await queued(environment["QUEUE"], labels={"uncertain"})
-        await asyncio.to_thread(run, program, environment, "revoke", "img_of_nobody")
         assert following.poll() is None
     key, value = await first(broker, topics.DECISIONS)
     decided = wire.decode_decision(value, {})
@@ -142,3 +141,15 @@ async def test_the_moderator_keeps_the_queue_and_decides(
 def run(program: Path, environment: Mapping[str, str], *words: str) -> str:
     done = subprocess.run([sys.executable, program, *words], env=environment, check=True, capture_output=True)
     return done.stdout.decode()
+
+
+async def test_the_moderator_revokes_what_has_left_the_queue(
+    broker: str, environment: Mapping[str, str], tmp_path: Path
+) -> None:
+    program = tmp_path / "moderator.py"
+    program.write_text(sample("moderation.md", "moderator"), encoding="utf-8")
+    await asyncio.to_thread(run, program, environment, "revoke", examples.IMAGE)
+    _, value = await first(broker, topics.DECISIONS)
+    decided = wire.decode_decision(value, {})
+    assert isinstance(decided, ModerationDecided)
+    assert (decided.action, decided.content_digest) == (Decided.REVOKE, None)

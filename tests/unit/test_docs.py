@@ -7,12 +7,12 @@ import re
 import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
-import click
 import pytest
 import typer
 from pydantic import BaseModel
+from typer.core import TyperGroup
 
 from agents import log_events, settings
 from agents.metrics import Metrics
@@ -30,6 +30,9 @@ GUIDES: Final = {"producers.md", "moderation.md", "operations.md"}
 EVENTS: Final = {event.__name__: event for event in published.EVENTS}
 OTHER_TOPICS: Final = {"photos.redriven.v1", "photos.drinks.v1"}
 """A redrive's own memory, and the collection that the pages take for an example."""
+
+_WRONG_USE: Final = cast("type[Exception]", typer.BadParameter.__mro__[1])
+"""What all errors of usage have for a parent; whose click Typer brings differs from version to version."""
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
@@ -95,19 +98,18 @@ def _commands(line: str) -> Iterator[list[str]]:
 
 def wrong_command(words: list[str]) -> str | None:
     """What is wrong with a command line of ours."""
-    command: click.Command = typer.main.get_command(cli.app)
-    context = click.Context(command, info_name="tagstream")
+    command: Any = typer.main.get_command(cli.app)
     remaining = list(words)
-    while isinstance(command, click.Group):
+    while isinstance(command, TyperGroup):
         name = remaining.pop(0) if remaining else ""
-        found = command.get_command(context, name)
+        found = command.get_command(typer.Context(command), name)
         if found is None:
             return f"{' '.join(words)}: there is no such command"
         command = found
     try:
         command.make_context(command.name, remaining)
-    except click.UsageError as error:
-        return f"{' '.join(words)}: {error.format_message()}"
+    except _WRONG_USE as error:
+        return f"{' '.join(words)}: {error}"
     return None
 
 
