@@ -33,3 +33,10 @@ def image_id(given: str, *, buckets: tuple[str, ...]) -> str:
             "give its address, as in s3://photos/lunch.jpg"
         )
     return identity.image_id(buckets[0], Path(given).name)
+
+
+def unknown(image_id: str) -> str:
+    """What to say of an image that the store does not know."""
+    why = "never uploaded, not tagged yet, or in the dead letters"
+    hint = "" if _DERIVED.fullmatch(image_id) else "; an object is named like s3://photos/lunch.jpg"
+    return f"{image_id} is not in the store: {why}{hint}"

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from rich.console import Console, Group, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -22,11 +23,13 @@ from schemas import hops, topics
 from schemas.errors import ConfigurationError
 from streams.adapters.kafka import RedrivePublisher
 from streams.adapters.kafka_outbox import Outbox
-from tagstream import letter_box, letters, topic_names
+from tagstream import letter_box, letters
 from tagstream.letters import Letter, Selection
 from tagstream.redriving import Redrive, Refused, Tick, TopicJournal
 
-_TRACE: str = "exception.stacktrace"
+_TRACE: Final = "exception.stacktrace"
+_SAID: Final = 160
+"""Characters of an example's cause."""
 
 
 def show_groups(config: Settings, *, parking: bool, as_json: bool) -> None:
@@ -39,7 +42,9 @@ def show_groups(config: Settings, *, parking: bool, as_json: bool) -> None:
         for group in groups:
             sys.stdout.write(json.dumps(group.document()) + "\n")
     else:
-        Console(highlight=False).print(_table(groups) if groups else Text("No letters", "green"))
+        Console(highlight=False).print(
+            _groups(groups) if groups else Text("No letters", "green"), soft_wrap=True
+        )
 
 
 def show_one(config: Settings, place: tuple[int, int], *, parking: bool, as_json: bool) -> None:
@@ -172,7 +177,7 @@ def _tell(outcome: Outcome, order: Order) -> None:
     earlier = f"; {outcome.earlier:,} more were sent back before" if outcome.earlier else ""
     if order.pace.dry_run and outcome.chosen:
         console.print(f"{len(outcome.chosen):,} letters would be sent back{earlier}")
-        console.print(_table(letters.grouped(outcome.chosen)))
+        console.print(_groups(letters.grouped(outcome.chosen)), soft_wrap=True)
     elif not outcome.chosen:
         console.print(f"No such letters{earlier}")
     elif outcome.refused is None:
@@ -184,29 +189,30 @@ def _tell(outcome: Outcome, order: Order) -> None:
         console.print(Text(f"{partition}:{offset} stays: {each.why}", "red"))
 
 
-def _table(groups: Sequence[letters.Group]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for column in ("Topic", "Cause", "In", "Letters", "Sent back", "First", "Last", "Latest"):
-        table.add_column(
-            column, justify="right" if column in {"Letters", "Sent back"} else "left", overflow="fold"
-        )
-    for group in groups:
-        example = group.example
-        _, partition, offset = example.place
-        said = example.causes.get("exception.message", "")
-        table.add_row(
-            topic_names.short(group.topic),
-            Text(group.code, "bold red"),
-            ", ".join(group.stages),
-            f"{group.count:,}",
-            f"{group.redriven:,}" if group.redriven else "-",
-            _time(group.first),
-            _time(group.last),
-            Text.assemble(
-                (f"{partition}:{offset}  ", "bold"), example.image_id or "", (f"  {said[:120]}", "dim")
-            ),
-        )
-    return table
+def _groups(groups: Sequence[letters.Group]) -> RenderableType:
+    return Group(*(Group(_group(group), _example(group.example)) for group in groups))
+
+
+def _group(group: letters.Group) -> Text:
+    one = "letter" if group.count == 1 else "letters"
+    parking = " on parking" if group.topic == topics.PARKING else ""
+    return Text.assemble(
+        (group.code, "bold red"),
+        f" in {', '.join(group.stages)}{parking}: ",
+        (f"{group.count:,} {one}", "bold"),
+        (f", {group.redriven:,} sent back" if group.redriven else "", "yellow"),
+        (f"  {_span(group.first, group.last)}", "dim"),
+    )
+
+
+def _span(first: datetime | None, last: datetime | None) -> str:
+    return _time(first) if first == last else f"{_time(first)} to {_time(last)}"
+
+
+def _example(example: Letter) -> Text:
+    _, partition, offset = example.place
+    said = example.causes.get("exception.message", "")[:_SAID]
+    return Text.assemble((f"  {partition}:{offset}", "bold"), f"  {example.image_id or '-'}  ", (said, "dim"))
 
 
 def _letter(letter: Letter) -> RenderableType:

@@ -60,10 +60,15 @@ def causes(message: Message) -> Mapping[str, str]:
 
 def tags(said: tuple[Tag, ...]) -> Text:
     """Every label with its probability, bright where the tag holds."""
-    shown = [
-        Text(f"{tag.label} {tag.probability:.2f}", "bold green" if tag.tagged else "dim") for tag in said
-    ]
-    return Text("  ").join(shown)
+    return Text("  ").join(map(_tag, said))
+
+
+def _tag(tag: Tag) -> Text:
+    if not tag.tagged:
+        return Text(f"{tag.label} {tag.probability:.2f}", "dim")
+    # A person's word has no probability: the model's would only look wrong beside it.
+    said = "(a person)" if tag.source == "person" else f"{tag.probability:.2f}"
+    return Text(f"{tag.label} {said}", "bold green")
 
 
 def _value(raw: bytes | None) -> dict[str, Any]:

@@ -44,7 +44,13 @@ class EmbeddedS3:
     def __enter__(self) -> Self:
         argv = [sys.executable, "-m", "streams.adapters.embedded_s3"]
         server = subprocess.Popen(  # noqa: S603 - this very module, in this very interpreter
-            argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=_environment()
+            argv,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=_environment(),
+            # Ctrl-C is for whoever started us: work in flight still reads from here while it drains.
+            start_new_session=True,
         )
         self._server = server
         self.endpoint_url = server.stdout.readline().strip() if server.stdout else ""

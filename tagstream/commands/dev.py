@@ -20,7 +20,7 @@ def dev(
         int | None,
         typer.Option(min=1, max=65_535, help="Of the first worker's /metrics; a free one if absent."),
     ] = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Forget the tags of earlier runs.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Go on with the tags of the last run.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Run the whole system on this machine.
@@ -31,10 +31,13 @@ def dev(
     Commands in another terminal, in this folder or below it, find it by themselves; only where the
     environment names a broker, an S3 endpoint or a store of its own do they go there instead.
 
-    Tags are kept in `.tagstream/scores.sqlite` for the next run. The broker and the S3 endpoint live
-    in memory: topics and photographs are gone when this ends, and the broker keeps about 5 MB a
-    partition. A photograph that another S3 client puts is not noticed, since the endpoint tells
-    nobody: use `tagstream upload PATH`, or announce it with `tagstream upload s3://photos/KEY`.
+    The broker and the S3 endpoint live in memory: topics and photographs are gone when this ends, and
+    the broker keeps about 5 MB a partition. The store is a file, `.tagstream/scores.sqlite`, and stays to
+    be looked at; the next run begins with an empty one, unless --keep says otherwise: with tags that
+    count as announced although its topics have never heard of them.
+
+    A photograph that another S3 client puts is not noticed, since the endpoint tells nobody: use
+    `tagstream upload PATH`, or announce it with `tagstream upload s3://photos/KEY`.
 
     A worker that dies is replaced; the third death within two minutes ends it all, with exit code 1.
 
@@ -42,7 +45,7 @@ def dev(
 
     - `tagstream dev`
 
-    - `tagstream dev --workers 2 --fresh`
+    - `tagstream dev --workers 2 --keep`
 
     - `tagstream dev --json | jq 'select(.what == "photograph").value.tags'`
     """
@@ -53,5 +56,5 @@ def dev(
 
     if not folder.is_dir():
         raise ConfigurationError(f"--folder {folder}: there is no such folder")
-    asked = Asked(folder, workers, metrics_port, fresh)
+    asked = Asked(folder, workers, metrics_port, keep)
     asyncio.run(run(asked, Lines() if as_json else Terminal()))

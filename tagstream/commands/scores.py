@@ -46,7 +46,7 @@ def scores(
     image_id = image_names.image_id(image, buckets=config.s3.buckets)
     head, records = asyncio.run(_kept(config, image_id))
     if head is None:
-        raise Gone(f"{image_id} is not in the store: never uploaded, not tagged yet, or in the dead letters")
+        raise Gone(image_names.unknown(image_id))
     asked = records if history else None
     if as_json:
         typer.echo(json.dumps(heads.document(head, asked)))
@@ -55,7 +55,9 @@ def scores(
 
 
 async def _kept(config: Settings, image_id: str) -> tuple[ImageHead | None, tuple[ScoreRecord, ...]]:
-    from agents.stores import open_store  # noqa: PLC0415
+    from tagstream import store_here  # noqa: PLC0415
 
-    async with open_store(config.store) as store:
+    if not store_here.is_here(config.store):
+        return None, ()
+    async with store_here.opened(config.store) as store:
         return await store.head(image_id), await store.records(image_id)

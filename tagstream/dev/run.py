@@ -27,8 +27,8 @@ class Asked:
     workers: int = 1
     metrics_port: int | None = None
     """Of the first worker; a free one where absent."""
-    fresh: bool = False
-    """Begin with an empty store."""
+    keep: bool = False
+    """Go on with the store of the last run."""
 
 
 async def run(asked: Asked, screen: Screen) -> None:
@@ -41,7 +41,7 @@ async def run(asked: Asked, screen: Screen) -> None:
     """
     stop = _signalled()
     async with opened(asked.where, metrics_port=asked.metrics_port) as system:
-        if asked.fresh:
+        if not asked.keep:
             _empty(system.folder)
         system.state.write(system.folder)
         with Crew(system.folder, system.environment) as crew:

@@ -56,8 +56,8 @@ class Terminal:
         places = _grid(state.addresses.items())
         hints = _grid(_NEXT, style="bold cyan")
         kept = (
-            f"State and logs in {folder}. Tags are kept there when this ends; "
-            "the broker's topics and the photographs are not."
+            f"State, tags and logs are in {folder}. When this ends, topics and photographs are gone; "
+            "the next run begins with an empty store."
         )
         again = Text("In another terminal, here or in a folder below:", "dim")
         body = Group(places, Text(), again, hints, Text(), Text(f"{kept} Ctrl-C ends it.", "dim"))

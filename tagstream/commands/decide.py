@@ -1,0 +1,99 @@
+"""`tagstream decide`: a moderator's word on one image."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from schemas.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from agents.settings import Settings
+    from schemas.decisions import ModerationDecided
+
+
+def decide(  # noqa: PLR0913 - one parameter an option
+    image: Annotated[
+        str, typer.Argument(metavar="IMAGE_ID|s3://BUCKET/KEY|PATH", help="An uploaded file by its name.")
+    ],
+    action: Annotated[
+        Literal["approve", "reject", "correct", "revoke"], typer.Argument(help="What holds of it.")
+    ],
+    *,
+    labels: Annotated[
+        str | None, typer.Option(metavar="A,B", help="With correct: all true labels; '' for none.")
+    ] = None,
+    by: Annotated[str | None, typer.Option(metavar="NAME", help="Who decides; you if absent.")] = None,
+    comment: Annotated[str | None, typer.Option(help="Why, for whoever asks later.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The event, as one JSON object.")] = False,
+) -> None:
+    """Decide on an image, whatever its scores say.
+
+    approve shows it; reject hides it and takes it out of every collection; correct replaces the model's
+    labels by yours; revoke takes the last decision back, and the scores speak again. A decision
+    outranks every score, of a later model too, until it is revoked or the image is replaced.
+
+    Exits 1 if the store does not know the image.
+
+    For example:
+
+    - `tagstream decide img_2v4k5w7x3m6n2p4q5r7s2t3u4v approve --by ann`
+
+    - `tagstream decide lunch.jpg correct --labels food,menu --comment "the menu is on the table"`
+
+    - `tagstream decide lunch.jpg revoke --json`
+    """
+    import asyncio  # noqa: PLC0415
+
+    from agents import settings  # noqa: PLC0415
+    from tagstream import image_names  # noqa: PLC0415
+
+    if (labels is not None) != (action == "correct"):
+        raise ConfigurationError("--labels goes with `correct`, and `correct` with --labels")
+    config = settings.load()
+    event = _event(
+        {
+            "image_id": image_names.image_id(image, buckets=config.s3.buckets),
+            "action": action,
+            "labels": None
+            if labels is None
+            else [label for label in map(str.strip, labels.split(",")) if label],
+            "decided_by": by,
+            "comment": comment,
+        }
+    )
+    asyncio.run(_publish(config, event))
+    typer.echo(event.model_dump_json(exclude_none=True) if as_json else f"{event.action}: {event.image_id}")
+
+
+def _event(facts: dict[str, object]) -> ModerationDecided:
+    from datetime import UTC, datetime  # noqa: PLC0415
+
+    from pydantic import ValidationError  # noqa: PLC0415
+
+    from schemas.decisions import ModerationDecided  # noqa: PLC0415
+    from tagstream import people  # noqa: PLC0415
+
+    facts |= {"decided_at": datetime.now(UTC), "decided_by": facts["decided_by"] or people.me()}
+    try:
+        return ModerationDecided.model_validate(facts)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise ConfigurationError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+
+
+async def _publish(config: Settings, event: ModerationDecided) -> None:
+    from agents import connections  # noqa: PLC0415
+    from schemas.errors import Gone  # noqa: PLC0415
+    from streams.adapters.kafka import DecisionPublisher  # noqa: PLC0415
+    from tagstream import image_names, store_here  # noqa: PLC0415
+
+    known = None
+    if store_here.is_here(config.store):
+        async with store_here.opened(config.store) as store:
+            known = await store.head(event.image_id)
+    if known is None:
+        raise Gone(image_names.unknown(event.image_id))
+    async with DecisionPublisher(connections.kafka_settings(config)) as publisher:
+        await publisher.publish(event)
