@@ -14,7 +14,7 @@ from agents.metrics import Metrics, Stopwatch
 from agents.ports import Parts
 from agents.scoring import Scorer
 from agents.telling import Teller
-from agents.tracing import NO_TRACER, TRACEPARENT, Tracer
+from agents.tracing import NO_TRACER, TRACEPARENT, Attribute, Tracer
 from schemas import wire
 from streams.message import Message
 from streams.retry import Outages
@@ -43,7 +43,7 @@ class Workbench:
     def working(self, message: Message) -> Iterator[None]:
         """The span of the message's work; what is announced within it carries its `traceparent`."""
         log.debug("message.started", topic=message.topic, partition=message.partition, offset=message.offset)
-        attributes = {
+        attributes: dict[str, Attribute] = {
             "messaging.system": "kafka",
             "messaging.destination.name": message.topic,
             "messaging.destination.partition.id": str(message.partition),

@@ -14,12 +14,12 @@ from agents.replay.selection import Selection
 from agents.replay.start import Start
 from agents.replay.summary import Plan, Summary
 from agents.settings import Settings, blame
-from agents.stores import blamed, open_store
 from model import checkpoint
 from schemas import topics
 from streams.adapters.kafka import RescorePublisher
 from streams.adapters.lane_progress import LaneProgress
 from streams.adapters.topic_reader import TopicReader
+from tagstream import store_here
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,7 @@ async def run(settings: Settings, job: Job, *, tell: Tell, dry_run: bool, wait: 
     """Carry the job out."""
     async with AsyncExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tagstream-replay-")))
-        with blame(blamed(settings.store)):
-            scores = await stack.enter_async_context(open_store(settings.store))
+        scores = await stack.enter_async_context(store_here.opened(settings.store))
         brokers = settings.kafka.brokers
         uploads = await stack.enter_async_context(TopicReader(brokers, topics.UPLOADED))
         replay = Replay(job, scores, scratch=scratch, tell=tell)

@@ -96,7 +96,9 @@ class TopicAdmin:
 
     async def _create(self, missing: Sequence[Declared]) -> tuple[Applied, ...]:
         asked = [
-            NewTopic(each.name, each.partitions, each.replication, topic_configs=dict(each.config))
+            NewTopic(  # type: ignore[no-untyped-call]
+                each.name, each.partitions, each.replication, topic_configs=dict(each.config)
+            )
             for each in missing
         ]
         try:
@@ -130,7 +132,8 @@ class TopicAdmin:
 
     async def _configs(self, names: Sequence[str]) -> dict[str, dict[str, str]]:
         """By topic; empty where the broker does not say."""
-        asked = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
+        resource: Any = ConfigResource
+        asked = [resource(ConfigResourceType.TOPIC, name) for name in names]
         if not asked:
             return {}
         try:

@@ -94,6 +94,8 @@ def _differences(wanted: Declared, there: TopicState) -> Iterable[str]:
         yield f"{len(there.ends)} partitions, not {wanted.partitions}"
     if there.replication != wanted.replication:
         yield f"replication {there.replication}, not {wanted.replication}"
-    for name, value in wanted.config.items() if there.config is not None else ():
+    if there.config is None:
+        return
+    for name, value in wanted.config.items():
         if there.config.get(name) != value:
             yield f"{name} {there.config.get(name)}, not {value}"

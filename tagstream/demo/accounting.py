@@ -17,11 +17,19 @@ from typing import Final
 from schemas import topics
 from schemas.events import Action, CollectionChanged, ImageTagged, ModerationRequested, TagEvent
 from schemas.records import ImageHead, ScoreRecord
-from schemas.tags import Route
+from schemas.tags import Route, Verdict
 from streams.message import Message
 from tagstream.demo.photos import Photo
 
-TOPICS: Final = (topics.UPLOADED, *topics.OUTBOUND)
+TOPICS: Final = (
+    topics.UPLOADED,
+    topics.TAGGED,
+    topics.LATEST,
+    topics.MODERATION,
+    topics.AMBIANCE,
+    topics.DEAD_LETTERS,
+)
+"""Those that a photograph of the demo can come to."""
 
 _CAUSE: Final = "__connect.errors."
 
@@ -43,11 +51,13 @@ class Tagged:
 
     photo: Photo
     head: ImageHead
+    verdict: Verdict
+    """The head's."""
 
     @property
     def routes(self) -> tuple[Route, ...]:
         """Where it went: every route of its verdict that has somewhere to go."""
-        return tuple(route for route in self.head.verdict.routes if not _is_homeless(route, self.head))
+        return tuple(route for route in self.verdict.routes if not _is_homeless(route, self.head))
 
     @property
     def topics(self) -> tuple[str, ...]:
@@ -150,8 +160,10 @@ def _end(photo: Photo, evidence: Evidence, said: _Said) -> End:
         return _buried(photo, letter)
     if letter is not None:
         return Missing(photo, f"both tagged and dead-lettered ({letter.get('code')})")
-    why = _gap(head, evidence.records.get(photo.image_id, ()), said)
-    return Missing(photo, why) if why else Tagged(photo, head)
+    if head.verdict is None:
+        return Missing(photo, "the store says that it was removed")
+    why = _gap(head, head.verdict, evidence.records.get(photo.image_id, ()), said)
+    return Missing(photo, why) if why else Tagged(photo, head, head.verdict)
 
 
 def _buried(photo: Photo, letter: Mapping[str, str] | None) -> Buried | Missing:
@@ -162,7 +174,7 @@ def _buried(photo: Photo, letter: Mapping[str, str] | None) -> Buried | Missing:
     return Buried(photo, letter["code"], letter.get("stage", ""), letter.get("exception.message", ""))
 
 
-def _gap(head: ImageHead, records: Sequence[ScoreRecord], said: _Said) -> str | None:
+def _gap(head: ImageHead, verdict: Verdict, records: Sequence[ScoreRecord], said: _Said) -> str | None:
     """What a tagged photograph lacks; None when nothing."""
     if not any(record.scores == head.scores for record in records):
         return "its scores are not in the history"
@@ -171,9 +183,9 @@ def _gap(head: ImageHead, records: Sequence[ScoreRecord], said: _Said) -> str | 
     events = said.tagged.get(head.image_id, [])
     if len({event.event_id for event in events}) != 1:
         return f"{len({event.event_id for event in events})} different ImageTagged events, where one is due"
-    if any(event.tags != head.verdict.tags for event in events):
+    if any(event.tags != verdict.tags for event in events):
         return "its ImageTagged event says other tags than the store"
-    due = {(route.topic, route.label) for route in head.verdict.routes if not _is_homeless(route, head)}
+    due = {(route.topic, route.label) for route in verdict.routes if not _is_homeless(route, head)}
     for topic, label in sorted(due - said.routed.get(head.image_id, set())):
         return f"no event on {topic} for {label}"
     return None

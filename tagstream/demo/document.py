@@ -24,7 +24,7 @@ def document(result: Result) -> dict[str, Any]:
 
 
 def _image(tagged: Tagged) -> dict[str, Any]:
-    verdict = tagged.head.verdict
+    verdict = tagged.verdict
     return {
         "path": str(tagged.photo.path),
         "image_id": tagged.photo.image_id,

@@ -11,13 +11,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from schemas import topics
 from schemas.uploads import ImageUploaded
 from streams.adapters.broker import EmbeddedBroker
 from streams.adapters.embedded_s3 import EmbeddedS3
 from streams.adapters.kafka import KafkaSettings, UploadPublisher
 from streams.adapters.s3 import S3Images, S3Settings
 from streams.adapters.sqlite import SqliteScores
-from tagstream.demo.accounting import TOPICS
 from tagstream.demo.photos import BUCKET, Photo
 from tagstream.premises import REGION, Premises
 
@@ -92,6 +92,6 @@ async def open_house() -> AsyncIterator[House]:
         )
         images = await stack.enter_async_context(S3Images(storage))
         scores = await stack.enter_async_context(SqliteScores(folder / "scores.sqlite"))
-        broker.create(*TOPICS)
+        broker.create(*topics.ALL)
         await images.ensure_bucket(BUCKET)
         yield House(folder, broker.bootstrap, endpoint, images, scores)

@@ -23,6 +23,7 @@ TEMPLATE: Final = "report.html.j2"
 MEANINGS: Final[Mapping[str, str]] = {
     topics.UPLOADED: "uploads, as producers publish them",
     topics.TAGGED: "every scored photograph with all its labels",
+    topics.LATEST: "the tags that hold now, compacted",
     topics.MODERATION: "what a person should look at",
     topics.AMBIANCE: "the collection on a restaurant's page",
     topics.DEAD_LETTERS: "what can never succeed, with its cause",
@@ -69,13 +70,13 @@ def render(result: Result) -> str:
 def groups(tagged: Sequence[Tagged], labels: Sequence[str]) -> tuple[Group, ...]:
     """The photographs by tag, in the order of `labels`, then the uncertain; one of two tags is in both."""
     by_label = [Group(label, _surest(tagged, label)) for label in labels]
-    untagged = tuple(each for each in tagged if not each.head.verdict.tagged)
+    untagged = tuple(each for each in tagged if not each.verdict.tagged)
     return tuple(group for group in (*by_label, Group(UNCERTAIN, untagged)) if group.photographs)
 
 
 def _surest(tagged: Sequence[Tagged], label: str) -> tuple[Tagged, ...]:
-    having = [each for each in tagged if label in each.head.verdict.tagged]
-    return tuple(sorted(having, key=lambda each: -each.head.scores.probabilities[label]))
+    having = [each for each in tagged if label in each.verdict.tagged]
+    return tuple(sorted(having, key=lambda each: -_probability(each, label)))
 
 
 def _context(result: Result) -> dict[str, Any]:
@@ -98,9 +99,13 @@ def _context(result: Result) -> dict[str, Any]:
     }
 
 
+def _probability(tagged: Tagged, label: str) -> float:
+    return next(tag.probability for tag in tagged.verdict.tags if tag.label == label)
+
+
 def _by_frequency(tagged: Sequence[Tagged], labels: Sequence[str]) -> list[str]:
     """The labels with the most photographs first."""
-    return sorted(labels, key=lambda label: -sum(label in each.head.verdict.tagged for each in tagged))
+    return sorted(labels, key=lambda label: -sum(label in each.verdict.tagged for each in tagged))
 
 
 def _credits(tagged: Sequence[Tagged]) -> list[dict[str, str]]:

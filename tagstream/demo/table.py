@@ -31,7 +31,7 @@ def _photographs(result: Result) -> Table:
     labels = result.manifest.labels
     table = tag_columns.table("Photograph", labels, last="Where it went")
     for tagged in result.account.tagged:
-        tags = tag_columns.cells(tagged.head.verdict.tags, labels)
+        tags = tag_columns.cells(tagged.verdict.tags, labels)
         table.add_row(Text(tagged.photo.name), *tags, _routes(tagged))
     empty = [""] * len(labels)
     for buried in result.account.buried:

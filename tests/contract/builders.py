@@ -76,7 +76,7 @@ def tagged(image: str = "img_a", *, minute: int = 0) -> Announcement:
         model=FIRST_MODEL,
         restaurant_id="r1",
         location=LOCATION,
-        tags=said.verdict.tags,
+        tags=verdict().tags,
     )
     return Announcement(topic=topics.TAGGED, key=image, event=event)
 

@@ -6,12 +6,12 @@ import dataclasses
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from agents import announcing
+from agents import announcing, heads
 from model.manifest import Manifest
 from model.policy import DEFAULT_ROUTES, Policy
 from schemas import topics, wire
 from schemas.events import DeadLetter
-from schemas.records import Announced, ImageHead, ScoreRecord, State
+from schemas.records import ImageHead, ScoreRecord, State
 from schemas.tags import ModelRef, Scores
 from schemas.uploads import ImageUploaded, Location, Position
 from streams.message import Message
@@ -73,8 +73,9 @@ def tagged(of: Photo, **probabilities: float) -> Evidence:
         scored_at=NOW,
         seconds={"fetch": 0.25, "forward": 0.5},
     )
-    known = said.model_copy(update={"announced": Announced(verdict=said.verdict, position=said.position)})
-    events = [_message(a.topic, wire.encode(a.event)) for a in announcing.announcements(said)]
+    known = heads.acknowledged(said)(said).head
+    announced = announcing.announcements(said, announcing.moves(said))
+    events = [_message(each.topic, wire.encode(each.event)) for each in announced if each.event]
     return merged(uploaded(of), Evidence({of.image_id: known}, {of.image_id: [record]}, _by_topic(events)))
 
 

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from schemas.errors import ConfigurationError
+from schemas.records import ImageHead, Kept
 from streams.adapters.sqlite import SqliteScores
+from streams.ports import Change
 from tagstream.demo import drill, photos, stages
 from tagstream.demo.drill import Aim
 from tagstream.demo.photos import Photo
@@ -124,13 +126,14 @@ def test_the_workers_environment_knows_no_real_s3(monkeypatch: pytest.MonkeyPatc
     assert made["TAGSTREAM_KAFKA__BROKERS"] == "127.0.0.1:1"
 
 
+def _becoming(head: ImageHead) -> Change:
+    return lambda _stored: Kept(head=head)
+
+
 async def _scores_of(scores: SqliteScores, *done: Photo) -> None:
     for each in done:
         evidence = tagged(each, food=0.9)
-        head = evidence.heads[each.image_id]
-        await scores.keep(head, evidence.records[each.image_id][0])
-        assert head.announced is not None
-        await scores.mark(each.image_id, head.announced)
+        await scores.apply(each.image_id, _becoming(evidence.heads[each.image_id]))
 
 
 async def test_the_drill_kills_when_some_are_done_and_some_in_work(tmp_path: Path) -> None:

@@ -93,7 +93,13 @@ def test_the_document_is_plain_json() -> None:
     assert [image["routes"] for image in said["images"]] == [[], [topics.MODERATION], [topics.MODERATION]]
     first = said["images"][0]
     assert set(first) == {"path", "image_id", "tags", "routes", "model_version"}
-    assert first["tags"][0] == {"label": "food", "probability": 0.7, "threshold": 0.5, "tagged": True}
+    assert first["tags"][0] == {
+        "label": "food",
+        "probability": 0.7,
+        "threshold": 0.5,
+        "tagged": True,
+        "source": "model",
+    }
     assert said["dead_letters"][0]["image_id"] == GONE.image_id
     assert said["dead_letters"][0]["cause"] == "gone"
     assert said["topics"][topics.TAGGED] == 3

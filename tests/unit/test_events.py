@@ -10,7 +10,6 @@ from schemas import topics, wire
 from schemas.errors import TRACE_LIMIT, Gone, Stage, Unforeseen
 from schemas.events import (
     Action,
-    Announcement,
     AnyTagEvent,
     CollectionChanged,
     DeadLetter,
@@ -50,13 +49,6 @@ def letter(**changes: Any) -> DeadLetter:
     return DeadLetter(**(facts | changes))
 
 
-@pytest.mark.parametrize(("event", "key"), [(TAGGED, "img_1"), (REQUESTED, "img_1"), (CHANGED, "r1")])
-def test_a_collection_is_keyed_by_its_restaurant_and_all_else_by_its_image(
-    event: AnyTagEvent, key: str
-) -> None:
-    assert Announcement(topic="any", event=event).key == key
-
-
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.type)
 def test_an_event_survives_its_json(event: AnyTagEvent) -> None:
     assert type(event).model_validate_json(wire.encode(event)) == event
@@ -94,7 +86,7 @@ def test_an_event_that_version_1_stored_still_decodes() -> None:
     assert ImageTagged.model_validate_json(STORED) == TAGGED
 
 
-@pytest.mark.parametrize("missing", ["event_id", "image_id", "position", "model"])
+@pytest.mark.parametrize("missing", ["event_id", "image_id", "position", "location"])
 def test_an_event_without_what_every_event_carries_is_refused(missing: str) -> None:
     facts = TAGGED.model_dump()
     del facts[missing]

@@ -7,13 +7,13 @@ import pytest
 from agents import announcing, heads
 from schemas import topics
 from schemas.claims import Claims
+from schemas.decisions import Decided
 from schemas.errors import UnknownImage
 from schemas.events import Action, Reason
 from schemas.records import Kept, Stale, State
 
 from .head_builders import (
     NOW,
-    Decided,
     after,
     at,
     changes,

@@ -217,7 +217,9 @@ async def test_an_event_overtaken_while_it_was_fetched_announces_nothing(world: 
     world.images = OvertakenImages(world, newer)
     await world.put(newer, "food=0.9")
     await world.tag(older, "menu=0.9")
-    assert (await world.head_of(newer)).verdict.tagged == ("food",)
+    verdict = (await world.head_of(newer)).verdict
+    assert verdict
+    assert verdict.tagged == ("food",)
     assert world.said == []
     assert (world.counted("tagged"), world.counted("stale")) == (1, 1)
 
@@ -262,7 +264,9 @@ async def test_a_redelivery_to_a_newer_model_is_scored_again_and_both_scores_are
     await world.deliver(message_of(upload))
     versions = [record.scores.model.version for record in await world.scores.records(upload.image_id)]
     assert versions == ["1", "2"]
-    assert (await world.head_of(upload)).verdict.model.version == "2"
+    verdict = (await world.head_of(upload)).verdict
+    assert verdict
+    assert verdict.model.version == "2"
     assert world.said == [(topics.MODERATION, "menu", "added")]
 
 

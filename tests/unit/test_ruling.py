@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from agents import ruling
+from schemas.decisions import Decided
 from schemas.records import State
 
-from .head_builders import Decided, after, claim, decided, removed, routes, scored, tags
+from .head_builders import after, claim, decided, removed, routes, scored, tags
 
 
 @pytest.mark.parametrize(
