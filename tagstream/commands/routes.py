@@ -1,0 +1,156 @@
+"""`tagstream routes`: which label goes where, and what other rules would change."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from agents.settings import Settings
+    from model.manifest import Manifest
+    from schemas.tags import RouteRule
+    from tagstream.routes_check import Outlook, Tick
+
+app = typer.Typer(help="Which label goes where; try other rules.", no_args_is_help=True)
+
+Model = Annotated[
+    Path | None,
+    typer.Option(metavar="FOLDER", help="A model version's folder; by default the one that workers load."),
+]
+
+
+@app.callback()
+def routes() -> None:
+    """Which label goes where: rules that the model brings, or those of a routes file."""
+
+
+@app.command()
+def check(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A routes file (TOML).")],
+    *,
+    model: Model = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Look at the first N images only.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+) -> None:
+    """Check a routes file, and say what it would change.
+
+    Holds the file against the model's labels. Then every image of the store is decided anew by its kept
+    scores, with what people decided, and compared with what holds. Nothing is written or sent. The
+    scores of other model versions are counted and left alone.
+
+    Exits 2 if the file is wrong, and 0 if it is right, whatever it would change.
+
+    For example:
+
+    - `tagstream routes show > routes.toml`, edit it, and `tagstream routes check routes.toml`
+
+    - `tagstream routes check routes.toml --limit 100000 --json | jq .routes`
+    """
+    import asyncio  # noqa: PLC0415
+    import json  # noqa: PLC0415
+
+    from rich.console import Console  # noqa: PLC0415
+
+    from agents import settings  # noqa: PLC0415
+    from model import routes as rules_of  # noqa: PLC0415
+    from model.policy import Policy  # noqa: PLC0415
+    from tagstream import store_here  # noqa: PLC0415
+    from tagstream.routes_answers import Checked, watching  # noqa: PLC0415
+    from tagstream.routes_check import Outlook  # noqa: PLC0415
+
+    config = settings.load()
+    manifest = _manifest(config, model)
+    rules = rules_of.load(file, labels=manifest.labels)
+    checked = Checked(file, rules, manifest, None)
+    if store_here.is_here(config.store):
+        outlook = Outlook(Policy(manifest.thresholds, rules), manifest.ref)
+        with watching(limit) as tick:
+            is_whole = asyncio.run(_scan(config, outlook, limit, tick))
+        checked = Checked(file, rules, manifest, outlook, is_whole)
+    typer.echo(json.dumps(checked.document())) if as_json else Console(highlight=False).print(checked.shown())
+
+
+@app.command()
+def show(
+    *,
+    model: Model = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+) -> None:
+    r"""Print the rules in force, as a routes file to edit.
+
+    They are those of TAGSTREAM_ROUTES__FILE where it is set, else the model's own.
+
+    For example:
+
+    - `tagstream routes show > routes.toml`
+
+    - `tagstream routes show --json | jq -r '.routes[] | "\(.label) \(.topic)"'`
+    """
+    import json  # noqa: PLC0415
+
+    from agents import settings  # noqa: PLC0415
+    from model import routes as rules_of  # noqa: PLC0415
+
+    config = settings.load()
+    manifest = _manifest(config, model)
+    rules = _in_force(config, manifest)
+    if as_json:
+        typer.echo(json.dumps(_document(config, manifest, rules)))
+    else:
+        typer.echo(f"{_heading(config, manifest)}\n\n{rules_of.dump(rules)}", nl=False)
+
+
+def _manifest(config: Settings, model: Path | None) -> Manifest:
+    from agents.settings import blame  # noqa: PLC0415
+    from model import checkpoint  # noqa: PLC0415
+
+    with blame("--model" if model else "TAGSTREAM_MODEL__FOLDER"):
+        return checkpoint.read_manifest(model or config.model.folder or checkpoint.PACKAGED)
+
+
+def _in_force(config: Settings, manifest: Manifest) -> tuple[RouteRule, ...]:
+    from agents.settings import blame  # noqa: PLC0415
+    from model import routes as rules_of  # noqa: PLC0415
+
+    if config.routes.file is None:
+        return manifest.routes
+    with blame("TAGSTREAM_ROUTES__FILE"):
+        return rules_of.load(config.routes.file, labels=manifest.labels)
+
+
+async def _scan(config: Settings, outlook: Outlook, limit: int | None, tick: Tick) -> bool:
+    from streams.scanning import every_head  # noqa: PLC0415
+    from tagstream import routes_check, store_here  # noqa: PLC0415
+
+    async with store_here.opened(config.store) as store:
+        return await routes_check.scan(every_head(store), outlook, limit=limit, tick=tick)
+
+
+def _document(config: Settings, manifest: Manifest, rules: tuple[RouteRule, ...]) -> dict[str, Any]:
+    return {
+        "file": str(config.routes.file) if config.routes.file else None,
+        "model": manifest.ref.model_dump(),
+        "thresholds": dict(manifest.thresholds),
+        "routes": [rule.model_dump() for rule in rules],
+    }
+
+
+def _heading(config: Settings, manifest: Manifest) -> str:
+    """Comments of the file: whose rules they are, and what a rule may say."""
+    file = config.routes.file
+    whose = f"as {file} has them for" if file else "that come with"
+    labels = ", ".join(f"{label} ({manifest.thresholds[label]:g})" for label in manifest.labels)
+    return "\n".join(
+        (
+            f"# The routes {whose} {manifest.name} {manifest.version}.",
+            f"# Labels and their thresholds: {labels};",
+            "# and uncertain, for what is none of them. A topic is called photos.NAME.v1.",
+            "# threshold: the label's own where absent. hysteresis: what was announced is taken back",
+            "# only below threshold - hysteresis.",
+            "# Try it with `tagstream routes check FILE`; workers take it by TAGSTREAM_ROUTES__FILE=FILE.",
+        )
+    )
