@@ -5,8 +5,9 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from agents.desk import DeskLimits, desk_over
 from agents.metrics import Metrics
-from agents.pipeline import Parts, Pipeline
+from agents.ports import Parts
 from agents.testing import FakeTagger
 from model import checkpoint
 from model.batching import BatchLimits, DeviceChecks, MicroBatcher
@@ -72,7 +73,7 @@ async def _window() -> int:
 
     window = InFlight(WindowLimits(), commit=commit, on_failure=lambda _error: None)
     for offset in range(EVENTS):
-        await window.admit(Delivery(Partition("t", 0), offset, offset), nothing, is_current=lambda: True)
+        await window.admit(Delivery(Partition("t", 0), offset, (offset,)), nothing, is_current=lambda: True)
     await window.close(10)
     return EVENTS
 
@@ -89,14 +90,14 @@ def _on_sqlite() -> int:
 async def _pipeline(scores: ScoreStore) -> int:
     images = MemoryImages(Limits(allowed_buckets=frozenset({"photos"})))
     parts = Parts(images=images, scores=scores, tags=MemoryTags(), tagger=FakeTagger())
-    pipeline = Pipeline(parts, Outages(Patience()), loading=32, metrics=Metrics())
+    desk = desk_over(parts, Outages(Patience()), DeskLimits(), metrics=Metrics())
     for number in range(EVENTS):
         await images.put(Location(bucket="photos", key=str(number)), bytes([number % 256]) * 64)
     gate = asyncio.Semaphore(64)
 
     async def handle(number: int) -> None:
         async with gate:
-            await pipeline.handle(_message(number)).work()
+            await desk.handle(_message(number)).work()
 
     await asyncio.gather(*map(handle, range(EVENTS)))
     return EVENTS
