@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from model.tiny_version import write_tiny_version
 from tagstream import cli
+from tagstream.dev import state
 
 # pydantic is not among them: typer itself asks for it, and it is quick.
 HEAVY = {
@@ -26,6 +30,7 @@ HEAVY = {
 HELP = """
 import sys
 from tagstream import cli
+from tagstream.dev import state
 sys.argv = ["tagstream", *sys.argv[1:]]
 try:
     cli.main()
@@ -35,13 +40,137 @@ sys.stderr.write(" ".join(sys.modules))
 """
 
 
-@pytest.mark.parametrize("command", [(), ("demo",), ("classify",), ("worker",), ("config",), ("model",)])
+LEAVES = (
+    *(
+        (name,)
+        for name in cli.COMMANDS
+        if name not in {"config", "dlq", "model", "routes", "store", "topics"}
+    ),
+    ("config", "show"),
+    ("dlq", "list"),
+    ("dlq", "show"),
+    ("dlq", "redrive"),
+    ("model", "train"),
+    ("model", "evaluate"),
+    ("routes", "check"),
+    ("routes", "show"),
+    ("store", "apply"),
+    ("store", "show"),
+    ("topics", "apply"),
+    ("topics", "list"),
+)
+"""Every command that does something."""
+
+
+@pytest.mark.parametrize("command", [(), ("config",), ("dlq",), ("topics",), *LEAVES])
 def test_help_imports_nothing_heavy(command: tuple[str, ...]) -> None:
     ran = subprocess.run(
         [sys.executable, "-c", HELP, *command, "--help"], capture_output=True, text=True, check=True
     )
     assert "Usage: tagstream" in ran.stdout
     assert HEAVY.isdisjoint(ran.stderr.split())
+
+
+@pytest.mark.parametrize("command", LEAVES)
+def test_every_command_shows_an_example_and_speaks_json(
+    command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _main(monkeypatch, *command, "--help") == 0
+    told = " ".join(capsys.readouterr().out.split())  # lines break where they may
+    assert "xample" in told
+    assert f"tagstream {' '.join(command)}" in told.split("xample")[1]
+    assert "--json" in told or command in {("worker",), ("schemas",)}  # which logs, as JSON where that is set
+
+
+def test_help_lists_the_commands_in_the_order_of_their_use(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _main(monkeypatch, "--help") == 0
+    listed = capsys.readouterr().out.split("Commands:")[1].splitlines()
+    assert tuple(line.split()[0] for line in listed if line.strip()) == cli.COMMANDS
+
+
+def test_a_command_that_is_not_there_is_exit_2(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _main(monkeypatch, "tial") == 2
+    assert "No such command 'tial'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("upload", "nowhere"), "--bucket: say into which bucket"),
+        (("tail", "taged"), "'taged' is no topic"),
+        (("tail", "tagged", "--from", "yesterday"), "--from yesterday: earliest, latest"),
+        (("dlq", "show", "17"), "PARTITION:OFFSET is wanted"),
+        (("dlq", "redrive", "--yes"), "say which letters"),
+        (("dlq", "redrive", "--all", "--cause", "gone"), "say which letters"),
+        (("decide", "img", "correct"), "--labels goes with `correct`"),
+        (("decide", "img", "approve", "--labels", "food"), "--labels goes with `correct`"),
+        (("dev", "--folder", "nowhere"), "--folder nowhere: there is no such folder"),
+    ],
+)
+def test_what_cannot_be_asked_is_one_line_and_exit_2(
+    arguments: tuple[str, ...],
+    said: str,
+    *,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert _main(monkeypatch, *arguments) == 2
+    told = capsys.readouterr().err
+    assert said in told
+    assert told.count("\n") == 1
+
+
+def test_an_image_that_the_store_does_not_know_is_one_line_and_exit_1_and_makes_no_store(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert _main(monkeypatch, "scores", "lunch.jpg") == 1
+    told = capsys.readouterr().err
+    assert told.startswith("tagstream: lunch.jpg is not in the store")
+    assert told.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_broker_that_is_away_is_one_line_and_exit_1(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TAGSTREAM_KAFKA__BROKERS", "127.0.0.1:9")  # the port of discard: nobody listens
+    assert _main(monkeypatch, "topics", "list") == 1
+    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("tagstream")]
+    assert len(told) == 1
+    assert "`tagstream doctor` says what is wrong" in told[0]
+
+
+@pytest.fixture
+def restored_environment() -> Iterator[None]:
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.mark.usefixtures("restored_environment")
+def test_commands_take_the_settings_of_the_system_that_runs_here(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    folder = tmp_path / state.FOLDER
+    folder.mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TAGSTREAM_BATCH__MAX_SIZE", "4")
+    with state.claimed(folder):
+        state.State(1, "now", {}, {"TAGSTREAM_KAFKA__BROKERS": "127.0.0.1:1234"}).write(folder)
+        assert _main(monkeypatch, "config", "show", "--changed", "--json") == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert {name: (each["value"], each["source"]) for name, each in shown.items()} == {
+        "TAGSTREAM_KAFKA__BROKERS": ("127.0.0.1:1234", "dev"),
+        "TAGSTREAM_BATCH__MAX_SIZE": (4, "environment"),
+    }
 
 
 def _main(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:

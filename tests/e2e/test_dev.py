@@ -1,0 +1,178 @@
+"""`tagstream dev` as a user lives with it: left running in one terminal, everything else from another."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from schemas import identity, topics
+from tagstream.dev.state import FILE, FOLDER
+from tagstream.samples import photographs
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
+
+MENU = next(path for path in photographs() if path.name == "menu-trattoria.jpg")
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("TAGSTREAM_")}
+
+
+def _tagstream(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "tagstream", *arguments]
+
+
+def _ran(where: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A command in another terminal: nothing is set, it stands in the same folder."""
+    return subprocess.run(
+        _tagstream(*arguments), cwd=where, env=ENVIRONMENT, capture_output=True, text=True, check=False
+    )
+
+
+def _said(where: Path, *arguments: str, code: int = 0) -> list[dict[str, Any]]:
+    """The JSON lines that the command says."""
+    ran = _ran(where, *arguments, "--json")
+    assert ran.returncode == code, ran.stderr + ran.stdout
+    return [json.loads(line) for line in ran.stdout.splitlines()]
+
+
+class Dev:
+    """One `tagstream dev`, and what it has said so far."""
+
+    def __init__(self, where: Path) -> None:
+        self.where = where
+        self._out = where / "dev.out"
+        with self._out.open("wb") as out:
+            self.process = subprocess.Popen(
+                _tagstream("dev", "--json"), cwd=where, env=ENVIRONMENT, stdout=out, stderr=subprocess.STDOUT
+            )
+
+    def said(self, what: str) -> list[dict[str, Any]]:
+        lines = [json.loads(line) for line in self._out.read_text().splitlines() if line.startswith("{")]
+        return [line for line in lines if line["what"] == what]
+
+    def wait_until_it_says(self, what: str, count: int = 1) -> list[dict[str, Any]]:
+        while len(said := self.said(what)) < count:
+            assert self.process.poll() is None, self._out.read_text()
+            time.sleep(0.2)
+        return said
+
+    def children(self) -> list[int]:
+        """The S3 endpoint and the workers."""
+        listed = subprocess.run(
+            ["ps", "-o", "pid=", "--ppid", str(self.process.pid)], capture_output=True, text=True, check=False
+        )
+        return [int(pid) for pid in listed.stdout.split()]
+
+
+@pytest.fixture
+def dev(tmp_path: Path) -> Iterator[Dev]:
+    running = Dev(tmp_path)
+    try:
+        running.wait_until_it_says("started")
+        yield running
+    finally:
+        running.process.kill()
+        running.process.wait()
+
+
+def _are_gone(pids: list[int]) -> bool:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        if not any(Path(f"/proc/{pid}").exists() and not _is_zombie(pid) for pid in pids):
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def _is_zombie(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+def test_a_day_with_it(dev: Dev) -> None:
+    here = dev.where
+    broken = here / "broken.jpg"
+    broken.write_bytes(MENU.read_bytes()[:2000])
+
+    tagged, dead = sorted(
+        _said(here, "upload", str(MENU), str(broken), "--restaurant", "lucia", "--wait", code=1),
+        key=lambda line: line["name"] == str(broken),
+    )
+    assert tagged["image_id"] == identity.image_id("photos", MENU.name)
+    assert tagged["tags"][0]["label"] == "menu"
+    assert tagged["state"] == "hidden"
+    assert dead["error"]["code"] == "undecodable"
+    photographs_told = dev.wait_until_it_says("photograph", 2)
+    assert {each["topic"] for each in photographs_told} == {topics.TAGGED, topics.DEAD_LETTERS}
+
+    (event,) = _said(here, "tail", "tagged", "--from", "earliest", "--limit", "1")
+    assert event["value"]["image_id"] == tagged["image_id"]
+    (asked,) = _said(here, "tail", "moderation", "--from", "earliest", "--limit", "1")
+    assert (asked["value"]["action"], asked["value"]["label"]) == ("added", "menu")
+    (head,) = _said(here, "scores", tagged["image_id"], "--history")
+    assert (head["state"], len(head["history"])) == ("hidden", 1)
+
+    _said(here, "decide", f"s3://photos/{MENU.name}", "approve", "--by", "ann")
+    (withdrawn, *_) = _said(here, "tail", "moderation", "--from", "earliest", "--limit", "2")[1:]
+    assert (withdrawn["value"]["action"], withdrawn["value"]["label"]) == ("removed", "menu")
+    assert _said(here, "scores", tagged["image_id"])[0]["decision"]["decided_by"] == "ann"
+
+    assert {line["topic"] for line in _said(here, "topics", "list") if line["exists"]} == set(topics.ALL)
+    assert [check["check"] for check in _said(here, "doctor") if not check["ok"]] == []
+
+    (group,) = _said(here, "dlq", "list")
+    assert (group["cause"], group["count"], group["redriven"]) == ("undecodable", 1, 0)
+    place = f"{group['example']['partition']}:{group['example']['offset']}"
+    assert _said(here, "dlq", "show", place)[0]["value"]["location"]["key"] == broken.name
+    (redriven,) = _said(here, "dlq", "redrive", "--cause", "undecodable", "--yes")
+    assert (redriven["redriven"], redriven["refused"]) == (1, [])
+    (again,) = _said(here, "dlq", "redrive", "--offset", place, "--yes")
+    assert (again["redriven"], again["redriven_before"]) == (0, 1)
+    dev.wait_until_it_says("photograph", 4)  # approved, and buried a second time
+    (group,) = _said(here, "dlq", "list")
+    assert (group["count"], group["redriven"]) == (2, 1)
+
+    second = _ran(here, "dev")
+    assert (second.returncode, second.stderr.count("\n")) == (1, 1)
+    assert f"process {dev.process.pid}" in second.stderr
+
+    children = dev.children()
+    assert len(children) == 2
+    dev.process.send_signal(signal.SIGINT)
+    assert dev.process.wait(60) == 0
+    assert _are_gone(children)
+    assert not (here / FOLDER / FILE).exists()
+
+
+def test_killed_it_leaves_nothing_behind_and_the_next_one_starts(dev: Dev) -> None:
+    dev.wait_until_it_says("log")  # the worker lives
+    children = dev.children()
+    assert len(children) == 2
+    dev.process.kill()
+    dev.process.wait()
+    assert _are_gone(children)
+    next_one = Dev(dev.where)
+    next_one.wait_until_it_says("started")
+    next_one.process.send_signal(signal.SIGTERM)
+    assert next_one.process.wait(60) == 0
+
+
+def test_a_worker_that_is_killed_is_replaced_and_goes_on(dev: Dev) -> None:
+    dev.wait_until_it_says("log")
+    worker = max(dev.children())  # started last
+    os.kill(worker, signal.SIGKILL)
+    (death,) = dev.wait_until_it_says("said")
+    assert "Worker 1 died (exit code -9); another one starts" in death["text"]
+    (told,) = _said(dev.where, "upload", str(MENU), "--wait")
+    assert told["tags"][0]["label"] == "menu"
+    dev.process.send_signal(signal.SIGINT)
+    assert dev.process.wait(60) == 0
