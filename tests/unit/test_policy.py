@@ -96,6 +96,48 @@ def test_a_rule_for_a_label_that_the_model_has_not_is_a_wrong_setting() -> None:
         Policy(THRESHOLDS, (RouteRule(label="drinks", topic="photos.drinks.v1"),))
 
 
+def test_a_persons_labels_replace_the_models_and_say_so() -> None:
+    verdict = POLICY.correct(decide(menu=0.9, food=0.8), ("food", "human"))
+    assert set(verdict.tagged) == {"food", "human"}
+    assert {tag.source for tag in verdict.tags} == {"person"}
+
+
+def test_a_correction_leaves_probabilities_thresholds_and_the_model_as_they_were() -> None:
+    judged = decide(menu=0.9, food=0.8)
+    corrected = POLICY.correct(judged, ("ambiance",))
+    figures = {(tag.label, tag.probability, tag.threshold) for tag in judged.tags}
+    assert {(tag.label, tag.probability, tag.threshold) for tag in corrected.tags} == figures
+    assert corrected.model == REF
+
+
+def test_the_tags_that_a_person_says_come_first() -> None:
+    tags = POLICY.correct(decide(menu=0.9, food=0.8), ("ambiance", "human")).tags
+    assert [tag.tagged for tag in tags] == [True, True, False, False]
+
+
+def test_corrected_labels_go_where_the_rules_say_whatever_their_probability() -> None:
+    verdict = POLICY.correct(decide(menu=0.9), ("ambiance", "human"))
+    assert routed(verdict) == {("ambiance", AMBIANCE), ("human", MODERATION)}
+    assert {route.rule for route in verdict.routes} == {"a person says ambiance", "a person says human"}
+
+
+def test_a_label_that_the_model_has_not_is_held_at_a_persons_word() -> None:
+    verdict = POLICY.correct(decide(menu=0.9), ("terrace",))
+    assert verdict.tagged == ("terrace",)
+    assert (verdict.tags[0].probability, verdict.tags[0].threshold) == (0.0, 1.0)
+    assert not verdict.routes
+
+
+def test_a_correction_to_no_label_is_no_doubt() -> None:
+    verdict = POLICY.correct(decide(), ())
+    assert (verdict.tagged, verdict.routes) == ((), ())
+
+
+def test_a_correction_made_twice_is_made_once() -> None:
+    once = POLICY.correct(decide(menu=0.9), ("food", "terrace"))
+    assert POLICY.correct(once, ("food", "terrace")) == once
+
+
 def test_the_verdict_names_the_model_that_made_the_scores() -> None:
     assert decide(food=1.0).model == REF
 

@@ -14,6 +14,7 @@ from agents.heads import Heads
 from agents.testing import LABELS, RULES
 from model.policy import Policy
 from schemas import topics
+from schemas.decisions import Decided
 from schemas.records import ImageHead, State
 from schemas.tags import RouteRule
 from streams.adapters.memory import MemoryScores
@@ -25,7 +26,6 @@ from tagstream.routes_check import EXAMPLES, Outlook, redecided, scan, share_beh
 from .head_builders import (
     NOW,
     TAGGER,
-    Decided,
     after,
     claim,
     decided,
@@ -182,7 +182,8 @@ async def _kept(store: ScoreStore, images: int) -> dict[str, ImageHead]:
 
 async def test_a_scan_looks_at_every_image_and_writes_nothing(store: ScoreStore) -> None:
     before = await _kept(store, 7)
-    seen, ticks = outlook(ADDED), []
+    seen = outlook(ADDED)
+    ticks: list[ImageHead] = []
     assert await scan(every_head(store), seen, limit=None, tick=ticks.append)
     assert (seen.looked, seen.routes[INDOOR, "ambiance"].added.count, len(ticks)) == (7, 7, 7)
     assert {head.image_id: head async for head in every_head(store)} == before
