@@ -1,8 +1,22 @@
-"""For all tests."""
+"""Servers that more than one kind of test asks for."""
 
-# Imported here, first: pytest's Hypothesis plugin would import it at the end of a session, and CPython
-# 3.11 has failed there ("AST constructor recursion depth mismatch") after a test of deep recursion.
-import hypothesis
+from __future__ import annotations
 
-hypothesis.settings.register_profile("loaded", deadline=None)
-hypothesis.settings.load_profile("loaded")
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.contract.mongo_server import Missing, MongoWireServer
+
+
+@pytest.fixture(scope="session")
+def mongo() -> Iterator[MongoWireServer]:
+    """MongoDB's protocol; skips where it cannot run, unless `REQUIRE_MONGO` is set."""
+    try:
+        with MongoWireServer() as server:
+            yield server
+    except Missing as missing:
+        if os.environ.get("REQUIRE_MONGO"):
+            raise
+        pytest.skip(str(missing))

@@ -5,6 +5,7 @@ import json
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,17 +13,24 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
+from agents.settings import StoreSettings
+from agents.stores import open_store
 from schemas import topics
 from streams.adapters.broker import PARTITIONS
-from streams.adapters.sqlite import SqliteScores
 from streams.adapters.topic_reader import read_all
 from streams.message import Message
+from streams.ports import ScoreStore
 from streams.scanning import every_head
 from tests.e2e.traffic import Sent
 
 OURS = [TopicPartition(topics.UPLOADED, number) for number in range(PARTITIONS)]
 UNREPEATABLE = {"scored_at", "seconds", "flagged_at"}
 """Fields that only a clock says: of the run, not of the image."""
+
+
+def opened(store: Path | StoreSettings) -> AbstractAsyncContextManager[ScoreStore]:
+    """The workers' store, seen from here: a SQLite file, or wherever the settings say."""
+    return open_store(StoreSettings(path=store) if isinstance(store, Path) else store)
 
 
 @dataclass
@@ -57,8 +65,8 @@ def source(letter: Message) -> tuple[int, int]:
     )
 
 
-async def outcome(bootstrap: str, store: Path) -> Outcome:
-    async with SqliteScores(store) as scores:
+async def outcome(bootstrap: str, store: Path | StoreSettings) -> Outcome:
+    async with opened(store) as scores:
         heads = {head.image_id: head.model_dump(exclude=UNREPEATABLE) async for head in every_head(scores)}
         records = {image_id: await scores.records(image_id) for image_id in heads}
     histories = {
@@ -81,10 +89,10 @@ async def outcome(bootstrap: str, store: Path) -> Outcome:
     return Outcome(heads, histories, distinct, causes, published)
 
 
-async def finished(bootstrap: str, store: Path) -> Callable[[Sent], bool]:
+async def finished(bootstrap: str, store: Path | StoreSettings) -> Callable[[Sent], bool]:
     """Whether a message has come to its end: its image's verdict announced, or its letter written."""
     letters = {source(letter) for letter in await read_all(bootstrap, topics.DEAD_LETTERS)}
-    async with SqliteScores(store) as scores:
+    async with opened(store) as scores:
         heads = {head.image_id: head async for head in every_head(scores)}
 
     def has_ended(sent: Sent) -> bool:
@@ -104,7 +112,7 @@ async def finished(bootstrap: str, store: Path) -> Callable[[Sent], bool]:
 class Auditor:
     """Watches the committed offsets while a scenario runs: none may pass an unfinished message."""
 
-    def __init__(self, bootstrap: str, store: Path, sent: list[Sent]) -> None:
+    def __init__(self, bootstrap: str, store: Path | StoreSettings, sent: list[Sent]) -> None:
         self._bootstrap = bootstrap
         self._store = store
         self._sent = sent

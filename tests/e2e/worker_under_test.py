@@ -7,12 +7,13 @@ tests need beyond the settings comes in `E2E_*` variables.
 import asyncio
 import os
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from agents import settings, worker
 from agents.ports import Parts
 from agents.settings import Settings
+from agents.stores import open_store
 from agents.surroundings import Surroundings
 from agents.testing import FakeTagger
 from model.batching import BatchLimits, DeviceChecks, MicroBatcher
@@ -24,8 +25,7 @@ from streams.adapters.kafka import KafkaPublisher
 from streams.adapters.kafka_outbox import KafkaSettings
 from streams.adapters.limits import Limits
 from streams.adapters.s3 import S3Images, S3Settings
-from streams.adapters.sqlite import SqliteScores
-from streams.ports import Fetched, ImageStore
+from streams.ports import Fetched, ImageStore, ScoreStore
 
 BUCKET = "photos"
 
@@ -102,7 +102,7 @@ async def parts(config: Settings, around: Surroundings) -> AsyncIterator[Parts]:
     outages = around.outages
     async with AsyncExitStack() as stack:
         publisher = KafkaPublisher(KafkaSettings(bootstrap=config.kafka.brokers))
-        store = SqliteScores(config.store.path)
+        store: AbstractAsyncContextManager[ScoreStore] = open_store(config.store)
         yield Parts(
             images=await stack.enter_async_context(images_under_test(config)),
             scores=await outages.outlast(lambda: stack.enter_async_context(store)),
