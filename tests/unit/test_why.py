@@ -182,6 +182,12 @@ def test_a_decision_that_is_not_in_force_is_told_with_why(made: tuple[Change, ..
     assert f"not in force: {of.decision.why_not}" in words(of)
 
 
+def test_a_revoked_decision_withholds_nothing() -> None:
+    made = (decided(2, Decided.APPROVE), decided(3, Decided.REVOKE))
+    of = trail(scored(claim(1), menu=0.9, ambiance=0.9), *made)
+    assert withheld(of) == {"ambiance": "hidden until a person has verified it"}
+
+
 def test_doubt_hides_nothing_and_asks_a_person() -> None:
     of = trail(scored(claim(1), food=0.3))
     assert "is visible, since doubt alone hides nothing: no label reached its threshold" in words(of)
