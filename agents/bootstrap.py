@@ -61,7 +61,9 @@ async def _surroundings(settings: Settings, app: StreamApp, stack: AsyncExitStac
         return {name: state.is_away for name, state in outages.states().items()}
 
     # Only a new message can prove that a dependency is back once all that wait have asked in vain.
-    app.is_paused = lambda: any(state.is_away and state.untried for state in outages.states().values())
+    app.is_paused = lambda needs: any(
+        state.is_away and state.untried for name, state in outages.states().items() if name in needs
+    )
     observed.app(app)
     observed.dependencies(away)
     return Surroundings(app, outages, metrics, observed, tracer)
@@ -99,7 +101,7 @@ def _stream_settings(settings: Settings) -> StreamSettings:
     return StreamSettings(
         brokers=kafka.brokers,
         group=kafka.group,
-        window=WindowLimits(window.concurrency, window.background, window.span, window.stall),
+        window=WindowLimits(**window.model_dump()),
         drain_limit=kafka.drain_limit,
         commit_interval=kafka.commit_interval,
         session_timeout=kafka.session_timeout,

@@ -11,7 +11,7 @@ from streams.adapters.s3 import S3Credentials, S3Settings
 
 def kafka_settings(settings: Settings) -> KafkaSettings:
     """The publisher's settings."""
-    return KafkaSettings(bootstrap=settings.kafka.brokers)
+    return KafkaSettings(bootstrap=settings.kafka.brokers, source=settings.kafka.source)
 
 
 def s3_settings(settings: Settings) -> S3Settings:

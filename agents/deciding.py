@@ -11,8 +11,9 @@ from schemas import wire
 from schemas.decisions import Decision, ModerationDecided
 from schemas.errors import Stage, UnknownImage
 from schemas.records import ImageHead, Kept
+from streams.inflight import Urgency
 from streams.message import Message, Task
-from streams.ports import STORE
+from streams.ports import BROKER, STORE
 
 log = structlog.get_logger(__name__)
 
@@ -32,7 +33,12 @@ class Deciding:
             error = said.error
             return Task((message.source,), lambda: self._bench.letters.spoiled(message, error))
 
-        return Task((said.image_id,), lambda: self._work(message, said))
+        return Task(
+            (said.image_id,),
+            lambda: self._work(message, said),
+            urgency=Urgency.URGENT,
+            needs=frozenset({STORE, BROKER}),
+        )
 
     async def _work(self, message: Message, said: ModerationDecided) -> None:
         with self._bench.working(message):

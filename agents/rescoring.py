@@ -10,6 +10,7 @@ from schemas.claims import Claims
 from schemas.errors import Gone, Stage
 from schemas.events import Reason, RescoreRequested
 from schemas.records import Kept
+from streams.inflight import Urgency
 from streams.message import Message, Task
 from streams.ports import STORE
 
@@ -32,7 +33,7 @@ class Rescoring:
         return Task(
             (wanted.image_id,),
             lambda: self._work(message, wanted),
-            is_background=True,
+            urgency=Urgency.BACKGROUND,
             is_ready=lambda: self._is_resident(wanted),
         )
 

@@ -58,6 +58,7 @@ class KafkaSettings(Section):
     brokers: str = Field("127.0.0.1:9092", description="Bootstrap servers, host:port separated by commas")
     group: str = Field("tagstream", min_length=1, description="Consumer group of the live workers")
     session_timeout: float = Field(10.0, gt=0, description="Seconds of silence before a worker is given up")
+    source: str = Field("/tagstream", min_length=1, description="`ce_source` of every event that goes out")
     commit_interval: float = Field(0.5, gt=0, description="Seconds between two commits of offsets")
     drain_limit: float = Field(
         20.0, ge=0, description="Seconds that work in flight has to finish at a stop or a rebalance"
@@ -70,6 +71,7 @@ class WindowSettings(Section):
 
     concurrency: int = Field(64, ge=1, description="Images worked on at once")
     background: int = Field(32, ge=1, description="Of them, images of the replay lane, at most")
+    reserve: int = Field(8, ge=1, description="Decisions worked on beyond them, while storage is away too")
     span: int = Field(10_000, ge=1, description="Offsets from a partition's oldest unfinished message on")
     stall: float = Field(
         300.0, gt=0, description="Seconds with work in flight and none finished until the worker exits"

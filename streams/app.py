@@ -79,8 +79,8 @@ class StreamApp(faust.App):
         self.window: InFlight | None = None
         self.refusal: ConfigurationError | None = None
         """Why the app would not start."""
-        self.is_paused: Callable[[], bool] = lambda: False
-        """Asked before a message is started: while a dependency is away, no more than its probes are."""
+        self.is_paused: Callable[[frozenset[str]], bool] = lambda _needs: False
+        """Asked before a message is started, with what it needs: while that is away, only probes are."""
         super().__init__(settings.group, **_faust_options(settings))
         self.on_partitions_revoked.connect(self._drain_revoked)
 
@@ -107,12 +107,12 @@ class StreamApp(faust.App):
         if self.window is None or self._handler is None:
             raise Broken("the app is not started")
         task = self._handler(_message_of(raw))
-        delivery = Delivery(Partition(raw.topic, raw.partition), raw.offset, task.keys, task.is_background)
+        delivery = Delivery(Partition(raw.topic, raw.partition), raw.offset, task.keys, task.urgency)
 
         def is_current() -> bool:
             return bool(raw.generation_id == self.consumer_generation_id)
 
-        while (self.is_paused() or not task.is_ready()) and is_current():  # noqa: ASYNC110 - time makes it ready, and no one to tell us
+        while (self.is_paused(task.needs) or not task.is_ready()) and is_current():  # noqa: ASYNC110 - time makes it ready, and no one to tell us
             await asyncio.sleep(_READY_INTERVAL)
         await self.window.admit(delivery, task.work, is_current=is_current)
 

@@ -22,6 +22,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from enum import IntEnum
 from typing import Any, NamedTuple
 
 from schemas.errors import Stalled
@@ -39,6 +40,16 @@ class Partition(NamedTuple):
     number: int
 
 
+class Urgency(IntEnum):
+    """Who goes first when slots are few."""
+
+    BACKGROUND = 0
+    """Admitted only while nothing else waits for a slot, and to its share of them."""
+    LIVE = 1
+    URGENT = 2
+    """Has slots of its own beyond the others': work that waits for storage does not hold it up."""
+
+
 class Delivery(NamedTuple):
     """One message as the broker delivered it, and the keys whose order it must keep."""
 
@@ -46,8 +57,7 @@ class Delivery(NamedTuple):
     offset: int
     keys: tuple[Hashable, ...]
     """Never empty; a message of several records has one for each of their images."""
-    is_background: bool = False
-    """Admitted only while nothing else waits for a slot."""
+    urgency: Urgency = Urgency.LIVE
 
 
 Committer = Callable[[Mapping[Partition, int]], Awaitable[bool]]
@@ -62,6 +72,8 @@ class WindowLimits:
     """Messages worked on at once; messages queued behind their keys wait without a slot."""
     background: int = 32
     """Of them, those that serve the replay lane, at most."""
+    reserve: int = 8
+    """Beyond them, for what is urgent: people's decisions."""
     span: int = 10_000
     """Offsets from a partition's oldest unfinished message to its newest admitted one."""
     stall: float = 300.0
@@ -159,7 +171,7 @@ class InFlight:
         # First come, first admitted: a partition's span is settled from its front.
         async with self._doors.setdefault(delivery.partition, asyncio.Lock()):
             while self._may_admit(epoch) and not self._has_room(delivery):
-                await self._change(seeks_slot=not delivery.is_background and self._has_span(delivery))
+                await self._change(seeks_slot=self._seeks_slot(delivery))
             # From here to the append nothing awaits: no revocation can come between check and start.
             if not self._may_admit(epoch) or not is_current():
                 return False
@@ -249,12 +261,18 @@ class InFlight:
         return any(key in self._lanes for key in delivery.keys)
 
     def _has_slot(self, delivery: Delivery) -> bool:
+        if delivery.urgency is Urgency.URGENT:
+            return len(self._running) < self.limits.concurrency + self.limits.reserve
         if self._ready or len(self._running) >= self.limits.concurrency:
             return False
-        if not delivery.is_background:
+        if delivery.urgency is Urgency.LIVE:
             return True
-        background = sum(entry.delivery.is_background for entry in self._running)
+        background = sum(entry.delivery.urgency is Urgency.BACKGROUND for entry in self._running)
         return self._slot_seekers == 0 and background < self.limits.background
+
+    def _seeks_slot(self, delivery: Delivery) -> bool:
+        """Whether it is a slot, and nothing else, that it waits for, and the background has to stand back."""
+        return delivery.urgency is not Urgency.BACKGROUND and self._has_span(delivery)
 
     def _append(self, entry: _Entry) -> None:
         self._account.spans.setdefault(entry.delivery.partition, deque()).append(entry)
@@ -269,8 +287,14 @@ class InFlight:
             self._ready.append(entry)
 
     def _start_ready(self) -> None:
-        while self._ready and len(self._running) < self.limits.concurrency:
+        # Urgent work that waited behind its image takes a slot like any other: nothing overtakes it.
+        limit = self.limits.concurrency
+        while self._ready and (len(self._running) < limit or self._is_urgent(self._ready[0])):
             self._start(self._ready.popleft())
+
+    def _is_urgent(self, entry: _Entry) -> bool:
+        reserved = self.limits.concurrency + self.limits.reserve
+        return entry.delivery.urgency is Urgency.URGENT and len(self._running) < reserved
 
     def _start(self, entry: _Entry) -> None:
         self._running.add(entry)

@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from schemas import hops
+from streams.inflight import Urgency
+from streams.ports import BROKER, IMAGES, STORE
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +43,9 @@ class Task:
     keys: tuple[Hashable, ...]
     """Never empty."""
     work: Callable[[], Coroutine[Any, Any, None]]
-    is_background: bool = False
-    """Done only while nothing else waits."""
+    urgency: Urgency = Urgency.LIVE
+    needs: frozenset[str] = frozenset({IMAGES, STORE, BROKER})
+    """The dependencies without which it need not be started."""
     is_ready: Callable[[], bool] = lambda: True
     """Asked now and then until it says so; until then the message holds up its partition, and no slot."""
 

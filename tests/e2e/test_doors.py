@@ -236,3 +236,26 @@ async def test_one_object_that_keeps_failing_gives_way_and_is_tried_again_when_i
         topics.UPLOADED.encode()
     }
     assert await asyncio.to_thread(worker.stop, 20) == 0
+
+
+async def test_a_decision_is_obeyed_while_storage_is_away(fleet: Fleet) -> None:
+    worker = fleet.start()
+    image = a_photograph(fleet, "r1/a.jpg", with_label="human")
+    await send(fleet, topics.UPLOADED, "k", notification("ObjectCreated:Put", "r1/a.jpg", "0A"))
+    await until(fleet, image, lambda head: head.state is State.HIDDEN)
+    for number in range(30):  # more than there are slots
+        a_photograph(fleet, f"flaky/{number}.jpg", with_label="food")
+        event = notification("ObjectCreated:Put", f"flaky/{number}.jpg", "0A")
+        await send(fleet, topics.UPLOADED, str(number), event)
+    async with asyncio.timeout(WITHIN):
+        while not worker.events("dependency.away"):
+            await asyncio.sleep(0.2)
+    decision = {"image_id": image, "action": "approve", "decided_by": "ann"}
+    decision["decided_at"] = datetime.now(UTC).isoformat()
+    await send(fleet, topics.DECISIONS, image, json.dumps(decision).encode())
+    await until(fleet, image, lambda head: head.state is State.VISIBLE)
+    assert not worker.events("dependency.back")
+    (fleet.images / "mended").touch()
+    for number in range(30):
+        await until(fleet, image_id(BUCKET, f"flaky/{number}.jpg"), anything)
+    assert await asyncio.to_thread(worker.stop, 20) == 0

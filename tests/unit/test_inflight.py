@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 import pytest
 
 from schemas.errors import Stalled
-from streams.inflight import Delivery, InFlight, Partition, WindowLimits
+from streams.inflight import Delivery, InFlight, Partition, Urgency, WindowLimits
 
 P0, P1 = Partition("uploads", 0), Partition("uploads", 1)
 
@@ -36,8 +36,10 @@ class Jobs:
         self.started: list[tuple[Partition, int]] = []
         self._gates: dict[tuple[Partition, int], asyncio.Future[None]] = {}
 
-    async def admit(self, partition: Partition, offset: int, *keys: str, is_background: bool = False) -> bool:
-        delivery = Delivery(partition, offset, keys or (f"{partition.number}/{offset}",), is_background)
+    async def admit(
+        self, partition: Partition, offset: int, *keys: str, urgency: Urgency = Urgency.LIVE
+    ) -> bool:
+        delivery = Delivery(partition, offset, keys or (f"{partition.number}/{offset}",), urgency)
         return await self.window.admit(
             delivery, lambda: self._work(partition, offset), is_current=lambda: True
         )
@@ -451,7 +453,7 @@ async def test_what_several_keys_let_go_at_once_still_takes_a_slot_each() -> Non
 async def test_the_background_waits_while_anything_else_waits_for_a_slot() -> None:
     rig = Rig(WindowLimits(concurrency=1))
     await rig.admit(P0, 0)
-    behind = asyncio.create_task(rig.jobs.admit(P1, 0, is_background=True))
+    behind = asyncio.create_task(rig.jobs.admit(P1, 0, urgency=Urgency.BACKGROUND))
     await settled()
     live = asyncio.create_task(rig.jobs.admit(P0, 1))
     await settled()
@@ -467,8 +469,8 @@ async def test_the_background_waits_while_anything_else_waits_for_a_slot() -> No
 
 async def test_the_background_takes_its_share_of_the_slots_and_no_more() -> None:
     rig = Rig(WindowLimits(concurrency=4, background=1))
-    assert await rig.jobs.admit(P1, 0, is_background=True)
-    second = asyncio.create_task(rig.jobs.admit(P1, 1, is_background=True))
+    assert await rig.jobs.admit(P1, 0, urgency=Urgency.BACKGROUND)
+    second = asyncio.create_task(rig.jobs.admit(P1, 1, urgency=Urgency.BACKGROUND))
     await settled()
     assert rig.jobs.started == [(P1, 0)]
     await rig.admit(P0, 0)
@@ -482,7 +484,7 @@ async def test_live_work_that_waits_for_its_span_does_not_hold_up_the_background
     await rig.admit(P0, 0)
     live = asyncio.create_task(rig.jobs.admit(P0, 1))
     await settled()
-    assert await asyncio.wait_for(rig.jobs.admit(P1, 0, is_background=True), 5)
+    assert await asyncio.wait_for(rig.jobs.admit(P1, 0, urgency=Urgency.BACKGROUND), 5)
     await rig.window.close(0)
     assert not await live
 
@@ -497,3 +499,28 @@ async def test_the_age_of_the_oldest_unfinished_message_is_told(rig: Rig) -> Non
     assert rig.window.statistics().oldest_age == 2
     await rig.jobs.finish(P1, 0)
     assert rig.window.statistics().oldest_age == 0
+
+
+async def test_what_is_urgent_has_slots_of_its_own() -> None:
+    rig = Rig(WindowLimits(concurrency=1, reserve=1))
+    await rig.admit(P0, 0)
+    assert await rig.jobs.admit(P1, 0, urgency=Urgency.URGENT)
+    await settled()
+    assert rig.jobs.started == [(P0, 0), (P1, 0)]
+    second = asyncio.create_task(rig.jobs.admit(P1, 1, urgency=Urgency.URGENT))
+    await settled()
+    assert len(rig.jobs.started) == 2
+    await rig.jobs.finish(P1, 0)
+    assert await second
+    await rig.window.close(0)
+
+
+async def test_what_is_urgent_keeps_the_order_of_its_key_all_the_same() -> None:
+    rig = Rig(WindowLimits(concurrency=1, reserve=1))
+    await rig.jobs.admit(P0, 0, "img")
+    await rig.jobs.admit(P1, 0, "img", urgency=Urgency.URGENT)
+    await settled()
+    assert rig.jobs.started == [(P0, 0)]
+    await rig.jobs.finish(P0, 0)
+    assert rig.jobs.started == [(P0, 0), (P1, 0)]
+    await rig.window.close(0)

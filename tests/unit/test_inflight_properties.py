@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams import inflight
-from streams.inflight import Delivery, InFlight, Partition, WindowLimits
+from streams.inflight import Delivery, InFlight, Partition, Urgency, WindowLimits
 
 PARTITIONS = (Partition("uploads", 0), Partition("uploads", 1))
 KEYS = ("a", "b", "c")
@@ -64,8 +64,8 @@ class World:
 
     def deliver(self, partition: Partition, keys: tuple[str, ...], *, is_stubborn: bool) -> None:
         # A partition is read in order, so all of it is of one kind.
-        is_background = partition == PARTITIONS[-1]
-        delivery = Delivery(partition, self.positions[partition], keys, is_background)
+        urgency = Urgency.BACKGROUND if partition == PARTITIONS[-1] else Urgency.LIVE
+        delivery = Delivery(partition, self.positions[partition], keys, urgency)
         self.positions[partition] += 1
         job = Job(delivery, self.window.epoch, is_stubborn, asyncio.get_running_loop().create_future())
         self.jobs.append(job)

@@ -6,6 +6,7 @@ import pytest
 
 from schemas import topics
 from schemas.events import ImageTagged, Reason
+from streams.inflight import Urgency
 from streams.message import Message
 
 from .straight_path import (
@@ -77,7 +78,7 @@ async def test_a_version_that_is_not_resident_is_waited_for_and_the_metric_says_
     world = await tagged()
     task = world.desk().handle(rescore_message(UPLOAD, version="3"))
     assert not task.is_ready()
-    assert task.is_background
+    assert task.urgency is Urgency.BACKGROUND
     waiting = world.metrics.registry.get_sample_value("tagstream_rescore_waiting", {"model_version": "3"})
     assert waiting == 1
 
