@@ -69,7 +69,7 @@ def load_policy(settings: Settings, classifier: Classifier) -> Policy:
     if settings.routes.file is None:
         return policy
     with blame("TAGSTREAM_ROUTES__FILE"):
-        return Policy(policy.thresholds, routes.load(settings.routes.file))
+        return Policy(policy.thresholds, routes.load(settings.routes.file, labels=policy.thresholds))
 
 
 def _observe(settings: Settings, around: Surroundings, tagger: ResidentTagger, images: S3Images) -> None:

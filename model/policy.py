@@ -22,7 +22,7 @@ DEFAULT_ROUTES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The rules. Raises `ConfigurationError` for a rule of a label that has no threshold."""
+    """The rules. Raises `ConfigurationError` for a rule that cannot be meant."""
 
     thresholds: Mapping[str, float]
     rules: tuple[RouteRule, ...] = DEFAULT_ROUTES
@@ -31,6 +31,16 @@ class Policy:
         foreign = {rule.label for rule in self.rules} - set(self.thresholds) - {UNCERTAIN}
         if foreign:
             raise ConfigurationError(f"routes name labels that the model has not: {sorted(foreign)}")
+        for rule in self.rules:
+            if rule.hysteresis and rule.hysteresis >= self._threshold(rule):
+                raise ConfigurationError(
+                    f"the route of {rule.label} to {rule.topic} would never be taken back"
+                )
+
+    def _threshold(self, rule: RouteRule) -> float:
+        if rule.threshold is not None:
+            return rule.threshold
+        return self.thresholds.get(rule.label, 1.0)
 
     @classmethod
     def of(cls, manifest: Manifest) -> Self:

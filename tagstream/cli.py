@@ -22,6 +22,7 @@ COMMANDS: Final = (
     "tail",
     "scores",
     "why",
+    "link",
     "decide",
     "replay",
     "dlq",

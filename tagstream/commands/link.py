@@ -1,0 +1,60 @@
+"""`tagstream link`: an address at which a person can look at an image."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from agents.settings import Settings
+
+
+def link(
+    image: Annotated[
+        str, typer.Argument(metavar="IMAGE_ID|s3://BUCKET/KEY|PATH", help="An uploaded file by its name.")
+    ],
+    *,
+    minutes: Annotated[float, typer.Option(min=0.1, max=7 * 24 * 60, help="How long it is good for.")] = 15,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Print an address at which a person can look at an image.
+
+    It is signed with the credentials of the settings, and good for a while only: whoever has it sees
+    the image. What stands there is what the store knows the image by.
+
+    For example:
+
+    - `tagstream link img_2v4k5w7x3m6n2p4q5r7s2t3u4v --minutes 60`
+
+    - `tagstream link s3://photos/lunch.jpg --json | jq -r .url`
+    """
+    import asyncio  # noqa: PLC0415
+    import json  # noqa: PLC0415
+
+    from agents import settings  # noqa: PLC0415
+    from tagstream import image_names  # noqa: PLC0415
+
+    config = settings.load()
+    image_id = image_names.image_id(image, buckets=config.s3.buckets)
+    url = asyncio.run(_link(config, image_id, seconds=minutes * 60))
+    typer.echo(json.dumps({"image_id": image_id, "url": url, "seconds": minutes * 60}) if as_json else url)
+
+
+async def _link(config: Settings, image_id: str, *, seconds: float) -> str:
+    from agents.connections import s3_settings  # noqa: PLC0415
+    from schemas.errors import Gone  # noqa: PLC0415
+    from schemas.records import State  # noqa: PLC0415
+    from streams.adapters.s3 import S3Images  # noqa: PLC0415
+    from tagstream import image_names, store_here  # noqa: PLC0415
+
+    head = None
+    if store_here.is_here(config.store):
+        async with store_here.opened(config.store) as scores:
+            head = await scores.head(image_id)
+    if head is None:
+        raise Gone(image_names.unknown(image_id))
+    if head.state is State.DELETED:
+        raise Gone(f"{image_id} was removed at {head.position.uploaded_at:%Y-%m-%d %H:%M:%S} UTC")
+    async with S3Images(s3_settings(config)) as images:
+        return await images.link(head.location, seconds=seconds)
