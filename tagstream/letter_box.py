@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Final
 
 from schemas.errors import ConfigurationError, Gone
 from streams.adapters.topic_admin import TopicAdmin
@@ -11,14 +13,17 @@ from streams.adapters.topic_state import Declared
 from tagstream import redriving
 from tagstream.letters import Letter, Place
 
+_UNDATED: Final = datetime.min.replace(tzinfo=UTC)
+
 Progress = Callable[[int, int], None]
 """Told how many records are read, and how many there are about."""
 
 
 async def read(bootstrap: str, names: Iterable[str], progress: Progress) -> list[Letter]:
-    """Every letter of the topics, oldest first within a partition."""
+    """Every letter of the topics, oldest first."""
     redriven = await _redriven(bootstrap)
-    return [letter for name in names for letter in await _read(bootstrap, name, redriven, progress)]
+    letters = [letter for name in names for letter in await _read(bootstrap, name, redriven, progress)]
+    return sorted(letters, key=lambda letter: (letter.message.timestamp or _UNDATED, letter.place))
 
 
 async def _read(bootstrap: str, name: str, redriven: frozenset[Place], progress: Progress) -> list[Letter]:
