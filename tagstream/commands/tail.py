@@ -43,10 +43,11 @@ def tail(
     import asyncio  # noqa: PLC0415
     import contextlib  # noqa: PLC0415
 
-    from agents import settings  # noqa: PLC0415
+    from agents import logs, settings  # noqa: PLC0415
     from tagstream import tailing, topic_names  # noqa: PLC0415
 
     config = settings.load()
+    logs.configure(config.log.model_copy(update={"level": "warning"}))  # standard output is the messages'
     asked = tailing.Asked(topic_names.full(topic), tailing.start(since), limit)
     with contextlib.suppress(KeyboardInterrupt):  # how one ends it
         asyncio.run(tailing.tail(asked, config, tailing.write_json if as_json else tailing.write_line))

@@ -114,8 +114,9 @@ def test_a_day_with_it(dev: Dev) -> None:
     photographs_told = dev.wait_until_it_says("photograph", 2)
     assert {each["topic"] for each in photographs_told} == {topics.TAGGED, topics.DEAD_LETTERS}
 
-    (event,) = _said(here, "tail", "tagged", "--from", "earliest", "--limit", "1")
-    assert event["value"]["image_id"] == tagged["image_id"]
+    for beginning in ("earliest", "0", "2026-01-01"):
+        (event,) = _said(here, "tail", "tagged", "--from", beginning, "--limit", "1")
+        assert event["value"]["image_id"] == tagged["image_id"]
     (asked,) = _said(here, "tail", "moderation", "--from", "earliest", "--limit", "1")
     assert (asked["value"]["action"], asked["value"]["label"]) == ("added", "menu")
     (head,) = _said(here, "scores", tagged["image_id"], "--history")

@@ -50,7 +50,8 @@ def _letters(count: int) -> list[Letter]:
 
 
 async def test_every_letter_goes_back_in_order_and_is_remembered() -> None:
-    way, ticks = Way(), []
+    way = Way()
+    ticks: list[int] = []
     assert await Redrive(way, way, rate=FAST).run(_letters(5), ticks.append) == ()
     assert way.sent == way.noted == [0, 1, 2, 3, 4]
     assert sum(ticks) == 5
