@@ -78,6 +78,17 @@ class Heads:
             return Kept(head=self._next(head, claims))
         return Kept(head=head if claims == head.claims else head.model_copy(update={"claims": claims}))
 
+    def rejudged(self, stored: ImageHead | None, *, job: str) -> Kept | Stale:
+        """What the scores mean by the rules of now; they must be of the rules' own model."""
+        head = _surely(stored)
+        if head.scores is None:
+            return Kept(head=head)
+        judged = self.rules.decide(head.scores, head.announced.verdict if head.announced else None)
+        if judged == head.judged:
+            return Kept(head=head)
+        facts = {"judged": judged, "reason": Reason.REPLAY, "job": job}
+        return Kept(head=self._next(head, head.all_claims, **facts))
+
     def removed(self, claim: Claim) -> Change:
         """The image is gone: what was said of it is withdrawn; its history stays."""
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from agents.heads import Heads
+from agents.metrics import Stopwatch
 from agents.pipeline import score_record
 from agents.workbench import Workbench
 from schemas import wire
 from schemas.claims import Claims
 from schemas.errors import Gone, Stage
 from schemas.events import Reason, RescoreRequested
-from schemas.records import Kept
+from schemas.records import ImageHead, Kept
 from streams.inflight import Urgency
 from streams.message import Message, Task
 from streams.ports import STORE
@@ -56,10 +57,7 @@ class Rescoring:
         if standing.is_removal:
             return "skipped"
         if head is not None and head.holds(standing, self._parts.tagger.model):
-            if head.is_announced:
-                return "duplicate"
-            await self._bench.teller.tell(head, watch)
-            return "resumed"
+            return await self._decided_again(head, wanted, watch)
         try:
             scoring = await self._bench.scorer.score(
                 standing, head, watch, reason=Reason.REPLAY, job=wanted.job
@@ -77,3 +75,19 @@ class Rescoring:
         if not kept.head.is_announced:
             await self._bench.teller.tell(kept.head, watch)
         return "rescored"
+
+    async def _decided_again(self, head: ImageHead, wanted: RescoreRequested, watch: Stopwatch) -> str:
+        """The scores are there: tell what was not told yet, and decide anew where that is asked for."""
+        image_id, job = wanted.image_id, wanted.job
+        ending = "resumed"
+        if wanted.decide_again:
+            changes = Heads(image_id, self._parts.tagger, self._bench.now())
+            with watch.stage(Stage.STORE):
+                kept = await self._store.outlast(
+                    lambda: self._parts.scores.apply(image_id, lambda held: changes.rejudged(held, job=job))
+                )
+            head, ending = kept.head, "redecided"
+        if head.is_announced:
+            return "duplicate"
+        await self._bench.teller.tell(head, watch)
+        return ending

@@ -113,6 +113,8 @@ class RescoreRequested(Value):
     model_version: str
     job: str
     """Who asked, for the scores' history."""
+    decide_again: bool = False
+    """Where the scores are there already: decide on them anew, by the routes of now."""
     requested_at: Moment
 
 

@@ -168,7 +168,7 @@ class Breaker:
             self._waiting -= 1
             self._refused.discard(caller)
             if not self._waiting:
-                self._forget("dependency.unasked")
+                self._forget(is_back=False)
 
     @asynccontextmanager
     async def turn(self, caller: Caller) -> AsyncIterator[None]:
@@ -192,7 +192,7 @@ class Breaker:
     def _answered(self) -> None:
         self._answers += 1
         if self._refused or self.is_open:
-            self._forget("dependency.back")
+            self._forget(is_back=True)
 
     def _suspect(self, caller: Caller, *, cause: str) -> None:
         """Trip once the refusals since the last answer say that the dependency is away."""
@@ -225,11 +225,19 @@ class Breaker:
         log.warning("dependency.away", dependency=self.dependency, cause=cause)
         self._hooks.on_trip(self.dependency)
 
-    def _forget(self, event: str) -> None:
+    def _forget(self, *, is_back: bool) -> None:
+        """Forget the refusals; an absence is over, by an answer or because nobody asks any more."""
         self._refused.clear()
         self._is_whole = False
-        if self.is_open:
-            seconds = round(self._clock.time() - self._refused_since, 1)
-            self._turnstile.open()
-            log.warning(event, dependency=self.dependency, after_seconds=seconds)
-            self._hooks.on_reset(self.dependency)
+        if not self.is_open:
+            return
+        said = {
+            "dependency": self.dependency,
+            "after_seconds": round(self._clock.time() - self._refused_since, 1),
+        }
+        self._turnstile.open()
+        if is_back:
+            log.warning("dependency.back", **said)
+        else:
+            log.warning("dependency.unasked", **said)
+        self._hooks.on_reset(self.dependency)

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from agents.replay.run import Tell
-from agents.replay.selection import Choice
+from agents.replay.selection import SENT, Choice
 from agents.replay.summary import Summary
 from tagstream.replaying import Done
 
@@ -25,6 +25,7 @@ PHASES: Final = {
 }
 CHOICES: Final = {
     Choice.SEND: "lack scores of this version",
+    Choice.DECIDE: "have scores of this version, and are decided on anew",
     Choice.SCORED: "have scores of this version",
     Choice.TAGGED: "have scores of another version",
     Choice.REMOVED: "were removed",
@@ -85,7 +86,7 @@ def _plan(done: Done) -> Table:
     for choice, words in CHOICES.items():
         if count := plan.choices.get(choice.value):
             sent = ": nothing was sent" if done.is_dry else ": sent to the replay lane"
-            made.add_row(f"{count:,}", words + (sent if choice is Choice.SEND else ""))
+            made.add_row(f"{count:,}", words + (sent if choice in SENT else ""))
     return made
 
 

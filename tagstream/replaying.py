@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -33,13 +33,13 @@ class Done:
     """None where nobody waited for the workers."""
 
 
-def order(
-    settings: Settings, *, start: str, model: str | None, restaurant: str | None, only_missing: bool
-) -> Job:
-    """What is asked for; raises `ConfigurationError` for a start that is none."""
+def order(settings: Settings, *, start: str, wanted: Selection) -> Job:
+    """What is asked for, of the resident version where `wanted` names none.
+
+    Raises `ConfigurationError` for a start that is none.
+    """
     moment = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
-    version = model or _resident(settings)
-    selection = Selection(version, restaurant_id=restaurant, only_missing=only_missing)
+    selection = wanted if wanted.version else replace(wanted, version=_resident(settings))
     return Job(f"replay-{moment}", Start.parse(start), selection, settings.uploads.naming)
 
 

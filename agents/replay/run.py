@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from agents.replay.latest import LatestClaims
-from agents.replay.selection import Choice, Selection
+from agents.replay.selection import SENT, Selection
 from agents.replay.sent import SentImages
 from agents.replay.start import Offsets, Start
 from agents.replay.summary import Plan, Summary, tags
@@ -125,7 +125,7 @@ class Replay:
             }
             choices.update(choice.value for choice, _ in chosen.values())
             if lane is not None:
-                wanted = {image: claim for image, (choice, claim) in chosen.items() if choice is Choice.SEND}
+                wanted = {image: claim for image, (choice, claim) in chosen.items() if choice in SENT}
                 await self._request(lane, wanted, heads)
             self._tell("choose", choices.total(), images)
         return choices
@@ -136,12 +136,15 @@ class Replay:
         await lane.publish(*(self._requested(image, claim) for image, claim in wanted.items()))
 
     def _requested(self, image_id: str, claim: Claim) -> RescoreRequested:
-        version = self._job.selection.version
+        selection, asked = self._job.selection, ["rescore", image_id, claim.position.event_id]
+        # Routes have no version: every job that decides again is a request of its own.
+        asked += [selection.version, *([self._job.name] if selection.decide_again else [])]
         return RescoreRequested(
-            event_id=identity.event_id("rescore", image_id, claim.position.event_id, version),
+            event_id=identity.event_id(*asked),
             image_id=image_id,
             claim=claim,
-            model_version=version,
+            model_version=selection.version,
+            decide_again=selection.decide_again,
             job=self._job.name,
             requested_at=datetime.now(UTC),
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from schemas.claims import Claim, Claims
 from schemas.records import ImageHead, State
@@ -15,12 +16,17 @@ class Choice(StrEnum):
     SEND = "send"
     SCORED = "scored"
     """It has scores of the wanted version."""
+    DECIDE = "decide"
+    """It has them, and is sent to be decided on anew."""
     REMOVED = "removed"
     """It was withdrawn: nobody resurrects it."""
     ELSEWHERE = "elsewhere"
     """It is another restaurant's."""
     TAGGED = "tagged"
     """It has scores of some version, and only images without any are wanted."""
+
+
+SENT: Final = frozenset({Choice.SEND, Choice.DECIDE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +38,8 @@ class Selection:
     restaurant_id: str | None = None
     only_missing: bool = False
     """Only images that no version has ever scored."""
+    decide_again: bool = False
+    """Also images that have the scores: they are decided on anew."""
 
     def choose(self, claims: Claims, head: ImageHead | None) -> tuple[Choice, Claim]:
         """What becomes of the image, and the claim that stands."""
@@ -47,7 +55,7 @@ class Selection:
         if head is None or head.scores is None or not _answers(head, standing):
             return Choice.SEND
         if head.scores.model.version == self.version:
-            return Choice.SCORED
+            return Choice.DECIDE if self.decide_again else Choice.SCORED
         return Choice.TAGGED if self.only_missing else Choice.SEND
 
 

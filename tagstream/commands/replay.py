@@ -23,6 +23,10 @@ def replay(  # noqa: PLR0913 - one parameter an option
     only_missing: Annotated[
         bool, typer.Option("--only-missing", help="Only photographs that no version has ever scored.")
     ] = False,
+    decide_again: Annotated[
+        bool,
+        typer.Option("--decide-again", help="Also what has the scores: decided anew, by the routes of now."),
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count, and send nothing.")] = False,
     wait: Annotated[bool, typer.Option(help="Wait for the workers, and say what changed.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
@@ -39,17 +43,21 @@ def replay(  # noqa: PLR0913 - one parameter an option
 
     - `tagstream replay --from 2026-05-01T00:00Z --model 2`
 
+    - `tagstream replay --from earliest --decide-again` after a change of routes
+
     - `tagstream replay --from earliest --only-missing --json | jq .summary`
     """
     import asyncio  # noqa: PLC0415
 
     from agents import settings  # noqa: PLC0415
+    from agents.replay.selection import Selection  # noqa: PLC0415
     from tagstream import replay_answers, replaying  # noqa: PLC0415
 
     config = settings.load()
-    order = replaying.order(
-        config, start=start, model=model, restaurant=restaurant, only_missing=only_missing
+    wanted = Selection(
+        model or "", restaurant_id=restaurant, only_missing=only_missing, decide_again=decide_again
     )
+    order = replaying.order(config, start=start, wanted=wanted)
     with replay_answers.progress(quiet=as_json) as tell:
         done = asyncio.run(replaying.run(config, order, tell=tell, dry_run=dry_run, wait=wait))
     replay_answers.say(done, as_json=as_json)

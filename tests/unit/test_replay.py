@@ -119,6 +119,13 @@ async def test_what_has_the_version_is_not_sent_again(rig: Rig) -> None:
     assert plan.choices == {"scored": 2}
 
 
+async def test_what_has_the_version_is_decided_on_anew_where_that_is_asked_for(rig: Rig) -> None:
+    await rig.tagged(A)
+    _, plan = await rig.replay(version="1", decide_again=True)
+    assert plan.choices == {"decide": 1}
+    assert [event.decide_again for event in rig.lane.sent] == [True]
+
+
 async def test_a_dry_run_counts_and_sends_nothing(rig: Rig) -> None:
     await rig.tagged(A)
     _, plan = await rig.replay(dry=True)

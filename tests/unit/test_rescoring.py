@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from schemas import topics
-from schemas.events import ImageTagged, Reason
+from schemas import topics, wire
+from schemas.events import ImageTagged, Reason, RescoreRequested
+from schemas.tags import RouteRule
 from streams.inflight import Urgency
 from streams.message import Message
 
@@ -147,3 +150,31 @@ async def test_a_worker_killed_in_the_middle_of_a_rescore_is_made_good_by_the_re
     await faulted.deliver(rescore_message(UPLOAD, version="2"))
     assert await faulted.head_of(UPLOAD) == await calm.head_of(UPLOAD)
     assert faulted.event_ids == calm.event_ids
+
+
+async def test_new_routes_are_obeyed_by_the_scores_that_are_there_when_it_is_asked_for() -> None:
+    world = World()
+    await world.tag(UPLOAD, "ambiance=0.9 food=0.9")
+    told = len(world.said)
+    world.tagger = tagger = SpokenTagger(world.faults)
+    tagger._policy = replace(tagger._policy, rules=(RouteRule(label="food", topic="photos.food.v1"),))
+    asked = RescoreRequested.model_validate_json(rescore_message(UPLOAD, version="1").value or b"")
+    again = wire.encode(asked.model_copy(update={"decide_again": True}))
+    await world.deliver(Message(topics.RESCORE, 0, 1, key=None, value=again))
+    assert sorted(world.said[told:]) == [
+        (topics.AMBIANCE, "ambiance", "removed"),
+        ("photos.food.v1", "food", "added"),
+    ]
+    assert world.tagger.forwards == 0
+    assert world.counted("redecided") == 1
+    await world.deliver(Message(topics.RESCORE, 0, 2, key=None, value=again))
+    assert world.counted("duplicate") == 1
+
+
+async def test_new_routes_leave_stored_images_alone_when_it_is_not_asked_for() -> None:
+    world = World()
+    await world.tag(UPLOAD, "ambiance=0.9")
+    world.tagger = tagger = SpokenTagger(world.faults)
+    tagger._policy = replace(tagger._policy, rules=())
+    await world.deliver(rescore_message(UPLOAD, version="1"))
+    assert world.said == [(topics.AMBIANCE, "ambiance", "added")]
