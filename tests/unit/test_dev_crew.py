@@ -62,7 +62,7 @@ async def test_a_wrong_setting_is_not_tried_again(tmp_path: Path) -> None:
 
 async def test_what_workers_log_is_handed_on_once(tmp_path: Path) -> None:
     heard = Heard()
-    program = "import time; print('{\"event\": \"model.warm\"}\\nno json', flush=True); time.sleep(60)"
+    program = 'import time; print(\'{"event": "model.warm"}\\nno json\', flush=True); time.sleep(60)'
     with _crew(tmp_path, program) as crew:
         tending = asyncio.create_task(Tender(crew, ports=(PORT,), screen=heard).tend())
         while not heard.entries:
