@@ -66,6 +66,7 @@ async def _surroundings(settings: Settings, app: StreamApp, stack: AsyncExitStac
     )
     observed.app(app)
     observed.dependencies(away)
+    observed.lag(app.lags)
     return Surroundings(app, outages, metrics, observed, tracer)
 
 

@@ -99,7 +99,7 @@ class Metrics:
         self.alarms = Switches(
             make,
             "tagstream_rejection_alarm",
-            "1 while too many images are rejected for one cause, and the partitions are paused",
+            "1 while too many messages are rejected for one cause: they are held, not buried",
             label="cause",
         )
         self.lane_waiting = make.gauge(

@@ -24,10 +24,7 @@ from schemas import topics
 from schemas.errors import ConfigurationError
 from schemas.tags import UNCERTAIN, RouteRule
 
-_JOURNAL: Final = "photos.redriven.v1"
-"""Of `tagstream dlq redrive`, which keeps in mind there what it sent back."""
-
-_RESERVED: Final = frozenset({*topics.ALL, _JOURNAL}) - {topics.MODERATION, topics.AMBIANCE}
+_RESERVED: Final = frozenset({*topics.ALL, topics.REDRIVEN}) - {topics.MODERATION, topics.AMBIANCE}
 _TOPIC: Final = r"^photos(\.[a-z0-9][a-z0-9-]*)+\.v[0-9]+$"
 _LONGEST: Final = 249
 """Characters of a topic's name, to Kafka."""

@@ -67,7 +67,7 @@ class Rejected(TagstreamError):
 
 
 class Malformed(Rejected):
-    """The message is not an upload event."""
+    """The message is no event that belongs on its topic."""
 
     code = "malformed"
 

@@ -26,7 +26,11 @@ DEAD_LETTERS: Final = "photos.uploaded.v1.dlq"
 PARKING: Final = "photos.uploaded.v1.parking"
 """Messages that were retried as often as is allowed; a person redrives them."""
 
+REDRIVEN: Final = "photos.redriven.v1"
+"""Which letters were sent back, keyed by their `topic/partition/offset`; compacted."""
+
 INBOUND: Final = (UPLOADED, DECISIONS, RESCORE, RETRY)
 OUTBOUND: Final = (TAGGED, LATEST, MODERATION, AMBIANCE, RETRY, DEAD_LETTERS, PARKING)
 ALL: Final = tuple(dict.fromkeys((*INBOUND, *OUTBOUND)))
+"""What workers read and write."""
 COMPACTED: Final = frozenset({LATEST})

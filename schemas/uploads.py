@@ -96,7 +96,10 @@ class ImageRemoved(Value):
 def _with_ids(given: Any, fact: str, when: object) -> Any:  # noqa: ANN401 - pydantic hands over whatever came
     if not isinstance(given, dict) or not isinstance(given.get("location"), Mapping | Location):
         return given
-    location = Location.model_validate(given["location"])
+    try:
+        location = Location.model_validate(given["location"])
+    except ValidationError:
+        return given  # the field's own validation says where it is wrong
     image = given.get("image_id") or identity.image_id(location.bucket, location.key)
     said = identity.event_id(fact, str(image), location.content_version, spelled(when))
     return {**given, "image_id": image, "event_id": given.get("event_id") or said}

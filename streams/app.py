@@ -76,6 +76,7 @@ class StreamApp(faust.App):
         self._handler: Handler | None = None
         self._keepers: list[asyncio.Task[None]] = []
         self._crashing: asyncio.Task[None] | None = None
+        self._committed: dict[Partition, int] = {}
         self.window: InFlight | None = None
         self.refusal: ConfigurationError | None = None
         """Why the app would not start."""
@@ -153,6 +154,7 @@ class StreamApp(faust.App):
         # Every rebalance revokes everything, so the whole window drains, whatever `revoked` names.
         if self.window is not None:
             drained = await self.window.revoke(self.settings.drain_limit)
+            self._committed.clear()
             log.info("partitions.revoked", partitions=sum(map(len, revoked)), drained=drained)
 
     def _crash_with(self, error: BaseException) -> None:
@@ -163,7 +165,21 @@ class StreamApp(faust.App):
     async def _commit(self, offsets: Mapping[Partition, int]) -> bool:
         taken = {TP(partition.topic, partition.number): offset for partition, offset in offsets.items()}
         # Private, and the only way to commit offsets of our own choosing: Faust is pinned, a test guards it.
-        return bool(await self.consumer._commit_offsets(taken))  # type: ignore[attr-defined]  # noqa: SLF001
+        is_taken = bool(await self.consumer._commit_offsets(taken))  # type: ignore[attr-defined]  # noqa: SLF001
+        if is_taken:
+            self._committed |= offsets
+        return is_taken
+
+    def lags(self) -> dict[Partition, int]:
+        """Messages behind what was committed here, by partition; none before a partition's first commit."""
+        ends = {place: self._end_of(place) for place in self._committed}
+        return {place: max(0, end - self._committed[place]) for place, end in ends.items() if end is not None}
+
+    def _end_of(self, place: Partition) -> int | None:
+        try:
+            return self.consumer.highwater(TP(place.topic, place.number))
+        except Exception:  # noqa: BLE001 - aiokafka asserts: its thread may have lost the partition just now
+            return None
 
     def _keep(self, window: InFlight) -> None:
         """Commit and watch the window now and then, until the app stops."""

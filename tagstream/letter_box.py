@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
+from schemas import topics
 from schemas.errors import ConfigurationError, Gone
 from streams.adapters.topic_admin import TopicAdmin
 from streams.adapters.topic_reader import NoTopic, TopicReader
@@ -59,7 +60,7 @@ async def _until(reader: TopicReader, partition: int, offset: int) -> dict[int, 
 async def _redriven(bootstrap: str) -> frozenset[Place]:
     """The letters that were sent back, as the journal says."""
     try:
-        async with TopicReader(bootstrap, redriving.REDRIVEN) as reader:
+        async with TopicReader(bootstrap, topics.REDRIVEN) as reader:
             found = [redriving.place(entry) async for entry in reader.read()]
     except NoTopic:
         return frozenset()
@@ -75,11 +76,11 @@ async def prepare_journal(bootstrap: str, beside: Sequence[str]) -> None:
     async with TopicAdmin(bootstrap) as admin:
         replication = max((state.replication for state in await admin.topics(beside)), default=1)
         compacted = {"cleanup.policy": "compact"}
-        if not await admin.partitions(redriving.REDRIVEN):
-            await admin.apply([Declared(redriving.REDRIVEN, 1, replication, compacted)])
-        for state in await admin.topics([redriving.REDRIVEN]):
+        if not await admin.partitions(topics.REDRIVEN):
+            await admin.apply([Declared(topics.REDRIVEN, 1, replication, compacted)])
+        for state in await admin.topics([topics.REDRIVEN]):
             if state.config is not None and not state.is_compacted:
                 raise ConfigurationError(
-                    f"{redriving.REDRIVEN} is not compacted: it would forget what was sent back; "
+                    f"{topics.REDRIVEN} is not compacted: it would forget what was sent back; "
                     "set its cleanup.policy to compact"
                 )

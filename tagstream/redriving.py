@@ -16,15 +16,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol, TypeVar
 
+from schemas import topics
 from schemas.errors import Malformed
 from streams.adapters.kafka_outbox import Outgoing
 from streams.clock import Clock, SystemClock
 from streams.message import Message
 from tagstream import people
 from tagstream.letters import Letter, Place
-
-REDRIVEN: Final = "photos.redriven.v1"
-"""What was sent back, keyed by the letter's `topic/partition/offset`, compacted."""
 
 T = TypeVar("T")
 
@@ -67,7 +65,7 @@ class TopicJournal:
 def _entry(letter: Letter) -> Outgoing:
     topic, partition, offset = letter.place
     said = {"redriven_at": datetime.now(UTC).isoformat(), "by": people.me(), "to": letter.origin[0]}
-    return Outgoing(REDRIVEN, f"{topic}/{partition}/{offset}".encode(), json.dumps(said).encode())
+    return Outgoing(topics.REDRIVEN, f"{topic}/{partition}/{offset}".encode(), json.dumps(said).encode())
 
 
 def place(entry: Message) -> Place | None:

@@ -14,7 +14,7 @@ from rich.text import Text
 from schemas import topics
 from streams.adapters.topic_admin import TopicAdmin
 from streams.adapters.topic_state import Applied, Declared, Outcome, TopicState, declared
-from tagstream import redriving, topic_names
+from tagstream import topic_names
 
 _STYLES: Final = {
     Outcome.CREATED: "bold green",
@@ -27,7 +27,7 @@ _DAY: Final = 86_400
 
 def wanted(*, partitions: int, replication: int) -> tuple[Declared, ...]:
     """Every topic of Tagstream, the redrives' journal too."""
-    journal = Declared(redriving.REDRIVEN, 1, replication, {"cleanup.policy": "compact"})
+    journal = Declared(topics.REDRIVEN, 1, replication, {"cleanup.policy": "compact"})
     return (*declared(partitions=partitions, replication=replication), journal)
 
 

@@ -117,7 +117,7 @@ async def test_an_entry_of_the_journal_leads_back_to_its_letter() -> None:
     sent, told = Sent(), letter(offset=12)
     await TopicJournal(sent).note([told])
     (entry,) = sent.messages
-    assert entry.topic == redriving.REDRIVEN
+    assert entry.topic == topics.REDRIVEN
     assert entry.key == f"{topics.DEAD_LETTERS}/0/12".encode()
     assert json.loads(entry.value or b"")["to"] == topics.UPLOADED
     read = Message(entry.topic, 0, 0, entry.key, entry.value)
@@ -126,7 +126,7 @@ async def test_an_entry_of_the_journal_leads_back_to_its_letter() -> None:
 
 @pytest.mark.parametrize("key", [None, b"", b"a/b", b"a/1/b", b"a/1/-2", b"\xff/1"])
 def test_what_is_no_entry_is_passed_over(key: bytes | None) -> None:
-    assert redriving.place(Message(redriving.REDRIVEN, 0, 0, key, b"{}")) is None
+    assert redriving.place(Message(topics.REDRIVEN, 0, 0, key, b"{}")) is None
 
 
 def test_a_letter_knows_its_place_by_its_own_topic() -> None:

@@ -13,7 +13,6 @@ from model import routes
 from schemas import topics
 from schemas.errors import ConfigurationError
 from schemas.tags import UNCERTAIN, RouteRule
-from tagstream import redriving
 
 LABELS = ("food", "menu")
 MENU = '[[routes]]\nlabel = "menu"\ntopic = "photos.moderation.v1"\n'
@@ -86,7 +85,7 @@ def test_what_is_no_name_of_a_topic_is_refused_with_an_example(tmp_path: Path, t
     assert "photos.indoor.v1" in said
 
 
-@pytest.mark.parametrize("topic", [topics.TAGGED, topics.UPLOADED, topics.LATEST, redriving.REDRIVEN])
+@pytest.mark.parametrize("topic", [topics.TAGGED, topics.UPLOADED, topics.LATEST, topics.REDRIVEN])
 def test_a_topic_that_carries_something_else_is_refused(tmp_path: Path, topic: str) -> None:
     said = refusal(tmp_path, f'[[routes]]\nlabel = "menu"\ntopic = "{topic}"\n')
     assert said.startswith(f", line 3: topic: {topic} carries something else")
