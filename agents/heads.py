@@ -119,7 +119,7 @@ class Heads:
         return change
 
     def _joined(self, stored: ImageHead | None, *claims: Claim) -> Claims:
-        """All claims; of two deliveries of one the new one's facts hold, which may know more."""
+        """All claims; of two deliveries of one the new one's facts come first, for it may know more."""
         known = Claims.of(*claims).joined(self.arrived)
         return known.joined(stored.all_claims) if stored else known
 

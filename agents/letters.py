@@ -79,7 +79,8 @@ class Letters:
 
     async def _defer(self, message: Message, error: KeepsFailing, *, image_id: str | None) -> None:
         """To the retry topic with the time at which it is due; after too many of those, to parking."""
-        attempts = hops.attempts(message.headers) + 1
+        # On any other topic a producer could have written the header.
+        attempts = 1 + (hops.attempts(message.headers) if message.topic in hops.HOPS else 0)
         parked = attempts > self._deferrals.most
         due = None if parked else datetime.now(UTC) + timedelta(seconds=self._deferrals.delay)
         where = {"topic": topics.PARKING if parked else topics.RETRY, "attempts": attempts, "due_at": due}

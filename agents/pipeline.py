@@ -10,7 +10,7 @@ anything else leaves here and stops the worker (see `schemas.errors`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 
 from agents.heads import Heads, Scoring
@@ -24,9 +24,11 @@ from schemas.naming import Naming
 from schemas.records import ImageHead, Kept, ScoreRecord, Stale
 from schemas.uploads import ImageRemoved, ImageUploaded, Position
 from streams.message import Message, Task
-from streams.ports import IMAGES, STORE, Change
+from streams.ports import STORE, Change
 
 Event = ImageUploaded | ImageRemoved
+Outcome = Callable[[str, Claim], Awaitable[str]]
+"""From an image's id and a claim of it to how that ended."""
 
 
 class Pipeline:
@@ -35,7 +37,7 @@ class Pipeline:
     def __init__(self, bench: Workbench, naming: Naming) -> None:
         self._bench = bench
         self._parts = bench.parts
-        self._storage, self._store = bench.outages.of(IMAGES), bench.outages.of(STORE)
+        self._store = bench.outages.of(STORE)
         self._naming = naming
 
     def handle(self, message: Message) -> Task:
@@ -51,27 +53,25 @@ class Pipeline:
 
     async def _do(self, message: Message, record: wire.Record) -> None:
         match record:
-            case wire.Uploaded(upload):
-                await self._end(message, upload, record.sequencer)
-            case wire.Removed(removal):
-                await self._remove(message, record, removal)
+            case wire.Uploaded(event) | wire.Removed(event, if_gone=False):
+                await self._end(message, event, record.sequencer, self._outcome)
+            case wire.Removed(event):
+                await self._end(message, event, record.sequencer, self._outcome_if_gone)
             case wire.Spoiled(error):
                 await self._bench.letters.spoiled(message, error)
             case wire.Ignored():
                 self._bench.metrics.count("ignored")
 
-    async def _remove(self, message: Message, record: wire.Removed, removal: ImageRemoved) -> None:
-        if record.if_gone and await self._storage.outlast(
-            lambda: self._parts.images.exists(removal.location)
-        ):
-            self._bench.metrics.count("ignored")
-        else:
-            await self._end(message, removal, record.sequencer)
-
-    async def _end(self, message: Message, event: Event, sequencer: str | None) -> None:
+    async def _end(self, message: Message, event: Event, sequencer: str | None, outcome: Outcome) -> None:
         """Bring one record to one of its endings."""
         image_id, claim = event.image_id, Claim.of(event, Position.of(event, message.origin, sequencer))
-        await self._bench.letters.ending(message, image_id, lambda: self._outcome(image_id, claim))
+        await self._bench.letters.ending(message, image_id, lambda: outcome(image_id, claim))
+
+    async def _outcome_if_gone(self, image_id: str, removal: Claim) -> str:
+        """As `_outcome`, unless something stands where the claim says that one version was removed."""
+        if await self._bench.scorer.stands(removal.location):
+            return "ignored"
+        return await self._outcome(image_id, removal)
 
     async def _outcome(self, image_id: str, claim: Claim) -> str:
         """Make the claim hold, or find what outranks it, and say how it ended."""

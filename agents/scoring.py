@@ -15,6 +15,7 @@ from schemas.errors import Stage
 from schemas.events import Reason
 from schemas.records import Content, ImageHead
 from schemas.tags import Scores
+from schemas.uploads import Location
 from streams.ports import IMAGES, Fetched
 from streams.retry import Outages
 
@@ -55,12 +56,19 @@ class Scorer:
         refused `attempts` times.
         """
         known = self._known(head)
-        if head and known and _is_same_object(head, claim):
+        # Whose it is, where the event does not say so, is said beside the object: that is worth a fetch.
+        if head and known and claim.restaurant_id and _is_same_object(head, claim):
             return Scoring(claim, known[0], known[1], reason, job)
         # The slot is inside: who waits for a storage that is away holds nothing that others need.
         loaded = await self._storage.outlast(lambda: self._load(claim, known, watch), attempts=self._attempts)
         scores = known[0] if known and loaded.pixels is None else await self._forward(loaded.pixels, watch)
         return Scoring(loaded.claim, scores, loaded.content, reason, job)
+
+    async def stands(self, location: Location) -> bool:
+        """Whether something stands at the location now; raises as `ImageStore.exists` and `score` do."""
+        return await self._storage.outlast(
+            lambda: self._parts.images.exists(location), attempts=self._attempts
+        )
 
     async def _load(self, claim: Claim, known: tuple[Scores, Content] | None, watch: Stopwatch) -> _Loaded:
         """The claim's pixels; none where the bytes are those that were scored already."""

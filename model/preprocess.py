@@ -27,6 +27,8 @@ from PIL import (
     WebPImagePlugin,
 )
 
+from model import heif
+from model.heif import HeifImageFile
 from schemas.errors import ConfigurationError, TagstreamError, TooManyPixels, Undecodable
 
 Box = tuple[float, float, float, float]
@@ -34,8 +36,11 @@ Box = tuple[float, float, float, float]
 Pixels = npt.NDArray[np.uint8]
 """One image, RGB, shape (3, S, S), 0 to 255."""
 
-FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "AVIF")
-"""What is accepted; never whatever Pillow happens to open. GIF, WebP and APNG give their first frame."""
+FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "HEIF")
+"""What is accepted; never whatever Pillow happens to open. GIF, WebP and APNG give their first frame,
+HEIF (an iPhone's HEIC) its primary image. Tried in this order: both AVIF and HEIF claim the shared brand
+`mif1`, and Pillow's AVIF passes on what is not its own while HEIF would keep it.
+"""
 
 PLUGINS: Final = (
     AvifImagePlugin,
@@ -45,6 +50,8 @@ PLUGINS: Final = (
     PngImagePlugin,
     WebPImagePlugin,
 )
+
+heif.register()
 
 MAX_PIXELS: Final = 89_000_000
 """Default cap. Pillow itself begins to warn at 89,478,485, so the cap stays below that."""
@@ -69,8 +76,10 @@ LOOKS_LIKE: Final = (
     (0, b"BM", "a BMP image"),
     (0, b"II*\x00", "a TIFF image"),
     (0, b"MM\x00*", "a TIFF image"),
-    (4, b"ftyphei", "a HEIC image"),
-    (4, b"ftypmif1", "a HEIF image"),
+    (4, b"ftypqt", "a QuickTime video"),
+    (4, b"ftypisom", "an MP4 video"),
+    (4, b"ftypmp4", "an MP4 video"),
+    (4, b"ftyp", "a HEIC or AVIF image that is damaged or of a kind not supported"),
     (0, b"<svg", "an SVG drawing"),
     (0, b"<!DOCTYPE", "a web page"),
     (0, b"<html", "a web page"),
@@ -126,7 +135,7 @@ class Preprocess:
             return _planes(_upright(self._square(_rgb(image)), _orientation(image)))
 
     def _refuse_bomb(self, image: Image.Image) -> None:
-        width, height = image.size
+        width, height = image.largest if isinstance(image, HeifImageFile) else image.size
         if width * height > self.max_pixels:
             raise TooManyPixels(f"{width:,} x {height:,} pixels; the cap is {self.max_pixels:,}")
 

@@ -41,6 +41,12 @@ class Claim(Value):
         """Whether both come from one event."""
         return self.position.is_same(other.position)
 
+    def completed(self, other: Claim) -> Claim:
+        """This claim, with what `other`, of the same event, may have read in the object's metadata."""
+        names = ("restaurant_id", "uploader_id")
+        known = {name: getattr(self, name) or getattr(other, name) for name in names}
+        return self.model_copy(update=known)
+
 
 class Claims(Value):
     """The latest claim of each voice. A join-semilattice under `joined`."""
@@ -83,5 +89,5 @@ def _later(one: Claim | None, other: Claim | None) -> Claim | None:
         return one or other
     if one.is_same(other):
         # Published twice, it is as old as its first publication: the second must not change a document.
-        return other if other.position.place < one.position.place else one
+        return other.completed(one) if other.position.place < one.position.place else one.completed(other)
     return other if one.position.precedes(other.position) else one

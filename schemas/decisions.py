@@ -78,9 +78,12 @@ class Decision(Value):
 
     def precedes(self, other: Decision) -> bool:
         """Whether `other` came strictly later: by the time of the decision, then by place in the topic."""
-        mine, others = (self.decided_at, self.partition, self.offset), (
-            other.decided_at,
-            other.partition,
-            other.offset,
+        mine, others = (
+            (self.decided_at, self.partition, self.offset),
+            (
+                other.decided_at,
+                other.partition,
+                other.offset,
+            ),
         )
         return self.event_id != other.event_id and mine < others

@@ -31,7 +31,7 @@ def shown(head: ImageHead, history: Sequence[ScoreRecord] | None) -> RenderableT
     if head.verdict is not None:
         parts += [bars.table(head.verdict.tags), Text(), _routes(head.verdict)]
     else:
-        parts.append(Text("Removed before it was ever scored", "dim"))
+        parts.append(Text("Removed: no tag holds of it any more", "dim"))
     if history is not None:
         parts += [Text(), _history(history)]
     return Group(*parts)

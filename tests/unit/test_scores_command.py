@@ -60,9 +60,9 @@ def test_the_history_is_shown_where_it_was_asked_for() -> None:
     assert "No scores" in _shown(told, [])
 
 
-def test_an_image_that_was_removed_before_it_was_scored_says_so() -> None:
+def test_an_image_that_was_removed_says_so() -> None:
     told = head(upload()).model_copy(update={"verdict": None, "scores": None})
-    assert "Removed before it was ever scored" in _shown(told)
+    assert "Removed: no tag holds of it any more" in _shown(told)
 
 
 def test_a_document_holds_the_history_where_it_was_asked_for() -> None:
