@@ -9,11 +9,12 @@ import pytest
 from schemas import topics
 from schemas.identity import image_id
 from schemas.records import ImageHead, State
-from streams.adapters.memory import MemoryScores
+from streams.adapters.memory import AwayImages, MemoryScores
 
 from .straight_path import (
     BOUNDARIES,
     HALFWAY,
+    LIMITS,
     Crash,
     Faults,
     World,
@@ -165,3 +166,19 @@ async def test_two_workers_that_hold_one_image_agree_whoever_ends_last(late: str
     latest = world.tags.on(topics.LATEST)[-1].event
     assert latest is not None
     assert latest.position.sequencer == "B"
+
+
+async def test_the_removal_of_a_version_in_a_foreign_bucket_is_a_dead_letter() -> None:
+    world = World()
+    removal = s3_message(REMOVED, KEY, minute=5, sequencer="B", version="v-old")
+    value = (removal.value or b"").replace(b'"photos"', b'"secrets"')
+    await world.deliver(raw_message(value))
+    assert {code for _, code in world.refused} == {"not_allowed"}
+
+
+async def test_whether_something_stands_at_the_key_is_asked_until_the_storage_answers() -> None:
+    world = World()
+    world.images = images = AwayImages(LIMITS, times=3)
+    await world.deliver(s3_message(REMOVED, KEY, minute=5, sequencer="B", version="v-old"))
+    assert images.away.refused == 3
+    assert (await head_of(world)).state is State.DELETED
