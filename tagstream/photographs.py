@@ -11,7 +11,21 @@ from typing import Final
 from schemas.errors import Gone, TooLarge, Undecodable
 
 SUFFIXES: Final = frozenset(
-    {".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif", ".avif", ".heic", ".heif", ".bmp", ".tif", ".tiff"}
+    {
+        ".jpg",
+        ".jpeg",
+        ".jfif",
+        ".png",
+        ".webp",
+        ".gif",
+        ".avif",
+        ".heic",
+        ".heif",
+        ".hif",
+        ".bmp",
+        ".tif",
+        ".tiff",
+    }
 )
 """More than what can be read: a photograph of another format is refused aloud, not left out in silence."""
 

@@ -1,0 +1,149 @@
+"""HEIF files for tests: pillow-heif encodes, and what it would not write is put together box by box."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from struct import pack, unpack_from
+from typing import Any
+
+import pillow_heif
+from PIL import Image
+
+ALPHA = b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha\0"
+
+
+def heic(image: Image.Image, **options: Any) -> bytes:
+    target = BytesIO()
+    pillow_heif.from_pillow(image).save(target, **options)
+    return target.getvalue()
+
+
+@dataclass(frozen=True)
+class Item:
+    """One item of the file: its type, its properties (whole boxes, in order) and its bytes."""
+
+    kind: bytes
+    properties: tuple[bytes, ...]
+    data: bytes = b""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """From one item to others, which are numbered from 1."""
+
+    kind: bytes
+    source: int
+    targets: Sequence[int]
+
+
+def coded(image: Image.Image, *properties: bytes) -> Item:
+    """`image` compressed, with further properties."""
+    file = heic(image, enc_params={"preset": "ultrafast"})
+    at = file.index(b"ispe")
+    width, height = unpack_from(">II", file, at + 8)
+    return Item(b"hvc1", (_whole(file, b"hvcC"), ispe(width, height), *properties), _whole(file, b"mdat")[8:])
+
+
+def tiles(rows: int, columns: int, size: tuple[int, int], *properties: bytes) -> Item:
+    """An image of `size` made of others side by side."""
+    return Item(b"grid", (ispe(*size), *properties), pack(">BBBBII", 0, 1, rows - 1, columns - 1, *size))
+
+
+def overlay(size: tuple[int, int]) -> Item:
+    """An image of `size` with another laid on it."""
+    return Item(b"iovl", (ispe(*size),), bytes(10) + pack(">HHhh", *size, 0, 0))
+
+
+def exif(orientation: int, *, padding: int = 0) -> Item:
+    block = Image.Exif()
+    block[0x0112] = orientation
+    return Item(b"Exif", (), pack(">I", 6) + block.tobytes() + bytes(padding))
+
+
+def ispe(width: int, height: int) -> bytes:
+    return _full(b"ispe", pack(">II", width, height))
+
+
+def irot(quarters: int) -> bytes:
+    """A turn, anticlockwise."""
+    return _box(b"irot", bytes([quarters]))
+
+
+def imir(axis: int) -> bytes:
+    """0: top and bottom change places; 1: left and right."""
+    return _box(b"imir", bytes([axis]))
+
+
+def clap(width: int, height: int) -> bytes:
+    """A cut from the centre."""
+    return _box(b"clap", pack(">IIIIiIiI", width, 1, height, 1, 0, 1, 0, 1))
+
+
+def auxc(urn: bytes) -> bytes:
+    return _full(b"auxC", urn)
+
+
+def file_of(
+    items: Sequence[Item], references: Sequence[Reference] = (), *, primary: int = 1, extents: int = 1
+) -> bytes:
+    """The whole file; Exif is listed as `extents` parts that are all the same bytes."""
+    ftyp = _box(b"ftyp", b"heic", bytes(4), b"mif1heic")
+    start = len(ftyp) + len(_meta(items, references, primary, _iloc(items, 0, extents))) + 8
+    meta = _meta(items, references, primary, _iloc(items, start, extents))
+    return ftyp + meta + _box(b"mdat", *(item.data for item in items))
+
+
+def _meta(items: Sequence[Item], references: Sequence[Reference], primary: int, iloc: bytes) -> bytes:
+    entries = [
+        _full(b"infe", pack(">HH", number, 0), item.kind, b"\0", version=2)
+        for number, item in enumerate(items, 1)
+    ]
+    links = [
+        _box(link.kind, pack(f">HH{len(link.targets)}H", link.source, len(link.targets), *link.targets))
+        for link in references
+    ]
+    return _full(
+        b"meta",
+        _full(b"hdlr", bytes(4), b"pict", bytes(13)),
+        _full(b"pitm", pack(">H", primary)),
+        iloc,
+        _full(b"iinf", pack(">H", len(entries)), *entries),
+        *([_full(b"iref", *links)] if links else []),
+        _properties(items),
+    )
+
+
+def _properties(items: Sequence[Item]) -> bytes:
+    shared = list(dict.fromkeys(box for item in items for box in item.properties))
+    links = [
+        pack(">HB", number, len(item.properties))
+        + bytes(0x80 | (shared.index(box) + 1) for box in item.properties)
+        for number, item in enumerate(items, 1)
+    ]
+    return _box(b"iprp", _box(b"ipco", *shared), _full(b"ipma", pack(">I", len(links)), *links))
+
+
+def _iloc(items: Sequence[Item], start: int, extents: int) -> bytes:
+    entries = []
+    for number, item in enumerate(items, 1):
+        times = extents if item.kind == b"Exif" else 1
+        entries.append(pack(">HHH", number, 0, times) + pack(">II", start, len(item.data)) * times)
+        start += len(item.data)
+    return _full(b"iloc", pack(">BBH", 0x44, 0, len(entries)), *entries)
+
+
+def _full(kind: bytes, *parts: bytes, version: int = 0) -> bytes:
+    return _box(kind, pack(">I", version << 24), *parts)
+
+
+def _box(kind: bytes, *parts: bytes) -> bytes:
+    body = b"".join(parts)
+    return pack(">I", len(body) + 8) + kind + body
+
+
+def _whole(file: bytes, kind: bytes) -> bytes:
+    at = file.index(kind) - 4
+    (size,) = unpack_from(">I", file, at)
+    return file[at : at + size]
