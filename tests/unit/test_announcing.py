@@ -9,8 +9,15 @@ from agents import announcing
 from agents.announcing import Move
 from schemas import topics
 from schemas.decisions import Decided, Decision
-from schemas.events import Action, Announcement, CollectionChanged, ModerationRequested, TagsHeld
-from schemas.records import Announced, ImageHead, Said, State
+from schemas.events import (
+    Action,
+    Announcement,
+    CollectionChanged,
+    ImageTagged,
+    ModerationRequested,
+    TagsHeld,
+)
+from schemas.records import Announced, Content, ImageHead, Said, State
 from schemas.tags import UNCERTAIN, ModelRef, Route, Scores, Tag, Verdict
 from schemas.uploads import Location, Position
 
@@ -208,3 +215,88 @@ def test_the_same_event_from_another_offset_is_the_same_fact() -> None:
     first = head(verdict(MENU))
     elsewhere = first.model_copy(update={"position": position(1).model_copy(update={"offset": 99})})
     assert ids(said_of(first)) == ids(said_of(elsewhere))
+
+
+def of_image(head: ImageHead, **facts: object) -> ImageHead:
+    return head.model_copy(update=facts)
+
+
+def pending(*places: Place, restaurant: str) -> tuple[Said, ...]:
+    return tuple(Said(route=route, restaurant_id=restaurant) for route in verdict(*places).routes)
+
+
+def test_what_may_have_been_said_is_said_again_for_it_may_not_have_been() -> None:
+    unsure = of_image(head(verdict(MENU), verdict()), pending=pending(MENU, restaurant="r1"))
+    assert changes(unsure) == {(*MENU, "added")}
+
+
+def test_what_may_have_been_said_to_another_restaurant_is_taken_back_there() -> None:
+    unsure = of_image(head(verdict(AMBIANCE), verdict()), pending=pending(AMBIANCE, restaurant="r3"))
+    moved = {(move.restaurant_id, move.action) for move in announcing.moves(unsure)}
+    assert moved == {("r1", Action.ADDED), ("r3", Action.REMOVED)}
+
+
+def test_an_image_that_leaves_two_collections_says_so_to_each_with_an_id_of_its_own() -> None:
+    moved = head(verdict(AMBIANCE), verdict(AMBIANCE), restaurant="r2")
+    said = said_of(of_image(moved, pending=pending(AMBIANCE, restaurant="r3")))
+    gone = [each for each in said if isinstance(each.event, CollectionChanged) and each.key != "r2"]
+    assert sorted(each.key for each in gone) == ["r1", "r3"]
+    assert len(set(ids(said))) == len(said)
+
+
+def test_another_restaurant_s_image_needs_no_second_look() -> None:
+    assert changes(head(verdict(MENU), verdict(MENU), restaurant="r2")) == set()
+
+
+def test_one_event_of_two_images_is_two_facts() -> None:
+    one = head(verdict(MENU))
+    both = [*ids(said_of(one)), *ids(said_of(of_image(one, image_id="img_2")))]
+    assert len(set(both)) == len(both)
+
+
+def test_what_people_act_on_names_the_bytes_and_the_restaurant() -> None:
+    seen = of_image(head(verdict(MENU)), content=Content(digest="abc", size=1))
+    said = [each.event for each in said_of(seen)]
+    named = [event for event in said if isinstance(event, ModerationRequested | ImageTagged)]
+    assert [(event.content_digest, event.restaurant_id) for event in named] == [("abc", "r1")] * 2
+
+
+def reasons(head: ImageHead) -> dict[str, str]:
+    """Why each route was taken back."""
+    events = [each.event for each in said_of(head)]
+    changed = [event for event in events if isinstance(event, ModerationRequested | CollectionChanged)]
+    return {event.label: event.why.rule for event in changed if event.action is Action.REMOVED}
+
+
+def test_a_removal_says_why() -> None:
+    deleted = of_image(head(verdict(), verdict(MENU)), verdict=None, state=State.DELETED)
+    hidden = of_image(head(verdict(MENU), verdict(AMBIANCE)), state=State.HIDDEN)
+    assert reasons(deleted) == {"menu": "the image was removed"}
+    assert reasons(hidden) == {"ambiance": "hidden until a person has verified it"}
+    assert reasons(head(verdict(AMBIANCE), verdict(AMBIANCE), restaurant="r2")) == {
+        "ambiance": "it belongs to another restaurant now"
+    }
+
+
+def test_a_removal_says_the_label_s_probability_of_now() -> None:
+    now = verdict()
+    tags = (now.tags[0].model_copy(update={"probability": 0.1}),)
+    (event,) = [
+        each.event
+        for each in said_of(head(now.model_copy(update={"tags": tags}), verdict(MENU)))
+        if isinstance(each.event, ModerationRequested)
+    ]
+    assert event.why.probability == 0.1
+
+
+def test_a_decision_that_was_revoked_is_nobody_s_word_on_the_latest_tags() -> None:
+    revoked = Decision(
+        event_id="d",
+        action=Decided.REVOKE,
+        decided_at=datetime(2026, 1, 2, tzinfo=UTC),
+        decided_by="ann",
+        partition=0,
+        offset=0,
+    )
+    held = [each.event for each in said_of(of_image(head(verdict()), decision=revoked))]
+    assert [event.decided_by for event in held if isinstance(event, TagsHeld)] == [None]

@@ -10,7 +10,7 @@ from schemas.claims import Claims
 from schemas.decisions import Decided
 from schemas.errors import UnknownImage
 from schemas.events import Action, Reason
-from schemas.records import Kept, Stale, State
+from schemas.records import ImageHead, Kept, Stale, State
 
 from .head_builders import (
     NOW,
@@ -180,3 +180,63 @@ def test_an_acknowledgement_never_takes_back_a_later_one() -> None:
     first = after(scored(claim(1), menu=0.9))
     second = told(outcome(first, scored(claim(2), content="b", human=0.9)).head)
     assert heads.acknowledged(first)(second) == Kept(head=second)
+
+
+def test_a_removal_that_two_workers_make_is_made_once() -> None:
+    gone = after(scored(claim(1)), removed(claim(2, removal=True)))
+    assert outcome(gone, removed(claim(2, removal=True))) == Kept(head=gone)
+
+
+def test_a_later_removal_of_what_is_gone_stands() -> None:
+    head = after(removed(claim(1, removal=True)), removed(claim(2, removal=True)))
+    assert (head.state, head.position) == (State.DELETED, claim(2).position)
+
+
+def test_a_removed_image_keeps_nothing_of_a_replay() -> None:
+    head = after(scored(claim(1), version="2", menu=0.9), removed(claim(2, removal=True)))
+    assert (head.reason, head.job) == (Reason.LIVE, "live")
+    assert (head.judged, head.flagged_at) == (None, None)
+
+
+def before_claims_were(head: ImageHead) -> ImageHead:
+    """The head as the first release kept it."""
+    return head.model_copy(update={"claims": Claims(), "judged": None})
+
+
+def test_a_head_that_was_kept_before_claims_were_outranks_an_older_upload() -> None:
+    head = before_claims_were(after(scored(claim(2), menu=0.9)))
+    assert outcome(head, scored(claim(1), ambiance=0.9)) == Stale(head=head)
+
+
+def test_a_head_that_was_kept_before_claims_were_can_be_decided_on() -> None:
+    head = before_claims_were(after(scored(claim(1), menu=0.9)))
+    decided_on = outcome(head, decided(2, Decided.APPROVE)).head
+    assert (decided_on.state, tags(decided_on)) == (State.VISIBLE, {"menu"})
+
+
+def test_of_two_deliveries_of_one_event_the_new_one_s_word_for_the_restaurant_holds() -> None:
+    head = after(scored(claim(1, restaurant="r1"), ambiance=0.9))
+    assert outcome(head, changes(claim(1, restaurant="r2")).noted).head.restaurant_id == "r2"
+    assert outcome(head, changes(claim(1, restaurant=None)).noted).head is head
+
+
+def test_every_route_since_the_last_acknowledgement_is_pending_once() -> None:
+    head = after(
+        scored(claim(1), menu=0.9),
+        scored(claim(2), content="b", menu=0.9, human=0.9),
+        scored(claim(3), content="c", food=0.9),
+    )
+    assert [said.route.label for said in head.pending] == ["menu", "human"]
+
+
+def test_what_was_acknowledged_is_not_pending() -> None:
+    head = told(after(scored(claim(1), menu=0.9)))
+    assert outcome(head, scored(claim(2), content="b", human=0.9)).head.pending == ()
+
+
+def test_a_late_acknowledgement_says_what_was_said_and_not_what_holds() -> None:
+    first = after(scored(claim(1), menu=0.9))
+    second = outcome(first, scored(claim(2), content="b", human=0.9)).head
+    announced = heads.acknowledged(first)(second).head.announced
+    assert announced is not None
+    assert announced.verdict == first.verdict

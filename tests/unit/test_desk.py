@@ -1,0 +1,133 @@
+"""Which handler a message belongs to, and when a deferred one is worked on."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from agents.desk import desk_over
+from agents.ports import Parts
+from schemas import topics
+from schemas.hops import PREFIX
+from schemas.naming import Naming
+from schemas.records import State
+from schemas.uploads import Location
+from streams.inflight import Urgency
+from streams.message import Message
+from streams.rejections import RejectionAlarm, RejectionLimits
+from streams.retry import Outages
+
+from .straight_path import (
+    IMPATIENT,
+    SpokenTagger,
+    World,
+    decision_message,
+    message_of,
+    rescore_message,
+    s3_message,
+    upload_of,
+)
+
+UPLOAD = upload_of()
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+async def world() -> World:
+    """Its photograph was tagged by version 1."""
+    world = World()
+    await world.tag(UPLOAD, "menu=0.9", offset=4)
+    return world
+
+
+def deferred(message: Message, *, due: datetime | None = None) -> Message:
+    """The message as it comes from the retry topic."""
+    first = dict(zip(("topic", "partition", "offset"), map(str, message.source), strict=True))
+    if due:
+        first["due_at"] = due.isoformat()
+    headers = tuple((PREFIX + name, said.encode()) for name, said in first.items())
+    return replace(message, topic=topics.RETRY, partition=1, offset=99, headers=headers)
+
+
+async def test_a_deferred_upload_keeps_the_place_of_its_first_publication() -> None:
+    world = World()
+    await world.put(UPLOAD, "food=0.9")
+    await world.deliver(deferred(message_of(UPLOAD, offset=4)))
+    assert (await world.head_of(UPLOAD)).position.place == (3, 4)
+
+
+async def test_a_deferred_decision_is_decided_at_the_place_of_its_first_publication(world: World) -> None:
+    await world.deliver(deferred(decision_message(UPLOAD.image_id, "approve", minute=9, offset=6)))
+    head = await world.head_of(UPLOAD)
+    assert head.decision
+    assert (head.state, head.decision.partition, head.decision.offset) == (State.VISIBLE, 0, 6)
+
+
+async def test_a_deferred_rescore_goes_back_to_the_replay_lane(world: World) -> None:
+    world.tagger = SpokenTagger(world.faults, version="2")
+    message = deferred(rescore_message(UPLOAD, version="2"))
+    assert world.desk().handle(message).urgency is Urgency.BACKGROUND
+    await world.deliver(message)
+    assert world.counted("rescored") == 1
+
+
+@pytest.mark.parametrize("origin", [None, "somebody.elses.topic"])
+async def test_what_names_no_origin_that_we_read_is_taken_for_an_upload(origin: str | None) -> None:
+    world = World()
+    await world.put(UPLOAD, "food=0.9")
+    message = message_of(UPLOAD)
+    stray = deferred(replace(message, topic=origin)) if origin else replace(message, topic=topics.RETRY)
+    await world.deliver(stray)
+    assert world.counted("tagged") == 1
+
+
+async def test_a_deferred_message_is_not_ready_before_it_is_due() -> None:
+    due = datetime.now(UTC)
+    desk = World().desk()
+    assert not desk.handle(deferred(message_of(UPLOAD), due=due + HOUR)).is_ready()
+    assert desk.handle(deferred(message_of(UPLOAD), due=due - HOUR)).is_ready()
+    assert desk.handle(deferred(message_of(UPLOAD))).is_ready()
+
+
+async def test_a_deferred_message_becomes_ready_while_it_waits() -> None:
+    task = (
+        World().desk().handle(deferred(message_of(UPLOAD), due=datetime.now(UTC) + timedelta(seconds=0.05)))
+    )
+    async with asyncio.timeout(10):
+        while not task.is_ready():
+            await asyncio.sleep(0.01)
+
+
+async def test_a_due_rescore_still_waits_for_its_model() -> None:
+    message = deferred(rescore_message(UPLOAD, version="3"), due=datetime.now(UTC) - HOUR)
+    assert not World().desk().handle(message).is_ready()
+
+
+async def test_a_due_time_that_a_producer_wrote_holds_up_nothing() -> None:
+    later = deferred(message_of(UPLOAD), due=datetime.now(UTC) + HOUR)
+    assert World().desk().handle(replace(later, topic=topics.UPLOADED)).is_ready()
+
+
+async def test_keys_are_read_as_the_naming_says() -> None:
+    world = World()
+    await world.images.put(Location(bucket="photos", key="r7/a.jpg"), b"ambiance=0.9")
+    parts = Parts(images=world.images, scores=world.scores, tags=world.tags, tagger=world.tagger)
+    naming = Naming(pattern=re.compile("(?P<restaurant>[^/]+)/"))
+    desk = desk_over(parts, Outages(IMPATIENT), world.limits, metrics=world.metrics, naming=naming)
+    await desk.handle(s3_message("ObjectCreated:Put", "r7/a.jpg", minute=1, sequencer="A")).work()
+    assert [said.key for said in world.tags.on(topics.AMBIANCE)] == ["r7"]
+
+
+async def test_an_alarm_that_is_handed_in_is_the_one_that_guards() -> None:
+    world, alarm = World(), RejectionAlarm(RejectionLimits(share=0.0, minimum=1))
+    parts = Parts(images=world.images, scores=world.scores, tags=world.tags, tagger=world.tagger)
+    desk = desk_over(parts, Outages(IMPATIENT), world.limits, metrics=world.metrics, alarm=alarm)
+    work = asyncio.create_task(desk.handle(Message(topics.UPLOADED, 0, 0, None, b"?")).work())
+    await asyncio.sleep(0)
+    assert set(alarm.alarms()) == {"malformed"}
+    work.cancel()
+    await asyncio.wait((work,))
