@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from structlog.testing import capture_logs
 
 from schemas import topics
 from schemas.events import ImageTagged, ModerationRequested, Reason, TagsHeld
@@ -141,3 +142,38 @@ async def test_other_bytes_under_the_same_key_are_flagged_anew(world: World) -> 
         in world.said[-2:]
     )
     assert (await world.head_of(UPLOAD)).state is State.HIDDEN
+
+
+async def test_a_revocation_that_comes_twice_is_one_turn_of_the_moderators(world: World) -> None:
+    revoked = decision_message(UPLOAD.image_id, "revoke", minute=10, offset=1)
+    await world.deliver(decision_message(UPLOAD.image_id, "approve", minute=9), revoked, revoked)
+    count = world.metrics.registry.get_sample_value("tagstream_moderation_turnaround_seconds_count")
+    assert count == 1
+
+
+async def test_a_moderator_whose_clock_is_behind_took_no_time_at_all(world: World) -> None:
+    await world.deliver(decision_message(UPLOAD.image_id, "approve", minute=-9))
+    read = world.metrics.registry.get_sample_value
+    assert read("tagstream_moderation_turnaround_seconds_sum") == 0
+    assert read("tagstream_moderation_turnaround_seconds_count") == 1
+
+
+@pytest.mark.parametrize(("minute", "said"), [(9, []), (-9, ["decision.outdated"])])
+async def test_a_decision_on_bytes_that_are_no_more_is_said_in_the_log(
+    world: World, minute: float, said: list[str]
+) -> None:
+    with capture_logs() as logs:
+        await world.deliver(decision_message(UPLOAD.image_id, "approve", minute=minute))
+    assert [line["event"] for line in logs if line["log_level"] == "warning"] == said
+
+
+async def test_a_decision_waits_for_its_bytes_to_come_back_until_it_is_revoked(world: World) -> None:
+    await world.deliver(decision_message(UPLOAD.image_id, "reject", minute=9))
+    await world.tag(upload_of(minute=20), "food=0.9", offset=5)
+    assert (await world.head_of(UPLOAD)).state is State.VISIBLE
+    await world.tag(upload_of(minute=30), "menu=0.9 ambiance=0.9", offset=6)
+    assert (await world.head_of(UPLOAD)).state is State.HIDDEN
+    assert (topics.MODERATION, "menu", "removed") in world.said
+    told = len(world.said)
+    await world.deliver(decision_message(UPLOAD.image_id, "revoke", minute=40, offset=1))
+    assert world.said[told:] == [(topics.MODERATION, "menu", "added")]

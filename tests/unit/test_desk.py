@@ -12,6 +12,7 @@ import pytest
 from agents.desk import desk_over
 from agents.ports import Parts
 from schemas import topics
+from schemas.errors import Unavailable
 from schemas.hops import PREFIX
 from schemas.naming import Naming
 from schemas.records import State
@@ -131,3 +132,39 @@ async def test_an_alarm_that_is_handed_in_is_the_one_that_guards() -> None:
     assert set(alarm.alarms()) == {"malformed"}
     work.cancel()
     await asyncio.wait((work,))
+
+
+MESSAGES = (
+    message_of(UPLOAD, offset=5),
+    decision_message(UPLOAD.image_id, "approve", minute=9),
+    rescore_message(UPLOAD, version="2"),
+)
+BY_TOPIC = pytest.mark.parametrize("message", MESSAGES, ids=lambda message: message.topic)
+
+
+@BY_TOPIC
+async def test_the_trace_of_a_message_is_that_of_all_it_announces(world: World, message: Message) -> None:
+    told, trace = len(world.tags.announced), f"00-{1:032x}-{1:016x}-01"
+    world.tagger = SpokenTagger(world.faults, version="2")
+    await world.deliver(replace(message, headers=(("traceparent", trace.encode()),)))
+    assert {said.traceparent for said in world.tags.announced[told:]} == {trace}
+
+
+@BY_TOPIC
+@pytest.mark.parametrize(
+    "boundary", [("head", "before"), ("keep", "before"), ("mark", "before")], ids="/".join
+)
+async def test_a_store_that_is_away_is_waited_for(
+    world: World, message: Message, boundary: tuple[str, str]
+) -> None:
+    world.tagger = SpokenTagger(world.faults, version="2")
+    world.faults.boundary, world.faults.error = boundary, Unavailable("store")
+    await world.deliver(message)
+    assert (await world.head_of(UPLOAD)).is_announced
+
+
+@BY_TOPIC
+async def test_a_spoiled_message_shares_its_order_with_nothing(message: Message) -> None:
+    desk, spoiled = World().desk(), replace(message, value=b"?")
+    first, second = (desk.handle(replace(spoiled, offset=offset)).keys for offset in (1, 2))
+    assert not set(first) & set(second)

@@ -12,9 +12,10 @@ from schemas.events import Action, ImageTagged, ModerationRequested
 from schemas.records import State
 from schemas.uploads import ImageUploaded, Location
 from streams.adapters.memory import MemoryImages
+from streams.message import Message
 from streams.ports import Fetched
 
-from .straight_path import LIMITS, SpokenTagger, World, message_of, raw_message, upload_of
+from .straight_path import LIMITS, SpokenTagger, World, message_of, raw_message, s3_message, upload_of
 
 
 @pytest.fixture
@@ -200,21 +201,21 @@ async def test_an_older_event_after_a_newer_one_is_stale_and_not_even_fetched(wo
 class OvertakenImages(MemoryImages):
     """While its first image is fetched, another worker handles `newer`."""
 
-    def __init__(self, world: World, newer: ImageUploaded) -> None:
+    def __init__(self, world: World, newer: Message) -> None:
         super().__init__(LIMITS)
         self._world = world
-        self._newer: ImageUploaded | None = newer
+        self._newer: Message | None = newer
 
     async def fetch(self, location: Location) -> Fetched:
         newer, self._newer = self._newer, None
         if newer is not None:
-            await self._world.deliver(message_of(newer, offset=9))
+            await self._world.deliver(newer)
         return await super().fetch(location)
 
 
 async def test_an_event_overtaken_while_it_was_fetched_announces_nothing(world: World) -> None:
     older, newer = upload_of(minute=1), upload_of(minute=2)
-    world.images = OvertakenImages(world, newer)
+    world.images = OvertakenImages(world, message_of(newer, offset=9))
     await world.put(newer, "food=0.9")
     await world.tag(older, "menu=0.9")
     verdict = (await world.head_of(newer)).verdict
@@ -329,3 +330,39 @@ async def test_many_images_at_once_are_all_tagged(world: World) -> None:
     assert all(head.is_announced for head in heads)
     assert len(world.tags.on(topics.TAGGED)) == 200
     assert world.tagger.forwards == 200
+
+
+async def test_an_event_overtaken_by_another_voice_still_says_whose_the_image_is(world: World) -> None:
+    ours = upload_of(minute=1, restaurant="r1")
+    stored = s3_message("ObjectCreated:Put", ours.location.key, minute=2, sequencer="A", offset=9)
+    world.images = OvertakenImages(world, stored)
+    await world.tag(ours, "ambiance=0.9")
+    head = await world.head_of(ours)
+    assert (head.position.sequencer, head.restaurant_id) == ("A", "r1")
+    assert world.said == [(topics.AMBIANCE, "ambiance", "added")]
+
+
+async def test_an_event_may_give_way_to_one_that_was_outranked_before(world: World) -> None:
+    key = "any/a.jpg"
+    first = s3_message("ObjectCreated:Put", key, minute=10, sequencer="1", offset=0)
+    second = upload_of(key, minute=5).model_copy(update={"location": Location(bucket="photos", key=key)})
+    third = s3_message("ObjectCreated:Put", key, minute=0, sequencer="2", offset=2)
+    await world.put(second, "food=0.9")
+    await world.deliver(first, message_of(second, offset=1), third)
+    head = await world.head_of(second)
+    assert head.position.event_id == second.event_id
+    assert head.claims.standing.position.event_id == second.event_id
+
+
+async def test_an_outranked_event_is_no_reason_to_score_by_a_newer_model(world: World) -> None:
+    await world.tag(upload_of(minute=2), "food=0.9")
+    world.tagger = SpokenTagger(version="2")
+    await world.deliver(message_of(upload_of(minute=1), offset=1))
+    assert world.tagger.forwards == 0
+    assert world.counted("stale") == 1
+
+
+async def test_a_test_event_of_a_bucket_is_counted_as_ignored(world: World) -> None:
+    await world.deliver(raw_message(b'{"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "photos"}'))
+    assert world.counted("ignored") == 1
+    assert world.tags.buried == []

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 import pytest
 
-from schemas import topics
+from schemas import topics, wire
 from schemas.identity import image_id
 from schemas.records import ImageHead, State
+from schemas.uploads import ImageRemoved
 from streams.adapters.memory import AwayImages, MemoryScores
 
 from .straight_path import (
     BOUNDARIES,
+    EPOCH,
     HALFWAY,
     LIMITS,
     Crash,
@@ -182,3 +185,17 @@ async def test_whether_something_stands_at_the_key_is_asked_until_the_storage_an
     await world.deliver(s3_message(REMOVED, KEY, minute=5, sequencer="B", version="v-old"))
     assert images.away.refused == 3
     assert (await head_of(world)).state is State.DELETED
+
+
+async def test_a_removal_that_was_outranked_may_hold_after_all() -> None:
+    world = World()
+    where = {"bucket": "photos", "key": KEY}
+    removal = ImageRemoved.model_validate({"location": where, "removed_at": EPOCH + timedelta(minutes=5)})
+    await world.images.put(removal.location, b"ambiance=0.9")
+    await world.deliver(
+        s3_message(CREATED, KEY, minute=10, sequencer="1"),
+        raw_message(wire.encode(removal), offset=1),
+        s3_message(CREATED, KEY, minute=0, sequencer="2", offset=2),
+    )
+    head = await head_of(world)
+    assert (head.state, head.position.event_id) == (State.DELETED, removal.event_id)

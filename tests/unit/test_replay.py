@@ -8,17 +8,29 @@ from pathlib import Path
 
 import pytest
 
+from agents.replay.latest import LatestClaims
 from agents.replay.run import Job, Replay
 from agents.replay.selection import Selection
+from agents.replay.sent import SentImages
 from agents.replay.start import Start
 from agents.replay.summary import Plan
 from schemas import topics, wire
+from schemas.claims import Claims
 from schemas.errors import ConfigurationError
 from schemas.events import RescoreRequested
 from schemas.uploads import ImageUploaded
 from streams.message import Message
 
-from .straight_path import SpokenTagger, World, message_of, raw_message, s3_message, upload_of
+from .head_builders import claim
+from .straight_path import (
+    SpokenTagger,
+    World,
+    decision_message,
+    message_of,
+    raw_message,
+    s3_message,
+    upload_of,
+)
 
 
 class Log:
@@ -248,3 +260,77 @@ def test_a_moment_is_read_as_utc() -> None:
 def test_a_start_that_is_none_is_refused_with_what_is_wanted(said: str) -> None:
     with pytest.raises(ConfigurationError, match="earliest"):
         Start.parse(said)
+
+
+async def test_a_request_for_another_version_is_another_request(rig: Rig) -> None:
+    await rig.publish(A)
+    await rig.replay(version="2")
+    await rig.replay(version="3")
+    assert len({event.event_id for event in rig.lane.sent}) == 2
+
+
+async def test_the_removal_of_one_version_removes_nothing_from_a_replay(rig: Rig) -> None:
+    await rig.tagged(A)
+    key = A.location.key
+    rig.messages.append(
+        s3_message("ObjectRemoved:Delete", key, minute=50, sequencer="B", offset=1, version="v")
+    )
+    _, plan = await rig.replay()
+    assert plan.choices == {"send": 1}
+
+
+async def test_the_summary_is_of_what_the_models_said_whatever_a_person_decided(rig: Rig) -> None:
+    await rig.tagged(A)
+    await rig.world.deliver(decision_message(A.image_id, "correct", minute=60, labels=["food"]))
+    replay, _ = await rig.replay()
+    await rig.work()
+    summary = await replay.summary()
+    assert (summary.rescored, summary.changed) == (1, 0)
+    assert set(summary.labels) == {"menu"}
+
+
+async def test_what_was_removed_since_it_was_sent_is_unfinished(rig: Rig) -> None:
+    await rig.tagged(A)
+    replay, _ = await rig.replay()
+    await rig.world.deliver(
+        s3_message("ObjectRemoved:Delete", A.location.key, minute=50, sequencer="B", offset=1)
+    )
+    assert (await replay.summary()).unfinished == 1
+
+
+async def test_progress_is_told_while_it_reads_and_chooses(rig: Rig) -> None:
+    await rig.tagged(A, B)
+    await rig.replay(start="3:0,7:5")  # of which the topic has no partition 7
+    assert rig.told == [("read", 1, 2), ("read", 2, 2), ("choose", 2, 2)]
+
+
+async def test_progress_is_told_while_the_lane_is_worked_off(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agents.replay.run._ASK_EVERY", 0)
+    replay, _ = await rig.replay()
+    left = iter([2, 2, 3, 1, 0])
+
+    async def remaining() -> int:
+        return next(left)
+
+    rig.told.clear()
+    await replay.wait(remaining)
+    assert rig.told == [("rescore", 0, 2), ("rescore", 0, 3), ("rescore", 2, 3), ("rescore", 3, 3)]
+
+
+def test_claims_that_come_in_any_order_are_joined_with_what_was_written_before(tmp_path: Path) -> None:
+    older, newer = (Claims.of(claim(minute)) for minute in (1, 2))
+    with LatestClaims(tmp_path / "latest.sqlite") as latest:
+        latest.add("img_1", newer)
+        assert list(latest.pages(10)) == [{"img_1": newer}]
+        latest.add("img_1", older)
+        assert list(latest.pages(10)) == [{"img_1": newer}]
+
+
+def test_what_was_sent_is_remembered_page_by_page(tmp_path: Path) -> None:
+    sent = SentImages(tmp_path / "sent.jsonl")
+    assert list(sent.pages(2)) == []
+    sent.add([("a", ("menu",)), ("b", ())])
+    sent.add([("c", ("food",))])
+    assert [list(page) for page in sent.pages(2)] == [["a", "b"], ["c"]]

@@ -9,12 +9,16 @@ import pytest
 from schemas import topics, wire
 from schemas.events import ImageTagged, Reason, RescoreRequested
 from schemas.tags import RouteRule
+from schemas.uploads import Location
+from streams.adapters.memory import MemoryImages
 from streams.inflight import Urgency
 from streams.message import Message
+from streams.ports import Fetched
 
 from .straight_path import (
     BOUNDARIES,
     HALFWAY,
+    LIMITS,
     Crash,
     Faults,
     SpokenTagger,
@@ -178,3 +182,59 @@ async def test_new_routes_leave_stored_images_alone_when_it_is_not_asked_for() -
     tagger._policy = replace(tagger._policy, rules=())
     await world.deliver(rescore_message(UPLOAD, version="1"))
     assert world.said == [(topics.AMBIANCE, "ambiance", "added")]
+
+
+async def test_the_metric_of_waiting_ends_when_the_version_is_resident() -> None:
+    world = await tagged()
+    task = world.desk().handle(rescore_message(UPLOAD, version="3"))
+    assert not task.is_ready()
+    world.tagger.model = SpokenTagger(version="3").model
+    assert task.is_ready()
+    waiting = world.metrics.registry.get_sample_value("tagstream_rescore_waiting", {"model_version": "3"})
+    assert waiting == 0
+
+
+async def test_a_claim_that_the_lane_knows_of_first_takes_the_scores_of_its_object() -> None:
+    world = World()
+    await world.tag(UPLOAD, "menu=0.9")
+    again = upload_of(minute=5).model_copy(update={"location": UPLOAD.location})
+    await world.deliver(rescore_message(again, version="1", offset=3))
+    head = await world.head_of(UPLOAD)
+    assert (head.position.event_id, head.reason, head.job) == (again.event_id, Reason.REPLAY, "job-1")
+    assert (world.tagger.forwards, len(world.images.fetched)) == (1, 1)
+
+
+async def test_a_request_says_whose_the_image_is_though_storage_spoke_later() -> None:
+    world = World()
+    await world.put(UPLOAD, "ambiance=0.9")
+    await world.deliver(s3_message("ObjectCreated:Put", UPLOAD.location.key, minute=2, sequencer="A"))
+    world.tagger = SpokenTagger(world.faults, version="2")
+    await world.deliver(rescore_message(UPLOAD, version="2"))
+    head = await world.head_of(UPLOAD)
+    assert (head.position.sequencer, head.restaurant_id) == ("A", "r1")
+
+
+class OvertakenImages(MemoryImages):
+    """While its first image is fetched, another worker handles a newer upload."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(LIMITS)
+        self._world: World | None = world
+
+    async def fetch(self, location: Location) -> Fetched:
+        world, self._world = self._world, None
+        if world is not None:
+            await world.deliver(message_of(upload_of(minute=5), offset=9))
+        return await super().fetch(location)
+
+
+async def test_a_request_that_a_newer_upload_overtakes_is_stale() -> None:
+    world = World()
+    await world.tag(UPLOAD, "menu=0.9")
+    world.images = OvertakenImages(world)
+    for upload in (UPLOAD, upload_of(minute=5)):
+        await world.put(upload, "food=0.9")
+    world.tagger = SpokenTagger(world.faults, version="2")
+    await world.deliver(rescore_message(UPLOAD, version="2"))
+    assert (world.counted("stale"), world.counted("rescored")) == (1, 0)
+    assert (await world.head_of(UPLOAD)).location.version == "v5"

@@ -155,3 +155,21 @@ async def test_a_large_object_s_digest_is_of_all_of_its_bytes() -> None:
     content = (await head_of(world)).content
     assert content
     assert content.digest == hashlib.sha256(seen.encode()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("which", "named"),
+    [
+        ({"version": "v", "etag": "e"}, "v"),
+        ({"etag": "e"}, "e"),
+        ({}, f"sha256:{hashlib.sha256(SEEN.encode()).hexdigest()}"),
+    ],
+)
+async def test_the_history_names_the_content_by_version_else_by_etag_else_by_digest(
+    which: dict[str, str], named: str
+) -> None:
+    world = World()
+    await world.tag(at(WHERE.model_copy(update=which), minute=1), SEEN)
+    (record,) = await world.scores.records("img_1")
+    assert record.content_version == named
+    assert record.content == (await head_of(world)).content

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pytest
 
@@ -124,14 +123,6 @@ async def test_a_mark_is_tried_until_the_store_takes_it() -> None:
     world = World(Faults(("mark", "before"), error=Unavailable("store")))
     await world.tag(OLDER, "menu=0.9")
     assert (await world.head_of(OLDER)).is_announced
-
-
-async def test_the_trace_of_a_message_is_that_of_all_it_announces() -> None:
-    world, trace = World(), f"00-{1:032x}-{1:016x}-01"
-    await world.put(OLDER, "menu=0.9")
-    await world.deliver(replace(message_of(OLDER), headers=(("traceparent", trace.encode()),)))
-    assert {said.traceparent for said in world.tags.announced} == {trace}
-    assert len(world.tags.announced) == 3
 
 
 async def test_what_is_said_to_people_is_counted() -> None:
