@@ -25,7 +25,7 @@ def kafka() -> str:
     return bootstrap
 
 
-@pytest.fixture(params=["embedded", "kafka"])
+@pytest.fixture(params=["embedded", *(["kafka"] if "KAFKA_BOOTSTRAP" in os.environ else [])])
 def bootstrap(request: pytest.FixtureRequest) -> str:
     """The address of either."""
     address: str = request.getfixturevalue(request.param)

@@ -146,7 +146,7 @@ def test_config_show_lists_every_setting_with_its_value_here(monkeypatch: pytest
     monkeypatch.setenv("TAGSTREAM_BATCH__MAX_SIZE", "64")
     shown: dict[str, Any] = json.loads(CliRunner().invoke(config.app, ["show", "--json"]).output)
     assert set(shown) == {name for name, _, _ in settings.names()}
-    assert shown["TAGSTREAM_BATCH__MAX_SIZE"] == 64
+    assert shown["TAGSTREAM_BATCH__MAX_SIZE"]["value"] == 64
 
 
 def test_every_setting_says_what_it_means() -> None:
