@@ -52,7 +52,7 @@ class HeifImageFile(ImageFile.ImageFile):
     format = "HEIF"
     format_description = "HEIF container"
     largest: Size
-    """Of all the images in the file; what is shown may be a corner cut from it."""
+    """Of all the images in the file, the tiles together included; what is shown may be a corner of it."""
     _primary: Any = None
 
     def _open(self) -> None:
@@ -62,7 +62,8 @@ class HeifImageFile(ImageFile.ImageFile):
         if self._primary is None:
             raise ValueError("a HEIF file whose primary image cannot be read")
         self._size, self._mode = self._primary.size_mode
-        self.largest = max((self._size, *_sizes(memoryview(data))), key=prod)
+        sizes = (self._size, _canvas(self._primary.tiling), *_sizes(memoryview(data)))
+        self.largest = max(sizes, key=prod)
 
     def load(self) -> PixelAccess | None:
         """Decode, once. Raises what pillow-heif does: `ValueError`, `EOFError`, `OSError`, `RuntimeError`."""
@@ -83,6 +84,13 @@ def is_heif(prefix: bytes) -> bool:
 def register() -> None:
     """Let Pillow open HEIF. May be called again."""
     Image.register_open(HeifImageFile.format, HeifImageFile, is_heif)
+
+
+def _canvas(tiling: dict[str, int] | None) -> Size:
+    """What all tiles make together, of which the photograph may be a corner; each of them is decoded."""
+    if tiling is None:
+        return (0, 0)
+    return tiling["num_columns"] * tiling["tile_width"], tiling["num_rows"] * tiling["tile_height"]
 
 
 def _sizes(boxes: memoryview) -> Iterator[Size]:

@@ -146,6 +146,13 @@ def test_what_must_be_decoded_counts_and_not_what_is_shown_of_it(kind: str) -> N
         Preprocess(size=32, max_pixels=512 * 512 - 1).decode(hidden(kind))
 
 
+def test_every_tile_counts_though_it_lies_outside_of_what_is_shown() -> None:
+    data = file_of([tiles(30, 30, SMALL), flat(SMALL)], [Reference(b"dimg", 1, [2] * 900)])
+    with pytest.raises(TooManyPixels, match="1,920 x 1,920"):
+        Preprocess(size=32, max_pixels=1_920 * 1_920 - 1).decode(data)
+    assert Preprocess(size=32, max_pixels=1_920 * 1_920).decode(data).shape == (3, 32, 32)
+
+
 def test_a_size_that_is_smaller_than_the_compressed_image_is_refused() -> None:
     large = flat(LARGE)
     refusal(file_of([Item(b"hvc1", (large.properties[0], ispe(*SMALL)), large.data)]))
