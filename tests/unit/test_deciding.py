@@ -8,7 +8,9 @@ from structlog.testing import capture_logs
 from schemas import topics
 from schemas.events import ImageTagged, ModerationRequested, Reason, TagsHeld
 from schemas.records import State
+from streams.inflight import Urgency
 from streams.message import Message
+from streams.ports import BROKER, STORE
 
 from .straight_path import (
     BOUNDARIES,
@@ -177,3 +179,9 @@ async def test_a_decision_waits_for_its_bytes_to_come_back_until_it_is_revoked(w
     told = len(world.said)
     await world.deliver(decision_message(UPLOAD.image_id, "revoke", minute=40, offset=1))
     assert world.said[told:] == [(topics.MODERATION, "menu", "added")]
+
+
+async def test_a_decision_is_urgent_and_needs_no_storage_of_images(world: World) -> None:
+    task = world.desk().handle(decision_message(UPLOAD.image_id, "approve", minute=9))
+    assert task.urgency is Urgency.URGENT
+    assert task.needs == {STORE, BROKER}

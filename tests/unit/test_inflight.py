@@ -1,6 +1,7 @@
 """The window, one behaviour a test, driven by a fake consumer."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Mapping
 
 import pytest
@@ -523,4 +524,41 @@ async def test_what_is_urgent_keeps_the_order_of_its_key_all_the_same() -> None:
     assert rig.jobs.started == [(P0, 0)]
     await rig.jobs.finish(P0, 0)
     assert rig.jobs.started == [(P0, 0), (P1, 0)]
+    await rig.window.close(0)
+
+
+async def test_a_message_behind_one_of_its_keys_takes_no_slot() -> None:
+    rig = Rig(WindowLimits(concurrency=1))
+    await rig.jobs.admit(P0, 0, "a")
+    assert await asyncio.wait_for(rig.jobs.admit(P0, 1, "a", "b"), 5)
+    await rig.window.close(0)
+
+
+async def test_a_key_whose_work_has_ended_waits_for_a_slot_like_any_other() -> None:
+    rig = Rig(WindowLimits(concurrency=1))
+    await rig.admit(P0, 0, key="a")
+    await rig.jobs.finish(P0, 0)
+    await rig.admit(P0, 1, key="b")
+    again = asyncio.create_task(rig.jobs.admit(P0, 2, "a"))
+    await settled()
+    assert not again.done()
+    await rig.jobs.finish(P0, 1)
+    assert await again
+    await rig.window.close(0)
+
+
+@pytest.mark.parametrize("ended", ["answered", "refused"])
+async def test_work_that_waited_on_purpose_may_be_stuck_later(ended: str) -> None:
+    rig = Rig(WindowLimits(stall=10))
+
+    async def work() -> None:
+        with contextlib.suppress(ConnectionError), rig.window.waiting():
+            if ended == "refused":
+                raise ConnectionError
+        await asyncio.sleep(3600)
+
+    await rig.window.admit(Delivery(P0, 0, ("k",)), work, is_current=lambda: True)
+    await settled()
+    rig.window.watch(11)
+    assert [type(failure) for failure in rig.failures] == [Stalled]
     await rig.window.close(0)
