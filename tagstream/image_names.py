@@ -8,7 +8,7 @@ from typing import Final
 
 from schemas import identity
 from schemas.errors import ConfigurationError
-from tagstream import uploading
+from tagstream.upload import uploading
 
 _DERIVED: Final = re.compile(r"img_[a-z2-7]{26}")
 

@@ -12,7 +12,7 @@ from schemas.errors import Broken, ConfigurationError
 
 if TYPE_CHECKING:
     from agents.settings import Settings
-    from tagstream.classifying import Answer
+    from tagstream.classify.classifying import Answer
 
 
 def classify(
@@ -40,7 +40,7 @@ def classify(
     import asyncio  # noqa: PLC0415
 
     from agents import logs, settings  # noqa: PLC0415
-    from tagstream import answers  # noqa: PLC0415
+    from tagstream.classify import answers  # noqa: PLC0415
 
     config = _configured(settings.load(), model)
     logs.configure(config.log.model_copy(update={"level": "warning"}))
@@ -68,7 +68,7 @@ async def _look(paths: list[Path], config: Settings, *, tell: Callable[[Answer, 
     from contextlib import aclosing  # noqa: PLC0415
 
     from agents.parts import load_tagger  # noqa: PLC0415
-    from tagstream.classifying import Eye, Refused, found  # noqa: PLC0415
+    from tagstream.classify.classifying import Eye, Refused, found  # noqa: PLC0415
 
     files = list(found(paths))
     if not files:

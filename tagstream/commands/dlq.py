@@ -36,7 +36,7 @@ def list_(
     - `tagstream dlq list --json | jq -r '"\(.count) \(.cause)"'`
     """
     from agents import settings  # noqa: PLC0415
-    from tagstream import letter_desk  # noqa: PLC0415
+    from tagstream.dlq import letter_desk  # noqa: PLC0415
 
     letter_desk.show_groups(settings.load(), parking=parking, as_json=as_json)
 
@@ -59,7 +59,7 @@ def show(
     - `tagstream dlq show 2:17 --json | jq .value`
     """
     from agents import settings  # noqa: PLC0415
-    from tagstream import letter_desk, letters  # noqa: PLC0415
+    from tagstream.dlq import letter_desk, letters  # noqa: PLC0415
 
     asked = letters.place(place)
     letter_desk.show_one(settings.load(), asked, parking=parking, as_json=as_json)
@@ -105,7 +105,8 @@ def redrive(  # noqa: PLR0913 - one parameter an option
     """
     from agents import settings  # noqa: PLC0415
     from schemas.errors import ConfigurationError  # noqa: PLC0415
-    from tagstream import letter_desk, letters, tailing  # noqa: PLC0415
+    from tagstream.dlq import letter_desk, letters  # noqa: PLC0415
+    from tagstream.tail import tailing  # noqa: PLC0415
 
     selection = letters.Selection(
         cause=cause,

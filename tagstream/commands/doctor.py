@@ -26,7 +26,7 @@ def doctor(
     """
     import asyncio  # noqa: PLC0415
 
-    from tagstream import doctoring  # noqa: PLC0415
+    from tagstream.doctor import doctoring  # noqa: PLC0415
 
     if not asyncio.run(doctoring.run(as_json=as_json)):
         raise typer.Exit(1)

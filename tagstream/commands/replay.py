@@ -51,7 +51,7 @@ def replay(  # noqa: PLR0913 - one parameter an option
 
     from agents import settings  # noqa: PLC0415
     from agents.replay.selection import Selection  # noqa: PLC0415
-    from tagstream import replay_answers, replaying  # noqa: PLC0415
+    from tagstream.replay import replay_answers, replaying  # noqa: PLC0415
 
     config = settings.load()
     wanted = Selection(

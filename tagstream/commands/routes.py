@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from agents.settings import Settings
     from model.manifest import Manifest
     from schemas.tags import RouteRule
-    from tagstream.routes_check import Outlook, Tick
+    from tagstream.routes.routes_check import Outlook, Tick
 
 app = typer.Typer(help="Which label goes where; try other rules.", no_args_is_help=True)
 
@@ -60,8 +60,8 @@ def check(
     from model import routes as rules_of  # noqa: PLC0415
     from model.policy import Policy  # noqa: PLC0415
     from tagstream import store_here  # noqa: PLC0415
-    from tagstream.routes_answers import Checked, watching  # noqa: PLC0415
-    from tagstream.routes_check import Outlook  # noqa: PLC0415
+    from tagstream.routes.routes_answers import Checked, watching  # noqa: PLC0415
+    from tagstream.routes.routes_check import Outlook  # noqa: PLC0415
 
     config = settings.load()
     manifest = _manifest(config, model)
@@ -125,7 +125,8 @@ def _in_force(config: Settings, manifest: Manifest) -> tuple[RouteRule, ...]:
 
 async def _scan(config: Settings, outlook: Outlook, limit: int | None, tick: Tick) -> bool:
     from streams.scanning import every_head  # noqa: PLC0415
-    from tagstream import routes_check, store_here  # noqa: PLC0415
+    from tagstream import store_here  # noqa: PLC0415
+    from tagstream.routes import routes_check  # noqa: PLC0415
 
     async with store_here.opened(config.store) as store:
         return await routes_check.scan(every_head(store), outlook, limit=limit, tick=tick)

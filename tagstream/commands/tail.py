@@ -44,7 +44,8 @@ def tail(
     import contextlib  # noqa: PLC0415
 
     from agents import logs, settings  # noqa: PLC0415
-    from tagstream import tailing, topic_names  # noqa: PLC0415
+    from tagstream import topic_names  # noqa: PLC0415
+    from tagstream.tail import tailing  # noqa: PLC0415
 
     config = settings.load()
     logs.configure(config.log.model_copy(update={"level": "warning"}))  # standard output is the messages'

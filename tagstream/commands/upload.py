@@ -41,7 +41,7 @@ def upload(  # noqa: PLR0913 - one parameter an option
     import asyncio  # noqa: PLC0415
 
     from agents import settings  # noqa: PLC0415
-    from tagstream import upload_answers, upload_run  # noqa: PLC0415
+    from tagstream.upload import upload_answers, upload_run  # noqa: PLC0415
 
     config = settings.load()
     chosen = upload_run.choose(paths, bucket=bucket, prefix=prefix, config=config)

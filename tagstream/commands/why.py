@@ -9,7 +9,7 @@ import typer
 if TYPE_CHECKING:
     from agents.settings import Settings
     from schemas.records import ImageHead, ScoreRecord
-    from tagstream.letters import Letter
+    from tagstream.dlq.letters import Letter
 
 
 def why(
@@ -42,7 +42,8 @@ def why(
     from rich.console import Console  # noqa: PLC0415
 
     from agents import settings, trail  # noqa: PLC0415
-    from tagstream import image_names, trail_answers  # noqa: PLC0415
+    from tagstream import image_names  # noqa: PLC0415
+    from tagstream.why import trail_answers  # noqa: PLC0415
 
     config = settings.load()
     image_id = image_names.image_id(image, buckets=config.s3.buckets)
@@ -73,7 +74,7 @@ async def _kept(config: Settings, image_id: str) -> tuple[ImageHead | None, tupl
 async def _letters(config: Settings, image_id: str) -> list[Letter]:
     """The letters about the image, or that carry its id where they could not be read."""
     from schemas import topics  # noqa: PLC0415
-    from tagstream import letter_box  # noqa: PLC0415
+    from tagstream.dlq import letter_box  # noqa: PLC0415
 
     names = (topics.DEAD_LETTERS, topics.PARKING)
     found = await letter_box.read(config.kafka.brokers, names, lambda _done, _total: None)
@@ -88,7 +89,7 @@ def _end_unknown(image_id: str, letters: list[Letter] | None, *, as_json: bool) 
     from rich.console import Console  # noqa: PLC0415
 
     from schemas.errors import Gone  # noqa: PLC0415
-    from tagstream import trail_answers  # noqa: PLC0415
+    from tagstream.why import trail_answers  # noqa: PLC0415
 
     if as_json and letters is not None:
         documents = [each.document() for each in letters]

@@ -12,7 +12,8 @@ from schemas.events import ImageTagged
 from schemas.records import ImageHead
 from streams.message import Message
 from streams.ports import ScoreStore
-from tagstream import messages, topic_names
+from tagstream import topic_names
+from tagstream.tail import messages
 
 ENDS = (topics.TAGGED, topics.DEAD_LETTERS, topics.PARKING)
 """The topics on one of which every photograph ends."""

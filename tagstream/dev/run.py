@@ -15,8 +15,8 @@ from tagstream.dev import photographs
 from tagstream.dev.crew import Tender
 from tagstream.dev.screen import Screen
 from tagstream.dev.system import STORE, System, opened
-from tagstream.following import followed
 from tagstream.premises import free_port
+from tagstream.tail.following import followed
 
 
 @dataclass(frozen=True, slots=True)

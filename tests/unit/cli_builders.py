@@ -13,7 +13,7 @@ from schemas.records import Announced, ImageHead, ScoreRecord, State
 from schemas.tags import ModelRef, Route, Scores, Tag, Verdict
 from schemas.uploads import ImageUploaded, Location, Position
 from streams.message import Message
-from tagstream.letters import Letter
+from tagstream.dlq.letters import Letter
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 MODEL = ModelRef(name="restaurant", version="v9", digest="ab" * 32)

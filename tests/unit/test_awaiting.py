@@ -13,7 +13,7 @@ from schemas.records import ImageHead, Kept
 from schemas.uploads import ImageUploaded
 from streams.adapters.memory import MemoryScores
 from streams.message import Message
-from tagstream.awaiting import Buried, End, Tagged, Unknown, Vigil
+from tagstream.upload.awaiting import Buried, End, Tagged, Unknown, Vigil
 from tests.unit.cli_builders import head, letter, upload
 
 

@@ -12,8 +12,8 @@ import pytest
 
 from agents import settings
 from schemas.errors import Unavailable
-from tagstream import checks, doctoring
-from tagstream.checks import Check, Finding, Unwell
+from tagstream.doctor import checks, doctoring
+from tagstream.doctor.checks import Check, Finding, Unwell
 
 
 @asynccontextmanager

@@ -19,7 +19,7 @@ from agents.testing import FakeTagger
 from model.tiny_version import write_tiny_version
 from schemas.errors import DeviceBroken
 from tagstream import photographs
-from tagstream.classifying import Answer, Classified, Eye, Refused, found
+from tagstream.classify.classifying import Answer, Classified, Eye, Refused, found
 
 
 def _eye(tagger: FakeTagger | None = None, *, at_once: int = 4) -> Eye:

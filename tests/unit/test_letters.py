@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from schemas import topics
 from schemas.errors import ConfigurationError
-from tagstream import letters
-from tagstream.letters import Selection
+from tagstream.dlq import letters
+from tagstream.dlq.letters import Selection
 from tests.unit.cli_builders import NOW, letter
 
 

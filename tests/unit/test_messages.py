@@ -21,7 +21,7 @@ from schemas.events import (
     TagsHeld,
 )
 from schemas.uploads import ImageRemoved
-from tagstream import messages
+from tagstream.tail import messages
 from tests.unit.cli_builders import LOCATION, MODEL, NOW, ROUTE, TAGS, head, letter, message, upload
 
 POSITION = head(upload()).position

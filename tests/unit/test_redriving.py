@@ -13,9 +13,9 @@ from schemas import topics
 from schemas.errors import Malformed, Unavailable
 from streams.adapters.kafka_outbox import Outgoing
 from streams.message import Message
-from tagstream import redriving
-from tagstream.letters import Letter
-from tagstream.redriving import Redrive, TopicJournal
+from tagstream.dlq import redriving
+from tagstream.dlq.letters import Letter
+from tagstream.dlq.redriving import Redrive, TopicJournal
 from tests.unit.cli_builders import letter, message
 
 FAST = 1e6

@@ -21,7 +21,7 @@ from streams.adapters.memory import MemoryScores
 from streams.adapters.sqlite import SqliteScores
 from streams.ports import Change, ScoreStore
 from streams.scanning import every_head
-from tagstream.routes_check import EXAMPLES, Outlook, redecided, scan, share_behind
+from tagstream.routes.routes_check import EXAMPLES, Outlook, redecided, scan, share_behind
 
 from .head_builders import (
     NOW,

@@ -8,8 +8,9 @@ import pytest
 
 from schemas import topics
 from schemas.errors import ConfigurationError
-from tagstream import tailing, topic_names
-from tagstream.tailing import End
+from tagstream import topic_names
+from tagstream.tail import tailing
+from tagstream.tail.tailing import End
 
 
 def test_every_topic_has_a_short_name_that_leads_back_to_it() -> None:

@@ -15,8 +15,8 @@ from schemas.errors import ConfigurationError, Unavailable
 from schemas.uploads import Location
 from streams.adapters.limits import Limits
 from streams.adapters.memory import MemoryImages, MemoryTags
-from tagstream import upload_run, uploading
-from tagstream.uploading import NotSent, Sent, Source, Uploader
+from tagstream.upload import upload_run, uploading
+from tagstream.upload.uploading import NotSent, Sent, Source, Uploader
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from schemas.claims import Claim
 from schemas.decisions import Decided
 from schemas.records import Content, ImageHead, ScoreRecord, State
 from streams.ports import Change
-from tagstream import trail_answers, trail_words
+from tagstream.why import trail_answers, trail_words
 
 from .cli_builders import letter
 from .head_builders import (

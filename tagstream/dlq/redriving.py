@@ -22,7 +22,7 @@ from streams.adapters.kafka_outbox import Outgoing
 from streams.clock import Clock, SystemClock
 from streams.message import Message
 from tagstream import people
-from tagstream.letters import Letter, Place
+from tagstream.dlq.letters import Letter, Place
 
 T = TypeVar("T")
 

@@ -13,11 +13,11 @@ from schemas import topics
 from schemas.errors import ConfigurationError
 from streams.adapters.kafka import UploadPublisher
 from streams.adapters.s3 import S3Images
-from tagstream import uploading
-from tagstream.awaiting import Tagged, Vigil
-from tagstream.following import followed
-from tagstream.upload_answers import Answers
-from tagstream.uploading import NotSent, Sent, Source, Uploader
+from tagstream.tail.following import followed
+from tagstream.upload import uploading
+from tagstream.upload.awaiting import Tagged, Vigil
+from tagstream.upload.upload_answers import Answers
+from tagstream.upload.uploading import NotSent, Sent, Source, Uploader
 
 LETTERS = (topics.DEAD_LETTERS, topics.PARKING)
 """Where photographs end that have no tags."""

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tagstream import tag_columns
-from tagstream.classifying import Answer, Classified, Refused
+from tagstream.classify.classifying import Answer, Classified, Refused
 
 Tell = Callable[[Answer, int], None]
 """Takes an answer, and how many there will be."""

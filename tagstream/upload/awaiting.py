@@ -12,7 +12,7 @@ from schemas.records import ImageHead
 from schemas.uploads import ImageUploaded
 from streams.message import Message
 from streams.ports import ScoreStore
-from tagstream import messages
+from tagstream.tail import messages
 
 _LOOK: Final = 0.2
 """Seconds between two looks into the store."""

@@ -12,7 +12,7 @@ from schemas import hops
 from schemas.errors import ConfigurationError
 from schemas.hops import Origin
 from streams.message import Message
-from tagstream import messages
+from tagstream.tail import messages
 
 Place = tuple[str, int, int]
 """Topic, partition and offset of a letter: what a redrive is remembered by."""

@@ -11,8 +11,8 @@ from schemas.errors import ConfigurationError, Gone
 from streams.adapters.topic_admin import TopicAdmin
 from streams.adapters.topic_reader import NoTopic, TopicReader
 from streams.adapters.topic_state import Declared
-from tagstream import redriving
-from tagstream.letters import Letter, Place
+from tagstream.dlq import redriving
+from tagstream.dlq.letters import Letter, Place
 
 _UNDATED: Final = datetime.min.replace(tzinfo=UTC)
 

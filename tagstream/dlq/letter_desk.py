@@ -23,9 +23,9 @@ from schemas import hops, topics
 from schemas.errors import ConfigurationError
 from streams.adapters.kafka import RedrivePublisher
 from streams.adapters.kafka_outbox import Outbox
-from tagstream import letter_box, letters
-from tagstream.letters import Letter, Selection
-from tagstream.redriving import Redrive, Refused, Tick, TopicJournal
+from tagstream.dlq import letter_box, letters
+from tagstream.dlq.letters import Letter, Selection
+from tagstream.dlq.redriving import Redrive, Refused, Tick, TopicJournal
 
 _TRACE: Final = "exception.stacktrace"
 _SAID: Final = 160

@@ -15,7 +15,7 @@ from agents.settings import Settings
 from schemas.errors import ConfigurationError
 from streams.adapters.topic_reader import Offsets, TopicReader
 from streams.message import Message
-from tagstream import messages
+from tagstream.tail import messages
 
 
 class End(Enum):

@@ -11,8 +11,9 @@ from rich.text import Text
 
 from agents.trail import Heard, LastDecision, Led, Spoken, Trail
 from schemas.records import ScoreRecord
-from tagstream import topic_names, trail_words
-from tagstream.letters import Letter
+from tagstream import topic_names
+from tagstream.dlq.letters import Letter
+from tagstream.why import trail_words
 
 Letters = Sequence[Letter] | None
 """None where nobody asked for them."""

@@ -15,8 +15,8 @@ from rich.text import Text
 
 from schemas.records import ImageHead, State
 from tagstream import tag_columns, topic_names
-from tagstream.awaiting import Buried, End, Tagged, Unknown
-from tagstream.uploading import NotSent, Sent, Source
+from tagstream.upload.awaiting import Buried, End, Tagged, Unknown
+from tagstream.upload.uploading import NotSent, Sent, Source
 
 _ID_WIDTH: Final = 30
 """Of a derived image id: one that is cut short cannot be copied."""

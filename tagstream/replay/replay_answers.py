@@ -16,7 +16,7 @@ from rich.table import Table
 from agents.replay.run import Tell
 from agents.replay.selection import SENT, Choice
 from agents.replay.summary import Summary
-from tagstream.replaying import Done
+from tagstream.replay.replaying import Done
 
 PHASES: Final = {
     "read": "Reading the uploads",

@@ -14,9 +14,9 @@ from rich.text import Text
 
 from agents import logs, settings
 from schemas.errors import ConfigurationError
-from tagstream import checks
-from tagstream.checks import Finding
 from tagstream.dev import state
+from tagstream.doctor import checks
+from tagstream.doctor.checks import Finding
 
 _NAME: Final = 18
 """Cells of a check's name."""

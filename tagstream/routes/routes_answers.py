@@ -16,7 +16,7 @@ from rich.text import Text
 from model.manifest import Manifest
 from schemas.records import ImageHead, State
 from schemas.tags import RouteRule
-from tagstream.routes_check import Change, Outlook, RouteChanges, Tick, share_behind
+from tagstream.routes.routes_check import Change, Outlook, RouteChanges, Tick, share_behind
 
 
 @dataclass(frozen=True, slots=True)

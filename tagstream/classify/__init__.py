@@ -1,0 +1,1 @@
+"""Local photographs, tagged without a broker."""

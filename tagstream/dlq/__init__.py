@@ -1,0 +1,1 @@
+"""Letters that were put aside: read, shown, sent back."""

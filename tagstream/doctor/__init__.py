@@ -1,0 +1,1 @@
+"""Whether all that a worker needs is there."""

@@ -1,0 +1,1 @@
+"""A replay, opened and told."""

@@ -1,0 +1,1 @@
+"""Topics' messages as they come."""

@@ -1,0 +1,1 @@
+"""Photographs put into S3, announced, and waited for."""

@@ -1,0 +1,1 @@
+"""An image's trail, in words and tables."""
