@@ -13,7 +13,7 @@ from typing import Final
 
 from schemas.errors import ConfigurationError
 
-SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".avif"})
+SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".avif", ".heic", ".heif", ".hif"})
 COLUMNS: Final = ("path", "label")
 FEWEST: Final = 2
 """Labels of a dataset, and photographs of a label: one to learn from, one to choose by."""
