@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from agents import announcing, heads
+from agents.heads import Heads
+from agents.testing import LABELS, RULES
+from model.policy import Policy
 from schemas import topics
 from schemas.claims import Claims
 from schemas.decisions import Decided
@@ -28,6 +33,7 @@ from .head_builders import (
     tags,
     told,
 )
+from .straight_path import SpokenTagger
 
 
 def test_a_first_upload_makes_the_head() -> None:
@@ -223,8 +229,9 @@ def test_of_two_deliveries_of_one_event_the_new_one_s_word_for_the_restaurant_ho
 def test_every_route_since_the_last_acknowledgement_is_pending_once() -> None:
     head = after(
         scored(claim(1), menu=0.9),
-        scored(claim(2), content="b", menu=0.9, human=0.9),
-        scored(claim(3), content="c", food=0.9),
+        scored(claim(2), content="b", human=0.9),
+        scored(claim(3), content="c", menu=0.9),
+        scored(claim(4), content="d", food=0.9),
     )
     assert [said.route.label for said in head.pending] == ["menu", "human"]
 
@@ -240,3 +247,32 @@ def test_a_late_acknowledgement_says_what_was_said_and_not_what_holds() -> None:
     announced = heads.acknowledged(first)(second).head.announced
     assert announced is not None
     assert announced.verdict == first.verdict
+
+
+def by(rules: heads.Rules) -> Heads:
+    return Heads("img_1", rules, NOW)
+
+
+def test_what_is_decided_again_says_that_it_was_replayed_and_by_what_job() -> None:
+    head = told(after(scored(claim(1), menu=0.6)))
+    rules = SpokenTagger()
+    rules._policy = Policy(thresholds=dict.fromkeys(LABELS, 0.5), rules=RULES)
+    again = by(rules).rejudged(head, job="job-1").head
+    assert (routes(again), again.reason, again.job) == ({"menu"}, Reason.REPLAY, "job-1")
+
+
+def test_what_is_decided_again_by_the_same_rules_is_held_by_their_hysteresis_as_before() -> None:
+    before = told(after(scored(claim(1), menu=0.9)))
+    rules = SpokenTagger()
+    held = (
+        replace(by(rules), arrived=Claims.of(claim(2)))
+        .scored(scoring(claim(2), menu=0.6, food=0.9))(before)
+        .head
+    )
+    assert routes(held) == {"menu"}
+    assert by(rules).rejudged(held, job="job-1").head is held
+
+
+def test_what_was_removed_is_not_decided_again() -> None:
+    gone = after(scored(claim(1)), removed(claim(2, removal=True)))
+    assert by(SpokenTagger()).rejudged(gone, job="job-1") == Kept(head=gone)
