@@ -562,3 +562,17 @@ async def test_work_that_waited_on_purpose_may_be_stuck_later(ended: str) -> Non
     rig.window.watch(11)
     assert [type(failure) for failure in rig.failures] == [Stalled]
     await rig.window.close(0)
+
+
+async def test_two_in_the_background_do_not_stand_back_for_each_other() -> None:
+    rig = Rig(WindowLimits(concurrency=1))
+    await rig.admit(P0, 0)
+    waiting = [
+        asyncio.create_task(rig.jobs.admit(partition, 1, urgency=Urgency.BACKGROUND))
+        for partition in (P0, P1)
+    ]
+    await settled()
+    await rig.jobs.finish(P0, 0)
+    assert [task.done() for task in waiting].count(True) == 1
+    await rig.window.close(0)
+    await asyncio.wait(waiting)
