@@ -9,12 +9,12 @@ from typing import Final
 
 from agents.desk import DeskLimits, desk_over
 from agents.letters import Deferrals
-from agents.metrics import Metrics
-from agents.observation import observing
 from agents.ports import Parts
 from agents.settings import Settings
 from agents.surroundings import Surroundings
-from agents.tracing import open_tracer
+from agents.telemetry.metrics import Metrics
+from agents.telemetry.observation import observing
+from agents.telemetry.tracing import open_tracer
 from streams.app import Lifespan, StreamApp, StreamSettings
 from streams.inflight import WindowLimits
 from streams.message import Handler

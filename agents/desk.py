@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 
 from agents.deciding import Deciding
 from agents.letters import Deferrals, Letters
-from agents.metrics import Metrics
 from agents.pipeline import Pipeline
 from agents.ports import Parts
 from agents.rescoring import Rescoring
 from agents.scoring import Scorer
+from agents.telemetry.metrics import Metrics
+from agents.telemetry.tracing import NO_TRACER, Tracer
 from agents.telling import Teller
-from agents.tracing import NO_TRACER, Tracer
 from agents.workbench import Workbench
 from schemas import hops, topics
 from schemas.naming import Naming

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from agents.metrics import Metrics
 from agents.ports import Parts
+from agents.telemetry.metrics import Metrics
 from schemas import hops, topics
 from schemas.errors import KeepsFailing, Rejected, Stage
 from schemas.events import DeadLetter

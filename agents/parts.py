@@ -15,7 +15,7 @@ from agents.settings import Settings, blame
 from agents.stores import blamed, open_store
 from agents.surroundings import Surroundings
 from agents.tagger import ResidentTagger
-from agents.tracing import NO_TRACER, Tracer
+from agents.telemetry.tracing import NO_TRACER, Tracer
 from model import checkpoint, routes
 from model.batching import BatchLimits
 from model.classifier import Classifier

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 
 from agents.heads import Heads, Scoring
-from agents.metrics import Stopwatch
+from agents.telemetry.metrics import Stopwatch
 from agents.workbench import Workbench
 from schemas import wire
 from schemas.claims import Claim, Claims

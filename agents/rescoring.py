@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from agents.heads import Heads
-from agents.metrics import Stopwatch
 from agents.pipeline import score_record
+from agents.telemetry.metrics import Stopwatch
 from agents.workbench import Workbench
 from schemas import wire
 from schemas.claims import Claims

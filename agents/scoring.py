@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from agents.heads import Scoring
-from agents.metrics import Metrics, Stopwatch
 from agents.ports import Parts
+from agents.telemetry.metrics import Metrics, Stopwatch
 from schemas.claims import Claim
 from schemas.errors import Stage
 from schemas.events import Reason

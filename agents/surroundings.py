@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agents.metrics import Metrics
-from agents.observation import Observation
-from agents.tracing import Tracer
+from agents.telemetry.metrics import Metrics
+from agents.telemetry.observation import Observation
+from agents.telemetry.tracing import Tracer
 from streams.app import StreamApp
 from streams.retry import Outages
 

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from agents.ports import Forwarded
-from agents.tracing import NO_TRACER, Linked, Tracer, linked
+from agents.telemetry.tracing import NO_TRACER, Linked, Tracer, linked
 from model.batch_statistics import BatchStatistics
 from model.batching import BatchLimits, DeviceChecks, MicroBatcher
 from model.classifier import Classifier, is_out_of_memory

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from agents import announcing, heads
-from agents.metrics import Metrics, Stopwatch
 from agents.ports import Parts
-from agents.tracing import TRACEPARENT
+from agents.telemetry.metrics import Metrics, Stopwatch
+from agents.telemetry.tracing import TRACEPARENT
 from schemas.errors import Stage
 from schemas.events import Announcement
 from schemas.records import ImageHead

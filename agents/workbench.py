@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 import structlog
 
 from agents.letters import Letters
-from agents.metrics import Metrics, Stopwatch
 from agents.ports import Parts
 from agents.scoring import Scorer
+from agents.telemetry.metrics import Metrics, Stopwatch
+from agents.telemetry.tracing import NO_TRACER, TRACEPARENT, Attribute, Tracer
 from agents.telling import Teller
-from agents.tracing import NO_TRACER, TRACEPARENT, Attribute, Tracer
 from schemas import wire
 from streams.message import Message
 from streams.retry import Outages

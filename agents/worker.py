@@ -9,9 +9,9 @@ from typing import NoReturn
 
 import faust
 
-from agents import logs
 from agents.bootstrap import OpenParts, create_app
 from agents.settings import Settings
+from agents.telemetry import logs
 
 
 def run(settings: Settings, open_parts: OpenParts) -> NoReturn:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from agents.desk import DeskLimits, desk_over
-from agents.metrics import Metrics
 from agents.ports import Parts
+from agents.telemetry.metrics import Metrics
 from agents.testing import FakeTagger
 from model import checkpoint
 from model.batching import BatchLimits, DeviceChecks, MicroBatcher

@@ -39,7 +39,8 @@ def classify(
     """
     import asyncio  # noqa: PLC0415
 
-    from agents import logs, settings  # noqa: PLC0415
+    from agents import settings  # noqa: PLC0415
+    from agents.telemetry import logs  # noqa: PLC0415
     from tagstream.classify import answers  # noqa: PLC0415
 
     config = _configured(settings.load(), model)

@@ -43,7 +43,8 @@ def tail(
     import asyncio  # noqa: PLC0415
     import contextlib  # noqa: PLC0415
 
-    from agents import logs, settings  # noqa: PLC0415
+    from agents import settings  # noqa: PLC0415
+    from agents.telemetry import logs  # noqa: PLC0415
     from tagstream import topic_names  # noqa: PLC0415
     from tagstream.tail import tailing  # noqa: PLC0415
 

@@ -12,7 +12,8 @@ from typing import Final
 from rich.console import Console
 from rich.text import Text
 
-from agents import logs, settings
+from agents import settings
+from agents.telemetry import logs
 from schemas.errors import ConfigurationError
 from tagstream.dev import state
 from tagstream.doctor import checks

@@ -9,8 +9,9 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from agents import log_events, settings
-from agents.metrics import Metrics
+from agents import settings
+from agents.telemetry import log_events
+from agents.telemetry.metrics import Metrics
 from schemas import asyncapi, cloudevents, examples, published, topics
 from schemas.errors import Rejected
 from schemas.published import CHANNELS, Channel

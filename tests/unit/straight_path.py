@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from agents.desk import Desk, DeskLimits, desk_over
-from agents.metrics import Metrics
 from agents.ports import Forwarded, Parts
+from agents.telemetry.metrics import Metrics
 from agents.testing import LABELS, RULES, FakeTagger
 from model.policy import Policy
 from schemas import topics, wire

@@ -14,8 +14,9 @@ import typer
 from pydantic import BaseModel
 from typer.core import TyperGroup
 
-from agents import log_events, settings
-from agents.metrics import Metrics
+from agents import settings
+from agents.telemetry import log_events
+from agents.telemetry.metrics import Metrics
 from schemas import published, topics, wire
 from schemas.cloudevents_in import STRUCTURED_JSON
 from schemas.errors import Malformed

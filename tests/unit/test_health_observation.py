@@ -6,11 +6,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from agents.health import Health
-from agents.metrics import Metrics
-from agents.observation import Observation, observing
-from agents.pulse import Pulse
 from agents.settings import MetricsSettings
+from agents.telemetry.health import Health
+from agents.telemetry.metrics import Metrics
+from agents.telemetry.observation import Observation, observing
+from agents.telemetry.pulse import Pulse
 from model.batching import BatchLimits, DeviceChecks, MicroBatcher
 from schemas.errors import Broken, DeviceBroken
 from streams.app import StreamApp, StreamSettings

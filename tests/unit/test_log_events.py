@@ -5,7 +5,7 @@ from itertools import groupby
 
 import pytest
 
-from agents.log_events import LogEvent, events, events_in
+from agents.telemetry.log_events import LogEvent, events, events_in
 
 
 def in_source(source: str) -> list[LogEvent]:
@@ -31,7 +31,9 @@ def test_no_field_takes_the_name_of_one_that_every_line_has() -> None:
 def test_the_worker_s_own_events_are_listed() -> None:
     listed = {event.name: event for event in events()}
     assert listed["worker.failed"].level == "critical"
-    assert listed["http.serving"] == LogEvent("http.serving", "info", ("address",), "agents/serving.py")
+    assert listed["http.serving"] == LogEvent(
+        "http.serving", "info", ("address",), "agents/telemetry/serving.py"
+    )
     assert listed["worker.failed"].source == "streams/app.py"
 
 

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from agents.logs import MASK, Mask, secrets_of
 from agents.settings import S3Settings, Settings
+from agents.telemetry.logs import MASK, Mask, secrets_of
 
 PROGRAM = """
 import logging, structlog
-from agents import logs
+from agents.telemetry import logs
 from agents.settings import LogSettings
 
 log = structlog.get_logger("streams.worker")

@@ -7,7 +7,7 @@ import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from agents.metrics import Metrics, Stopwatch
+from agents.telemetry.metrics import Metrics, Stopwatch
 from schemas import topics
 from schemas.events import Action, Announcement, CollectionChanged, ModerationRequested
 from schemas.tags import ModelRef, Route

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 import pytest
 from prometheus_client import CollectorRegistry
 
-from agents.instruments import Instruments
-from agents.levels import WindowMetrics
-from agents.metrics import Metrics
+from agents.telemetry.instruments import Instruments
+from agents.telemetry.levels import WindowMetrics
+from agents.telemetry.metrics import Metrics
 from model.batch_statistics import BatchStatistics, DeviceTally
 from model.batching import BatchLimits, DeviceChecks, MicroBatcher
 from model.clock import ManualClock

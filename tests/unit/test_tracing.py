@@ -12,10 +12,10 @@ import structlog
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from structlog.testing import capture_logs
 
-from agents.metrics import Metrics, Stopwatch
 from agents.settings import Settings, TracingSettings
-from agents.trace_otel import OtelTracer, open_otel_tracer
-from agents.tracing import Linked, NoTracer, linked, open_tracer
+from agents.telemetry.metrics import Metrics, Stopwatch
+from agents.telemetry.trace_otel import OtelTracer, open_otel_tracer
+from agents.telemetry.tracing import Linked, NoTracer, linked, open_tracer
 from model.batching import BatchLimits, DeviceChecks, MicroBatcher
 from schemas import wire
 from schemas.errors import ConfigurationError
@@ -290,7 +290,8 @@ async def test_the_standard_endpoint_is_honoured(receiver: Receiver, monkeypatch
 def test_without_an_endpoint_the_sdk_is_not_imported() -> None:
     program = """
 import asyncio, sys
-from agents import metrics, settings, tracing
+from agents import settings
+from agents.telemetry import metrics, tracing
 
 async def main():
     async with tracing.open_tracer(settings.load()) as tracer:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import Histogram
 
-from agents.instruments import Instruments
+from agents.telemetry.instruments import Instruments
 from streams.budget import Budget
 from streams.inflight import Partition, WindowLimits, WindowStatistics
 

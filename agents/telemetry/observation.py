@@ -1,6 +1,6 @@
 """What is watched of a worker, wired in one place: each line says where a metric or a check comes from.
 
-Everything registered here is looked at on the event loop, once a beat (`agents.pulse`).
+Everything registered here is looked at on the event loop, once a beat (`agents.telemetry.pulse`).
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agents.health import Health
-from agents.metrics import Metrics
-from agents.pulse import Pulse
-from agents.serving import serve
 from agents.settings import MetricsSettings
+from agents.telemetry.health import Health
+from agents.telemetry.metrics import Metrics
+from agents.telemetry.pulse import Pulse
+from agents.telemetry.serving import serve
 from streams.app import StreamApp
 from streams.budget import Budget
 from streams.inflight import InFlight, Partition

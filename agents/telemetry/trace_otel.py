@@ -1,7 +1,7 @@
 """Spans through OpenTelemetry's SDK, sent by OTLP over HTTP from a thread of their own.
 
 Nothing waits for the collector: spans wait in a bounded queue, and beyond its bound, or while the
-collector refuses, they are lost (`agents.trace_exporter`).
+collector refuses, they are lost (`agents.telemetry.trace_exporter`).
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from opentelemetry.util.types import Attributes
 
 from agents.settings import TracingSettings, blame
-from agents.trace_exporter import PatientExporter
-from agents.tracing import Attribute
+from agents.telemetry.trace_exporter import PatientExporter
+from agents.telemetry.tracing import Attribute
 from schemas.errors import ConfigurationError
 
 _PATH: Final = "/v1/traces"

@@ -1,6 +1,6 @@
 """Traces: one span a message, one a stage, and one a batch that is linked to its images' spans.
 
-OpenTelemetry is imported only where an endpoint is configured (`agents.trace_otel`). Without one
+OpenTelemetry is imported only where an endpoint is configured (`agents.telemetry.trace_otel`). Without one
 `NoTracer` passes a `traceparent` on as it came, and that is all it does.
 """
 
@@ -119,7 +119,7 @@ async def open_tracer(settings: Settings) -> AsyncIterator[Tracer]:
     if not endpoint:
         yield NO_TRACER
         return
-    from agents.trace_otel import open_otel_tracer  # noqa: PLC0415 - the SDK costs time and memory
+    from agents.telemetry.trace_otel import open_otel_tracer  # noqa: PLC0415 - the SDK costs time and memory
 
     async with open_otel_tracer(endpoint, settings.tracing) as tracer:
         yield tracer
