@@ -282,12 +282,14 @@ class InFlight:
         self._start_ready()
 
     def _line_up(self, entry: _Entry) -> None:
-        """The entry is ready once it is the first of all its lanes."""
-        if all(self._lanes[key][0] is entry for key in entry.delivery.keys):
-            self._ready.append(entry)
+        """The entry is ready once it is the first of all its lanes; what is urgent stands before the rest."""
+        if not all(self._lanes[key][0] is entry for key in entry.delivery.keys):
+            return
+        # Several keys may let go more than there are slots: that must not hold up what has slots of its own.
+        line_up = self._ready.appendleft if entry.delivery.urgency is Urgency.URGENT else self._ready.append
+        line_up(entry)
 
     def _start_ready(self) -> None:
-        # Urgent work that waited behind its image takes a slot like any other: nothing overtakes it.
         limit = self.limits.concurrency
         while self._ready and (len(self._running) < limit or self._is_urgent(self._ready[0])):
             self._start(self._ready.popleft())

@@ -576,3 +576,27 @@ async def test_two_in_the_background_do_not_stand_back_for_each_other() -> None:
     assert [task.done() for task in waiting].count(True) == 1
     await rig.window.close(0)
     await asyncio.wait(waiting)
+
+
+async def test_what_is_urgent_overtakes_what_several_keys_let_go_at_once() -> None:
+    rig = Rig(WindowLimits(concurrency=2, reserve=1))
+    for offset, keys in enumerate(("ab", "c", "a", "b")):
+        assert await rig.jobs.admit(P0, offset, *keys)
+    await settled()
+    await rig.jobs.finish(P0, 0)  # the slots are taken now, and one of the two behind it has none
+    assert await rig.jobs.admit(P1, 0, urgency=Urgency.URGENT)
+    await settled()
+    assert rig.jobs.started == [(P0, 0), (P0, 1), (P0, 2), (P1, 0)]
+    await rig.window.close(0)
+
+
+async def test_what_is_urgent_waits_where_its_own_slots_are_taken_too() -> None:
+    rig = Rig(WindowLimits(concurrency=1, reserve=1))
+    await rig.admit(P0, 0)
+    assert await rig.jobs.admit(P1, 0, urgency=Urgency.URGENT)
+    third = asyncio.create_task(rig.jobs.admit(P1, 1, urgency=Urgency.URGENT))
+    await settled()
+    assert not third.done()
+    await rig.jobs.finish(P1, 0)
+    assert await third
+    await rig.window.close(0)
