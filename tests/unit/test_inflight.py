@@ -600,3 +600,15 @@ async def test_what_is_urgent_waits_where_its_own_slots_are_taken_too() -> None:
     await rig.jobs.finish(P1, 0)
     assert await third
     await rig.window.close(0)
+
+
+async def test_what_was_never_started_is_forgotten_at_a_revocation() -> None:
+    rig = Rig(WindowLimits(concurrency=2))
+    for offset, keys in enumerate(("ab", "c", "a", "b", "c")):
+        assert await rig.jobs.admit(P0, offset, *keys)
+    await settled()
+    await rig.jobs.finish(P0, 0)  # of those behind it one runs and one waits for a slot
+    assert not await rig.window.revoke(0)
+    await settled()
+    assert rig.jobs.started == [(P0, 0), (P0, 1), (P0, 2)]
+    assert rig.window.statistics().running == 0
