@@ -41,6 +41,8 @@ class Scoring:
     claim: Claim
     scores: Scores
     content: Content
+    stored_as: str | None = None
+    """The version or the etag of the object that was read, where storage gives one."""
     reason: Reason = Reason.LIVE
     job: str = "live"
 

@@ -10,13 +10,13 @@ anything else leaves here and stops the worker (see `schemas.errors`).
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 from agents.heads import Heads, Scoring
 from agents.telemetry.metrics import Stopwatch
 from agents.workbench import Workbench
-from schemas import wire
+from schemas import hops, topics, wire
 from schemas.claims import Claim, Claims
 from schemas.errors import Stage
 from schemas.events import Reason
@@ -43,7 +43,10 @@ class Pipeline:
     def handle(self, message: Message) -> Task:
         """What the message asks for, ordered by its images; a spoiled one is ordered with nothing."""
         records = wire.decode(message.value, dict(message.headers), self._naming)
-        images = dict.fromkeys(_images(records))
+        if message.topic == topics.RETRY and (deferred := hops.image_id(message.headers)):
+            # Its siblings ended at the first hop; if each copy were all of them they would multiply.
+            records = tuple(record for record in records if _image(record) == deferred)
+        images = dict.fromkeys(filter(None, map(_image, records)))
         return Task(tuple(images) or (message.source,), lambda: self._work(message, records))
 
     async def _work(self, message: Message, records: tuple[wire.Record, ...]) -> None:
@@ -117,11 +120,10 @@ class Pipeline:
 
 
 def score_record(image_id: str, scoring: Scoring, watch: Stopwatch) -> ScoreRecord:
-    """The scoring as the history keeps it."""
-    location = scoring.claim.location
+    """The scoring as the history keeps it, under the version that storage itself gave the bytes."""
     return ScoreRecord(
         image_id=image_id,
-        content_version=location.version or location.etag or f"sha256:{scoring.content.digest}",
+        content_version=scoring.stored_as or f"sha256:{scoring.content.digest}",
         scores=scoring.scores,
         position=scoring.claim.position,
         scored_at=datetime.now(UTC),
@@ -131,8 +133,8 @@ def score_record(image_id: str, scoring: Scoring, watch: Stopwatch) -> ScoreReco
     )
 
 
-def _images(records: Iterable[wire.Record]) -> Iterable[str]:
-    for record in records:
-        match record:
-            case wire.Uploaded(event) | wire.Removed(event):
-                yield event.image_id
+def _image(record: wire.Record) -> str | None:
+    match record:
+        case wire.Uploaded(event) | wire.Removed(event):
+            return event.image_id
+    return None

@@ -30,6 +30,7 @@ _UPLOADER: Final = ("uploader-id", "uploader_id")
 class _Loaded:
     claim: Claim
     content: Content
+    stored_as: str | None
     pixels: Any
     """The model's; None where the scores are known."""
 
@@ -58,11 +59,12 @@ class Scorer:
         known = self._known(head)
         # Whose it is, where the event does not say so, is said beside the object: that is worth a fetch.
         if head and known and claim.restaurant_id and _is_same_object(head, claim):
-            return Scoring(claim, known[0], known[1], reason, job)
+            stored_as = claim.location.version or claim.location.etag
+            return Scoring(claim, known[0], known[1], stored_as, reason, job)
         # The slot is inside: who waits for a storage that is away holds nothing that others need.
         loaded = await self._storage.outlast(lambda: self._load(claim, known, watch), attempts=self._attempts)
         scores = known[0] if known and loaded.pixels is None else await self._forward(loaded.pixels, watch)
-        return Scoring(loaded.claim, scores, loaded.content, reason, job)
+        return Scoring(loaded.claim, scores, loaded.content, loaded.stored_as, reason, job)
 
     async def stands(self, location: Location) -> bool:
         """Whether something stands at the location now; raises as `ImageStore.exists` and `score` do."""
@@ -77,10 +79,11 @@ class Scorer:
                 with watch.stage(Stage.FETCH):
                     fetched = await self._parts.images.fetch(claim.location)
                 content, claim = await _content(fetched.data), _enriched(claim, fetched)
+                stored_as = fetched.version or fetched.etag
                 if known and known[1] == content:
-                    return _Loaded(claim, content, None)
+                    return _Loaded(claim, content, stored_as, None)
                 with watch.stage(Stage.DECODE):
-                    return _Loaded(claim, content, await self._parts.tagger.decode(fetched.data))
+                    return _Loaded(claim, content, stored_as, await self._parts.tagger.decode(fetched.data))
 
     async def _forward(self, pixels: Any, watch: Stopwatch) -> Scores:  # noqa: ANN401 - pixels belong to the model
         with watch.trace(Stage.FORWARD):

@@ -80,6 +80,12 @@ def due_at(headers: Headers) -> datetime | None:
         return None
 
 
+def image_id(headers: Headers) -> str | None:
+    """The image that the letter is about; None where no header says so."""
+    said = dict(headers).get(f"{PREFIX}image_id", b"")
+    return said.decode(errors="replace") or None
+
+
 def is_truncated(headers: Headers) -> bool:
     """Whether the letter holds less than the message had."""
     return TRUNCATED in dict(headers)

@@ -49,7 +49,7 @@ def scoring(of: Claim, *, content: str = "bytes", version: str = "1", **seen: fl
     model = FakeTagger(version=version).model
     scores = Scores(probabilities={label: seen.get(label, 0.0) for label in LABELS}, model=model)
     reason = Reason.LIVE if version == "1" else Reason.REPLAY
-    return Scoring(of, scores, Content(digest=content, size=1), reason)
+    return Scoring(of, scores, Content(digest=content, size=1), reason=reason)
 
 
 def decision(minute: float, action: Decided, *labels: str, content: str | None = None) -> Decision:

@@ -12,6 +12,7 @@ from schemas.identity import image_id
 from schemas.records import ImageHead, State
 from schemas.uploads import ImageRemoved
 from streams.adapters.memory import AwayImages, MemoryScores
+from streams.message import Message
 
 from .straight_path import (
     BOUNDARIES,
@@ -199,3 +200,22 @@ async def test_a_removal_that_was_outranked_may_hold_after_all() -> None:
     )
     head = await head_of(world)
     assert (head.state, head.position.event_id) == (State.DELETED, removal.event_id)
+
+
+async def test_a_deferred_copy_of_a_notification_is_its_one_record_s_alone() -> None:
+    world = World()
+    await a_tagged_photograph(world)
+    records = [
+        json.loads(s3_message(CREATED, key, minute=7, sequencer="D").value or b"")["Records"][0]
+        for key in ("r1/gone.jpg", KEY)
+    ]
+    records.append({"eventName": CREATED, "s3": {}})
+    headers = (
+        ("__connect.errors.topic", topics.UPLOADED.encode()),
+        ("__connect.errors.image_id", IMAGE.encode()),
+    )
+    value = json.dumps({"Records": records}).encode()
+    deferred = Message(topics.RETRY, 0, 4, key=None, value=value, headers=headers)
+    assert world.desk().handle(deferred).keys == (IMAGE,)
+    await world.deliver(deferred)
+    assert world.tags.buried == []
