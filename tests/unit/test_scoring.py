@@ -6,12 +6,15 @@ import hashlib
 
 import pytest
 
+from agents.pipeline import score_record
+from agents.telemetry.metrics import Metrics, Stopwatch
 from schemas import topics
 from schemas.records import ImageHead
 from schemas.uploads import ImageUploaded, Location
 from streams.adapters.memory import MemoryImages
 from streams.message import Message
 
+from .head_builders import claim, scoring
 from .straight_path import LIMITS, SpokenTagger, World, message_of, s3_message, upload_of
 
 KEY = "any/a.jpg"
@@ -157,19 +160,23 @@ async def test_a_large_object_s_digest_is_of_all_of_its_bytes() -> None:
     assert content.digest == hashlib.sha256(seen.encode()).hexdigest()
 
 
+MD5 = hashlib.md5(SEEN.encode(), usedforsecurity=False).hexdigest()
+
+
 @pytest.mark.parametrize(
     ("which", "named"),
-    [
-        ({"version": "v", "etag": "e"}, "v"),
-        ({"etag": "e"}, "e"),
-        ({}, f"sha256:{hashlib.sha256(SEEN.encode()).hexdigest()}"),
-    ],
+    [({"version": "v", "etag": "e"}, "v"), ({"etag": "of-other-bytes"}, MD5), ({}, MD5)],
 )
-async def test_the_history_names_the_content_by_version_else_by_etag_else_by_digest(
+async def test_the_history_names_the_content_as_storage_does_whatever_the_event_says(
     which: dict[str, str], named: str
 ) -> None:
     world = World()
     await world.tag(at(WHERE.model_copy(update=which), minute=1), SEEN)
     (record,) = await world.scores.records("img_1")
     assert record.content_version == named
+
+
+def test_where_storage_names_no_content_its_digest_does() -> None:
+    record = score_record("img_1", scoring(claim(1), content="abc"), Stopwatch(Metrics()))
+    assert record.content_version == "sha256:abc"
     assert record.content == (await head_of(world)).content
