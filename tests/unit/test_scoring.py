@@ -174,9 +174,9 @@ async def test_the_history_names_the_content_as_storage_does_whatever_the_event_
     await world.tag(at(WHERE.model_copy(update=which), minute=1), SEEN)
     (record,) = await world.scores.records("img_1")
     assert record.content_version == named
+    assert record.content == (await head_of(world)).content
 
 
 def test_where_storage_names_no_content_its_digest_does() -> None:
     record = score_record("img_1", scoring(claim(1), content="abc"), Stopwatch(Metrics()))
     assert record.content_version == "sha256:abc"
-    assert record.content == (await head_of(world)).content
