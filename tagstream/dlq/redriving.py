@@ -18,6 +18,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 from schemas import topics
 from schemas.errors import Malformed
+from schemas.hops import Origin
 from streams.adapters.kafka_outbox import Outgoing
 from streams.clock import Clock, SystemClock
 from streams.message import Message
@@ -97,6 +98,7 @@ class Redrive:
         self._publisher = publisher
         self._journal = journal
         self._rate = rate
+        self._ways: dict[Origin, asyncio.Future[str | None]] = {}
         self._clock = clock or SystemClock()
 
     async def run(self, letters: Sequence[Letter], tick: Tick) -> tuple[Refused, ...]:
@@ -121,10 +123,18 @@ class Redrive:
         return refused
 
     async def _one(self, letter: Letter) -> Refused | None:
+        # Letters of several records of one message are one way back: it goes once, and whole.
+        if letter.origin not in self._ways:
+            self._ways[letter.origin] = asyncio.ensure_future(self._back(letter))
+        why = await self._ways[letter.origin]
+        return Refused(letter, why) if why else None
+
+    async def _back(self, letter: Letter) -> str | None:
+        """Send the letter's message; why it cannot be sent."""
         try:
             await self._publisher.redrive(letter.message)
         except Malformed as error:
-            return Refused(letter, str(error))
+            return str(error)
         return None
 
 

@@ -79,13 +79,14 @@ def letter(
     code: str = "gone",
     image_id: str = "img_a",
     offset: int = 0,
+    origin: int | None = None,
     topic: str = topics.DEAD_LETTERS,
     **more: bool,
 ) -> Letter:
     dead = DeadLetter(
         key=b"img_a",
         value=b'{"location": 1}',
-        source=(topics.UPLOADED, 3, 17),
+        source=(topics.UPLOADED, 3, 17 + offset if origin is None else origin),
         image_id=image_id,
         stage="fetch",
         code=code,

@@ -34,7 +34,7 @@ def test_letters_are_grouped_by_topic_and_cause_the_most_numerous_first() -> Non
 
 
 def test_a_letter_names_its_cause_its_image_and_its_origin() -> None:
-    told = letter(code="gone", offset=5)
+    told = letter(code="gone", offset=5, origin=17)
     assert (told.code, told.image_id, told.origin) == ("gone", "img_a", (topics.UPLOADED, 3, 17))
     document = told.document()
     assert document["origin"] == {"topic": topics.UPLOADED, "partition": 3, "offset": 17}

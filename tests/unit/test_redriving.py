@@ -57,6 +57,20 @@ async def test_every_letter_goes_back_in_order_and_is_remembered() -> None:
     assert sum(ticks) == 5
 
 
+async def test_the_letters_of_one_message_s_records_send_it_back_once() -> None:
+    way = Way()
+    siblings = [letter(offset=offset, origin=17) for offset in range(3)]
+    assert await Redrive(way, way, rate=10).run(siblings, lambda _: None) == ()
+    assert (way.sent, way.noted) == ([0], [0, 1, 2])
+
+
+async def test_the_letters_of_one_message_without_a_way_back_all_stay() -> None:
+    way = Way(blocked=frozenset({0}))
+    siblings = [letter(offset=offset, origin=17) for offset in range(3)]
+    assert len(await Redrive(way, way, rate=FAST).run(siblings, lambda _: None)) == 3
+    assert (way.sent, way.noted) == ([], [])
+
+
 async def test_one_without_a_way_back_stays_and_the_others_go() -> None:
     way = Way(blocked=frozenset({1}))
     (refused,) = await Redrive(way, way, rate=FAST).run(_letters(3), lambda _: None)
