@@ -612,3 +612,56 @@ async def test_what_was_never_started_is_forgotten_at_a_revocation() -> None:
     await settled()
     assert rig.jobs.started == [(P0, 0), (P0, 1), (P0, 2)]
     assert rig.window.statistics().running == 0
+
+
+class SlowConsumer(FakeConsumer):
+    """Takes a commit when the test says so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = 0
+        self.is_open = asyncio.Event()
+
+    async def commit(self, offsets: Mapping[Partition, int]) -> bool:
+        self.asked += 1
+        await self.is_open.wait()
+        return await super().commit(offsets)
+
+
+async def committing() -> tuple[Rig, SlowConsumer, asyncio.Task[bool]]:
+    """The first of two messages has ended, and its commit is under way."""
+    rig, consumer = Rig(), SlowConsumer()
+    rig.window = InFlight(WindowLimits(), commit=consumer.commit, on_failure=rig.failures.append)
+    rig.jobs = Jobs(rig.window)
+    await rig.admit(P0, 0, 1)
+    await rig.jobs.finish(P0, 0)
+    first = asyncio.create_task(rig.window.commit())
+    await settled()
+    return rig, consumer, first
+
+
+async def test_what_ends_while_a_commit_is_under_way_is_committed_by_the_next() -> None:
+    rig, consumer, first = await committing()
+    await rig.jobs.finish(P0, 1)
+    consumer.is_open.set()
+    assert await first
+    assert await rig.window.commit()
+    assert consumer.commits == [{P0: 1}, {P0: 2}]
+
+
+async def test_no_commit_overtakes_another() -> None:
+    rig, consumer, first = await committing()
+    await rig.jobs.finish(P0, 1)
+    second = asyncio.create_task(rig.window.commit())
+    await settled()
+    assert consumer.asked == 1
+    consumer.is_open.set()
+    assert await first
+    assert await second
+
+
+async def test_a_window_that_has_failed_admits_nothing_after_a_revocation_either(rig: Rig) -> None:
+    await rig.admit(P0, 0)
+    await rig.jobs.fail(P0, 0, RuntimeError("a bug"))
+    await rig.window.revoke(0)
+    assert not await rig.jobs.admit(P0, 1)
