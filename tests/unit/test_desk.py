@@ -113,6 +113,14 @@ async def test_a_due_time_that_a_producer_wrote_holds_up_nothing() -> None:
     assert World().desk().handle(replace(later, topic=topics.UPLOADED)).is_ready()
 
 
+async def test_an_image_that_a_producer_wrote_into_a_header_hides_no_record() -> None:
+    world = World()
+    await world.put(UPLOAD, "food=0.9")
+    header = (f"{PREFIX}image_id", b"img_of_somebody_else")
+    await world.deliver(replace(message_of(UPLOAD), headers=(header,)))
+    assert world.counted("tagged") == 1
+
+
 async def test_keys_are_read_as_the_naming_says() -> None:
     world = World()
     await world.images.put(Location(bucket="photos", key="r7/a.jpg"), b"ambiance=0.9")

@@ -180,3 +180,10 @@ async def test_the_history_names_the_content_as_storage_does_whatever_the_event_
 def test_where_storage_names_no_content_its_digest_does() -> None:
     record = score_record("img_1", scoring(claim(1), content="abc"), Stopwatch(Metrics()))
     assert record.content_version == "sha256:abc"
+
+
+async def test_the_same_object_named_again_is_one_content_of_the_history() -> None:
+    world = World()
+    await world.tag(at(VERSIONED, minute=1), SEEN)
+    await world.deliver(message_of(at(VERSIONED, minute=2), offset=1))
+    assert [record.content_version for record in await world.scores.records("img_1")] == ["v"]
