@@ -17,7 +17,7 @@ from schemas.decisions import Decision
 from schemas.errors import UnknownImage
 from schemas.events import Reason
 from schemas.records import Announced, Content, ImageHead, Kept, Said, Stale, State
-from schemas.tags import Scores, Verdict
+from schemas.tags import ModelRef, Scores, Verdict
 
 Change = Callable[[ImageHead | None], Kept | Stale]
 
@@ -80,10 +80,10 @@ class Heads:
             return Kept(head=self._next(head, claims))
         return Kept(head=head if claims == head.claims else head.model_copy(update={"claims": claims}))
 
-    def rejudged(self, stored: ImageHead | None, *, job: str) -> Kept | Stale:
-        """What the scores mean by the rules of now; they must be of the rules' own model."""
+    def rejudged(self, stored: ImageHead | None, *, model: ModelRef, job: str) -> Kept | Stale:
+        """What the scores mean by the rules of now, which are `model`'s; another's are left alone."""
         head = _surely(stored)
-        if head.scores is None:
+        if head.scores is None or head.scores.model != model:
             return Kept(head=head)
         judged = self.rules.decide(head.scores, head.announced.verdict if head.announced else None)
         if judged == head.judged:

@@ -78,13 +78,15 @@ class Rescoring:
 
     async def _decided_again(self, head: ImageHead, wanted: RescoreRequested, watch: Stopwatch) -> str:
         """The scores are there: tell what was not told yet, and decide anew where that is asked for."""
-        image_id, job = wanted.image_id, wanted.job
+        image_id, job, model = wanted.image_id, wanted.job, self._parts.tagger.model
         ending = "resumed"
         if wanted.decide_again:
             changes = Heads(image_id, self._parts.tagger, self._bench.now())
             with watch.stage(Stage.STORE):
                 kept = await self._store.outlast(
-                    lambda: self._parts.scores.apply(image_id, lambda held: changes.rejudged(held, job=job))
+                    lambda: self._parts.scores.apply(
+                        image_id, lambda held: changes.rejudged(held, model=model, job=job)
+                    )
                 )
             head, ending = kept.head, "redecided"
         if head.is_announced:

@@ -257,7 +257,7 @@ def test_what_is_decided_again_says_that_it_was_replayed_and_by_what_job() -> No
     head = told(after(scored(claim(1), menu=0.6)))
     rules = SpokenTagger()
     rules._policy = Policy(thresholds=dict.fromkeys(LABELS, 0.5), rules=RULES)
-    again = by(rules).rejudged(head, job="job-1").head
+    again = by(rules).rejudged(head, model=SpokenTagger().model, job="job-1").head
     assert (routes(again), again.reason, again.job) == ({"menu"}, Reason.REPLAY, "job-1")
 
 
@@ -270,9 +270,15 @@ def test_what_is_decided_again_by_the_same_rules_is_held_by_their_hysteresis_as_
         .head
     )
     assert routes(held) == {"menu"}
-    assert by(rules).rejudged(held, job="job-1").head is held
+    assert by(rules).rejudged(held, model=SpokenTagger().model, job="job-1").head is held
 
 
 def test_what_was_removed_is_not_decided_again() -> None:
     gone = after(scored(claim(1)), removed(claim(2, removal=True)))
-    assert by(SpokenTagger()).rejudged(gone, job="job-1") == Kept(head=gone)
+    assert by(SpokenTagger()).rejudged(gone, model=SpokenTagger().model, job="job-1") == Kept(head=gone)
+
+
+def test_another_model_s_scores_are_not_decided_on_by_these_rules() -> None:
+    head = after(scored(claim(1), version="2", menu=0.9))
+    held = changes().rejudged(head, model=SpokenTagger().model, job="job-1").head
+    assert held is head
