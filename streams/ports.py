@@ -45,7 +45,12 @@ class ImageStore(Protocol):
         """
 
     async def exists(self, location: Location) -> bool:
-        """Whether something stands at the location's bucket and key now, of whatever version."""
+        """Whether something stands at the location's bucket and key now, of whatever version.
+
+        Raises:
+            NotAllowed: the bucket is off the allow-list.
+            Unavailable: the storage is away, overloaded, or refuses our credentials.
+        """
 
     async def link(self, location: Location, *, seconds: float) -> str:
         """An address at which a person can look at the image for `seconds`; no check that it is there."""
