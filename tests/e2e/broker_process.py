@@ -1,7 +1,5 @@
 """The embedded broker in a process of its own, so that a test can freeze it; ends when its input closes."""
 
-import os
-import signal
 import subprocess
 import sys
 from types import TracebackType
@@ -9,6 +7,7 @@ from typing import Self
 
 from schemas import topics
 from streams.adapters.broker import EmbeddedBroker
+from tests.freezing import freeze, thaw
 
 
 class BrokerProcess:
@@ -28,10 +27,10 @@ class BrokerProcess:
         self._process.communicate()
 
     def freeze(self) -> None:
-        os.kill(self._process.pid, signal.SIGSTOP)
+        freeze(self._process.pid)
 
     def thaw(self) -> None:
-        os.kill(self._process.pid, signal.SIGCONT)
+        thaw(self._process.pid)
 
 
 if __name__ == "__main__":

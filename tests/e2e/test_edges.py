@@ -1,8 +1,6 @@
 """A slow object, a broken device, and every dependency away for a while: nothing lost, nothing condemned."""
 
 import asyncio
-import os
-import signal
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +17,7 @@ from tests.e2e.broker_process import BrokerProcess
 from tests.e2e.fleet import Fleet, Worker
 from tests.e2e.traffic import plan, publish
 from tests.e2e.worker_under_test import BUCKET
+from tests.freezing import freeze, thaw
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -103,10 +102,10 @@ async def test_an_s3_that_is_away_at_the_start_and_again_later_is_waited_for(fle
         await put(s3, fleet.images)
         await Auditor(fleet.bootstrap, fleet.store, first).until_done(WITHIN)
         assert s3.pid is not None
-        os.kill(s3.pid, signal.SIGSTOP)
+        freeze(s3.pid)
         later = await publish(fleet.bootstrap, planned[4:])
         await until(lambda: len(worker.events("dependency.away")) == 2)
-        os.kill(s3.pid, signal.SIGCONT)
+        thaw(s3.pid)
         await Auditor(fleet.bootstrap, fleet.store, later).until_done(WITHIN)
     assert worker.is_alive
     assert await read_all(fleet.bootstrap, topics.DEAD_LETTERS) == ()

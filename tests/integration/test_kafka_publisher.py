@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import inspect
-import os
-import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -34,6 +32,7 @@ from streams.adapters import kafka_outbox
 from streams.adapters.broker import EmbeddedBroker
 from streams.adapters.kafka import CAUSE_BYTES, KafkaPublisher
 from streams.adapters.kafka_outbox import KafkaSettings
+from tests.freezing import freeze, thaw
 
 from .broker_of_its_own import broker_of_its_own
 
@@ -297,14 +296,14 @@ async def test_a_broker_that_freezes_is_unavailable_to_all_until_it_thaws(
 ) -> None:
     async with broker_of_its_own() as (pid, bootstrap), KafkaPublisher(impatient(bootstrap)) as publisher:
         await publisher.announce([announcement()])
-        os.kill(pid, signal.SIGSTOP)
+        freeze(pid)
         calls = (publisher.announce([announcement(number)]) for number in range(8))
         outcomes = await asyncio.gather(*calls, return_exceptions=True)
         assert {type(outcome) for outcome in outcomes} == {Unavailable}
         for ask in (publisher.ping(), publisher.announce([announcement()])):
             with pytest.raises(Unavailable):
                 await ask
-        os.kill(pid, signal.SIGCONT)
+        thaw(pid)
         await publisher.announce([announcement()])
         await publisher.ping()
     gc.collect()
@@ -320,7 +319,7 @@ async def test_a_publisher_whose_broker_is_away_still_closes(monkeypatch: pytest
         KafkaPublisher(KafkaSettings(bootstrap=bootstrap)) as publisher,
     ):
         await publisher.announce([announcement()])
-        os.kill(pid, signal.SIGSTOP)
+        freeze(pid)
         waiting = asyncio.ensure_future(publisher.announce([announcement()]))
         await asyncio.sleep(0.1)
         waiting.cancel()

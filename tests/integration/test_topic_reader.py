@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import signal
 from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -20,6 +18,7 @@ from schemas.errors import Unavailable
 from streams.adapters.topic_admin import Declared, TopicAdmin
 from streams.adapters.topic_reader import NoTopic, TopicReader, read_all
 from streams.message import Message
+from tests.freezing import freeze, thaw
 
 from .broker_of_its_own import broker_of_its_own
 
@@ -237,11 +236,11 @@ async def test_a_broker_that_freezes_while_it_is_read_is_unavailable() -> None:
         await topic.write({0: 3})
         async with TopicReader(bootstrap, "freezing", seconds=2) as reader:
             ends = await reader.ends()
-            os.kill(pid, signal.SIGSTOP)
+            freeze(pid)
             for ask in (reader.beginnings(), anext(reader.read(dict.fromkeys(ends, 0), ends))):
                 with pytest.raises(Unavailable):
                     await ask
-            os.kill(pid, signal.SIGCONT)
+            thaw(pid)
 
 
 async def test_a_reading_that_follows_outlasts_a_broker_that_freezes() -> None:
@@ -255,8 +254,8 @@ async def test_a_reading_that_follows_outlasts_a_broker_that_freezes() -> None:
         ):
             assert (await anext(following)).offset == 0
             coming = asyncio.ensure_future(anext(following))
-            os.kill(pid, signal.SIGSTOP)
+            freeze(pid)
             await asyncio.wait([coming], timeout=3)  # longer than a request may take
-            os.kill(pid, signal.SIGCONT)
+            thaw(pid)
             await topic.write({0: 1}, first=1)
             assert (await coming).offset == 1
