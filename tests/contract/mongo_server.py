@@ -74,13 +74,16 @@ def _libraries() -> Path:
 def _fetch(pom: Path, libraries: Path) -> None:
     half = libraries.with_suffix(".half")
     command = ["mvn", "-q", "-B", "-ntp", "-f", str(pom), "dependency:copy-dependencies"]
-    fetched = subprocess.run(
-        [*command, f"-DoutputDirectory={half}"],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=FETCH_SECONDS,
-    )
+    try:
+        fetched = subprocess.run(
+            [*command, f"-DoutputDirectory={half}"],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=FETCH_SECONDS,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise Missing(f"MongoDB's tests need their server's libraries, and Maven hangs: {error}") from error
     if fetched.returncode:
         said = next((line for line in fetched.stdout.splitlines() if "ERROR" in line), fetched.stderr[-300:])
         raise Missing(f"MongoDB's tests need their server's libraries, which Maven could not fetch: {said}")
