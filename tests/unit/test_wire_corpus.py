@@ -1,7 +1,7 @@
 """Payloads shaped as their senders shape them, and what each asks for (`tests/corpus/wire`).
 
-Beside `put.json`, the message's value as it comes, stands `put.expected.json`: the headers and settings
-with which it is read, where it needs any, and what it asks for, in order.
+Beside `put.json`, the message's value as it comes, stands `put.expected.json`: the payload's name where it is
+another, the headers and settings with which it is read, and what it asks for, in order.
 """
 
 import json
@@ -53,12 +53,18 @@ def assert_as(expected: dict[str, Any], record: wire.Record) -> None:
         assert said["image_id"] == identity.image_id(expected["bucket"], expected["key"])
 
 
+def payload(expected: Path) -> Path:
+    """The file that the expectation names, else the one of its own name: one may come in several ways."""
+    named = json.loads(expected.read_text()).get("payload", expected.name.replace(".expected", ""))
+    return expected.with_name(named)
+
+
 def asked(expected: Path) -> tuple[wire.Record, ...]:
     said = json.loads(expected.read_text())
     headers = {name: value.encode() for name, value in said.get("headers", {}).items()}
     settings = said.get("settings", {})
     pattern = compiled(settings["key_pattern"]) if "key_pattern" in settings else None
-    raw = expected.with_name(expected.name.replace(".expected", "")).read_bytes()
+    raw = payload(expected).read_bytes()
     return wire.decode(raw, headers, Naming(Keys(settings.get("keys", "auto")), pattern))
 
 
@@ -72,5 +78,5 @@ def test_a_payload_asks_for_what_its_sender_meant(expected: Path) -> None:
 
 def test_every_payload_has_its_expectation_and_every_sender_its_payloads() -> None:
     payloads = {path for path in FOLDER.rglob("*.json") if ".expected" not in path.name}
-    assert {path.with_name(f"{path.stem}.expected.json") for path in payloads} == set(EXPECTED)
+    assert payloads == set(map(payload, EXPECTED))
     assert {path.parent.name for path in payloads} == set(SENDERS)
