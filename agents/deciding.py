@@ -31,7 +31,7 @@ class Deciding:
         said = wire.decode_decision(message.value, dict(message.headers))
         if isinstance(said, wire.Spoiled):
             error = said.error
-            return Task((message.source,), lambda: self._bench.letters.spoiled(message, error))
+            return Task((message.source,), lambda: self._bench.spoiled(message, error))
 
         return Task(
             (said.image_id,),

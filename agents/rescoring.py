@@ -29,7 +29,7 @@ class Rescoring:
         wanted = wire.decode_rescore(message.value, dict(message.headers))
         if isinstance(wanted, wire.Spoiled):
             error = wanted.error
-            return Task((message.source,), lambda: self._bench.letters.spoiled(message, error))
+            return Task((message.source,), lambda: self._bench.spoiled(message, error))
 
         return Task(
             (wanted.image_id,),

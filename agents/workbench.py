@@ -16,6 +16,7 @@ from agents.telemetry.metrics import Metrics, Stopwatch
 from agents.telemetry.tracing import NO_TRACER, TRACEPARENT, Attribute, Tracer
 from agents.telling import Teller
 from schemas import wire
+from schemas.errors import Rejected
 from streams.message import Message
 from streams.retry import Outages
 
@@ -53,6 +54,11 @@ class Workbench:
         with self.tracer.message(parent, f"{message.topic} process", attributes) as span:
             TRACEPARENT.set(span.traceparent)
             yield
+
+    async def spoiled(self, message: Message, error: Rejected) -> None:
+        """Bury a message that is nothing we know."""
+        with self.working(message):
+            await self.letters.spoiled(message, error)
 
     def watch(self) -> Stopwatch:
         """Times and traces the stages of one image."""
