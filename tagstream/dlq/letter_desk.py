@@ -176,14 +176,14 @@ def _tell(outcome: Outcome, order: Order) -> None:
     console = Console(highlight=False)
     earlier = f"; {outcome.earlier:,} more were sent back before" if outcome.earlier else ""
     if order.pace.dry_run and outcome.chosen:
-        console.print(f"{len(outcome.chosen):,} letters would be sent back{earlier}")
+        console.print(f"{_counted(len(outcome.chosen))} would be sent back{earlier}")
         console.print(_groups(letters.grouped(outcome.chosen)), soft_wrap=True)
     elif not outcome.chosen:
         console.print(f"No such letters{earlier}")
     elif outcome.refused is None:
         console.print("Nothing was sent")
     else:
-        console.print(f"{outcome.redriven:,} letters sent back{earlier}")
+        console.print(f"{_counted(outcome.redriven)} sent back{earlier}")
     for each in outcome.refused or ():
         _, partition, offset = each.letter.place
         console.print(Text(f"{partition}:{offset} stays: {each.why}", "red"))
@@ -263,3 +263,7 @@ def _grid(facts: dict[str, str]) -> Table:
 
 def _time(moment: datetime | None) -> str:
     return f"{moment.astimezone():%Y-%m-%d %H:%M:%S}" if moment else "-"
+
+
+def _counted(letters: int) -> str:
+    return "1 letter" if letters == 1 else f"{letters:,} letters"
