@@ -9,7 +9,7 @@ from agents.heads import Heads
 from agents.workbench import Workbench
 from schemas import wire
 from schemas.decisions import Decision, ModerationDecided
-from schemas.errors import Stage, UnknownImage
+from schemas.errors import UnknownImage
 from schemas.records import ImageHead, Kept
 from streams.inflight import Urgency
 from streams.message import Message, Task
@@ -23,8 +23,6 @@ class Deciding:
 
     def __init__(self, bench: Workbench) -> None:
         self._bench = bench
-        self._parts = bench.parts
-        self._store = bench.outages.of(STORE)
 
     def handle(self, message: Message) -> Task:
         """What the message asks for, ordered by its image; a spoiled one is ordered with nothing."""
@@ -49,14 +47,11 @@ class Deciding:
         _, partition, offset = message.origin
         decision = Decision.of(said, partition, offset)
         watch = self._bench.watch()
-        before = await self._store.outlast(lambda: self._parts.scores.head(said.image_id))
+        before = await self._bench.head(said.image_id)
         if before is None:
             raise UnknownImage(f"{said.image_id} was never uploaded")
-        changes = Heads(said.image_id, self._parts.tagger, self._bench.now())
-        with watch.stage(Stage.STORE):
-            kept = await self._store.outlast(
-                lambda: self._parts.scores.apply(said.image_id, changes.decided(decision))
-            )
+        changes = Heads(said.image_id, self._bench.parts.tagger, self._bench.now())
+        kept = await self._bench.apply(said.image_id, changes.decided(decision), watch)
         if not kept.head.is_announced:
             await self._bench.teller.tell(kept.head, watch)
         if not isinstance(kept, Kept):

@@ -6,7 +6,6 @@ first. A change that alters what holds counts `revision` up; the announcement th
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Protocol
@@ -18,8 +17,7 @@ from schemas.errors import UnknownImage
 from schemas.events import Reason
 from schemas.records import Announced, Content, ImageHead, Kept, Said, Stale, State
 from schemas.tags import ModelRef, Scores, Verdict
-
-Change = Callable[[ImageHead | None], Kept | Stale]
+from streams.ports import Change
 
 _NOTHING: Final = Claims()
 

@@ -18,13 +18,11 @@ from agents.telemetry.metrics import Stopwatch
 from agents.workbench import Workbench
 from schemas import hops, topics, wire
 from schemas.claims import Claim, Claims
-from schemas.errors import Stage
 from schemas.events import Reason
 from schemas.naming import Naming
 from schemas.records import ImageHead, Kept, ScoreRecord, Stale
 from schemas.uploads import ImageRemoved, ImageUploaded, Position
 from streams.message import Message, Task
-from streams.ports import STORE, Change
 
 Event = ImageUploaded | ImageRemoved
 Outcome = Callable[[str, Claim], Awaitable[str]]
@@ -37,7 +35,6 @@ class Pipeline:
     def __init__(self, bench: Workbench, naming: Naming) -> None:
         self._bench = bench
         self._parts = bench.parts
-        self._store = bench.outages.of(STORE)
         self._naming = naming
 
     def handle(self, message: Message) -> Task:
@@ -80,7 +77,7 @@ class Pipeline:
         """Make the claim hold, or find what outranks it, and say how it ended."""
         watch = self._bench.watch()
         while True:
-            head = await self._store.outlast(lambda: self._parts.scores.head(image_id))
+            head = await self._bench.head(image_id)
             kept, ending = await self._keep(image_id, claim, head, watch)
             # Stale: somebody's claim came in between, and the next round sees it.
             if isinstance(kept, Kept):
@@ -99,24 +96,18 @@ class Pipeline:
         standing = (head.all_claims.joined(arrived) if head else arrived).standing
         if head is not None and self._is_answered(head, standing, claim):
             ending = "resumed" if standing.is_same(claim) else "stale"
-            return await self._apply(image_id, changes.noted, watch), ending
+            return await self._bench.apply(image_id, changes.noted, watch), ending
         if standing.is_removal:
-            return await self._apply(image_id, changes.removed(standing), watch), "removed"
+            return await self._bench.apply(image_id, changes.removed(standing), watch), "removed"
         scoring = await self._bench.scorer.score(standing, head, watch, reason=Reason.LIVE, job="live")
         record = score_record(image_id, scoring, watch)
-        return await self._apply(image_id, changes.scored(scoring), watch, record), "tagged"
+        return await self._bench.apply(image_id, changes.scored(scoring), watch, record), "tagged"
 
     def _is_answered(self, head: ImageHead, standing: Claim, claim: Claim) -> bool:
         """Whether nothing has to be scored; another's claim is not scored again for a new model's sake."""
         if not standing.is_same(claim) and head.position.is_same(standing.position):
             return True
         return head.holds(standing, self._parts.tagger.model)
-
-    async def _apply(
-        self, image_id: str, change: Change, watch: Stopwatch, record: ScoreRecord | None = None
-    ) -> Kept | Stale:
-        with watch.stage(Stage.STORE):
-            return await self._store.outlast(lambda: self._parts.scores.apply(image_id, change, record))
 
 
 def score_record(image_id: str, scoring: Scoring, watch: Stopwatch) -> ScoreRecord:

@@ -8,12 +8,11 @@ from agents.telemetry.metrics import Stopwatch
 from agents.workbench import Workbench
 from schemas import wire
 from schemas.claims import Claims
-from schemas.errors import Gone, Stage
+from schemas.errors import Gone
 from schemas.events import Reason, RescoreRequested
 from schemas.records import ImageHead, Kept
 from streams.inflight import Urgency
 from streams.message import Message, Task
-from streams.ports import STORE
 
 
 class Rescoring:
@@ -22,7 +21,6 @@ class Rescoring:
     def __init__(self, bench: Workbench) -> None:
         self._bench = bench
         self._parts = bench.parts
-        self._store = bench.outages.of(STORE)
 
     def handle(self, message: Message) -> Task:
         """What the message asks for, in the order of its image; not ready while its model is not resident."""
@@ -51,7 +49,7 @@ class Rescoring:
     async def _outcome(self, wanted: RescoreRequested) -> str:
         """Score what stands of the image, and say how it ended; what is gone meanwhile is skipped."""
         watch = self._bench.watch()
-        head = await self._store.outlast(lambda: self._parts.scores.head(wanted.image_id))
+        head = await self._bench.head(wanted.image_id)
         arrived = Claims.of(wanted.claim)
         standing = (head.all_claims.joined(arrived) if head else arrived).standing
         if standing.is_removal:
@@ -66,10 +64,7 @@ class Rescoring:
             return "skipped"
         changes = Heads(wanted.image_id, self._parts.tagger, self._bench.now(), arrived)
         record = score_record(wanted.image_id, scoring, watch)
-        with watch.stage(Stage.STORE):
-            kept = await self._store.outlast(
-                lambda: self._parts.scores.apply(wanted.image_id, changes.scored(scoring), record)
-            )
+        kept = await self._bench.apply(wanted.image_id, changes.scored(scoring), watch, record)
         if not isinstance(kept, Kept):
             return "stale"  # a newer upload came in between, and was scored on its own account
         if not kept.head.is_announced:
@@ -82,12 +77,9 @@ class Rescoring:
         ending = "resumed"
         if wanted.decide_again:
             changes = Heads(image_id, self._parts.tagger, self._bench.now())
-            with watch.stage(Stage.STORE):
-                kept = await self._store.outlast(
-                    lambda: self._parts.scores.apply(
-                        image_id, lambda held: changes.rejudged(held, model=model, job=job)
-                    )
-                )
+            kept = await self._bench.apply(
+                image_id, lambda held: changes.rejudged(held, model=model, job=job), watch
+            )
             head, ending = kept.head, "redecided"
         if head.is_announced:
             return "duplicate"

@@ -16,8 +16,10 @@ from agents.telemetry.metrics import Metrics, Stopwatch
 from agents.telemetry.tracing import NO_TRACER, TRACEPARENT, Attribute, Tracer
 from agents.telling import Teller
 from schemas import wire
-from schemas.errors import Rejected
+from schemas.errors import Rejected, Stage
+from schemas.records import ImageHead, Kept, ScoreRecord, Stale
 from streams.message import Message
+from streams.ports import STORE, Change
 from streams.retry import Outages
 
 log = structlog.get_logger(__name__)
@@ -54,6 +56,19 @@ class Workbench:
         with self.tracer.message(parent, f"{message.topic} process", attributes) as span:
             TRACEPARENT.set(span.traceparent)
             yield
+
+    async def head(self, image_id: str) -> ImageHead | None:
+        """What holds of the image now, however long the store takes."""
+        return await self.outages.of(STORE).outlast(lambda: self.parts.scores.head(image_id))
+
+    async def apply(
+        self, image_id: str, change: Change, watch: Stopwatch, record: ScoreRecord | None = None
+    ) -> Kept | Stale:
+        """Make `change` to the image's head, however long the store takes."""
+        with watch.stage(Stage.STORE):
+            return await self.outages.of(STORE).outlast(
+                lambda: self.parts.scores.apply(image_id, change, record)
+            )
 
     async def spoiled(self, message: Message, error: Rejected) -> None:
         """Bury a message that is nothing we know."""

@@ -20,6 +20,7 @@ from schemas.records import ImageHead, ScoreRecord
 from schemas.tags import Route, Verdict
 from streams.message import Message
 from tagstream.demo.photos import Photo
+from tagstream.tail import messages
 
 TOPICS: Final = (
     topics.UPLOADED,
@@ -30,8 +31,6 @@ TOPICS: Final = (
     topics.DEAD_LETTERS,
 )
 """Those that a photograph of the demo can come to."""
-
-_CAUSE: Final = "__connect.errors."
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +145,7 @@ class _Said:
             for message in evidence.messages.get(topic, ()):
                 self._route(topic, kind.model_validate_json(message.value or b""))
         for message in evidence.messages.get(topics.DEAD_LETTERS, ()):
-            causes = _causes(message)
+            causes = messages.causes(message)
             self.letters[causes.get("image_id", "")] = causes
 
     def _route(self, topic: str, event: TagEvent) -> None:
@@ -206,13 +205,5 @@ def _event_id(message: Message) -> str:
 
 
 def _source(message: Message) -> str:
-    causes = _causes(message)
+    causes = messages.causes(message)
     return f"{causes.get('partition')}/{causes.get('offset')}"
-
-
-def _causes(message: Message) -> dict[str, str]:
-    return {
-        name.removeprefix(_CAUSE): value.decode(errors="replace")
-        for name, value in message.headers
-        if name.startswith(_CAUSE)
-    }

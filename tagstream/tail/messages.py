@@ -10,7 +10,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 from rich.text import Text
 
-from schemas import topics, wire
+from schemas import hops, topics, wire
 from schemas.decisions import ModerationDecided
 from schemas.events import (
     Action,
@@ -23,7 +23,6 @@ from schemas.events import (
 from schemas.tags import Tag
 from streams.message import Message
 
-CAUSE: Final = "__connect.errors."
 _LONGEST: Final = 160
 
 
@@ -52,9 +51,9 @@ def document(message: Message) -> dict[str, Any]:
 def causes(message: Message) -> Mapping[str, str]:
     """Why a letter is one: its cause headers, by their names without the prefix."""
     return {
-        name.removeprefix(CAUSE): value.decode(errors="replace")
+        name.removeprefix(hops.PREFIX): value.decode(errors="replace")
         for name, value in message.headers
-        if name.startswith(CAUSE)
+        if name.startswith(hops.PREFIX)
     }
 
 
@@ -85,7 +84,7 @@ def _value(raw: bytes | None) -> dict[str, Any]:
 
 
 def _read(message: Message) -> Text:
-    if any(name.startswith(CAUSE) for name, _ in message.headers):
+    if any(name.startswith(hops.PREFIX) for name, _ in message.headers):
         return _letter(message)
     try:
         return _READERS.get(message.topic, _change)(message)
