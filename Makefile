@@ -8,7 +8,9 @@ STAMP := $(VENV)/.installed
 # Where it is set, every worker compiles all of torch's Python anew: 20 seconds of CPU each.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test test-fast check format lock docs benchmark clean
+STACK := $(BIN)/python -m deploy.stack
+
+.PHONY: help setup demo test test-fast test-real stack-up stack-down check format lock docs benchmark clean
 .DEFAULT_GOAL := help
 
 help:  ## What there is
@@ -32,7 +34,16 @@ test: setup  ## All tests
 	$(BIN)/python -m pytest
 
 test-fast: setup  ## The tests that start no worker processes
-	$(BIN)/python -m pytest -m "not e2e"
+	$(BIN)/python -m pytest -m "not e2e and not real"
+
+test-real: setup  ## The tests over Apache Kafka, a MongoDB-wire server and versitygw (JDK 17, Maven and Go)
+	$(BIN)/python -m pytest -m real
+
+stack-up: setup  ## Those servers in the background, on loopback; says how to use them
+	@$(STACK) up
+
+stack-down: setup  ## Stop them; what they hold stays in .stack/
+	@$(STACK) down
 
 check: setup  ## Format, lint, types, who may import whom, and the compose file against its specification
 	$(BIN)/ruff format --check .

@@ -6,8 +6,15 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
-from tests.contract.mongo_server import Missing, MongoWireServer
+from deploy.stack.builds import Missing
+from deploy.stack.layout import Layout, Ports, default_cache, from_environment
+from deploy.stack.stack import Stack
+from tests.contract.mongo_server import MongoWireServer
+
+settings.register_profile("tagstream", deadline=None)  # no test asserts a time
+settings.load_profile("tagstream")
 
 
 @pytest.fixture(scope="session")
@@ -20,3 +27,22 @@ def mongo() -> Iterator[MongoWireServer]:
         if os.environ.get("REQUIRE_MONGO"):
             raise
         pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Real servers, for tests marked `real`: a machine that cannot run them fails, it does not skip.
+
+    Their own, on free ports; where `STACK_FOLDER` names a stack that is up, that one, which stays up.
+    """
+    if "STACK_FOLDER" in os.environ:
+        standing = Stack(from_environment())
+        standing.up()
+        yield standing
+        return
+    own = Stack(Layout(tmp_path_factory.mktemp("stack"), Ports.free(), default_cache()))
+    try:
+        own.up()
+        yield own
+    finally:
+        own.down()

@@ -7,9 +7,9 @@ import java.util.List;
 /**
  * A server of MongoDB's wire protocol for development and tests: one node, no replication, no authentication.
  *
- * Run from its source: {@code java -cp 'lib/*' MongoWireServer.java PORT [FILE]}. It listens on loopback (port 0
- * is any free one), prints its port, and ends when its standard input does, so that it outlives nobody. Without
- * FILE everything is in memory.
+ * Run from its source: {@code java -cp 'lib/*' MongoWireServer.java PORT [FILE [--stay]]}. It listens on loopback
+ * (port 0 is any free one), prints its port, and ends when its standard input does, so that it outlives nobody;
+ * with --stay it ends by SIGTERM. Without FILE everything is in memory.
  *
  * It uses an index for queries of exactly that index's fields alone: `_id` and another field together read the
  * whole collection. Good for some thousand images; a write over 3,000 takes 7 ms.
@@ -34,7 +34,11 @@ class MongoWireServer {
         MongoServer server = new MongoServer(backend);
         server.bind("127.0.0.1", Integer.parseInt(arguments[0]));
         System.out.println(server.getLocalAddress().getPort());
+        Runtime.getRuntime().addShutdownHook(new Thread(server::shutdownNow)); // which closes the file in order
+        if (arguments.length > 2 && arguments[2].equals("--stay")) {
+            Thread.currentThread().join();
+        }
         while (System.in.read() >= 0) { }
-        server.shutdownNow();
+        System.exit(0);
     }
 }
