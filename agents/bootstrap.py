@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Final
 
+from agents.brokers import kafka_connection
 from agents.desk import DeskLimits, desk_over
 from agents.letters import Deferrals
 from agents.ports import Parts
@@ -100,7 +101,7 @@ async def _all_there(parts: Parts, outages: Outages) -> None:
 def _stream_settings(settings: Settings) -> StreamSettings:
     kafka, window = settings.kafka, settings.window
     return StreamSettings(
-        brokers=kafka.brokers,
+        brokers=kafka_connection(settings),
         group=kafka.group,
         window=WindowLimits(**window.model_dump()),
         drain_limit=kafka.drain_limit,

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from agents.brokers import kafka_connection
 from agents.settings import Settings
 from streams.adapters.kafka_outbox import KafkaSettings
 from streams.adapters.s3 import S3Credentials, S3Settings
 
 
 def kafka_settings(settings: Settings) -> KafkaSettings:
-    """The publisher's settings."""
-    return KafkaSettings(bootstrap=settings.kafka.brokers, source=settings.kafka.source)
+    """The publisher's settings; raises as `kafka_connection` does."""
+    return KafkaSettings(bootstrap=kafka_connection(settings), source=settings.kafka.source)
 
 
 def s3_settings(settings: Settings) -> S3Settings:

@@ -56,6 +56,22 @@ class KafkaSettings(Section):
     """The broker, and how this worker reads from it."""
 
     brokers: str = Field("127.0.0.1:9092", description="Bootstrap servers, host:port separated by commas")
+    security: Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] = Field(
+        "plaintext", description="What the brokers' port speaks: TLS with ssl, a login with sasl"
+    )
+    ca_file: Path | None = Field(
+        None, description="PEM file of the authorities trusted for TLS; this system's where absent"
+    )
+    certificate_file: Path | None = Field(
+        None, description="PEM file of this client's certificate, where the brokers want one"
+    )
+    key_file: Path | None = Field(None, description="PEM file of its key; the certificate's own where absent")
+    key_password: SecretStr | None = Field(None, description="Password of an encrypted key")
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        "SCRAM-SHA-512", description="How the login is proven; PLAIN sends the password itself"
+    )
+    username: str | None = Field(None, min_length=1, description="Name of the login, with a security of sasl")
+    password: SecretStr | None = Field(None, min_length=1, description="Password of the login")
     group: str = Field("tagstream", min_length=1, description="Consumer group of the live workers")
     session_timeout: float = Field(10.0, gt=0, description="Seconds of silence before a worker is given up")
     source: str = Field("/tagstream", min_length=1, description="`ce_source` of every event that goes out")
@@ -64,6 +80,31 @@ class KafkaSettings(Section):
         20.0, ge=0, description="Seconds that work in flight has to finish at a stop or a rebalance"
     )
     buffer: int = Field(1024, ge=1, description="Messages held before the partitions are paused")
+
+    @property
+    def is_tls(self) -> bool:
+        """Whether connections are encrypted and the brokers' certificates verified."""
+        return self.security.endswith("ssl")
+
+    @model_validator(mode="after")
+    def _certificate_goes_with_tls(self) -> Self:
+        given = [name for name in ("ca_file", "certificate_file", "key_file") if getattr(self, name)]
+        if given and not self.is_tls:
+            raise ValueError(
+                f"{given[0]} is of no use with security {self.security}; set it to ssl or sasl_ssl"
+            )
+        if (self.key_file or self.key_password) and not self.certificate_file:
+            raise ValueError("a key without certificate_file; set it, or neither key_file nor key_password")
+        return self
+
+    @model_validator(mode="after")
+    def _login_goes_with_sasl(self) -> Self:
+        given = [name for name in ("username", "password") if getattr(self, name)]
+        if given and not self.security.startswith("sasl"):
+            raise ValueError(f"{given[0]} is of no use with security {self.security}; set it to sasl_ssl")
+        if self.security.startswith("sasl") and len(given) < 2:  # noqa: PLR2004 - both
+            raise ValueError(f"security {self.security} wants both username and password")
+        return self
 
 
 class WindowSettings(Section):
@@ -321,4 +362,5 @@ def _nearest(name: str, known: list[str]) -> str:
 def _in_words(error: ValidationError) -> str:
     first = error.errors()[0]
     path = _NEST.join(part for part in first["loc"] if isinstance(part, str))
-    return f"{PREFIX}{path.upper()}: {first['msg']}"
+    said = first["msg"].removeprefix("Value error, ")
+    return f"{PREFIX}{path.upper()}: {said}"

@@ -24,11 +24,13 @@ from typing import Any, Final
 
 import faust
 import structlog
+from faust.auth import Credentials, SASLCredentials, SSLCredentials
 from faust.types import TP, EventT
 from faust.types import Message as MessageT
 
 from schemas.errors import EXIT_CONFIGURATION, Broken, ConfigurationError
 from streams import group
+from streams.adapters.kafka_connection import KafkaAddress, KafkaConnection
 from streams.inflight import Delivery, InFlight, Partition, WindowLimits
 from streams.message import Handler, Message
 
@@ -49,7 +51,7 @@ Faust never rejoins: a live process doing nothing. The window's own watchdog tak
 class StreamSettings:
     """How a worker reads."""
 
-    brokers: str = "127.0.0.1:9092"
+    brokers: KafkaAddress = "127.0.0.1:9092"
     group: str = "tagstream"
     window: WindowLimits = field(default_factory=WindowLimits)
     drain_limit: float = 20.0
@@ -221,9 +223,10 @@ def _texts(headers: Iterable[tuple[str, bytes | None]]) -> tuple[tuple[str, byte
 
 
 def _faust_options(settings: StreamSettings) -> dict[str, Any]:
-    brokers = ";".join(f"kafka://{broker.strip()}" for broker in settings.brokers.split(","))
+    broker = KafkaConnection.to(settings.brokers)
     return {
-        "broker": brokers,
+        "broker": ";".join(f"kafka://{each.strip()}" for each in broker.bootstrap.split(",")),
+        "broker_credentials": _credentials(broker),
         "broker_session_timeout": settings.session_timeout,
         "broker_heartbeat_interval": settings.session_timeout / 10,
         "broker_commit_interval": settings.commit_interval,
@@ -236,3 +239,15 @@ def _faust_options(settings: StreamSettings) -> dict[str, Any]:
         "web_enabled": False,
         "worker_redirect_stdouts": False,
     }
+
+
+def _credentials(broker: KafkaConnection) -> Credentials | None:
+    """The same as Faust's own consumer and producer take it."""
+    if broker.login is None:
+        return SSLCredentials(broker.tls) if broker.tls else None
+    return SASLCredentials(
+        username=broker.login.username,
+        password=broker.login.password.get_secret_value(),
+        mechanism=broker.login.mechanism.value,
+        ssl_context=broker.tls,
+    )

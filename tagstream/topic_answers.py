@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from schemas import topics
+from streams.adapters.kafka_connection import KafkaAddress
 from streams.adapters.topic_admin import TopicAdmin
 from streams.adapters.topic_state import Applied, Declared, Outcome, TopicState, declared
 from tagstream import topic_names
@@ -31,7 +32,7 @@ def wanted(*, partitions: int, replication: int) -> tuple[Declared, ...]:
     return (*declared(partitions=partitions, replication=replication), journal)
 
 
-async def apply(brokers: str, *, partitions: int, replication: int) -> tuple[Applied, ...]:
+async def apply(brokers: KafkaAddress, *, partitions: int, replication: int) -> tuple[Applied, ...]:
     """Make what is missing."""
     async with TopicAdmin(brokers) as admin:
         return await admin.apply(wanted(partitions=partitions, replication=replication))
@@ -44,7 +45,7 @@ def is_wrong(applied: Applied) -> bool:
     )
 
 
-async def found(brokers: str, *, everything: bool) -> Mapping[str, TopicState | None]:
+async def found(brokers: KafkaAddress, *, everything: bool) -> Mapping[str, TopicState | None]:
     """The topics by name; None for one of ours that is not there."""
     async with TopicAdmin(brokers) as admin:
         there = {state.name: state for state in await admin.topics(None if everything else topics.ALL)}

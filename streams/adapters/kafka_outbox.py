@@ -26,14 +26,14 @@ from aiokafka.errors import (
     TopicAuthorizationFailedError,
     UnknownTopicOrPartitionError,
 )
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, InstanceOf
 
 from schemas.errors import Unavailable
+from streams.adapters.kafka_connection import KafkaConnection
+from streams.adapters.kafka_refusal import FOREIGN, starting, words
 
 FLUSH_SECONDS: Final = 5.0
 """What a closing or abandoned producer may take; nobody waits for its messages any more."""
-
-_FOREIGN: Final = (KafkaError, TimeoutError, OSError)
 
 _TOO_LARGE: Final = (MessageSizeTooLargeError, RecordListTooLargeError)
 
@@ -53,8 +53,8 @@ class KafkaSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    bootstrap: str
-    """`host:port`, several by commas."""
+    bootstrap: str | InstanceOf[KafkaConnection]
+    """`host:port`, several by commas, or the connection that says more."""
     linger_ms: int = Field(default=5, ge=0)
     compression: Literal["gzip"] | None = "gzip"
     max_request_bytes: int = Field(default=1024 * 1024, ge=1024)
@@ -142,7 +142,7 @@ class Outbox:
         except TimeoutError as error:
             self._retire(producer)
             raise _unavailable(error) from error
-        except _FOREIGN as error:
+        except FOREIGN as error:
             raise _unavailable(error) from error
 
     async def ping(self) -> None:
@@ -152,7 +152,7 @@ class Outbox:
             async with asyncio.timeout(self._settings.request_seconds):
                 if not await producer.client.force_metadata_update():
                     raise Unavailable("broker", "no broker answers")
-        except _FOREIGN as error:
+        except FOREIGN as error:
             raise _unavailable(error) from error
 
     async def _queue(self, producer: Producer, message: Outgoing) -> asyncio.Future[Any]:
@@ -182,15 +182,12 @@ class Outbox:
         if self._starting is None:
             self._starting = asyncio.get_running_loop().create_task(self._start())
             self._starting.add_done_callback(_look_at)
-        try:
-            return await asyncio.shield(self._starting)
-        except _FOREIGN as error:
-            raise _unavailable(error) from error
+        return await asyncio.shield(self._starting)
 
     async def _start(self) -> Producer:
         producer = self._produce()
         try:
-            async with asyncio.timeout(self._settings.request_seconds):
+            async with starting(self._settings.bootstrap, seconds=self._settings.request_seconds):
                 await producer.start()
         except BaseException:
             await _abandon(producer)
@@ -213,7 +210,7 @@ class Outbox:
 
 def _producer(settings: KafkaSettings) -> Producer:
     producer: Producer = AIOKafkaProducer(  # type: ignore[no-untyped-call]
-        bootstrap_servers=settings.bootstrap,
+        **KafkaConnection.to(settings.bootstrap).options,
         acks="all",
         enable_idempotence=True,
         linger_ms=settings.linger_ms,
@@ -229,7 +226,7 @@ async def _flush(producer: Producer) -> None:
     try:
         async with asyncio.timeout(FLUSH_SECONDS):
             await producer.flush()
-    except _FOREIGN:
+    except FOREIGN:
         return
 
 
@@ -248,7 +245,7 @@ async def _abandon(producer: Producer) -> None:
     try:
         async with asyncio.timeout(FLUSH_SECONDS):
             await producer.stop()
-    except _FOREIGN:
+    except FOREIGN:
         pass
     finally:
         await producer.client.close()
@@ -261,4 +258,4 @@ def _look_at(done: asyncio.Future[Any]) -> None:
 
 
 def _unavailable(error: BaseException) -> Unavailable:
-    return Unavailable("broker", f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
+    return Unavailable("broker", words(error))

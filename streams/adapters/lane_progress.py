@@ -9,6 +9,7 @@ from typing import Any, Final, Self
 
 from aiokafka.structs import TopicPartition
 
+from streams.adapters.kafka_connection import KafkaAddress
 from streams.adapters.topic_admin import TopicAdmin
 from streams.adapters.topic_consumer import asking, groupless
 
@@ -19,7 +20,7 @@ SECONDS: Final = 30.0
 class LaneProgress:
     """What a group has still to do of `topic`, up to the ends that the topic had when this was opened."""
 
-    def __init__(self, bootstrap: str, topic: str, group: str) -> None:
+    def __init__(self, bootstrap: KafkaAddress, topic: str, group: str) -> None:
         self._bootstrap = bootstrap
         self._topic = topic
         self._group = group

@@ -18,6 +18,8 @@ from aiokafka.errors import IncompatibleBrokerVersion, TopicAlreadyExistsError, 
 from aiokafka.structs import TopicPartition
 
 from schemas.errors import ConfigurationError, Unavailable
+from streams.adapters.kafka_connection import KafkaAddress, KafkaConnection
+from streams.adapters.kafka_refusal import starting
 from streams.adapters.topic_consumer import asking, groupless, mapped
 from streams.adapters.topic_state import Applied, Declared, Outcome, TopicState, compared, declared
 
@@ -34,7 +36,7 @@ class TopicAdmin:
     """Asks about topics and creates them; never changes or deletes one."""
 
     def __init__(
-        self, bootstrap: str, *, seconds: float = SECONDS, create_seconds: float = CREATE_SECONDS
+        self, bootstrap: KafkaAddress, *, seconds: float = SECONDS, create_seconds: float = CREATE_SECONDS
     ) -> None:
         self._bootstrap = bootstrap
         self._seconds = seconds
@@ -43,9 +45,10 @@ class TopicAdmin:
 
     async def __aenter__(self) -> Self:
         milliseconds = int(self._seconds * 1000)
-        self._admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap, request_timeout_ms=milliseconds)
+        options = KafkaConnection.to(self._bootstrap).options
+        self._admin = AIOKafkaAdminClient(**options, request_timeout_ms=milliseconds)
         try:
-            async with self._asking():
+            async with starting(self._bootstrap, seconds=self._seconds):
                 await self._admin.start()
         except BaseException:
             await self._admin.close()

@@ -8,9 +8,10 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer
-from aiokafka.errors import KafkaError
 
 from schemas.errors import Unavailable
+from streams.adapters.kafka_connection import KafkaAddress, KafkaConnection
+from streams.adapters.kafka_refusal import FOREIGN, starting, words
 
 FETCH_MILLISECONDS: Final = 100
 """How long the broker may hold a fetch for which it has nothing. What is assigned next waits that long
@@ -18,14 +19,16 @@ for fetches on their way: at the default of 500, the second read of a reader beg
 
 
 @asynccontextmanager
-async def groupless(bootstrap: str, *, seconds: float, offsets_of: str | None = None) -> AsyncIterator[Any]:
+async def groupless(
+    bootstrap: KafkaAddress, *, seconds: float, offsets_of: str | None = None
+) -> AsyncIterator[Any]:
     """A running consumer with nothing assigned, closed in the end; untyped, as its methods are.
 
     `offsets_of` is a group whose committed offsets can be asked for; the consumer does not join it.
     Raises `Unavailable` when no broker answers within `seconds`.
     """
     consumer: Any = AIOKafkaConsumer(  # type: ignore[no-untyped-call]
-        bootstrap_servers=bootstrap,
+        **KafkaConnection.to(bootstrap).options,
         group_id=offsets_of,
         enable_auto_commit=False,
         auto_offset_reset="earliest",  # where the records at the place asked for have expired
@@ -33,7 +36,7 @@ async def groupless(bootstrap: str, *, seconds: float, offsets_of: str | None = 
         fetch_max_wait_ms=FETCH_MILLISECONDS,
     )
     try:
-        async with asking("its topics", seconds=seconds):
+        async with starting(bootstrap, seconds=seconds):
             await consumer.start()
         yield consumer
     finally:
@@ -53,9 +56,8 @@ def mapped(about: str) -> Iterator[None]:
     """Foreign errors leave it as `Unavailable`."""
     try:
         yield
-    except (KafkaError, TimeoutError, OSError) as error:
-        said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        raise Unavailable("broker", f"asked about {about}: {said}") from error
+    except FOREIGN as error:
+        raise Unavailable("broker", f"asked about {about}: {words(error)}") from error
 
 
 async def _stop(consumer: Any) -> None:  # noqa: ANN401 - aiokafka's, untyped

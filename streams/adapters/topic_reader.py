@@ -12,6 +12,7 @@ import structlog
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from schemas.errors import ConfigurationError
+from streams.adapters.kafka_connection import KafkaAddress
 from streams.adapters.topic_admin import TopicAdmin
 from streams.adapters.topic_consumer import asking, groupless, mapped
 from streams.message import Message
@@ -34,7 +35,7 @@ class NoTopic(ConfigurationError):
 class TopicReader:
     """The records of one topic by partition and offset. One `read` or `follow` at a time."""
 
-    def __init__(self, bootstrap: str, topic: str, *, seconds: float = SECONDS) -> None:
+    def __init__(self, bootstrap: KafkaAddress, topic: str, *, seconds: float = SECONDS) -> None:
         self.topic = topic
         self.partitions: tuple[int, ...] = ()
         """As the broker says once the reader is entered; those added later are not seen."""
@@ -168,7 +169,7 @@ class TopicReader:
         return [record for batch in batches.values() for record in batch]
 
 
-async def read_all(bootstrap: str, topic: str) -> tuple[Message, ...]:
+async def read_all(bootstrap: KafkaAddress, topic: str) -> tuple[Message, ...]:
     """Every record of `topic` on the embedded broker, from its beginning to its end of now.
 
     Nothing where nobody has used the topic yet. Raises `RuntimeError` when the broker has dropped some

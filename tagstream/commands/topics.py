@@ -42,11 +42,11 @@ def apply(
     """
     import asyncio  # noqa: PLC0415
 
-    from agents import settings  # noqa: PLC0415
+    from agents import brokers, settings  # noqa: PLC0415
     from tagstream import topic_answers  # noqa: PLC0415
 
-    brokers = settings.load().kafka.brokers
-    applied = asyncio.run(topic_answers.apply(brokers, partitions=partitions, replication=replication))
+    connection = brokers.kafka_connection(settings.load())
+    applied = asyncio.run(topic_answers.apply(connection, partitions=partitions, replication=replication))
     topic_answers.tell_applied(applied, as_json=as_json)
     if any(map(topic_answers.is_wrong, applied)):
         raise typer.Exit(1)
@@ -70,8 +70,9 @@ def list_(
     """
     import asyncio  # noqa: PLC0415
 
-    from agents import settings  # noqa: PLC0415
+    from agents import brokers, settings  # noqa: PLC0415
     from tagstream import topic_answers  # noqa: PLC0415
 
-    found = asyncio.run(topic_answers.found(settings.load().kafka.brokers, everything=everything))
+    connection = brokers.kafka_connection(settings.load())
+    found = asyncio.run(topic_answers.found(connection, everything=everything))
     topic_answers.tell_found(found, as_json=as_json)

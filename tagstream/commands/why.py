@@ -73,11 +73,12 @@ async def _kept(config: Settings, image_id: str) -> tuple[ImageHead | None, tupl
 
 async def _letters(config: Settings, image_id: str) -> list[Letter]:
     """The letters about the image, or that carry its id where they could not be read."""
+    from agents.brokers import kafka_connection  # noqa: PLC0415
     from schemas import topics  # noqa: PLC0415
     from tagstream.dlq import letter_box  # noqa: PLC0415
 
     names = (topics.DEAD_LETTERS, topics.PARKING)
-    found = await letter_box.read(config.kafka.brokers, names, lambda _done, _total: None)
+    found = await letter_box.read(kafka_connection(config), names, lambda _done, _total: None)
     key = image_id.encode()
     return [each for each in found if each.image_id == image_id or each.message.key == key]
 

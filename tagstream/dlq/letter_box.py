@@ -8,6 +8,7 @@ from typing import Final
 
 from schemas import topics
 from schemas.errors import ConfigurationError, Gone
+from streams.adapters.kafka_connection import KafkaAddress
 from streams.adapters.topic_admin import TopicAdmin
 from streams.adapters.topic_reader import NoTopic, TopicReader
 from streams.adapters.topic_state import Declared
@@ -20,14 +21,16 @@ Progress = Callable[[int, int], None]
 """Told how many records are read, and how many there are about."""
 
 
-async def read(bootstrap: str, names: Iterable[str], progress: Progress) -> list[Letter]:
+async def read(bootstrap: KafkaAddress, names: Iterable[str], progress: Progress) -> list[Letter]:
     """Every letter of the topics, oldest first."""
     redriven = await _redriven(bootstrap)
     letters = [letter for name in names for letter in await _read(bootstrap, name, redriven, progress)]
     return sorted(letters, key=lambda letter: (letter.message.timestamp or _UNDATED, letter.place))
 
 
-async def _read(bootstrap: str, name: str, redriven: frozenset[Place], progress: Progress) -> list[Letter]:
+async def _read(
+    bootstrap: KafkaAddress, name: str, redriven: frozenset[Place], progress: Progress
+) -> list[Letter]:
     letters: list[Letter] = []
     try:
         async with TopicReader(bootstrap, name) as reader:
@@ -41,7 +44,7 @@ async def _read(bootstrap: str, name: str, redriven: frozenset[Place], progress:
     return letters
 
 
-async def one(bootstrap: str, name: str, place: tuple[int, int]) -> Letter:
+async def one(bootstrap: KafkaAddress, name: str, place: tuple[int, int]) -> Letter:
     """The letter at `place`; raises `Gone` where there is none (any more)."""
     partition, offset = place
     redriven = await _redriven(bootstrap)
@@ -57,7 +60,7 @@ async def _until(reader: TopicReader, partition: int, offset: int) -> dict[int, 
     return {partition: min(offset + 1, ends[partition])}
 
 
-async def _redriven(bootstrap: str) -> frozenset[Place]:
+async def _redriven(bootstrap: KafkaAddress) -> frozenset[Place]:
     """The letters that were sent back, as the journal says."""
     try:
         async with TopicReader(bootstrap, topics.REDRIVEN) as reader:
@@ -67,7 +70,7 @@ async def _redriven(bootstrap: str) -> frozenset[Place]:
     return frozenset(place for place in found if place)
 
 
-async def prepare_journal(bootstrap: str, beside: Sequence[str]) -> None:
+async def prepare_journal(bootstrap: KafkaAddress, beside: Sequence[str]) -> None:
     """Make the journal's topic unless it is there, replicated as the letters are.
 
     Raises:

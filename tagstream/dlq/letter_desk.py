@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agents import connections
+from agents.brokers import kafka_connection
 from agents.settings import Settings
 from schemas import hops, topics
 from schemas.errors import ConfigurationError
@@ -36,7 +37,7 @@ def show_groups(config: Settings, *, parking: bool, as_json: bool) -> None:
     """The letters by cause."""
     names = (topics.DEAD_LETTERS, topics.PARKING) if parking else (topics.DEAD_LETTERS,)
     with _reading() as progress:
-        found = asyncio.run(letter_box.read(config.kafka.brokers, names, progress))
+        found = asyncio.run(letter_box.read(kafka_connection(config), names, progress))
     groups = letters.grouped(found)
     if as_json:
         for group in groups:
@@ -49,7 +50,7 @@ def show_groups(config: Settings, *, parking: bool, as_json: bool) -> None:
 
 def show_one(config: Settings, place: tuple[int, int], *, parking: bool, as_json: bool) -> None:
     """One letter."""
-    letter = asyncio.run(letter_box.one(config.kafka.brokers, _topic(parking=parking), place))
+    letter = asyncio.run(letter_box.one(kafka_connection(config), _topic(parking=parking), place))
     if as_json:
         sys.stdout.write(json.dumps(letter.document()) + "\n")
     else:
@@ -98,7 +99,7 @@ def redrive(config: Settings, order: Order, *, as_json: bool) -> bool:
     """Send the selected letters back, if asked and allowed to; whether none was refused."""
     with _reading() as progress:
         name = _topic(parking=order.parking)
-        found = asyncio.run(letter_box.read(config.kafka.brokers, [name], progress))
+        found = asyncio.run(letter_box.read(kafka_connection(config), [name], progress))
     selected = [letter for letter in found if order.selection.holds(letter)]
     chosen = [letter for letter in selected if order.pace.again or not letter.is_redriven]
     refused = None

@@ -15,6 +15,7 @@ from shutil import disk_usage
 from typing import Any, Final
 
 from agents import connections
+from agents.brokers import kafka_connection
 from agents.settings import Settings
 from agents.stores import open_mongo, open_store
 from schemas import topics
@@ -116,20 +117,24 @@ _MODEL_MEND: Final = "see TAGSTREAM_MODEL__FOLDER and TAGSTREAM_MODEL__DEVICE in
 
 def _broker(config: Settings) -> tuple[Check, Check]:
     brokers = config.kafka.brokers
-    mend = f"is Kafka running at {brokers}? TAGSTREAM_KAFKA__BROKERS says where; on a laptop: `tagstream dev`"
-    return Check("broker", lambda: _reach_broker(brokers), mend), Check(
-        "topics", lambda: _topics(brokers), mend
+    mend = (
+        f"is Kafka running at {brokers}? TAGSTREAM_KAFKA__BROKERS says where, TAGSTREAM_KAFKA__SECURITY what "
+        "that port speaks; on a laptop: `tagstream dev`"
+    )
+    return Check("broker", lambda: _reach_broker(config), mend), Check(
+        "topics", lambda: _topics(config), mend
     )
 
 
-async def _reach_broker(brokers: str) -> str:
-    async with TopicAdmin(brokers, seconds=SECONDS / 2) as admin:
+async def _reach_broker(config: Settings) -> str:
+    connection = kafka_connection(config)
+    async with TopicAdmin(connection, seconds=SECONDS / 2) as admin:
         there = await admin.topics()
-    return f"{brokers} answers, {len(there)} topics"
+    return f"{connection.bootstrap} answers over {connection.protocol}, {len(there)} topics"
 
 
-async def _topics(brokers: str) -> str:
-    async with TopicAdmin(brokers, seconds=SECONDS / 2) as admin:
+async def _topics(config: Settings) -> str:
+    async with TopicAdmin(kafka_connection(config), seconds=SECONDS / 2) as admin:
         found = {state.name: state for state in await admin.topics(topics.ALL)}
     if missing := [name for name in topics.ALL if name not in found]:
         raise Unwell(f"missing: {', '.join(missing)}", "`tagstream topics apply` makes them")

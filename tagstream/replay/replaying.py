@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from agents.brokers import kafka_connection
 from agents.connections import kafka_settings
 from agents.replay.run import Job, Replay, Tell
 from agents.replay.selection import Selection
@@ -48,7 +49,7 @@ async def run(settings: Settings, job: Job, *, tell: Tell, dry_run: bool, wait: 
     async with AsyncExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tagstream-replay-")))
         scores = await stack.enter_async_context(store_here.opened(settings.store))
-        brokers = settings.kafka.brokers
+        brokers = kafka_connection(settings)
         uploads = await stack.enter_async_context(TopicReader(brokers, topics.UPLOADED))
         replay = Replay(job, scores, scratch=scratch, tell=tell)
         if dry_run:

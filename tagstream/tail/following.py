@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
+from streams.adapters.kafka_connection import KafkaAddress
 from streams.adapters.topic_reader import NoTopic, Offsets, TopicReader
 from streams.message import Message
 
@@ -18,7 +19,7 @@ _Queue = asyncio.Queue[Message | BaseException]
 
 
 @asynccontextmanager
-async def followed(bootstrap: str, names: Iterable[str]) -> AsyncIterator[AsyncIterator[Message]]:
+async def followed(bootstrap: KafkaAddress, names: Iterable[str]) -> AsyncIterator[AsyncIterator[Message]]:
     """What is written to the topics from now on: the block begins when "now" is fixed.
 
     A topic that the broker does not have is left out.

@@ -11,6 +11,7 @@ from enum import Enum
 
 from rich.console import Console
 
+from agents.brokers import kafka_connection
 from agents.settings import Settings
 from schemas.errors import ConfigurationError
 from streams.adapters.topic_reader import Offsets, TopicReader
@@ -61,7 +62,7 @@ def moment(given: str, *, option: str, instead: str = "") -> datetime:
 
 async def tail(asked: Asked, config: Settings, write: Write) -> None:
     """Write what is there and what comes, until cancelled or the limit is reached."""
-    async with TopicReader(config.kafka.brokers, asked.topic) as reader:
+    async with TopicReader(kafka_connection(config), asked.topic) as reader:
         begin = await _offsets(reader, asked.start)
         shown = 0
         async for message in reader.follow(begin):

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 
 from agents import connections
+from agents.brokers import kafka_connection
 from agents.settings import Settings
 from agents.stores import open_store
 from schemas import topics
@@ -64,7 +65,7 @@ async def run(order: Order, config: Settings, answers: Answers) -> int:
         if order.patience is None:
             return (await _send(order, uploader, answers))[1]
         # Before anything is sent: a letter that was written earlier is about another upload.
-        letters = await stack.enter_async_context(followed(config.kafka.brokers, LETTERS))
+        letters = await stack.enter_async_context(followed(kafka_connection(config), LETTERS))
         async with open_store(config.store) as store:
             sent, failed = await _send(order, uploader, answers)
             return failed + await _wait(sent, Vigil(store, letters), answers, seconds=order.patience)

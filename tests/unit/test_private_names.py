@@ -3,11 +3,13 @@
 import inspect
 from importlib.metadata import version
 
+from aiokafka.client import AIOKafkaClient
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from faust.app.base import App
 from faust.transport.consumer import Consumer, ConsumerThread
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from faust.transport.drivers.aiokafka import Consumer as KafkaConsumer
+from faust.transport.drivers.aiokafka import Producer as KafkaProducer
 
 
 def test_faust_and_aiokafka_are_the_versions_that_were_measured() -> None:
@@ -40,3 +42,15 @@ def test_revocation_is_awaited_while_the_partitions_are_still_owned() -> None:
 
 def test_a_message_carries_the_generation_it_was_fetched_in() -> None:
     assert "generation_id=self.app.consumer_generation_id" in inspect.getsource(KafkaConsumer._to_message)
+
+
+def test_a_bare_connection_says_why_it_is_refused() -> None:
+    source = inspect.getsource(AIOKafkaClient.bootstrap)
+    assert "create_conn(" in source
+    assert "collect_hosts" in inspect.getsource(AIOKafkaClient.hosts.fget)  # type: ignore[attr-defined]
+
+
+def test_faust_hands_its_credentials_to_its_consumer_and_its_producer() -> None:
+    consumer = inspect.getsource(AIOKafkaConsumerThread._create_worker_consumer)
+    assert "credentials_to_aiokafka_auth(" in consumer
+    assert "credentials_to_aiokafka_auth(" in inspect.getsource(KafkaProducer._settings_auth)
