@@ -45,12 +45,13 @@ stack-up: setup  ## Those servers in the background, on loopback; says how to us
 stack-down: setup  ## Stop them; what they hold stays in .stack/
 	@$(STACK) down
 
-check: setup  ## Format, lint, types, who may import whom, and the compose file against its specification
+check: setup  ## Format, lint, types, who may import whom, the compose file, and known vulnerabilities
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml
+	$(BIN)/python -m deploy.audit
 
 format: setup  ## Write the code the way `check` wants it
 	$(BIN)/ruff format .
