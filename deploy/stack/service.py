@@ -30,7 +30,7 @@ class Service:
     folder: Path
     command: tuple[str, ...]
     is_ready: Callable[[], bool]
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def log(self) -> Path:

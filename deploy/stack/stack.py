@@ -123,4 +123,4 @@ class Stack:
         environment = os.environ | self.settings
         ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if ran.returncode:
-            raise NotReady(f"`tagstream {' '.join(arguments)}` failed: {ran.stderr.strip()[-500:]}")
+            raise NotReady(f"`tagstream {' '.join(arguments)}` failed: {(ran.stdout + ran.stderr).strip()[-500:]}")

@@ -16,7 +16,7 @@ from agents.settings import StoreSettings
 from deploy.stack.stack import BUCKET, Stack
 from schemas import topics
 from streams.adapters.topic_admin import TopicAdmin
-from streams.adapters.topic_state import Declared
+from streams.adapters.topic_state import declared
 
 PARTITIONS = 4
 WITHIN = 30.0
@@ -62,7 +62,7 @@ async def fresh(stack: Stack, *, partitions: int = PARTITIONS) -> Premises:
     finally:
         await admin.close()
     async with TopicAdmin(bootstrap) as creator, asyncio.timeout(WITHIN):
-        await creator.apply([Declared(name, partitions, 1, {}) for name in topics.ALL])
+        await creator.apply(declared(partitions=partitions, replication=1))
     return Premises(stack, f"test-{uuid.uuid4().hex[:8]}")
 
 
