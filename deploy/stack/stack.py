@@ -123,4 +123,5 @@ class Stack:
         environment = os.environ | self.settings
         ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if ran.returncode:
-            raise NotReady(f"`tagstream {' '.join(arguments)}` failed: {(ran.stdout + ran.stderr).strip()[-500:]}")
+            said = f"{ran.stdout}{ran.stderr}".strip()
+            raise NotReady(f"`tagstream {' '.join(arguments)}` failed:\n{said[-1000:]}")
