@@ -12,6 +12,7 @@ one round is in flight share the next: one find, one bulk of records, one bulk o
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import warnings
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
@@ -34,6 +35,8 @@ from streams.adapters.mongo_fold import Call
 from streams.adapters.mongo_indexes import FoundIndex
 from streams.adapters.rounds import Rounds
 from streams.ports import STORE, Change
+
+logging.getLogger("pymongo").setLevel(logging.INFO)  # its debug lines hold whole documents, ten of them a call
 
 MOST_TOGETHER: Final = 256
 """Calls that share one round at most: their documents fit into one message many times over."""
