@@ -6,6 +6,8 @@ the device, so that a quarter of the bytes travel there.
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from io import BytesIO
@@ -27,7 +29,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from model import heif
+from model import heif, structure
 from model.heif import HeifImageFile
 from schemas.errors import ConfigurationError, TagstreamError, TooManyPixels, Undecodable
 
@@ -53,8 +55,24 @@ PLUGINS: Final = (
 
 heif.register()
 
+AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # whoever calls has a pool; each thread more holds frames of its own
+
+# A photograph whose Exif is odd is a photograph. Once and for all threads, whatever PYTHONWARNINGS says:
+# where warnings are errors the same bytes would else be refused that are an image elsewhere.
+warnings.filterwarnings("ignore", module=r"PIL\.")
+
 MAX_PIXELS: Final = 89_000_000
 """Default cap. Pillow itself begins to warn at 89,478,485, so the cap stays below that."""
+
+MAX_SIDE: Final = 65_535
+"""What a JPEG can have. Where the bits of a row do not fit an int Pillow says that memory has run out, and a
+worker stops for that, though it was the file's fault."""
+
+STRIP: Final = 1 << 20
+"""Pixels that are laid on white at a time."""
+
+MAX_MESSAGE: Final = 500
+"""Characters of a refusal; it goes into headers and logs."""
 
 OVERSAMPLE: Final = 2
 """A JPEG is drafted to no less than this many times the input, so that the last step antialiases."""
@@ -111,8 +129,8 @@ class Preprocess:
     def decode(self, data: bytes) -> Pixels:
         """The image in `data`, upright, on white, reduced with antialiasing to (3, size, size).
 
-        Raises `Undecodable` (empty, foreign, damaged, cut short) or `TooManyPixels` (told from the
-        header, before a pixel is decoded).
+        Raises `Undecodable` (empty, foreign, damaged, cut short, made of too many pieces) or `TooManyPixels`
+        (told from the header, before a pixel is decoded); its message is one line of at most 500 characters.
         """
         if not data:
             raise Undecodable("the file is empty (0 bytes)")
@@ -123,19 +141,22 @@ class Preprocess:
         except UnidentifiedImageError as error:
             raise Undecodable(_foreign(data)) from error
         except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-            raise TooManyPixels(f"{error}; the cap is {self.max_pixels:,}") from error
+            raise TooManyPixels(_line(f"{error}; the cap is {self.max_pixels:,}")) from error
         except Exception as error:  # Pillow raises a dozen kinds, and they differ by format and version
-            raise Undecodable(f"damaged image: {error or type(error).__name__}") from error
+            raise Undecodable(_line(f"damaged image: {error or type(error).__name__}")) from error
 
     def _decoded(self, data: bytes) -> Pixels:
+        structure.check(data)
+        self._refuse_bomb(*structure.webp_size(data))
         with Image.open(BytesIO(data), formats=FORMATS) as image:
-            self._refuse_bomb(image)
+            self._refuse_bomb(*(image.largest if isinstance(image, HeifImageFile) else image.size))
             image.draft(None, (self.size * OVERSAMPLE, self.size * OVERSAMPLE))
             image.load()
             return _planes(_upright(self._square(_rgb(image)), _orientation(image)))
 
-    def _refuse_bomb(self, image: Image.Image) -> None:
-        width, height = image.largest if isinstance(image, HeifImageFile) else image.size
+    def _refuse_bomb(self, width: int, height: int) -> None:
+        if max(width, height) > MAX_SIDE:
+            raise TooManyPixels(f"{width:,} x {height:,} pixels; no side may have more than {MAX_SIDE:,}")
         if width * height > self.max_pixels:
             raise TooManyPixels(f"{width:,} x {height:,} pixels; the cap is {self.max_pixels:,}")
 
@@ -156,19 +177,29 @@ def _rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):
         return _eight_bits(image).convert("RGB")
     if image.has_transparency_data:
-        return _on_white(image.convert("RGBA"))
+        return _on_white(image)
     return image.convert("RGB")
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
     """A 16-bit grey image in 8 bits; Pillow's own conversion would clip it to white."""
-    return Image.fromarray((np.asarray(image).astype(np.uint32) // 257).astype(np.uint8))
+    return Image.fromarray((np.asarray(image) // 257).astype(np.uint8))
 
 
 def _on_white(image: Image.Image) -> Image.Image:
+    """Strip by strip: a large image laid on white as a whole is in memory four times."""
     page = Image.new("RGB", image.size, "white")
-    page.paste(image, mask=image.getchannel("A"))
+    for box in _strips(image.size):
+        part = image.crop(box).convert("RGBA")
+        page.paste(part, box, mask=part.getchannel("A"))
     return page
+
+
+def _strips(size: tuple[int, int]) -> Iterator[tuple[int, int, int, int]]:
+    width, height = size
+    rows = max(1, STRIP // width)
+    for top in range(0, height, rows):
+        yield (0, top, width, min(top + rows, height))
 
 
 def _orientation(image: Image.Image) -> int:
@@ -194,3 +225,9 @@ def _foreign(data: bytes) -> str:
         if data[offset : offset + len(magic)] == magic:
             return f"{accepted}: it looks like {name}"
     return accepted
+
+
+def _line(message: str) -> str:
+    """`message` in one line of what can be printed, not too long: decoders quote the file's own bytes."""
+    printable = "".join(each if each.isprintable() else " " for each in message)
+    return " ".join(printable.split())[:MAX_MESSAGE]
