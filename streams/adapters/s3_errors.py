@@ -4,7 +4,8 @@
 |-------------------------------------------------------------------|----------------------------|
 | NoSuchKey, NoSuchVersion, a delete marker, 410                    | Gone                       |
 | KeyTooLongError, a name or a version that the storage cannot hold | Gone: no such object can be |
-| 400 without a code (to a HEAD) for a key of more than 1024 bytes  | Gone: no such object can be |
+| 400 without a code for a key of more than 1024 bytes (to a HEAD)  | Gone: no such object can be |
+| 400 without a code for a key with a segment `.` or `..`           | Gone: no such object can be |
 | NoSuchBucket (the bucket is on the allow-list, so it should be)   | Unavailable                |
 | 403 of any kind, expired or missing credentials, a skewed clock   | Unavailable                |
 | 5xx, SlowDown, a timeout, a broken connection, half a body        | Unavailable                |
@@ -70,10 +71,14 @@ def _is_gone(error: ClientError, location: Location) -> bool:
 
 
 def _cannot_be(error: ClientError, location: Location) -> bool:
-    """S3 answers 405 for the version that is a deletion, and a HEAD of too long a key has 400 and no code."""
+    """S3 answers 405 for the version that is a deletion, and 400 without a code to a key that cannot be."""
     is_deletion = _metadata(error).get("HTTPHeaders", {}).get("x-amz-delete-marker") == "true"
-    is_too_long = len(location.key.encode()) > _LONGEST_KEY
-    return (_status(error) == 405 and is_deletion) or (_code(error) == "400" and is_too_long)  # noqa: PLR2004 - HTTP's
+    return (_status(error) == 405 and is_deletion) or (_code(error) == "400" and _is_no_key(location.key))  # noqa: PLR2004 - HTTP's
+
+
+def _is_no_key(key: str) -> bool:
+    """Whether there are storages that can hold no object of that key; a gateway over files has no `..`."""
+    return len(key.encode()) > _LONGEST_KEY or not {".", ".."}.isdisjoint(key.split("/"))
 
 
 def _code(error: ClientError) -> str:

@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 from pydantic import SecretStr
 
+from deploy.stack.stack import Stack
 from schemas.records import ImageHead, Kept, Stale
 from streams.adapters.memory import MemoryScores
 from streams.adapters.mongo import MongoScores, MongoSettings
@@ -32,16 +33,23 @@ class Place:
 
 
 def place(kind: str, request: pytest.FixtureRequest) -> Place:
-    """An empty place of this kind."""
+    """An empty place of this kind; `mongo-file` is the server of the stack, over a file."""
     if kind == "memory":
         shared = MemoryScores()
         return Place(lambda: shared)
     if kind == "sqlite":
         folder: Path = request.getfixturevalue("tmp_path")
         return Place(lambda: SqliteScores(folder / "scores.db"))
-    server: MongoWireServer = request.getfixturevalue("mongo")
-    settings = mongo_settings(server.url)
+    settings = mongo_settings(_mongo_url(kind, request))
     return Place(lambda: MongoScores(settings))
+
+
+def _mongo_url(kind: str, request: pytest.FixtureRequest) -> str:
+    if kind == "mongo":
+        server: MongoWireServer = request.getfixturevalue("mongo")
+        return server.url
+    servers: Stack = request.getfixturevalue("stack")
+    return servers.settings["TAGSTREAM_STORE__URL"]
 
 
 def mongo_settings(url: str, *, seconds: float = 10.0) -> MongoSettings:

@@ -12,13 +12,16 @@ from urllib.request import url2pathname
 from uuid import uuid4
 
 import pytest
+from pydantic import SecretStr
 
+from deploy.stack.stack import Stack
 from schemas.errors import Gone, NotAllowed, TooLarge, Unavailable
 from schemas.uploads import Location
+from streams.adapters.embedded_s3 import EmbeddedS3
 from streams.adapters.folder import FolderImages
 from streams.adapters.limits import Limits
 from streams.adapters.memory import MemoryImages
-from streams.adapters.s3 import S3Images, S3Settings
+from streams.adapters.s3 import S3Credentials, S3Images, S3Settings
 from streams.ports import ImageStore
 
 CAP = 100_000
@@ -73,12 +76,32 @@ async def _folder(
 async def _s3(
     stack: AsyncExitStack, limits: Limits, request: pytest.FixtureRequest
 ) -> tuple[ImageStore, Put, Remove]:
-    endpoint = request.getfixturevalue("s3")
+    endpoint: EmbeddedS3 = request.getfixturevalue("s3")
     where = S3Settings(
         endpoint_url=endpoint.endpoint_url, credentials=endpoint.credentials, **limits.model_dump()
     )
+    return await _over(where, stack)
+
+
+async def _versitygw(
+    stack: AsyncExitStack, limits: Limits, request: pytest.FixtureRequest
+) -> tuple[ImageStore, Put, Remove]:
+    servers: Stack = request.getfixturevalue("stack")
+    where = S3Settings(
+        endpoint_url=servers.settings["TAGSTREAM_S3__ENDPOINT_URL"],
+        credentials=S3Credentials(
+            access_key_id=servers.credentials.user,
+            secret_access_key=SecretStr(servers.credentials.s3_secret),
+        ),
+        **limits.model_dump(),
+    )
+    return await _over(where, stack)
+
+
+async def _over(where: S3Settings, stack: AsyncExitStack) -> tuple[ImageStore, Put, Remove]:
+    """The adapter over an endpoint, with its bucket made."""
     images = await stack.enter_async_context(S3Images(where))
-    (bucket,) = limits.allowed_buckets
+    (bucket,) = where.allowed_buckets
     await images.ensure_bucket(bucket)
 
     async def remove(key: str) -> None:
@@ -87,10 +110,12 @@ async def _s3(
     return images, lambda key, data: images.put(Location(bucket=bucket, key=key), data), remove
 
 
-OPENERS = {"memory": _memory, "folder": _folder, "s3": _s3}
+OPENERS = {"memory": _memory, "folder": _folder, "s3": _s3, "versitygw": _versitygw}
 
 
-@pytest.fixture(params=OPENERS)
+@pytest.fixture(
+    params=["memory", "folder", "s3", pytest.param("versitygw", marks=pytest.mark.real)],
+)
 async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
     bucket = f"photos-{uuid4().hex}"
     limits = Limits(allowed_buckets=frozenset({bucket}), max_object_bytes=CAP)

@@ -19,7 +19,7 @@ from schemas.tags import Route
 from .builders import EPOCH, SECOND_MODEL, announced, head, position, record
 from .stores import Place, Scores, at_least, become, counted, place, seen, stale, unchanged
 
-KINDS = ("memory", "sqlite", "mongo")
+KINDS = ("memory", "sqlite", "mongo", pytest.param("mongo-file", marks=pytest.mark.real))
 
 
 @pytest.fixture(params=KINDS)

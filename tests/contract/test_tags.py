@@ -10,10 +10,14 @@ from uuid import uuid4
 import pytest
 from aiokafka import AIOKafkaConsumer
 
+from deploy.stack.stack import Stack
 from schemas import topics, wire
 from schemas.events import Announcement, DeadLetter
+from streams.adapters.broker import EmbeddedBroker
 from streams.adapters.kafka import KafkaPublisher, KafkaSettings
 from streams.adapters.memory import MemoryTags
+from streams.adapters.topic_admin import TopicAdmin
+from streams.adapters.topic_state import Declared
 from streams.ports import TagPublisher
 
 from .builders import deletion, letter, moderation, tagged
@@ -58,6 +62,18 @@ def _told(announcement: Announcement) -> Found:
     return Found(announcement.key.encode(), None if event is None else wire.encode(event))
 
 
+async def _broker(kind: str, suffix: str, request: pytest.FixtureRequest) -> str:
+    """The address of a broker on which there are the test's topics: one makes them by first use."""
+    if kind == "embedded":
+        broker: EmbeddedBroker = request.getfixturevalue("broker")
+        return broker.bootstrap
+    servers: Stack = request.getfixturevalue("stack")
+    bootstrap = servers.settings["TAGSTREAM_KAFKA__BROKERS"]
+    async with TopicAdmin(bootstrap) as admin:
+        await admin.apply([Declared(f"{name}.{suffix}", 4, 1) for name in topics.OUTBOUND])
+    return bootstrap
+
+
 @dataclass
 class Publishing:
     """A publisher under test, the topics that it fills, and a name that no other test has."""
@@ -73,14 +89,14 @@ class Publishing:
         return dead.model_copy(update={"topic": f"{dead.topic}.{self.suffix}"})
 
 
-@pytest.fixture(params=["memory", "kafka"])
+@pytest.fixture(params=["memory", "embedded", pytest.param("kafka", marks=pytest.mark.real)])
 async def publishing(request: pytest.FixtureRequest) -> AsyncIterator[Publishing]:
     suffix = uuid4().hex
     if request.param == "memory":
         tags = MemoryTags()
         yield Publishing(tags, MemoryTopics(tags), suffix)
         return
-    bootstrap = request.getfixturevalue("broker").bootstrap
+    bootstrap = await _broker(request.param, suffix, request)
     async with KafkaPublisher(KafkaSettings(bootstrap=bootstrap)) as publisher:
         yield Publishing(publisher, KafkaTopics(bootstrap), suffix)
 

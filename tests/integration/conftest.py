@@ -1,12 +1,12 @@
-"""Brokers to test against: the embedded one, and a real one where `KAFKA_BOOTSTRAP` names it."""
+"""Brokers to test against: the embedded one, and the stack's for tests marked `real`."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
 
+from deploy.stack.stack import Stack
 from streams.adapters.broker import EmbeddedBroker
 
 
@@ -18,14 +18,12 @@ def embedded() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def kafka() -> str:
+def kafka(stack: Stack) -> str:
     """The address of a broker that takes declarations of topics: an Apache Kafka."""
-    if not (bootstrap := os.environ.get("KAFKA_BOOTSTRAP")):
-        pytest.skip("KAFKA_BOOTSTRAP names no broker")
-    return bootstrap
+    return stack.settings["TAGSTREAM_KAFKA__BROKERS"]
 
 
-@pytest.fixture(params=["embedded", *(["kafka"] if "KAFKA_BOOTSTRAP" in os.environ else [])])
+@pytest.fixture(params=["embedded", pytest.param("kafka", marks=pytest.mark.real)])
 def bootstrap(request: pytest.FixtureRequest) -> str:
     """The address of either."""
     address: str = request.getfixturevalue(request.param)

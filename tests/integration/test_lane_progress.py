@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.structs import TopicPartition
 
 from streams.adapters.lane_progress import LaneProgress
+from streams.adapters.topic_admin import Declared, TopicAdmin
 
 GROUP = "workers"
 
@@ -37,8 +38,11 @@ class Lane:
 
 
 @pytest.fixture
-def lane(embedded: str) -> Lane:
-    return Lane(embedded)
+async def lane(bootstrap: str) -> Lane:
+    made = Lane(bootstrap)
+    async with TopicAdmin(bootstrap) as admin:
+        await admin.apply([Declared(made.name, 4, 1)])
+    return made
 
 
 async def test_all_is_left_while_the_group_has_committed_nothing(lane: Lane) -> None:

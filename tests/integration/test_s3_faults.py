@@ -20,6 +20,7 @@ from streams.adapters.s3 import S3Credentials, S3Images, S3Settings
 
 PHOTO = Location(bucket="photos", key="r1/a.jpg")
 VERSIONED = Location(bucket="photos", key="r1/a.jpg", version="not-a-version")
+CLIMBING = Location(bucket="photos", key="r1/../../secret.jpg")
 MEBIBYTE = 1024 * 1024
 
 
@@ -139,6 +140,7 @@ async def test_what_is_not_about_the_one_object_is_unavailable(status: str, code
         ("400 Bad Request", "KeyTooLongError", "", PHOTO),
         ("410 Gone", "", "", PHOTO),
         ("404 Not Found", "", "", PHOTO),
+        ("400 Bad Request", "", "", CLIMBING),
     ],
 )
 async def test_what_is_about_the_one_object_is_gone(

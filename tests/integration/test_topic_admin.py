@@ -45,6 +45,7 @@ def test_every_topic_of_ours_is_declared_and_only_the_latest_tags_are_compacted(
     assert [each.name for each in every if each.config == COMPACT] == [topics.LATEST]
 
 
+@pytest.mark.real
 async def test_a_missing_topic_is_created_as_declared_and_then_there(kafka: str) -> None:
     wanted = (fresh(partitions=3), fresh(partitions=2, config=COMPACT))
     async with TopicAdmin(kafka) as admin:
@@ -57,6 +58,7 @@ async def test_a_missing_topic_is_created_as_declared_and_then_there(kafka: str)
     assert found[wanted[1].name].retention is None
 
 
+@pytest.mark.real
 async def test_what_is_there_in_another_shape_is_left_as_it_is_and_said(kafka: str) -> None:
     made = fresh(partitions=3)
     async with TopicAdmin(kafka) as admin:
@@ -68,12 +70,14 @@ async def test_what_is_there_in_another_shape_is_left_as_it_is_and_said(kafka: s
     assert len(unchanged.ends) == 3
 
 
+@pytest.mark.real
 async def test_more_replicas_than_brokers_are_a_wrong_setting(kafka: str) -> None:
     async with TopicAdmin(kafka) as admin:
         with pytest.raises(ConfigurationError, match="replicat"):
             await admin.apply([fresh(replication=3)])
 
 
+@pytest.mark.real
 async def test_two_who_create_the_same_topics_at_once_are_both_content(kafka: str) -> None:
     wanted = tuple(fresh() for _ in range(5))
     async with TopicAdmin(kafka) as one, TopicAdmin(kafka) as other:

@@ -55,8 +55,9 @@ class Topic:
 @pytest.fixture
 async def topic(bootstrap: str) -> Topic:
     name = f"read-{uuid4().hex}"
+    keeping = {"retention.ms": "-1"}  # a broker drops what was written so long ago
     async with TopicAdmin(bootstrap) as admin:
-        await admin.apply([Declared(name, PARTITIONS, 1)])
+        await admin.apply([Declared(name, PARTITIONS, 1, keeping)])
     return Topic(bootstrap, name)
 
 
