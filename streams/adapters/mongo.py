@@ -36,7 +36,7 @@ from streams.adapters.mongo_indexes import FoundIndex
 from streams.adapters.rounds import Rounds
 from streams.ports import STORE, Change
 
-logging.getLogger("pymongo").setLevel(logging.INFO)  # its debug lines hold whole documents, ten of them a call
+logging.getLogger("pymongo").setLevel(logging.INFO)  # its debug lines hold whole documents
 
 MOST_TOGETHER: Final = 256
 """Calls that share one round at most: their documents fit into one message many times over."""
