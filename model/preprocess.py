@@ -22,14 +22,12 @@ from PIL import (
     ExifTags,
     GifImagePlugin,
     Image,
-    JpegImagePlugin,
-    MpoImagePlugin,
     PngImagePlugin,
     UnidentifiedImageError,
     WebPImagePlugin,
 )
 
-from model import heif, structure
+from model import heif, jpeg, structure
 from model.heif import HeifImageFile
 from schemas.errors import ConfigurationError, TagstreamError, TooManyPixels, Undecodable
 
@@ -47,13 +45,12 @@ HEIF (an iPhone's HEIC) its primary image. Tried in this order: both AVIF and HE
 PLUGINS: Final = (
     AvifImagePlugin,
     GifImagePlugin,
-    JpegImagePlugin,
-    MpoImagePlugin,
     PngImagePlugin,
     WebPImagePlugin,
 )
 
 heif.register()
+jpeg.register()
 
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # whoever calls has a pool; each thread more holds frames of its own
 

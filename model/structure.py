@@ -15,6 +15,7 @@ from itertools import islice
 from struct import unpack_from
 from typing import Final
 
+from model.jpeg import is_jpeg
 from schemas.errors import Undecodable
 
 MAX_SEGMENTS: Final = 1_024
@@ -67,7 +68,7 @@ class Segment:
 
 def check(data: bytes) -> None:
     """Refuse a file of too many pieces; raises `Undecodable`. Other formats than these three pass."""
-    if data.startswith(b"\xff\xd8\xff"):
+    if is_jpeg(data):
         _check_jpeg(data)
     elif data.startswith(b"\x89PNG\r\n\x1a\n"):
         _check_png(data)

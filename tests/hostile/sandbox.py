@@ -1,0 +1,90 @@
+"""A process of its own in which hostile files are decoded; it may die of one and the next finds a new one."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Final, Self
+
+from tests.hostile.case import PIXELS, REFUSED, Case
+
+ENVIRONMENT: Final = {"MALLOC_MMAP_THRESHOLD_": "262144", "MALLOC_TRIM_THRESHOLD_": "262144"}
+"""What was freed goes back at once, so that the peak of one file is not hidden in the leavings of another."""
+
+KIND: Final = ["uint8", 3, 64, 64, True]
+LONGEST_MESSAGE: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a file ended, with what was said, and what it took. A signal's name if the process died of it."""
+
+    ending: str
+    message: str = ""
+    seconds: float = 0
+    memory: int = 0
+    warnings: tuple[str, ...] = ()
+    digest: str = ""
+    kind: tuple[str | int | bool, ...] = ()
+
+
+class Sandbox:
+    """Starts the process when a file comes and there is none; `with` ends it."""
+
+    def __init__(self, *options: str) -> None:
+        self._command = [sys.executable, *(options or ("-W", "always")), "-m", "tests.hostile.child"]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()
+
+    def decode(self, data: bytes, case: Case) -> Outcome:
+        """How `data` ends under the limits of `case`."""
+        process = self._alive()
+        assert process.stdin
+        assert process.stdout
+        limits = {"length": len(data), "seconds": case.seconds(), "memory": case.memory(len(data))}
+        process.stdin.write(json.dumps(limits).encode() + b"\n" + data)
+        process.stdin.flush()
+        answer = process.stdout.readline()
+        if not answer:
+            process.communicate()
+            return Outcome(signal.Signals(-process.returncode).name)
+        found = json.loads(answer)
+        return Outcome(
+            **{**found, "warnings": tuple(found["warnings"]), "kind": tuple(found.get("kind", ()))}
+        )
+
+    def _alive(self) -> subprocess.Popen[bytes]:
+        if self._process is None or self._process.poll() is not None:
+            self._process = subprocess.Popen(
+                self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=os.environ | ENVIRONMENT
+            )
+        return self._process
+
+
+def faults(outcome: Outcome, case: Case, size: int) -> list[str]:
+    """What is wrong with how a file of `size` bytes ended; nothing, mostly."""
+    message, held = outcome.message, case.memory(size)
+    wrong = {
+        f"ended as {outcome.ending}: {message}": outcome.ending not in case.endings,
+        f"pixels of {outcome.kind}": outcome.ending == PIXELS and list(outcome.kind) != KIND,
+        f"a message of {len(message)} characters: {message!r}": outcome.ending in REFUSED
+        and not (0 < len(message) <= LONGEST_MESSAGE and message.isprintable()),
+        f"warned: {outcome.warnings}": bool(outcome.warnings),
+        f"took {outcome.memory:,} bytes, the bound is {held:,}": outcome.memory > held,
+        f"took {outcome.seconds:.1f} s, the bound is {case.seconds()}": outcome.seconds > case.seconds(),
+    }
+    return [said for said, so in wrong.items() if so]

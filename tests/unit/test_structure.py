@@ -1,0 +1,100 @@
+"""How many pieces a file may have, to the piece; and what of Pillow is set otherwise than it comes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from io import BytesIO
+from struct import pack
+
+import pytest
+from PIL import AvifImagePlugin, Image, JpegImagePlugin
+
+from model import structure
+from model.jpeg import JpegPhotograph
+from model.preprocess import Preprocess
+from schemas.errors import TooManyPixels, Undecodable
+
+JPEG = b"\xff\xd8"
+SCAN = b"\xff\xda\x00\x02"
+COMMENT = b"\xff\xfe\x00\x02"
+EXIF = b"\xff\xe1\x00\x08Exif\0\0"
+PNG = b"\x89PNG\r\n\x1a\n"
+GIF = b"GIF89a" + bytes(7)
+
+
+def chunk(kind: bytes) -> bytes:
+    return pack(">I", 0) + kind + bytes(4)
+
+
+def passes(data: bytes) -> bool:
+    try:
+        structure.check(data)
+    except Undecodable:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("build", "cap"),
+    [
+        (lambda count: JPEG + COMMENT * (count - 1) + SCAN, structure.MAX_SEGMENTS),
+        (lambda count: JPEG + SCAN + COMMENT * (count - 1), structure.MAX_SEGMENTS),
+        (lambda count: JPEG + b"\xff\xd0" * (count - 1) + SCAN, structure.MAX_SEGMENTS),
+        (lambda count: JPEG + SCAN * count, structure.MAX_SCANS),
+        (lambda count: JPEG + EXIF * count + SCAN, structure.MAX_EXIF_PARTS),
+        (lambda count: JPEG + b"\xff" * count + SCAN, structure.MAX_PADDING),
+        (lambda count: JPEG + COMMENT + bytes(count) + SCAN, structure.MAX_PADDING),
+        (lambda count: JPEG + COMMENT + bytes(count), structure.MAX_PADDING),
+        (lambda count: PNG + chunk(b"IDAT") * count, structure.MAX_CHUNKS),
+        (lambda count: PNG + chunk(b"iCCP") * count, structure.MAX_INFLATED),
+        (lambda count: PNG + chunk(b"zTXt") * count, structure.MAX_INFLATED),
+        (lambda count: GIF + b"!\xfe" + b"\x01x" * (count - 2) + b"\0,", structure.MAX_BLOCKS),
+        (lambda count: GIF + b"\x01" * count + b",", structure.MAX_BLOCKS),
+    ],
+)
+def test_as_many_pieces_as_may_be_and_not_one_more(build: Callable[[int], bytes], cap: int) -> None:
+    assert passes(build(cap))
+    assert not passes(build(cap + 1))
+
+
+def test_what_follows_the_end_of_an_image_is_not_counted() -> None:
+    assert passes(JPEG + SCAN + b"\xff\xd9" + SCAN * 10_000)
+    assert passes(PNG + chunk(b"IEND") + chunk(b"iCCP") * 10_000)
+    assert passes(GIF + b"," + b"\x01x" * 100_000)
+
+
+def test_compressed_data_is_not_taken_for_markers() -> None:
+    assert passes(JPEG + SCAN + b"\xff\x00\xff\xd0\xff\xd7" * 100_000 + b"\xff\xd9")
+
+
+@pytest.mark.parametrize("lossless", [True, False])
+@pytest.mark.parametrize("alpha", [True, False])
+@pytest.mark.parametrize("size", [(1, 1), (300, 2), (7, 515)])
+def test_a_webp_s_size_is_told_from_its_header(lossless: bool, alpha: bool, size: tuple[int, int]) -> None:  # noqa: FBT001 - a case
+    target = BytesIO()
+    Image.new("RGBA" if alpha else "RGB", size).save(target, "WEBP", lossless=lossless)
+    assert structure.webp_size(target.getvalue()) == size
+
+
+def test_what_is_no_webp_has_no_size_as_one() -> None:
+    assert structure.webp_size(b"") == (0, 0)
+    assert structure.webp_size(b"RIFF" + bytes(4) + b"WEBPVP9 " + bytes(30)) == (0, 0)
+    assert structure.webp_size(b"RIFF" + bytes(4) + b"WAVE" + bytes(30)) == (0, 0)
+
+
+def test_a_side_that_pillow_cannot_count_is_the_file_s_fault_and_not_the_memory_s() -> None:
+    target = BytesIO()
+    Image.new("1", (65_536, 1)).save(target, "PNG")
+    with pytest.raises(TooManyPixels, match="no side"):
+        Preprocess(size=32).decode(target.getvalue())
+
+
+def test_jpeg_is_opened_without_a_look_at_its_printing_resolution() -> None:
+    assert Image.OPEN["JPEG"][0] is JpegPhotograph
+    assert callable(
+        JpegImagePlugin.JpegImageFile._read_dpi_from_exif
+    )  # overridden: a new name would undo that
+
+
+def test_avif_is_decoded_in_the_thread_that_asks() -> None:
+    assert AvifImagePlugin._get_default_max_threads() == 1
