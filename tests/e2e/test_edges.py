@@ -1,6 +1,7 @@
 """A slow object, a broken device, and every dependency away for a while: nothing lost, nothing condemned."""
 
 import asyncio
+import json
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -96,7 +97,13 @@ async def test_an_s3_that_is_away_at_the_start_and_again_later_is_waited_for(fle
     with EmbeddedS3() as s3:
         planned = plan(7, fleet.images)  # none of the bad ones yet
         first = await publish(fleet.bootstrap, planned[:4])
-        fleet.environment["TAGSTREAM_S3__ENDPOINT_URL"] = s3.endpoint_url
+        fleet.environment |= {
+            "TAGSTREAM_S3__ENDPOINT_URL": s3.endpoint_url,
+            "TAGSTREAM_S3__ACCESS_KEY_ID": s3.credentials.access_key_id,
+            "TAGSTREAM_S3__SECRET_ACCESS_KEY": s3.credentials.secret_access_key.get_secret_value(),
+            "TAGSTREAM_S3__BUCKETS": json.dumps([BUCKET]),
+            "TAGSTREAM_S3__DEADLINE": "2",
+        }
         worker = fleet.start()
         await until(lambda: says(worker, "dependency.away", "s3"))  # the bucket does not exist yet
         await put(s3, fleet.images)

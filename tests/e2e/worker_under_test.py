@@ -1,4 +1,4 @@
-"""A real worker process over a folder, SQLite and the embedded broker, with a tagger without a network.
+"""A real worker process with a tagger without a network; over a folder, or S3 where its endpoint is set.
 
 Everything but the pixels is the product's: Faust, the window, the pipeline, the adapters. What the
 tests need beyond the settings comes in `E2E_*` variables.
@@ -11,20 +11,22 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from pathlib import Path
 
 from agents import settings, worker
+from agents.connections import kafka_settings, s3_settings
+from agents.decoders import decoders
 from agents.ports import Parts
 from agents.settings import Settings
 from agents.stores import open_store
 from agents.surroundings import Surroundings
 from agents.testing import FakeTagger
 from model.batching import BatchLimits, DeviceChecks, MicroBatcher
+from model.decoding.pool import DecoderPool
+from model.preprocess import Preprocess
 from schemas.errors import DeviceBroken, Unavailable
 from schemas.uploads import Location
-from streams.adapters.embedded_s3 import CREDENTIALS
 from streams.adapters.folder import FolderImages
 from streams.adapters.kafka import KafkaPublisher
-from streams.adapters.kafka_outbox import KafkaSettings
 from streams.adapters.limits import Limits
-from streams.adapters.s3 import S3Images, S3Settings
+from streams.adapters.s3 import S3Images
 from streams.ports import Fetched, ImageStore, ScoreStore
 
 BUCKET = "photos"
@@ -66,8 +68,26 @@ class BrokenTagger(FakeTagger):
         await self._batcher.score(pixels)
 
 
+class DecodingTagger(FakeTagger):
+    """The fake tagger behind real decoders, each a process of its own."""
+
+    def __init__(self, decoders: DecoderPool) -> None:
+        super().__init__()
+        self._decoders = decoders
+
+    async def decode(self, data: bytes) -> bytes:
+        await self._decoders.decode(data)
+        return data
+
+
 @asynccontextmanager
-async def tagger_under_test() -> AsyncIterator[FakeTagger]:
+async def tagger_under_test(config: Settings, around: Surroundings) -> AsyncIterator[FakeTagger]:
+    if "E2E_DECODE" in os.environ:
+        pool = decoders(config, around.metrics, Preprocess(size=32), decode=os.environ["E2E_DECODE"])
+        async with pool:
+            await pool.warm()
+            yield DecodingTagger(pool)
+        return
     if "E2E_BROKEN_DEVICE" not in os.environ:
         version = os.environ.get("E2E_VERSION", "1")
         yield FakeTagger(delay=float(os.environ.get("E2E_DELAY", "0")), version=version)
@@ -82,14 +102,7 @@ async def tagger_under_test() -> AsyncIterator[FakeTagger]:
 @asynccontextmanager
 async def images_under_test(config: Settings) -> AsyncIterator[ImageStore]:
     if config.s3.endpoint_url:
-        async with S3Images(
-            S3Settings(
-                allowed_buckets=frozenset({BUCKET}),
-                endpoint_url=config.s3.endpoint_url,
-                credentials=CREDENTIALS,
-                deadline_seconds=2,
-            )
-        ) as s3:
+        async with S3Images(s3_settings(config)) as s3:
             yield s3
         return
     limits = Limits(allowed_buckets=frozenset({BUCKET}), max_object_bytes=10_000)
@@ -101,13 +114,13 @@ async def images_under_test(config: Settings) -> AsyncIterator[ImageStore]:
 async def parts(config: Settings, around: Surroundings) -> AsyncIterator[Parts]:
     outages = around.outages
     async with AsyncExitStack() as stack:
-        publisher = KafkaPublisher(KafkaSettings(bootstrap=config.kafka.brokers))
+        publisher = KafkaPublisher(kafka_settings(config))
         store: AbstractAsyncContextManager[ScoreStore] = open_store(config.store)
         yield Parts(
             images=await stack.enter_async_context(images_under_test(config)),
             scores=await outages.outlast(lambda: stack.enter_async_context(store)),
             tags=await outages.outlast(lambda: stack.enter_async_context(publisher)),
-            tagger=await stack.enter_async_context(tagger_under_test()),
+            tagger=await stack.enter_async_context(tagger_under_test(config, around)),
         )
 
 
