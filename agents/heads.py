@@ -98,7 +98,7 @@ class Heads:
                 return Stale(head=_surely(stored))
             if stored and stored.state is State.DELETED and stored.position.is_same(claim.position):
                 return Kept(head=stored)
-            gone: dict[str, Any] = {"scores": None, "judged": None, "content": None}
+            gone: dict[str, Any] = dict.fromkeys(("scores", "judged", "content", "stored_as"))
             return Kept(head=self._next(stored, claims, reason=Reason.LIVE, job="live", **gone))
 
         return change
@@ -128,6 +128,7 @@ class Heads:
         return {
             "scores": scoring.scores,
             "content": scoring.content,
+            "stored_as": scoring.stored_as,
             "judged": self.rules.decide(scoring.scores, announced),
             "reason": scoring.reason,
             "job": scoring.job,

@@ -59,8 +59,7 @@ class Scorer:
         known = self._known(head)
         # Whose it is, where the event does not say so, is said beside the object: that is worth a fetch.
         if head and known and claim.restaurant_id and _is_same_object(head, claim):
-            stored_as = claim.location.version or claim.location.etag
-            return Scoring(claim, known[0], known[1], stored_as, reason, job)
+            return Scoring(claim, known[0], known[1], head.stored_as, reason, job)
         # The slot is inside: who waits for a storage that is away holds nothing that others need.
         loaded = await self._storage.outlast(lambda: self._load(claim, known, watch), attempts=self._attempts)
         scores = known[0] if known and loaded.pixels is None else await self._forward(loaded.pixels, watch)
@@ -100,11 +99,11 @@ class Scorer:
 
 
 def _is_same_object(head: ImageHead, claim: Claim) -> bool:
-    """Whether storage itself says that the claim's bytes are those of the head."""
+    """Whether the claim names the bytes of the head as storage named them when they were read."""
     held, said = head.location, claim.location
     if (held.bucket, held.key) != (said.bucket, said.key):
         return False
-    return bool((held.version and held.version == said.version) or (held.etag and held.etag == said.etag))
+    return head.stored_as is not None and head.stored_as in (said.version, said.etag)
 
 
 async def _content(data: bytes) -> Content:

@@ -58,6 +58,9 @@ class ImageHead(Value):
     """The latest claim of each voice; `position` and `location` are the standing one's."""
     state: State
     content: Content | None = None
+    stored_as: str | None = None
+    """The version or the etag under which storage gave these bytes: `location` says what was announced,
+    and other bytes may have stood there when they were read."""
     scores: Scores | None = None
     """None where the image was removed before it was ever scored."""
     judged: Verdict | None = None
