@@ -1,0 +1,74 @@
+"""Photographs to upload, and which labels hold of each: known beforehand, not asked of the workers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import subprocess
+import sys
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Final, Protocol
+
+from agents.testing import LABELS
+
+Labels = frozenset[str]
+
+THRESHOLD: Final = 0.7
+VERSION: Final = b"1"
+_BAND: Final = 0.12
+"""A label so near to its threshold may be held in place by what was announced before."""
+
+
+class Contents(Protocol):
+    """Where photographs come from."""
+
+    def photograph(self, dice: random.Random) -> bytes:
+        """One; the workers can decode it."""
+
+    def labels(self, data: bytes) -> Labels:
+        """Those that hold of it."""
+
+
+class RandomBytes:
+    """For the fake tagger, which sees in the digest of the bytes what no two models would agree on."""
+
+    def photograph(self, dice: random.Random) -> bytes:
+        """Never the same twice, and never what the fake tagger takes for broken."""
+        return b"photograph " + dice.randbytes(dice.randint(32, 2_000))
+
+    def labels(self, data: bytes) -> Labels:
+        """By the definition in `agents.testing`, written once more: the oracle is to have its own."""
+        digest = hashlib.sha256(data + VERSION).digest()
+        return frozenset(label for place, label in enumerate(LABELS) if digest[place] / 255 >= THRESHOLD)
+
+
+class Samples:
+    """The packaged sample photographs, for the packaged model; it is asked about them once, before all."""
+
+    def __init__(self) -> None:
+        paths = [Path(str(each)) for each in files("tagstream.samples").iterdir()]
+        known = _classified([path for path in paths if path.suffix in {".jpg", ".png", ".webp"}])
+        self._labels = {path.read_bytes(): labels for path, labels in known.items()}
+
+    def photograph(self, dice: random.Random) -> bytes:
+        """One of some ten."""
+        return dice.choice(list(self._labels))
+
+    def labels(self, data: bytes) -> Labels:
+        """As the model said in a process of its own."""
+        return self._labels[data]
+
+
+def _classified(paths: list[Path]) -> Mapping[Path, Labels]:
+    """Those of which no label is near its threshold."""
+    command = [sys.executable, "-m", "tagstream", "classify", "--json", *map(str, paths)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True)
+    answers = [json.loads(line) for line in ran.stdout.splitlines()]
+    return {
+        Path(answer["path"]): frozenset(tag["label"] for tag in answer["tags"] if tag["tagged"])
+        for answer in answers
+        if all(abs(tag["probability"] - tag["threshold"]) > _BAND for tag in answer["tags"])
+    }

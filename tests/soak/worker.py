@@ -1,0 +1,39 @@
+"""The worker of a soak: the product's own over the real stack, but for a tagger without a network.
+
+So the rates are those of everything around the model; `--real-model` soaks the product as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+
+from agents import settings, worker
+from agents.connections import kafka_settings, s3_settings
+from agents.ports import Parts
+from agents.settings import Settings
+from agents.stores import open_store
+from agents.surroundings import Surroundings
+from agents.testing import FakeTagger
+from streams.adapters.kafka import KafkaPublisher
+from streams.adapters.s3 import S3Images
+from streams.ports import ScoreStore
+
+
+@asynccontextmanager
+async def parts(config: Settings, around: Surroundings) -> AsyncIterator[Parts]:
+    """S3, the store and Kafka as the settings name them; waits for each that is away."""
+    outages = around.outages
+    async with AsyncExitStack() as stack:
+        images, publisher = S3Images(s3_settings(config)), KafkaPublisher(kafka_settings(config))
+        store: AbstractAsyncContextManager[ScoreStore] = open_store(config.store)
+        yield Parts(
+            images=await stack.enter_async_context(images),
+            scores=await outages.outlast(lambda: stack.enter_async_context(store)),
+            tags=await outages.outlast(lambda: stack.enter_async_context(publisher)),
+            tagger=FakeTagger(delay=0.02),
+        )
+
+
+if __name__ == "__main__":
+    worker.run(settings.load(), parts)
