@@ -79,6 +79,7 @@ class StreamApp(faust.App):
         self._keepers: list[asyncio.Task[None]] = []
         self._crashing: asyncio.Task[None] | None = None
         self._committed: dict[Partition, int] = {}
+        self._is_fenced = False
         self.window: InFlight | None = None
         self.refusal: ConfigurationError | None = None
         """Why the app would not start."""
@@ -165,6 +166,9 @@ class StreamApp(faust.App):
             self._crashing = asyncio.create_task(self.crash(error))
 
     async def _commit(self, offsets: Mapping[Partition, int]) -> bool:
+        if not self._is_fenced:
+            await group.fence_commits(self.consumer)
+            self._is_fenced = True
         taken = {TP(partition.topic, partition.number): offset for partition, offset in offsets.items()}
         # Private, and the only way to commit offsets of our own choosing: Faust is pinned, a test guards it.
         is_taken = bool(await self.consumer._commit_offsets(taken))  # type: ignore[attr-defined]  # noqa: SLF001

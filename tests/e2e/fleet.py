@@ -73,6 +73,7 @@ class Fleet:
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
     workers: list[Worker] = field(default_factory=list)
+    program: str = "tests.e2e.worker_under_test"
     kills: int = 0
     _seen: dict[int, int] = field(default_factory=dict)
 
@@ -101,7 +102,7 @@ class Fleet:
             **self.environment,
             **extra,
         }
-        command = [sys.executable, "-m", "tests.e2e.worker_under_test"]
+        command = [sys.executable, "-m", self.program]
         with log.open("wb") as out:
             process = subprocess.Popen(
                 command, cwd=ROOT, env=os.environ | settings, stdout=out, stderr=subprocess.STDOUT

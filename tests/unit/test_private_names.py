@@ -35,6 +35,15 @@ def test_the_coordinator_still_waits_until_its_error_is_taken() -> None:
     assert "self._error_consumed_fut.set_result(None)" in inspect.getsource(GroupCoordinator.check_errors)
 
 
+def test_a_commit_names_the_generation_that_the_coordinator_has_at_its_start() -> None:
+    source = inspect.getsource(GroupCoordinator._do_commit_offsets)
+    assert "self.generation," in source.partition("await ")[0]
+    assert "self._do_commit_offsets(assignment, offsets)" in inspect.getsource(
+        GroupCoordinator.commit_offsets
+    )
+    assert "DEFAULT_GENERATION_ID" in inspect.getsource(GroupCoordinator.reset_generation)
+
+
 def test_revocation_is_awaited_while_the_partitions_are_still_owned() -> None:
     source = inspect.getsource(App._on_partitions_revoked)
     assert "await T(self.on_partitions_revoked.send)(revoked)" in source

@@ -1,0 +1,51 @@
+"""A rebalance forced while work stands at each boundary of the path, over real servers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from deploy.stack.stack import Stack
+from tests.faults.boundaries import Act, Boundary
+from tests.faults.matrix import Row, rows, struck, until
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
+
+COMMITS = {Boundary.BEFORE_COMMIT, Boundary.AFTER_COMMIT}
+"""Where nothing can be held for ever: the revocation itself waits for a commit that is under way."""
+ROWS = [(Act.LINGER, boundary) for boundary in Boundary] + [
+    (Act.HOLD, boundary) for boundary in Boundary if boundary not in COMMITS
+]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def matrix(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dict[str, Row]]:
+    folder: Path = tmp_path_factory.mktemp("rebalances")
+    async with rows(stack, [f"{act} {boundary}" for act, boundary in ROWS], folder) as made:
+        yield made
+
+
+@pytest.mark.parametrize(("act", "boundary"), ROWS)
+async def test_a_rebalance_at_a_boundary_loses_nothing_and_doubles_nothing(
+    matrix: dict[str, Row], act: Act, boundary: Boundary, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = matrix[f"{act} {boundary}"]
+    worker = row.start_struck(boundary, act, passage=2 if boundary is not Boundary.LETTER else 1)
+    await row.publish()
+    await until(lambda: struck(worker))
+    joiner = row.start()
+    await until(lambda: bool(worker.events("partitions.revoked")))
+    await row.until_done()
+    await row.stop(joiner, worker)
+    revocations = worker.events("partitions.revoked")
+    drained = [entry["drained"] for entry in revocations if entry["partitions"]]
+    with capsys.disabled():
+        print(
+            f"\nrebalance ({act}) after {boundary}: drained {drained}, {row.fleet.redeliveries} redeliveries"
+        )
+    assert (act is Act.HOLD) == (False in drained)
+    assert row.fleet.redeliveries > 0 or act is Act.LINGER
+    await row.assert_unfaulted()

@@ -1,0 +1,58 @@
+"""A real worker over the real stack whose ports are watched by a saboteur; `FAULT_*` variables say where.
+
+Everything but the network's pixels is the product's: Faust, the window, the handlers, S3, MongoDB, Kafka.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from agents import settings, worker
+from agents.connections import kafka_settings, s3_settings
+from agents.ports import Parts
+from agents.settings import Settings
+from agents.stores import open_store
+from agents.surroundings import Surroundings
+from agents.testing import FakeTagger
+from streams.adapters.kafka import KafkaPublisher
+from streams.adapters.s3 import S3Images
+from tests.faults.boundaries import (
+    Act,
+    Boundary,
+    Saboteur,
+    WatchedImages,
+    WatchedScores,
+    WatchedTagger,
+    WatchedTags,
+)
+
+
+@asynccontextmanager
+async def watched_parts(config: Settings, around: Surroundings) -> AsyncIterator[Parts]:
+    """The real S3, store and broker, each with the saboteur at its side."""
+    saboteur = hired(around)
+    saboteur.watch_commits()
+    async with AsyncExitStack() as stack:
+        images = await stack.enter_async_context(S3Images(s3_settings(config)))
+        scores = WatchedScores(await stack.enter_async_context(open_store(config.store)), saboteur)
+        tags = await stack.enter_async_context(KafkaPublisher(kafka_settings(config)))
+        yield Parts(
+            images=WatchedImages(images, saboteur),
+            scores=scores,
+            tags=WatchedTags(tags, saboteur, scores.announced),
+            tagger=WatchedTagger(FakeTagger(delay=0.01), saboteur),
+        )
+
+
+def hired(around: Surroundings) -> Saboteur:
+    """The saboteur that the environment asks for; one that does nothing where it asks for none."""
+    if "FAULT_BOUNDARY" not in os.environ:
+        return Saboteur(around.app)
+    where, act = Boundary(os.environ["FAULT_BOUNDARY"]), Act(os.environ["FAULT_ACT"])
+    return Saboteur(around.app, where, act, int(os.environ["FAULT_PASSAGE"]))
+
+
+if __name__ == "__main__":
+    worker.run(settings.load(), watched_parts)
