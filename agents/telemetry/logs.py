@@ -10,7 +10,8 @@ import json
 import logging
 import re
 import sys
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 import structlog
@@ -22,6 +23,11 @@ from agents.settings import LogSettings
 MASK: Final = "**********"
 
 _CHATTY = ("faust", "mode", "aiokafka", "botocore", "aiobotocore", "aioboto3", "urllib3", "asyncio")
+REPEAT_SECONDS: Final = 10.0
+"""Until the very same line of a library is shown again."""
+
+_MOST_LINES: Final = 256
+"""Remembered; lines that differ in a number would be remembered for ever."""
 _SECRET_NAME: Final = re.compile(
     r"(^|_)(password|passwd|secret|token|credentials?|authorization|access_key)(_|$)", re.IGNORECASE
 )
@@ -55,12 +61,39 @@ def configure(settings: LogSettings, *, secrets: Iterable[str] = ()) -> None:
     )
     handler = logging.StreamHandler(sys.stderr)
     last = _last(settings, Mask(secrets))
+    handler.addFilter(Seldom(_CHATTY))
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=last))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.level.upper())
     for name in _CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+class Seldom(logging.Filter):
+    """Passes what the libraries of these names say, and the very same line again only after a while.
+
+    While a broker is away aiokafka repeats the same three errors some 70 times a second; our own lines
+    say once that it is away and once that it is back.
+    """
+
+    def __init__(self, libraries: Iterable[str], *, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._libraries = frozenset(libraries)
+        self._clock = clock
+        self._due: dict[tuple[str, int, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the line is ours, or has not been said for a while."""
+        if record.name.partition(".")[0] not in self._libraries:
+            return True
+        line, now = (record.name, record.levelno, record.getMessage()), self._clock()
+        if now < self._due.get(line, 0.0):
+            return False
+        if len(self._due) >= _MOST_LINES:
+            self._due.clear()
+        self._due[line] = now + REPEAT_SECONDS
+        return True
 
 
 def secrets_of(settings: BaseModel) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """What the worker says, as a process of its own: logging is configured once a process."""
 
 import json
+import logging
 import subprocess
 import sys
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from agents.settings import S3Settings, Settings
-from agents.telemetry.logs import MASK, Mask, secrets_of
+from agents.telemetry.logs import MASK, REPEAT_SECONDS, Mask, Seldom, secrets_of
 
 PROGRAM = """
 import logging, structlog
@@ -54,6 +55,22 @@ def test_an_exception_is_a_field_of_its_line() -> None:
 def test_a_library_s_line_looks_like_ours() -> None:
     line = one('logging.getLogger("a.library").warning("%s is odd", "this")')
     assert (line["event"], line["level"]) == ("this is odd", "warning")
+
+
+def test_a_library_that_repeats_itself_is_heard_once_in_a_while_and_what_is_new_at_once() -> None:
+    now = 0.0
+    seldom = Seldom(["aiokafka"], clock=lambda: now)
+
+    def passes(name: str, *said: object) -> bool:
+        return seldom.filter(logging.LogRecord(name, logging.ERROR, "", 0, "no node %s", said, None))
+
+    storm = [passes("aiokafka.client", 1) for _ in range(700)]
+    assert (storm[0], any(storm[1:])) == (True, False)
+    assert passes("aiokafka.client", 2)
+    assert passes("aiokafka.consumer", 1)
+    assert all(passes("streams.app", 1) for _ in range(3))
+    now = REPEAT_SECONDS
+    assert passes("aiokafka.client", 1)
 
 
 def test_chatty_libraries_are_heard_from_warnings_on() -> None:
