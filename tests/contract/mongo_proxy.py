@@ -93,39 +93,39 @@ class MongoProxy:
         answers, requests = await asyncio.open_connection("127.0.0.1", self._upstream)
         try:
             while True:
-                request = await _message(reader)
+                request = await message(reader)
                 fault = self._fault_of(request)
                 await fault.before()
                 if fault.answer is None:
                     requests.write(request)
-                    answer = await _message(answers)
+                    answer = await message(answers)
                 else:
-                    answer = _reply(request, fault.answer)
+                    answer = reply(request, fault.answer)
                 await fault.after()
                 writer.write(answer)
         finally:
             requests.close()
 
     def _fault_of(self, request: bytes) -> Fault:
-        command = _command(request)
+        command = command_of(request)
         self.commands[command] += 1
         waiting = self._faults.get(command)
         return waiting.pop(0) if waiting else Fault()
 
 
-async def _message(reader: asyncio.StreamReader) -> bytes:
+async def message(reader: asyncio.StreamReader) -> bytes:
     header = await reader.readexactly(HEADER_BYTES)
     (length,) = struct.unpack_from("<i", header)
     return header + await reader.readexactly(length - HEADER_BYTES)
 
 
-def _reply(request: bytes, body: Mapping[str, Any]) -> bytes:
+def reply(request: bytes, body: Mapping[str, Any]) -> bytes:
     encoded = bson.encode(body)
     (answered,) = struct.unpack_from("<i", request, 4)
     return struct.pack("<iiiiiB", BODY_AT + len(encoded), 0, answered, OP_MSG, 0, 0) + encoded
 
 
-def _command(message: bytes) -> str:
+def command_of(message: bytes) -> str:
     """The message's command and collection, as `update images`."""
     (code,) = struct.unpack_from("<i", message, 12)
     if code != OP_MSG:

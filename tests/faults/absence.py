@@ -1,0 +1,184 @@
+"""One worker's life over real servers in which dependencies go away and come back, and what that costs it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import time
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from agents.settings import StoreSettings
+from schemas import topics
+from streams.adapters.topic_reader import read_all
+from tests.e2e.accounts import Auditor, Outcome, outcome
+from tests.e2e.fleet import Fleet, Worker
+from tests.e2e.traffic import Planned, Sent, publish
+from tests.faults.wire import Wire
+from tests.real.premises import Premises
+
+WITHIN: Final = 300.0
+"""For what must happen, however busy the machine: it bounds a hang, and measures nothing."""
+MEBIBYTE: Final = 2**20
+CPU_SHARE: Final = 0.2
+"""Of one core, while a dependency is away: more is spinning."""
+MEMORY_GROWTH: Final = 16 * MEBIBYTE
+REQUESTS_A_SECOND: Final = 10.0
+"""Over the wire of what is away, once that is known: more is no backing off."""
+_KNOWN_AFTER: Final = 3.0
+_STARTED: Final = 15
+"""Messages of a slice that are at work or done when its fault begins."""
+_TICK: Final = os.sysconf("SC_CLK_TCK")
+
+
+def nothing() -> None:
+    """Bring about nothing."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What goes wrong, and how it ends. Both are called beside the test's loop, and may block."""
+
+    name: str
+    begin: Callable[[], object]
+    end: Callable[[], object]
+    away: tuple[str, ...]
+    """The dependencies that the worker must say are away; none for what it only suffers."""
+    seconds: float
+    wire: Wire | None = None
+    """Where requests are counted."""
+    is_audited: bool = True
+    """Whether broker and store can be asked meanwhile what is committed."""
+
+
+@dataclass(frozen=True)
+class Gauge:
+    """A worker's use of the machine at one moment."""
+
+    moment: float
+    cpu: float
+    memory: int
+
+    @classmethod
+    def read(cls, worker: Worker) -> Gauge:
+        """Of its process, all threads."""
+        words = Path(f"/proc/{worker.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return cls(time.monotonic(), (int(words[11]) + int(words[12])) / _TICK, worker.memory)
+
+
+@dataclass
+class Life:
+    """A worker process, and the traffic that is sent to it slice by slice."""
+
+    premises: Premises
+    fleet: Fleet
+    auditor: Auditor
+    planned: list[Planned]
+    say: Callable[[str], None]
+    store: Path | StoreSettings
+    sent: list[Sent]
+    worker: Worker = field(init=False)
+
+    def start(self, **extra: str) -> Worker:
+        """Another worker takes over."""
+        self.worker = self.fleet.start(**extra)
+        return self.worker
+
+    async def send(self, count: int) -> None:
+        """The next messages of the plan."""
+        already = len(self.sent)
+        self.sent += await publish(self.premises.bootstrap, self.planned[already : already + count])
+
+    async def flowing(self, count: int) -> None:
+        """Send the next messages, and return when the worker is amid them."""
+        before = len(self.worker.events("message.started"))
+        await self.send(count)
+        await self.until(lambda: len(self.worker.events("message.started")) >= before + _STARTED)
+
+    async def suffer(self, fault: Fault, count: int) -> None:
+        """`count` messages flow, the fault comes and goes: all end, and the same worker lives on, cheaply."""
+        said = {event: len(self.worker.events(event)) for event in ("dependency.away", "dependency.back")}
+        await self.flowing(count)
+        await asyncio.to_thread(fault.begin)
+        before = Gauge.read(self.worker)
+        await self._watch(fault, before.moment + fault.seconds)
+        after, asked = Gauge.read(self.worker), self._asked(fault, before.moment)
+        held_up = sum(message.offset >= self.auditor.offsets[message.partition] for message in self.sent)
+        metrics = self.away_by_metrics()
+        ended = await asyncio.to_thread(self._timed, fault.end)
+        await self.auditor.until_done(WITHIN, every=0.5)
+        back_within = time.monotonic() - ended
+        fresh = {event: self.worker.events(event)[count:] for event, count in said.items()}
+        seconds, requests = after.moment - before.moment, "-" if asked is None else asked
+        share, grown = (after.cpu - before.cpu) / seconds, after.memory - before.memory
+        letters = await read_all(self.premises.bootstrap, topics.DEAD_LETTERS)
+        self.say(
+            f"{fault.name}: {seconds:.1f} s, {count} events in, {len(self.sent)} accounted for"
+            f" ({held_up} held up, all done {back_within:.1f} s after), {len(letters)} dead letters,"
+            f" CPU {share:.1%} of a core, memory {grown / MEBIBYTE:+.1f} MiB, requests {requests}"
+        )
+        assert self.worker.is_alive
+        assert len(letters) == self.planned_letters
+        for dependency in fault.away:
+            assert metrics[dependency] == 1, f"{dependency} is away, and the metrics do not say so"
+            assert {entry["dependency"] for entry in fresh["dependency.away"]} >= {dependency}
+            assert {entry["dependency"] for entry in fresh["dependency.back"]} >= {dependency}
+        assert not any(self.away_by_metrics().values())
+        assert not self.worker.events("image.deferred")
+        assert grown < MEMORY_GROWTH
+        if fault.away:
+            assert held_up > 0, "nothing was held up: the fault came too late"
+            assert share < CPU_SHARE
+            assert asked is None or asked < REQUESTS_A_SECOND * (seconds - _KNOWN_AFTER)
+
+    async def all_ended(self) -> Outcome:
+        """What it all leaves behind, once the rest of the plan has been sent and has ended."""
+        if rest := len(self.planned) - len(self.sent):
+            await self.send(rest)
+        await self.auditor.until_done(WITHIN)
+        return await outcome(self.premises.bootstrap, self.store)
+
+    @property
+    def planned_letters(self) -> int:
+        """Dead letters that what was sent must end in."""
+        return sum(message.is_bad for message in self.sent)
+
+    async def until(self, happened: Callable[[], bool], within: float = WITHIN) -> None:
+        """Return when it has happened, which it must while the worker lives."""
+        async with asyncio.timeout(within):
+            while not happened():
+                assert self.worker.is_alive, f"the worker is gone: {self.worker.log.read_text()[-2000:]}"
+                await asyncio.sleep(0.1)
+
+    def says(self, event: str, dependency: str) -> bool:
+        """Whether the worker has ever said so."""
+        return any(entry["dependency"] == dependency for entry in self.worker.events(event))
+
+    def away_by_metrics(self) -> dict[str, float]:
+        """The metric of each dependency that was ever asked for."""
+        address = str(self.worker.events("http.serving")[0]["address"])
+        with urllib.request.urlopen(f"{address}/metrics", timeout=10) as page:  # noqa: S310 - our own
+            lines = page.read().decode().splitlines()
+        found = (line for line in lines if line.startswith("tagstream_dependency_away{"))
+        return {line.split('"')[1]: float(line.rpartition(" ")[2]) for line in found}
+
+    async def _watch(self, fault: Fault, end: float) -> None:
+        """Let the fault last; what is committed meanwhile is looked at, where somebody can say it."""
+        while (rest := end - time.monotonic()) > 0:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(rest):
+                    await asyncio.sleep(min(1.0, rest))
+                    if fault.is_audited:
+                        await self.auditor.audit()
+
+    def _asked(self, fault: Fault, began: float) -> int | None:
+        return None if fault.wire is None else fault.wire.asked_since(began + _KNOWN_AFTER)
+
+    @staticmethod
+    def _timed(end: Callable[[], object]) -> float:
+        end()
+        return time.monotonic()

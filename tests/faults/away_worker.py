@@ -1,0 +1,61 @@
+"""A worker over real servers with a tagger without a network, whose names a test lets resolve or not."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from agents import settings, worker
+from agents.connections import kafka_settings, s3_settings
+from agents.ports import Parts
+from agents.settings import Settings
+from agents.stores import open_store
+from agents.surroundings import Surroundings
+from agents.testing import FakeTagger
+from streams.adapters.kafka import KafkaPublisher
+from streams.adapters.s3 import S3Images
+
+NAMES: Final = ".test"
+"""The domain that `AWAY_NAMES` answers for: a file of JSON, addresses by name."""
+
+
+def resolve_by(answers: Path) -> None:
+    """Beneath every library's own way of resolving: names of our domain are what the file says, or fail."""
+    asked: Any = socket.getaddrinfo
+
+    def getaddrinfo(host: Any, *rest: Any, **options: Any) -> Any:
+        name = host.decode() if isinstance(host, bytes) else host
+        if isinstance(name, str) and name.endswith(NAMES):
+            known = json.loads(answers.read_text())
+            if name not in known:
+                raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+            host = known[name]
+        return asked(host, *rest, **options)
+
+    socket.getaddrinfo = getaddrinfo
+
+
+@asynccontextmanager
+async def parts(config: Settings, around: Surroundings) -> AsyncIterator[Parts]:
+    outages = around.outages
+    patience = {"acknowledge_seconds": float(os.environ.get("AWAY_ACKNOWLEDGE_SECONDS", "30"))}
+    async with AsyncExitStack() as stack:
+        publisher = KafkaPublisher(kafka_settings(config).model_copy(update=patience))
+        store = open_store(config.store)
+        yield Parts(
+            images=await stack.enter_async_context(S3Images(s3_settings(config))),
+            scores=await outages.outlast(lambda: stack.enter_async_context(store)),
+            tags=await outages.outlast(lambda: stack.enter_async_context(publisher)),
+            tagger=FakeTagger(delay=float(os.environ["E2E_DELAY"])),
+        )
+
+
+if __name__ == "__main__":
+    if "AWAY_NAMES" in os.environ:
+        resolve_by(Path(os.environ["AWAY_NAMES"]))
+    worker.run(settings.load(), parts)
