@@ -50,7 +50,7 @@ class Stack:
         return self.broker, self.documents, self.storage
 
     def up(self) -> None:
-        """Start what does not run; topics and bucket are there when it returns. Safe to run again.
+        """Start what does not run; topics, indexes and bucket are there when it returns. Safe to run again.
 
         Raises:
             NotReady: a port is somebody else's, or a server does not answer.
@@ -59,6 +59,7 @@ class Stack:
         self.broker.start()
         self._tagstream("topics", "apply", "--partitions", "4")
         self.documents.start()
+        self._tagstream("store", "apply")
         self.storage.start()
         self._make_bucket()
         write_privately(self.layout.folder / "stack.env", self.environment_file())

@@ -36,5 +36,9 @@ class MongoWireServer:
             self._process.terminate()
 
     @property
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
+
+    @property
     def url(self) -> str:
         return f"mongodb://{HOST}:{self.port}"

@@ -26,7 +26,7 @@ async def settled(bootstrap: str, members: int) -> None:
         await admin.close()
 
 
-async def _standing(admin: Any) -> tuple[str, int]:  # noqa: ANN401 - aiokafka's answers are not annotated
+async def _standing(admin: Any) -> tuple[str, int]:
     """What the coordinator calls the group's state, and how many are in it."""
     (reply,) = await admin.describe_consumer_groups([GROUP])
     ((_, _, state, _, _, members, *_),) = reply.groups
