@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 STACK := $(BIN)/python -m deploy.stack
 
-.PHONY: help setup demo test test-fast test-real stack-up stack-down check format lock docs benchmark clean
+.PHONY: help setup demo test test-fast test-real stack-up stack-down check format lock docs benchmark soak clean
 .DEFAULT_GOAL := help
 
 help:  ## What there is
@@ -63,6 +63,10 @@ lock: setup  ## Resolve pyproject.toml anew, keeping what can stay
 
 docs: setup  ## Write the generated parts of docs/ anew
 	$(BIN)/python -m tagstream.reference docs
+
+soak: setup  ## Steady traffic and random faults over real servers; MINUTES=3 RATE=20 WORKERS=2 SEED=1 REPORT=soak.html
+	$(BIN)/python -m tests.soak --minutes $(or $(MINUTES),3) --rate $(or $(RATE),20) --workers $(or $(WORKERS),2) \
+		--seed $(or $(SEED),1) $(if $(REPORT),--report $(REPORT))
 
 benchmark: setup  ## What a photograph costs, by stage
 	$(BIN)/python -m benchmarks

@@ -18,6 +18,9 @@ Labels = frozenset[str]
 
 THRESHOLD: Final = 0.7
 VERSION: Final = b"1"
+VARIANTS: Final = 5
+"""Contents that a key ever has: the history of scores stays of one size, as fast in the last hour as in
+the first, over a server that looks through all of it."""
 _BAND: Final = 0.12
 """A label so near to its threshold may be held in place by what was announced before."""
 
@@ -25,8 +28,8 @@ _BAND: Final = 0.12
 class Contents(Protocol):
     """Where photographs come from."""
 
-    def photograph(self, dice: random.Random) -> bytes:
-        """One; the workers can decode it."""
+    def photograph(self, key: str, dice: random.Random) -> bytes:
+        """One for `key`, of a handful that it ever has; the workers can decode it."""
 
     def labels(self, data: bytes) -> Labels:
         """Those that hold of it."""
@@ -35,9 +38,10 @@ class Contents(Protocol):
 class RandomBytes:
     """For the fake tagger, which sees in the digest of the bytes what no two models would agree on."""
 
-    def photograph(self, dice: random.Random) -> bytes:
-        """Never the same twice, and never what the fake tagger takes for broken."""
-        return b"photograph " + dice.randbytes(dice.randint(32, 2_000))
+    def photograph(self, key: str, dice: random.Random) -> bytes:
+        """No two keys' are alike, and none is what the fake tagger takes for broken."""
+        of_this = random.Random(f"{key} {dice.randrange(VARIANTS)}")
+        return b"photograph " + of_this.randbytes(of_this.randint(32, 2_000))
 
     def labels(self, data: bytes) -> Labels:
         """By the definition in `agents.testing`, written once more: the oracle is to have its own."""
@@ -53,7 +57,7 @@ class Samples:
         known = _classified([path for path in paths if path.suffix in {".jpg", ".png", ".webp"}])
         self._labels = {path.read_bytes(): labels for path, labels in known.items()}
 
-    def photograph(self, dice: random.Random) -> bytes:
+    def photograph(self, key: str, dice: random.Random) -> bytes:  # noqa: ARG002 - the same for all
         """One of some ten."""
         return dice.choice(list(self._labels))
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from tests.soak.faults import Struck
 from tests.soak.result import Result
-from tests.soak.samples import Sample
+from tests.soak.samples import Progress, Sample
 
 WIDTH: Final = 1060
 HEIGHT: Final = 190
@@ -21,6 +21,8 @@ RIGHT: Final = 12
 _MEBIBYTE: Final = 2**20
 _SMOOTH: Final = 5
 """Samples over which a rate is taken."""
+_LETTER: Final = 6.5
+"""Width of one in a band."""
 _NICE: Final = (1.0, 2.0, 2.5, 5.0, 10.0)
 
 Points = Sequence[tuple[float, float] | None]
@@ -54,6 +56,8 @@ class Band:
     left: float
     width: float
     victim: str
+    act: str
+    """What was done to it; nothing where the band is too narrow for the word."""
     title: str
 
 
@@ -93,8 +97,8 @@ def plots(result: Result) -> tuple[Plot, ...]:
             "messages a second",
             seconds,
             [
-                ("in", "in", rate(samples, lambda sample: sample.progress and sample.progress.published)),
-                ("out", "out", rate(samples, lambda sample: sample.progress and sample.progress.handled)),
+                ("in", "in", rate(samples, lambda progress: progress.published)),
+                ("out", "out", rate(samples, lambda progress: progress.handled)),
             ],
         ),
         _plot("Memory", "MiB resident", seconds, memory(samples)),
@@ -109,15 +113,7 @@ def length(result: Result) -> float:
 def bands(struck: Sequence[Struck], seconds: float) -> tuple[Band, ...]:
     """The faults on the axis of time."""
     scale = Scale(seconds, 1.0)
-    return tuple(
-        Band(
-            left=round(scale.x(fault.began), 1),
-            width=round(max(2.0, scale.x(fault.ended) - scale.x(fault.began)), 1),
-            victim=fault.name.split()[0],
-            title=f"{fault.name}, second {fault.began:.0f} to {fault.ended:.0f}",
-        )
-        for fault in struck
-    )
+    return tuple(_band(fault, scale) for fault in struck)
 
 
 def times(seconds: float) -> tuple[Tick, ...]:
@@ -134,16 +130,14 @@ def lag(samples: Sequence[Sample]) -> Points:
     return [(each.at, float(each.progress.lag)) if each.progress else None for each in samples]
 
 
-def rate(samples: Sequence[Sample], count: Callable[[Sample], int | None]) -> Points:
+def rate(samples: Sequence[Sample], count: Callable[[Progress], int]) -> Points:
     """Messages a second, over some seconds."""
-    points: list[tuple[float, float] | None] = []
-    for earlier, later in zip(samples, samples[_SMOOTH:], strict=False):
-        before, after = count(earlier), count(later)
-        known = before is not None and after is not None and later.at > earlier.at
-        points.append(
-            (later.at, max(0.0, (after or 0) - (before or 0)) / (later.at - earlier.at)) if known else None
-        )
-    return points
+    return [
+        (later.at, max(0.0, count(later.progress) - count(earlier.progress)) / (later.at - earlier.at))
+        if earlier.progress and later.progress and later.at > earlier.at
+        else None
+        for earlier, later in zip(samples, samples[_SMOOTH:], strict=False)
+    ]
 
 
 def memory(samples: Sequence[Sample]) -> list[tuple[str, str, Points]]:
@@ -160,6 +154,18 @@ def memory(samples: Sequence[Sample]) -> list[tuple[str, str, Points]]:
         )
         for place, worker in enumerate(workers)
     ]
+
+
+def _band(fault: Struck, scale: Scale) -> Band:
+    victim, _, act = fault.name.partition(" ")
+    width = max(2.0, scale.x(fault.ended) - scale.x(fault.began))
+    return Band(
+        left=round(scale.x(fault.began), 1),
+        width=round(width, 1),
+        victim=victim,
+        act=act if width > _LETTER * len(act) else "",
+        title=f"{fault.name}, second {fault.began:.0f} to {fault.ended:.0f}",
+    )
 
 
 def _plot(title: str, unit: str, seconds: float, series: Sequence[tuple[str, str, Points]]) -> Plot:

@@ -53,6 +53,8 @@ class Result:
     """Acts that storage acknowledged and never announced."""
     refused: int
     """Messages of ours that the broker did not acknowledge."""
+    turned_back: int = 0
+    """Times that a committed offset was seen to go backwards: work done again, and nothing worse."""
     is_interrupted: bool = False
 
     @property
@@ -117,6 +119,7 @@ class Result:
                 each.worker: [round(each.first, 1), round(each.last, 1)] for each in self.memories
             },
             "memory_slope_mib_per_hour": _rounded(self.slope),
+            "offsets_turned_back": self.turned_back,
             "most_lag": self.most_lag,
             "drain_seconds": round(self.drain_seconds, 1),
             "unannounced_by_storage": self.unannounced,

@@ -189,6 +189,7 @@ class Soak:
             slope=slope(samples, born),
             unannounced=self.unannounced,
             refused=self.ledger.refused,
+            turned_back=self.sampler.offsets.turned_back,
             is_interrupted=self.is_interrupted,
         )
 

@@ -23,6 +23,8 @@ ANSWER: Final = 3.0
 """Seconds for the broker's answer; a frozen one has none."""
 WARM: Final = 30.0
 """Seconds from a worker's start in which its memory grows rightly."""
+LONG: Final = 120.0
+"""Seconds of a warm worker's life below which its growth says nothing."""
 PARTITIONS: Final = 4
 INBOUND: Final = (topics.UPLOADED, topics.DECISIONS, topics.RETRY)
 _MEBIBYTE: Final = 2**20
@@ -73,6 +75,8 @@ class Offsets:
         self._bootstrap = bootstrap
         self._stack = AsyncExitStack()
         self._consumer: Any = None
+        self.turned_back = 0
+        """Times that a partition's committed offset was below an earlier one."""
         self._done = {TopicPartition(name, number): 0 for name in INBOUND for number in range(PARTITIONS)}
 
     async def progress(self) -> Progress | None:
@@ -82,8 +86,10 @@ class Offsets:
                 await self._connect()
                 ends = await self._consumer.end_offsets(list(self._done))
                 for tp, known in self._done.items():
-                    # A broker that has just come up may not have read yet what was committed.
-                    self._done[tp] = max(known, await self._consumer.committed(tp) or 0)
+                    # None of a broker that has just come up and has not read yet what was committed.
+                    committed = await self._consumer.committed(tp)
+                    self.turned_back += committed is not None and committed < known
+                    self._done[tp] = max(known, committed or 0)
         except Unavailable:
             await self.close()
             return None
@@ -140,10 +146,12 @@ def memories(samples: Sequence[Sample], born: Mapping[int, float]) -> list[Memor
 def slope(samples: Sequence[Sample], born: Mapping[int, float]) -> float | None:
     """MiB an hour by which a warm worker grows: least squares, one line's slope for all, each its own height.
 
-    None where no worker lived long enough.
+    None where no worker lived long enough for its growth to mean something.
     """
     above = below = 0.0
     for points in _warm(samples, born).values():
+        if points[-1][0] - points[0][0] < LONG:
+            continue
         mean_at = sum(at for at, _ in points) / len(points)
         mean_held = sum(held for _, held in points) / len(points)
         above += sum((at - mean_at) * (held - mean_held) for at, held in points)

@@ -33,6 +33,7 @@ def _rows(result: Result) -> Iterator[tuple[str, str]]:
     repeated = ", ".join(f"{topic} {count}" for topic, count in account.repeated.items() if count)
     yield "published again", f"{repeated or 'nothing'}; {account.overtaken} behind a later revision"
     yield "begun again", f"{work.redeliveries} of {work.messages} messages"
+    yield "offsets turned back", f"{result.turned_back}"
     yield "storage never announced", f"{result.unannounced} acts; the last words among them were said again"
     yield "faults", f"{len(result.struck)}; seconds until the backlog was as before:"
     for name in sorted(result.faults):

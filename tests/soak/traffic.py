@@ -95,7 +95,7 @@ class Traffic:
 
     async def _put(self) -> None:
         key = self._free(lambda _: True)
-        await self._put_at(key, self.world.contents.photograph(self._dice))
+        await self._put_at(key, self.world.contents.photograph(key, self._dice))
 
     async def _put_at(self, key: str, data: bytes) -> None:
         photograph = self.world.ledger.at(key)
@@ -110,7 +110,7 @@ class Traffic:
         key = self._free(_stands)
         photograph = self.world.ledger.at(key)
         if photograph.data is None:
-            return await self._put_at(key, self.world.contents.photograph(self._dice))
+            return await self._put_at(key, self.world.contents.photograph(key, self._dice))
         self._resting[key] = float("inf")
         etag = photograph.etag if self._dice.random() < 0.5 else None
         await self._say(key, datetime.now(UTC), etag=etag)
