@@ -225,6 +225,6 @@ def _foreign(data: bytes) -> str:
 
 
 def _line(message: str) -> str:
-    """`message` in one line of what can be printed, not too long: decoders quote the file's own bytes."""
+    """`message` in one line of what can be printed, not too long: a decoder may quote what the file says."""
     printable = "".join(each if each.isprintable() else " " for each in message)
     return " ".join(printable.split())[:MAX_MESSAGE]

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from model.preprocess import MAX_PIXELS, Preprocess
+from model.preprocess import MAX_MESSAGE, MAX_PIXELS, Preprocess, _line
 from schemas.errors import ConfigurationError, TooManyPixels, Undecodable
 
 PREPROCESS = Preprocess(size=32)
@@ -122,3 +122,8 @@ def test_many_threads_decode_at_once_and_agree() -> None:
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(PREPROCESS.decode, data))
     assert all((found[i] == found[i % 3]).all() for i in range(len(found)))
+
+
+def test_a_refusal_is_one_line_of_bounded_length_whatever_a_decoder_says() -> None:
+    assert _line("No box\r\n\x1b[31m of \u202e kind\0") == "No box [31m of kind"
+    assert len(_line("x" * 10_000)) == MAX_MESSAGE == 500
