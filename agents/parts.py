@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import TypeVar
 
 import structlog
 
 from agents.connections import kafka_settings, s3_settings
+from agents.decoders import decoders
 from agents.ports import Parts
 from agents.settings import Settings, blame
 from agents.stores import blamed, open_store
 from agents.surroundings import Surroundings
-from agents.tagger import ResidentTagger
+from agents.tagger import Decoding, ResidentTagger
 from agents.telemetry.tracing import NO_TRACER, Tracer
 from model import checkpoint, routes
 from model.batching import BatchLimits
 from model.classifier import Classifier
+from model.decoding.threads import DecodingThreads
 from model.policy import Policy
+from model.preprocess import Preprocess
 from streams.adapters.kafka import KafkaPublisher
 from streams.adapters.s3 import S3Images
 from streams.app import StreamApp
@@ -33,7 +37,9 @@ T = TypeVar("T")
 async def real_parts(settings: Settings, around: Surroundings) -> AsyncIterator[Parts]:
     """S3, the score store, Kafka and the resident model, opened; all closed in the end."""
     async with AsyncExitStack() as stack:
-        tagger = await stack.enter_async_context(await load_tagger(settings, around.tracer))
+        decoding = partial(decoders, settings, around.metrics)
+        loaded = await load_tagger(settings, around.tracer, decoding=decoding)
+        tagger = await stack.enter_async_context(loaded)
         mortality = asyncio.create_task(_die_with(tagger, around.app))
         stack.callback(mortality.cancel)
 
@@ -43,24 +49,30 @@ async def real_parts(settings: Settings, around: Surroundings) -> AsyncIterator[
 
         images = S3Images(s3_settings(settings))
         _observe(settings, around, tagger, images)
-        yield Parts(
+        parts = Parts(
             images=await opened(images, "TAGSTREAM_S3__ENDPOINT_URL"),
             scores=await opened(open_store(settings.store), blamed(settings.store)),
             tags=await opened(KafkaPublisher(kafka_settings(settings)), "TAGSTREAM_KAFKA__BROKERS"),
             tagger=tagger,
         )
+        await tagger.warm()
+        yield parts
 
 
-async def load_tagger(settings: Settings, tracer: Tracer = NO_TRACER) -> ResidentTagger:
-    """The model, loaded and warm; not yet entered."""
+async def load_tagger(
+    settings: Settings,
+    tracer: Tracer = NO_TRACER,
+    *,
+    decoding: Callable[[Preprocess], Decoding] | None = None,
+) -> ResidentTagger:
+    """The model, loaded and warm; not yet entered. `decoding` makes what decodes; else threads do."""
     with blame("TAGSTREAM_BATCH__INTAKE"):
         batches = BatchLimits(settings.batch.max_size, settings.batch.linger, settings.batch.intake)
     classifier = await asyncio.to_thread(_load_classifier, settings)
     policy = load_policy(settings, classifier)
     log.info("model.warm", version=classifier.ref.version, digest=classifier.ref.digest[:12])
-    return ResidentTagger(
-        classifier, policy, batches=batches, decode_threads=settings.decode.threads, tracer=tracer
-    )
+    made = (decoding or partial(DecodingThreads, count=settings.decode.processes))(classifier.preprocess)
+    return ResidentTagger(classifier, policy, batches=batches, decoding=made, tracer=tracer)
 
 
 def load_policy(settings: Settings, classifier: Classifier) -> Policy:

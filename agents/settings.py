@@ -181,7 +181,13 @@ class StoreSettings(Section):
 class DecodeSettings(Section):
     """From bytes to pixels."""
 
-    threads: int = Field(2, ge=1, description="Images decoded at once")
+    processes: int = Field(2, ge=1, description="Images decoded at once, each in a process of its own")
+    memory: int = Field(
+        2 * 2**30,
+        ge=128 * 2**20,
+        description="Bytes that each of them may hold; an image that needs more is rejected",
+    )
+    deadline: float = Field(60.0, ge=1, description="Seconds of CPU time that decoding one image may take")
     loading: int = Field(32, ge=1, description="Images whose encoded bytes are in memory at once")
 
 

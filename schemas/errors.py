@@ -9,6 +9,7 @@ TagstreamError
 │   ├── TooLarge               more bytes than the cap
 │   ├── Undecodable            not an image of an accepted format, or a damaged one
 │   ├── TooManyPixels          a decompression bomb
+│   ├── DeadlyImage            decoding it kills the process that does
 │   ├── UnknownImage           a decision names an image that was never uploaded
 │   └── Unforeseen             any other exception of a step that touches one image's content
 ├── KeepsFailing               one object fails while others succeed: retry topic, in the end parking
@@ -104,6 +105,13 @@ class TooManyPixels(Rejected):
     """The image has more pixels than the cap."""
 
     code = "too_many_pixels"
+    stage = Stage.DECODE
+
+
+class DeadlyImage(Rejected):
+    """Decoding the image kills the process that does, again and again, while nothing else is decoded."""
+
+    code = "deadly"
     stage = Stage.DECODE
 
 

@@ -59,6 +59,9 @@ class Metrics:
         self.batches = make.histogram("tagstream_batch_size", "Images in a forward", buckets=SIZES)
         self.outcomes = make.counter("tagstream_outcomes", "How messages ended", ["outcome"])
         self.dead_letters = make.counter("tagstream_dead_letters", "Dead letters by cause", ["cause"])
+        self.decoder_deaths = make.counter(
+            "tagstream_decoder_deaths", "Decoders that died by themselves, by what they died of", ["cause"]
+        )
         self.deferred = make.counter(
             "tagstream_retry_deferred",
             "Messages put on the retry topic, by the dependency that kept refusing",

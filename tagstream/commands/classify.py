@@ -79,7 +79,7 @@ async def _look(paths: list[Path], config: Settings, *, tell: Callable[[Answer, 
         eye = Eye(
             tagger,
             at_once=config.window.concurrency,
-            loading=2 * config.decode.threads,
+            loading=2 * config.decode.processes,
             max_bytes=config.s3.max_object_bytes,
         )
         async with aclosing(eye.look(files)) as answers:

@@ -119,10 +119,10 @@ def test_leaving_the_crew_ends_every_worker_frozen_ones_too(tmp_path: Path) -> N
 
 def test_the_workers_environment_knows_no_real_s3(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "production")
-    monkeypatch.setenv("TAGSTREAM_DECODE__THREADS", "3")
+    monkeypatch.setenv("TAGSTREAM_DECODE__PROCESSES", "3")
     made = environment({"KAFKA__BROKERS": "127.0.0.1:1"})
     assert "AWS_PROFILE" not in made
-    assert made["TAGSTREAM_DECODE__THREADS"] == "3"
+    assert made["TAGSTREAM_DECODE__PROCESSES"] == "3"
     assert made["TAGSTREAM_KAFKA__BROKERS"] == "127.0.0.1:1"
 
 

@@ -34,6 +34,7 @@ SERVERS = ("faust", "aiokafka", "aioboto3", "motor")
 FREE_OF = {
     "schemas.wire, schemas.events, schemas.records": (*HEAVY, *SERVERS, *OURS, "structlog"),
     "streams.inflight, streams.message, streams.ports": (*HEAVY, *SERVERS, "model", "agents"),
+    "model.decoding.process": (*HEAVY, *SERVERS, "streams", "agents", "pydantic", "asyncio", "structlog"),
     "model.policy, model.batching": (*HEAVY, *SERVERS, "streams", "agents"),
     "agents.pipeline": (*HEAVY, *SERVERS, "model"),
     "agents.bootstrap": HEAVY,

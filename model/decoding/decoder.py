@@ -1,0 +1,181 @@
+"""One decoder, as the worker sees it: a process, and the socket to it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final, Self
+
+import numpy as np
+
+from model.decoding.death import GARBLED, Death, DecoderDied, death_of, hung
+from model.decoding.frames import ANSWER, LONGEST_REFUSAL, REQUEST, Kind, refused
+from model.decoding.limits import DecoderLimits
+from model.decoding.orders import REAL, Orders
+from model.decoding.stillness import Stillness
+from model.preprocess import Pixels, Preprocess
+
+LOOKS: Final = 10
+"""How often a decoder is looked at within its deadline, before it is believed to hang."""
+
+_INHERITED: Final = (
+    "PATH",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "LD_LIBRARY_PATH",
+    "LD_PRELOAD",
+    "PYTHONDONTWRITEBYTECODE",
+)
+"""Of the environment. No name of ours and none of AWS's: a decoder needs no secrets."""
+
+_LAST_BREATH: Final = 5.0
+"""Seconds for a process to end that has closed its socket."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What decoders are made by."""
+
+    preprocess: Preprocess
+    limits: DecoderLimits
+    decode: str = REAL
+    """Where a decoder finds `(Preprocess, bytes) -> Pixels`."""
+
+    def orders(self) -> Orders:
+        """For a child of this process."""
+        how, limits = self.preprocess, self.limits
+        return Orders(
+            how.size, how.fit, how.max_pixels, limits.memory, limits.deadline, os.getpid(), self.decode
+        )
+
+
+class Decoder:
+    """Owns a process from `start` to `ended`. One image at a time; the event loop's thread only."""
+
+    def __init__(self, process: subprocess.Popen[bytes], worker_end: socket.socket, recipe: Recipe) -> None:
+        self.memory = 0
+        """Bytes that it held after the last image."""
+        self._process = process
+        self._socket = worker_end
+        self._limits = recipe.limits
+        self._size = recipe.preprocess.size
+        self._stillness = Stillness(process.pid)
+        self._listening = False
+        self._verdict: Death | None = None
+
+    @classmethod
+    def start(cls, recipe: Recipe) -> Self:
+        """A new process; it takes a moment until it answers. Raises `OSError` where there is none to be had.
+
+        To be called from a thread that lives as long as the worker: the kernel kills the process with it.
+        """
+        ours, theirs = socket.socketpair()
+        ours.settimeout(0)  # the event loop waits for it
+        with theirs:
+            try:
+                process = subprocess.Popen(  # noqa: S603 - this interpreter, and a module of ours
+                    [sys.executable, "-P", "-m", "model.decoding.process", recipe.orders().text()],
+                    stdin=theirs.fileno(),
+                    stdout=subprocess.DEVNULL,
+                    env=_environment(),
+                    start_new_session=True,  # Ctrl-C in a terminal is for the worker
+                )
+            except OSError:
+                ours.close()
+                raise
+        return cls(process, ours, recipe)
+
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        return self._process.pid
+
+    async def decode(self, data: bytes) -> Pixels:
+        """The image's pixels, uint8 (3, S, S).
+
+        Raises `Rejected`, or `DecoderDied`: then, and when it is cancelled, the decoder is of no more use.
+        """
+        try:
+            return await self._exchange(data)
+        except OSError as error:  # its end of the socket is closed
+            raise DecoderDied(await self._autopsy()) from error
+        finally:
+            self._listening = False
+
+    def is_alive(self) -> bool:
+        """Whether the process has not ended, as far as one can see without waiting."""
+        return self._process.poll() is None
+
+    def kill(self) -> None:
+        """End the process, whatever it does. At once, but `ended` says when."""
+        self._process.kill()
+
+    async def ended(self) -> Death:
+        """Until the process has ended by itself, or by `kill`; what it died of."""
+        with suppress(OSError):
+            self._socket.close()
+        code = await asyncio.to_thread(self._process.wait)
+        return self._verdict or death_of(code, self._limits)
+
+    def look(self) -> None:
+        """To be called `LOOKS` times a deadline: a decoder that does nothing with its image is killed."""
+        if self._listening and self._stillness.looks() >= LOOKS:
+            self._verdict = hung(self._limits)
+            self.kill()
+
+    async def _exchange(self, data: bytes) -> Pixels:
+        loop = asyncio.get_running_loop()
+        await loop.sock_sendall(self._socket, REQUEST.pack(len(data)))
+        await loop.sock_sendall(self._socket, data)
+        self._stillness.begin()
+        self._listening = True
+        head = bytearray(ANSWER.size)
+        await self._receive(memoryview(head))
+        kind, self.memory, length = ANSWER.unpack(head)
+        if kind == Kind.PIXELS and length == 3 * self._size**2:
+            pixels = np.empty((3, self._size, self._size), np.uint8)
+            await self._receive(pixels.data.cast("B"))
+            return pixels
+        if kind != Kind.REJECTED or length > LONGEST_REFUSAL:
+            raise self._garbled()
+        payload = bytearray(length)
+        await self._receive(memoryview(payload))
+        try:
+            error = refused(bytes(payload))
+        except ValueError as garbled:
+            raise self._garbled() from garbled
+        raise error
+
+    async def _receive(self, target: memoryview) -> None:
+        loop = asyncio.get_running_loop()
+        while target:
+            received = await loop.sock_recv_into(self._socket, target)
+            if not received:
+                raise ConnectionResetError
+            target = target[received:]
+
+    def _garbled(self) -> OSError:
+        self._verdict = GARBLED
+        self.kill()
+        return ConnectionAbortedError()
+
+    async def _autopsy(self) -> Death:
+        death = asyncio.ensure_future(self.ended())
+        done, _ = await asyncio.wait({death}, timeout=_LAST_BREATH)
+        if not done:  # it closed its socket and lives on
+            self._verdict = GARBLED
+            self.kill()
+        return await death
+
+
+def _environment() -> dict[str, str]:
+    kept = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    # It imports what this process would; and BLAS needs no threads to move bytes.
+    path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)  # noqa: PTH109 - a string is wanted
+    return kept | {"PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}

@@ -1,0 +1,55 @@
+"""What passes between a worker and its decoders: lengths, bytes and JSON.
+
+Never a pickle: a decoder that a hostile image has taken over must not take over the worker too. It may lie
+about an image, and that is all that it may do.
+"""
+
+from __future__ import annotations
+
+import json
+from enum import IntEnum
+from struct import Struct
+from typing import Final
+
+from schemas.errors import Rejected, Stage, TooManyPixels, Undecodable, Unforeseen
+
+REQUEST: Final = Struct(">Q")
+"""The length of the image's bytes, which follow."""
+
+ANSWER: Final = Struct(">BQQ")
+"""The `Kind`, the bytes of memory that the decoder holds now, and the length of what follows."""
+
+LONGEST_REFUSAL: Final = 64 * 2**10
+"""Bytes of a rejection, at most."""
+
+_LONGEST_MESSAGE: Final = 2_000
+_KNOWN: Final = {kind.__name__: kind for kind in (Undecodable, TooManyPixels)}
+
+
+class Kind(IntEnum):
+    """What follows the head of an answer."""
+
+    PIXELS = 0
+    REJECTED = 1
+
+
+def refusal(error: Exception) -> bytes:
+    """`error` for the way back; what decoding does not raise on purpose becomes `Unforeseen`."""
+    if not isinstance(error, (*_KNOWN.values(), Unforeseen)):
+        error = Unforeseen.of(error, stage=Stage.DECODE)
+    said = {
+        "kind": type(error).__name__,
+        "message": str(error)[:_LONGEST_MESSAGE],
+        "trace": getattr(error, "trace", ""),
+    }
+    return json.dumps(said).encode()
+
+
+def refused(payload: bytes) -> Rejected:
+    """The error that `refusal` was given. Raises `ValueError` for anything else."""
+    match json.loads(payload):
+        case {"kind": "Unforeseen", "message": str(message), "trace": str(trace)}:
+            return Unforeseen(message, stage=Stage.DECODE, trace=trace)
+        case {"kind": str(kind), "message": str(message)} if kind in _KNOWN:
+            return _KNOWN[kind](message)
+    raise ValueError("no rejection that decoding knows")

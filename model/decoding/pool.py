@@ -1,0 +1,231 @@
+"""Every image is decoded in a process that may die of it; the worker does not.
+
+Who is to blame for a death, by these rules:
+
+1. An image whose decoder died is tried again, in a fresh decoder, while no other is decoded in this worker.
+   Only deaths there count: the first may have been its neighbours' doing.
+2. A fresh decoder has just decoded a known-good image, with the same limits. When three in a row cannot, it
+   is the machine: `Broken`, nobody is condemned, and Kafka redelivers.
+3. The third death that counts condemns the image, after one more fresh decoder has proven itself. Of deaths
+   that were told by time the first is enough: the decoder's own CPU clock is hard to blame on others, and
+   everybody waits.
+
+Nothing of this is written down. A worker that is killed takes its decoders along, and what they had comes
+again: the death of a worker is no image's fault.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from types import TracebackType
+from typing import Final, Self
+
+import numpy as np
+import structlog
+
+from model import golden
+from model.decoding.death import Cause, Death, DecoderDied
+from model.decoding.decoder import LOOKS, Decoder, Recipe
+from model.decoding.limits import DecoderLimits
+from model.decoding.orders import REAL
+from model.decoding.seats import Seats
+from model.preprocess import Pixels, Preprocess
+from schemas.errors import Broken, DeadlyImage, Rejected
+
+log = structlog.get_logger(__name__)
+
+DEATHS: Final = 3
+"""That count, until an image is condemned; and decoders that may not come up until the machine is."""
+
+PAUSE: Final = 0.5
+"""Seconds after a SIGKILL and after a decoder that did not come up: a shortage of memory may pass."""
+
+BLOAT: Final = 8
+"""A decoder that keeps this part of its memory after an image is replaced: the next one is to have all."""
+
+
+def _nobody(death: Death) -> None:
+    """Who is not interested."""
+
+
+class DecoderPool:
+    """Owns the decoders; `async with` starts them in the background and kills them in the end.
+
+    `on_death` hears of every decoder that died by itself. The event loop's thread only, which has to live as
+    long as the pool.
+    """
+
+    def __init__(
+        self,
+        preprocess: Preprocess,
+        limits: DecoderLimits,
+        *,
+        on_death: Callable[[Death], None] = _nobody,
+        decode: str = REAL,
+    ) -> None:
+        self._recipe = Recipe(preprocess, limits, decode)
+        self._limits = limits
+        self._on_death = on_death
+        self._known_good = golden.draw()["plate.png"]
+        self._known_pixels = preprocess.decode(self._known_good)
+        self._seats = Seats(limits.processes)
+        self._idle: list[Decoder] = []
+        self._all: set[Decoder] = set()
+        self._burials: set[asyncio.Task[Death]] = set()
+        self._closed = False
+        self._filling: asyncio.Task[None]  # these two from __aenter__ on
+        self._watching: asyncio.Task[None]
+
+    async def __aenter__(self) -> Self:
+        self._filling = asyncio.create_task(self._fill(), name="decoders-start")
+        self._watching = asyncio.create_task(self._watch(), name="decoders-watch")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Whatever is being decoded is broken off."""
+        self._closed = True
+        for task in (self._filling, self._watching):
+            task.cancel()
+        for decoder in self._all:
+            decoder.kill()
+        async with self._seats.all():
+            await asyncio.gather(self._filling, self._watching, return_exceptions=True)
+            for decoder in tuple(self._all):
+                self._bury(decoder)
+            await asyncio.gather(*self._burials)
+
+    async def warm(self) -> None:
+        """Until every decoder is ready for an image. Raises `Broken` when one does not come up."""
+        await asyncio.shield(self._filling)
+
+    @property
+    def pids(self) -> frozenset[int]:
+        """Of the decoders that there are now."""
+        return frozenset(decoder.pid for decoder in self._all)
+
+    async def decode(self, data: bytes) -> Pixels:
+        """The image's pixels, uint8 (3, S, S); waits for a decoder.
+
+        Raises `Rejected` as `Preprocess.decode` does, and `DeadlyImage`; `Broken` when no decoder comes up or
+        the pool is closed. Cancelled, it leaves nothing behind.
+        """
+        await self.warm()
+        try:
+            async with self._seats.one():
+                return await self._try(await self._any(), data)
+        except DecoderDied as died:
+            await self._mourn(died.death, data, counted=0)
+        async with self._seats.all():
+            return await self._try_alone(data)
+
+    async def _try_alone(self, data: bytes) -> Pixels:
+        deaths: list[Death] = []
+        while True:
+            decoder = await self._fresh()
+            if len(deaths) == DEATHS or any(death.takes_long for death in deaths):
+                self._idle.append(decoder)
+                raise _deadly(deaths)
+            try:
+                return await self._try(decoder, data)
+            except DecoderDied as died:
+                deaths.append(died.death)
+                await self._mourn(died.death, data, counted=len(deaths))
+
+    async def _try(self, decoder: Decoder, data: bytes) -> Pixels:
+        """Decode in `decoder`, and keep it for the next image unless it died or is busy still."""
+        try:
+            pixels = await decoder.decode(data)
+        except Rejected:
+            self._keep(decoder)
+            raise
+        except BaseException:
+            self._bury(decoder)
+            raise
+        self._keep(decoder)
+        return pixels
+
+    async def _any(self) -> Decoder:
+        while self._idle:
+            decoder = self._idle.pop()
+            if decoder.is_alive():
+                return decoder
+            self._report(await self._bury(decoder), bytes=0)  # nobody's fault: it had nothing to do
+        return await self._fresh()
+
+    def _keep(self, decoder: Decoder) -> None:
+        if decoder.memory > self._limits.memory // BLOAT:
+            self._bury(decoder)
+        else:
+            self._idle.append(decoder)
+
+    async def _fresh(self) -> Decoder:
+        """A decoder that has decoded nothing but a known-good image."""
+        for _ in range(DEATHS):
+            if self._closed:
+                break
+            try:
+                return await self._started()
+            except (DecoderDied, Rejected, OSError) as error:
+                if not self._closed:
+                    log.warning("decoder.not_started", cause=str(error))
+                    await asyncio.sleep(PAUSE)
+        raise Broken("the decoders are closed" if self._closed else "no decoder decodes a known-good image")
+
+    async def _started(self) -> Decoder:
+        while len(self._all) >= self._limits.processes and self._idle:
+            self._bury(self._idle.pop())
+        decoder = Decoder.start(self._recipe)
+        self._all.add(decoder)
+        try:
+            pixels = await decoder.decode(self._known_good)
+        except BaseException:
+            self._bury(decoder)
+            raise
+        if not np.array_equal(pixels, self._known_pixels):
+            self._bury(decoder)
+            raise Broken("a decoder sees another picture than this process")
+        return decoder
+
+    async def _mourn(self, death: Death, data: bytes, *, counted: int) -> None:
+        """Say it, unless it is the end of all; and let a shortage of memory pass."""
+        if self._closed:
+            raise Broken("the decoders are closed")
+        self._report(death, bytes=len(data), counted=counted)
+        if death.cause is Cause.KILLED:
+            await asyncio.sleep(PAUSE)
+
+    def _report(self, death: Death, **image: int) -> None:
+        log.warning("decoder.died", cause=death.cause, how=death.how, **image)
+        self._on_death(death)
+
+    def _bury(self, decoder: Decoder) -> asyncio.Task[Death]:
+        """Kill it and have it waited for: a process that nobody waits for stays as a zombie."""
+        decoder.kill()
+        self._all.discard(decoder)
+        burial = asyncio.create_task(decoder.ended())
+        self._burials.add(burial)
+        burial.add_done_callback(self._burials.discard)
+        return burial
+
+    async def _fill(self) -> None:
+        starts = (self._fresh() for _ in range(self._limits.processes))
+        started = await asyncio.gather(*starts, return_exceptions=True)
+        self._idle += [one for one in started if isinstance(one, Decoder)]
+        for failure in started:
+            if isinstance(failure, BaseException):
+                raise failure
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(self._limits.deadline / LOOKS)
+            for decoder in self._all:
+                decoder.look()
+
+
+def _deadly(deaths: list[Death]) -> DeadlyImage:
+    times = "once" if len(deaths) == 1 else f"{len(deaths)} times"
+    hows = ", ".join(dict.fromkeys(death.how for death in deaths))
+    return DeadlyImage(f"decoding it killed its process {times} while nothing else was decoded: {hows}")

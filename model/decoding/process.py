@@ -1,0 +1,118 @@
+"""A decoder: a process that decodes one image at a time, and may die of it.
+
+The worker is at the other end of the socket on file descriptor 0. All limits are the kernel's, set by this
+process on itself before the first foreign byte arrives: whatever native code does, they hold.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import os
+import pkgutil
+import resource
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from PIL import AvifImagePlugin
+
+from model.decoding.death import OUT_OF_MEMORY
+from model.decoding.frames import ANSWER, REQUEST, Kind, refusal
+from model.decoding.orders import Orders
+from model.preprocess import Fit, Pixels, Preprocess
+
+_PR_SET_PDEATHSIG: Final = 1
+_PAGE: Final = resource.getpagesize()
+_STATM: Final = Path("/proc/self/statm")
+_DATA: Final = 5
+"""The column of `statm` with the pages that `RLIMIT_DATA` counts."""
+
+
+def main() -> None:
+    """Decode until the worker hangs up; how to is the one argument, as `Orders.text` writes it."""
+    orders = Orders.read(sys.argv[1])
+    _leave_signals_to_the_worker()
+    _die_with(orders.worker)
+    _go_first_when_memory_is_short()
+    _limit(orders)
+    decode: Callable[[Preprocess, bytes], Pixels] = pkgutil.resolve_name(orders.decode)
+    preprocess = Preprocess(orders.size, Fit(orders.fit), orders.max_pixels)
+    with socket.socket(fileno=0) as worker:
+        try:
+            _serve(worker, lambda data: decode(preprocess, data), deadline=orders.deadline)
+        except MemoryError:
+            os._exit(OUT_OF_MEMORY)
+        except ConnectionError:  # the worker is gone, and this process goes with it
+            return
+
+
+def _serve(worker: socket.socket, decode: Callable[[bytes], Pixels], *, deadline: float) -> None:
+    while head := worker.recv(REQUEST.size, socket.MSG_WAITALL):
+        (length,) = REQUEST.unpack(head)
+        data = worker.recv(length, socket.MSG_WAITALL) if length else b""
+        if len(data) < length:
+            return
+        _allow(deadline)
+        kind, payload = _answer(decode, data)
+        del data
+        worker.sendall(ANSWER.pack(kind, _held(), len(payload)))
+        worker.sendall(payload)
+
+
+def _answer(decode: Callable[[bytes], Pixels], data: bytes) -> tuple[Kind, bytes | memoryview]:
+    try:
+        return Kind.PIXELS, decode(data).data.cast("B")
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the worker is to know it, whatever it is
+        return Kind.REJECTED, refusal(error)
+
+
+def _leave_signals_to_the_worker() -> None:
+    """What stops a whole service stops the worker, which finishes its images first and hangs up then."""
+    for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ignored, signal.SIG_IGN)
+
+
+def _die_with(worker: int) -> None:
+    """An image that takes minutes must not outlive a worker that was killed: nobody waits for it."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != worker:  # it went before the kernel knew
+            os._exit(0)
+
+
+def _go_first_when_memory_is_short() -> None:
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
+
+
+def _limit(orders: Orders) -> None:
+    # Not RLIMIT_AS: that counts what is only reserved, of which each thread's arena takes 64 MiB.
+    resource.setrlimit(resource.RLIMIT_DATA, (orders.memory, orders.memory))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # One image, one thread: what a decoder takes must not depend on the machine's cores.
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+
+
+def _allow(seconds: float) -> None:
+    """So much more CPU time from now on; then the kernel sends SIGXCPU, which ends the process."""
+    _, most = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(time.process_time() + seconds), most))
+
+
+def _held() -> int:
+    try:
+        return int(_STATM.read_bytes().split()[_DATA]) * _PAGE
+    except OSError:  # no Linux: nothing is known, and nothing limited
+        return 0
+
+
+if __name__ == "__main__":
+    main()

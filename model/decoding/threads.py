@@ -1,0 +1,46 @@
+"""Decoding in threads of this process: for a command over somebody's own files, which may die of one."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import Self
+
+from model.preprocess import Pixels, Preprocess
+from schemas.errors import Broken, Rejected, Stage, Unforeseen
+
+
+class DecodingThreads:
+    """So many images at once; `async with` closes it."""
+
+    def __init__(self, preprocess: Preprocess, count: int) -> None:
+        self._preprocess = preprocess
+        self._threads = ThreadPoolExecutor(count, thread_name_prefix="decode")
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # A decoder that hangs must not hold up the exit: its thread ends with the process.
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def warm(self) -> None:
+        """Threads are."""
+
+    async def decode(self, data: bytes) -> Pixels:
+        """The image's pixels, uint8 (3, S, S); raises `Rejected`, or `Broken` when memory runs out."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._decode, data)
+
+    def _decode(self, data: bytes) -> Pixels:
+        try:
+            return self._preprocess.decode(data)
+        except Rejected:
+            raise
+        except MemoryError as error:
+            # The machine's fault as likely as the image's: a good image must not pay for it.
+            raise Broken("out of memory while decoding") from error
+        except Exception as error:
+            raise Unforeseen.of(error, stage=Stage.DECODE) from error
