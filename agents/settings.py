@@ -10,10 +10,11 @@ from __future__ import annotations
 import difflib
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import (
     AliasChoices,
@@ -34,6 +35,9 @@ from schemas.naming import Keys, Naming
 
 PREFIX = "TAGSTREAM_"
 _NEST = "__"
+_BUCKET: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]")
+"""S3's own rule is narrower today, and was wider once. What is none could be another host to the client:
+an ARN names a host, and `/`, `@`, `:` or `?` could end one."""
 
 
 def _listed(given: object) -> object:
@@ -135,6 +139,14 @@ class S3Settings(Section):
     bytes_in_flight: int = Field(256 * 2**20, ge=1, description="Bytes of objects being read at once")
     max_object_bytes: int = Field(64 * 2**20, ge=1, description="A larger object is dead-lettered")
     deadline: float = Field(30.0, gt=0, description="Seconds that reading one object may take")
+
+    @field_validator("buckets")
+    @classmethod
+    def _names(cls, buckets: tuple[str, ...]) -> tuple[str, ...]:
+        for bucket in buckets:
+            if not _BUCKET.fullmatch(bucket):
+                raise ValueError(f"{bucket!r} is not a bucket's name (of an access point, take the alias)")
+        return buckets
 
     @model_validator(mode="after")
     def _both_or_neither(self) -> Self:

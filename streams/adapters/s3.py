@@ -28,6 +28,7 @@ from schemas.errors import ConfigurationError, Gone
 from schemas.uploads import Location
 from streams.adapters import s3_errors, s3_objects
 from streams.adapters.limits import MEBIBYTE, Limits
+from streams.adapters.s3_http import StayingSession
 from streams.budget import Budget
 from streams.ports import Fetched
 
@@ -102,14 +103,14 @@ class S3Images:
 
     async def fetch(self, location: Location) -> Fetched:
         """See `ImageStore.fetch`. Waits for one of the slots; the deadline runs from then on."""
-        self._settings.allow(location)
+        self._allow(location)
         async with self._asking(location):
             return await self._read(location)
 
     async def exists(self, location: Location) -> bool:
         """See `ImageStore.exists`."""
-        self._settings.allow(location)
         try:
+            self._allow(location)
             async with self._asking(location):
                 await self._client.head_object(Bucket=location.bucket, Key=location.key)
         except Gone:
@@ -122,7 +123,7 @@ class S3Images:
         Signed here, without a request; it ends with the credentials where those are temporary. Whoever
         has the address may look, so it belongs into no log.
         """
-        self._settings.allow(location)
+        self._allow(location)
         which = {"Bucket": location.bucket, "Key": location.key, **s3_objects.version_asked(location)}
         lifetime = min(max(1, ceil(seconds)), LONGEST_LINK_SECONDS)
         try:
@@ -134,6 +135,7 @@ class S3Images:
         self, location: Location, data: bytes, *, metadata: Mapping[str, str] | None = None
     ) -> Location:
         """Upload `data`; the location with the etag, and the version where the bucket keeps versions."""
+        self._allow(location)
         told = s3_objects.spelled(metadata or {})
         try:
             said = await self._client.put_object(
@@ -161,6 +163,12 @@ class S3Images:
         if self._opened is None:
             raise RuntimeError("the S3 client is not open")
         return self._opened
+
+    def _allow(self, location: Location) -> None:
+        """Raise before anything is asked that could be about another bucket."""
+        self._settings.allow(location)
+        if s3_objects.leads_out(location.key):
+            raise Gone(f"{location} is not inside its bucket")
 
     @asynccontextmanager
     async def _asking(self, location: Location) -> AsyncIterator[None]:
@@ -227,6 +235,7 @@ def _whereabouts(settings: S3Settings) -> dict[str, Any]:
 
 def _config(settings: S3Settings) -> AioConfig:
     return AioConfig(
+        http_session_cls=StayingSession,
         signature_version="s3v4",
         max_pool_connections=settings.fetch_concurrency,
         connect_timeout=min(CONNECT_SECONDS, settings.deadline_seconds),

@@ -15,6 +15,9 @@ _NO_VERSION: Final = "null"
 _LONGEST_LINE: Final = 2048
 """What S3 keeps of metadata in all: one header is never folded."""
 
+_STEPS: Final = {"": 0, ".": 0, "..": -1}
+"""What a segment of a path does to its depth, where it is no name."""
+
 
 def etag(reply: Mapping[str, Any]) -> str | None:
     """The etag, without its quotes; of an object that came in parts it ends in `-` and their number."""
@@ -30,6 +33,20 @@ def version(reply: Mapping[str, Any]) -> str | None:
 def version_asked(location: Location) -> dict[str, str]:
     """The argument that asks for the location's version, where it has one."""
     return {"VersionId": location.version} if location.version else {}
+
+
+def leads_out(key: str) -> bool:
+    """Whether `.` and `..` lead from the bucket's own folder to itself or out of it.
+
+    The client sends a key as it is, `GET /photos/../secrets/a`: S3 knows no folders, but a proxy in front
+    of a storage may, and would ask it for an object of another bucket.
+    """
+    depth, segments = 0, key.split("/")
+    for segment in segments:
+        depth += _STEPS.get(segment, 1)
+        if depth < 0:
+            return True
+    return depth == 0 and not {".", ".."}.isdisjoint(segments)
 
 
 def read(metadata: Mapping[str, str]) -> dict[str, str]:

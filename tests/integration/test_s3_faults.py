@@ -304,7 +304,7 @@ async def test_a_bucket_off_the_allow_list_is_never_asked_for() -> None:
 
 @pytest.mark.parametrize(
     ("key", "path"),
-    [("../a.jpg", "/photos/../a.jpg"), ("/a.jpg", "/photos//a.jpg"), ("a/./b//c", "/photos/a/./b//c")],
+    [("a/../b.jpg", "/photos/a/../b.jpg"), ("/a.jpg", "/photos//a.jpg"), ("a/./b//c", "/photos/a/./b//c")],
 )
 async def test_a_key_is_asked_for_as_it_is(key: str, path: str) -> None:
     async with serving(FaultyStorage(http("200 OK"))) as storage, S3Images(settings(storage.url)) as images:

@@ -153,3 +153,19 @@ def test_every_setting_says_what_it_means() -> None:
     for name, meaning, _ in settings.names():
         assert re.fullmatch(r"TAGSTREAM_[A-Z0-9]+__[A-Z0-9_]+", name)
         assert meaning, name
+
+
+@pytest.mark.parametrize(
+    "bucket",
+    ["", "a", "photos/", "a@evil.example", "evil.example:80", "photos?", "photos#", "..", ".photos", "a b",
+     "arn:aws:s3:us-east-1:123456789012:accesspoint/photos", "photos\n"],
+)  # fmt: skip
+def test_what_could_be_another_host_is_no_bucket(monkeypatch: pytest.MonkeyPatch, bucket: str) -> None:
+    monkeypatch.setenv("TAGSTREAM_S3__BUCKETS", json.dumps(["photos", bucket]))
+    assert "is not a bucket's name" in refused()
+
+
+@pytest.mark.parametrize("bucket", ["photos", "my.photos-2026", "Old_Bucket", "photos--use1-az4--x-s3"])
+def test_names_that_storages_have_are_buckets(monkeypatch: pytest.MonkeyPatch, bucket: str) -> None:
+    monkeypatch.setenv("TAGSTREAM_S3__BUCKETS", json.dumps([bucket]))
+    assert settings.load().s3.buckets == (bucket,)
