@@ -40,6 +40,11 @@ class Member:
         """Its process id."""
         return self.worker.process.pid
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether it has worked on something."""
+        return '"message.started"' in self.worker.log.read_text(errors="replace")
+
     def look(self) -> int | None:
         """Resident bytes now, None where it has ended; `cpu` is of now, too."""
         if not self.worker.is_alive:

@@ -20,6 +20,8 @@ GAP: Final = (4.0, 10.0)
 """Seconds between two faults."""
 AWAY: Final = (1.0, 5.0)
 """Seconds for which a server is stopped."""
+JOINED: Final = 30.0
+"""Seconds in which a worker that joins is to get some work; there may be none for it."""
 FROZEN: Final = (3.0, 8.0)
 """Seconds for which a server is frozen."""
 
@@ -111,8 +113,11 @@ class Faults:
         await _frozen(victim.pid, SESSION + self._dice.uniform(2, 5))
 
     async def _visit(self) -> None:
-        visitor = self.crew.hire()
-        await asyncio.sleep(self._dice.uniform(6, 10))
+        visitor, stay = self.crew.hire(), self._dice.uniform(2, 6)
+        deadline = time.monotonic() + JOINED
+        while not visitor.has_begun and time.monotonic() < deadline:
+            await asyncio.sleep(0.5)
+        await asyncio.sleep(stay)
         if visitor.worker.is_alive:
             await self.crew.dismiss(visitor)
 

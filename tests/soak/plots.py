@@ -19,7 +19,7 @@ TOP: Final = 10
 BOTTOM: Final = 26
 RIGHT: Final = 12
 _MEBIBYTE: Final = 2**20
-_SMOOTH: Final = 5
+_SMOOTH: Final = 10
 """Samples over which a rate is taken."""
 _LETTER: Final = 6.5
 """Width of one in a band."""

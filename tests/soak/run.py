@@ -29,8 +29,8 @@ from tests.soak.result import Result, Work
 from tests.soak.samples import Offsets, Sampler, memories, note_recoveries, slope
 from tests.soak.traffic import Traffic, World, removal_of
 
-DRAIN_SECONDS: Final = 300.0
-"""In which all that waits must be done, when everything is well again."""
+STUCK_SECONDS: Final = 120.0
+"""In which something must be handled, when everything is well again; else what waits counts as lost."""
 ATTEMPTS: Final = 3
 """To have announced anew what storage forgot."""
 QUIET: Final = 3
@@ -131,14 +131,15 @@ class Soak:
         for service in self.premises.stack.services:
             await asyncio.to_thread(service.start)
         await self._announce_anew(world)
-        quiet, deadline = 0, time.monotonic() + DRAIN_SECONDS
-        left = -1
-        while quiet < QUIET and time.monotonic() < deadline:
+        quiet, handled, since = 0, -1, time.monotonic()
+        progress = None
+        while quiet < QUIET and time.monotonic() < since + STUCK_SECONDS:
             await asyncio.sleep(1.0)
-            progress = await self.sampler.offsets.progress()
-            left = progress.lag if progress else left
-            quiet = quiet + 1 if progress and not left else 0
-        return left
+            progress = await self.sampler.offsets.progress() or progress
+            if progress and progress.handled > handled:
+                handled, since = progress.handled, time.monotonic()
+            quiet = quiet + 1 if progress and not progress.lag else 0
+        return progress.lag if progress else -1
 
     async def _announce_anew(self, world: World) -> None:
         """What storage forgot to say is said once more, until it is on the topic."""
@@ -166,7 +167,7 @@ class Soak:
         account = balance(Oracle(self.ledger).expect(found.published), found)
         account.findings += unread(self.ledger.acknowledged, found)
         if left:
-            why = "the drain's time was over" if left > 0 else "the broker did not answer"
+            why = f"nothing was, for {STUCK_SECONDS:g} s" if left > 0 else "the broker did not answer"
             account.findings.append(Finding(Fault.LOST, f"{left} messages", f"never handled: {why}"))
         return account
 

@@ -13,7 +13,7 @@ MOST = 20
 
 def summary(result: Result) -> str:
     """Every figure, a line each."""
-    return "".join(f"{name:28}{value}\n".rstrip(" ") for name, value in _rows(result))
+    return "".join(f"{name:36}{value}\n".rstrip(" ") for name, value in _rows(result))
 
 
 def _rows(result: Result) -> Iterator[tuple[str, str]]:
