@@ -9,6 +9,9 @@ STAMP := $(VENV)/.installed
 unexport PYTHONDONTWRITEBYTECODE
 
 STACK := $(BIN)/python -m deploy.stack
+# A file's tests share servers, so they stay together; most of them wait, so a process more than cores.
+PROCESSES ?= $(shell $(PYTHON) -c 'import os; print(min(6, (os.cpu_count() or 1) + 1))')
+PARALLEL := -n $(PROCESSES) --dist loadfile
 
 .PHONY: help setup demo test test-fast test-real stack-up stack-down check format lock docs benchmark soak clean
 .DEFAULT_GOAL := help
@@ -31,13 +34,13 @@ demo: setup  ## The main job on sample photographs, with a worker killed in the 
 	$(BIN)/tagstream demo
 
 test: setup  ## All tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL)
 
 test-fast: setup  ## The tests that start no worker processes
-	$(BIN)/python -m pytest -m "not e2e and not real"
+	$(BIN)/python -m pytest $(PARALLEL) -m "not e2e and not real"
 
 test-real: setup  ## The tests over Apache Kafka, a MongoDB-wire server and versitygw (JDK 17, Maven and Go)
-	$(BIN)/python -m pytest -m real
+	$(BIN)/python -m pytest $(PARALLEL) -m real
 
 stack-up: setup  ## Those servers in the background, on loopback; says how to use them
 	@$(STACK) up

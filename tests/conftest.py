@@ -1,4 +1,4 @@
-"""Servers that more than one kind of test asks for."""
+"""What more than one kind of test asks for: servers, and a line at the end of the run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from hypothesis import settings
 from deploy.stack.builds import Missing
 from deploy.stack.layout import Layout, Ports, default_cache, from_environment
 from deploy.stack.stack import Stack
+from tests import seen
 from tests.contract.mongo_server import MongoWireServer
+from tests.seen import tell
+
+__all__ = ["mongo", "stack", "tell"]
 
 settings.register_profile("tagstream", deadline=None)  # no test asserts a time
 settings.load_profile("tagstream")
@@ -46,3 +50,11 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield own
     finally:
         own.down()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reports = [each for outcome in ("passed", "failed") for each in terminalreporter.getreports(outcome)]
+    if told := list(seen.lines(reports)):
+        terminalreporter.section("what the tests saw")
+        for line in told:
+            terminalreporter.write_line(line)

@@ -17,6 +17,7 @@ from model import checkpoint
 from model.tiny_version import write_tiny_version
 from schemas import topics
 from tagstream.samples import photographs
+from tests.seen import Tell
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 
@@ -35,15 +36,14 @@ def _demo(*arguments: str) -> list[str]:
 
 
 def test_the_drill_kills_a_worker_and_everything_is_accounted_for(
-    tmp_path: Path, environment: dict[str, str], capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, environment: dict[str, str], tell: Tell
 ) -> None:
     ran = subprocess.run(
         _demo("--json"), cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )
     assert ran.returncode == 0, ran.stderr
     said: dict[str, Any] = json.loads(ran.stdout)
-    with capsys.disabled():
-        print(f"\ndemo: {said['kills']} kill, {said['redelivered']} redeliveries, {said['topics']}")
+    tell(f"demo: {said['kills']} kill, {said['redelivered']} redeliveries, {said['topics']}")
     assert said["kills"] == 1
     assert said["redelivered"] > 0
     assert {Path(image["path"]) for image in said["images"]} == set(photographs())

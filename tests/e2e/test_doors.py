@@ -26,6 +26,7 @@ from tests.e2e.accounts import Auditor
 from tests.e2e.fleet import ROOT, Fleet, Worker
 from tests.e2e.traffic import plan, publish
 from tests.e2e.worker_under_test import BUCKET
+from tests.seen import Tell
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -168,9 +169,7 @@ async def versions(fleet: Fleet) -> dict[str, int]:
     return found
 
 
-async def test_a_replay_scores_every_image_by_the_new_version_once(
-    fleet: Fleet, capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_a_replay_scores_every_image_by_the_new_version_once(fleet: Fleet, tell: Tell) -> None:
     old = fleet.start()
     sent = await publish(fleet.bootstrap, plan(300, fleet.images))
     await Auditor(fleet.bootstrap, fleet.store, sent).until_done(WITHIN)
@@ -180,8 +179,7 @@ async def test_a_replay_scores_every_image_by_the_new_version_once(
     assert dry["choices"]["send"] >= images
     new: Worker = fleet.start(E2E_VERSION="2")
     done = await asyncio.to_thread(replay, fleet, "--from", "earliest", "--model", "2")
-    with capsys.disabled():
-        print(f"\nreplay: {done['choices']}, {done['summary']}")
+    tell(f"replay: {done['choices']}, {done['summary']}")
     assert await versions(fleet) == {"2": images}
     assert done["summary"]["rescored"] == images
     assert 0 < done["summary"]["changed"] < images

@@ -19,6 +19,7 @@ from tests.e2e.fleet import Fleet, Worker
 from tests.e2e.traffic import plan, publish
 from tests.e2e.worker_under_test import BUCKET
 from tests.freezing import freeze, thaw
+from tests.seen import Tell
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -55,7 +56,7 @@ def says(worker: Worker, event: str, dependency: str) -> bool:
 
 
 async def test_one_object_delayed_for_a_minute_holds_back_its_offset_and_nothing_else(
-    fleet: Fleet, capsys: pytest.CaptureFixture[str]
+    fleet: Fleet, tell: Tell
 ) -> None:
     auditor = await send(fleet, 1_000)
     slow = next(sent for sent in auditor._sent if sent.upload is not None and not sent.is_bad)
@@ -74,9 +75,8 @@ async def test_one_object_delayed_for_a_minute_holds_back_its_offset_and_nothing
     assert (await committed(fleet.bootstrap))[slow.partition] <= slow.offset
     grown = worker.memory - early
     await auditor.until_done(WITHIN)
-    with capsys.disabled():
-        mebibytes = grown / MEBIBYTE
-        print(f"\nslow object: {len(others)} others finished beside it, memory grew {mebibytes:.1f} MiB")
+    mebibytes = grown / MEBIBYTE
+    tell(f"slow object: {len(others)} others finished beside it, memory grew {mebibytes:.1f} MiB")
     assert grown < 16 * MEBIBYTE
     assert fleet.redeliveries == 0
 
@@ -177,7 +177,7 @@ async def test_a_worker_that_waits_at_its_start_can_be_stopped(fleet: Fleet, bro
 
 
 async def test_a_worker_that_is_cut_off_from_its_broker_can_be_stopped_and_loses_nothing(
-    fleet: Fleet, broker: BrokerProcess, capsys: pytest.CaptureFixture[str]
+    fleet: Fleet, broker: BrokerProcess, tell: Tell
 ) -> None:
     auditor = await send(fleet, 500)
     worker = fleet.start(E2E_DELAY="0.1", TAGSTREAM_KAFKA__DRAIN_LIMIT="3")
@@ -186,7 +186,6 @@ async def test_a_worker_that_is_cut_off_from_its_broker_can_be_stopped_and_loses
     await asyncio.sleep(1)
     code = await asyncio.to_thread(worker.stop, 40)
     broker.thaw()
-    with capsys.disabled():
-        print(f"\ncut off from the broker and stopped: exit {code}")
+    tell(f"cut off from the broker and stopped: exit {code}")
     fleet.start()
     await auditor.until_done(WITHIN)

@@ -14,6 +14,7 @@ from tests.contract.mongo_server import MongoWireServer
 from tests.e2e.accounts import Auditor, Outcome, outcome
 from tests.e2e.fleet import Fleet
 from tests.e2e.traffic import plan, publish
+from tests.seen import Tell
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -36,7 +37,7 @@ async def calm(folder: Path) -> Outcome:
 
 
 async def test_workers_killed_over_mongodb_leave_what_a_calm_run_over_sqlite_leaves(
-    mongo: MongoWireServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    mongo: MongoWireServer, tmp_path: Path, tell: Tell
 ) -> None:
     store = StoreSettings(url=SecretStr(mongo.url), database=f"e2e-{uuid.uuid4().hex[:8]}")
     settings = {"TAGSTREAM_STORE__URL": mongo.url, "TAGSTREAM_STORE__DATABASE": store.database}
@@ -56,8 +57,7 @@ async def test_workers_killed_over_mongodb_leave_what_a_calm_run_over_sqlite_lea
         finally:
             fleet.end()
         after = await outcome(broker.bootstrap, store)
-    with capsys.disabled():
-        print(f"\nMongoDB: {fleet.kills} kills, {fleet.redeliveries} redeliveries, {auditor.audits} audits")
+    tell(f"MongoDB: {fleet.kills} kills, {fleet.redeliveries} redeliveries, {auditor.audits} audits")
     assert fleet.kills == KILLS
     assert fleet.redeliveries > 0
     (tmp_path / "calm").mkdir()

@@ -13,6 +13,7 @@ from streams.adapters.broker import EmbeddedBroker
 from tests.e2e.accounts import Auditor, Outcome, outcome
 from tests.e2e.fleet import Fleet
 from tests.e2e.traffic import plan, publish
+from tests.seen import Tell
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -68,7 +69,7 @@ def test_the_unfaulted_run_ends_everything(unfaulted: Outcome) -> None:
 
 
 async def test_workers_killed_every_few_seconds_lose_nothing(
-    tmp_path: Path, unfaulted: Outcome, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, unfaulted: Outcome, tell: Tell
 ) -> None:
     async with scenario(tmp_path, delay=0.1) as stormy:
         fleet = stormy.fleet
@@ -81,16 +82,15 @@ async def test_workers_killed_every_few_seconds_lose_nothing(
                 fleet.kill(victim)
                 fleet.start()
         after = await stormy.outcome()
-    with capsys.disabled():
-        audits = stormy.auditor.audits
-        print(f"\nkill -9: {fleet.kills} kills, {fleet.redeliveries} redeliveries, {audits} audits")
+    audits = stormy.auditor.audits
+    tell(f"kill -9: {fleet.kills} kills, {fleet.redeliveries} redeliveries, {audits} audits")
     assert fleet.kills == KILLS
     assert fleet.redeliveries > 0
     assert after == unfaulted
 
 
 async def test_a_worker_stopped_with_work_in_flight_exits_0_and_nothing_is_redelivered(
-    tmp_path: Path, unfaulted: Outcome, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, unfaulted: Outcome, tell: Tell
 ) -> None:
     async with scenario(tmp_path, delay=0.1) as stopping:
         fleet = stopping.fleet
@@ -102,9 +102,8 @@ async def test_a_worker_stopped_with_work_in_flight_exits_0_and_nothing_is_redel
         await stopping.auditor.until_done(WITHIN)
         after = await stopping.outcome()
     of_the_stopped = first.held() & second.starts().keys()
-    with capsys.disabled():
-        started, repeated = len(first.held()), len(of_the_stopped)
-        print(f"\nSIGTERM: exit {code}, {started} started, {repeated} of them redelivered")
+    started, repeated = len(first.held()), len(of_the_stopped)
+    tell(f"SIGTERM: exit {code}, {started} started, {repeated} of them redelivered")
     assert code == 0
     assert started >= 50
     assert not of_the_stopped
@@ -112,7 +111,7 @@ async def test_a_worker_stopped_with_work_in_flight_exits_0_and_nothing_is_redel
 
 
 async def test_workers_that_join_and_leave_lose_nothing(
-    tmp_path: Path, unfaulted: Outcome, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, unfaulted: Outcome, tell: Tell
 ) -> None:
     async with scenario(tmp_path, delay=0.1) as busy:
         fleet = busy.fleet
@@ -130,7 +129,6 @@ async def test_workers_that_join_and_leave_lose_nothing(
             joins += bool(joiner.events("message.started"))
             assert await asyncio.to_thread(joiner.stop, 15) == 0
         after = await busy.outcome()
-    with capsys.disabled():
-        print(f"\njoins and leaves: {joins}, {fleet.redeliveries} redeliveries")
+    tell(f"joins and leaves: {joins}, {fleet.redeliveries} redeliveries")
     assert joins == JOINS
     assert after == unfaulted

@@ -11,6 +11,7 @@ import pytest_asyncio
 from deploy.stack.stack import Stack
 from tests.faults.boundaries import Act, Boundary
 from tests.faults.matrix import Row, rows, struck, until
+from tests.seen import Tell
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
 
@@ -30,7 +31,7 @@ async def matrix(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Asyn
 
 @pytest.mark.parametrize(("act", "boundary"), ROWS)
 async def test_a_rebalance_at_a_boundary_loses_nothing_and_doubles_nothing(
-    matrix: dict[str, Row], act: Act, boundary: Boundary, capsys: pytest.CaptureFixture[str]
+    matrix: dict[str, Row], act: Act, boundary: Boundary, tell: Tell
 ) -> None:
     row = matrix[f"{act} {boundary}"]
     worker = row.start_struck(boundary, act, passage=2 if boundary is not Boundary.LETTER else 1)
@@ -42,10 +43,7 @@ async def test_a_rebalance_at_a_boundary_loses_nothing_and_doubles_nothing(
     await row.stop(joiner, worker)
     revocations = worker.events("partitions.revoked")
     drained = [entry["drained"] for entry in revocations if entry["partitions"]]
-    with capsys.disabled():
-        print(
-            f"\nrebalance ({act}) after {boundary}: drained {drained}, {row.fleet.redeliveries} redeliveries"
-        )
+    tell(f"rebalance ({act}) after {boundary}: drained {drained}, {row.fleet.redeliveries} redeliveries")
     assert (act is Act.HOLD) == (False in drained)
     assert row.fleet.redeliveries > 0 or act is Act.LINGER
     await row.assert_unfaulted()

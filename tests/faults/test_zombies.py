@@ -24,6 +24,7 @@ from tests.e2e.fleet import Worker
 from tests.faults.boundaries import Act, Boundary
 from tests.faults.matrix import WITHIN, Row, rows, s3_of, struck, until
 from tests.freezing import thaw
+from tests.seen import Tell
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
 
@@ -68,7 +69,7 @@ async def said(row: Row, topic: str) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("boundary", PATH)
 async def test_a_zombie_overwrites_nothing_and_its_events_are_told_from_newer_ones(
-    matrix: dict[str, Row], boundary: Boundary, capsys: pytest.CaptureFixture[str]
+    matrix: dict[str, Row], boundary: Boundary, tell: Tell
 ) -> None:
     row = matrix[f"{Act.FREEZE} {boundary}"]
     zombie = row.start_struck(boundary, Act.FREEZE, passage=2)
@@ -87,9 +88,8 @@ async def test_a_zombie_overwrites_nothing_and_its_events_are_told_from_newer_on
     assert after == before
     assert no_lower(await committed(row.premises.bootstrap), than=offsets) == {}
     stale = await assert_the_newest_word_is_the_last(row, after)
-    with capsys.disabled():
-        survived = len(zombie.events("fault.survived"))
-        print(f"\nzombie after {boundary}: {survived} resumed, {stale} of its events dropped by revision")
+    survived = len(zombie.events("fault.survived"))
+    tell(f"zombie after {boundary}: {survived} resumed, {stale} of its events dropped by revision")
     assert zombie.events("fault.survived")
 
 

@@ -22,6 +22,7 @@ from tests.real.bucket import Bucket
 from tests.real.findings import WITHIN, Findings
 from tests.real.pictures import picture
 from tests.real.premises import PARTITIONS, Premises
+from tests.seen import Tell
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(500)]
 
@@ -37,7 +38,7 @@ DELETED = [f"r1/deleted-{number}.jpg" for number in range(4)]
 
 
 async def test_of_every_image_the_cleaner_leaves_what_the_store_says_and_of_the_deleted_nothing(
-    premises: Premises, bucket: Bucket, fleet: Fleet, findings: Findings, capsys: pytest.CaptureFixture[str]
+    premises: Premises, bucket: Bucket, fleet: Fleet, findings: Findings, tell: Tell
 ) -> None:
     assert await is_compacted_as_declared(premises)
     await clean_eagerly(premises)
@@ -51,9 +52,8 @@ async def test_of_every_image_the_cleaner_leaves_what_the_store_says_and_of_the_
     stirred = await stir_until_clean(premises, bucket, findings)
     assert await asyncio.to_thread(worker.stop, 40) == 0
     left = await latest(premises)
-    with capsys.disabled():
-        written = sum((await ends(premises)).values())
-        print(f"\ncompaction: {written} records written, {len(left)} left")
+    written = sum((await ends(premises)).values())
+    tell(f"compaction: {written} records written, {len(left)} left")
     assert len(left) < written
     heads = {head.image_id: head for head in (await findings.heads()).values()}
     assert {head.location.key for head in heads.values()} == {*KEPT, *DELETED, *stirred}

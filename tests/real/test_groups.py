@@ -15,6 +15,7 @@ from tests.real import group
 from tests.real.bucket import Bucket
 from tests.real.findings import Findings
 from tests.real.traffic import Traffic
+from tests.seen import Tell
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(500)]
 
@@ -23,7 +24,7 @@ EACH = 60
 
 
 async def test_groups_of_any_size_leave_what_storage_holds(
-    fleet: Fleet, bucket: Bucket, findings: Findings, capsys: pytest.CaptureFixture[str]
+    fleet: Fleet, bucket: Bucket, findings: Findings, tell: Tell
 ) -> None:
     traffic = Traffic(bucket)
     shares = []
@@ -34,8 +35,7 @@ async def test_groups_of_any_size_leave_what_storage_holds(
     leaving, last = fleet.workers[1:], fleet.workers[0]
     codes = await asyncio.gather(*(asyncio.to_thread(worker.stop, 60) for worker in leaving))
     shares.append(await shared([last], fleet.bootstrap, traffic))
-    with capsys.disabled():
-        print(f"\ngroups: messages started by each worker {shares}, {fleet.redeliveries} redeliveries")
+    tell(f"groups: messages started by each worker {shares}, {fleet.redeliveries} redeliveries")
     assert codes == [0, 0, 0]
     assert all(share for each in shares for share in each), "a worker that did nothing"
     assert await asyncio.to_thread(last.stop, 60) == 0

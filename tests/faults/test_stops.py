@@ -1,0 +1,46 @@
+"""Workers stopped with SIGTERM at each boundary of the path, over real servers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from deploy.stack.stack import Stack
+from tests.faults.boundaries import Act, Boundary
+from tests.faults.matrix import Row, rows, until
+from tests.seen import Tell
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
+
+STOPS = 2
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def matrix(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dict[str, Row]]:
+    folder: Path = tmp_path_factory.mktemp("stops")
+    names = [f"{Act.TERM} {boundary}" for boundary in Boundary]
+    async with rows(stack, names, folder) as made:
+        yield made
+
+
+@pytest.mark.parametrize("boundary", Boundary)
+async def test_stopped_at_a_boundary_nothing_is_lost_and_nothing_is_doubled(
+    matrix: dict[str, Row], boundary: Boundary, tell: Tell
+) -> None:
+    row = matrix[f"{Act.TERM} {boundary}"]
+    await row.publish()
+    codes = []
+    for number in range(STOPS):
+        worker = row.start_struck(boundary, Act.TERM, passage=1 + number)
+        await until(lambda: not worker.is_alive)  # noqa: B023 - awaited here
+        codes.append(worker.process.returncode)
+    survivor = row.start()
+    await row.until_done()
+    await row.stop(survivor)
+    tell(f"SIGTERM after {boundary}: {len(codes)} stops, {row.fleet.redeliveries} redeliveries")
+    assert codes == [0] * STOPS
+    assert row.fleet.redeliveries == 0
+    await row.assert_unfaulted()
