@@ -34,6 +34,8 @@ def main() -> int:
                 _up(stack)
             case "down":
                 _down(stack, wipe=asked.wipe)
+            case "fetch":
+                stack.fetch()
             case "status":
                 return _status(stack, as_json=asked.json)
             case "env":
@@ -55,6 +57,7 @@ def _arguments() -> argparse.ArgumentParser:
     down.add_argument("--wipe", action="store_true", help="forget all topics, documents and objects too")
     status = commands.add_parser("status", help="what runs; exits 1 unless everything does")
     status.add_argument("--json", action="store_true", help="one JSON object a server")
+    commands.add_parser("fetch", help="fetch and build what the servers are made of, and start nothing")
     commands.add_parser("env", help="the settings that work with it (with passwords)")
     return parser
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from deploy.stack.builds import JAVA, jars
 from deploy.stack.credentials import Credentials, write_privately
 from deploy.stack.layout import HOST, Layout, listens
-from deploy.stack.service import Service
+from deploy.stack.service import Service, Start
 
 NAME: Final = "kafka"
 MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
@@ -18,15 +19,17 @@ _CLUSTER: Final = "dGFnc3RyZWFtLXN0YWNrMQ"
 _STORE: Final = "kafka.p12"
 
 
-def broker(layout: Layout, credentials: Credentials) -> Service:
-    """The broker, formatted unless it is; its libraries are fetched unless they are there.
+def broker(layout: Layout, credentials: Callable[[], Credentials]) -> Service:
+    """The broker; formatted, with its certificate and its users, at its first start."""
+    port = layout.ports.kafka
+    return Service(
+        NAME, layout.of(NAME), lambda: _start(layout, credentials()), is_ready=lambda: listens(port)
+    )
 
-    Raises:
-        Missing: Java or Maven.
-    """
+
+def _start(layout: Layout, credentials: Credentials) -> Start:
     libraries = f"{jars(NAME, layout.cache)}/*"
     folder = layout.of(NAME)
-    folder.mkdir(parents=True, exist_ok=True)
     _certify(folder, credentials.keystore_password)
     properties = folder / "server.properties"
     write_privately(properties, _properties(layout, credentials))
@@ -34,8 +37,7 @@ def broker(layout: Layout, credentials: Credentials) -> Service:
         _format(libraries, properties, credentials)
     # Its log4j is not among its libraries: what it says goes through slf4j's simplest, warnings alone.
     quiet = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
-    command = (*JAVA, quiet, "-cp", libraries, "kafka.Kafka", str(properties))
-    return Service(NAME, folder, command, is_ready=lambda: listens(layout.ports.kafka))
+    return Start((*JAVA, quiet, "-cp", libraries, "kafka.Kafka", str(properties)))
 
 
 def ca_file(layout: Layout) -> Path:

@@ -30,10 +30,9 @@ def jars(server: str, cache: Path) -> Path:
     """The folder of the libraries that `deploy/stack/<server>/pom.xml` names, fetched unless it is there.
 
     Raises:
-        Missing: no JDK, no Maven, or Maven cannot fetch them.
+        Missing: no JDK, or no Maven where they are to be fetched, or it cannot fetch them.
     """
     require_java()
-    require("mvn", "Maven")
     pom = SOURCES / server / "pom.xml"
     place = cache / f"{server}-{_digest(pom.read_bytes())}"
     return _once(place, lambda half: _fetch(pom, half))
@@ -43,9 +42,8 @@ def gateway(cache: Path) -> Path:
     """The S3 gateway's program, built unless it is there; the first time takes some minutes.
 
     Raises:
-        Missing: no Go, or it cannot fetch or build the program.
+        Missing: it is to be built, and there is no Go, or it cannot fetch or build the program.
     """
-    require("go", "Go 1.24 or later")
     return _once(cache / f"versitygw-{GATEWAY_VERSION}", _build_gateway) / "versitygw"
 
 
@@ -80,12 +78,14 @@ def _once(place: Path, make: Callable[[Path], None]) -> Path:
 
 
 def _fetch(pom: Path, half: Path) -> None:
+    require("mvn", "Maven")
     _tell(f"Fetching the libraries of {pom.parent.name} (once) ...")
     command = ["mvn", "-q", "-B", "-ntp", "-f", str(pom), "dependency:copy-dependencies"]
     _run("Maven", [*command, f"-DoutputDirectory={half}"], seconds=FETCH_SECONDS)
 
 
 def _build_gateway(half: Path) -> None:
+    require("go", "Go 1.24 or later")
     _tell(f"Building versitygw {GATEWAY_VERSION} (once; some minutes) ...")
     target = f"github.com/versity/versitygw/cmd/versitygw@{GATEWAY_VERSION}"
     # Caches of its own, gone afterwards: half a gigabyte that nobody asked for.

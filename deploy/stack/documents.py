@@ -6,18 +6,19 @@ from typing import Final
 
 from deploy.stack.builds import JAVA, SOURCES, jars
 from deploy.stack.layout import Layout, listens
-from deploy.stack.service import Service
+from deploy.stack.service import Service, Start
 
 NAME: Final = "mongo"
 PROGRAM: Final = SOURCES / "mongo" / "MongoWireServer.java"
 
 
 def documents(layout: Layout) -> Service:
-    """The server; its libraries are fetched unless they are there.
+    """The server, with its file in its folder."""
+    port, folder = layout.ports.mongo, layout.of(NAME)
 
-    Raises:
-        Missing: Java or Maven.
-    """
-    libraries, port, folder = jars(NAME, layout.cache), layout.ports.mongo, layout.of(NAME)
-    command = (*JAVA, "-cp", f"{libraries}/*", str(PROGRAM), str(port), str(folder / "data"), "--stay")
-    return Service(NAME, folder, command, is_ready=lambda: listens(port))
+    def start() -> Start:
+        libraries = jars(NAME, layout.cache)
+        arguments = (str(PROGRAM), str(port), str(folder / "data"), "--stay")
+        return Start((*JAVA, "-cp", f"{libraries}/*", *arguments))
+
+    return Service(NAME, folder, start, is_ready=lambda: listens(port))

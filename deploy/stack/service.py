@@ -23,14 +23,23 @@ class NotReady(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Start:
+    """What starts a server."""
+
+    command: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Beyond this process's own."""
+
+
+@dataclass(frozen=True, slots=True)
 class Service:
     """One server of the stack. Owns `folder`, with its `log` and its `pid` file."""
 
     name: str
     folder: Path
-    command: tuple[str, ...]
+    prepare: Callable[[], Start]
+    """Fetches, builds and writes what it needs, each unless it is there, and says what starts it."""
     is_ready: Callable[[], bool]
-    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def log(self) -> Path:
@@ -52,6 +61,7 @@ class Service:
         """Start it unless it runs, and return when it answers.
 
         Raises:
+            Missing: this machine lacks what it is made of.
             NotReady: it ended, or does not answer `within` seconds; then it is stopped again.
         """
         if self.pid() is None:
@@ -85,11 +95,12 @@ class Service:
 
     def _launch(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
+        start = self.prepare()
         with self.log.open("ab") as log:
             process = subprocess.Popen(
-                self.command,
+                start.command,
                 cwd=self.folder,
-                env=os.environ | self.environment,
+                env=os.environ | start.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

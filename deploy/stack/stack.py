@@ -7,11 +7,13 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from deploy.stack import broker as kafka
 from deploy.stack.broker import broker
+from deploy.stack.builds import gateway, jars
 from deploy.stack.credentials import Credentials, write_privately
 from deploy.stack.documents import documents
 from deploy.stack.layout import HOST, Layout
@@ -25,24 +27,29 @@ DATABASE: Final = "tagstream"
 
 @dataclass(frozen=True)
 class Stack:
-    """The servers of one layout, whether they run or not. Making one fetches and builds what is missing."""
+    """The servers of one layout, whether they run or not."""
 
     layout: Layout
-    credentials: Credentials = field(init=False)
-    broker: Service = field(init=False)
-    documents: Service = field(init=False)
-    storage: Service = field(init=False)
 
-    def __post_init__(self) -> None:
-        credentials = Credentials.kept_in(self.layout.folder)
-        made = {
-            "credentials": credentials,
-            "broker": broker(self.layout, credentials),
-            "documents": documents(self.layout),
-            "storage": storage(self.layout, credentials, topic=topics.UPLOADED),
-        }
-        for name, value in made.items():
-            object.__setattr__(self, name, value)
+    @cached_property
+    def credentials(self) -> Credentials:
+        """Made up when they are first asked for."""
+        return Credentials.kept_in(self.layout.folder)
+
+    @cached_property
+    def broker(self) -> Service:
+        """Apache Kafka."""
+        return broker(self.layout, lambda: self.credentials)
+
+    @cached_property
+    def documents(self) -> Service:
+        """MongoDB's protocol."""
+        return documents(self.layout)
+
+    @cached_property
+    def storage(self) -> Service:
+        """S3."""
+        return storage(self.layout, lambda: self.credentials, topic=topics.UPLOADED)
 
     @property
     def services(self) -> tuple[Service, ...]:
@@ -53,8 +60,10 @@ class Stack:
         """Start what does not run; topics, indexes and bucket are there when it returns. Safe to run again.
 
         Raises:
+            Missing: this machine lacks what they are made of.
             NotReady: a port is somebody else's, or a server does not answer.
         """
+        self.fetch()
         self._refuse_taken_ports()
         self.broker.start()
         self._tagstream("topics", "apply", "--partitions", "4")
@@ -63,6 +72,12 @@ class Stack:
         self.storage.start()
         self._make_bucket()
         write_privately(self.layout.folder / "stack.env", self.environment_file())
+
+    def fetch(self) -> None:
+        """Fetch and build all that the servers are made of, each unless it is there; raises `Missing`."""
+        for server in (self.broker.name, self.documents.name):
+            jars(server, self.layout.cache)
+        gateway(self.layout.cache)
 
     def down(self) -> tuple[str, ...]:
         """Stop what runs of it, and nothing else; the names of what was stopped."""

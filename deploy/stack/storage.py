@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Final
@@ -9,18 +10,24 @@ from typing import Final
 from deploy.stack.builds import gateway
 from deploy.stack.credentials import Credentials
 from deploy.stack.layout import HOST, Layout
-from deploy.stack.service import Service
+from deploy.stack.service import Service, Start
 
 NAME: Final = "s3"
 _HEALTH: Final = "/health"
 
 
-def storage(layout: Layout, credentials: Credentials, *, topic: str) -> Service:
-    """The gateway; its program is built unless it is there. The topic must be there before it starts.
+def storage(layout: Layout, credentials: Callable[[], Credentials], *, topic: str) -> Service:
+    """The gateway. The topic must be there before it starts."""
+    port = layout.ports.s3
+    return Service(
+        NAME,
+        layout.of(NAME),
+        lambda: _start(layout, credentials(), topic),
+        is_ready=lambda: _answers(port),
+    )
 
-    Raises:
-        Missing: Go.
-    """
+
+def _start(layout: Layout, credentials: Credentials, topic: str) -> Start:
     folder, ports = layout.of(NAME), layout.ports
     objects, metadata = _folder(folder / "objects"), _folder(folder / "metadata")
     command = (
@@ -30,7 +37,7 @@ def storage(layout: Layout, credentials: Credentials, *, topic: str) -> Service:
         *("posix", "--sidecar", str(metadata), str(objects)),
     )
     keys = {"ROOT_ACCESS_KEY_ID": credentials.user, "ROOT_SECRET_ACCESS_KEY": credentials.s3_secret}
-    return Service(NAME, folder, command, is_ready=lambda: _answers(ports.s3), environment=keys)
+    return Start(command, keys)
 
 
 def _folder(path: Path) -> Path:

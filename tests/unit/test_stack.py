@@ -15,7 +15,7 @@ from deploy.stack import builds
 from deploy.stack.builds import Missing
 from deploy.stack.credentials import Credentials
 from deploy.stack.layout import HOST, Misplaced, Ports, from_environment
-from deploy.stack.service import NotReady, Service
+from deploy.stack.service import NotReady, Service, Start
 
 ROOT = Path(__file__).parents[2]
 LISTENER = """
@@ -27,8 +27,8 @@ with socket.create_server(("127.0.0.1", 0)):
 
 
 def listener(folder: Path, program: str = LISTENER) -> Service:
-    command = (sys.executable, "-c", program)
-    return Service("listener", folder, command, is_ready=(folder / "ready").exists)
+    start = Start((sys.executable, "-c", program))
+    return Service("listener", folder, lambda: start, is_ready=(folder / "ready").exists)
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_what_runs_is_not_started_again(service: Service) -> None:
 def test_another_process_finds_it_by_its_folder(service: Service) -> None:
     service.start()
     program = "import sys; from pathlib import Path; from deploy.stack.service import Service;"
-    program += "print(Service('x', Path(sys.argv[1]), (), is_ready=bool).stop())"
+    program += "print(Service('x', Path(sys.argv[1]), tuple, is_ready=bool).stop())"
     command = [sys.executable, "-c", program, str(service.folder)]
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert ran.stdout == "True\n"
@@ -66,7 +66,7 @@ def test_another_process_finds_it_by_its_folder(service: Service) -> None:
 
 def test_a_foreign_process_of_the_same_program_lives_on(service: Service) -> None:
     folder = service.folder.parent
-    with subprocess.Popen(service.command, cwd=folder) as foreign:
+    with subprocess.Popen(service.prepare().command, cwd=folder) as foreign:
         service.start()
         service.stop()
         assert foreign.poll() is None
@@ -74,7 +74,7 @@ def test_a_foreign_process_of_the_same_program_lives_on(service: Service) -> Non
 
 
 def test_a_foreign_process_that_has_come_by_the_number_lives_on(service: Service) -> None:
-    with subprocess.Popen(service.command, cwd=service.folder.parent) as foreign:
+    with subprocess.Popen(service.prepare().command, cwd=service.folder.parent) as foreign:
         service.folder.mkdir()
         # As after a reboot: the number is somebody else's, who began at another time.
         (service.folder / "pid").write_text(f'{{"pid": {foreign.pid}, "born": "1"}}')
@@ -110,6 +110,14 @@ def test_what_the_machine_lacks_is_said_in_one_line(tmp_path: Path) -> None:
     assert ran.returncode == 1
     said = "stack: the stack needs a JDK of 17 or later, and there is no `java` on the PATH: install it\n"
     assert ran.stderr == said
+
+
+def test_what_was_never_up_is_brought_down_without_building_it(tmp_path: Path) -> None:
+    environment = os.environ | {"PATH": str(tmp_path), "STACK_FOLDER": str(tmp_path / "stack")}
+    command = [sys.executable, "-m", "deploy.stack", "down"]
+    ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    assert ran.stdout == "Nothing of it was running\n"
+    assert not (tmp_path / "stack").exists()
 
 
 def test_a_jdk_that_is_too_old_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
