@@ -1,4 +1,4 @@
-"""A module's premises: topics and store empty, bucket empty, whoever was here before."""
+"""A module's premises: bucket, store and topics empty but for storage's greeting."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from deploy.stack.stack import Stack
+from schemas import topics
+from streams.adapters.topic_reader import TopicReader
 from tests.e2e.fleet import Fleet
 from tests.real.bucket import Bucket
 from tests.real.findings import Findings
@@ -16,8 +18,19 @@ from tests.real.premises import Premises, fresh
 
 @pytest.fixture(scope="module")
 def premises(stack: Stack) -> Premises:
+    """Storage begins anew too: what it has to say on a topic just made again it drops for a while."""
     Bucket(Premises(stack, "unused")).empty()
-    return asyncio.run(fresh(stack))
+    stack.storage.stop()
+    made = asyncio.run(fresh(stack))
+    asyncio.run(_has_leaders(made.bootstrap, topics.UPLOADED))
+    stack.storage.start()
+    return made
+
+
+async def _has_leaders(bootstrap: str, topic: str) -> None:
+    """Return when every partition takes records."""
+    async with TopicReader(bootstrap, topic) as reader:
+        await reader.ends()
 
 
 @pytest.fixture(scope="module")

@@ -28,6 +28,7 @@ from tests.contract.mongo_server import MongoWireServer
 from tests.contract.stores import become
 from tests.e2e.fleet import ROOT
 from tests.real.bucket import Bucket
+from tests.real.findings import WITHIN, Findings
 from tests.real.premises import Premises
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
@@ -121,9 +122,10 @@ async def test_what_it_holds_is_there_after_a_restart_and_foreign_processes_live
         await asyncio.to_thread(standing.up)
         assert foreign.is_alive
     assert await found(standing) == before
-    await asyncio.to_thread(Bucket(Premises(standing, "kept")).put, "new.jpg", b"new")
-    async with asyncio.timeout(60):
-        while len(await read_all(Premises(standing, "kept").bootstrap, topics.UPLOADED)) < 2:
+    premises = Premises(standing, "kept")
+    await asyncio.to_thread(Bucket(premises).put, "new.jpg", b"new")
+    async with asyncio.timeout(WITHIN):
+        while "new.jpg" not in await Findings(premises).notified():
             await asyncio.sleep(0.2)
 
 
