@@ -15,6 +15,7 @@ from itertools import chain
 from types import TracebackType
 from typing import Any, Final, Literal, Protocol, Self
 
+import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import (
     InvalidTopicError,
@@ -31,6 +32,8 @@ from pydantic import BaseModel, ConfigDict, Field, InstanceOf
 from schemas.errors import Unavailable
 from streams.adapters.kafka_connection import KafkaConnection
 from streams.adapters.kafka_refusal import FOREIGN, starting, words
+
+log = structlog.get_logger(__name__)
 
 FLUSH_SECONDS: Final = 5.0
 """What a closing or abandoned producer may take; nobody waits for its messages any more."""
@@ -245,8 +248,8 @@ async def _abandon(producer: Producer) -> None:
     try:
         async with asyncio.timeout(FLUSH_SECONDS):
             await producer.stop()
-    except FOREIGN:
-        pass
+    except Exception as error:  # noqa: BLE001 - its sender stumbles over what was failed beneath it: a KeyError
+        log.debug("producer.abandoned", cause=repr(error))
     finally:
         await producer.client.close()
 

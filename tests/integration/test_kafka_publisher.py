@@ -170,10 +170,15 @@ class FailingProducer:
     """A producer that refuses to queue, or whose deliveries fail, with the errors it was given in turn."""
 
     def __init__(
-        self, *, queueing: list[Exception] | None = None, delivery: list[Exception] | None = None
+        self,
+        *,
+        queueing: list[Exception] | None = None,
+        delivery: list[Exception] | None = None,
+        stopping: Exception | None = None,
     ) -> None:
         self._queueing = queueing or []
         self._delivery = delivery or []
+        self._stopping = stopping
         self.sent: list[tuple[str, bytes | None]] = []
         self.stopped = False
         self.client = SimpleNamespace(close=self._nothing)
@@ -201,6 +206,8 @@ class FailingProducer:
 
     async def stop(self) -> None:
         self.stopped = True
+        if self._stopping:
+            raise self._stopping
 
     async def _nothing(self) -> None:
         return None
@@ -225,6 +232,18 @@ async def test_a_producer_that_has_failed_is_replaced_by_the_next_call(fatal: Ex
     assert caught.value.dependency == "broker"
     assert failed.stopped
     assert len(fresh.sent) == 1
+
+
+async def test_a_producer_whose_sender_stumbles_over_its_end_spoils_neither_the_next_nor_the_closing() -> (
+    None
+):
+    failed = FailingProducer(delivery=[KafkaError("no answer")], stopping=KeyError("a batch"))
+    fresh = FailingProducer(stopping=KeyError("a batch"))
+    async with publishing_through(failed, fresh) as publisher:
+        with pytest.raises(Unavailable):
+            await publisher.announce([announcement()])
+        await publisher.announce([announcement()])
+    assert (failed.stopped, fresh.stopped, len(fresh.sent)) == (True, True, 1)
 
 
 async def test_a_refusal_of_one_message_does_not_replace_the_producer() -> None:
