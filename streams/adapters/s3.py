@@ -24,7 +24,7 @@ from aiobotocore.config import AioConfig
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from schemas.errors import ConfigurationError, Gone
+from schemas.errors import ConfigurationError, Gone, Unavailable
 from schemas.uploads import Location
 from streams.adapters import s3_errors, s3_objects
 from streams.adapters.limits import MEBIBYTE, Limits
@@ -89,8 +89,13 @@ class S3Images:
     async def __aenter__(self) -> Self:
         try:
             session = aioboto3.Session()
+            # A client keeps what it has found at its start, were it nothing: it would never sign a request.
+            if self._settings.credentials is None:
+                await _find_credentials(session)
             client = session.client("s3", config=_config(self._settings), **_whereabouts(self._settings))
             self._opened = await self._stack.enter_async_context(client)
+        except s3_errors.CREDENTIALS as error:
+            raise s3_errors.unavailable(error) from error
         except (BotoCoreError, ValueError) as error:  # no request is made yet: only a setting can be wrong
             raise ConfigurationError(f"s3: {error}") from error
         return self
@@ -218,6 +223,11 @@ class S3Images:
             if not s3_errors.is_bare_404(error):
                 raise
             await self._client.create_bucket(Bucket=bucket, **where)
+
+
+async def _find_credentials(session: Any) -> None:  # noqa: ANN401 - aioboto3's, whose stub forgets the await
+    if await session.get_credentials() is None:
+        raise Unavailable("s3", "no credentials, neither in the settings nor in AWS's standard chain")
 
 
 def _whereabouts(settings: S3Settings) -> dict[str, Any]:

@@ -22,7 +22,15 @@ from typing import Any, Final
 
 from aiohttp import ClientError as AiohttpError
 from aiohttp.http_exceptions import HttpProcessingError
-from botocore.exceptions import BotoCoreError, ClientError, UndefinedModelAttributeError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    CredentialRetrievalError,
+    HTTPClientError,
+    MetadataRetrievalError,
+    UndefinedModelAttributeError,
+)
+from botocore.exceptions import ConnectionError as NoConnection
 from botocore.parsers import ResponseParserError
 
 from schemas.errors import Gone, Unavailable
@@ -39,6 +47,15 @@ FOREIGN: Final = (
     OSError,
 )
 """Everything that the client raises on purpose; a test walks the exceptions of its libraries."""
+
+CREDENTIALS: Final = (
+    CredentialRetrievalError,
+    MetadataRetrievalError,
+    ClientError,
+    HTTPClientError,
+    NoConnection,
+)
+"""Of a source of credentials that is away or refuses us, when the client is opened."""
 
 _GONE: Final = frozenset({"NoSuchKey", "NoSuchVersion", "KeyTooLongError", "XMinioInvalidObjectName"})
 _LONGEST_KEY: Final = 1024
