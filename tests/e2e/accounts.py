@@ -132,7 +132,8 @@ class Auditor:
             if message.offset < offsets[message.partition]:
                 assert has_ended(message), f"committed past an unfinished message: {message}"
         for partition, offset in offsets.items():
-            assert offset >= self.offsets[partition], "a committed offset went backwards"
+            before = self.offsets[partition]
+            assert offset >= before, f"the committed offset of {partition} went back from {before} to {offset}"
         self.offsets = offsets
         self.audits += 1
 

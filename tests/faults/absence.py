@@ -15,11 +15,12 @@ from typing import Final
 from agents.settings import StoreSettings
 from schemas import topics
 from streams.adapters.topic_reader import read_all
-from tests.e2e.accounts import Auditor, Outcome, outcome
+from tests.e2e.accounts import Auditor, Outcome, outcome, source
 from tests.e2e.fleet import Fleet, Worker
 from tests.e2e.traffic import Planned, Sent, publish
 from tests.faults.wire import Wire
 from tests.real.premises import Premises
+from tests.seen import Tell
 
 WITHIN: Final = 300.0
 """For what must happen, however busy the machine: it bounds a hang, and measures nothing."""
@@ -78,7 +79,7 @@ class Life:
     fleet: Fleet
     auditor: Auditor
     planned: list[Planned]
-    say: Callable[[str], None]
+    tell: Tell
     store: Path | StoreSettings
     sent: list[Sent]
     worker: Worker = field(init=False)
@@ -115,8 +116,9 @@ class Life:
         fresh = {event: self.worker.events(event)[count:] for event, count in said.items()}
         seconds, requests = after.moment - before.moment, "-" if asked is None else asked
         share, grown = (after.cpu - before.cpu) / seconds, after.memory - before.memory
-        letters = await read_all(self.premises.bootstrap, topics.DEAD_LETTERS)
-        self.say(
+        # One letter may have come twice, from a worker that was stopped before it could commit.
+        letters = {source(each) for each in await read_all(self.premises.bootstrap, topics.DEAD_LETTERS)}
+        self.tell(
             f"{fault.name}: {seconds:.1f} s, {count} events in, {len(self.sent)} accounted for"
             f" ({held_up} held up, all done {back_within:.1f} s after), {len(letters)} dead letters,"
             f" CPU {share:.1%} of a core, memory {grown / MEBIBYTE:+.1f} MiB, requests {requests}"

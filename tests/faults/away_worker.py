@@ -43,7 +43,10 @@ def resolve_by(answers: Path) -> None:
 @asynccontextmanager
 async def parts(config: Settings, around: Surroundings) -> AsyncIterator[Parts]:
     outages = around.outages
-    patience = {"acknowledge_seconds": float(os.environ.get("AWAY_ACKNOWLEDGE_SECONDS", "30"))}
+    patience = {}
+    if "AWAY_BROKER_SECONDS" in os.environ:
+        seconds = float(os.environ["AWAY_BROKER_SECONDS"])
+        patience = {"acknowledge_seconds": seconds, "request_seconds": seconds}
     async with AsyncExitStack() as stack:
         publisher = KafkaPublisher(kafka_settings(config).model_copy(update=patience))
         store = open_store(config.store)
