@@ -152,7 +152,9 @@ async def rows(stack: Stack, names: Iterable[str], folder: Path) -> AsyncIterato
     settings = {name: value for name, value in stack.settings.items() if name.startswith("TAGSTREAM_S3")}
     pictures = {name: photographs(name) for name in names}
     await _put(stack, {key: data for each in pictures.values() for key, data in each.items()})
+    stack.storage.stop()  # what it has to say on a topic just made again it drops for a while
     premises = await fresh(stack)
+    stack.storage.start()
     made: dict[str, Row] = {}
     async with AsyncExitStack() as ended:
         for name, found in pictures.items():
