@@ -21,6 +21,7 @@ VERSION: Final = b"1"
 VARIANTS: Final = 5
 """Contents that a key ever has: the history of scores stays of one size, as fast in the last hour as in
 the first, over a server that looks through all of it."""
+MANIFEST: Final = "packaged/restaurant-v1/manifest.json"
 _BAND: Final = 0.12
 """A label so near to its threshold may be held in place by what was announced before."""
 
@@ -71,8 +72,9 @@ def _classified(paths: list[Path]) -> Mapping[Path, Labels]:
     command = [sys.executable, "-m", "tagstream", "classify", "--json", *map(str, paths)]
     ran = subprocess.run(command, capture_output=True, text=True, check=True)
     answers = [json.loads(line) for line in ran.stdout.splitlines()]
+    thresholds = json.loads((files("model") / MANIFEST).read_text())["thresholds"]
     return {
         Path(answer["path"]): frozenset(tag["label"] for tag in answer["tags"] if tag["tagged"])
         for answer in answers
-        if all(abs(tag["probability"] - tag["threshold"]) > _BAND for tag in answer["tags"])
+        if all(abs(tag["probability"] - thresholds[tag["label"]]) > _BAND for tag in answer["tags"])
     }
