@@ -259,6 +259,7 @@ async def test_workers_started_and_stopped_while_dependencies_are_away_lose_and_
                 away.start()
                 await away.until(partial(away.says, "dependency.away", first))
                 await asyncio.to_thread(fault.end)
+                await away.settled()
                 if name == "all three":
                     await away.suffer(fault, EVENTS // 5)
                 await away.flowing(EVENTS // 5)
@@ -270,6 +271,7 @@ async def test_workers_started_and_stopped_while_dependencies_are_away_lose_and_
                 await asyncio.to_thread(fault.end)
                 tell(f"{name} away at the start and at SIGTERM: exit {code} after {seconds:.1f} s")
                 assert code in (0, 3)
+                await away.settled()
                 await away.auditor.audit()
             away.start()
             assert await away.all_ended() == calm
