@@ -149,7 +149,7 @@ def wrong(premises: Premises, folder: Path) -> dict[str, tuple[dict[str, str], s
     at_clear = {"TAGSTREAM_KAFKA__BROKERS": premises.bootstrap}
     return {
         "authority": (over_tls(premises) | other, "its certificate is not accepted (ca_file): "),
-        "password": (login | password, "it refuses the login of 'tagstream' by SCRAM-SHA-512"),
+        "password": (login | password, "it refuses the login of "),
         "clear at TLS": ({**premises.settings, **clear}, "it hangs up on PLAINTEXT"),
         "TLS at clear": (over_tls(premises) | at_clear, ": "),
         "no login": (over_tls(premises) | no_login, "it hangs up on SSL"),
