@@ -22,7 +22,7 @@ from deploy.stack.stack import Stack
 from tests.e2e.accounts import Outcome
 from tests.e2e.traffic import Planned, plan
 from tests.e2e.worker_under_test import BUCKET
-from tests.faults.absence import Fault
+from tests.faults.absence import CPU_SHARE_WITHOUT_BROKER, Fault
 from tests.faults.lives import (
     SECONDS,
     SESSION_SECONDS,
@@ -149,7 +149,15 @@ async def test_kafka_restarted_and_frozen_loses_and_condemns_nothing(
             "frozen beyond the session timeout": (frozen_and_thawed(stack.broker), SECONDS + SESSION_SECONDS),
         }
         for name, ((begin, end), seconds) in ways.items():
-            fault = Fault(f"Kafka {name}", begin, end, ("broker",), seconds, is_audited=False)
+            fault = Fault(
+                f"Kafka {name}",
+                begin,
+                end,
+                ("broker",),
+                seconds,
+                is_audited=False,
+                cpu_share=CPU_SHARE_WITHOUT_BROKER,
+            )
             await away.suffer(fault, EVENTS // len(ways))
         assert await away.all_ended() == calm
 
@@ -192,10 +200,12 @@ async def test_names_that_do_not_resolve_and_then_name_other_addresses_are_waite
                 time.sleep(1)  # it is there, and its name does not resolve yet
                 all_known()
 
-            moved = Fault("S3 and MongoDB move, DNS failing", move, all_known, ("store",), SECONDS)
+            moved = Fault("S3 and MongoDB move, DNS failing", move, all_known, ("store",), SECONDS + 2)
             gone = Fault("Kafka restarted, DNS failing", broker_gone, broker_there, ("broker",), SECONDS)
             await away.suffer(moved, EVENTS // 2)
-            await away.suffer(replace(gone, is_audited=False), EVENTS // 2)
+            await away.suffer(
+                replace(gone, is_audited=False, cpu_share=CPU_SHARE_WITHOUT_BROKER), EVENTS // 2
+            )
             assert await away.all_ended() == calm
 
 
