@@ -30,7 +30,7 @@ MEBIBYTE: Final = 2**20
 CPU_SHARE: Final = 0.2
 """Of one core, while a dependency is away: more is spinning."""
 CPU_SHARE_WITHOUT_BROKER: Final = 0.4
-"""While nobody listens where Kafka was: aiokafka's loops each ask ten times a second, which Faust cannot set."""
+"""While nobody listens where Kafka was: aiokafka asks thirty times a second, which Faust cannot set."""
 MEMORY_GROWTH: Final = 16 * MEBIBYTE
 REQUESTS_A_SECOND: Final = 10.0
 """Over the wire of what is away, once that is known: more is no backing off."""
