@@ -13,6 +13,7 @@ from agents.letters import Deferrals
 from agents.ports import Parts
 from agents.settings import Settings
 from agents.surroundings import Surroundings
+from agents.telemetry import masking
 from agents.telemetry.metrics import Metrics
 from agents.telemetry.observation import observing
 from agents.telemetry.tracing import open_tracer
@@ -88,6 +89,7 @@ def _desk(settings: Settings, around: Surroundings, parts: Parts) -> Handler:
         naming=settings.uploads.naming,
         tracer=around.tracer,
         alarm=alarm,
+        hide=masking.here(settings).hide,
     )
     return desk.handle
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from agents.deciding import Deciding
-from agents.letters import Deferrals, Letters
+from agents.letters import Deferrals, Hide, Letters
 from agents.pipeline import Pipeline
 from agents.ports import Parts
 from agents.rescoring import Rescoring
@@ -62,6 +62,7 @@ def desk_over(  # noqa: PLR0913 - all that a worker is made of comes together he
     tracer: Tracer = NO_TRACER,
     alarm: RejectionAlarm | None = None,
     now: Callable[[], datetime] | None = None,
+    hide: Hide = str,
 ) -> Desk:
     """The handlers of every topic that a worker reads, over these parts."""
     alarm = alarm or RejectionAlarm(limits.rejections)
@@ -70,7 +71,7 @@ def desk_over(  # noqa: PLR0913 - all that a worker is made of comes together he
         outages=outages,
         scorer=Scorer(parts, outages, loading=limits.loading, attempts=limits.attempts, metrics=metrics),
         teller=Teller(parts, outages, metrics),
-        letters=Letters(parts, outages, alarm, deferrals=limits.deferrals, metrics=metrics),
+        letters=Letters(parts, outages, alarm, deferrals=limits.deferrals, metrics=metrics, hide=hide),
         metrics=metrics,
         tracer=tracer,
         **({"now": now} if now else {}),

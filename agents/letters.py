@@ -21,6 +21,10 @@ from streams.retry import Outages
 log = structlog.get_logger(__name__)
 
 
+Hide = Callable[[str], str]
+"""Takes the secrets out of a text."""
+
+
 @dataclass(frozen=True, slots=True)
 class Deferrals:
     """How often, and how long, one object that keeps failing alone is tried again."""
@@ -34,14 +38,22 @@ class Deferrals:
 class Letters:
     """Brings each record to its ending, and writes the letters of those that end badly."""
 
-    def __init__(
-        self, parts: Parts, outages: Outages, alarm: RejectionAlarm, *, deferrals: Deferrals, metrics: Metrics
+    def __init__(  # noqa: PLR0913 - all but the last it cannot do without
+        self,
+        parts: Parts,
+        outages: Outages,
+        alarm: RejectionAlarm,
+        *,
+        deferrals: Deferrals,
+        metrics: Metrics,
+        hide: Hide = str,
     ) -> None:
         self._parts = parts
         self._broker = outages.of(BROKER)
         self._alarm = alarm
         self._deferrals = deferrals
         self._metrics = metrics
+        self._hide = hide
 
     async def ending(
         self, message: Message, image_id: str | None, work: Callable[[], Awaitable[str]]
@@ -91,7 +103,10 @@ class Letters:
         self._metrics.count("parked" if parked else "deferred")
 
     async def _send(self, letter: DeadLetter) -> None:
-        await self._broker.outlast(lambda: self._parts.tags.bury(letter))
+        # Many may read a dead letter, and an exception may quote an address with its password.
+        said = {"message": self._hide(letter.message), "trace": self._hide(letter.trace)}
+        safe = letter.model_copy(update=said)
+        await self._broker.outlast(lambda: self._parts.tags.bury(safe))
 
 
 def _letter(

@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self, get_args
 
 from pydantic import (
     AliasChoices,
@@ -361,6 +361,16 @@ def names() -> Iterator[tuple[str, str, Any]]:
             for name, field in group.model_fields.items():
                 variable = f"{PREFIX}{section}{_NEST}{name}".upper()
                 yield variable, field.description or "", field.default
+
+
+def secret_names() -> Iterator[str]:
+    """The environment variables of the settings that are secrets."""
+    for section, holder in Settings.model_fields.items():
+        group = holder.annotation
+        if isinstance(group, type) and issubclass(group, Section):
+            for name, field in group.model_fields.items():
+                if SecretStr in get_args(field.annotation):
+                    yield f"{PREFIX}{section}{_NEST}{name}".upper()
 
 
 def _refuse_unknown(environment: Iterable[str]) -> None:

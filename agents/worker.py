@@ -11,7 +11,7 @@ import faust
 
 from agents.bootstrap import OpenParts, create_app
 from agents.settings import Settings
-from agents.telemetry import logs
+from agents.telemetry import logs, masking
 
 
 def run(settings: Settings, open_parts: OpenParts) -> NoReturn:
@@ -20,7 +20,8 @@ def run(settings: Settings, open_parts: OpenParts) -> NoReturn:
     Exit codes: 0 after SIGTERM or SIGINT with everything drained and committed; 1 after a failure; 2 for a
     wrong setting; 3 after a signal when the broker is away and the limits are over. Nothing is lost in any.
     """
-    logs.configure(settings.log, secrets=logs.secrets_of(settings))
+    mask = masking.here(settings)
+    logs.configure(settings.log, mask=mask)
     app = create_app(settings, open_parts)
     worker = faust.Worker(app, quiet=True, override_logging=False, redirect_stdouts=False)
     worker.spinner = None
@@ -30,7 +31,7 @@ def run(settings: Settings, open_parts: OpenParts) -> NoReturn:
     except SystemExit as asked:
         code = asked.code if isinstance(asked.code, int) else 1
         if app.refusal is not None:
-            sys.stderr.write(f"tagstream: {app.refusal}\n")
+            sys.stderr.write(f"tagstream: {mask.hide(str(app.refusal))}\n")
     finally:
         logging.shutdown()
         sys.stdout.flush()

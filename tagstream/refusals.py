@@ -25,5 +25,7 @@ def said() -> Iterator[None]:
 
 
 def _end(error: TagstreamError, code: int, *, more: str = "") -> None:
-    sys.stderr.write(f"tagstream: {error}{more}\n")
+    from agents.telemetry import masking  # noqa: PLC0415 - on an error alone
+
+    sys.stderr.write(f"tagstream: {masking.here().hide(str(error))}{more}\n")
     sys.exit(code)

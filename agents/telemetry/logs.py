@@ -6,21 +6,18 @@ presigned URL's signature, a field that is named like one), whoever wrote the li
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Final
+from collections.abc import Callable, Iterable
+from typing import Final
 
 import structlog
-from pydantic import BaseModel, SecretStr
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from agents.settings import LogSettings
-
-MASK: Final = "**********"
+from agents.telemetry.masking import MASK, Mask
 
 _CHATTY = ("faust", "mode", "aiokafka", "botocore", "aiobotocore", "aioboto3", "urllib3", "asyncio")
 REPEAT_SECONDS: Final = 10.0
@@ -31,20 +28,10 @@ _MOST_LINES: Final = 256
 _SECRET_NAME: Final = re.compile(
     r"(^|_)(password|passwd|secret|token|credentials?|authorization|access_key)(_|$)", re.IGNORECASE
 )
-_SECRET_TEXT: Final = re.compile(
-    r"(?P<before>"
-    r"://[^/\s:@'\"]*:(?=[^/\s'\"]*@)"  # a URL's user:PASSWORD@
-    r"|X-Amz-(?:Signature|Credential|Security-Token)="
-    r"|authorization['\"]?[:=]\s*['\"]?(?:Bearer |Basic )?"
-    r")[^\s@&'\"]+",
-    re.IGNORECASE,
-)
-_SHORTEST: Final = 6
-"""A configured secret of fewer characters would mask innocent text."""
 
 
-def configure(settings: LogSettings, *, secrets: Iterable[str] = ()) -> None:
-    """Send everything, the libraries' lines too, through structlog to standard error, `secrets` masked."""
+def configure(settings: LogSettings, *, mask: Mask | None = None) -> None:
+    """Send everything, the libraries' lines too, through structlog to standard error, secrets masked."""
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -60,7 +47,7 @@ def configure(settings: LogSettings, *, secrets: Iterable[str] = ()) -> None:
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
-    last = _last(settings, Mask(secrets))
+    last = _last(settings, _masked(mask or Mask(())))
     handler.addFilter(Seldom(_CHATTY))
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=last))
     root = logging.getLogger()
@@ -96,30 +83,9 @@ class Seldom(logging.Filter):
         return True
 
 
-def secrets_of(settings: BaseModel) -> Iterator[str]:
-    """Every secret that is set in `settings`, in its sections too."""
-    for _, value in settings:
-        if isinstance(value, SecretStr):
-            yield value.get_secret_value()
-        elif isinstance(value, BaseModel):
-            yield from secrets_of(value)
-
-
-class Mask:
-    """The last processor: masks secrets in the finished line."""
-
-    def __init__(self, secrets: Iterable[str]) -> None:
-        long = {secret for secret in secrets if len(secret) >= _SHORTEST}
-        spellings = long | {json.dumps(secret)[1:-1] for secret in long}
-        # The longest first: one secret may be the beginning of another.
-        self._known = sorted(spellings, key=len, reverse=True)
-
-    def __call__(self, _logger: WrappedLogger, _method: str, line: Any) -> str:  # noqa: ANN401 - what a renderer made
-        """The line without them."""
-        line = str(line)
-        for secret in self._known:
-            line = line.replace(secret, MASK)
-        return _SECRET_TEXT.sub(rf"\g<before>{MASK}", line)
+def _masked(mask: Mask) -> Processor:
+    """The last processor, which sees the finished line."""
+    return lambda _logger, _method, line: mask.hide(str(line))
 
 
 def _mask_fields(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

@@ -54,6 +54,7 @@ def _settings() -> list[Setting]:
     from pathlib import Path  # noqa: PLC0415
 
     from agents import settings  # noqa: PLC0415
+    from agents.telemetry import masking  # noqa: PLC0415
     from tagstream.dev import state  # noqa: PLC0415
 
     given = settings.load().model_dump(mode="json")
@@ -66,8 +67,10 @@ def _settings() -> list[Setting]:
             return "default"
         return "dev" if from_dev.get(name) == set_here[name] else "environment"
 
+    mask = masking.here()
     return [
-        Setting(name, _value(given, name), source(name), meaning) for name, meaning, _ in settings.names()
+        Setting(name, mask.hide_in(_value(given, name)), source(name), meaning)
+        for name, meaning, _ in settings.names()
     ]
 
 

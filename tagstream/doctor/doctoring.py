@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from agents import settings
-from agents.telemetry import logs
+from agents.telemetry import logs, masking
 from schemas.errors import ConfigurationError
 from tagstream.dev import state
 from tagstream.doctor import checks
@@ -25,13 +26,18 @@ _NAME: Final = 18
 
 async def run(*, as_json: bool) -> bool:
     """Look at everything and tell it; whether all is well."""
-    tell = _write if as_json else _teller()
+    mask = masking.here()
+    say = _write if as_json else _teller()
+
+    def tell(finding: Finding) -> None:
+        say(replace(finding, said=mask.hide(finding.said), mend=mask.hide(finding.mend)))
+
     try:
         config = settings.load()
     except ConfigurationError as error:
         tell(Finding("settings", is_well=False, said=str(error), seconds=0, mend="`tagstream config show`"))
         return False
-    logs.configure(config.log.model_copy(update={"level": "error"}))
+    logs.configure(config.log.model_copy(update={"level": "error"}), mask=mask)
     all_well = True
     async for finding in checks.findings(checks.of(config, source=_source())):
         tell(finding)

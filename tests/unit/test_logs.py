@@ -10,15 +10,17 @@ import pytest
 from pydantic import SecretStr
 
 from agents.settings import S3Settings, Settings
-from agents.telemetry.logs import MASK, REPEAT_SECONDS, Mask, Seldom, secrets_of
+from agents.telemetry.logs import REPEAT_SECONDS, Seldom
+from agents.telemetry.masking import MASK, Mask, secrets_of
 
 PROGRAM = """
 import logging, structlog
 from agents.telemetry import logs
 from agents.settings import LogSettings
+from agents.telemetry.masking import Mask
 
 log = structlog.get_logger("streams.worker")
-logs.configure(LogSettings(level={level!r}, format={format!r}), secrets={secrets!r})
+logs.configure(LogSettings(level={level!r}, format={format!r}), mask=Mask({secrets!r}))
 {body}
 """
 
@@ -132,7 +134,7 @@ def test_a_field_that_is_named_like_a_secret_is_masked(name: str, form: str) -> 
     ],
 )
 def test_what_looks_like_a_secret_is_masked(text: str, masked: str) -> None:
-    assert Mask(())(None, "info", text) == masked
+    assert Mask(()).hide(text) == masked
 
 
 @pytest.mark.parametrize(
@@ -147,11 +149,11 @@ def test_what_looks_like_a_secret_is_masked(text: str, masked: str) -> None:
     ],
 )
 def test_what_only_resembles_a_secret_is_left_alone(text: str) -> None:
-    assert Mask(["abc"])(None, "info", text) == text
+    assert Mask(["abc"]).hide(text) == text
 
 
 def test_of_two_secrets_that_begin_alike_no_rest_is_left() -> None:
-    assert Mask(["begin-1", "begin-1-and-more"])(None, "info", "begin-1-and-more") == MASK
+    assert Mask(["begin-1", "begin-1-and-more"]).hide("begin-1-and-more") == MASK
 
 
 def test_the_secrets_of_all_sections_are_known() -> None:
