@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from aiobotocore.awsrequest import AioAWSResponse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -273,3 +274,34 @@ def test_whatever_an_event_says_only_the_bucket_at_the_endpoint_is_asked(message
     locations = [each.upload.location for each in told if isinstance(each, Uploaded)]
     asked = asyncio.run(asked_for(*locations))
     assert all(is_inside(target) for target, _ in asked)
+
+
+@pytest.mark.parametrize(
+    ("region", "hosts"),
+    [
+        ("us-west-2", ["photos.s3.amazonaws.com", "photos.s3.us-west-2.amazonaws.com"]),
+        (ELSEWHERE, ["photos.s3.amazonaws.com"]),
+        (f"{ELSEWHERE}/", ["photos.s3.amazonaws.com"]),
+        (f"x@{ELSEWHERE}#", ["photos.s3.amazonaws.com"]),
+    ],
+)
+async def test_without_an_endpoint_a_region_is_asked_at_aws_alone(region: str, hosts: list[str]) -> None:
+    asked: list[str] = []
+
+    class Nothing:
+        async def read(self) -> bytes:
+            return b""
+
+    async def answer(request: Any, **_: object) -> AioAWSResponse:
+        asked.append(urlsplit(request.url).hostname or "")
+        headers: Any = {"x-amz-bucket-region": region}
+        return AioAWSResponse(request.url, 301, headers, Nothing())
+
+    credentials = S3Credentials.model_validate({"access_key_id": "a", "secret_access_key": "b"})
+    where = S3Settings(allowed_buckets=frozenset({BUCKET}), credentials=credentials)
+    async with S3Images(where) as images:
+        events: Any = images._client.meta.events
+        events.register("before-send.s3", answer)
+        with pytest.raises(Unavailable):
+            await images.fetch(Location(bucket=BUCKET, key="a.jpg"))
+    assert asked == hosts

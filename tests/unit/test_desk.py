@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,7 @@ import pytest
 
 from agents.desk import desk_over
 from agents.ports import Parts
+from agents.telemetry.masking import Mask
 from schemas import topics
 from schemas.errors import Unavailable
 from schemas.hops import PREFIX
@@ -140,6 +142,20 @@ async def test_an_alarm_that_is_handed_in_is_the_one_that_guards() -> None:
     assert set(alarm.alarms()) == {"malformed"}
     work.cancel()
     await asyncio.wait((work,))
+
+
+async def test_a_dead_letter_s_cause_loses_its_secrets_and_its_message_nothing() -> None:
+    world = World()
+    parts = Parts(images=world.images, scores=world.scores, tags=world.tags, tagger=world.tagger)
+    hide = Mask(["canary-of-mongo"]).hide
+    desk = desk_over(parts, Outages(IMPATIENT), world.limits, metrics=world.metrics, hide=hide)
+    value = json.dumps(
+        {"location": {"bucket": "canary-of-mongo", "key": "a"}, "uploaded_at": "2026-01-01"}
+    ).encode()
+    await desk.handle(Message(topics.UPLOADED, 0, 0, None, value)).work()
+    (letter,) = world.tags.buried
+    assert "bucket '**********' is not on the allow-list" in letter.message
+    assert letter.value == value
 
 
 MESSAGES = (
