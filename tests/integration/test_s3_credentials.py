@@ -157,7 +157,7 @@ async def test_a_source_that_is_away_at_the_start_is_asked_again(
 
 
 async def test_no_keys_anywhere_is_unavailable_when_the_storage_is_opened() -> None:
-    with pytest.raises(Unavailable, match="no credentials"):
+    with pytest.raises(Unavailable, match=r"^no credentials, neither in the settings"):
         await images("127.0.0.1:1").__aenter__()
 
 

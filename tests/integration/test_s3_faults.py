@@ -203,15 +203,6 @@ async def test_existence_is_not_denied_by_a_server_that_has_no_such_bucket() -> 
         await existence(Heads(http("404 Not Found"), has_bucket=False))
 
 
-async def test_a_link_without_credentials_anywhere_is_unavailable(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    _forget_credentials(monkeypatch)
-    async with S3Images(settings("http://127.0.0.1:9", credentials=None)) as images:
-        with pytest.raises(Unavailable, match="NoCredentialsError"):
-            await images.link(PHOTO, seconds=60)
-
-
 @pytest.mark.parametrize(
     "answer",
     [
@@ -322,21 +313,6 @@ async def test_a_version_is_asked_for_where_the_location_has_one() -> None:
 async def test_an_endpoint_that_is_no_address_is_a_wrong_setting(url: str) -> None:
     with pytest.raises(ConfigurationError, match="s3"):
         await S3Images(settings(url)).__aenter__()
-
-
-def _forget_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
-        monkeypatch.delenv(name, raising=False)
-    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
-        monkeypatch.setenv(name, "/nonexistent")
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-
-
-async def test_no_credentials_anywhere_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
-    _forget_credentials(monkeypatch)
-    error = await error_of(FaultyStorage(http("200 OK")), credentials=None)
-    assert isinstance(error, Unavailable)
-    assert "NoCredentialsError" in str(error)
 
 
 def test_a_secret_key_is_not_shown() -> None:
