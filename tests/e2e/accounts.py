@@ -133,7 +133,7 @@ class Auditor:
                 assert has_ended(message), f"committed past an unfinished message: {message}"
         for partition, offset in offsets.items():
             before = self.offsets[partition]
-            assert offset >= before, f"the committed offset of {partition} went back from {before} to {offset}"
+            assert offset >= before, f"{partition}: the committed offset went back from {before} to {offset}"
         self.offsets = offsets
         self.audits += 1
 

@@ -107,7 +107,8 @@ class Row:
         assert {code for *_, code in expected.letters} == {"gone", "malformed"}
 
     async def stop(self, *workers: Worker) -> None:
-        """Each exits 0 by itself."""
+        """Each exits 0 by itself, once it is there to be asked."""
+        await until(lambda: all(worker.events("partitions.revoked") for worker in workers))
         codes = [await asyncio.to_thread(worker.stop, WITHIN) for worker in workers]
         assert set(codes) <= {0}, codes
 

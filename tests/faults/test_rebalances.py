@@ -17,7 +17,8 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(300), pytest.mark.asyncio(lo
 
 COMMITS = {Boundary.BEFORE_COMMIT, Boundary.AFTER_COMMIT}
 """Where nothing can be held for ever: the revocation itself waits for a commit that is under way."""
-ROWS = [(Act.LINGER, boundary) for boundary in Boundary] + [
+LINGERING = (Boundary.STORE, Boundary.ANNOUNCE_1, *sorted(COMMITS))
+ROWS = [(Act.LINGER, boundary) for boundary in LINGERING] + [
     (Act.HOLD, boundary) for boundary in Boundary if boundary not in COMMITS
 ]
 

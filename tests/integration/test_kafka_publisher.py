@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import inspect
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -172,13 +172,13 @@ class FailingProducer:
     def __init__(
         self,
         *,
-        queueing: list[Exception] | None = None,
-        delivery: list[Exception] | None = None,
-        stopping: Exception | None = None,
+        queueing: Sequence[Exception] = (),
+        delivery: Sequence[Exception] = (),
+        stopping: Sequence[Exception] = (),
     ) -> None:
-        self._queueing = queueing or []
-        self._delivery = delivery or []
-        self._stopping = stopping
+        self._queueing = list(queueing)
+        self._delivery = list(delivery)
+        self._stopping = list(stopping)
         self.sent: list[tuple[str, bytes | None]] = []
         self.stopped = False
         self.client = SimpleNamespace(close=self._nothing)
@@ -207,7 +207,7 @@ class FailingProducer:
     async def stop(self) -> None:
         self.stopped = True
         if self._stopping:
-            raise self._stopping
+            raise self._stopping.pop(0)
 
     async def _nothing(self) -> None:
         return None
@@ -237,8 +237,8 @@ async def test_a_producer_that_has_failed_is_replaced_by_the_next_call(fatal: Ex
 async def test_a_producer_whose_sender_stumbles_over_its_end_spoils_neither_the_next_nor_the_closing() -> (
     None
 ):
-    failed = FailingProducer(delivery=[KafkaError("no answer")], stopping=KeyError("a batch"))
-    fresh = FailingProducer(stopping=KeyError("a batch"))
+    failed = FailingProducer(delivery=[KafkaError("no answer")], stopping=[KeyError("a batch")])
+    fresh = FailingProducer(stopping=[KeyError("a batch")])
     async with publishing_through(failed, fresh) as publisher:
         with pytest.raises(Unavailable):
             await publisher.announce([announcement()])
