@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 
@@ -27,6 +27,7 @@ from model.preprocess import Preprocess
 from streams.adapters.kafka import KafkaPublisher
 from streams.adapters.s3 import S3Images
 from streams.app import StreamApp
+from streams.ports import ScoreStore
 
 log = structlog.get_logger(__name__)
 
@@ -49,14 +50,28 @@ async def real_parts(settings: Settings, around: Surroundings) -> AsyncIterator[
 
         images = S3Images(s3_settings(settings))
         _observe(settings, around, tagger, images)
-        parts = Parts(
-            images=await opened(images, "TAGSTREAM_S3__ENDPOINT_URL"),
-            scores=await opened(open_store(settings.store), blamed(settings.store)),
-            tags=await opened(KafkaPublisher(kafka_settings(settings)), "TAGSTREAM_KAFKA__BROKERS"),
-            tagger=tagger,
+        store: AbstractAsyncContextManager[ScoreStore] = open_store(settings.store)
+        opening = (
+            asyncio.create_task(opened(images, "TAGSTREAM_S3__ENDPOINT_URL")),
+            asyncio.create_task(opened(store, blamed(settings.store))),
+            asyncio.create_task(opened(KafkaPublisher(kafka_settings(settings)), "TAGSTREAM_KAFKA__BROKERS")),
         )
+        async with _ending(*opening):
+            # Together: what one is away for must not keep what is wrong with another from being said.
+            storage, scores, tags = await asyncio.gather(*opening)
         await tagger.warm()
-        yield parts
+        yield Parts(images=storage, scores=scores, tags=tags, tagger=tagger)
+
+
+@asynccontextmanager
+async def _ending(*tasks: asyncio.Task[Any]) -> AsyncIterator[None]:
+    """Whatever the block did, none of the tasks runs on."""
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def load_tagger(

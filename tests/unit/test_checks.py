@@ -96,11 +96,11 @@ async def test_no_bucket_at_all_is_said() -> None:
 
 async def test_a_storage_that_is_away_is_said_for_each_bucket(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TAGSTREAM_S3__ENDPOINT_URL", "http://127.0.0.1:9")
-    monkeypatch.setenv("TAGSTREAM_S3__BUCKETS", '["a", "b"]')
+    monkeypatch.setenv("TAGSTREAM_S3__BUCKETS", '["menus", "photos"]')
     monkeypatch.setenv("TAGSTREAM_S3__ACCESS_KEY_ID", "k")
     monkeypatch.setenv("TAGSTREAM_S3__SECRET_ACCESS_KEY", "s")
     config = settings.load()
-    for name in ("bucket a", "bucket b"):
+    for name in ("bucket menus", "bucket photos"):
         found = await _one(_named(config, name))
         assert not found.is_well
         assert "http://127.0.0.1:9" in found.mend

@@ -179,9 +179,9 @@ def test_the_only_allowed_bucket_is_the_default(monkeypatch: pytest.MonkeyPatch,
 @pytest.mark.parametrize(
     ("buckets", "bucket", "said"),
     [
-        (("a", "b"), None, "--bucket: say into which bucket; one of a, b"),
+        (("menus", "photos"), None, "--bucket: say into which bucket; one of menus, photos"),
         ((), None, "--bucket: say into which bucket; TAGSTREAM_S3__BUCKETS names none"),
-        (("a",), "b", "bucket 'b' is not in TAGSTREAM_S3__BUCKETS"),
+        (("menus",), "photos", "bucket 'photos' is not in TAGSTREAM_S3__BUCKETS"),
     ],
 )
 def test_a_bucket_that_nobody_named_or_no_worker_reads_is_refused(
@@ -193,6 +193,6 @@ def test_a_bucket_that_nobody_named_or_no_worker_reads_is_refused(
 
 
 def test_addresses_need_no_default_bucket(monkeypatch: pytest.MonkeyPatch) -> None:
-    config = _config(monkeypatch, "a", "b")
-    (source,) = upload_run.choose(["s3://b/x.jpg"], bucket=None, prefix="", config=config)
-    assert source.location.bucket == "b"
+    config = _config(monkeypatch, "menus", "photos")
+    (source,) = upload_run.choose(["s3://photos/x.jpg"], bucket=None, prefix="", config=config)
+    assert source.location.bucket == "photos"
