@@ -56,7 +56,10 @@ def mapped(about: str) -> Iterator[None]:
     """Foreign errors leave it as `Unavailable`."""
     try:
         yield
-    except FOREIGN as error:
+    except (
+        *FOREIGN,
+        AssertionError,
+    ) as error:  # aiokafka asserts that it knows a broker
         raise Unavailable("broker", f"asked about {about}: {words(error)}") from error
 
 

@@ -28,6 +28,8 @@ from tests.freezing import freeze, thaw
 from tests.real.premises import fresh
 from tests.seen import Tell
 
+EVENTS = 300
+"""Of a worker's life."""
 LONG = os.environ.get("FAULTS_LONG") == "1"
 SECONDS = 60.0 if LONG else 5.0
 """That a fault lasts: long enough for every pause of the backing off, up to the longest."""

@@ -26,7 +26,7 @@ from tests.faults.oracle import messages_of, only, unfaulted
 from tests.real.premises import Premises, fresh
 
 WITHIN = 60.0
-PHOTOGRAPHS = 20
+PHOTOGRAPHS = 12
 SESSION = 2.0
 """Seconds after which a silent worker is given up: short, since every kill waits for it."""
 
@@ -61,7 +61,7 @@ class Row:
         garbage: Planned = (self.name.encode(), b'{"location": 5', None, True)
         planned = [planned_for(upload) for upload in uploads]
         planned[5:5] = [planned_for(missing, is_bad=True), planned[0]]
-        planned[12:12] = [garbage, planned[3]]
+        planned[9:9] = [garbage, planned[3]]
         await self.send(planned)
 
     async def send(self, planned: list[Planned]) -> None:
