@@ -40,7 +40,7 @@ test-fast: setup  ## The tests that start no worker processes
 	$(BIN)/python -m pytest $(PARALLEL) -m "not e2e and not real"
 
 test-real: setup  ## The tests over Apache Kafka, a MongoDB-wire server and versitygw (JDK 17, Maven and Go)
-	$(BIN)/python -m pytest $(PARALLEL) -m real
+	$(BIN)/python -m pytest $(PARALLEL) --no-loadscope-reorder -m real
 
 stack-up: setup  ## Those servers in the background, on loopback; says how to use them
 	@$(STACK) up

@@ -1,10 +1,12 @@
-"""What the drills of absent dependencies are held against."""
+"""What rows share: the photographs of a matrix, and what absent dependencies are held against."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import pytest
+import pytest_asyncio
 
 from deploy.stack.stack import Stack
 from tests.e2e.accounts import Outcome
@@ -15,6 +17,7 @@ from tests.faults.lives import (
     life,
     put_all,
 )
+from tests.faults.matrix import Row, rows
 
 
 @pytest.fixture(scope="module")
@@ -36,3 +39,12 @@ def calm(stack: Stack, planned: list[Planned], tmp_path_factory: pytest.TempPath
             return await undisturbed.all_ended()
 
     return asyncio.run(run())
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def matrix(
+    stack: Stack, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[dict[str, Row]]:
+    """The rows that the module names in `NAMES`."""
+    async with rows(stack, request.module.NAMES, tmp_path_factory.mktemp("matrix")) as made:
+        yield made

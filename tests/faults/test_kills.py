@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
-from deploy.stack.stack import Stack
 from tests.faults.boundaries import Act, Boundary
-from tests.faults.matrix import Row, rows, until
+from tests.faults.matrix import Row, until
 from tests.seen import Tell
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
 
 KILLS = 3
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def matrix(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dict[str, Row]]:
-    folder: Path = tmp_path_factory.mktemp("kills")
-    names = [f"{Act.KILL} {boundary}" for boundary in Boundary]
-    async with rows(stack, names, folder) as made:
-        yield made
+NAMES = [f"{Act.KILL} {boundary}" for boundary in Boundary]
 
 
 @pytest.mark.parametrize("boundary", Boundary)

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
-import pytest_asyncio
 
-from deploy.stack.stack import Stack
 from tests.faults.boundaries import Act, Boundary
-from tests.faults.matrix import Row, rows, struck, until
+from tests.faults.matrix import Row, struck, until
 from tests.seen import Tell
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
@@ -21,13 +16,7 @@ LINGERING = (Boundary.STORE, Boundary.ANNOUNCE_1, *sorted(COMMITS))
 ROWS = [(Act.LINGER, boundary) for boundary in LINGERING] + [
     (Act.HOLD, boundary) for boundary in Boundary if boundary not in COMMITS
 ]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def matrix(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dict[str, Row]]:
-    folder: Path = tmp_path_factory.mktemp("rebalances")
-    async with rows(stack, [f"{act} {boundary}" for act, boundary in ROWS], folder) as made:
-        yield made
+NAMES = [f"{act} {boundary}" for act, boundary in ROWS]
 
 
 @pytest.mark.parametrize(("act", "boundary"), ROWS)

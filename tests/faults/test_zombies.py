@@ -5,14 +5,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
-from deploy.stack.stack import BUCKET, Stack
+from deploy.stack.stack import BUCKET
 from schemas import topics
 from schemas.identity import image_id
 from schemas.records import ImageHead
@@ -22,20 +19,14 @@ from streams.adapters.topic_reader import read_all
 from tests.e2e.accounts import committed, opened
 from tests.e2e.fleet import Worker
 from tests.faults.boundaries import Act, Boundary
-from tests.faults.matrix import WITHIN, Row, rows, s3_of, struck, until
+from tests.faults.matrix import WITHIN, Row, s3_of, struck, until
 from tests.freezing import thaw
 from tests.seen import Tell
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
 
 PATH = [boundary for boundary in Boundary if boundary is not Boundary.LETTER]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def matrix(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dict[str, Row]]:
-    folder: Path = tmp_path_factory.mktemp("zombies")
-    async with rows(stack, [f"{Act.FREEZE} {boundary}" for boundary in PATH], folder) as made:
-        yield made
+NAMES = [f"{Act.FREEZE} {boundary}" for boundary in PATH]
 
 
 async def heads(row: Row) -> dict[str, ImageHead]:
