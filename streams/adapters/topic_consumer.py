@@ -56,10 +56,8 @@ def mapped(about: str) -> Iterator[None]:
     """Foreign errors leave it as `Unavailable`."""
     try:
         yield
-    except (
-        *FOREIGN,
-        AssertionError,
-    ) as error:  # aiokafka asserts that it knows a broker
+    except (*FOREIGN, AssertionError) as error:
+        # The assertion is aiokafka's, that it knows a broker: while one restarts it may know none.
         raise Unavailable("broker", f"asked about {about}: {words(error)}") from error
 
 
