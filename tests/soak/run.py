@@ -15,30 +15,32 @@ from typing import Any, Final
 from schemas import topics
 from schemas.identity import image_id
 from tests.real.premises import Premises
-from tests.soak import broker, evidence, storage
+from tests.soak import broker, evidence, storage, trail
 from tests.soak.account import Account, Fault, Finding, balance, unread
 from tests.soak.announced import unannounced
 from tests.soak.contents import RandomBytes, Samples
 from tests.soak.crew import Crew
 from tests.soak.faults import Faults
-from tests.soak.ledger import Ledger
+from tests.soak.ledger import Ledger, Photograph
 from tests.soak.oracle import Oracle
 from tests.soak.plan import BUCKET, Plan
 from tests.soak.progress import Voice
 from tests.soak.result import Result, Work
 from tests.soak.samples import Offsets, Sampler, memories, note_recoveries, slope
-from tests.soak.traffic import Traffic, World, removal_of
+from tests.soak.traffic import Traffic, World, removal_of, upload_of
 
 STUCK_SECONDS: Final = 120.0
 """In which something must be handled, when everything is well again; else what waits counts as lost."""
 ATTEMPTS: Final = 3
-"""To have announced anew what storage forgot."""
+"""To have announced what storage forgot; the last is a producer's, which the broker acknowledges."""
 QUIET: Final = 3
 """Looks in a row without a backlog until it counts as gone."""
 CALM: Final = 8.0
 """Seconds at the end of the traffic in which no fault begins."""
 FIRST_SECONDS: Final = 90.0
 """In which the workers must have joined their group."""
+TRAILS: Final = "findings.jsonl"
+"""Beside the workers' logs: all that is known of the images of which something is wrong."""
 
 
 @dataclass
@@ -142,25 +144,27 @@ class Soak:
         return progress.lag if progress else -1
 
     async def _announce_anew(self, world: World) -> None:
-        """What storage forgot to say is said once more, until it is on the topic."""
-        withdrawn: set[str] = set()
+        """What storage forgot to say is said once more: by storage, and where it goes on forgetting by us."""
         for attempt in range(ATTEMPTS):
             await asyncio.sleep(2.0)
             uploads = await evidence.read(self.premises.bootstrap, topics.UPLOADED)
             missing, keys = unannounced(self.ledger, uploads)
             if attempt == 0:
                 self.unannounced = missing
-            for key in set(keys) - withdrawn:
-                await self._again(world, key, withdrawn)
+            say = self._put_again if attempt < ATTEMPTS - 1 else self._publish
+            for photograph in map(self.ledger.at, keys):
+                await say(world, photograph)
 
-    async def _again(self, world: World, key: str, withdrawn: set[str]) -> None:
-        self.ledger.announced_anew += 1
-        photograph = self.ledger.at(key)
+    async def _put_again(self, world: World, photograph: Photograph) -> None:
         if photograph.data is not None:
-            await world.storage.put(key, photograph.data)
-        else:
-            withdrawn.add(key)
-            await world.outbox.publish(topics.UPLOADED, image_id(BUCKET, key), removal_of(key))
+            self.ledger.announced_anew += 1
+            await world.storage.put(photograph.key, photograph.data)
+
+    async def _publish(self, world: World, photograph: Photograph) -> None:
+        self.ledger.announced_anew += 1
+        say = removal_of if photograph.data is None else upload_of
+        key = image_id(BUCKET, photograph.key)
+        await world.outbox.publish(topics.UPLOADED, key, say(photograph.key))
 
     async def _account(self, left: int) -> Account:
         found = await evidence.gathered(self.premises.bootstrap, self.premises.store)
@@ -169,6 +173,8 @@ class Soak:
         if left:
             why = f"nothing was, for {STUCK_SECONDS:g} s" if left > 0 else "the broker did not answer"
             account.findings.append(Finding(Fault.LOST, f"{left} messages", f"never handled: {why}"))
+        if not account.is_clean:
+            trail.write(self.folder / TRAILS, account, found, self.ledger)
         return account
 
     def _result(self, account: Account, began: datetime, flowed: float, drained: float) -> Result:

@@ -232,6 +232,13 @@ def removal_of(key: str) -> bytes:
     return json.dumps(said).encode()
 
 
+def upload_of(key: str) -> bytes:
+    """A producer's word that a photograph stands at `key`, as of now."""
+    location = {"bucket": BUCKET, "key": key}
+    said = {"location": location, "uploaded_at": datetime.now(UTC).isoformat()}
+    return json.dumps(said | {"restaurant_id": restaurant(key)}).encode()
+
+
 def restaurant(key: str) -> str | None:
     """Whose the photograph at `key` is, as the workers' key pattern says too."""
     owner, slash, _ = key.partition("/")
