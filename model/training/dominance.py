@@ -13,7 +13,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from model.training.dataset import Photograph
+from model.data.dataset import Photograph
 
 YIELDING: Final = 0.8
 """The target of a true tag beside a more dominant one: high above any threshold, clearly below 1."""

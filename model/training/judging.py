@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 
 from model.classifier import Classifier
-from model.training.dataset import Photograph
+from model.data.dataset import Photograph
 from model.training.evaluation import BATCH
 from model.training.pictures import Pictures, Tick, load, silent
 from model.training.report import Report, report

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from model.data.dataset import Photograph
 from model.preprocess import Pixels, Preprocess
-from model.training.dataset import Photograph
 from model.training.dominance import ranked
 from schemas.errors import ConfigurationError, Rejected
 

@@ -13,11 +13,12 @@ from safetensors.torch import load_file
 from torch import nn
 
 from model.classifier import Classifier
+from model.data import dataset
+from model.data.dataset import Dataset, Split
 from model.manifest import Manifest
 from model.network import build
 from model.preprocess import Preprocess
-from model.training import calibration, dataset, publishing
-from model.training.dataset import Dataset, Split
+from model.training import calibration, publishing
 from model.training.evaluation import logits
 from model.training.finetune import FineTuning, Note, Trained, unnoted
 from model.training.judging import judge, judge_pictures

@@ -13,7 +13,7 @@ import pytest
 
 from model.checkpoint import PACKAGED
 from model.classifier import Classifier
-from model.training.dataset import Split, read
+from model.data.dataset import Split, read
 from model.training.judging import judge
 from model.training.report import Report
 

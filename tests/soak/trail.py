@@ -17,7 +17,7 @@ from tests.soak.oracle import NAMING
 from tests.soak.plan import BUCKET
 
 _INBOUND = (topics.UPLOADED, topics.DECISIONS)
-_HEARD = (*_INBOUND, topics.RETRY, topics.DLQ)
+_HEARD = (*_INBOUND, topics.RETRY, topics.DEAD_LETTERS)
 
 
 def write(path: Path, account: Account, evidence: Evidence, ledger: Ledger) -> None:
@@ -55,5 +55,9 @@ def _messages(evidence: Evidence, wanted: str) -> Iterator[dict[str, Any]]:
 def _images(message: Message) -> set[str]:
     if message.topic == topics.DECISIONS:
         return {(message.key or b"").decode(errors="replace")}
-    records = wire.decode(message.value, dict(message.headers), NAMING)
-    return {each.event.image_id for each in records if isinstance(each, wire.Uploaded | wire.Removed)}
+    found = set()
+    for record in wire.decode(message.value, dict(message.headers), NAMING):
+        match record:
+            case wire.Uploaded(event) | wire.Removed(event):
+                found.add(event.image_id)
+    return found

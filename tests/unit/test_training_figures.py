@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from model.data.dataset import Photograph
 from model.training.calibration import HIGHEST, LOWEST, temperature, thresholds
-from model.training.dataset import Photograph
 from model.training.dominance import YIELDING, Dominance
 from model.training.pictures import Pictures, balanced
 from model.training.report import Share, report

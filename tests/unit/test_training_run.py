@@ -13,9 +13,9 @@ from typer.testing import CliRunner
 
 from model import checkpoint
 from model.classifier import Classifier
+from model.data.dataset import Split, read
 from model.network import build
 from model.preprocess import Preprocess
-from model.training.dataset import Split, read
 from model.training.finetune import FineTuning
 from model.training.pictures import load, silent
 from model.training.recipe import Recipe

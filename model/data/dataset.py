@@ -1,4 +1,4 @@
-"""Photographs with their true tags, from `DIR/<label>/*` or from a CSV. Nothing is decoded here."""
+"""Labelled photographs as training takes them, from `DIR/<label>/*` or from a CSV; nothing is decoded."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from schemas.errors import ConfigurationError
 
@@ -31,11 +31,23 @@ class Split(StrEnum):
     """The dataset does not say; `divide` decides."""
 
 
+class Encoded(Protocol):
+    """Where the bytes of a photograph lie: a file of its own, or a piece of a shard."""
+
+    @property
+    def name(self) -> str:
+        """For messages and digests; without the folders above it."""
+
+    def read_bytes(self) -> bytes:
+        """The encoded image; raises `OSError`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Photograph:
-    """A file and its true tags, the main one first; no tags at all make it a negative."""
+    """An encoded image and its true tags, the main one first; no tags at all make it a negative."""
 
-    path: Path
+    path: Encoded
+    """A `pathlib.Path` is one."""
     labels: tuple[str, ...]
     split: Split = Split.UNSET
     source: str = ""

@@ -1,4 +1,4 @@
-"""`tagstream model`: train a version, judge a version."""
+"""`tagstream model train`."""
 
 from __future__ import annotations
 
@@ -9,19 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tagstream.model.figures import show_report
+
 if TYPE_CHECKING:
-    from model.training.report import Report
     from model.training.run import Order, Outcome
 
-app = typer.Typer(no_args_is_help=True, help="Train a model version, judge a model version.")
 
-
-@app.callback()
-def model() -> None:
-    """Train a model version, judge a model version."""
-
-
-@app.command()
 def train(  # noqa: PLR0913, PLR0917 - one parameter an option
     photographs: Annotated[
         Path,
@@ -74,37 +67,6 @@ def train(  # noqa: PLR0913, PLR0917 - one parameter an option
     _show_json(outcome) if as_json else _show(outcome, folder=output)
 
 
-@app.command()
-def evaluate(  # noqa: PLR0913, PLR0917 - one parameter an option
-    photographs: Annotated[Path, typer.Argument(metavar="DIR|CSV", help="As for `train`.")],
-    model: Annotated[
-        Path | None, typer.Option(help="A version's folder; the packaged one if absent.")
-    ] = None,
-    negatives: Annotated[Path | None, typer.Option(help="As for `train`.")] = None,
-    split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
-    record: Annotated[bool, typer.Option(help="Add the report to the version's card and manifest.")] = False,  # noqa: FBT002
-    as_json: Annotated[bool, typer.Option("--json", help="Print one document instead of tables.")] = False,  # noqa: FBT002
-) -> None:
-    """Judge a version on photographs whose tags are known, through the path that serves.
-
-    Example:
-      tagstream model evaluate labels.csv --negatives other.csv --split val
-    """
-    from model.checkpoint import PACKAGED  # noqa: PLC0415
-    from model.classifier import Classifier  # noqa: PLC0415
-    from model.training import dataset, judging, publishing  # noqa: PLC0415
-    from schemas.errors import ConfigurationError  # noqa: PLC0415
-
-    if split not in {"train", "val", "test"}:
-        raise ConfigurationError(f"--split: {split!r} is not train, val or test")
-    folder = model or PACKAGED
-    chosen = dataset.read(photographs, negatives=negatives).of(dataset.Split(split))
-    report = judging.judge(Classifier.load(folder), chosen)
-    if record:
-        publishing.record(folder, split, report=report)
-    typer.echo(json.dumps(report.as_json())) if as_json else _show_report(split, report)
-
-
 def _watched(order: Order) -> Outcome:
     """Train with a progress bar on standard error: a bar a phase, and a line an epoch."""
     from rich.console import Console  # noqa: PLC0415
@@ -135,24 +97,8 @@ def _show(outcome: Outcome, *, folder: Path) -> None:
     if outcome.unreadable:
         typer.echo(f"{len(outcome.unreadable)} photographs could not be read and were left out", err=True)
     for split, report in outcome.reports.items():
-        _show_report(split, report)
+        show_report(split, report)
     typer.echo(f"kept: {outcome.trained.chosen.name}; version written to {folder}")
-
-
-def _show_report(split: str, report: Report) -> None:
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
-
-    table = Table(title=f"{split}: top label right {report.top_accuracy}")
-    for column in ("label", "precision (top)", "recall (top)", "recall (tagged)", *report.labels):
-        table.add_column(column)
-    for label, row in zip(report.labels, report.confusion, strict=True):
-        shares = (report.precision[label], report.recall[label], report.tag_recall[label])
-        table.add_row(label, *(f"{share.value:.1%}" for share in shares), *map(str, row))
-    console = Console()
-    console.print(table)
-    console.print(f"several tags, all found: {report.mixed_all_found}")
-    console.print(f"none of the labels, tagged all the same: {report.negatives_acted_on}")
 
 
 def _show_json(outcome: Outcome) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from model.training.dataset import Split, read
+from model.data.dataset import Split, read
 from schemas.errors import ConfigurationError
 
 

@@ -1,0 +1,1 @@
+"""What the commands of `tagstream model` and `tagstream data` share."""
