@@ -15,6 +15,8 @@ from schemas.tags import UNCERTAIN, ModelRef, RouteRule
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Probability = Annotated[float, Field(ge=0, le=1)]
+Task = Literal["multi_label", "single_label", "binary"]
+"""A sigmoid a label; a softmax over the labels; one output, whose label is the positive answer."""
 
 
 class Part(BaseModel):
@@ -49,7 +51,7 @@ class Manifest(Part):
 
     name: str
     version: str
-    task: Literal["multi_label"] = "multi_label"
+    task: Task = "multi_label"
     labels: Annotated[tuple[str, ...], Field(min_length=1)]
     """In the order of the network's outputs."""
     architecture: str
