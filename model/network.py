@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from torch import Tensor, nn
-from torch.nn import functional
 from torchvision.models.mobilenetv2 import mobilenet_v2
 
+from model.efficientnet_lite import efficientnet_lite
+from model.same_padding import padded_as_tensorflow
 from schemas.errors import ConfigurationError
 
 
@@ -22,12 +24,36 @@ def build(architecture: str, labels: int) -> nn.Module:
     return ARCHITECTURES[architecture](labels)
 
 
-class SameConv2d(nn.Conv2d):
-    """A 3 x 3 convolution of stride 2, padded below and to the right only: TensorFlow's SAME, even inputs."""
+class Tiny(nn.Module):
+    """A few kilobytes that behave like a network: for tests, which want no more than that."""
 
-    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - the base class calls it so
-        """(N, C, S, S) -> (N, D, S/2, S/2)."""
-        return super().forward(functional.pad(input, (0, 1, 0, 1)))
+    def __init__(self, labels: int) -> None:
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.Conv2d(3, 8, kernel_size=3, stride=4, padding=1),  # (N, 8, S/4, S/4)
+            nn.BatchNorm2d(8),
+            nn.ReLU(),
+            nn.Conv2d(8, 16, kernel_size=3, stride=4, padding=1),  # (N, 16, S/16, S/16)
+            nn.ReLU(),
+        )
+        self.classifier = nn.Sequential(nn.Dropout(0.0), nn.Linear(16, labels))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, 3, S, S) -> logits (N, labels)."""
+        pooled = self.features(images).mean((2, 3))  # (N, 16)
+        logits: Tensor = self.classifier(pooled)
+        return logits  # (N, labels)
+
+
+def _mobilenet_v2_same(labels: int) -> nn.Module:
+    """MobileNetV2 1.0 as TensorFlow trained it: 3.5 M parameters less the ImageNet head; torchvision's keys."""
+    network: nn.Module = mobilenet_v2(num_classes=labels)
+    return padded_as_tensorflow(network)
+
+
+ARCHITECTURES:
+        raise ConfigurationError(f"architecture {architecture!r} is not one of {', '.join(ARCHITECTURES)}")
+    return ARCHITECTURES[architecture](labels)
 
 
 class Tiny(nn.Module):
@@ -72,5 +98,8 @@ def _same(conv: nn.Conv2d) -> SameConv2d:
 
 ARCHITECTURES: dict[str, Callable[[int], nn.Module]] = {
     "mobilenet_v2_same": _mobilenet_v2_same,
+    "efficientnet_lite0": partial(efficientnet_lite, width=1.0, depth=1.0, dropout=0.2),
+    "efficientnet_lite1": partial(efficientnet_lite, width=1.0, depth=1.1, dropout=0.2),
+    "efficientnet_lite2": partial(efficientnet_lite, width=1.1, depth=1.2, dropout=0.3),
     "tiny": Tiny,
 }
