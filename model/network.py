@@ -46,54 +46,9 @@ class Tiny(nn.Module):
 
 
 def _mobilenet_v2_same(labels: int) -> nn.Module:
-    """MobileNetV2 1.0 as TensorFlow trained it: 3.5 M parameters less the ImageNet head; torchvision's keys."""
+    """MobileNetV2 1.0 as TensorFlow trained it: 3.5 M parameters less the ImageNet head."""
     network: nn.Module = mobilenet_v2(num_classes=labels)
     return padded_as_tensorflow(network)
-
-
-ARCHITECTURES:
-        raise ConfigurationError(f"architecture {architecture!r} is not one of {', '.join(ARCHITECTURES)}")
-    return ARCHITECTURES[architecture](labels)
-
-
-class Tiny(nn.Module):
-    """A few kilobytes that behave like a network: for tests, which want no more than that."""
-
-    def __init__(self, labels: int) -> None:
-        super().__init__()
-        self.features = nn.Sequential(
-            nn.Conv2d(3, 8, kernel_size=3, stride=4, padding=1),  # (N, 8, S/4, S/4)
-            nn.BatchNorm2d(8),
-            nn.ReLU(),
-            nn.Conv2d(8, 16, kernel_size=3, stride=4, padding=1),  # (N, 16, S/16, S/16)
-            nn.ReLU(),
-        )
-        self.classifier = nn.Sequential(nn.Dropout(0.0), nn.Linear(16, labels))
-
-    def forward(self, images: Tensor) -> Tensor:
-        """(N, 3, S, S) -> logits (N, labels)."""
-        pooled = self.features(images).mean((2, 3))  # (N, 16)
-        logits: Tensor = self.classifier(pooled)
-        return logits  # (N, labels)
-
-
-def _mobilenet_v2_same(labels: int) -> nn.Module:
-    """MobileNetV2 1.0 as TensorFlow trained it: 3.5 M parameters less the ImageNet head.
-
-    The keys are torchvision's. Only the padding of the stride-2 convolutions differs: with torchvision's
-    own the weights lose 9 points of ImageNet accuracy before any fine-tuning.
-    """
-    network: nn.Module = mobilenet_v2(num_classes=labels)
-    for name, module in list(network.named_modules()):
-        if isinstance(module, nn.Conv2d) and module.stride == (2, 2):
-            network.set_submodule(name, _same(module))
-    return network
-
-
-def _same(conv: nn.Conv2d) -> SameConv2d:
-    return SameConv2d(
-        conv.in_channels, conv.out_channels, kernel_size=3, stride=2, groups=conv.groups, bias=False
-    )
 
 
 ARCHITECTURES: dict[str, Callable[[int], nn.Module]] = {
