@@ -14,12 +14,12 @@ from torch import Tensor
 from model import checkpoint, golden
 from model.checkpoint import Version, Weights
 from model.classifier import with_golden
+from model.evaluation.card import card, section
+from model.evaluation.report import Report
 from model.manifest import Input, Manifest
 from model.policy import DEFAULT_ROUTES
-from model.training.card import card, section
 from model.training.finetune import State
 from model.training.recipe import Recipe
-from model.training.report import Report
 from schemas.errors import ConfigurationError
 from schemas.tags import UNCERTAIN, RouteRule
 

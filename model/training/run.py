@@ -15,18 +15,19 @@ from torch import nn
 from model.classifier import Classifier
 from model.data import dataset
 from model.data.dataset import Dataset, Split
+from model.evaluation import calibration
+from model.evaluation.judging import judge, judge_pictures
+from model.evaluation.report import Report
 from model.manifest import Manifest
 from model.network import build
 from model.preprocess import Preprocess
-from model.training import calibration, publishing
+from model.training import publishing
 from model.training.evaluation import logits
 from model.training.finetune import FineTuning, Note, Trained, unnoted
-from model.training.judging import judge, judge_pictures
 from model.training.pictures import Pictures, Tick, load, silent
 from model.training.probe import probe
 from model.training.publishing import Decision, Provenance
 from model.training.recipe import Recipe
-from model.training.report import Report
 from schemas.errors import ConfigurationError
 
 LICENCE: Final = "Apache-2.0"

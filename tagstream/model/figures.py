@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from model.training.report import Report
+    from model.evaluation.report import Report
 
 
 def show_report(split: str, report: Report) -> None:

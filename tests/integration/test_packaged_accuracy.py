@@ -14,8 +14,8 @@ import pytest
 from model.checkpoint import PACKAGED
 from model.classifier import Classifier
 from model.data.dataset import Split, read
-from model.training.judging import judge
-from model.training.report import Report
+from model.evaluation.judging import judge
+from model.evaluation.report import Report
 
 DATA = os.environ.get("ACCURACY_DATA", "")
 

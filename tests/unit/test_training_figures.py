@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from model.data.dataset import Photograph
-from model.training.calibration import HIGHEST, LOWEST, temperature, thresholds
+from model.evaluation.calibration import HIGHEST, LOWEST, temperature, thresholds
+from model.evaluation.report import Share, report
 from model.training.dominance import YIELDING, Dominance
 from model.training.pictures import Pictures, balanced
-from model.training.report import Share, report
 
 LABELS = ("ambiance", "food", "human")
 

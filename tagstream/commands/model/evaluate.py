@@ -29,7 +29,8 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter an option
     from model.checkpoint import PACKAGED  # noqa: PLC0415
     from model.classifier import Classifier  # noqa: PLC0415
     from model.data import dataset  # noqa: PLC0415
-    from model.training import judging, publishing  # noqa: PLC0415
+    from model.evaluation import judging  # noqa: PLC0415
+    from model.training import publishing  # noqa: PLC0415
     from schemas.errors import ConfigurationError  # noqa: PLC0415
 
     if split not in {"train", "val", "test"}:

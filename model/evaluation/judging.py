@@ -8,9 +8,9 @@ import torch
 
 from model.classifier import Classifier
 from model.data.dataset import Photograph
+from model.evaluation.report import Report, report
 from model.training.evaluation import BATCH
 from model.training.pictures import Pictures, Tick, load, silent
-from model.training.report import Report, report
 from schemas.errors import ConfigurationError
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from model.evaluation.report import Report, Share
 from model.manifest import Manifest
-from model.training.report import Report, Share
 
 PENDING = (
     "No notes were given (`--notes FILE`): say here what it is for, on what it was trained, where it is weak."
