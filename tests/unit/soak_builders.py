@@ -72,6 +72,10 @@ class SmallSoak:
         self.ledger.was_removed(key, began=EPOCH + timedelta(minutes=minute))
         return await self.deliver(self._notice("ObjectRemoved:Delete", key, minute))
 
+    async def mix_up(self, key: str, *, minute: int) -> Message:
+        """Storage names a key at which nobody ever put anything."""
+        return await self.deliver(self._notice("ObjectCreated:Put", key, minute))
+
     async def say(self, key: str, *, minute: int) -> Message:
         """A producer says that it is there."""
         upload = upload_of(key, minute=minute, restaurant="r1")
