@@ -91,8 +91,8 @@ class S3Images:
             session = aioboto3.Session()
             # A client keeps what it has found at its start, were it nothing: it would never sign a request.
             if self._settings.credentials is None:
-                await _find_credentials(session)
-            client = session.client("s3", config=_config(self._settings), **_whereabouts(self._settings))
+                await find_credentials(session)
+            client = session.client("s3", **client_arguments(self._settings))
             self._opened = await self._stack.enter_async_context(client)
         except s3_errors.CREDENTIALS as error:
             raise s3_errors.unavailable(error) from error
@@ -225,9 +225,15 @@ class S3Images:
             await self._client.create_bucket(Bucket=bucket, **where)
 
 
-async def _find_credentials(session: Any) -> None:  # noqa: ANN401 - aioboto3's, whose stub forgets the await
+async def find_credentials(session: Any) -> None:  # noqa: ANN401 - aioboto3's, whose stub forgets the await
+    """Return where the standard chain has any; raise `Unavailable` where it has none."""
     if await session.get_credentials() is None:
         raise Unavailable("s3", "no credentials, neither in the settings nor in AWS's standard chain")
+
+
+def client_arguments(settings: S3Settings) -> dict[str, Any]:
+    """What every client of this storage is made with: where it is, who asks, and how patiently."""
+    return {"config": _config(settings), **_whereabouts(settings)}
 
 
 def _whereabouts(settings: S3Settings) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Published versions, and the names by which workers find them."""

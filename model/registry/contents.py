@@ -1,0 +1,96 @@
+"""The files of one version in memory: those that the manifest names, each held against its digest.
+
+Nothing else that lies in a version's folder is published, and nothing else is ever read out of a registry:
+weights come as safetensors or not at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from pydantic import ValidationError
+
+from model import checkpoint
+from model.checkpoint import CARD, GOLDEN, MANIFEST, WEIGHTS
+from model.manifest import Manifest
+from model.registry.refs import VersionRef
+from schemas.errors import ConfigurationError
+
+_PLAIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+"""A golden image's name. It becomes a path of a cache: no manifest may lead out of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """A version's files by their paths in its folder, the manifest among them."""
+
+    manifest: Manifest
+    files: Mapping[str, bytes] = field(repr=False)
+
+    @property
+    def ref(self) -> VersionRef:
+        """What it calls itself."""
+        return VersionRef(self.manifest.name, self.manifest.version)
+
+    @property
+    def digest(self) -> str:
+        """sha256 of the manifest's bytes, which hold the digests of the weights and the golden images."""
+        return sha256(self.files[MANIFEST])
+
+    @property
+    def payload(self) -> Mapping[str, bytes]:
+        """Everything but the manifest."""
+        return {path: data for path, data in self.files.items() if path != MANIFEST}
+
+
+def of_folder(folder: Path) -> Contents:
+    """The version in `folder`, whole and verified. Raises `ConfigurationError`."""
+    checkpoint.read(folder)  # refuses what is no safetensors file, or was made for other labels
+    manifest = parsed((folder / MANIFEST).read_bytes(), where=str(folder / MANIFEST))
+    files = {path: (folder / path).read_bytes() for path in paths(manifest, where=str(folder))}
+    verify(manifest, files, where=str(folder))
+    return Contents(manifest, files)
+
+
+def left_out(folder: Path, contents: Contents) -> tuple[str, ...]:
+    """The files of `folder` that are none of the version's, for whoever wonders where they went."""
+    found = (file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
+    return tuple(sorted(set(found) - set(contents.files)))
+
+
+def parsed(data: bytes, *, where: str) -> Manifest:
+    """A manifest out of its bytes. Raises `ConfigurationError`."""
+    try:
+        return Manifest.model_validate_json(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise ConfigurationError(f"{where}: {place + ': ' if place else ''}{first['msg']}") from error
+
+
+def paths(manifest: Manifest, *, where: str) -> tuple[str, ...]:
+    """The files of a version with this manifest, the manifest last. Raises `ConfigurationError`."""
+    for golden in manifest.golden:
+        if not _PLAIN.fullmatch(golden.file):
+            raise ConfigurationError(f"{where}: {golden.file!r} cannot be the name of a golden image")
+    golden_images = (f"{GOLDEN}/{golden.file}" for golden in manifest.golden)
+    return (WEIGHTS, *golden_images, CARD, MANIFEST)
+
+
+def verify(manifest: Manifest, files: Mapping[str, bytes], *, where: str) -> None:
+    """Pass if every file has the digest that the manifest states, else raise `ConfigurationError`."""
+    stated = {f"{GOLDEN}/{golden.file}": golden.sha256 for golden in manifest.golden}
+    stated[WEIGHTS] = manifest.sha256
+    for path, digest in stated.items():
+        if sha256(files[path]) != digest:
+            raise ConfigurationError(f"{where}/{path}: damaged or replaced, its sha256 is not the manifest's")
+
+
+def sha256(data: bytes) -> str:
+    """In hexadecimal digits."""
+    return hashlib.sha256(data).hexdigest()
