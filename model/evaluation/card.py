@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from model.evaluation.report import Report, Share
+from model.evaluation.report import Report
+from model.evaluation.shares import Share
 from model.manifest import Manifest
 
 PENDING = (

@@ -2,16 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from io import BytesIO
+from typing import TYPE_CHECKING, Final
 
+import numpy as np
 import torch
+from PIL import Image
 
 from model.classifier import Classifier
 from model.data.dataset import Photograph
-from model.evaluation.report import Report, report
-from model.training.evaluation import BATCH
-from model.training.pictures import Pictures, Tick, load, silent
-from schemas.errors import ConfigurationError
+from model.evaluation.figures import report
+from model.evaluation.judged import Judged
+from model.evaluation.report import Report
+from model.preprocess import FORMATS, Pixels, Preprocess
+from schemas.errors import ConfigurationError, Rejected
+
+if TYPE_CHECKING:
+    from model.training.pictures import Pictures
+
+BATCH: Final = 32
+DECODERS: Final = 2
+LUMA: Final = np.array([0.299, 0.587, 0.114])
+"""Of red, green and blue (ITU-R BT.601)."""
+
+Tick = Callable[[str, int, int], None]
+"""Told of progress: what is being done, how many are done, of how many."""
+
+
+def silent(what: str, done: int, total: int) -> None:
+    """A `Tick` that says nothing."""
 
 
 def judge(classifier: Classifier, photographs: Sequence[Photograph], *, tick: Tick = silent) -> Report:
@@ -19,18 +41,104 @@ def judge(classifier: Classifier, photographs: Sequence[Photograph], *, tick: Ti
 
     Raises `ConfigurationError` for tags that it does not know and where nothing can be read.
     """
-    foreign = {label for photo in photographs for label in photo.labels} - set(classifier.labels)
-    if foreign:
-        raise ConfigurationError(f"the model does not know the labels {sorted(foreign)}")
-    pictures = load(photographs, labels=classifier.labels, preprocess=classifier.preprocess, tick=tick)
-    return judge_pictures(classifier, pictures, tick=tick)
+    return report(look(classifier, photographs, tick=tick))
 
 
 def judge_pictures(classifier: Classifier, pictures: Pictures, *, tick: Tick = silent) -> Report:
-    """The same of pictures that `classifier.preprocess` has decoded."""
-    rows: list[list[float]] = []
-    for chunk in torch.split(pictures.images, BATCH):
-        scores = classifier.forward(list(chunk.numpy()))
-        rows += [[each.probabilities[label] for label in classifier.labels] for each in scores]
-        tick("scoring", len(rows), len(pictures))
-    return report(torch.tensor(rows), pictures, thresholds=classifier.manifest.thresholds)
+    """The same of a training's pictures, decoded anew by the path that serves."""
+    return judge(classifier, pictures.photographs, tick=tick)
+
+
+def look(
+    classifier: Classifier,
+    photographs: Sequence[Photograph],
+    *,
+    labels: tuple[str, ...] = (),
+    tick: Tick = silent,
+) -> Judged:
+    """What `classifier` says of `photographs`, in their order, a batch in memory at a time.
+
+    `labels` are the model's own in the order that the answer shall have. Raises as `judge` does.
+    """
+    manifest = classifier.manifest
+    _refuse_foreign(classifier, photographs)
+    labels = labels or manifest.labels
+    seen, unreadable = [], []
+    for batch in _batches(photographs, preprocess=classifier.preprocess):
+        unreadable += [each for each in batch if isinstance(each, str)]
+        seen += _scored(classifier, [each for each in batch if isinstance(each, _Decoded)], labels=labels)
+        tick("scoring", len(seen) + len(unreadable), len(photographs))
+    if not seen:
+        raise ConfigurationError(
+            f"none of the {len(photographs)} photographs can be read; {'; '.join(unreadable[:3])}"
+        )
+    return Judged(
+        task=manifest.task,
+        labels=labels,
+        thresholds=manifest.thresholds,
+        photographs=tuple(each.photograph for each, _ in seen),
+        probabilities=torch.tensor([row for _, row in seen], dtype=torch.float64),
+        brightness=torch.tensor([each.brightness for each, _ in seen], dtype=torch.float64),
+        sides=torch.tensor([each.side for each, _ in seen]),
+        unreadable=tuple(unreadable),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Decoded:
+    photograph: Photograph
+    pixels: Pixels
+    side: int
+
+    @property
+    def brightness(self) -> float:
+        return float(LUMA @ self.pixels.mean((1, 2)) / 255)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    photograph: Photograph
+    brightness: float
+    side: int
+
+
+def _refuse_foreign(classifier: Classifier, photographs: Sequence[Photograph]) -> None:
+    known = set(classifier.labels)
+    found = {label for photo in photographs for label in photo.labels}
+    if classifier.manifest.task == "binary" and (known & found or not found):
+        return  # everything else is what the label is held against
+    if found - known:
+        raise ConfigurationError(
+            f"the model does not know the labels {sorted(found - known)}, it has {sorted(known)}"
+        )
+
+
+def _batches(photographs: Sequence[Photograph], *, preprocess: Preprocess) -> Iterator[list[_Decoded | str]]:
+    """The next batch is decoded while this one is scored."""
+    with ThreadPoolExecutor(DECODERS) as pool:
+        starts = range(0, len(photographs), BATCH)
+        waiting = [pool.submit(_decode, photo, preprocess) for photo in photographs[:BATCH]]
+        for start in starts:
+            following = photographs[start + BATCH : start + 2 * BATCH]
+            current, waiting = waiting, [pool.submit(_decode, photo, preprocess) for photo in following]
+            yield [each.result() for each in current]
+
+
+def _decode(photo: Photograph, preprocess: Preprocess) -> _Decoded | str:
+    try:
+        data = photo.path.read_bytes()
+        pixels = preprocess.decode(data)
+    except (Rejected, OSError) as error:
+        return f"{photo.path.name}: {error}"
+    with Image.open(BytesIO(data), formats=FORMATS) as image:
+        return _Decoded(photo, pixels, side=max(image.size))
+
+
+def _scored(
+    classifier: Classifier, decoded: Sequence[_Decoded], *, labels: tuple[str, ...]
+) -> list[tuple[_Seen, list[float]]]:
+    scores = classifier.forward([each.pixels for each in decoded])
+    return [
+        (_Seen(each.photograph, each.brightness, each.side), [score.probabilities[label] for label in labels])
+        for each, score in zip(decoded, scores, strict=True)
+    ]

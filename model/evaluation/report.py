@@ -1,114 +1,121 @@
-"""How good a version is, in shares with their 95 % intervals."""
+"""How good a version is on one split: every figure with its 95 % interval, and how each was taken."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import sqrt
 
-import torch
 from pydantic import JsonValue
-from torch import Tensor
 
-from model.training.pictures import Pictures
+from model.evaluation.bootstrap import Bootstrap
+from model.evaluation.reliability import Reliability
+from model.evaluation.shares import Figure, Share
+from model.evaluation.slices import Slices
+from model.evaluation.speed import Speed
+from model.manifest import Task
 
-Z = 1.96
-"""Of a 95 % interval."""
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """`hits` of `of`, with Wilson's score interval, which also holds near 0 and 1."""
-
-    hits: int
-    of: int
-
-    @property
-    def value(self) -> float:
-        """0 where there was nothing to hit."""
-        return self.hits / self.of if self.of else 0.0
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """Lower and upper end; all of [0, 1] where there was nothing to hit."""
-        if not self.of:
-            return (0.0, 1.0)
-        n, p = self.of, self.value
-        middle = (p + Z**2 / (2 * n)) / (1 + Z**2 / n)
-        half = Z / (1 + Z**2 / n) * sqrt(p * (1 - p) / n + Z**2 / (4 * n**2))
-        return (max(0.0, middle - half), min(1.0, middle + half))
-
-    def __str__(self) -> str:
-        low, high = self.interval
-        return f"{self.value:.1%} ({self.hits}/{self.of}; {low:.1%} to {high:.1%})"
-
-    def as_json(self) -> JsonValue:
-        """Value, counts and interval."""
-        return {
-            "value": round(self.value, 4),
-            "hits": self.hits,
-            "of": self.of,
-            "interval": [round(end, 4) for end in self.interval],
-        }
+Shares = Mapping[str, Share]
+Figures = Mapping[str, Figure]
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One split's figures. Top label: the highest; tagged: at or above its threshold."""
+    """One split's figures. Top label: the highest; tagged: at or above its threshold.
 
+    Of a binary task the answer is the label where it is tagged, else its absence.
+    """
+
+    task: Task
     labels: tuple[str, ...]
+    classes: tuple[str, ...]
+    """The rows and columns of `confusion`: the labels, of a binary task the label and its absence."""
+    photographs: int
+    negatives: int
+    unreadable: int
     top_accuracy: Share
-    precision: Mapping[str, Share]
+    precision: Shares
     """Of the photographs whose top label this is, those whose main label it is."""
-    recall: Mapping[str, Share]
+    recall: Shares
     """Of the photographs whose main label this is, those whose top label it is."""
-    tag_precision: Mapping[str, Share]
-    tag_recall: Mapping[str, Share]
+    tag_precision: Shares
+    """Of the photographs with this tag, negatives among them, those of which it is true."""
+    tag_recall: Shares
+    f1: Figures
+    """Of `tag_precision` and `tag_recall`."""
+    average_precision: Figures
+    """Over all thresholds, negatives among the photographs."""
+    mean_average_precision: Figure
+    f1_samples: Figure
+    """The mean of each photograph's own F1 of tags, negatives left out."""
+    precision_at_1: Share
+    """Photographs whose top label is one of their true tags."""
+    recall_at_5: Figure
+    """Of a photograph's true tags, those among its five highest labels (all, where there are no more)."""
     confusion: tuple[tuple[int, ...], ...]
     """Rows: main label; columns: top label."""
     mixed_all_found: Share
     """Of the photographs with two tags or more, those of which all are tagged."""
+    singles_with_extra: Share
+    """Of the photographs with one tag, those that were tagged with another too, or instead."""
     negatives_acted_on: Share
     """Of the pictures of none of the labels, those that were tagged with any."""
+    coverage_90: Share
+    """`top_accuracy` of the 90 % whose top label has the highest probability."""
+    tags: Reliability
+    """Of every label's probability, pooled."""
+    tops: Reliability
+    """Of the top label's probability."""
+    slices: Slices
+    bootstrap: Bootstrap
+    speed: Speed | None = None
 
     def as_json(self) -> dict[str, JsonValue]:
         """For the manifest and for `--json`."""
+        document = {**self._counts(), **self._per_label(), **self._overall()}
+        return document if self.speed is None else {**document, "speed": self.speed.as_json()}
+
+    def _counts(self) -> dict[str, JsonValue]:
+        return {
+            "task": self.task,
+            "labels": list(self.labels),
+            "photographs": self.photographs,
+            "negatives": self.negatives,
+            "unreadable": self.unreadable,
+        }
+
+    def _per_label(self) -> dict[str, JsonValue]:
+        return {
+            "precision": _each(self.precision),
+            "recall": _each(self.recall),
+            "tag_precision": _each(self.tag_precision),
+            "tag_recall": _each(self.tag_recall),
+            "f1": _each(self.f1),
+            "average_precision": _each(self.average_precision),
+            "confusion": [list(row) for row in self.confusion],
+            "classes": list(self.classes),
+        }
+
+    def _overall(self) -> dict[str, JsonValue]:
         return {
             "top_accuracy": self.top_accuracy.as_json(),
-            "precision": _json(self.precision),
-            "recall": _json(self.recall),
-            "tag_precision": _json(self.tag_precision),
-            "tag_recall": _json(self.tag_recall),
-            "confusion": [list(row) for row in self.confusion],
+            "mean_average_precision": self.mean_average_precision.as_json(),
+            "f1_samples": self.f1_samples.as_json(),
+            "precision_at_1": self.precision_at_1.as_json(),
+            "recall_at_5": {**self.recall_at_5.as_json(), "k": min(5, len(self.classes))},
             "mixed_all_found": self.mixed_all_found.as_json(),
+            "singles_with_extra": self.singles_with_extra.as_json(),
             "negatives_acted_on": self.negatives_acted_on.as_json(),
+            "coverage_90": self.coverage_90.as_json(),
+            "ece": self.tags.error.as_json(),
+            "ece_top": self.tops.error.as_json(),
+            "reliability": [each.as_json() for each in self.tags.bins if each.of],
+            "reliability_top": [each.as_json() for each in self.tops.bins if each.of],
+            "slices": {
+                kind: {part.name: part.as_json() for part in parts} for kind, parts in self.slices.items()
+            },
+            "resampled": self.bootstrap.as_json(),
         }
 
 
-def report(probabilities: Tensor, pictures: Pictures, *, thresholds: Mapping[str, float]) -> Report:
-    """The figures of `probabilities`, float (N, labels), against the true tags of `pictures`."""
-    labels = pictures.labels
-    tagged = probabilities >= torch.tensor([thresholds[label] for label in labels])
-    true, known = pictures.targets > 0, ~pictures.negative
-    tops, mains = probabilities.argmax(1)[known], pictures.mains[known]
-    each = range(len(labels))
-    return Report(
-        labels=labels,
-        top_accuracy=_share(tops == mains),
-        precision={labels[i]: _share((mains == i)[tops == i]) for i in each},
-        recall={labels[i]: _share((tops == i)[mains == i]) for i in each},
-        tag_precision={labels[i]: _share(true[tagged[:, i], i]) for i in each},
-        tag_recall={labels[i]: _share(tagged[true[:, i], i]) for i in each},
-        confusion=tuple(tuple(int(((mains == i) & (tops == j)).sum()) for j in each) for i in each),
-        mixed_all_found=_share((tagged | ~true)[true.sum(1) > 1].all(1)),
-        negatives_acted_on=_share(tagged[~known].any(1)),
-    )
-
-
-def _share(hits: Tensor) -> Share:
-    """Of booleans (n,)."""
-    return Share(int(hits.sum()), of=len(hits))
-
-
-def _json(shares: Mapping[str, Share]) -> JsonValue:
-    return {label: share.as_json() for label, share in shares.items()}
+def _each(figures: Shares | Figures) -> JsonValue:
+    return {label: figure.as_json() for label, figure in figures.items()}

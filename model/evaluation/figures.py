@@ -1,0 +1,172 @@
+"""The report of what was judged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from model.evaluation import metrics, statistics
+from model.evaluation.bootstrap import Bootstrap, Statistic
+from model.evaluation.judged import Judged
+from model.evaluation.reliability import reliability
+from model.evaluation.report import Figures, Report, Shares
+from model.evaluation.shares import Figure, Share
+from model.evaluation.slices import slices
+
+COVERAGE: Final = 0.9
+HIGHEST: Final = 5
+"""Of `recall_at_5`."""
+
+
+def report(judged: Judged, *, resamples: int = 1000, seed: int = 0) -> Report:
+    """Every figure but the speed; `seed` is that of the bootstrap."""
+    taking = Taking(judged, Bootstrap.of(judged.photographs, resamples=resamples, seed=seed))
+    top_accuracy, at_1, mixed, extra, negatives, covered = taking.overall()
+    per_label = taking.per_label()
+    precisions = taking.average_precisions()
+    by_sample = taking.f1_by_sample()
+    return Report(
+        task=judged.task,
+        labels=judged.labels,
+        classes=judged.classes,
+        photographs=int(judged.known.sum()),
+        negatives=int((~judged.known).sum()),
+        unreadable=len(judged.unreadable),
+        top_accuracy=top_accuracy,
+        precision=per_label[0],
+        recall=per_label[1],
+        tag_precision=per_label[2],
+        tag_recall=per_label[3],
+        f1=taking.f1(),
+        average_precision=precisions,
+        mean_average_precision=taking.mean_average_precision(precisions),
+        f1_samples=taking.mean(by_sample),
+        precision_at_1=at_1,
+        recall_at_5=taking.mean(recall_at(judged, HIGHEST), among=judged.known & judged.answers.any(1)),
+        confusion=taking.confusion(),
+        mixed_all_found=mixed,
+        singles_with_extra=extra,
+        negatives_acted_on=negatives,
+        coverage_90=covered,
+        tags=reliability(
+            judged.probabilities, judged.targets, known=judged.known, bootstrap=taking.bootstrap
+        ),
+        tops=reliability(
+            judged.confidence[:, None],
+            judged.top_true[:, None],
+            known=judged.known,
+            bootstrap=taking.bootstrap,
+        ),
+        slices=slices(judged, right=judged.right, f1=by_sample),
+        bootstrap=taking.bootstrap,
+    )
+
+
+def recall_at(judged: Judged, k: int) -> Tensor:
+    """Float64 (N,): of each photograph's true classes, those among its `k` highest."""
+    best = judged.scores.topk(min(k, judged.scores.shape[1]), dim=1).indices
+    found = judged.answers.gather(1, best).sum(1)
+    return found.double() / judged.answers.sum(1).clamp(min=1)
+
+
+def most_confident(judged: Judged, share: float) -> Tensor:
+    """Bool (N,): the `share` of the photographs that have tags with the most probable top labels."""
+    places = judged.known.nonzero()[:, 0]
+    order = judged.confidence[places].argsort(descending=True, stable=True)
+    kept = torch.zeros(len(judged), dtype=torch.bool)
+    kept[places[order[: ceil(share * len(places))]]] = True
+    return kept
+
+
+@dataclass(frozen=True, slots=True)
+class Taking:
+    """Figures of one `Judged`, their intervals from one bootstrap."""
+
+    judged: Judged
+    bootstrap: Bootstrap
+
+    def overall(self) -> list[Share]:
+        """Top accuracy, precision at 1, mixed ones found, singles with one too many, negatives, coverage."""
+        judged, known, targets = self.judged, self.judged.known, self.judged.targets
+        counts = targets.sum(1)
+        columns = [
+            (judged.right, known),
+            (judged.top_true, known),
+            ((judged.tagged | ~targets).all(1), counts > 1),
+            ((judged.tagged & ~targets).any(1), counts == 1),
+            (judged.tagged.any(1), ~known),
+            (judged.right, most_confident(judged, COVERAGE)),
+        ]
+        return self.shares([hits for hits, _ in columns], [among for _, among in columns])
+
+    def per_label(self) -> list[Shares]:
+        """Precision and recall of the top label, precision and recall of the tag."""
+        judged, labels = self.judged, self.judged.labels
+        each = range(len(labels))
+        tops = [judged.known & (judged.tops == i) for i in each]
+        mains = [judged.mains == i for i in each]
+        tagged = [judged.tagged[:, i] for i in each]
+        true = [judged.targets[:, i] for i in each]
+        pairs = ((mains, tops), (tops, mains), (true, tagged), (tagged, true))
+        return [dict(zip(labels, self.shares(hits, among), strict=True)) for hits, among in pairs]
+
+    def f1(self) -> Figures:
+        """Of each label's tags."""
+        values = metrics.f1(self.judged.tagged, self.judged.targets)
+        return self._figures(values, statistics.f1(self.judged.tagged, self.judged.targets))
+
+    def average_precisions(self) -> Figures:
+        """Of each label."""
+        values = metrics.average_precision(self.judged.probabilities, self.judged.targets)
+        return self._figures(values, self._average_precision())
+
+    def mean_average_precision(self, each: Figures) -> Figure:
+        """Their mean, labels of which there is no photograph left out."""
+        values = torch.tensor([figure.value for figure in each.values()], dtype=torch.float64)
+        interval = self.bootstrap.interval(statistics.macro(self._average_precision()))
+        return Figure(float(values.nanmean()), of=len(self.judged), interval=interval)
+
+    def f1_by_sample(self) -> Tensor:
+        """Float (N,)."""
+        return metrics.f1_by_sample(self.judged.tagged, self.judged.targets)
+
+    def mean(self, values: Tensor, *, among: Tensor | None = None) -> Figure:
+        """The mean of float (N,), over the photographs that have tags where nothing else is said."""
+        among = self.judged.known if among is None else among
+        value = float(values[among].double().mean()) if among.any() else float("nan")
+        return Figure(value, int(among.sum()), self.bootstrap.interval(statistics.mean(values, among)))
+
+    def confusion(self) -> tuple[tuple[int, ...], ...]:
+        """Of the photographs that have tags."""
+        known = self.judged.known
+        counts = metrics.confusion(
+            self.judged.tops[known], self.judged.mains[known], classes=len(self.judged.classes)
+        )
+        return tuple(tuple(row) for row in counts.tolist())
+
+    def shares(self, hits: Sequence[Tensor], among: Sequence[Tensor]) -> list[Share]:
+        """A share for each pair of bool (N,); where sources are given, with the interval over them."""
+        counted = torch.stack(list(among), dim=1)
+        hit = torch.stack(list(hits), dim=1) & counted
+        totals = zip(hit.sum(0).tolist(), counted.sum(0).tolist(), strict=True)
+        if self.bootstrap.by != "source":
+            return [Share(n, of=of) for n, of in totals]
+        intervals = self.bootstrap.intervals(statistics.ratio(hit.double(), counted.double()))
+        return [
+            Share(n, of=of, resampled=interval if of else None)
+            for (n, of), interval in zip(totals, intervals, strict=True)
+        ]
+
+    def _average_precision(self) -> Statistic:
+        return statistics.average_precision(self.judged.probabilities, self.judged.targets)
+
+    def _figures(self, values: Tensor, statistic: Statistic) -> Figures:
+        counts = self.judged.targets.sum(0).tolist()
+        intervals = self.bootstrap.intervals(statistic)
+        rows = zip(self.judged.labels, values.tolist(), counts, intervals, strict=True)
+        return {label: Figure(value, of=of, interval=interval) for label, value, of, interval in rows}

@@ -1,0 +1,83 @@
+"""Whether a probability of 0.8 is right in 8 of 10 cases.
+
+The expected calibration error (Naeini et al. 2015; Guo et al. 2017): probabilities fall into 15 bins of equal
+width; in each bin the gap between the mean probability and the share that was right; their mean, weighted by
+the bins. It is taken twice, over photographs that have tags: of every label's probability, pooled, against
+whether the label is true; and of the top label's, against whether the top label is one of the true ones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+from pydantic import JsonValue
+from torch import Tensor
+
+from model.evaluation import metrics, statistics
+from model.evaluation.bootstrap import Bootstrap
+from model.evaluation.shares import DECIMALS, Figure
+
+BINS: Final = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """The probabilities from `low` to below `high`."""
+
+    low: float
+    high: float
+    of: int
+    probability: float
+    """Their mean; 0 where there are none."""
+    share: float
+    """Of them, those that were right."""
+
+    def as_json(self) -> JsonValue:
+        """Edges, count, mean probability and share."""
+        return {
+            "from": round(self.low, DECIMALS),
+            "to": round(self.high, DECIMALS),
+            "of": self.of,
+            "probability": round(self.probability, DECIMALS),
+            "share": round(self.share, DECIMALS),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Reliability:
+    """The bins and their error."""
+
+    error: Figure
+    bins: tuple[Bin, ...]
+
+
+def reliability(probabilities: Tensor, truths: Tensor, *, known: Tensor, bootstrap: Bootstrap) -> Reliability:
+    """Of float (N, k) against bool (N, k), the photographs outside `known`, bool (N,), left out."""
+    sums = _sums(probabilities, truths, known=known)
+    value = metrics.calibration_error(probabilities[known].flatten(), truths[known].flatten(), bins=BINS)
+    count, probability, true = sums
+    interval = bootstrap.interval(statistics.calibration_error(count, probability, true))
+    error = Figure(value, of=int(count.sum()), interval=interval)
+    return Reliability(error, _bins(count.sum(0), probability.sum(0), true.sum(0)))
+
+
+def _sums(probabilities: Tensor, truths: Tensor, *, known: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """What each photograph adds to each bin, float64 (N, BINS): how many, probabilities, truths."""
+    inner = torch.linspace(0, 1, BINS + 1, dtype=probabilities.dtype)[1:-1]
+    places = torch.bucketize(probabilities.contiguous(), inner, right=True)
+    counted = known.double()[:, None].expand_as(probabilities)
+
+    def added(values: Tensor) -> Tensor:
+        return torch.zeros(len(values), BINS, dtype=torch.float64).scatter_add_(1, places, values * counted)
+
+    return added(torch.ones_like(counted)), added(probabilities.double()), added(truths.double())
+
+
+def _bins(count: Tensor, probability: Tensor, true: Tensor) -> tuple[Bin, ...]:
+    most = count.clamp(min=1)
+    columns = zip(count.tolist(), (probability / most).tolist(), (true / most).tolist(), strict=True)
+    return tuple(
+        Bin(i / BINS, (i + 1) / BINS, int(n), mean, share) for i, (n, mean, share) in enumerate(columns)
+    )

@@ -1,0 +1,82 @@
+"""Figures that say how sure they are: shares of counted photographs, and values by resampling."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from math import sqrt
+
+from pydantic import JsonValue
+
+Z = 1.96
+"""Of a 95 % interval."""
+
+Interval = tuple[float, float]
+"""Lower and upper end, of 95 %."""
+
+DECIMALS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """`hits` of `of`, with Wilson's score interval, which also holds near 0 and 1."""
+
+    hits: int
+    of: int
+    resampled: Interval | None = field(default=None, compare=False)
+    """By the bootstrap over sources, where they are known: photographs of one source are not independent, and
+    Wilson's interval, which takes them for that, is then too narrow."""
+
+    @property
+    def value(self) -> float:
+        """0 where there was nothing to hit."""
+        return self.hits / self.of if self.of else 0.0
+
+    @property
+    def interval(self) -> Interval:
+        """Lower and upper end; all of [0, 1] where there was nothing to hit."""
+        if not self.of:
+            return (0.0, 1.0)
+        n, p = self.of, self.value
+        middle = (p + Z**2 / (2 * n)) / (1 + Z**2 / n)
+        half = Z / (1 + Z**2 / n) * sqrt(p * (1 - p) / n + Z**2 / (4 * n**2))
+        return (max(0.0, middle - half), min(1.0, middle + half))
+
+    def __str__(self) -> str:
+        low, high = self.interval
+        return f"{self.value:.1%} ({self.hits}/{self.of}; {low:.1%} to {high:.1%})"
+
+    def as_json(self) -> dict[str, JsonValue]:
+        """Value, counts and interval; `bootstrap` where sources are known."""
+        document: dict[str, JsonValue] = {
+            "value": round(self.value, DECIMALS),
+            "hits": self.hits,
+            "of": self.of,
+            "interval": _rounded(self.interval),
+        }
+        return document if self.resampled is None else {**document, "bootstrap": _rounded(self.resampled)}
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A value that is no plain share, over `of` photographs, with its bootstrap interval."""
+
+    value: float
+    """NaN where it is not defined: a label of which there is no photograph."""
+    of: int
+    interval: Interval
+
+    def __str__(self) -> str:
+        if math.isnan(self.value):
+            return "not defined"
+        low, high = self.interval
+        return f"{self.value:.3f} ({low:.3f} to {high:.3f})"
+
+    def as_json(self) -> dict[str, JsonValue]:
+        """Value, count and interval; the value null where it is not defined."""
+        value = None if math.isnan(self.value) else round(self.value, DECIMALS)
+        return {"value": value, "of": self.of, "interval": _rounded(self.interval)}
+
+
+def _rounded(interval: Interval) -> list[JsonValue]:
+    return [None if math.isnan(end) else round(end, DECIMALS) for end in interval]
