@@ -1,62 +1,26 @@
-"""Labelled photographs as training takes them, from `DIR/<label>/*` or from a CSV; nothing is decoded."""
+"""Labelled photographs as training takes them, from a snapshot, `DIR/<label>/*` or a CSV; none is decoded."""
 
 from __future__ import annotations
 
-import csv
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
+from model.data import labels as naming
+from model.data import pictures, snapshot, table
+from model.data.photograph import Encoded, Photograph, Split, nearest_training
 from schemas.errors import ConfigurationError
 
-SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".avif", ".heic", ".heif", ".hif"})
+__all__ = ["Dataset", "Encoded", "Photograph", "Split", "divide", "read", "refuse_untrainable"]
+
 COLUMNS: Final = ("path", "label")
 FEWEST: Final = 2
 """Labels of a dataset, and photographs of a label: one to learn from, one to choose by."""
 VAL_SHARE: Final = 0.2
 """Of each label, where the dataset does not say which photographs are for choosing."""
-
-
-class Split(StrEnum):
-    """What a photograph is for."""
-
-    TRAIN = "train"
-    VAL = "val"
-    TEST = "test"
-    UNSET = ""
-    """The dataset does not say; `divide` decides."""
-
-
-class Encoded(Protocol):
-    """Where the bytes of a photograph lie: a file of its own, or a piece of a shard."""
-
-    @property
-    def name(self) -> str:
-        """For messages and digests; without the folders above it."""
-
-    def read_bytes(self) -> bytes:
-        """The encoded image; raises `OSError`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Photograph:
-    """An encoded image and its true tags, the main one first; no tags at all make it a negative."""
-
-    path: Encoded
-    """A `pathlib.Path` is one."""
-    labels: tuple[str, ...]
-    split: Split = Split.UNSET
-    source: str = ""
-    """Where it came from. Photographs of one source look alike, so sources are weighed, not pictures."""
-
-    @property
-    def main(self) -> str:
-        """The dominant tag, empty for a negative."""
-        return self.labels[0] if self.labels else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +29,8 @@ class Dataset:
 
     labels: tuple[str, ...]
     photographs: tuple[Photograph, ...]
+    stated: str = ""
+    """The digest of the snapshot that this is, and nothing but."""
 
     def of(self, split: Split) -> tuple[Photograph, ...]:
         """The photographs and the negatives of one split."""
@@ -72,7 +38,9 @@ class Dataset:
 
     @property
     def digest(self) -> str:
-        """sha256 over every file's name, tags and split: says which data, without the data."""
+        """Says which data, without the data: a snapshot's own, else sha256 over all names, tags and splits."""
+        if self.stated:
+            return self.stated
         lines = sorted(f"{p.path.name}|{';'.join(p.labels)}|{p.split}" for p in self.photographs)
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
@@ -80,14 +48,32 @@ class Dataset:
 def read(source: Path, *, negatives: Path | None = None) -> Dataset:
     """The dataset at `source`, with `negatives` (photographs of none of the labels) in it.
 
+    A snapshot's shards are verified, and give each photograph's bytes by offset.
+
     Raises `ConfigurationError` for what cannot be learned from: no photographs, one label, a label with
-    one photograph, a CSV that lacks a column or names a file that is not there.
+    one photograph, a CSV that lacks a column or names a file that is not there, a corrupt shard.
     """
+    if snapshot.is_snapshot(source):
+        return _with_negatives(_from_snapshot(source), negatives)
     photographs = _photographs(source)
     labels = tuple(sorted({label for photo in photographs for label in photo.labels}))
     _refuse_unlearnable(source, labels=labels, photographs=photographs)
-    divided = divide(photographs)
-    return Dataset(labels, (*divided, *_negatives(negatives, beside=divided)))
+    return _with_negatives(Dataset(labels, divide(photographs)), negatives)
+
+
+def refuse_untrainable(dataset: Dataset) -> None:
+    """Raise `ConfigurationError` for a label of which no photograph is for training: it is only judged by."""
+    on = {label: Counter[Split]() for label in dataset.labels}
+    for photo in dataset.photographs:
+        for label in photo.labels:
+            on[label][photo.split] += 1
+    for label, splits in on.items():
+        if not splits[Split.TRAIN]:
+            where = " and ".join(sorted(split.value for split in splits))
+            raise ConfigurationError(
+                f"the label {label!r} is seen only in {where}, so nothing could learn it; give some of its "
+                "photographs the split train, or take its rows out"
+            )
 
 
 def divide(photographs: Sequence[Photograph]) -> tuple[Photograph, ...]:
@@ -110,6 +96,18 @@ def _fifth(group: list[Photograph]) -> list[Photograph]:
     return ordered[: max(1, round(len(group) * VAL_SHARE))]
 
 
+def _from_snapshot(folder: Path) -> Dataset:
+    about = snapshot.describe(folder)
+    return Dataset(about.labels, snapshot.photographs(folder, about), stated=about.digest)
+
+
+def _with_negatives(dataset: Dataset, negatives: Path | None) -> Dataset:
+    if negatives is None:
+        return dataset
+    photographs = (*dataset.photographs, *_negatives(negatives, beside=dataset.photographs))
+    return Dataset(dataset.labels, photographs)
+
+
 def _photographs(source: Path) -> list[Photograph]:
     if source.is_dir():
         return list(_from_folder(source))
@@ -120,44 +118,22 @@ def _photographs(source: Path) -> list[Photograph]:
 
 def _from_folder(folder: Path) -> Iterable[Photograph]:
     for inner in sorted(path for path in folder.iterdir() if path.is_dir() and path.name[0] != "."):
-        files = _pictures(inner)
+        label = naming.checked(inner.name, where=str(inner))
+        files = pictures.folder(inner)
         if not files:
-            raise ConfigurationError(f"{inner}: no photographs for the label {inner.name!r}")
+            raise ConfigurationError(f"{inner}: no photographs for the label {label!r}")
         for path in files:
-            yield Photograph(path, labels=(inner.name,))
-
-
-def _pictures(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+            yield Photograph(path, labels=(label,))
 
 
 def _from_csv(file: Path, *, labelled: bool) -> Iterable[Photograph]:
-    with file.open(newline="", encoding="utf-8") as lines:
-        reader = csv.DictReader(lines)
-        missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
-        if missing:
-            raise ConfigurationError(f"{file}: no column {', '.join(missing)}")
-        for number, row in enumerate(reader, start=2):
-            yield _row(row, folder=file.parent, labelled=labelled, where=f"{file}, line {number}")
-
-
-def _row(row: dict[str, str], *, folder: Path, labelled: bool, where: str) -> Photograph:
-    path = folder / row["path"]
-    if not path.is_file():
-        raise ConfigurationError(f"{where}: {row['path']} is not there")
-    split = row.get("split") or ""
-    if split not in set(Split):
-        raise ConfigurationError(f"{where}: split {split!r} is not train, val or test")
-    labels = _tags(row, where=where) if labelled else ()
-    return Photograph(path, labels=labels, split=Split(split), source=row.get("source") or "")
-
-
-def _tags(row: dict[str, str], *, where: str) -> tuple[str, ...]:
-    main = row["label"].strip()
-    if not main:
-        raise ConfigurationError(f"{where}: the label is empty")
-    every = [tag.strip() for tag in (row.get("labels") or main).split(";") if tag.strip()]
-    return (main, *(tag for tag in dict.fromkeys(every) if tag != main))
+    for row in table.rows(file, needed=COLUMNS):
+        path = file.parent / row.path
+        if not path.is_file():
+            raise ConfigurationError(f"{row.where}: {row.path} is not there")
+        if labelled and not row.cell("label"):
+            raise ConfigurationError(f"{row.where}: the label is empty")
+        yield Photograph(path, row.labels if labelled else (), row.split, row.source)
 
 
 def _refuse_unlearnable(source: Path, *, labels: tuple[str, ...], photographs: Sequence[Photograph]) -> None:
@@ -173,11 +149,9 @@ def _refuse_unlearnable(source: Path, *, labels: tuple[str, ...], photographs: S
             )
 
 
-def _negatives(source: Path | None, *, beside: Sequence[Photograph]) -> tuple[Photograph, ...]:
+def _negatives(source: Path, *, beside: Sequence[Photograph]) -> tuple[Photograph, ...]:
     """The negatives, each on the side of its source's photographs, so that no source is on two sides."""
-    if source is None:
-        return ()
-    found = [Photograph(path, labels=()) for path in _pictures(source)] if source.is_dir() else []
+    found = [Photograph(path, labels=()) for path in pictures.folder(source)] if source.is_dir() else []
     found = found or (list(_from_csv(source, labelled=False)) if source.is_file() else [])
     if not found:
         raise ConfigurationError(f"{source}: no negatives; expected a folder of photographs or a CSV")
@@ -192,7 +166,7 @@ def _negatives(source: Path | None, *, beside: Sequence[Photograph]) -> tuple[Ph
 
 def _sides(photographs: Sequence[Photograph]) -> dict[str, Split]:
     """For each source the split of its photographs; of several the one nearest to training."""
-    sides: dict[str, Split] = {}
-    for split in (Split.TEST, Split.VAL, Split.TRAIN):
-        sides |= {photo.source: split for photo in photographs if photo.split is split and photo.source}
-    return sides
+    found: dict[str, set[Split]] = defaultdict(set)
+    for photo in photographs:
+        found[photo.source].add(photo.split)
+    return {source: nearest_training(splits) for source, splits in found.items() if source}

@@ -1,0 +1,147 @@
+"""The account that a snapshot gives of itself: counts, what was left out, and what to be careful of."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+from model.data import division
+from model.data.document import Counts, Document, Imbalance, LeftOut, NearDuplicates, Refused, Settings, Shard
+from model.data.document import digest as digest_of
+from model.data.photograph import Split
+from model.data.plan import Assembled, Wanted, sides, wished
+from model.data.snapshot import Placed
+
+UNEVEN = 10
+"""From this ratio on the imbalance is said aloud."""
+
+
+def document(assembled: Assembled, wanted: Wanted, shards: tuple[Shard, ...]) -> Document:
+    """`snapshot.json` of a snapshot whose shards are written."""
+    placed = assembled.placed
+    imbalance = _imbalance(assembled.labels, placed)
+    return Document(
+        name=wanted.name,
+        digest=digest_of(assembled.labels, shards),
+        labels=assembled.labels,
+        pictures=len(placed),
+        negatives=sum(not each.photograph.labels for each in placed),
+        splits={side: _counts(each for each in placed if each.split is side) for side in division.SIDES},
+        sources=_sources(placed),
+        imbalance=imbalance,
+        warnings=tuple(_warnings(assembled, imbalance)),
+        near_duplicates=_near(assembled, wanted),
+        merged=assembled.selected.merged,
+        refused=_refused(assembled),
+        settings=_settings(wanted),
+        shards=shards,
+    )
+
+
+def _refused(assembled: Assembled) -> Refused:
+    refused = assembled.selected.refused
+    return Refused(
+        counts=dict(sorted(Counter(each.cause for each in refused).items())),
+        every=tuple(LeftOut(place=each.place, cause=each.cause, why=each.why) for each in refused),
+    )
+
+
+def _settings(wanted: Wanted) -> Settings:
+    shares = wanted.how.shares
+    return Settings(
+        seed=wanted.how.seed,
+        shares=(shares.train, shares.val, shares.test),
+        by_source=wanted.how.by_source,
+        smallest=wanted.smallest,
+        resplit=wanted.resplit,
+        merge_conflicts=wanted.merge_conflicts,
+        leave_out=wanted.leave_out,
+    )
+
+
+def _counts(placed: Iterable[Placed]) -> Counts:
+    every = tuple(placed)
+    photos = [each.photograph for each in every]
+    return Counts(
+        pictures=len(every),
+        negatives=sum(not photo.labels for photo in photos),
+        labels=dict(sorted(Counter(label for photo in photos for label in photo.labels).items())),
+        splits=dict(sorted(Counter(each.split.value for each in every).items())),
+    )
+
+
+def _sources(placed: Sequence[Placed]) -> dict[str, Counts]:
+    by_source: dict[str, list[Placed]] = {}
+    for each in placed:
+        by_source.setdefault(each.photograph.source, []).append(each)
+    return {source: _counts(by_source[source]) for source in sorted(by_source)}
+
+
+def _imbalance(labels: Sequence[str], placed: Sequence[Placed]) -> Imbalance:
+    mains = Counter(each.photograph.main for each in placed)
+    ordered = sorted(labels, key=lambda label: (-mains[label], label))
+    most, fewest = ordered[0], ordered[-1]
+    ratio = mains[most] / max(1, mains[fewest])
+    return Imbalance(most=most, fewest=fewest, ratio=round(ratio, 2))
+
+
+def _near(assembled: Assembled, wanted: Wanted) -> NearDuplicates:
+    places = [each.seen.found.place for each in assembled.placed]
+    given = [wished(each.seen, wanted).split for each in assembled.placed]
+    stood = [{given[number] for number in group} - {Split.UNSET} for group in assembled.groups]
+    return NearDuplicates(
+        measure=str(wanted.nearness),
+        groups=tuple(tuple(places[number] for number in group) for group in assembled.groups),
+        across=sum(len(each) > 1 for each in stood),
+        moved=tuple(places[number] for number in assembled.divided.moved),
+    )
+
+
+def _warnings(assembled: Assembled, imbalance: Imbalance) -> Iterator[str]:
+    on = sides(assembled.labels, assembled.placed)
+    present = [side for side in division.SIDES if any(each.split is side for each in assembled.placed)]
+    expected = {*present, Split.VAL} if Split.TRAIN in present else set(present)
+    if Split.TRAIN not in present:
+        yield "nothing is for training: this snapshot can judge a version, and no more"
+    for label in assembled.labels:
+        missing = [side for side in (Split.VAL, Split.TEST) if not on[label][side] and side in expected]
+        if missing:
+            yield (
+                f"{label!r} has no photograph in {' and '.join(missing)}: {_consequence(missing)}; more"
+                " sources of it would help, or --ignore-sources where one source is all there is"
+            )
+    if imbalance.ratio >= UNEVEN:
+        yield f"{imbalance.ratio:g} photographs of {imbalance.most!r} for one of {imbalance.fewest!r}"
+    yield from _other_labels(assembled)
+    yield from _sources_across(assembled)
+
+
+def _consequence(missing: Sequence[Split]) -> str:
+    return "its threshold cannot be chosen" if Split.VAL in missing else "its figures will not be known"
+
+
+def _other_labels(assembled: Assembled) -> Iterator[str]:
+    photos = [each.seen.found for each in assembled.placed]
+    differ = [
+        group
+        for group in assembled.groups
+        if len({frozenset(photos[i].photograph.labels) for i in group}) > 1
+    ]
+    if differ:
+        example = ", ".join(photos[i].place for i in differ[0][:4])
+        yield (
+            f"{len(differ)} groups of near duplicates stand under different labels: look at them, as at"
+            f" {example}"
+        )
+
+
+def _sources_across(assembled: Assembled) -> Iterator[str]:
+    found: dict[str, set[Split]] = {}
+    for each in assembled.placed:
+        found.setdefault(each.photograph.source, set()).add(each.split)
+    across = sorted(source for source, stood in found.items() if source and len(stood) > 1)
+    if across:
+        yield (
+            f"{len(across)} sources stand on more than one side, as {across[0]}: photographs of a source are"
+            " alike, so figures for it flatter"
+        )

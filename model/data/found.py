@@ -1,0 +1,75 @@
+"""What readers hand over: photographs as a source gives them, and what they had to refuse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Self
+
+from model.data.photograph import Photograph
+
+
+class Cause(StrEnum):
+    """Why something is not in a snapshot."""
+
+    MISSING = "missing"
+    """It is named, and there is no such file or object."""
+    UNLABELLED = "unlabelled"
+    """A picture of which nobody says what it shows."""
+    UNREVIEWED = "unreviewed"
+    """A row of a review batch that nobody has looked at."""
+    UNREADABLE = "unreadable"
+    """The decoder that serves cannot read it either."""
+    TOO_SMALL = "too_small"
+    DUPLICATE = "duplicate"
+    """The same bytes are in the snapshot already, under the same labels."""
+    OUTRANKED = "outranked"
+    """The same bytes under other labels, which a person has corrected since."""
+    CONFLICT = "conflict"
+    """The same bytes under other labels, and nobody says which are true."""
+    LEFT_OUT = "left_out"
+    """All its labels were left out on purpose."""
+    NOT_DECIDED = "not_decided"
+    """A moderator's word that says nothing of the labels, or that does not hold of these bytes."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Refusal:
+    """Something that was left out."""
+
+    place: str
+    cause: Cause
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A photograph of one source; nothing of it was read yet."""
+
+    photograph: Photograph
+    place: str
+    """Where people find it again: its path below the source, its address, or its place in a shard."""
+    by_person: bool = False
+    """A moderator or a reviewer looked at this very picture: that outranks what a folder says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """All that was found, and what was not."""
+
+    found: tuple[Found, ...] = ()
+    refused: tuple[Refusal, ...] = ()
+
+    @classmethod
+    def of(cls, answers: Iterable[Found | Refusal]) -> Self:
+        """Both, parted."""
+        every = tuple(answers)
+        return cls(
+            tuple(each for each in every if isinstance(each, Found)),
+            tuple(each for each in every if isinstance(each, Refusal)),
+        )
+
+    def joined(self, other: Gathered) -> Gathered:
+        """What both have."""
+        return Gathered(self.found + other.found, self.refused + other.refused)

@@ -1,0 +1,52 @@
+"""Which names a label may have: it goes into file names, CSV cells, topics and metrics."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from schemas.errors import ConfigurationError
+from schemas.tags import UNCERTAIN
+
+LONGEST: Final = 64
+"""Characters; longer ones are a sentence that slipped into the wrong column."""
+
+SEPARATOR: Final = ";"
+"""Between the labels of one cell."""
+
+_FORBIDDEN: Final = {
+    "/": "a slash, which would be a folder in a folder",
+    "\\": "a backslash, which would be a folder in a folder",
+    SEPARATOR: "a semicolon, which stands between the labels of a cell",
+}
+
+
+def checked(label: str, *, where: str) -> str:
+    """`label` without the blanks around it; raises `ConfigurationError` for a name that cannot be."""
+    name = label.strip()
+    if wrong := _wrong(name):
+        raise ConfigurationError(f"{where}: the label {_shown(name)} {wrong}; rename it")
+    return name
+
+
+def split_cell(cell: str, *, where: str) -> tuple[str, ...]:
+    """The labels of a cell, `food;menu`, each once, in order; none where it is empty."""
+    parts = (part for part in cell.split(SEPARATOR) if part.strip())
+    return tuple(dict.fromkeys(checked(part, where=where) for part in parts))
+
+
+def _wrong(name: str) -> str:
+    if not name:
+        return "is empty"
+    if name == UNCERTAIN:
+        return "is reserved for photographs of which no label is sure"
+    if name.startswith("."):
+        return "begins with a dot, as hidden files do"
+    if len(name) > LONGEST:
+        return f"has {len(name)} characters; at most {LONGEST} are taken"
+    if not name.isprintable():
+        return "holds a control character"
+    return next((f"holds {why}" for sign, why in _FORBIDDEN.items() if sign in name), "")
+
+
+def _shown(name: str) -> str:
+    return repr(name if len(name) <= LONGEST else f"{name[:LONGEST]}...")

@@ -1,0 +1,50 @@
+"""A labelled photograph, as readers give it and as training takes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+
+class Split(StrEnum):
+    """What a photograph is for."""
+
+    TRAIN = "train"
+    VAL = "val"
+    TEST = "test"
+    UNSET = ""
+    """The dataset does not say; it is divided when it is read."""
+
+
+class Encoded(Protocol):
+    """Where the bytes of a photograph lie: a file of its own, or a piece of a shard."""
+
+    @property
+    def name(self) -> str:
+        """For messages and digests; without the folders above it."""
+
+    def read_bytes(self) -> bytes:
+        """The encoded image; raises `OSError`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Photograph:
+    """An encoded image and its true tags, the main one first; no tags at all make it a negative."""
+
+    path: Encoded
+    """A `pathlib.Path` is one."""
+    labels: tuple[str, ...]
+    split: Split = Split.UNSET
+    source: str = ""
+    """Where it came from. Photographs of one source look alike, so sources are weighed, not pictures."""
+
+    @property
+    def main(self) -> str:
+        """The dominant tag, empty for a negative."""
+        return self.labels[0] if self.labels else ""
+
+
+def nearest_training(splits: set[Split]) -> Split:
+    """Of several splits the one nearest to training: what was learned from can judge nothing."""
+    return next((split for split in (Split.TRAIN, Split.VAL, Split.TEST) if split in splits), Split.UNSET)

@@ -1,0 +1,60 @@
+"""What an import is told, and what it makes of the photographs before anything is written."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from model.data.division import Divided, How
+from model.data.inspecting import SMALLEST, Seen
+from model.data.likeness import Nearness
+from model.data.photograph import Photograph, Split
+from model.data.selection import Selected
+from model.data.snapshot import Placed
+
+DIVIDE: Final = How()
+NEAR: Final = Nearness()
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """How the snapshot is to be made."""
+
+    name: str = "photos"
+    how: How = DIVIDE
+    nearness: Nearness = NEAR
+    smallest: int = SMALLEST
+    resplit: bool = False
+    """Forget the splits that the data brings."""
+    merge_conflicts: bool = False
+    """Of a picture under two labels both are true; else it is left out."""
+    leave_out: tuple[str, ...] = ()
+    """Labels that are forgotten."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assembled:
+    """All that goes into a snapshot."""
+
+    placed: tuple[Placed, ...]
+    labels: tuple[str, ...]
+    selected: Selected
+    groups: tuple[tuple[int, ...], ...]
+    divided: Divided
+
+
+def sides(labels: Sequence[str], placed: Sequence[Placed]) -> dict[str, Counter[Split]]:
+    """How many photographs of each label stand on each side."""
+    on = {label: Counter[Split]() for label in labels}
+    for each in placed:
+        for label in each.photograph.labels:
+            on[label][each.split] += 1
+    return on
+
+
+def wished(seen: Seen, wanted: Wanted) -> Photograph:
+    """The photograph with the split that it brings, unless that is to be forgotten."""
+    photo = seen.found.photograph
+    return replace(photo, split=Split.UNSET) if wanted.resplit else photo

@@ -1,0 +1,12 @@
+"""How long work tells of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+Tick = Callable[[str, int, int], None]
+"""Told of progress: what is being done, how many are done, of how many."""
+
+
+def silent(what: str, done: int, total: int) -> None:
+    """A `Tick` that says nothing."""

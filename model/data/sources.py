@@ -1,0 +1,206 @@
+"""Reads photographs wherever they are: folders, annotations, CSVs, shards, snapshots. Nothing is decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from model.data import foreign_shards, labels, pictures, snapshot, table
+from model.data.found import Cause, Found, Gathered, Refusal
+from model.data.photograph import Encoded, Photograph
+from model.data.table import Row
+from schemas.errors import ConfigurationError
+
+REMOTE: Final = "s3://"
+ANY: Final = pictures.SUFFIXES | pictures.FOREIGN
+IMAGES: Final = "ImageSets"
+ANNOTATIONS: Final = "Annotations"
+REVIEW: Final = "review.csv"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How sources are read."""
+
+    leave_out: Collection[str] = ()
+    """Labels that may be empty."""
+    accept_unreviewed: bool = False
+    """Rows of a review batch that nobody looked at count as they stand."""
+    base: str = ""
+    """Of a CSV from object storage: the address that its relative paths begin with."""
+    fetched: Mapping[str, Path] | None = None
+    """Files of the addresses that were fetched; of one that is not among them its reader says so."""
+
+
+READ: Final = Reading()
+
+
+def gather(source: Path, how: Reading = READ) -> Gathered:
+    """All labelled photographs at `source`; what each kind is told by is in `docs/data.md`.
+
+    Raises `ConfigurationError` for what is no source, has no photographs or an empty label, and for a
+    label's name that cannot be.
+    """
+    gathered = Gathered.of(_read(source, how))
+    if not gathered.found and not gathered.refused:
+        raise ConfigurationError(
+            f"{source}: no photographs; expected {source}/<label>/*.jpg, a CSV or shards"
+        )
+    return gathered
+
+
+def gather_negatives(source: Path, how: Reading = READ) -> Gathered:
+    """All photographs at `source`, whatever its labels say, as photographs of none of the labels."""
+    if source.is_dir() and not snapshot.is_snapshot(source) and (files := _files(source)):
+        found = (Found(Photograph(path, ()), _place(path, source)) for path in files)
+        return Gathered(tuple(found))
+    if source.is_file() and source.suffix.lower() != ".tar":
+        return Gathered.of(_unlabelled(row, source, how) for row in table.rows(source))
+    gathered = gather(source, how)
+    return replace(gathered, found=tuple(map(_negative, gathered.found)))
+
+
+def unlabelled(source: Path) -> Gathered:
+    """All photographs of a folder or a CSV, for a model to propose their labels. Raises as `gather`."""
+    if not source.exists():
+        raise ConfigurationError(f"{source}: there is no such folder or CSV file")
+    gathered = gather_negatives(source)
+    if not gathered.found:
+        raise ConfigurationError(f"{source}: no photographs")
+    return gathered
+
+
+def addresses(file: Path, *, base: str = "") -> list[str]:
+    """The addresses in object storage that a CSV names, each once, in order."""
+    every = (_address(row.path, base) for row in table.rows(file))
+    return list(dict.fromkeys(address for address in every if address))
+
+
+def _read(source: Path, how: Reading) -> Iterator[Found | Refusal]:
+    if source.is_file():
+        return _shard(source) if source.suffix.lower() == ".tar" else _from_table(source, how)
+    if not source.is_dir():
+        raise ConfigurationError(f"{source}: there is no such folder or file")
+    if snapshot.is_snapshot(source):
+        return _from_snapshot(source)
+    if (source / REVIEW).is_file():
+        return _from_table(source / REVIEW, how)
+    if (source / IMAGES).is_dir() and (source / ANNOTATIONS).is_dir():
+        return _from_annotations(source)
+    if any(source.glob("*.tar")):
+        return (each for shard in sorted(source.glob("*.tar")) for each in _shard(shard))
+    return _from_folders(source, how)
+
+
+def _shard(shard: Path) -> Iterator[Found | Refusal]:
+    return foreign_shards.gather(shard, root=shard.name)
+
+
+def _from_folders(source: Path, how: Reading) -> Iterator[Found | Refusal]:
+    folders = sorted(path for path in source.iterdir() if path.is_dir() and path.name[0] != ".")
+    for folder in folders:
+        if folder.name in how.leave_out:
+            continue
+        label = labels.checked(folder.name, where=str(folder))
+        files = _files(folder)
+        if not files:
+            raise ConfigurationError(
+                f"{folder}: no photographs for the label {label!r}; add some, or --leave-out {label!r}"
+            )
+        yield from (Found(Photograph(path, (label,)), _place(path, source)) for path in files)
+    for path in sorted(source.iterdir()):
+        if path.is_file() and path.suffix.lower() in ANY and path.name[0] != ".":
+            why = "it lies beside the folders of the labels, in none of them"
+            yield Refusal(_place(path, source), Cause.UNLABELLED, why)
+
+
+def _from_annotations(source: Path) -> Iterator[Found | Refusal]:
+    """`ImageSets/a.jpg` with `Annotations/a.txt`, a label a line."""
+    images = source / IMAGES
+    spoken = set[Path]()
+    for path in _files(images):
+        note = (source / ANNOTATIONS / path.relative_to(images)).with_suffix(".txt")
+        spoken.add(note)
+        yield _annotated(path, note, place=_place(path, source))
+    for note in sorted((source / ANNOTATIONS).rglob("*.txt")):
+        if note not in spoken:
+            yield Refusal(_place(note, source), Cause.MISSING, f"no picture of its name in {IMAGES}")
+
+
+def _annotated(path: Path, note: Path, *, place: str) -> Found | Refusal:
+    if not note.is_file():
+        return Refusal(place, Cause.UNLABELLED, f"there is no {note.name} in {ANNOTATIONS}")
+    lines = note.read_text(encoding="utf-8-sig", errors="replace").splitlines()
+    named = tuple(dict.fromkeys(labels.checked(line, where=str(note)) for line in lines if line.strip()))
+    if not named:
+        why = f"{note.name} is empty; pictures of none of the labels are given with --negatives"
+        return Refusal(place, Cause.UNLABELLED, why)
+    return Found(Photograph(path, named), place)
+
+
+def _from_snapshot(source: Path) -> Iterator[Found]:
+    about = snapshot.describe(source)
+    for photo in snapshot.photographs(source, about):
+        yield Found(photo, photo.path.name)
+
+
+def _from_table(file: Path, how: Reading) -> Iterator[Found | Refusal]:
+    is_review = table.is_review(file)
+    for row in table.rows(file):
+        located = _located(row, file, how)
+        if isinstance(located, Refusal):
+            yield located
+        elif is_review:
+            yield _reviewed(row, located, how)
+        elif not row.labels:
+            yield Refusal(row.path, Cause.UNLABELLED, f"{row.where}: no label")
+        else:
+            yield Found(Photograph(located, row.labels, row.split, row.source), row.path)
+
+
+def _reviewed(row: Row, path: Encoded, how: Reading) -> Found | Refusal:
+    """A person's word: said so, or told by labels that are no longer those that were suggested."""
+    by_person = row.is_reviewed or set(row.labels) != set(row.suggested)
+    if not by_person and not how.accept_unreviewed:
+        why = "nobody has reviewed it: write yes into its column `reviewed`, or --accept-unreviewed"
+        return Refusal(row.path, Cause.UNREVIEWED, why)
+    if not by_person and not row.labels:
+        return Refusal(row.path, Cause.UNLABELLED, "the model suggests no label, and nobody has reviewed it")
+    photo = Photograph(path, row.labels, row.split, row.source)
+    return Found(photo, row.path, by_person=by_person)
+
+
+def _unlabelled(row: Row, file: Path, how: Reading) -> Found | Refusal:
+    located = _located(row, file, how)
+    if isinstance(located, Refusal):
+        return located
+    return Found(Photograph(located, (), row.split, row.source), row.path)
+
+
+def _located(row: Row, file: Path, how: Reading) -> Path | Refusal:
+    if not row.path:
+        raise ConfigurationError(f"{row.where}: the path is empty")
+    if address := _address(row.path, how.base):
+        found = (how.fetched or {}).get(address)
+        return found or Refusal(row.path, Cause.MISSING, f"{address} could not be fetched")
+    path = file.parent / row.path
+    return path if path.is_file() else Refusal(row.path, Cause.MISSING, f"{row.where}: there is no such file")
+
+
+def _address(path: str, base: str) -> str:
+    """The address that `path` means; empty where it is a file."""
+    return path if path.startswith(REMOTE) else base + path if base else ""
+
+
+def _negative(found: Found) -> Found:
+    return replace(found, photograph=replace(found.photograph, labels=()))
+
+
+def _files(folder: Path) -> list[Path]:
+    return pictures.folder(folder, suffixes=ANY)
+
+
+def _place(path: Path, source: Path) -> str:
+    return path.relative_to(source).as_posix()

@@ -1,0 +1,91 @@
+"""A CSV of photographs: `path` and `label`, and as one has them `labels`, `split`, `source`, `reviewed`."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from model.data import labels
+from model.data.photograph import Split
+from schemas.errors import ConfigurationError
+
+PATH: Final = "path"
+YES: Final = frozenset({"yes", "y", "true", "1", "x", "ok"})
+"""What says that a row was reviewed, in any case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line, with the place to be named when it is wrong."""
+
+    cells: Mapping[str, str]
+    where: str
+
+    def cell(self, column: str) -> str:
+        """What stands there; empty where the column or the cell is missing."""
+        return (self.cells.get(column) or "").strip()
+
+    @property
+    def path(self) -> str:
+        """A path relative to the CSV, or an address."""
+        return self.cell(PATH)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """All true labels, the main one first. Raises `ConfigurationError` for a name that cannot be."""
+        every = labels.split_cell(self.cell("labels"), where=self.where)
+        if not self.cell("label"):
+            return every
+        main = labels.checked(self.cell("label"), where=self.where)
+        return (main, *(label for label in every if label != main))
+
+    @property
+    def suggested(self) -> tuple[str, ...]:
+        """What a model proposed, in a review batch."""
+        return labels.split_cell(self.cell("suggested"), where=self.where)
+
+    @property
+    def is_reviewed(self) -> bool:
+        """Whether a person says to have looked at it."""
+        return self.cell("reviewed").lower() in YES
+
+    @property
+    def split(self) -> Split:
+        """The side that the row names; raises `ConfigurationError`."""
+        said = self.cell("split")
+        if said not in set(Split):
+            raise ConfigurationError(f"{self.where}: split {said!r} is not train, val or test")
+        return Split(said)
+
+    @property
+    def source(self) -> str:
+        """Where the photograph came from; empty where the row does not say."""
+        return self.cell("source")
+
+
+def rows(file: Path, *, needed: tuple[str, ...] = (PATH,)) -> Iterator[Row]:
+    """The rows of the CSV; raises `ConfigurationError` for a column that is not there, or no CSV at all."""
+    try:
+        with file.open(newline="", encoding="utf-8-sig") as lines:
+            reader = csv.DictReader(lines)
+            missing = [column for column in needed if column not in (reader.fieldnames or ())]
+            if missing:
+                raise ConfigurationError(f"{file}: no column {', '.join(missing)}")
+            for cells in reader:
+                yield Row(cells, f"{file}, line {reader.line_num}")
+    except OSError as error:
+        raise ConfigurationError(f"{file}: cannot be read ({error.strerror})") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ConfigurationError(f"{file}: not a CSV in UTF-8 ({error})") from error
+
+
+def is_review(file: Path) -> bool:
+    """Whether the CSV is a review batch: then only what a person said in it counts."""
+    return next((_is_review(row) for row in rows(file)), False)
+
+
+def _is_review(row: Row) -> bool:
+    return {"suggested", "reviewed"} <= set(row.cells)
