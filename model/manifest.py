@@ -60,6 +60,8 @@ class Manifest(Part):
     """Logits are divided by this, so that a probability of 0.8 is right in 8 of 10 cases."""
     thresholds: Mapping[str, Probability]
     """A label is tagged at this probability and above."""
+    chosen_for: Mapping[str, Mapping[str, float]] = {}
+    """What a label's threshold was chosen for, as `{"recall": 0.98, "reached": 0.983}`, on `val`."""
     routes: tuple[RouteRule, ...] = ()
     golden: tuple[Golden, ...] = ()
     metrics: Mapping[str, JsonValue] = {}
