@@ -1,0 +1,279 @@
+"""Two versions on the same photographs, paired: what one gets right that the other does not.
+
+McNemar's test (1947) looks at the discordant photographs alone, those that exactly one of the two gets right:
+were the versions equally good, each would have half of them. Differences of figures have bootstrap intervals
+over the same resamples for both. The test takes photographs for independent; the intervals draw whole sources.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import comb, erfc, isnan, sqrt
+from typing import Final
+
+import torch
+from pydantic import JsonValue
+from torch import Tensor
+
+from model.evaluation import metrics, statistics
+from model.evaluation.bootstrap import Bootstrap, Statistic
+from model.evaluation.judged import Judged
+from model.evaluation.shares import DECIMALS, Interval
+from model.evaluation.slices import SMALL, partition
+from schemas.errors import ConfigurationError
+
+EXACT: Final = 1000
+"""Discordant photographs up to which the binomial is summed; the chi-square is as good beyond."""
+
+
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """Of `of` photographs, those that one version alone gets right."""
+
+    only_a: int
+    only_b: int
+    of: int
+
+    @property
+    def p(self) -> float:
+        """McNemar's, two-sided: exact, beyond `EXACT` the chi-square with Edwards' correction."""
+        discordant, fewer = self.only_a + self.only_b, min(self.only_a, self.only_b)
+        if discordant > EXACT:
+            square = max(0, abs(self.only_a - self.only_b) - 1) ** 2 / discordant
+            return erfc(sqrt(square / 2))
+        tail: int = sum(comb(discordant, k) for k in range(fewer + 1))
+        return min(1.0, 2 * tail / (1 << discordant))
+
+    @property
+    def difference(self) -> float:
+        """The share that is right, B less A."""
+        return (self.only_b - self.only_a) / self.of if self.of else 0.0
+
+    def as_json(self) -> dict[str, JsonValue]:
+        """Counts, p and difference."""
+        return {
+            "only_a": self.only_a,
+            "only_b": self.only_b,
+            "of": self.of,
+            "p": round(self.p, 6),
+            "difference": round(self.difference, DECIMALS),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A figure of A and of B, and B less A with its interval."""
+
+    a: float
+    b: float
+    interval: Interval
+
+    @property
+    def value(self) -> float:
+        """B less A; NaN where one of them is not defined."""
+        return self.b - self.a
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the interval leaves 0 out."""
+        return self.interval[0] > 0 or self.interval[1] < 0
+
+    def as_json(self) -> dict[str, JsonValue]:
+        """Both, the difference and its interval; null where it is not defined."""
+        numbers = {"a": self.a, "b": self.b, "difference": self.value}
+        document: dict[str, JsonValue] = {name: _number(number) for name, number in numbers.items()}
+        return {**document, "interval": [_number(end) for end in self.interval]}
+
+
+@dataclass(frozen=True, slots=True)
+class PerLabel:
+    """One label in both versions."""
+
+    tag: Paired
+    """Of all photographs: which version's tag is right, there or not there."""
+    recall: Difference
+    precision: Difference
+    f1: Difference
+    average_precision: Difference
+
+    def as_json(self) -> dict[str, JsonValue]:
+        """All of it."""
+        return {
+            "tag": self.tag.as_json(),
+            "recall": self.recall.as_json(),
+            "precision": self.precision.as_json(),
+            "f1": self.f1.as_json(),
+            "average_precision": self.average_precision.as_json(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One slice in both versions."""
+
+    right_a: int
+    right_b: int
+    top: Paired
+
+    def as_json(self) -> dict[str, JsonValue]:
+        """Counts whose top label is right, and the pairs."""
+        small = self.top.of < SMALL
+        return {"a": self.right_a, "b": self.right_b, "too_small": small, **self.top.as_json()}
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """B against A on the photographs that both could read."""
+
+    labels: tuple[str, ...]
+    photographs: int
+    negatives: int
+    top: Paired
+    """Whose top label is right, photographs that have tags."""
+    all_tags: Paired
+    """Whose tags are exactly the true ones, negatives among them: there none is right."""
+    figures: Mapping[str, Difference]
+    per_label: Mapping[str, PerLabel]
+    slices: Mapping[str, Mapping[str, Part]]
+    bootstrap: Bootstrap
+
+    def as_json(self) -> dict[str, JsonValue]:
+        """For `--json`."""
+        return {
+            "labels": list(self.labels),
+            "photographs": self.photographs,
+            "negatives": self.negatives,
+            "top": self.top.as_json(),
+            "all_tags": self.all_tags.as_json(),
+            "figures": {name: each.as_json() for name, each in self.figures.items()},
+            "per_label": {label: each.as_json() for label, each in self.per_label.items()},
+            "slices": {
+                kind: {name: part.as_json() for name, part in parts.items()}
+                for kind, parts in self.slices.items()
+            },
+            "resampled": self.bootstrap.as_json(),
+        }
+
+
+def compare(a: Judged, b: Judged, *, resamples: int = 1000, seed: int = 0) -> Comparison:
+    """`b` against `a`. Raises `ConfigurationError` for other labels, another task or other photographs."""
+    refuse_unlike(a, b)
+    a, b = aligned(a, b)
+    bootstrap = Bootstrap.of(a.photographs, resamples=resamples, seed=seed)
+    return Comparison(
+        labels=a.labels,
+        photographs=int(a.known.sum()),
+        negatives=int((~a.known).sum()),
+        top=paired(a.right, b.right, among=a.known),
+        all_tags=paired(a.all_right, b.all_right),
+        figures=_figures(a, b, bootstrap=bootstrap),
+        per_label=_per_label(a, b, bootstrap=bootstrap),
+        slices={
+            kind: {
+                name: _part(a, b, inside=inside & a.known) for name, inside in parts.items() if inside.any()
+            }
+            for kind, parts in partition(a).items()
+        },
+        bootstrap=bootstrap,
+    )
+
+
+def refuse_unlike(a: Judged, b: Judged) -> None:
+    """Raises `ConfigurationError` where the two cannot be compared."""
+    if set(a.labels) != set(b.labels):
+        only_a, only_b = sorted({*a.labels} - {*b.labels}), sorted({*b.labels} - {*a.labels})
+        raise ConfigurationError(
+            f"A and B have different labels and cannot be compared: A alone has {only_a}, B alone {only_b}"
+        )
+    if a.task != b.task:
+        raise ConfigurationError(f"A and B cannot be compared: A's task is {a.task}, B's is {b.task}")
+    if a.labels != b.labels:
+        raise ConfigurationError("A and B were judged with their labels in different orders")
+
+
+def aligned(a: Judged, b: Judged) -> tuple[Judged, Judged]:
+    """Both, with the photographs that both could read, in A's order."""
+    places = {photo: place for place, photo in enumerate(b.photographs)}
+    pairs = [(i, places[photo]) for i, photo in enumerate(a.photographs) if photo in places]
+    if not pairs:
+        raise ConfigurationError("A and B were judged on different photographs")
+    return a.select(torch.tensor([i for i, _ in pairs])), b.select(torch.tensor([i for _, i in pairs]))
+
+
+def paired(a: Tensor, b: Tensor, *, among: Tensor | None = None) -> Paired:
+    """Of bool (N,) each: who is right, `among` some photographs or all."""
+    inside = torch.ones_like(a) if among is None else among
+    return Paired(int((a & ~b & inside).sum()), int((b & ~a & inside).sum()), of=int(inside.sum()))
+
+
+def _figures(a: Judged, b: Judged, *, bootstrap: Bootstrap) -> Mapping[str, Difference]:
+    return {
+        name: _difference(one, other, bootstrap=bootstrap)
+        for (name, one), other in zip(_statistics(a).items(), _statistics(b).values(), strict=True)
+    }
+
+
+def _statistics(judged: Judged) -> Mapping[str, Statistic]:
+    known, counts = judged.known, judged.targets.sum(1)
+    by_sample = metrics.f1_by_sample(judged.tagged, judged.targets)
+    return {
+        "top_accuracy": statistics.share(judged.right, known),
+        "f1_samples": statistics.mean(by_sample, known),
+        "mean_average_precision": statistics.macro(
+            statistics.average_precision(judged.probabilities, judged.targets)
+        ),
+        "mixed_all_found": statistics.share((judged.tagged | ~judged.targets).all(1), counts > 1),
+        "singles_with_extra": statistics.share((judged.tagged & ~judged.targets).any(1), counts == 1),
+        "negatives_acted_on": statistics.share(judged.tagged.any(1), ~known),
+    }
+
+
+def _per_label(a: Judged, b: Judged, *, bootstrap: Bootstrap) -> Mapping[str, PerLabel]:
+    return {label: _label(a, b, place=i, bootstrap=bootstrap) for i, label in enumerate(a.labels)}
+
+
+def _label(a: Judged, b: Judged, *, place: int, bootstrap: Bootstrap) -> PerLabel:
+    true = a.targets[:, place]
+
+    def difference(of: str) -> Difference:
+        one, other = (_of_label(each, place=place)[of] for each in (a, b))
+        return _difference(one, other, bootstrap=bootstrap)
+
+    return PerLabel(
+        tag=paired(a.tagged[:, place] == true, b.tagged[:, place] == true),
+        recall=difference("recall"),
+        precision=difference("precision"),
+        f1=difference("f1"),
+        average_precision=difference("average_precision"),
+    )
+
+
+def _of_label(judged: Judged, *, place: int) -> Mapping[str, Statistic]:
+    """Of its tags."""
+    true, tagged = judged.targets[:, [place]], judged.tagged[:, [place]]
+    return {
+        "recall": statistics.share(tagged[:, 0], true[:, 0]),
+        "precision": statistics.share(true[:, 0], tagged[:, 0]),
+        "f1": statistics.f1(tagged, true),
+        "average_precision": statistics.average_precision(judged.probabilities[:, [place]], true),
+    }
+
+
+def _difference(a: Statistic, b: Statistic, *, bootstrap: Bootstrap) -> Difference:
+    whole = torch.ones(1, len(bootstrap.members), dtype=torch.float64)
+    return Difference(
+        a=float(a(whole)), b=float(b(whole)), interval=bootstrap.interval(statistics.difference(b, a))
+    )
+
+
+def _part(a: Judged, b: Judged, *, inside: Tensor) -> Part:
+    return Part(
+        right_a=int((a.right & inside).sum()),
+        right_b=int((b.right & inside).sum()),
+        top=paired(a.right, b.right, among=inside),
+    )
+
+
+def _number(number: float) -> JsonValue:
+    return None if isnan(number) else round(number, DECIMALS)
