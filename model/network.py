@@ -10,18 +10,20 @@ from torchvision.models.mobilenetv2 import mobilenet_v2
 
 from model.efficientnet_lite import efficientnet_lite
 from model.same_padding import padded_as_tensorflow
-from schemas.errors import ConfigurationError
 
 
-def build(architecture: str, labels: int) -> nn.Module:
+def build(architecture: str, labels: int, size: int | None = None) -> nn.Module:
     """A network of random weights that maps (N, 3, S, S) to logits (N, labels).
 
-    Every network has `features`, (N, 3, S, S) -> (N, C, S/32, S/32), and `classifier`, so that training
-    can tell the backbone from the head. Raises `ConfigurationError` for a name that is not known.
+    The networks below, torchvision's by its names, and timm's as `timm:NAME`. `size` is S where it is
+    known: some are built for one size alone. Raises `ConfigurationError` for a name that is not known,
+    and for a size that the network cannot take.
     """
-    if architecture not in ARCHITECTURES:
-        raise ConfigurationError(f"architecture {architecture!r} is not one of {', '.join(ARCHITECTURES)}")
-    return ARCHITECTURES[architecture](labels)
+    if architecture in ARCHITECTURES:
+        return ARCHITECTURES[architecture](labels)
+    from model.backbones import zoo  # noqa: PLC0415 - serving one of our own needs none of the others
+
+    return zoo.build(architecture, labels, size=size)
 
 
 class Tiny(nn.Module):

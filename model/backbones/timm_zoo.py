@@ -1,0 +1,70 @@
+"""timm's networks, as `timm:NAME`. timm is imported when one is asked for, never before."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from torch import Tensor, nn
+
+from model.backbones.backbone import Backbone
+from schemas.errors import ConfigurationError
+
+PREFIX = "timm:"
+
+
+def describe(name: str) -> Backbone:
+    """From timm's configuration of its public weights. Raises `ConfigurationError` for an unknown name."""
+    config = _config(name)
+    return Backbone(
+        name=name,
+        size=config.input_size[-1],
+        mean=tuple(config.mean),
+        std=tuple(config.std),
+        min_size=config.min_input_size[-1] if config.min_input_size else 32,
+        fixed=config.fixed_input_size,
+    )
+
+
+def build(name: str, labels: int, *, size: int) -> nn.Module:
+    """Of random weights. Raises `ConfigurationError` for an unknown name or a size that it cannot take."""
+    sized = {"img_size": size} if _config(name).fixed_input_size else {}
+    try:
+        network: nn.Module = _timm().create_model(_bare(name), num_classes=labels, **sized)
+    except (AssertionError, RuntimeError, TypeError, ValueError) as error:
+        raise ConfigurationError(f"{name} cannot be built for images of {size} x {size}: {error}") from error
+    return network
+
+
+def public(name: str) -> dict[str, Tensor]:
+    """The tensors of the public weights, from timm's cache or its hub. Raises whatever the hub raises."""
+    return dict(_timm().create_model(_bare(name), pretrained=True).state_dict())
+
+
+def address(name: str) -> str:
+    """Where the public weights are."""
+    config = _config(name)
+    return str(config.hf_hub_id or config.url)
+
+
+def _config(name: str) -> Any:
+    timm = _timm()
+    bare = _bare(name)
+    if not timm.is_model(bare):
+        near = timm.list_models(f"*{bare.split('_')[0]}*")[:5]
+        hint = f": did you mean {', '.join(PREFIX + each for each in near)}?" if near else ""
+        raise ConfigurationError(f"timm has no network {bare!r}{hint}")
+    return timm.get_pretrained_cfg(bare, allow_unregistered=True)
+
+
+def _bare(name: str) -> str:
+    return name.removeprefix(PREFIX)
+
+
+def _timm() -> Any:
+    try:
+        return importlib.import_module("timm")
+    except ImportError as error:
+        raise ConfigurationError(
+            "networks named timm:NAME need timm: pip install 'tagstream[train]'"
+        ) from error
