@@ -1,0 +1,61 @@
+"""What the gate says in the end, for people, for scripts and for the alias' history."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from model.registry.gate import Row, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Every row, and what it was taken on."""
+
+    candidate: str
+    """NAME/VERSION."""
+    champion: str | None
+    rows: tuple[Row, ...]
+    photographs: int = 0
+    data: str = ""
+    """Digest of the photographs; empty where none were looked at."""
+    note: str = ""
+
+    @property
+    def refused(self) -> tuple[Row, ...]:
+        """The rows that refuse it."""
+        return tuple(row for row in self.rows if row.verdict in (Verdict.REFUSED, Verdict.BROKEN))
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether no force helps."""
+        return any(row.verdict is Verdict.BROKEN for row in self.rows)
+
+    @property
+    def verdict(self) -> str:
+        """Passed or refused."""
+        return "refused" if self.refused else "passed"
+
+    def as_json(self) -> dict[str, Any]:
+        """All of it."""
+        return {
+            "candidate": self.candidate,
+            "champion": self.champion,
+            "verdict": self.verdict,
+            "photographs": self.photographs,
+            "data": self.data,
+            "note": self.note,
+            "rows": [row.as_json() for row in self.rows],
+        }
+
+    def short(self) -> dict[str, Any]:
+        """For the alias' history: the refusals whole, the others counted."""
+        return {
+            "champion": self.champion,
+            "verdict": self.verdict,
+            "photographs": self.photographs,
+            "data": self.data,
+            "note": self.note,
+            "figures": len(self.rows),
+            "refused": [row.as_json() for row in self.refused],
+        }

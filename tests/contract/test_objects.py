@@ -1,0 +1,158 @@
+"""What every place for objects does, whichever it is; above all, that of several writers one wins."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from pydantic import SecretStr
+
+from deploy.stack.stack import Stack
+from schemas.errors import ConfigurationError
+from schemas.objects import Objects
+from streams.adapters.embedded_s3 import EmbeddedS3
+from streams.adapters.objects_folder import FolderObjects
+from streams.adapters.objects_memory import MemoryObjects
+from streams.adapters.objects_s3 import S3Objects
+from streams.adapters.s3 import S3Credentials, S3Images, S3Settings
+
+WRITERS = 12
+
+
+async def _memory(_stack: AsyncExitStack, _request: pytest.FixtureRequest) -> Objects:
+    return MemoryObjects()
+
+
+async def _folder(stack: AsyncExitStack, request: pytest.FixtureRequest) -> Objects:
+    root: Path = request.getfixturevalue("tmp_path")
+    return await stack.enter_async_context(FolderObjects(root / "not" / "made yet"))
+
+
+async def _s3(stack: AsyncExitStack, request: pytest.FixtureRequest) -> Objects:
+    endpoint: EmbeddedS3 = request.getfixturevalue("s3")
+    where = S3Settings(endpoint_url=endpoint.endpoint_url, credentials=endpoint.credentials)
+    return await _over(where, stack)
+
+
+async def _versitygw(stack: AsyncExitStack, request: pytest.FixtureRequest) -> Objects:
+    servers: Stack = request.getfixturevalue("stack")
+    keys = S3Credentials(
+        access_key_id=servers.credentials.user, secret_access_key=SecretStr(servers.credentials.s3_secret)
+    )
+    endpoint = servers.settings["TAGSTREAM_S3__ENDPOINT_URL"]
+    return await _over(S3Settings(endpoint_url=endpoint, credentials=keys), stack)
+
+
+async def _over(where: S3Settings, stack: AsyncExitStack) -> Objects:
+    bucket = f"models-{uuid4().hex}"
+    allowed = where.model_copy(update={"allowed_buckets": frozenset({bucket})})
+    async with S3Images(allowed) as images:
+        await images.ensure_bucket(bucket)
+    return await stack.enter_async_context(S3Objects(bucket, "team/registry/", where))
+
+
+OPENERS = {"memory": _memory, "folder": _folder, "s3": _s3, "versitygw": _versitygw}
+
+
+@pytest.fixture(params=["memory", "folder", "s3", pytest.param("versitygw", marks=pytest.mark.real)])
+async def objects(request: pytest.FixtureRequest) -> AsyncIterator[Objects]:
+    async with AsyncExitStack() as stack:
+        yield await OPENERS[request.param](stack, request)
+
+
+async def test_an_object_is_read_as_it_was_put(objects: Objects) -> None:
+    data = bytes(range(256)) * 300
+    assert await objects.put_if_absent("m/v1/weights", data)
+    found = await objects.get("m/v1/weights")
+    assert found is not None
+    assert found.data == data
+
+
+async def test_nothing_is_where_nothing_was_put(objects: Objects) -> None:
+    assert await objects.get("m/v1/weights") is None
+    assert await objects.list("m/") == ()
+    assert not await objects.put_if_match("m/v1/weights", b"b", etag='"0"')
+    assert await objects.get("m/v1/weights") is None
+
+
+async def test_a_prefix_of_a_key_is_no_object(objects: Objects) -> None:
+    await objects.put_if_absent("m/v1/weights", b"a")
+    assert await objects.get("m/v1") is None
+
+
+async def test_what_is_there_is_not_put_over(objects: Objects) -> None:
+    assert await objects.put_if_absent("m/a", b"first")
+    assert not await objects.put_if_absent("m/a", b"second")
+    assert not await objects.put_if_absent("m/a", b"first")
+    found = await objects.get("m/a")
+    assert found is not None
+    assert found.data == b"first"
+
+
+async def test_a_content_is_replaced_by_whoever_has_seen_it_and_by_nobody_else(objects: Objects) -> None:
+    await objects.put_if_absent("m/a", b"first")
+    first = await objects.get("m/a")
+    assert first is not None
+    assert await objects.put_if_match("m/a", b"second", etag=first.etag)
+    assert not await objects.put_if_match("m/a", b"third", etag=first.etag)
+    second = await objects.get("m/a")
+    assert second is not None
+    assert second.data == b"second"
+    assert second.etag != first.etag
+
+
+async def test_a_listing_names_every_object_of_the_prefix_by_key_with_its_size(objects: Objects) -> None:
+    for key in ("m/v2/b", "m/v1/a", "m/v10/c", "n/v1/d", "m/aliases/e"):
+        await objects.put_if_absent(key, key.encode())
+    listed = await objects.list("m/v1")
+    assert [(each.key, each.size) for each in listed] == [("m/v1/a", 6), ("m/v10/c", 7)]
+    assert all(each.modified.tzinfo for each in listed)
+    assert len(await objects.list("")) == 5
+
+
+async def test_of_many_who_put_where_nothing_is_one_wins(objects: Objects) -> None:
+    for race in range(4):
+        key, contents = f"m/{race}", [f"{writer}".encode() * 2000 for writer in range(WRITERS)]
+        won = await asyncio.gather(*(objects.put_if_absent(key, data) for data in contents))
+        found = await objects.get(key)
+        assert found is not None
+        assert [data for data, is_ours in zip(contents, won, strict=True) if is_ours] == [found.data]
+
+
+async def test_of_many_who_replace_one_content_one_wins(objects: Objects) -> None:
+    await objects.put_if_absent("m/a", b"0")
+    for race in range(4):
+        seen = await objects.get("m/a")
+        assert seen is not None
+        contents = [f"{race}.{writer}".encode() * 2000 for writer in range(WRITERS)]
+        won = await asyncio.gather(*(objects.put_if_match("m/a", data, etag=seen.etag) for data in contents))
+        found = await objects.get("m/a")
+        assert found is not None
+        assert [data for data, is_ours in zip(contents, won, strict=True) if is_ours] == [found.data]
+
+
+@pytest.mark.parametrize("key", ["../secret", "m/../../secret", "/etc/passwd", "m//a", ".incoming/a", ""])
+async def test_a_key_leads_nowhere_but_into_its_folder(key: str, tmp_path: Path) -> None:
+    async with FolderObjects(tmp_path / "registry") as objects:
+        with pytest.raises(ConfigurationError, match="not a key"):
+            await objects.put_if_absent(key, b"x")
+        with pytest.raises(ConfigurationError, match="not a key"):
+            await objects.get(key)
+
+
+async def test_a_registry_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(ConfigurationError, match="is a file"):
+        async with FolderObjects(tmp_path / "file"):
+            pass
+
+
+async def test_what_somebody_died_over_is_not_listed(tmp_path: Path) -> None:
+    async with FolderObjects(tmp_path) as objects:
+        await objects.put_if_absent("m/a", b"a")
+        (tmp_path / ".incoming" / "half").write_bytes(b"ha")
+        assert [each.key for each in await objects.list("")] == ["m/a"]
