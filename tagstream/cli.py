@@ -34,6 +34,7 @@ COMMANDS: Final = (
     "classify",
     "schemas",
     "demo",
+    "data",
     "model",
     "worker",
 )

@@ -8,9 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from model.data import division
 from model.data.document import Counts, Document, Imbalance, LeftOut, NearDuplicates, Refused, Settings, Shard
 from model.data.document import digest as digest_of
-from model.data.photograph import Split
+from model.data.photograph import Photograph, Split
 from model.data.plan import Assembled, Wanted, sides, wished
-from model.data.snapshot import Placed
 
 UNEVEN = 10
 """From this ratio on the imbalance is said aloud."""
@@ -19,17 +18,18 @@ UNEVEN = 10
 def document(assembled: Assembled, wanted: Wanted, shards: tuple[Shard, ...]) -> Document:
     """`snapshot.json` of a snapshot whose shards are written."""
     placed = assembled.placed
-    imbalance = _imbalance(assembled.labels, placed)
+    photos = [each.photograph for each in placed]
+    uneven = imbalance(assembled.labels, photos)
     return Document(
         name=wanted.name,
         digest=digest_of(assembled.labels, shards),
         labels=assembled.labels,
         pictures=len(placed),
-        negatives=sum(not each.photograph.labels for each in placed),
-        splits={side: _counts(each for each in placed if each.split is side) for side in division.SIDES},
-        sources=_sources(placed),
-        imbalance=imbalance,
-        warnings=tuple(_warnings(assembled, imbalance)),
+        negatives=sum(not photo.labels for photo in photos),
+        splits=by_split(photos),
+        sources=by_source(photos),
+        imbalance=uneven,
+        warnings=tuple(_warnings(assembled, uneven)),
         near_duplicates=_near(assembled, wanted),
         merged=assembled.selected.merged,
         refused=_refused(assembled),
@@ -59,30 +59,40 @@ def _settings(wanted: Wanted) -> Settings:
     )
 
 
-def _counts(placed: Iterable[Placed]) -> Counts:
-    every = tuple(placed)
-    photos = [each.photograph for each in every]
+def counts(photographs: Iterable[Photograph]) -> Counts:
+    """How many of each label, and on each side."""
+    every = tuple(photographs)
     return Counts(
         pictures=len(every),
-        negatives=sum(not photo.labels for photo in photos),
-        labels=dict(sorted(Counter(label for photo in photos for label in photo.labels).items())),
-        splits=dict(sorted(Counter(each.split.value for each in every).items())),
+        negatives=sum(not photo.labels for photo in every),
+        labels=dict(sorted(Counter(label for photo in every for label in photo.labels).items())),
+        splits=dict(sorted(Counter(photo.split.value for photo in every).items())),
     )
 
 
-def _sources(placed: Sequence[Placed]) -> dict[str, Counts]:
-    by_source: dict[str, list[Placed]] = {}
-    for each in placed:
-        by_source.setdefault(each.photograph.source, []).append(each)
-    return {source: _counts(by_source[source]) for source in sorted(by_source)}
+def by_split(photographs: Sequence[Photograph]) -> dict[Split, Counts]:
+    """The counts of each side that there is, the undivided last."""
+    return {
+        split: counts(photo for photo in photographs if photo.split is split)
+        for split in Split
+        if split or any(photo.split is split for photo in photographs)
+    }
 
 
-def _imbalance(labels: Sequence[str], placed: Sequence[Placed]) -> Imbalance:
-    mains = Counter(each.photograph.main for each in placed)
+def by_source(photographs: Iterable[Photograph]) -> dict[str, Counts]:
+    """The counts of each source, by name."""
+    found: dict[str, list[Photograph]] = {}
+    for photo in photographs:
+        found.setdefault(photo.source, []).append(photo)
+    return {source: counts(found[source]) for source in sorted(found)}
+
+
+def imbalance(labels: Sequence[str], photographs: Iterable[Photograph]) -> Imbalance:
+    """The label with the most photographs against the one with the fewest, by their main labels."""
+    mains = Counter(photo.main for photo in photographs)
     ordered = sorted(labels, key=lambda label: (-mains[label], label))
     most, fewest = ordered[0], ordered[-1]
-    ratio = mains[most] / max(1, mains[fewest])
-    return Imbalance(most=most, fewest=fewest, ratio=round(ratio, 2))
+    return Imbalance(most=most, fewest=fewest, ratio=round(mains[most] / max(1, mains[fewest]), 2))
 
 
 def _near(assembled: Assembled, wanted: Wanted) -> NearDuplicates:
@@ -97,7 +107,7 @@ def _near(assembled: Assembled, wanted: Wanted) -> NearDuplicates:
     )
 
 
-def _warnings(assembled: Assembled, imbalance: Imbalance) -> Iterator[str]:
+def _warnings(assembled: Assembled, uneven: Imbalance) -> Iterator[str]:
     on = sides(assembled.labels, assembled.placed)
     present = [side for side in division.SIDES if any(each.split is side for each in assembled.placed)]
     expected = {*present, Split.VAL} if Split.TRAIN in present else set(present)
@@ -110,8 +120,8 @@ def _warnings(assembled: Assembled, imbalance: Imbalance) -> Iterator[str]:
                 f"{label!r} has no photograph in {' and '.join(missing)}: {_consequence(missing)}; more"
                 " sources of it would help, or --ignore-sources where one source is all there is"
             )
-    if imbalance.ratio >= UNEVEN:
-        yield f"{imbalance.ratio:g} photographs of {imbalance.most!r} for one of {imbalance.fewest!r}"
+    if uneven.ratio >= UNEVEN:
+        yield f"{uneven.ratio:g} photographs of {uneven.most!r} for one of {uneven.fewest!r}"
     yield from _other_labels(assembled)
     yield from _sources_across(assembled)
 

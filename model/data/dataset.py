@@ -38,7 +38,7 @@ class Dataset:
 
     @property
     def digest(self) -> str:
-        """Says which data, without the data: a snapshot's own, else sha256 over all names, tags and splits."""
+        """Says which data, without the data: a snapshot's own, else sha256 over names, tags and splits."""
         if self.stated:
             return self.stated
         lines = sorted(f"{p.path.name}|{';'.join(p.labels)}|{p.split}" for p in self.photographs)

@@ -15,7 +15,7 @@ from typing import Final, Protocol
 
 from PIL import ExifTags, Image
 
-from model.data import likeness
+from model.data import likeness, together
 from model.data.found import Cause, Found, Refusal
 from model.data.likeness import Fingerprint
 from model.data.progress import Tick, silent
@@ -82,16 +82,12 @@ async def inspect(
     Raises what is no fault of a photograph: `Broken`, `ConfigurationError`.
     """
     answers: dict[int, Seen | Refusal] = {}
-    places = iter(enumerate(found))
 
-    async def work() -> None:
-        for place, each in places:
-            answers[place] = await _one(each, by=by, smallest=smallest)
-            tick("looking at the photographs", len(answers), len(found))
+    async def look(item: tuple[int, Found]) -> None:
+        answers[item[0]] = await _one(item[1], by=by, smallest=smallest)
+        tick("looking at the photographs", len(answers), len(found))
 
-    async with asyncio.TaskGroup() as group:
-        for _ in range(min(at_once, len(found))):
-            group.create_task(work())
+    await together.each(enumerate(found), look, at_once=at_once)
     return [answers[place] for place in range(len(found))]
 
 

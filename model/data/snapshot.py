@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
@@ -58,8 +58,8 @@ class Placed:
 
     @property
     def photograph(self) -> Photograph:
-        """As it was found."""
-        return self.seen.found.photograph
+        """As it was found, on the side it was given."""
+        return replace(self.seen.found.photograph, split=self.split)
 
 
 def write_shards(folder: Path, placed: Sequence[Placed], *, tick: Tick = silent) -> tuple[Shard, ...]:

@@ -1,0 +1,137 @@
+"""`tagstream data import`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from schemas.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from agents.settings import Settings
+    from model.data.division import How
+    from tagstream.data.importing import Request
+
+
+def import_(  # noqa: PLR0913 - one parameter an option
+    sources: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="SOURCE...", help="Folders, CSVs (also s3://), shards, snapshots."),
+    ] = None,
+    *,
+    output: Annotated[Path, typer.Option(metavar="DIR", help="Where the snapshot's folder goes.")],
+    name: Annotated[str, typer.Option(help="What the snapshot's folder begins with.")] = "photos",
+    negatives: Annotated[
+        list[str] | None, typer.Option(metavar="SOURCE", help="Pictures of none of the labels; repeatable.")
+    ] = None,
+    decisions: Annotated[bool, typer.Option(help="Take what moderators decided, too.")] = False,
+    shares: Annotated[
+        str, typer.Option(metavar="TRAIN,VAL,TEST", help="For what no source has divided.")
+    ] = "0.7,0.15,0.15",
+    seed: Annotated[int, typer.Option(help="Of the division, where photographs are equals.")] = 0,
+    resplit: Annotated[bool, typer.Option(help="Forget the splits that the sources bring.")] = False,
+    ignore_sources: Annotated[bool, typer.Option(help="Let one source stand on several sides.")] = False,
+    smallest: Annotated[int, typer.Option(min=1, help="Pixels of the shorter side, at least.")] = 64,
+    nearness: Annotated[
+        str, typer.Option(metavar="PHASH,DHASH", help="Bits of 64 by which near duplicates may differ.")
+    ] = "8,12",
+    merge_conflicts: Annotated[
+        bool, typer.Option(help="A picture that stands under two labels has both; else it is left out.")
+    ] = False,
+    leave_out: Annotated[
+        list[str] | None, typer.Option(metavar="LABEL", help="Forget this label; repeatable.")
+    ] = None,
+    accept_unreviewed: Annotated[
+        bool, typer.Option(help="Of a review batch, take also the rows that nobody looked at.")
+    ] = False,
+    processes: Annotated[
+        int | None, typer.Option(min=1, help="Photographs decoded at once; one a core if absent.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one document instead of tables.")] = False,
+) -> None:
+    """Check photographs and keep them as a snapshot: shards, labels, splits and a digest that never change.
+
+    A SOURCE is a folder a label; ImageSets/*.jpg beside Annotations/*.txt, a label a line; a CSV with the
+    columns path, label, labels, split, source; WebDataset shards; a review batch; or another snapshot.
+
+    Every picture is decoded by what serves. What cannot be read, is too small, stands there twice or under
+    two labels is left out, and said. Near duplicates are always on one side of the split, and so is every
+    source as far as the labels allow. The same photographs give the same snapshot, whose folder is
+    DIR/NAME-DIGEST.
+
+    For example:
+
+    - `tagstream data import photos/ --negatives other/ --output snapshots --name restaurant`
+
+    - `tagstream data import s3://photos/labels.csv batch/review.csv --output snapshots --json`
+
+    - `tagstream data import --decisions --output snapshots --shares 0.8,0.2,0`
+    """
+    from agents import settings  # noqa: PLC0415
+    from agents.telemetry import logs  # noqa: PLC0415
+    from model.data.likeness import Nearness  # noqa: PLC0415
+    from model.data.plan import Wanted  # noqa: PLC0415
+    from tagstream.data import importing  # noqa: PLC0415
+
+    wanted = Wanted(
+        name=_plain(name),
+        how=_how(shares, seed=seed, by_source=not ignore_sources),
+        nearness=Nearness(*_whole_numbers(nearness)),
+        smallest=smallest,
+        resplit=resplit,
+        merge_conflicts=merge_conflicts,
+        leave_out=tuple(sorted(set(leave_out or ()))),
+    )
+    request = importing.Request(
+        tuple(sources or ()),
+        output,
+        negatives=tuple(negatives or ()),
+        decisions=decisions,
+        accept_unreviewed=accept_unreviewed,
+        processes=processes,
+        wanted=wanted,
+    )
+    config = settings.load()
+    logs.configure(config.log.model_copy(update={"level": "warning"}))
+    _run(request, config, as_json=as_json)
+
+
+def _run(request: Request, config: Settings, *, as_json: bool) -> None:
+    from rich.console import Console  # noqa: PLC0415
+
+    from tagstream.data import figures, importing, progress  # noqa: PLC0415
+
+    with progress.shown() as tick:
+        made = importing.run(request, config, tick=tick)
+    if as_json:
+        typer.echo(json.dumps(made.as_json()))
+        return
+    Console().print(figures.account(made.about))
+    typer.echo(f"{'the same snapshot is there already' if made.existed else 'snapshot'}: {made.folder}")
+
+
+def _how(shares: str, *, seed: int, by_source: bool) -> How:
+    from model.data.division import How, Shares  # noqa: PLC0415
+
+    try:
+        train, val, test = (float(each) for each in shares.split(","))
+    except ValueError as error:
+        raise ConfigurationError(f"--shares: {shares!r} is not three numbers, as in 0.7,0.15,0.15") from error
+    return How(Shares(train, val, test), seed=seed, by_source=by_source)
+
+
+def _whole_numbers(given: str) -> tuple[int, int]:
+    try:
+        phash, dhash = (int(each) for each in given.split(","))
+    except ValueError as error:
+        raise ConfigurationError(f"--nearness: {given!r} is not two whole numbers, as in 8,12") from error
+    return phash, dhash
+
+
+def _plain(name: str) -> str:
+    if not name or name.startswith(".") or not all(sign.isalnum() or sign in "-_." for sign in name):
+        raise ConfigurationError(f"--name: {name!r} is to be of letters, digits, '-', '_' and '.' alone")
+    return name

@@ -1,0 +1,74 @@
+"""`tagstream data show`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from tagstream.data.showing import Shown
+
+
+def show(
+    source: Annotated[Path, typer.Argument(metavar="SNAPSHOT|DIR|CSV", help="As for `import`.")],
+    *,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a contact sheet there.")] = None,
+    per_label: Annotated[int, typer.Option(min=1, help="Photographs of each label on it, at most.")] = 60,
+    processes: Annotated[
+        int | None, typer.Option(min=1, help="Photographs decoded at once; one a core if absent.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one document instead of tables.")] = False,
+) -> None:
+    """Count photographs by label, split and source; with --html draw a contact sheet of each label.
+
+    A snapshot's shards are verified. The sheet is one file with its pictures in it.
+
+    For example:
+
+    - `tagstream data show snapshots/restaurant-1a2b3c4d5e6f`
+
+    - `tagstream data show photos/ --html sheet.html --per-label 100`
+
+    - `tagstream data show labels.csv --json | jq .imbalance`
+    """
+    from tagstream.data import showing  # noqa: PLC0415
+
+    shown = showing.read(source)
+    if html:
+        _draw(shown, html, per_label=per_label, processes=processes)
+    if as_json:
+        typer.echo(json.dumps(shown.as_json()))
+    else:
+        _print(shown)
+    if html:
+        typer.echo(f"contact sheet: {html}", err=True)
+
+
+def _draw(shown: Shown, file: Path, *, per_label: int, processes: int | None) -> None:
+    from agents import settings  # noqa: PLC0415
+    from agents.telemetry import logs  # noqa: PLC0415
+    from model.data import whole  # noqa: PLC0415
+    from tagstream.data import gallery, progress, showing  # noqa: PLC0415
+
+    logs.configure(settings.load().log.model_copy(update={"level": "warning"}))
+    with progress.shown() as tick:
+        page = showing.page(shown, per_label=per_label, processes=processes, tick=tick)
+    whole.write_file(file, gallery.render(page).encode())
+
+
+def _print(shown: Shown) -> None:
+    from rich.console import Console  # noqa: PLC0415
+
+    from tagstream.data import figures  # noqa: PLC0415
+
+    console = Console()
+    if shown.document:
+        console.print(figures.account(shown.document))
+        return
+    console.print(figures.counts(shown.labels, shown.splits, shown.sources))
+    console.print(figures.uneven(shown.imbalance), markup=False, highlight=False)
+    for line in shown.refused[: figures.MOST_REFUSALS]:
+        console.print(f"mind: {line}", markup=False, highlight=False)

@@ -1,0 +1,1 @@
+"""What the commands on photographs share: reading in, progress, tables, contact sheets, review batches."""

@@ -1,0 +1,101 @@
+"""Counts of photographs as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from model.data.document import Counts, Document, Imbalance
+from model.data.photograph import Split
+
+MOST_SOURCES = 12
+MOST_REFUSALS = 10
+
+
+def counts(
+    labels: Sequence[str], splits: Mapping[Split, Counts], sources: Mapping[str, Counts]
+) -> RenderableType:
+    """A row for each label and a column for each split; below it the largest sources."""
+    parts: list[RenderableType] = [_splits(labels, splits)]
+    if any(sources):
+        parts += [Text(), _sources(labels, sources)]
+    return Group(*parts)
+
+
+def uneven(imbalance: Imbalance) -> str:
+    """The imbalance in a line."""
+    return (
+        f"imbalance: {imbalance.ratio:g} photographs of {imbalance.most!r} for one of {imbalance.fewest!r};"
+        f" {imbalance.handled}"
+    )
+
+
+def account(about: Document) -> RenderableType:
+    """What a snapshot holds, what was left out of it, and what to be careful of."""
+    parts: list[RenderableType] = [
+        counts(about.labels, about.splits, about.sources),
+        Text(),
+        Text(uneven(about.imbalance)),
+        Text(_near(about)),
+    ]
+    if about.refused.counts:
+        said = ", ".join(f"{count} {cause}" for cause, count in about.refused.counts.items())
+        parts += [Text(f"left out: {said}"), _refused(about)]
+    parts += [Text(f"under several labels: {line}") for line in about.merged[:MOST_REFUSALS]]
+    parts += [Text(f"mind: {line}", "yellow") for line in about.warnings]
+    return Group(*parts)
+
+
+def _splits(labels: Sequence[str], splits: Mapping[Split, Counts]) -> Table:
+    made = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 3, 0, 0))
+    made.add_column("Label", overflow="fold")
+    for split in splits:
+        made.add_column(split or "undivided", justify="right")
+    made.add_column("all", justify="right")
+    for label in labels:
+        row = [each.labels.get(label, 0) for each in splits.values()]
+        made.add_row(Text(label), *(f"{count:,}" for count in (*row, sum(row))))
+    for name, row in (
+        ("none of them", [each.negatives for each in splits.values()]),
+        ("photographs", [each.pictures for each in splits.values()]),
+    ):
+        made.add_row(Text(name, "dim"), *(Text(f"{count:,}", "dim") for count in (*row, sum(row))))
+    return made
+
+
+def _sources(labels: Sequence[str], sources: Mapping[str, Counts]) -> Table:
+    made = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 3, 0, 0))
+    for name in ("Source", "photographs", "labels", "splits"):
+        made.add_column(name, overflow="fold", justify="right" if name == "photographs" else "left")
+    largest = sorted(sources, key=lambda source: (-sources[source].pictures, source))
+    for source in largest[:MOST_SOURCES]:
+        each = sources[source]
+        named = ", ".join(f"{label} {each.labels[label]:,}" for label in labels if label in each.labels)
+        sides = ", ".join(f"{split or 'undivided'} {count:,}" for split, count in each.splits.items())
+        made.add_row(Text(source or "(not said)"), f"{each.pictures:,}", Text(named), sides)
+    if len(largest) > MOST_SOURCES:
+        rest = sum(sources[source].pictures for source in largest[MOST_SOURCES:])
+        made.add_row(Text(f"{len(largest) - MOST_SOURCES} more", "dim"), f"{rest:,}", "", "")
+    return made
+
+
+def _near(about: Document) -> str:
+    near = about.near_duplicates
+    pictures = sum(len(group) for group in near.groups)
+    said = f"near duplicates: {len(near.groups)} groups of {pictures} photographs ({near.measure})"
+    if near.across:
+        said += f"; {near.across} groups stood on two sides, {len(near.moved)} photographs moved to train"
+    return said
+
+
+def _refused(about: Document) -> Table:
+    made = Table.grid(padding=(0, 2))
+    every = about.refused.every
+    for each in every[:MOST_REFUSALS]:
+        made.add_row(Text(f"  {each.place}"), Text(each.cause, "dim"), Text(each.why, "dim"))
+    if len(every) > MOST_REFUSALS:
+        made.add_row(Text(f"  and {len(every) - MOST_REFUSALS} more, in snapshot.json", "dim"), "", "")
+    return made

@@ -1,0 +1,76 @@
+"""Photographs as one HTML file: self-contained, without JavaScript, in a light and a dark scheme."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Final
+
+import jinja2
+
+TEMPLATE: Final = "gallery.html.j2"
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A figure at the head of the page."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A label's probability beside its threshold, both 0 to 1."""
+
+    label: str
+    probability: float
+    threshold: float
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """One photograph."""
+
+    name: str
+    picture: str | None
+    """A data: URI; None where it cannot be read."""
+    chips: tuple[str, ...] = ()
+    """A word or two each: its split, its other labels."""
+    bars: tuple[Bar, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Photographs under one heading."""
+
+    title: str
+    note: str
+    shots: tuple[Shot, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The whole page."""
+
+    title: str
+    lead: str
+    facts: tuple[Fact, ...]
+    sections: Sequence[Section]
+    warnings: tuple[str, ...] = ()
+
+
+def render(page: Page) -> str:
+    """The page; everything that a file's name or a label may hold is escaped."""
+    # StrictUndefined: a misspelt name in the template must fail a test, not leave a gap.
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    context: dict[str, Any] = {"page": page, "version": metadata.version("tagstream")}
+    return environment.get_template(TEMPLATE).render(context)
