@@ -7,21 +7,22 @@ are normalised on the device.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from functools import partial
 from hashlib import sha256
-from itertools import pairwise
 from pathlib import Path
 from typing import Final, Self
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from model.checkpoint import Version, read
-from model.manifest import Golden, Manifest
+from model.folding import fold
+from model.loading import load
+from model.manifest import Golden, Manifest, Task
 from model.network import build
 from model.preprocess import Pixels, Preprocess
 from schemas.errors import ConfigurationError, DeviceBroken
@@ -32,6 +33,13 @@ DECIMALS: Final = 6
 
 TOLERANCE: Final = 0.05
 """How far a golden score may be off. bf16 moves one by up to 0.02; a broken device gives nonsense or NaN."""
+
+ACTIVATIONS: Final[Mapping[Task, Callable[[Tensor], Tensor]]] = {
+    "multi_label": torch.sigmoid,
+    "single_label": partial(torch.softmax, dim=1),
+    "binary": torch.sigmoid,
+}
+"""Probabilities (N, labels) from calibrated logits (N, labels)."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -107,8 +115,8 @@ class Classifier:
         inputs = self._on_device(images)
         with self._precision():
             logits = self._network((inputs * self._scale).add_(self._shift))
-        calibrated = torch.sigmoid(logits.float() / self.manifest.temperature)
-        rows = calibrated.double().cpu()
+        calibrated = logits.float() / self.manifest.temperature
+        rows = ACTIVATIONS[self.manifest.task](calibrated).double().cpu()
         if not rows.isfinite().all():
             raise FloatingPointError(f"{self.manifest.architecture} gives NaN on {self._device}")
         return rows.tolist()
@@ -162,27 +170,14 @@ def _device(name: str) -> torch.device:
 
 
 def _resident(version: Version, *, device: torch.device) -> nn.Module:
-    network = build(version.manifest.architecture, len(version.manifest.labels)).eval()
-    weights = {name: torch.from_numpy(array).float() for name, array in version.weights.items()}
-    try:
-        network.load_state_dict(weights)
-    except RuntimeError as error:
-        problem = str(error).splitlines()[-1].strip()
-        raise ConfigurationError(
-            f"the weights are not of {version.manifest.architecture}: {problem}"
-        ) from error
+    manifest = version.manifest
+    network = build(manifest.architecture, len(manifest.labels), manifest.input.size).eval()
+    weights = {name: torch.from_numpy(array) for name, array in version.weights.items()}
+    source = f"the weights are not of {manifest.architecture}"
+    if mismatch := load(network, weights, source=source):
+        raise ConfigurationError(f"{source}: {mismatch}")
     folded = fold(network).requires_grad_(requires_grad=False)
     return folded.to(device).to(memory_format=torch.channels_last)
-
-
-def fold(network: nn.Module) -> nn.Module:
-    """`network` with each batch norm folded into the convolution before it, in place."""
-    for parent in network.modules():
-        for (first, conv), (second, norm) in pairwise(list(parent.named_children())):
-            if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-                setattr(parent, first, fuse_conv_bn_eval(conv, norm))
-                setattr(parent, second, nn.Identity())
-    return network
 
 
 def _normalisation(manifest: Manifest, *, device: torch.device) -> tuple[Tensor, Tensor]:

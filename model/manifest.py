@@ -77,6 +77,14 @@ class Manifest(Part):
         return ModelRef(name=self.name, version=self.version, digest=self.sha256)
 
     @model_validator(mode="after")
+    def _labels_suit_the_task(self) -> Manifest:
+        if self.task == "binary" and len(self.labels) != 1:
+            raise ValueError(f"a binary task has one label, the positive answer; not {list(self.labels)}")
+        if self.task == "single_label" and len(self.labels) < 2:  # noqa: PLR2004 - one of one is no choice
+            raise ValueError(f"a single_label task has two labels or more; not {list(self.labels)}")
+        return self
+
+    @model_validator(mode="after")
     def _labels_agree(self) -> Manifest:
         labels = set(self.labels)
         if len(labels) != len(self.labels) or UNCERTAIN in labels:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Self
 
-from model.manifest import Manifest
+from model.manifest import Manifest, Task
 from schemas.errors import ConfigurationError
 from schemas.tags import UNCERTAIN, Route, RouteRule, Scores, Tag, Verdict
 from schemas.topics import AMBIANCE, MODERATION
@@ -26,6 +26,7 @@ class Policy:
 
     thresholds: Mapping[str, float]
     rules: tuple[RouteRule, ...] = DEFAULT_ROUTES
+    task: Task = "multi_label"
 
     def __post_init__(self) -> None:
         foreign = {rule.label for rule in self.rules} - set(self.thresholds) - {UNCERTAIN}
@@ -45,12 +46,13 @@ class Policy:
     @classmethod
     def of(cls, manifest: Manifest) -> Self:
         """The rules that a version brings."""
-        return cls(thresholds=dict(manifest.thresholds), rules=manifest.routes)
+        return cls(dict(manifest.thresholds), manifest.routes, manifest.task)
 
     def decide(self, scores: Scores, previous: Verdict | None = None) -> Verdict:
         """The verdict on `scores`; `previous`, the last announced one, holds routes in place (hysteresis).
 
-        A label holds from its threshold on. An image of which no label holds is `uncertain`.
+        A label holds from its threshold on; of labels that exclude each other (`single_label`) the highest
+        alone may. An image of which no label holds is `uncertain`.
         """
         tags = self._tags(scores)
         held = {(route.label, route.topic) for route in previous.routes} if previous else set()
@@ -81,7 +83,10 @@ class Policy:
 
     def _tags(self, scores: Scores) -> tuple[Tag, ...]:
         tags = [self._tag(label, probability=p) for label, p in scores.probabilities.items()]
-        return tuple(sorted(tags, key=lambda tag: -tag.probability))
+        highest, *others = sorted(tags, key=lambda tag: -tag.probability)
+        if self.task == "single_label":
+            others = [tag.model_copy(update={"tagged": False}) for tag in others]
+        return (highest, *others)
 
     def _tag(self, label: str, *, probability: float) -> Tag:
         threshold = self.thresholds[label]
@@ -96,7 +101,7 @@ class Policy:
 
 def _flagged(rule: RouteRule, *, tag: Tag, held: bool) -> Route | None:
     threshold = tag.threshold if rule.threshold is None else rule.threshold
-    if tag.probability >= threshold:
+    if tag.tagged if rule.threshold is None else tag.probability >= threshold:
         return _to(rule, tag=tag, threshold=threshold, why=f"{tag.label} at or above {threshold:g}")
     if held and tag.probability >= threshold - rule.hysteresis:
         why = f"{tag.label} was announced and is not yet below {threshold - rule.hysteresis:g}"

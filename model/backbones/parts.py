@@ -12,7 +12,7 @@ FEWEST_STAGES: Final = 5
 
 
 def head(network: nn.Module) -> nn.Linear:
-    """The last linear layer, (N, C) -> logits (N, labels). Raises `ConfigurationError` where there is none."""
+    """The last linear layer, (N, C) -> logits (N, labels). Raises `ConfigurationError` if there is none."""
     last = _last(network)
     if not isinstance(last, nn.Linear):
         raise ConfigurationError(f"{type(network).__name__} does not end in one linear layer")
@@ -54,14 +54,14 @@ def stages(network: nn.Module) -> list[nn.Module]:
 
 def _last(network: nn.Module) -> nn.Module | None:
     if hasattr(network, "get_classifier"):  # timm's
-        found: nn.Module = network.get_classifier()
+        found: nn.Module = network.get_classifier()  # type: ignore[operator]
         return found
     linear = [module for module in network.modules() if isinstance(module, nn.Linear)]
     return linear[-1] if linear else None
 
 
 def _divided(module: nn.Module, *, without: nn.Module) -> list[nn.Module]:
-    """What `module` holds of its own and its children that have parameters; a child around the head opened."""
+    """What `module` holds of its own, and its children with parameters; a child around the head opened."""
     children = list(module.children())
     if not children:
         return [module]

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from types import ModuleType
+from typing import Any, Final
 
 from torch import Tensor, nn
 
 from model.backbones.backbone import Backbone
 from schemas.errors import ConfigurationError
 
-PREFIX = "timm:"
+PREFIX: Final = "timm:"
 
 
 def describe(name: str) -> Backbone:
@@ -47,7 +48,7 @@ def address(name: str) -> str:
     return str(config.hf_hub_id or config.url)
 
 
-def _config(name: str) -> Any:
+def _config(name: str) -> Any:  # noqa: ANN401 - timm's own, of its own types
     timm = _timm()
     bare = _bare(name)
     if not timm.is_model(bare):
@@ -61,7 +62,7 @@ def _bare(name: str) -> str:
     return name.removeprefix(PREFIX)
 
 
-def _timm() -> Any:
+def _timm() -> ModuleType:
     try:
         return importlib.import_module("timm")
     except ImportError as error:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import torchvision.models
 from torch import Tensor, nn
 from torch.hub import load_state_dict_from_url
-from torchvision import models
 
 from model.backbones.backbone import HALF, IMAGENET_MEAN, IMAGENET_STD, Backbone
+
+models: Any = torchvision.models
+"""Untyped on purpose: its names are re-exported in a way that a strict type checker does not see."""
 
 HALVED: Final = ("googlenet", "inception_v3")
 """Trained on inputs in [-1, 1]; `transform_input` makes these of ImageNet's. We feed them directly."""
@@ -62,8 +65,8 @@ def address(name: str) -> str:
     return url
 
 
-def _weights(name: str) -> Any:
-    return models.get_model_weights(name).DEFAULT  # type: ignore[attr-defined]
+def _weights(name: str) -> Any:  # noqa: ANN401 - an enum of its own each
+    return models.get_model_weights(name).DEFAULT
 
 
 def _min_size(name: str, *, known: int) -> int:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pickle
-from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import torch
 from safetensors import SafetensorError
@@ -15,6 +14,7 @@ from torch import Tensor, nn
 
 from model import checkpoint
 from model.backbones import parts
+from model.loading import Mismatch, load
 from schemas.errors import ConfigurationError
 
 AUXILIARY: Final = ("aux1.", "aux2.", "AuxLogits.")
@@ -22,9 +22,6 @@ AUXILIARY: Final = ("aux1.", "aux2.", "AuxLogits.")
 
 WRAPPINGS: Final = ("state_dict", "model", "model_state_dict")
 """Under which training programs keep the tensors in their checkpoints."""
-
-NAMED: Final = 3
-"""So many tensors an error names."""
 
 
 def read(path: Path) -> dict[str, Tensor]:
@@ -52,29 +49,11 @@ def fill(network: nn.Module, tensors: Mapping[str, Tensor], *, source: str) -> N
         if not name.startswith(AUXILIARY)
         and not (name in head and (name not in own or tensor.shape != own[name].shape))
     }
-    lacking, foreign = load(network, fitting, source=source)
-    lacking = [name for name in lacking if name not in head]
-    if lacking or foreign:
-        raise ConfigurationError(f"{source}: not the weights of this network: {_told(lacking, foreign)}")
-
-
-def load(network: nn.Module, tensors: Mapping[str, Tensor], *, source: str) -> tuple[list[str], list[str]]:
-    """Load what fits by name; the names that are lacking and those that are foreign. fp16 is widened.
-
-    Tensors of integers (counters, indices) are made with the network, and lack nothing. Raises
-    `ConfigurationError` where a tensor has another shape than the network's of that name.
-    """
-    state: Any = OrderedDict(tensors)
-    # MNASNet refuses tensors without a version of their layout; only a pickle of its own has one.
-    state._metadata = getattr(tensors, "_metadata", {"": {"version": 2}})  # noqa: SLF001 - as torch reads it
-    try:
-        found = network.load_state_dict(state, strict=False)
-    except RuntimeError as error:
-        problem = str(error).splitlines()[-1].strip()
-        raise ConfigurationError(f"{source}: not the weights of this network: {problem}") from error
-    own = network.state_dict()
-    lacking = [name for name in found.missing_keys if own[name].is_floating_point()]
-    return lacking, list(found.unexpected_keys)
+    blame = f"{source}: not the weights of this network"
+    found = load(network, fitting, source=blame)
+    body = Mismatch(tuple(name for name in found.lacking if name not in head), found.foreign)
+    if body:
+        raise ConfigurationError(f"{blame}: {body}")
 
 
 def _head_names(network: nn.Module) -> set[str]:
@@ -90,12 +69,3 @@ def _unwrapped(found: object, *, file: Path) -> dict[str, Tensor]:
     if not isinstance(found, dict) or not all(isinstance(each, Tensor) for each in found.values()):
         raise ConfigurationError(f"{file}: it holds something else than tensors by name")
     return found
-
-
-def _told(lacking: list[str], foreign: list[str]) -> str:
-    told = [
-        f"{len(names)} {kind}, among them {', '.join(names[:NAMED])}"
-        for kind, names in (("are missing", lacking), ("are foreign", foreign))
-        if names
-    ]
-    return "; ".join(told)

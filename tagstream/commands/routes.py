@@ -68,7 +68,7 @@ def check(
     rules = rules_of.load(file, labels=manifest.labels)
     checked = Checked(file, rules, manifest, None)
     if store_here.is_here(config.store):
-        outlook = Outlook(Policy(manifest.thresholds, rules), manifest.ref)
+        outlook = Outlook(Policy(manifest.thresholds, rules, manifest.task), manifest.ref)
         with watching(limit) as tick:
             is_whole = asyncio.run(_scan(config, outlook, limit, tick))
         checked = Checked(file, rules, manifest, outlook, is_whole)
@@ -106,11 +106,14 @@ def show(
 
 
 def _manifest(config: Settings, model: Path | None) -> Manifest:
+    from agents import resident  # noqa: PLC0415
     from agents.settings import blame  # noqa: PLC0415
     from model import checkpoint  # noqa: PLC0415
 
-    with blame("--model" if model else "TAGSTREAM_MODEL__FOLDER"):
-        return checkpoint.read_manifest(model or config.model.folder or checkpoint.PACKAGED)
+    if model is None:
+        return resident.manifest_here(config)
+    with blame("--model"):
+        return checkpoint.read_manifest(model)
 
 
 def _in_force(config: Settings, manifest: Manifest) -> tuple[RouteRule, ...]:

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from model import checkpoint, golden
-from model.classifier import Classifier, fold, is_out_of_memory
+from model.classifier import Classifier, is_out_of_memory
+from model.folding import fold
 from model.network import build
 from model.preprocess import Pixels
 from model.testing import write_tiny_version
