@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -13,12 +14,13 @@ import structlog
 from agents.connections import kafka_settings, s3_settings
 from agents.decoders import decoders
 from agents.ports import Parts
+from agents.resident import Resident, resident
 from agents.settings import Settings, blame
 from agents.stores import blamed, open_store
 from agents.surroundings import Surroundings
 from agents.tagger import Decoding, ResidentTagger
 from agents.telemetry.tracing import NO_TRACER, Tracer
-from model import checkpoint, routes
+from model import routes
 from model.batching import BatchLimits
 from model.classifier import Classifier
 from model.decoding.threads import DecodingThreads
@@ -39,8 +41,10 @@ async def real_parts(settings: Settings, around: Surroundings) -> AsyncIterator[
     """S3, the score store, Kafka and the resident model, opened; all closed in the end."""
     async with AsyncExitStack() as stack:
         decoding = partial(decoders, settings, around.metrics)
-        loaded = await load_tagger(settings, around.tracer, decoding=decoding)
+        version = await around.outages.outlast(partial(resident, settings))
+        loaded = await load_tagger(settings, around.tracer, version=version, decoding=decoding)
         tagger = await stack.enter_async_context(loaded)
+        around.metrics.versions.remembered(is_remembered=version.is_remembered)
         mortality = asyncio.create_task(_die_with(tagger, around.app))
         stack.callback(mortality.cancel)
 
@@ -78,12 +82,16 @@ async def load_tagger(
     settings: Settings,
     tracer: Tracer = NO_TRACER,
     *,
+    version: Resident | None = None,
     decoding: Callable[[Preprocess], Decoding] | None = None,
 ) -> ResidentTagger:
-    """The model, loaded and warm; not yet entered. `decoding` makes what decodes; else threads do."""
+    """The model, loaded and warm; not yet entered. `decoding` makes what decodes; else threads do.
+
+    `version` is what `resident` has found; where it is absent it is looked for here, once.
+    """
     with blame("TAGSTREAM_BATCH__INTAKE"):
         batches = BatchLimits(settings.batch.max_size, settings.batch.linger, settings.batch.intake)
-    classifier = await asyncio.to_thread(_load_classifier, settings)
+    classifier = await asyncio.to_thread(_load_classifier, settings, version or await resident(settings))
     policy = load_policy(settings, classifier)
     log.info("model.warm", version=classifier.ref.version, digest=classifier.ref.digest[:12])
     made = (decoding or partial(DecodingThreads, count=settings.decode.processes))(classifier.preprocess)
@@ -96,7 +104,7 @@ def load_policy(settings: Settings, classifier: Classifier) -> Policy:
     if settings.routes.file is None:
         return policy
     with blame("TAGSTREAM_ROUTES__FILE"):
-        return Policy(policy.thresholds, routes.load(settings.routes.file, labels=policy.thresholds))
+        return replace(policy, rules=routes.load(settings.routes.file, labels=policy.thresholds))
 
 
 def _observe(settings: Settings, around: Surroundings, tagger: ResidentTagger, images: S3Images) -> None:
@@ -111,10 +119,10 @@ async def _die_with(tagger: ResidentTagger, app: StreamApp) -> None:
     app.fail(await tagger.died())
 
 
-def _load_classifier(settings: Settings) -> Classifier:
-    folder = settings.model.folder or checkpoint.PACKAGED
-    with blame("TAGSTREAM_MODEL__FOLDER"):
-        classifier = Classifier.load(folder, device=settings.model.device, threads=settings.model.threads)
+def _load_classifier(settings: Settings, version: Resident) -> Classifier:
+    device, threads = settings.model.device, settings.model.threads
+    with blame(version.setting):
+        classifier = Classifier.load(version.folder, device=device, threads=threads)
     classifier.warm(settings.batch.max_size)
     classifier.check_golden()
     return classifier

@@ -10,11 +10,10 @@ from __future__ import annotations
 import difflib
 import json
 import os
-import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import (
     AliasChoices,
@@ -29,15 +28,13 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from agents import addresses
 from schemas import naming
 from schemas.errors import ConfigurationError
 from schemas.naming import Keys, Naming
 
 PREFIX = "TAGSTREAM_"
 _NEST = "__"
-_BUCKET: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]")
-"""S3's own rule is narrower today, and was wider once. What is none could be another host to the client:
-an ARN names a host, and `/`, `@`, `:` or `?` could end one."""
 
 
 def _listed(given: object) -> object:
@@ -144,7 +141,7 @@ class S3Settings(Section):
     @classmethod
     def _names(cls, buckets: tuple[str, ...]) -> tuple[str, ...]:
         for bucket in buckets:
-            if not _BUCKET.fullmatch(bucket):
+            if not addresses.BUCKET.fullmatch(bucket):
                 raise ValueError(f"{bucket!r} is not a bucket's name (of an access point, take the alias)")
         return buckets
 
@@ -207,8 +204,39 @@ class ModelSettings(Section):
     """The resident model."""
 
     folder: Path | None = Field(None, description="A version folder; the packaged model where absent")
+    ref: str | None = Field(
+        None,
+        description="A version of the registry instead, asked for at the start, as in restaurant@champion",
+    )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto takes a GPU where there is one")
     threads: int | None = Field(None, ge=1, description="CPU threads of a forward; torch decides if absent")
+
+    @model_validator(mode="after")
+    def _one_or_the_other(self) -> Self:
+        if self.folder and self.ref:
+            raise ValueError("folder and ref both name a model; set one of them")
+        return self
+
+
+class RegistrySettings(Section):
+    """Where published versions of models are."""
+
+    url: str | None = Field(
+        None,
+        description="s3://bucket/prefix, reached as TAGSTREAM_S3__* says, or a folder; none where absent",
+    )
+    cache: Path | None = Field(
+        None,
+        description="Folder that fetched versions are kept in; $XDG_CACHE_HOME/tagstream/models where absent",
+    )
+    deadline: float = Field(60.0, gt=0, description="Seconds that one object of it may take")
+
+    @field_validator("url")
+    @classmethod
+    def _leads_somewhere(cls, url: str | None) -> str | None:
+        if url is not None:
+            addresses.registry(url)
+        return url
 
 
 class BatchSettings(Section):
@@ -313,6 +341,7 @@ class Settings(BaseSettings):
     store: StoreSettings = Field(default_factory=StoreSettings)
     decode: DecodeSettings = Field(default_factory=DecodeSettings)
     model: ModelSettings = Field(default_factory=ModelSettings)
+    registry: RegistrySettings = Field(default_factory=RegistrySettings)
     batch: BatchSettings = Field(default_factory=BatchSettings)
     retry: RetrySettings = Field(default_factory=RetrySettings)
     breaker: BreakerSettings = Field(default_factory=BreakerSettings)

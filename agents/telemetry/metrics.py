@@ -119,6 +119,10 @@ class VersionMetrics:
         self._model = make.info(
             "tagstream_model", "The resident model", ["name", "version", "digest", "device"]
         )
+        self._remembered = make.gauge(
+            "tagstream_model_remembered",
+            "1 where the registry was away at the start, and the model is the last that was known here",
+        )
         build = make.info("tagstream_build", "The program", ["version", "python"])
         build.info({"version": metadata.version("tagstream"), "python": platform.python_version()})
 
@@ -126,6 +130,10 @@ class VersionMetrics:
         """`model` is resident on `device` from now on."""
         facts = {"name": model.name, "version": model.version, "digest": model.digest, "device": device}
         self._model.info(facts)
+
+    def remembered(self, *, is_remembered: bool) -> None:
+        """The registry was not there to say which model is wanted."""
+        self._remembered.set(is_remembered)
 
 
 class Stopwatch:

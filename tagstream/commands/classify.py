@@ -57,11 +57,14 @@ def classify(
 
 def _configured(config: Settings, model: Path | None) -> Settings:
     """The settings with that model; raises `ConfigurationError` at once where there is none."""
+    from agents import resident  # noqa: PLC0415
     from model import checkpoint  # noqa: PLC0415
 
-    folder = model or config.model.folder or checkpoint.PACKAGED
+    folder = model or resident.folder_here(config)
     checkpoint.read_manifest(folder)  # before torch is imported, which takes its time
-    return config.model_copy(update={"model": config.model.model_copy(update={"folder": folder})})
+    return config.model_copy(
+        update={"model": config.model.model_copy(update={"folder": folder, "ref": None})}
+    )
 
 
 async def _look(paths: list[Path], config: Settings, *, tell: Callable[[Answer, int], None]) -> int:

@@ -59,12 +59,11 @@ def demo(
 
 def _asked(photos: Path | None, *, is_drill: bool) -> Run:
     """Everything that can be wrong with what was asked is found here, before anything starts."""
-    from agents import settings  # noqa: PLC0415
-    from model import checkpoint  # noqa: PLC0415
+    from agents import resident, settings  # noqa: PLC0415
     from tagstream.demo import photos as choosing  # noqa: PLC0415
     from tagstream.demo.run import Run  # noqa: PLC0415
 
-    manifest = checkpoint.read_manifest(settings.load().model.folder or checkpoint.PACKAGED)
+    manifest = resident.manifest_here(settings.load())
     if photos is None:
         return Run(choosing.samples, is_drill, manifest)
     chosen = choosing.of_folder(photos)

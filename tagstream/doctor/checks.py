@@ -16,8 +16,11 @@ from typing import Any, Final
 
 from agents import connections
 from agents.brokers import kafka_connection
+from agents.registry import open_registry
+from agents.resident import resident
 from agents.settings import Settings
 from agents.stores import open_mongo, open_store
+from model.registry import refs
 from schemas import topics
 from schemas.errors import TagstreamError
 from streams.adapters.mongo_indexes import Standing
@@ -104,7 +107,8 @@ def of(config: Settings, *, source: str) -> tuple[Check, ...]:
         *_images(config),
         Check("clock", lambda: _clock(config), "set this machine's clock by NTP"),
         Check("disk", lambda: _disk(config), "free some space"),
-        Check("model", lambda: asyncio.to_thread(_model, config), _MODEL_MEND, MODEL_SECONDS),
+        *_registry(config),
+        Check("model", lambda: _model(config), _MODEL_MEND, MODEL_SECONDS),
     )
 
 
@@ -112,7 +116,7 @@ async def _said(source: str) -> str:
     return source
 
 
-_MODEL_MEND: Final = "see TAGSTREAM_MODEL__FOLDER and TAGSTREAM_MODEL__DEVICE in `tagstream config show`"
+_MODEL_MEND: Final = "see TAGSTREAM_MODEL__* in `tagstream config show`"
 
 
 def _broker(config: Settings) -> tuple[Check, Check]:
@@ -250,14 +254,35 @@ async def _disk(config: Settings) -> str:
     return said
 
 
-def _model(config: Settings) -> str:
-    from model import checkpoint  # noqa: PLC0415 - torch takes its time: the other checks come first
-    from model.classifier import Classifier  # noqa: PLC0415
-
-    settings = config.model
-    classifier = Classifier.load(
-        settings.folder or checkpoint.PACKAGED, device=settings.device, threads=settings.threads
+def _registry(config: Settings) -> tuple[Check, ...]:
+    """None where no registry is asked for anything."""
+    if not (config.registry.url or config.model.ref):
+        return ()
+    mend = (
+        "is it there, and may these credentials read it? See TAGSTREAM_REGISTRY__URL, TAGSTREAM_MODEL__REF "
+        "and TAGSTREAM_S3__* in `tagstream config show`"
     )
+    return (Check("registry", lambda: _resolve(config), mend),)
+
+
+async def _resolve(config: Settings) -> str:
+    async with open_registry(config) as registry:
+        if config.model.ref is None:
+            names = await registry.names()
+            return f"answers, at {registry.where}; it has {', '.join(names) or 'no model yet'}"
+        found = await registry.resolve(refs.parse(config.model.ref))
+        return f"{config.model.ref} is {found.version}, at {registry.where}"
+
+
+async def _model(config: Settings) -> str:
+    found = await resident(config)
+    return await asyncio.to_thread(_scored, config, found.folder)
+
+
+def _scored(config: Settings, folder: Path) -> str:
+    from model.classifier import Classifier  # noqa: PLC0415 - torch takes its time: the other checks come first
+
+    classifier = Classifier.load(folder, device=config.model.device, threads=config.model.threads)
     classifier.check_golden()
     manifest = classifier.manifest
     golden = f"{len(manifest.golden)} golden images score as they should"

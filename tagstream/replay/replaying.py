@@ -14,8 +14,8 @@ from agents.replay.run import Job, Replay, Tell
 from agents.replay.selection import Selection
 from agents.replay.start import Start
 from agents.replay.summary import Plan, Summary
-from agents.settings import Settings, blame
-from model import checkpoint
+from agents.resident import manifest_here
+from agents.settings import Settings
 from schemas import topics
 from streams.adapters.kafka import RescorePublisher
 from streams.adapters.lane_progress import LaneProgress
@@ -37,10 +37,10 @@ class Done:
 def order(settings: Settings, *, start: str, wanted: Selection) -> Job:
     """What is asked for, of the resident version where `wanted` names none.
 
-    Raises `ConfigurationError` for a start that is none.
+    Raises `ConfigurationError` for a start that is none, and as `manifest_here` does.
     """
     moment = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
-    selection = wanted if wanted.version else replace(wanted, version=_resident(settings))
+    selection = wanted if wanted.version else replace(wanted, version=manifest_here(settings).version)
     return Job(f"replay-{moment}", Start.parse(start), selection, settings.uploads.naming)
 
 
@@ -61,8 +61,3 @@ async def run(settings: Settings, job: Job, *, tell: Tell, dry_run: bool, wait: 
         progress = LaneProgress(brokers, topics.RESCORE, settings.kafka.group)
         await replay.wait((await stack.enter_async_context(progress)).left)
         return Done(job, plan, is_dry=False, summary=await replay.summary())
-
-
-def _resident(settings: Settings) -> str:
-    with blame("TAGSTREAM_MODEL__FOLDER"):
-        return checkpoint.read_manifest(settings.model.folder or checkpoint.PACKAGED).version
