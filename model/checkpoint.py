@@ -16,7 +16,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -98,8 +98,18 @@ def write(folder: Path, version: Version) -> Manifest:
     return manifest
 
 
+def sealed(version: Version) -> Version:
+    """`version` with the digest of its weights in its manifest, as `write` puts it there."""
+    manifest = version.manifest.model_copy(update={"sha256": _digest(_encoded(version))})
+    return replace(version, manifest=manifest)
+
+
+def _encoded(version: Version) -> bytes:
+    return save_tensors(dict(version.weights), metadata={"labels": json.dumps(version.manifest.labels)})
+
+
 def _fill(folder: Path, version: Version) -> Manifest:
-    weights = save_tensors(dict(version.weights), metadata={"labels": json.dumps(version.manifest.labels)})
+    weights = _encoded(version)
     manifest = version.manifest.model_copy(update={"sha256": _digest(weights)})
     _keep(folder / WEIGHTS, weights)
     _keep(folder / CARD, version.card.encode())

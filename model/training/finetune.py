@@ -3,42 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+import sys
+from contextlib import AbstractContextManager, closing
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from model.training.evaluation import logits, normalised, top_accuracy, weighted_loss
-from model.training.pictures import Pictures, Tick, silent
+from model import backbones
+from model.training.checkpoints import Checkpoints
+from model.training.objective import Objective, positive_weights
+from model.training.pictures import Pictures
+from model.training.progress import Step, Trial, Watch
+from model.training.randomness import derived
+from model.training.rates import Schedule
 from model.training.recipe import Recipe
 from model.training.sampling import Batch, Sampler
+from model.training.standing import Standing, State, blend, copied
+from schemas.errors import ConfigurationError
 
-State = dict[str, Tensor]
-
-BLENDS = (1.0, 0.75, 0.5)
-"""How much of the fine-tuned weights, the rest being the probe's: the blend often travels better to new
-sources than either (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models")."""
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """Weights that were tried on `val`."""
-
-    name: str
-    loss: float
-    top_accuracy: float
-
-
-Note = Callable[[Trial], None]
-"""Told of each trial as it is done."""
-
-
-def unnoted(trial: Trial) -> None:
-    """A `Note` that goes nowhere."""
+NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.SyncBatchNorm)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +31,23 @@ class Trained:
 
     state: State
     trials: tuple[Trial, ...]
+    steps: int
 
     @property
     def chosen(self) -> Trial:
         """The trial whose weights were kept."""
         return min(self.trials, key=lambda trial: trial.loss)
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How a training is run. None of it changes what comes of it."""
+
+    loaders: int = 1
+    """Threads that make batches ahead."""
+    checkpoints: Checkpoints | None = None
+    every: int = 100
+    """Steps from one checkpoint to the next; the end of an epoch is one too."""
 
 
 class FineTuning:
@@ -60,105 +56,135 @@ class FineTuning:
     def __init__(self, network: nn.Module, *, recipe: Recipe, train: Pictures, val: Pictures) -> None:
         self.network = network
         self.recipe = recipe
-        self.train = train
         self.val = val
-        self.steps = max(1, math.ceil(len(train) / recipe.batch_size))
-        self.trials: list[Trial] = []
-        self.best: State = {}
-        self.average = AveragedModel(network, multi_avg_fn=_decaying(recipe.average))
-        self.optimizer = torch.optim.AdamW(list(_groups(network, recipe=recipe)), weight_decay=recipe.decay)
-        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, self._rate())
+        self.device = next(network.parameters()).device
+        self.sampler = Sampler(train, recipe=recipe)
+        self.objective = _objective(recipe, train=train, chances=self.sampler.chances)
+        self.epoch = max(1, math.ceil(len(train) / recipe.batch_size))
+        """In steps."""
+        self.total = min(self.epoch * recipe.epochs, recipe.max_steps or sys.maxsize)
+        self.frozen = min(self.epoch * recipe.freeze_epochs, self.total)
+        self.schedule = Schedule(self.total, recipe.warm_up, frozen=self.frozen)
+        self.standing = Standing(network, recipe=recipe)
 
-    def run(self, tick: Tick = silent, *, note: Note = unnoted) -> Trained:
+    def run(self, watch: Watch | None = None, *, pace: Pace | None = None) -> Trained:
         """Train all epochs, try the average after each, then its blends with the weights it started from."""
-        start = _copy(self.network)
-        self._try("probe", network=self.network, note=note)
-        sampler = Sampler(self.train, recipe=self.recipe)
-        for epoch in range(self.recipe.epochs):
-            self._epoch(sampler, epoch=epoch, tick=tick)
-            self._try(f"epoch {epoch + 1}", network=self.average.module, note=note)
-        self._blends(start, tuned=_copy(self.average.module), note=note)
-        return Trained(state=self.best, trials=tuple(self.trials))
+        watch, pace = watch or Watch(), pace or Pace()
+        if not self.standing.trials:
+            self._try("probe", network=self.network, watch=watch)
+            self._keep(pace)
+        self._train(watch, pace=pace)
+        self._blends(watch)
+        return Trained(self.standing.best, tuple(self.standing.trials), steps=self.standing.step)
 
-    def _epoch(self, sampler: Sampler, *, epoch: int, tick: Tick) -> None:
-        for step in range(self.steps):
-            _learning(self.network)
-            self._step(sampler.draw())
-            tick("training", epoch * self.steps + step + 1, self.recipe.epochs * self.steps)
+    def learn(self, batch: Batch) -> Step:
+        """The next step of the optimizer. Raises `ConfigurationError` where loss or gradient is no number."""
+        step = self.standing.step
+        torch.manual_seed(derived(self.recipe.seed, "step", step))  # for what the network draws: dropout
+        self.schedule.apply(self.standing.optimizer, step=step)
+        self._set_learning(body=step >= self.frozen)
+        loss = self._descend(batch)
+        self.standing.average.update_parameters(self.network)
+        self.standing.step += 1
+        return Step(
+            number=step + 1,
+            of=self.total,
+            epoch=step // self.epoch + 1,
+            loss=loss,
+            rate=self.recipe.head_rate * self.schedule.factor(step, body=False),
+            body_rate=self.recipe.body_rate * self.schedule.factor(step, body=True),
+            images=len(batch.images),
+        )
 
-    def _step(self, batch: Batch) -> None:
-        device = next(self.network.parameters()).device
-        predicted = self.network(normalised(batch.images.to(device)))
-        loss = functional.binary_cross_entropy_with_logits(predicted, batch.targets.to(device))
-        self.optimizer.zero_grad()
+    def _train(self, watch: Watch, *, pace: Pace) -> None:
+        steps = range(self.standing.step, self.total)
+        with closing(self.sampler.batches(steps, threads=pace.loaders)) as batches:
+            while not self._over():
+                watch.stride(self.learn(next(batches)))
+                if self._ends_epoch():
+                    self._try(self._name(), network=self.standing.average.module, watch=watch)
+                if self._ends_epoch() or self.standing.step % pace.every == 0:
+                    self._keep(pace)
+
+    def _over(self) -> bool:
+        """Whether all steps are done, or nothing got better for as many epochs as patience lasts."""
+        done, rest = divmod(self.standing.step, self.epoch)
+        if self.standing.step >= self.total:
+            return True
+        best = max(self.standing.best_trial, self.recipe.freeze_epochs)
+        return self.recipe.patience is not None and not rest and done - best >= self.recipe.patience
+
+    def _ends_epoch(self) -> bool:
+        return self.standing.step % self.epoch == 0 or self.standing.step == self.total
+
+    def _name(self) -> str:
+        done, rest = divmod(self.standing.step, self.epoch)
+        return f"step {self.standing.step}" if rest else f"epoch {done}"
+
+    def _descend(self, batch: Batch) -> float:
+        """The loss of `batch`, and one step down its gradient."""
+        loss = self._loss(batch)
+        self.standing.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-        self.optimizer.step()
-        self.schedule.step()
-        self.average.update_parameters(self.network)
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        found = float(loss.detach())
+        if not (math.isfinite(found) and math.isfinite(float(norm))):
+            raise self._diverged(found)
+        self.standing.optimizer.step()
+        return found
 
-    def _try(self, name: str, *, network: nn.Module, note: Note) -> None:
-        predicted = logits(network, self.val.images, size=self.recipe.size)
-        trial = Trial(name, weighted_loss(predicted, self.val), top_accuracy(predicted, self.val))
-        if not self.trials or trial.loss < min(earlier.loss for earlier in self.trials):
-            self.best = _copy(network)
-        self.trials.append(trial)
-        note(trial)
+    def _loss(self, batch: Batch) -> Tensor:
+        inputs = self.recipe.inputs.normalised(batch.images.to(self.device, non_blocking=True))
+        with self._precision():
+            predicted = self.network(inputs)
+        return self.objective.loss(predicted.float(), batch.targets.to(self.device))
 
-    def _blends(self, start: State, *, tuned: State, note: Note) -> None:
-        for share in BLENDS[1:]:
-            self.network.load_state_dict(_blend(start, tuned, share=share))
-            self._try(f"{share:.0%} of the last epoch", network=self.network, note=note)
+    def _precision(self) -> AbstractContextManager[object]:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16")
 
-    def _rate(self) -> Callable[[int], float]:
-        """The factor of the rates at each step: up in a line, down in a cosine."""
-        total = self.steps * self.recipe.epochs
-        rise = max(1, round(total * self.recipe.warm_up))
+    def _set_learning(self, *, body: bool) -> None:
+        """Train mode, of the whole or of the head alone; the norms' statistics as the recipe wants."""
+        head = backbones.head(self.network)
+        self.network.train(body)
+        head.train()
+        for parameter in self.network.parameters():
+            parameter.requires_grad_(body)
+        head.requires_grad_(requires_grad=True)
+        if self.recipe.norms == "frozen":
+            for module in self.network.modules():
+                if isinstance(module, NORMS):
+                    module.eval()
 
-        def factor(step: int) -> float:
-            if step < rise:
-                return (step + 1) / rise
-            return 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, total - rise)))
+    def _diverged(self, loss: float) -> ConfigurationError:
+        step = self.standing.step
+        body, head = (self.schedule.factor(step, body=each) for each in (True, False))
+        return ConfigurationError(
+            f"the loss is {loss:g} at step {step + 1}, or its gradient is no number (rate "
+            f"{self.recipe.body_rate * body:.2g}, of the head {self.recipe.head_rate * head:.2g}): lower "
+            "--rate and --head-rate and start with --fresh; the last good checkpoint is kept"
+        )
 
-        return factor
+    def _try(self, name: str, *, network: nn.Module, watch: Watch) -> None:
+        predicted = self.recipe.inputs.logits(network, self.val.images)
+        objective = self.recipe.objective
+        loss, right = objective.weighted(predicted, self.val), objective.accuracy(predicted, self.val)
+        trial = Trial(name, loss, top_accuracy=right, step=self.standing.step)
+        self.standing.judged(trial, network=network)
+        watch.note(trial)
 
+    def _blends(self, watch: Watch) -> None:
+        tuned = copied(self.standing.average.module)
+        for share in self.recipe.blends:
+            self.network.load_state_dict(blend(self.standing.start, tuned, share=share))
+            self._try(f"{share:.0%} of the last epoch", network=self.network, watch=watch)
 
-def _decaying(average: float) -> Callable[..., Any]:
-    decaying: Callable[..., Any] = get_ema_multi_avg_fn(average)  # type: ignore[no-untyped-call]
-    return decaying
-
-
-def _learning(network: nn.Module) -> None:
-    """Train mode, the statistics of the batch norms staying as they came: a batch here is no fair sample."""
-    network.train()
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.eval()
-
-
-def _groups(network: nn.Module, *, recipe: Recipe) -> Iterator[dict[str, object]]:
-    """Parameter groups with a rate each: the head's, then the backbone's, lower towards the first layer."""
-    yield from _group(network.get_submodule("classifier"), rate=recipe.head_rate)
-    layers = list(network.get_submodule("features").children())
-    for depth, layer in enumerate(layers, start=1):
-        yield from _group(layer, rate=recipe.body_rate * (0.2 + 0.8 * depth / len(layers)))
-
-
-def _group(layer: nn.Module, *, rate: float) -> Iterator[dict[str, object]]:
-    matrices = [parameter for parameter in layer.parameters() if parameter.ndim > 1]
-    vectors = [parameter for parameter in layer.parameters() if parameter.ndim <= 1]
-    if matrices:
-        yield {"params": matrices, "lr": rate}
-    if vectors:
-        yield {"params": vectors, "lr": rate, "weight_decay": 0.0}
+    def _keep(self, pace: Pace) -> None:
+        if pace.checkpoints is not None:
+            pace.checkpoints.keep(self.standing.saved())
 
 
-def _copy(network: nn.Module) -> State:
-    return {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
-
-
-def _blend(start: State, tuned: State, *, share: float) -> State:
-    return {
-        name: torch.lerp(start[name], tensor, share) if tensor.is_floating_point() else tensor
-        for name, tensor in tuned.items()
-    }
+def _objective(recipe: Recipe, *, train: Pictures, chances: Tensor) -> Objective:
+    if not recipe.positive_weights or recipe.task == "single_label":
+        return recipe.objective
+    weights = positive_weights(train.targets, chances=chances)
+    return replace(recipe.objective, positive_weights=weights)

@@ -1,30 +1,22 @@
-"""A dataset's pictures, decoded once by the serving preprocess and kept as bytes in memory."""
+"""A dataset's pictures, decoded once by the serving preprocess, with what they are to teach."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from model.data.dataset import Photograph
-from model.preprocess import Pixels, Preprocess
+from model.preprocess import Preprocess
+from model.training.decoded import Decoding
 from model.training.dominance import ranked
-from schemas.errors import ConfigurationError, Rejected
-
-Tick = Callable[[str, int, int], None]
-"""Told of progress: what is being done, how many are done, of how many."""
+from model.training.progress import Tick, silent
 
 SOURCE_POWER = 0.4
 """A source of n pictures is drawn n ** 0.6 times as often as a source of one: no source drowns the others."""
-
-
-def silent(what: str, done: int, total: int) -> None:
-    """A `Tick` that says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +32,8 @@ class Pictures:
     labels: tuple[str, ...]
     unreadable: tuple[str, ...] = ()
     """One line a file that could not be decoded: it is left out, and said."""
+    digest: str = ""
+    """sha256 of the pixels."""
 
     def __len__(self) -> int:
         return len(self.photographs)
@@ -47,11 +41,13 @@ class Pictures:
     @property
     def negative(self) -> Tensor:
         """Bool (N,): which have no tag at all."""
-        return self.targets.sum(1) == 0
+        return torch.tensor([not photo.labels for photo in self.photographs])
 
     @property
     def mains(self) -> Tensor:
-        """Int (N,): the index of the main label, -1 for a negative."""
+        """Int (N,): the index of the main label, -1 for a negative; of one label, 0 where it is true."""
+        if len(self.labels) == 1:
+            return (self.targets[:, 0] > 0).long() - 1
         index = {label: i for i, label in enumerate(self.labels)}
         return torch.tensor([index.get(photo.main, -1) for photo in self.photographs])
 
@@ -63,9 +59,10 @@ class Pictures:
     @property
     def weights(self) -> Tensor:
         """Float (N,), mean 1: how much each counts, so that large sources and large labels do not rule."""
-        keys = [(photo.main, photo.source) for photo in self.photographs]
+        groups = torch.where(self.negative, -2, self.mains)
+        keys = list(zip(groups.tolist(), (photo.source for photo in self.photographs), strict=True))
         counts = Counter(keys)
-        return balanced(torch.tensor([counts[key] ** -SOURCE_POWER for key in keys]), groups=self.mains)
+        return balanced(torch.tensor([counts[key] ** -SOURCE_POWER for key in keys]), groups=groups)
 
 
 def balanced(weights: Tensor, *, groups: Tensor) -> Tensor:
@@ -77,35 +74,21 @@ def balanced(weights: Tensor, *, groups: Tensor) -> Tensor:
 
 
 def load(
-    photographs: Sequence[Photograph], *, labels: tuple[str, ...], preprocess: Preprocess, tick: Tick = silent
+    photographs: Sequence[Photograph],
+    *,
+    labels: tuple[str, ...],
+    preprocess: Preprocess | Decoding,
+    tick: Tick = silent,
 ) -> Pictures:
     """Every photograph that decodes, in order. Raises `ConfigurationError` where none does."""
-    with ThreadPoolExecutor(2) as pool:
-        decoded = []
-        for pixels in pool.map(lambda photo: _decode(photo, preprocess=preprocess), photographs):
-            decoded.append(pixels)
-            tick("decoding", len(decoded), len(photographs))
-    kept = [
-        (photo, found)
-        for photo, found in zip(photographs, decoded, strict=True)
-        if not isinstance(found, str)
-    ]
-    unreadable = tuple(found for found in decoded if isinstance(found, str))
-    if not kept:
-        raise ConfigurationError(
-            f"none of the {len(photographs)} photographs can be read; {'; '.join(unreadable[:3])}"
-        )
+    decoding = preprocess if isinstance(preprocess, Decoding) else Decoding(preprocess)
+    decoded = decoding.run(photographs, tick=tick)
+    kept = tuple(photographs[place] for place in decoded.kept)
     return Pictures(
-        images=torch.from_numpy(np.stack([found for _, found in kept])),
-        targets=torch.tensor([[float(label in photo.labels) for label in labels] for photo, _ in kept]),
-        photographs=tuple(photo for photo, _ in kept),
+        images=decoded.pixels,
+        targets=torch.tensor([[float(label in photo.labels) for label in labels] for photo in kept]),
+        photographs=kept,
         labels=labels,
-        unreadable=unreadable,
+        unreadable=decoded.unreadable,
+        digest=decoded.digest,
     )
-
-
-def _decode(photo: Photograph, *, preprocess: Preprocess) -> Pixels | str:
-    try:
-        return preprocess.decode(photo.path.read_bytes())
-    except Rejected as error:
-        return f"{photo.path.name}: {error}"

@@ -6,56 +6,58 @@ generalises (Kumar et al. 2022, "Fine-tuning can distort pretrained features").
 
 from __future__ import annotations
 
+from typing import Final
+
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from model.training.evaluation import batches
+from model import backbones
+from model.training.inputs import BATCH
 from model.training.pictures import Pictures
+from model.training.progress import Tick, silent
+from model.training.recipe import Recipe
 
-PENALTY = 3e-3
+PENALTY: Final = 3e-3
 """L2 on the standardised weights."""
+MOST: Final = 20_000
+"""Pictures of a larger set are taken from all over it: a head needs no more, and memory is bounded."""
 
 
-def probe(network: nn.Module, pictures: Pictures, *, size: int) -> None:
+def probe(network: nn.Module, pictures: Pictures, *, recipe: Recipe, tick: Tick = silent) -> None:
     """Fit the head of `network` to `pictures`, in place, the backbone untouched."""
-    features = _features(network, images=pictures.images, size=size)
-    mean, spread = features.mean(0), features.std(0) + 0.05
-    weight, bias = _logistic((features - mean) / spread, pictures=pictures)
-    head = _head(network)
+    chosen = torch.linspace(0, len(pictures) - 1, min(MOST, len(pictures))).round().long()
+    features = _features(network, pictures.images, chosen=chosen, recipe=recipe, tick=tick)
+    mean, spread = features.mean(0), features.std(0, correction=0) + 0.05
+    targets = recipe.objective.targets(pictures)[chosen]
+    weight, bias = _logistic((features - mean) / spread, targets=targets, recipe=recipe)
+    head = backbones.head(network)
     with torch.no_grad():
         head.weight.copy_((weight / spread[:, None]).T)
         head.bias.copy_(bias - (mean / spread) @ weight)
 
 
-def _head(network: nn.Module) -> nn.Linear:
-    head = network.get_submodule("classifier.1")
-    if not isinstance(head, nn.Linear):
-        raise TypeError(f"classifier.1 is a {type(head).__name__}, not a linear layer")
-    return head
-
-
 @torch.inference_mode()
-def _features(network: nn.Module, *, images: Tensor, size: int) -> Tensor:
-    """Float (N, C): what the head sees of each picture."""
+def _features(network: nn.Module, images: Tensor, *, chosen: Tensor, recipe: Recipe, tick: Tick) -> Tensor:
+    """Float (n, C): what the head sees of each of the chosen pictures."""
     network.eval()
-    backbone = network.get_submodule("features")
-    return torch.cat(
-        [backbone(inputs).mean((2, 3)).float().cpu() for inputs in batches(network, images, size=size)]
-    )
+    found: list[Tensor] = []
+    for places in torch.split(chosen, BATCH):
+        inputs = recipe.inputs.batches(network, images[places])
+        found += [backbones.features(network, each).float().cpu() for each in inputs]
+        tick("probing", min(len(found) * BATCH, len(chosen)), len(chosen))
+    return torch.cat(found)
 
 
-def _logistic(features: Tensor, *, pictures: Pictures) -> tuple[Tensor, Tensor]:
-    """Weight (C, labels) and bias (labels,) of the penalised logistic regressions, one a label."""
-    features, targets = features.clone(), pictures.ranked
+def _logistic(features: Tensor, *, targets: Tensor, recipe: Recipe) -> tuple[Tensor, Tensor]:
+    """Weight (C, labels) and bias (labels,) of the penalised regression, by the task's own loss."""
+    features, objective = features.clone(), recipe.objective
     weight = torch.zeros(features.shape[1], targets.shape[1], requires_grad=True)
     bias = torch.zeros(targets.shape[1], requires_grad=True)
     optimizer = torch.optim.LBFGS([weight, bias], max_iter=200, line_search_fn="strong_wolfe")
 
     def loss() -> Tensor:
         optimizer.zero_grad()
-        fit = functional.binary_cross_entropy_with_logits(features @ weight + bias, targets)
-        total = fit + PENALTY / 2 * weight.square().sum()
+        total = objective.loss(features @ weight + bias, targets) + PENALTY / 2 * weight.square().sum()
         total.backward()  # type: ignore[no-untyped-call]
         return total
 

@@ -8,18 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from pydantic import JsonValue
 from torch import Tensor
 
-from model import checkpoint, golden
+from model import checkpoint, golden, judged
 from model.checkpoint import Version, Weights
 from model.classifier import with_golden
+from model.evaluation.calibration import Decision
 from model.evaluation.card import card, section
 from model.evaluation.report import Report
 from model.manifest import Input, Manifest
 from model.policy import DEFAULT_ROUTES
-from model.training.finetune import State
 from model.training.recipe import Recipe
+from model.training.standing import State
 from schemas.errors import ConfigurationError
 from schemas.tags import UNCERTAIN, RouteRule
 
@@ -36,24 +38,18 @@ class Provenance:
     """Markdown for the card: purpose, data, command, weaknesses."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """How probabilities are made from logits, and tags from probabilities."""
-
-    temperature: float
-    thresholds: Mapping[str, float]
-
-
 def assemble(state: State, *, recipe: Recipe, decision: Decision, provenance: Provenance) -> Version:
     """The version in memory, its golden pictures scored by itself, its metrics and card still empty."""
     manifest = Manifest(
         name=provenance.name,
         version=provenance.version,
+        task=recipe.task,
         labels=tuple(decision.thresholds),
         architecture=recipe.architecture,
-        input=Input(size=recipe.size, fit=recipe.fit),
+        input=Input(size=recipe.size, fit=recipe.fit, mean=recipe.mean, std=recipe.std),
         temperature=decision.temperature,
         thresholds=decision.thresholds,
+        chosen_for=decision.chosen_for,
         routes=routes(tuple(decision.thresholds)),
         data_digest=provenance.data_digest,
         code_commit=_commit(),
@@ -65,8 +61,12 @@ def assemble(state: State, *, recipe: Recipe, decision: Decision, provenance: Pr
 
 def publish(folder: Path, version: Version, *, reports: Mapping[str, Report], notes: str = "") -> Manifest:
     """Write `version` with its metrics and its card. Raises `ConfigurationError` where `folder` is."""
-    metrics: dict[str, JsonValue] = {split: report.as_json() for split, report in reports.items()}
-    manifest = version.manifest.model_copy(update={"metrics": metrics})
+    sealed = checkpoint.sealed(version).manifest
+    about = {"judged": judged.digest(sealed), "data": sealed.data_digest}
+    metrics: dict[str, JsonValue] = {
+        split: {**report.as_json(), **about} for split, report in reports.items()
+    }
+    manifest = sealed.model_copy(update={"metrics": metrics})
     written = Version(
         manifest=manifest,
         weights=version.weights,
@@ -93,12 +93,14 @@ def routes(labels: tuple[str, ...]) -> tuple[RouteRule, ...]:
 
 
 def packed(state: State) -> Weights:
-    """The weights for the disk: matrices in fp16, vectors in fp32, counters left out."""
+    """The weights for the disk: matrices in fp16 where they fit, vectors in fp32, counters left out."""
     return {name: _array(tensor) for name, tensor in state.items() if tensor.is_floating_point()}
 
 
 def _array(tensor: Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.float16 | np.float32]]:
-    kept = tensor.half() if tensor.ndim > 1 else tensor.float()
+    kept = tensor.float()
+    if tensor.squeeze().ndim > 1 and kept.abs().max() < torch.finfo(torch.float16).max:
+        kept = kept.half()
     return np.ascontiguousarray(kept.cpu().numpy())
 
 

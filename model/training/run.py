@@ -2,60 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Final
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import nn
 
+from model import backbones
+from model.checkpoint import Version
 from model.classifier import Classifier
 from model.data import dataset
 from model.data.dataset import Dataset, Split
 from model.evaluation import calibration
-from model.evaluation.judging import judge, judge_pictures
+from model.evaluation.calibration import Decision
+from model.evaluation.judging import judge
 from model.evaluation.report import Report
 from model.manifest import Manifest
-from model.network import build
 from model.preprocess import Preprocess
-from model.training import publishing
-from model.training.evaluation import logits
-from model.training.finetune import FineTuning, Note, Trained, unnoted
-from model.training.pictures import Pictures, Tick, load, silent
+from model.training import origin, publishing
+from model.training.checkpoints import Checkpoints, beside
+from model.training.decoded import Decoding
+from model.training.finetune import FineTuning, Pace, Trained
+from model.training.order import Order, placed, provenance, taught
+from model.training.pictures import Pictures, load
 from model.training.probe import probe
-from model.training.publishing import Decision, Provenance
+from model.training.progress import Watch
 from model.training.recipe import Recipe
+from model.training.sampling import Draws, draws
+from model.training.scalars import recorded
+from model.training.storing import kept_room
 from schemas.errors import ConfigurationError
 
-LICENCE: Final = "Apache-2.0"
+__all__ = ["Order", "Outcome", "Watch", "train"]
 
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What to train, from what, to where."""
-
-    photographs: Path
-    output: Path
-    weights: Path | None = None
-    """A safetensors file of the backbone; without one training starts from nothing."""
-    negatives: Path | None = None
-    notes: Path | None = None
-    recipe: Recipe = field(default_factory=Recipe)
-    test: bool = True
-    """Whether the split `test` is looked at, which is for the end of a search, once."""
-    threads: int | None = None
-    """Of torch, on the CPU."""
-
-
-@dataclass(frozen=True, slots=True)
-class Watch:
-    """Who is told of progress."""
-
-    tick: Tick = silent
-    note: Note = unnoted
+Sets = tuple[Pictures, Pictures]
+"""To learn from, and to choose by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,99 +48,126 @@ class Outcome:
     trained: Trained
     reports: Mapping[str, Report]
     unreadable: tuple[str, ...]
+    draws: Mapping[str, Draws]
+    """How imbalance was met: how many photographs a label has, and how often they were drawn."""
 
 
 def train(order: Order, *, watch: Watch | None = None) -> Outcome:
-    """Train, choose, calibrate, judge, publish.
+    """Train, choose, calibrate, judge, publish; from where an earlier run of the same order was killed.
 
     Raises `ConfigurationError`, before any long work where it can be known.
     """
     watch = watch or Watch()
-    provenance = _provenance(order)
-    _prepare(order)
-    data = dataset.read(order.photographs, negatives=order.negatives)
-    network = _network(order, labels=len(data.labels))
-    train_set, val = _load(data, order=order, tick=watch.tick)
-    trained = _tuned(network, recipe=order.recipe, sets=(train_set, val), watch=watch)
-    version = publishing.assemble(
-        trained.state,
-        recipe=order.recipe,
-        decision=decide(network, val=val, size=order.recipe.size),
-        provenance=replace(provenance, data_digest=data.digest),
-    )
-    classifier = Classifier(version, device=next(network.parameters()).device)
-    reports = {"val": judge_pictures(classifier, val, tick=watch.tick)}
-    if order.test and data.of(Split.TEST):
-        reports["test"] = judge(classifier, data.of(Split.TEST), tick=watch.tick)
-    manifest = publishing.publish(order.output, version, reports=reports, notes=provenance.notes)
-    return Outcome(manifest, trained, reports, (*train_set.unreadable, *val.unreadable))
-
-
-def _prepare(order: Order) -> None:
+    order, device = placed(order)
+    provenance(order)
     torch.manual_seed(order.recipe.seed)
     if order.threads is not None:
         torch.set_num_threads(order.threads)
+    data = dataset.read(order.photographs, negatives=order.negatives)
+    dataset.refuse_untrainable(data)
+    labels = taught(order, data=data)
+    settings = origin.of_order(order, device=device)
+    with Checkpoints(beside(order.output), settings=settings, fresh=order.fresh) as checkpoints:
+        outcome = Run(order, data, labels=labels, checkpoints=checkpoints, watch=watch).outcome(device)
+        checkpoints.forget()
+    return outcome
 
 
-def _tuned(network: nn.Module, *, recipe: Recipe, sets: tuple[Pictures, Pictures], watch: Watch) -> Trained:
-    """Probe the head, then fine-tune everything; `network` holds the chosen weights afterwards."""
-    train_set, val = sets
-    probe(network, train_set, size=recipe.size)
-    tuning = FineTuning(network, recipe=recipe, train=train_set, val=val)
-    trained = tuning.run(watch.tick, note=watch.note)
-    network.load_state_dict(trained.state)
-    return trained
+@dataclass(frozen=True, slots=True)
+class Run:
+    """All that is settled before the first picture is decoded."""
+
+    order: Order
+    data: Dataset
+    labels: tuple[str, ...]
+    checkpoints: Checkpoints
+    watch: Watch
+
+    @property
+    def recipe(self) -> Recipe:
+        """The numbers."""
+        return self.order.recipe
+
+    def outcome(self, device: torch.device) -> Outcome:
+        """Everything, up to the version on the disk."""
+        train_set, val = sets = self._sets()
+        self.checkpoints.agree(origin.of_data(self.data, train=train_set, val=val))
+        network = self._network().to(device)
+        self.checkpoints.agree(origin.of_weights(network))
+        with _enough_memory(self.recipe):
+            trained = self._tuned(network, sets)
+        version = self._version(network, trained, val=val)
+        reports = self._judged(version, device=device)
+        manifest = self._written(version, reports=reports)
+        drawn = draws(train_set, recipe=self.recipe)
+        return Outcome(manifest, trained, reports, (*train_set.unreadable, *val.unreadable), draws=drawn)
+
+    def _sets(self) -> Sets:
+        stored = Preprocess(size=self.recipe.cache_size, fit=self.recipe.fit)
+        served = Preprocess(size=self.recipe.size, fit=self.recipe.fit)
+        return self._load(Split.TRAIN, stored), self._load(Split.VAL, served)
+
+    def _load(self, split: Split, preprocess: Preprocess) -> Pictures:
+        decoding = Decoding(preprocess, cache=self.order.cache, threads=self.order.loaders)
+        photographs = self.data.of(split)
+        return load(photographs, labels=self.labels, preprocess=decoding, tick=self.watch.tick)
+
+    def _network(self) -> nn.Module:
+        """It starts from the weights that were ordered, channels last."""
+        network = backbones.create(
+            self.recipe.architecture, len(self.labels), self.order.weights, size=self.recipe.size
+        )
+        return network.to(memory_format=torch.channels_last)
+
+    def _tuned(self, network: nn.Module, sets: Sets) -> Trained:
+        """Probe the head, then fine-tune everything; or go on with that."""
+        train_set, val = sets
+        saved = self.checkpoints.last()
+        if saved is None:
+            probe(network, train_set, recipe=self.recipe, tick=self.watch.tick)
+        tuning = FineTuning(network, recipe=self.recipe, train=train_set, val=val)
+        if saved is not None:
+            tuning.standing.resume(saved)
+            self.watch.say(f"goes on from step {saved.step} of {tuning.total} ({self.checkpoints.folder})")
+        since = tuning.standing.step
+        pace = Pace(self.order.loaders, self.checkpoints, every=self.order.checkpoint_steps)
+        with recorded(self.order.tensorboard, watch=self.watch, since=since) as watch:
+            return tuning.run(watch, pace=pace)
+
+    def _version(self, network: nn.Module, trained: Trained, *, val: Pictures) -> Version:
+        network.load_state_dict(trained.state)
+        return publishing.assemble(
+            trained.state,
+            recipe=self.recipe,
+            decision=decide(network, val=val, recipe=self.recipe),
+            provenance=replace(provenance(self.order), data_digest=self.data.digest),
+        )
+
+    def _judged(self, version: Version, *, device: torch.device) -> Mapping[str, Report]:
+        classifier = Classifier(version, device=device)
+        splits = [Split.VAL, *([Split.TEST] if self.order.test and self.data.of(Split.TEST) else [])]
+        return {split.value: judge(classifier, self.data.of(split), tick=self.watch.tick) for split in splits}
+
+    def _written(self, version: Version, *, reports: Mapping[str, Report]) -> Manifest:
+        notes = provenance(self.order).notes
+        then = "; make room and give the same command: the training itself is done"
+        with kept_room(self.order.output, what="the version", then=then):
+            return publishing.publish(self.order.output, version, reports=reports, notes=notes)
 
 
-def decide(network: nn.Module, *, val: Pictures, size: int) -> Decision:
+def decide(network: nn.Module, *, val: Pictures, recipe: Recipe) -> Decision:
     """Temperature and thresholds, from `val`."""
-    found = logits(network, val.images, size=size)
-    temperature = calibration.temperature(found, val)
-    return Decision(temperature, calibration.thresholds(found, val, temperature=temperature))
+    return calibration.decide(recipe.inputs.logits(network, val.images), val, task=recipe.task)
 
 
-def _provenance(order: Order) -> Provenance:
-    """Name and version from the output folder's name; what cannot be is refused before hours are spent."""
-    if order.output.exists():
-        raise ConfigurationError(f"{order.output}: a version is there already, and versions do not change")
-    name, dash, version = order.output.name.rpartition("-")
-    if not (name and dash and version):
-        raise ConfigurationError(
-            f"{order.output}: the folder's name must be NAME-VERSION, like restaurant-v2"
-        )
-    if order.notes is not None and not order.notes.is_file():
-        raise ConfigurationError(f"{order.notes}: there is no such file")
-    notes = order.notes.read_text(encoding="utf-8") if order.notes else ""
-    return Provenance(name, version, licence=LICENCE, notes=notes)
-
-
-def _network(order: Order, *, labels: int) -> nn.Module:
-    network = build(order.recipe.architecture, labels).to(memory_format=torch.channels_last)
-    if order.weights is not None:
-        _start_from(network, file=order.weights)
-    return network.to("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def _start_from(network: nn.Module, *, file: Path) -> None:
-    """Load the backbone. Its own head, for other labels, is left out."""
+@contextmanager
+def _enough_memory(recipe: Recipe) -> Iterator[None]:
+    """A device whose memory ends is a batch too large: it is said so, with `ConfigurationError`."""
     try:
-        tensors = {name: tensor.float() for name, tensor in load_file(file).items()}
-        backbone = {name: tensor for name, tensor in tensors.items() if not name.startswith("classifier.")}
-        missing = network.load_state_dict(backbone, strict=False)
-    except (OSError, SafetensorError, RuntimeError) as error:
-        raise ConfigurationError(f"{file}: not the weights of this network: {str(error)[:200]}") from error
-    lacking = [name for name in missing.missing_keys if not name.startswith("classifier.")]
-    if lacking or missing.unexpected_keys:
+        yield
+    except torch.OutOfMemoryError as error:
         raise ConfigurationError(
-            f"{file}: not the weights of this network: {len(lacking)} tensors are missing"
-        )
-
-
-def _load(data: Dataset, *, order: Order, tick: Tick) -> tuple[Pictures, Pictures]:
-    recipe = order.recipe
-    stored = Preprocess(size=recipe.cache_size, fit=recipe.fit)
-    served = Preprocess(size=recipe.size, fit=recipe.fit)
-    return (
-        load(data.of(Split.TRAIN), labels=data.labels, preprocess=stored, tick=tick),
-        load(data.of(Split.VAL), labels=data.labels, preprocess=served, tick=tick),
-    )
+            f"the memory of the device does not hold a batch of {recipe.batch_size} pictures of "
+            f"{recipe.train_size} x {recipe.train_size} through {recipe.architecture}: give a lower "
+            "--batch-size, or a lower --size, and --fresh"
+        ) from error

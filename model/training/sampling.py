@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from model.training.ahead import ahead
 from model.training.augment import Augment
 from model.training.dominance import Dominance
 from model.training.pictures import Pictures
+from model.training.presets import mixed, mixing_share, preset
+from model.training.randomness import Seeded
 from model.training.recipe import Recipe
 
 
@@ -22,39 +26,81 @@ class Batch:
 
 
 class Sampler:
-    """Endless batches of `pictures`, from torch's global generator."""
+    """The batches of a training, each a function of the seed and of its step alone. Thread safe."""
 
     def __init__(self, pictures: Pictures, *, recipe: Recipe) -> None:
         self.pictures = pictures
         self.recipe = recipe
-        self.augment = Augment(recipe.train_size)
-        self.targets = pictures.ranked
+        self.preset = preset(recipe.augment)
+        self.augment = self.preset.build(recipe.train_size)
+        self.objective = recipe.objective
+        self.targets = self.objective.targets(pictures)
         self.dominance = Dominance(pictures.photographs, labels=pictures.labels)
-        self.chances = _chances(pictures, share=recipe.negatives)
+        self.chances = chances(pictures, share=recipe.negatives)
+        self._cumulative = self.chances.double().cumsum(0)
 
-    def draw(self) -> Batch:
-        """One batch."""
-        made = [self._picture(int(index)) for index in self._indices()]
-        targets = torch.stack([target for _, target in made])
-        soft = targets * (1 - self.recipe.smoothing) + self.recipe.smoothing / 2
-        return Batch(images=torch.stack([image for image, _ in made]), targets=soft)
+    def batches(self, steps: range, *, threads: int) -> Generator[Batch]:
+        """The batches of `steps`, made ahead by `threads`: the device need not wait."""
+        return ahead(self.draw, steps, threads=threads, depth=threads + 1)
 
-    def _indices(self) -> Tensor:
-        return torch.multinomial(self.chances, self.recipe.batch_size, replacement=True)
+    def draw(self, step: int) -> Batch:
+        """The batch of that step."""
+        with Seeded(self.recipe.seed, "batch", step):
+            made = [self._picture(index) for index in self._indices(self.recipe.batch_size)]
+            images = torch.stack([image for image, _ in made])
+            targets = self.objective.smoothed(torch.stack([target for _, target in made]))
+            return self._mixed(Batch(images, targets)) if self.preset.mixup else Batch(images, targets)
+
+    def _indices(self, count: int) -> list[int]:
+        """By inversion: `torch.multinomial` takes no more than 2 ** 24 pictures, and time for all of them."""
+        drawn = torch.rand(count, dtype=torch.float64) * self._cumulative[-1]
+        places = torch.searchsorted(self._cumulative, drawn, right=True)
+        return places.clamp(max=len(self._cumulative) - 1).tolist()
 
     def _picture(self, index: int) -> tuple[Tensor, Tensor]:
         images, tags = self.pictures.images, self.pictures.targets
-        if torch.rand(()) >= self.recipe.composites:
+        if torch.rand(()) >= self.recipe.composed or not isinstance(self.augment, Augment):
             return self.augment(images[index]), self.targets[index]
-        other = int(torch.multinomial(self.chances, 1))
+        (other,) = self._indices(1)
         composite = self.augment.compose(images[index], images[other])
         return composite, self.dominance.together(torch.maximum(tags[index], tags[other]))
 
+    def _mixed(self, batch: Batch) -> Batch:
+        """Every picture blended with the one before it, as all of the batch were drawn at random."""
+        share = mixing_share(self.preset.mixup)
+        return Batch(
+            images=mixed(batch.images, batch.images.roll(1, 0), share=share),
+            targets=mixed(batch.targets, batch.targets.roll(1, 0), share=share),
+        )
 
-def _chances(pictures: Pictures, *, share: float) -> Tensor:
+
+def chances(pictures: Pictures, *, share: float) -> Tensor:
     """Float (N,): how often each is drawn; negatives together make up `share`."""
-    chances, negative = pictures.weights, pictures.negative
+    drawn, negative = pictures.weights, pictures.negative
     if negative.any() and not negative.all():
-        chances[negative] *= share / chances[negative].sum()
-        chances[~negative] *= (1 - share) / chances[~negative].sum()
-    return chances
+        drawn[negative] *= share / drawn[negative].sum()
+        drawn[~negative] *= (1 - share) / drawn[~negative].sum()
+    return drawn
+
+
+@dataclass(frozen=True, slots=True)
+class Draws:
+    """How many photographs have a label as their main one, and how often such are drawn."""
+
+    photographs: int
+    share: float
+
+
+def draws(pictures: Pictures, *, recipe: Recipe) -> dict[str, Draws]:
+    """For every label, and "none" for negatives: imbalance, and what is done about it."""
+    drawn, mains = chances(pictures, share=recipe.negatives), pictures.mains
+    drawn /= drawn.sum()
+    groups = {label: (mains == i) & ~pictures.negative for i, label in enumerate(pictures.labels)}
+    if len(pictures.labels) == 1:
+        groups[f"not {pictures.labels[0]}"] = (mains < 0) & ~pictures.negative
+    groups["none"] = pictures.negative
+    return {
+        name: Draws(int(members.sum()), share=round(float(drawn[members].sum()), 4))
+        for name, members in groups.items()
+        if members.any()
+    }

@@ -17,7 +17,7 @@ from model.data.dataset import Split, read
 from model.network import build
 from model.preprocess import Preprocess
 from model.training.finetune import FineTuning
-from model.training.pictures import load, silent
+from model.training.pictures import load
 from model.training.recipe import Recipe
 from model.training.run import Order, Outcome, train
 from model.training.sampling import Sampler
@@ -90,7 +90,8 @@ def test_every_layer_learns_and_the_statistics_of_the_batch_norms_stay(place: Pa
     network = build("tiny", 2)
     tuning = FineTuning(network, recipe=RECIPE, train=drawn, val=drawn)
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    tuning._epoch(Sampler(drawn, recipe=RECIPE), epoch=0, tick=silent)
+    for step in range(3):
+        tuning.learn(Sampler(drawn, recipe=RECIPE).draw(step))
     moved = {name for name, tensor in network.state_dict().items() if not torch.equal(tensor, before[name])}
     assert moved == {name for name, _ in network.named_parameters()}
 
@@ -141,6 +142,7 @@ def test_the_command_judges_a_version_and_records_it_once(place: Path, outcome: 
 def test_the_command_trains_and_prints_one_document(place: Path) -> None:
     arguments = ["train", str(shapes(place / "more")), "--architecture", "tiny", "--epochs", "1"]
     more = ["--output", str(place / "more-v1"), "--threads", "1", "--batch-size", "8", "--json"]
+    more += ["--cache", str(place / "cache")]
     result = CliRunner().invoke(app, [*arguments, *more])
     assert result.exit_code == 0, result.output
     document = json.loads(result.stdout)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from tagstream.model.figures import show_report
+from tagstream.model.watching import watched
 
 if TYPE_CHECKING:
     from model.training.run import Order, Outcome
@@ -18,77 +20,161 @@ if TYPE_CHECKING:
 def train(  # noqa: PLR0913, PLR0917 - one parameter an option
     photographs: Annotated[
         Path,
-        typer.Argument(metavar="DIR|CSV", help="DIR/<label>/*.jpg, or a CSV with the columns path, label."),
+        typer.Argument(
+            metavar="SNAPSHOT|DIR|CSV",
+            help="A snapshot, DIR/<label>/*.jpg, or a CSV with the columns path, label.",
+        ),
     ],
+    backbone: Annotated[
+        str,
+        typer.Option(
+            "--backbone",
+            "--architecture",
+            help="mobilenet_v2_same, resnet18, timm:NAME ...; `docs/training.md`.",
+        ),
+    ] = "mobilenet_v2_same",
     weights: Annotated[
-        Path | None, typer.Option(help="Weights to start from (safetensors). Without them: from nothing.")
-    ] = None,
-    negatives: Annotated[
-        Path | None, typer.Option(help="A folder or CSV of pictures that are none of the labels.")
-    ] = None,
+        str, typer.Option(help="Of the backbone: hub (public ones), a file, or none (from nothing).")
+    ] = "none",
     output: Annotated[
         Path, typer.Option(help="The version's folder, NAME-VERSION; it must not exist yet.")
     ] = Path("runs/photos-v1"),
+    negatives: Annotated[
+        Path | None, typer.Option(help="A folder or CSV of pictures that are none of the labels.")
+    ] = None,
     notes: Annotated[Path | None, typer.Option(help="Markdown for the model card.")] = None,
-    architecture: Annotated[str, typer.Option(help="mobilenet_v2_same or tiny.")] = "mobilenet_v2_same",
+    task: Annotated[
+        Literal["multi_label", "single_label", "binary"],
+        typer.Option(help="A sigmoid a label; softmax over the labels; one label or not."),
+    ] = "multi_label",
+    positive: Annotated[str, typer.Option(help="The label that a binary task asks for.")] = "",
     epochs: Annotated[int, typer.Option(min=1)] = 12,
+    max_steps: Annotated[int | None, typer.Option(min=1, help="End after so many, with a version.")] = None,
+    patience: Annotated[
+        int | None, typer.Option(min=1, help="End after so many epochs in which `val` gets no better.")
+    ] = None,
     batch_size: Annotated[int, typer.Option(min=1)] = 32,
-    seed: Annotated[int, typer.Option()] = 0,
+    size: Annotated[
+        int | None, typer.Option(min=32, max=1024, help="Side of the input; the backbone's own if absent.")
+    ] = None,
+    augment: Annotated[
+        Literal["photographs", "none", "light", "standard", "strong"],
+        typer.Option(help="How strongly pictures are changed; `docs/training.md`."),
+    ] = "photographs",
+    freeze_epochs: Annotated[
+        int, typer.Option(min=0, help="The head learns alone in the first so many.")
+    ] = 0,
+    rate: Annotated[float, typer.Option(min=0, help="Of the body's last stage.")] = 2e-4,
+    head_rate: Annotated[float, typer.Option(min=0, help="Of the head.")] = 1e-3,
+    layer_decay: Annotated[
+        float, typer.Option(min=0, max=1, help="Rate of the body's first stage, as a share of --rate.")
+    ] = 0.2,
+    warm_up: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of the steps in which rates rise.")
+    ] = 0.08,
+    ema: Annotated[
+        float, typer.Option(min=0, max=0.99999, help="Decay of the moving average of the weights; 0: none.")
+    ] = 0.99,
+    smoothing: Annotated[float, typer.Option(min=0, max=0.5, help="Of the labels.")] = 0.02,
+    positive_weights: Annotated[  # noqa: FBT002
+        bool, typer.Option("--positive-weights", help="A rare tag counts for more (sigmoids).")
+    ] = False,
+    precision: Annotated[
+        Literal["auto", "fp32", "bf16"], typer.Option(help="auto: bf16 on CUDA, else fp32.")
+    ] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     threads: Annotated[
         int | None, typer.Option(min=1, help="Of the CPU; 1 where other work shares it.")
     ] = None,
+    loaders: Annotated[
+        int, typer.Option(min=1, help="Threads that make batches ahead; results do not depend on it.")
+    ] = 2,
+    seed: Annotated[int, typer.Option()] = 0,
+    cache: Annotated[
+        Path | None, typer.Option(help="Folder for decoded pictures; ~/.cache/tagstream/pictures if absent.")
+    ] = None,
+    tensorboard: Annotated[Path | None, typer.Option(help="Folder for TensorBoard's scalars.")] = None,
+    checkpoint_steps: Annotated[
+        int, typer.Option(min=1, help="Steps from one checkpoint to the next; an epoch's end is one too.")
+    ] = 100,
+    fresh: Annotated[  # noqa: FBT002
+        bool, typer.Option("--fresh/--resume", help="Start anew where an earlier run was stopped.")
+    ] = False,
     test: Annotated[bool, typer.Option(help="Report on the split `test`; look once, at the end.")] = True,  # noqa: FBT002
     as_json: Annotated[bool, typer.Option("--json", help="Print one document instead of tables.")] = False,  # noqa: FBT002
 ) -> None:
-    """Fine-tune all layers of a backbone into tags (a sigmoid each) and write a version folder.
+    """Fine-tune a backbone into tags and write a version folder.
 
-    The CSV may have the columns `labels` (all true tags, separated by semicolons), `split` (train, val, test)
-    and `source` too. Without splits a fifth of every label is kept for choosing.
+    A run that was killed goes on where it was when the same command is given again, and ends with the same
+    weights. The CSV may have the columns `labels` (all true tags, separated by semicolons), `split` (train,
+    val, test) and `source` too. Without splits a fifth of every label is kept for choosing.
 
     Examples:
-      tagstream model train photos/ --weights backbone.safetensors --output runs/restaurant-v2
+      tagstream model train photos/ --backbone resnet18 --weights hub --output runs/restaurant-v2
 
-      tagstream model train labels.csv --weights backbone.safetensors --negatives other.csv --epochs 12 --json
+      tagstream model train snapshot/ --weights backbone.safetensors --negatives other.csv --epochs 12 --json
+
+      tagstream model train photos/ --backbone resnet18 --weights hub --task binary --positive menu
     """
+    from model import backbones  # noqa: PLC0415
     from model.training.recipe import Recipe  # noqa: PLC0415
     from model.training.run import Order  # noqa: PLC0415
 
+    recipe = Recipe(
+        task=task,
+        epochs=epochs,
+        max_steps=max_steps,
+        patience=patience,
+        batch_size=batch_size,
+        augment=augment,
+        freeze_epochs=freeze_epochs,
+        body_rate=rate,
+        head_rate=head_rate,
+        layer_decay=layer_decay,
+        warm_up=warm_up,
+        average=ema,
+        smoothing=smoothing,
+        positive_weights=positive_weights,
+        precision=precision,
+        seed=seed,
+    ).sized(backbones.describe(backbone), size=size)
     order = Order(
         photographs,
         output=output,
-        weights=weights,
+        weights=_weights(weights),
         negatives=negatives,
         notes=notes,
-        recipe=Recipe(architecture=architecture, epochs=epochs, batch_size=batch_size, seed=seed),
+        recipe=recipe if weights != "none" else recipe.from_nothing(),
+        positive=positive,
         test=test,
+        device=device,
         threads=threads,
+        loaders=loaders,
+        cache=cache or _cache(),
+        tensorboard=tensorboard,
+        checkpoint_steps=checkpoint_steps,
+        fresh=fresh,
     )
-    outcome = _watched(order)
+    outcome = _train(order)
     _show_json(outcome) if as_json else _show(outcome, folder=output)
 
 
-def _watched(order: Order) -> Outcome:
-    """Train with a progress bar on standard error: a bar a phase, and a line an epoch."""
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+def _weights(given: str) -> Literal["hub"] | Path | None:
+    if given == "none":
+        return None
+    return "hub" if given == "hub" else Path(given)
 
-    from model.training.finetune import Trial  # noqa: PLC0415
-    from model.training.run import Watch, train  # noqa: PLC0415
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        bars: dict[str, object] = {}
+def _cache() -> Path:
+    """Where decoded pictures are kept by default; https://specifications.freedesktop.org/basedir-spec."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tagstream" / "pictures"
 
-        def tick(what: str, done: int, total: int) -> None:
-            if what not in bars:
-                bars[what] = progress.add_task(what, total=total)
-            progress.update(bars[what], completed=done, total=total)  # type: ignore[arg-type]
 
-        def note(trial: Trial) -> None:
-            figures = f"val loss {trial.loss:.4f}, top label {trial.top_accuracy:.1%}"
-            progress.console.print(f"{trial.name}: {figures}")
+def _train(order: Order) -> Outcome:
+    from model.training.run import train  # noqa: PLC0415
 
-        return train(order, watch=Watch(tick, note))
+    with watched() as watch:
+        return train(order, watch=watch)
 
 
 def _show(outcome: Outcome, *, folder: Path) -> None:
@@ -105,7 +191,9 @@ def _show_json(outcome: Outcome) -> None:
     document = {
         "model": outcome.manifest.ref.model_dump(),
         "kept": outcome.trained.chosen.name,
+        "steps": outcome.trained.steps,
         "trials": [asdict(trial) for trial in outcome.trained.trials],
+        "draws": {name: asdict(drawn) for name, drawn in outcome.draws.items()},
         "unreadable": list(outcome.unreadable),
         "reports": {split: report.as_json() for split, report in outcome.reports.items()},
     }

@@ -1,0 +1,181 @@
+"""Photographs decoded once: in memory, or in files of a cache folder that are mapped instead of read.
+
+A cache entry is a folder named after what is in it: which files, of which size and time, decoded how. It is
+written under another name and renamed when it is whole. Its sha256 is verified each time it is opened; one
+that is damaged is made anew. What no training uses any longer may be deleted at any time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import PIL
+import torch
+from torch import Tensor
+
+from model.data.dataset import Encoded, Photograph
+from model.preprocess import Pixels, Preprocess
+from model.training.ahead import ahead
+from model.training.progress import Tick
+from model.training.storing import kept_room, write
+from schemas.errors import ConfigurationError, Rejected
+
+FORMAT: Final = 1
+"""Of the cache; another one finds nothing of an earlier one."""
+PIXELS: Final = "pixels.bin"
+INDEX: Final = "index.json"
+AHEAD: Final = 8
+"""Pictures that a thread may be ahead of the disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What could be read of a list of photographs."""
+
+    pixels: Tensor
+    """uint8 (K, 3, S, S); mapped from a file where there is a cache."""
+    kept: tuple[int, ...]
+    """Where in the list each of the K stands."""
+    unreadable: tuple[str, ...]
+    """One line for each of the others."""
+    digest: str
+    """sha256 of the pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decoding:
+    """How to decode a list of photographs."""
+
+    preprocess: Preprocess
+    cache: Path | None = None
+    """A folder for what was decoded; without one it is kept in memory."""
+    threads: int = 2
+
+    def run(self, photographs: Sequence[Photograph], *, tick: Tick) -> Decoded:
+        """All that decodes, in order. Raises `ConfigurationError` where nothing does, or no room is left."""
+        if self.cache is None:
+            return self._in_memory(photographs, tick=tick)
+        folder = self.cache / key(photographs, preprocess=self.preprocess)
+        with kept_room(self.cache, what="the cache of decoded pictures"):
+            if not _intact(folder):
+                self._fill(folder, photographs=photographs, tick=tick)
+            return self._mapped(folder)
+
+    def _in_memory(self, photographs: Sequence[Photograph], *, tick: Tick) -> Decoded:
+        side = self.preprocess.size
+        pixels = np.empty((len(photographs), 3, side, side), dtype=np.uint8)
+        kept: list[int] = []
+        unreadable: list[str] = []
+        digest = hashlib.sha256()
+        for place, found in enumerate(self._each(photographs, tick=tick)):
+            if isinstance(found, str):
+                unreadable.append(found)
+                continue
+            pixels[len(kept)] = found
+            digest.update(found.data)
+            kept.append(place)
+        _refuse_nothing(kept, unreadable=unreadable)
+        whole = torch.from_numpy(pixels[: len(kept)])
+        return Decoded(whole, tuple(kept), unreadable=tuple(unreadable), digest=digest.hexdigest())
+
+    def _fill(self, folder: Path, *, photographs: Sequence[Photograph], tick: Tick) -> None:
+        """Decode into a folder beside `folder`, and rename it; another process may have been faster."""
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        building = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
+        try:
+            self._write(building, photographs=photographs, tick=tick)
+            if folder.is_dir():
+                shutil.rmtree(
+                    folder
+                )  # damaged, or another process was faster: whoever has it mapped keeps it
+            building.rename(folder)
+        except BaseException:
+            shutil.rmtree(building, ignore_errors=True)
+            raise
+
+    def _write(self, folder: Path, *, photographs: Sequence[Photograph], tick: Tick) -> None:
+        kept: list[int] = []
+        unreadable: list[str] = []
+        digest = hashlib.sha256()
+        with (folder / PIXELS).open("wb") as file:
+            for place, found in enumerate(self._each(photographs, tick=tick)):
+                if isinstance(found, str):
+                    unreadable.append(found)
+                    continue
+                file.write(found.data)
+                digest.update(found.data)
+                kept.append(place)
+            file.flush()
+            os.fsync(file.fileno())
+        _refuse_nothing(kept, unreadable=unreadable)
+        index = {"kept": kept, "unreadable": unreadable, "sha256": digest.hexdigest()}
+        write(folder / INDEX, json.dumps(index).encode())
+
+    def _each(self, photographs: Sequence[Photograph], *, tick: Tick) -> Iterator[Pixels | str]:
+        depth = self.threads * AHEAD
+        for done, found in enumerate(ahead(self._one, photographs, threads=self.threads, depth=depth), 1):
+            tick("decoding", done, len(photographs))
+            yield found
+
+    def _one(self, photo: Photograph) -> Pixels | str:
+        try:
+            return self.preprocess.decode(photo.path.read_bytes())
+        except (Rejected, OSError) as error:
+            return f"{photo.path.name}: {error}"
+
+    def _mapped(self, folder: Path) -> Decoded:
+        index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+        shape = (len(index["kept"]), 3, self.preprocess.size, self.preprocess.size)
+        # Copy on write: torch wants memory that it may write to, and the file stays as it is.
+        mapped = np.memmap(folder / PIXELS, dtype=np.uint8, mode="c", shape=shape)
+        return Decoded(
+            torch.from_numpy(mapped),
+            kept=tuple(index["kept"]),
+            unreadable=tuple(index["unreadable"]),
+            digest=index["sha256"],
+        )
+
+
+def key(photographs: Sequence[Photograph], *, preprocess: Preprocess) -> str:
+    """The name of the entry that holds these photographs, decoded so."""
+    digest = hashlib.sha256(f"{FORMAT}|{PIL.__version__}|{preprocess}\n".encode())
+    for photo in photographs:
+        digest.update(f"{_mark(photo.path)}\n".encode())
+    return digest.hexdigest()
+
+
+def _mark(path: Encoded) -> str:
+    """What changes when the photograph does: of a file its size and time, of anything else its bytes."""
+    try:
+        if isinstance(path, Path):
+            seen = path.stat()
+            return f"{path.resolve()}|{seen.st_size}|{seen.st_mtime_ns}"
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        return f"{path.name}: {error}"
+
+
+def _intact(folder: Path) -> bool:
+    """Whether the entry is there and as it was written."""
+    try:
+        index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+        with (folder / PIXELS).open("rb") as pixels:
+            return hashlib.file_digest(pixels, "sha256").hexdigest() == str(index["sha256"])
+    except FileNotFoundError:
+        return False
+
+
+def _refuse_nothing(kept: Sequence[int], *, unreadable: Sequence[str]) -> None:
+    if not kept:
+        raise ConfigurationError(
+            f"none of the {len(unreadable)} photographs can be read; {'; '.join(unreadable[:3])}"
+        )

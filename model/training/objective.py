@@ -1,0 +1,82 @@
+"""What is taught, and what is counted as wrong, by task."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from model.manifest import Task
+from model.training.pictures import Pictures
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """The loss of a task and the targets that go with it."""
+
+    task: Task
+    smoothing: float = 0.0
+    """How much of the targets is given to every answer alike (Szegedy et al. 2016)."""
+    positive_weights: Tensor | None = None
+    """Float (labels,): how much more a true tag counts than one that is not; sigmoids only."""
+
+    def targets(self, pictures: Pictures) -> Tensor:
+        """Float (N, labels): what the network should say of each.
+
+        One label of several (single_label): the main one. A picture of none of them teaches to prefer none
+        (Hendrycks et al. 2019, "Deep anomaly detection with outlier exposure").
+        """
+        if self.task == "multi_label":
+            return pictures.ranked
+        if self.task == "binary":
+            return pictures.targets.clone()
+        mains = pictures.mains
+        even = torch.full_like(pictures.targets, 1 / len(pictures.labels))
+        certain = functional.one_hot(mains.clamp(min=0), len(pictures.labels)).to(even.dtype)
+        return torch.where(mains[:, None] >= 0, certain, even)
+
+    def smoothed(self, targets: Tensor) -> Tensor:
+        """`targets` (N, labels), a little less certain."""
+        even = 1 / targets.shape[1] if self.task == "single_label" else 0.5
+        return targets * (1 - self.smoothing) + self.smoothing * even
+
+    def each(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Float (N,): the loss of every picture, from logits and targets (N, labels)."""
+        if self.task == "single_label":
+            return functional.cross_entropy(logits, targets, reduction="none")
+        return self._sigmoids(logits, targets).mean(1)
+
+    def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Their mean."""
+        return self.each(logits, targets).mean()
+
+    def weighted(self, logits: Tensor, pictures: Pictures) -> float:
+        """The loss in which each source and label weighs alike: a run's weights are chosen by it."""
+        return float((self.each(logits, self.targets(pictures)) * pictures.weights).mean())
+
+    def accuracy(self, logits: Tensor, pictures: Pictures) -> float:
+        """Share of the photographs whose highest label is their main one; negatives left out.
+
+        Of a binary task: the share on the right side of an even chance, negatives among them.
+        """
+        if self.task == "binary":
+            return float(((logits > 0) == (pictures.targets > 0)).float().mean())
+        right = logits.argmax(1) == pictures.mains
+        return float(right[~pictures.negative].float().mean())
+
+    def _sigmoids(self, logits: Tensor, targets: Tensor) -> Tensor:
+        weights = self.positive_weights
+        return functional.binary_cross_entropy_with_logits(
+            logits,
+            targets,
+            reduction="none",
+            pos_weight=None if weights is None else weights.to(logits.device),
+        )
+
+
+def positive_weights(targets: Tensor, *, chances: Tensor) -> Tensor:
+    """Float (labels,): of what is drawn with `chances` (N,), how many lack a tag for each that has it."""
+    share = (chances[:, None] * (targets > 0)).sum(0) / chances.sum()
+    return ((1 - share) / share.clamp(min=1e-3)).clamp(min=1.0)

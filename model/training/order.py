@@ -1,0 +1,101 @@
+"""What to train, from what, to where; and whether that can be, before hours are spent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final, Literal
+
+import torch
+
+from model.data.dataset import Dataset, Split
+from model.training.publishing import Provenance
+from model.training.recipe import Recipe
+from schemas.errors import ConfigurationError
+
+LICENCE: Final = "Apache-2.0"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to train, from what, to where."""
+
+    photographs: Path
+    output: Path
+    """The version's folder, NAME-VERSION, which is not there yet."""
+    weights: Literal["hub"] | Path | None = None
+    """Of the backbone: public ones, a file, a version's folder; without any training starts from nothing."""
+    negatives: Path | None = None
+    notes: Path | None = None
+    recipe: Recipe = field(default_factory=Recipe)
+    positive: str = ""
+    """The label that a binary task asks for."""
+    test: bool = True
+    """Whether the split `test` is looked at, which is for the end of a search, once."""
+    device: str = "auto"
+    """auto, cpu, cuda or cuda:N."""
+    threads: int | None = None
+    """Of torch, on the CPU."""
+    loaders: int = 2
+    """Threads that decode and that make batches ahead."""
+    cache: Path | None = None
+    """A folder for decoded pictures; without one they are kept in memory."""
+    tensorboard: Path | None = None
+    """A folder for TensorBoard's scalars."""
+    checkpoint_steps: int = 100
+    """From one checkpoint to the next; the end of an epoch is one too."""
+    fresh: bool = False
+    """Start anew where there is a checkpoint, instead of going on from it."""
+
+
+def provenance(order: Order) -> Provenance:
+    """Name and version from the output folder's name. Raises `ConfigurationError` for what cannot be."""
+    if order.output.exists():
+        raise ConfigurationError(f"{order.output}: a version is there already, and versions do not change")
+    name, dash, version = order.output.name.rpartition("-")
+    if not (name and dash and version):
+        raise ConfigurationError(
+            f"{order.output}: the folder's name must be NAME-VERSION, like restaurant-v2"
+        )
+    if order.notes is not None and not order.notes.is_file():
+        raise ConfigurationError(f"{order.notes}: there is no such file")
+    notes = order.notes.read_text(encoding="utf-8") if order.notes else ""
+    return Provenance(name, version, licence=LICENCE, notes=notes)
+
+
+def taught(order: Order, *, data: Dataset) -> tuple[str, ...]:
+    """The labels of the network's outputs. Raises `ConfigurationError` where task and data do not agree."""
+    for split in (Split.TRAIN, Split.VAL):
+        if not any(photo.labels for photo in data.of(split)):
+            raise ConfigurationError(
+                f"{order.photographs}: no labelled photographs in the split {split.value!r}"
+            )
+    if order.recipe.task != "binary":
+        if order.positive:
+            raise ConfigurationError(f"--positive goes with --task binary, not with {order.recipe.task}")
+        return data.labels
+    if order.positive not in data.labels:
+        named = f"{order.positive!r} is none of the labels" if order.positive else "--task binary wants one"
+        raise ConfigurationError(f"--positive: {named}; the labels are {', '.join(data.labels)}")
+    return (order.positive,)
+
+
+def placed(order: Order) -> tuple[Order, torch.device]:
+    """`order` with its precision decided, and the device. Raises `ConfigurationError` for one not there."""
+    device = _device(order.device)
+    precision = order.recipe.precision
+    if precision == "auto":
+        precision = "bf16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "fp32"
+    return replace(order, recipe=replace(order.recipe, precision=precision)), device
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ConfigurationError(f"--device: {name!r} is not one of auto, cpu, cuda, cuda:N") from error
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ConfigurationError(f"--device: {name!r} is not on this machine")
+    return device

@@ -1,0 +1,73 @@
+"""Who is told what a training does, while it does it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+Tick = Callable[[str, int, int], None]
+"""Told of progress: what is being done, how many are done, of how many."""
+
+
+def silent(what: str, done: int, total: int) -> None:
+    """A `Tick` that says nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """Weights that were tried on `val`."""
+
+    name: str
+    loss: float
+    top_accuracy: float
+    step: int = 0
+    """After how many steps of the optimizer."""
+
+
+Note = Callable[[Trial], None]
+"""Told of each trial as it is done."""
+
+
+def unnoted(trial: Trial) -> None:
+    """A `Note` that goes nowhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of the optimizer."""
+
+    number: int
+    """From 1."""
+    of: int
+    epoch: int
+    """From 1."""
+    loss: float
+    rate: float
+    """Of the head."""
+    body_rate: float
+    """Of the body's last stage."""
+    images: int
+    """In its batch."""
+
+
+Stride = Callable[[Step], None]
+"""Told of each step."""
+
+
+def unseen(step: Step) -> None:
+    """A `Stride` that nobody watches."""
+
+
+def unsaid(line: str) -> None:
+    """Hears a remark and says nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Who is told of progress. Nothing that they do changes what is trained."""
+
+    tick: Tick = silent
+    note: Note = unnoted
+    stride: Stride = unseen
+    say: Callable[[str], None] = unsaid
+    """Told remarks for people, a line each: how it draws, from where it goes on."""
