@@ -86,8 +86,11 @@ def page(shown: Shown, *, per_label: int, processes: int | None, tick: Tick) -> 
     chosen = {label: _sample(shown, label, per_label) for label in (*shown.labels, "")}
     places = sorted({place for sample in chosen.values() for place in sample})
     drawn = asyncio.run(_drawn([shown.photographs[place] for place in places], processes, tick))
-    shots = {place: _shot(shown, place, picture) for place, picture in zip(places, drawn, strict=True)}
-    sections = [_section(shown, label, [shots[each] for each in sample]) for label, sample in chosen.items()]
+    pictures = dict(zip(places, drawn, strict=True))
+    sections = [
+        _section(shown, label, [_shot(shown, place, pictures[place], under=label) for place in sample])
+        for label, sample in chosen.items()
+    ]
     return Page(
         title=shown.source.resolve().name,
         lead=_lead(shown),
@@ -114,10 +117,11 @@ async def _drawn(photos: Sequence[Photograph], processes: int | None, tick: Tick
         return await thumbnails.of(pictures, by=pool, at_once=count * looking.LOADED, tick=tick)
 
 
-def _shot(shown: Shown, place: int, picture: str | None) -> Shot:
+def _shot(shown: Shown, place: int, picture: str | None, *, under: str) -> Shot:
     photo = shown.photographs[place]
-    chips = (*([photo.split.value] if photo.split else []), *photo.labels[1:])
-    return Shot(shown.names[place], picture, chips)
+    side = (photo.split.value,) if photo.split else ()
+    others = tuple(f"also {label}" for label in photo.labels if label != under)
+    return Shot(shown.names[place], picture, side + others)
 
 
 def _section(shown: Shown, label: str, shots: Sequence[Shot]) -> Section:

@@ -1,0 +1,83 @@
+"""Review batches: what a model proposes for photographs, the least sure first, for a person to correct.
+
+`review.csv` has a row a photograph: `labels` begins as what was `suggested` and is the column to correct;
+`reviewed` is for `yes`, where a row was looked at and is right as it stands. The batch is then a source of
+`tagstream data import`.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from typing import Final
+
+from model.data.labels import SEPARATOR
+from model.manifest import Manifest
+
+COLUMNS: Final = ("path", "labels", "reviewed", "suggested", "uncertainty")
+"""Then a column a label, with its probability."""
+
+MEASURE: Final = (
+    "1 less the margin: how far the probability nearest to its threshold is from it, as a share of its way to"
+    " 0 or to 1"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What a model says of one photograph."""
+
+    path: Path
+    place: str
+    probabilities: Mapping[str, float]
+    suggested: tuple[str, ...]
+    """The surest first."""
+    uncertainty: float
+    """From 0, sure, to 1: on the edge of a threshold."""
+
+
+def propose(path: Path, place: str, probabilities: Mapping[str, float], manifest: Manifest) -> Proposal:
+    """The labels at or above their thresholds, and how near to another answer that is. Pure."""
+    ordered = sorted(probabilities, key=lambda label: (-probabilities[label], label))
+    if manifest.task == "single_label":
+        ordered = ordered[:1]
+    tagged = tuple(label for label in ordered if probabilities[label] >= manifest.thresholds[label])
+    margins = [_margin(probabilities[label], manifest.thresholds[label]) for label in ordered]
+    if manifest.task == "single_label":
+        margins.append(_lead(probabilities))
+    return Proposal(path, place, probabilities, tagged, round(1 - min(margins), 4))
+
+
+def least_sure_first(proposals: Sequence[Proposal]) -> list[Proposal]:
+    """In the order in which a person's time is worth the most."""
+    return sorted(proposals, key=lambda each: (-each.uncertainty, each.place))
+
+
+def as_csv(proposals: Sequence[Proposal], labels: Sequence[str], *, folder: Path) -> str:
+    """`review.csv` for the batch in `folder`; paths are relative to it, so that both may move together."""
+    text = StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*COLUMNS, *(f"p_{label}" for label in labels)])
+    for each in proposals:
+        said = SEPARATOR.join(each.suggested)
+        path = os.path.relpath(each.path.resolve(), folder.resolve())
+        chances = (f"{each.probabilities[label]:.4f}" for label in labels)
+        writer.writerow([path, said, "", said, f"{each.uncertainty:.4f}", *chances])
+    return text.getvalue()
+
+
+def _margin(probability: float, threshold: float) -> float:
+    """From 0, at the threshold, to 1, at 0 or 1."""
+    if probability >= threshold:
+        return (probability - threshold) / (1 - threshold) if threshold < 1 else 0.0
+    return (threshold - probability) / threshold
+
+
+def _lead(probabilities: Mapping[str, float]) -> float:
+    """Of the top label before the second one; of one label all there is."""
+    first, *rest = sorted(probabilities.values(), reverse=True)
+    return first - rest[0] if rest else 1.0
