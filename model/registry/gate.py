@@ -107,7 +107,9 @@ def at_least(name: str, candidate: float | None, least: float) -> Row:
 def _missing(a: Figures, b: Figures) -> Iterator[Row]:
     for name in (*OVERALL, *LOWER_IS_BETTER, "ece", *PER_LABEL, "slices"):
         if name in a and name not in b:
-            yield Row(name, "stated", None, None, Verdict.REFUSED, "its report does not say; give --data DATA")
+            yield Row(
+                name, "stated", None, None, Verdict.REFUSED, "its report does not say; give --data DATA"
+            )
 
 
 def _overall(a: Figures, b: Figures, tolerances: Tolerances) -> Iterator[_Measured | None]:

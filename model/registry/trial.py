@@ -6,7 +6,7 @@ The only part of the registry that needs torch.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
@@ -17,8 +17,8 @@ from torch import Tensor
 from model import checkpoint
 from model.checkpoint import Version
 from model.classifier import Classifier
-from model.data.dataset import Dataset
-from model.evaluation import figures, judging
+from model.data.photograph import Photograph
+from model.evaluation import figures, judging, recording
 from model.evaluation.judged import Judged
 from model.evaluation.slices import partition
 from model.registry.evidence import Evidence
@@ -54,24 +54,26 @@ class Contestant:
         return cls(f"{manifest.name}/{manifest.version}", version, classifier)
 
 
-def judge(champion: Contestant | None, candidate: Contestant, data: Dataset, *, tick: Tick) -> Evidence:
-    """Both on the photographs of `data`, in one order, with the photographs on which they differ.
+def judge(
+    champion: Contestant | None, candidate: Contestant, photographs: Sequence[Photograph], *, tick: Tick
+) -> Evidence:
+    """Both on the photographs, in one order, with those on which they differ.
 
     Raises `ConfigurationError` where there is nothing to judge by, or a label that they do not know.
     """
-    if not data.photographs:
+    if not photographs:
         raise ConfigurationError("there is no photograph of that split in --data; name another --split")
-    theirs = judging.look(candidate.classifier, data.photographs, tick=_named(tick, candidate))
-    report = figures.report(theirs).as_json()
+    theirs = judging.look(candidate.classifier, photographs, tick=_named(tick, candidate))
+    report, digest = figures.report(theirs).as_json(), recording.data_digest(theirs.photographs)
     if champion is None:
-        return Evidence(None, report, data.digest)
-    ours = judging.look(champion.classifier, data.photographs, tick=_named(tick, champion))
+        return Evidence(None, report, digest)
+    ours = judging.look(champion.classifier, photographs, tick=_named(tick, champion))
     if ours.photographs != theirs.photographs:
         raise ConfigurationError(
             "the two versions could not read the same photographs; leave out: "
             + "; ".join({*ours.unreadable} ^ {*theirs.unreadable})
         )
-    return Evidence(figures.report(ours).as_json(), report, data.digest, pairs=dict(_pairs(ours, theirs)))
+    return Evidence(figures.report(ours).as_json(), report, digest, pairs=dict(_pairs(ours, theirs)))
 
 
 def golden(champion: Contestant | None, candidate: Contestant) -> tuple[Row, ...]:

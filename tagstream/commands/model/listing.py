@@ -1,0 +1,42 @@
+"""`tagstream model list`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tagstream.model.registry_here import Json, Url, over
+
+if TYPE_CHECKING:
+    from agents.settings import Settings
+    from model.registry.registry import Entry, Registry
+
+
+def listing(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="One model's versions; all models' if absent.")
+    ] = None,
+    registry: Url = None,
+    as_json: Json = False,  # noqa: FBT002
+) -> None:
+    """List the versions in the registry: when published, how large, how good, and which aliases they have.
+
+    Examples:
+      tagstream model list
+
+      tagstream model list restaurant --json | jq -r '.[] | select(.aliases == ["champion"]).version'
+    """
+    import json  # noqa: PLC0415
+
+    from tagstream.model import registry_answers  # noqa: PLC0415
+
+    async def entries(opened: Registry, _: Settings) -> list[Entry]:
+        names = (name,) if name else await opened.names()
+        return [entry for each in names for entry in await opened.versions(each)]
+
+    found = over(registry, entries)
+    if as_json:
+        typer.echo(json.dumps([registry_answers.entry(each) for each in found]))
+    else:
+        registry_answers.show_entries(found, name=name)

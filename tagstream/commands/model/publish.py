@@ -1,0 +1,54 @@
+"""`tagstream model publish`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tagstream.model.registry_here import Json, Url, over
+
+if TYPE_CHECKING:
+    from agents.settings import Settings
+    from model.registry.publishing import Published
+    from model.registry.registry import Registry
+
+
+def publish(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="As `train` writes it.")],
+    registry: Url = None,
+    as_json: Json = False,  # noqa: FBT002
+) -> None:
+    """Put a version into the registry, under the name and version that its manifest states.
+
+    It is verified first: digests, weights as safetensors, its golden images' scores on this machine. It is
+    there at once or not at all; broken off, publish it again. A version never changes: the same bytes again
+    are fine, others are refused. Published is not promoted: see `tagstream model promote`.
+
+    Examples:
+      tagstream model publish runs/restaurant-v2 --registry s3://models/tagstream
+
+      TAGSTREAM_REGISTRY__URL=/srv/models tagstream model publish runs/restaurant-v2 --json
+    """
+    import json  # noqa: PLC0415
+
+    from model.classifier import Classifier  # noqa: PLC0415
+    from model.registry import contents  # noqa: PLC0415
+
+    version = contents.of_folder(folder)
+    Classifier.load(folder).check_golden()
+
+    async def put(opened: Registry, _: Settings) -> tuple[Published, str]:
+        return await opened.publish(version), opened.where
+
+    published, where = over(registry, put)
+    left_out = contents.left_out(folder, version)
+    if as_json:
+        document = {"ref": str(published.ref), "digest": published.digest, "registry": where}
+        typer.echo(json.dumps({**document, "is_new": published.is_new, "left_out": list(left_out)}))
+        return
+    for file in left_out:
+        typer.echo(f"left out {file}: no part of a version", err=True)
+    typer.echo(f"{published.ref} {'is published' if published.is_new else 'was there already'} at {where}")
+    typer.echo(f"promote it with: tagstream model promote {published.ref}")

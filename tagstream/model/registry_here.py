@@ -1,0 +1,42 @@
+"""The registry as a command opens it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+if TYPE_CHECKING:
+    from agents.settings import Settings
+    from model.registry.registry import Registry
+
+T = TypeVar("T")
+
+Url = Annotated[
+    str | None,
+    typer.Option(
+        "--registry",
+        metavar="URL",
+        help="s3://BUCKET/PREFIX, or a folder; TAGSTREAM_REGISTRY__URL if absent.",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one document instead of tables.")]
+
+
+def over(url: str | None, work: Callable[[Registry, Settings], Awaitable[T]]) -> T:
+    """What `work` returns, done with the registry open. Raises as `open_registry` and `work` do."""
+    import asyncio  # noqa: PLC0415
+
+    from agents import settings  # noqa: PLC0415
+    from agents.registry import open_registry  # noqa: PLC0415
+    from agents.telemetry import logs, masking  # noqa: PLC0415
+
+    config = settings.load()
+    logs.configure(config.log.model_copy(update={"level": "warning"}), mask=masking.here(config))
+
+    async def opened() -> T:
+        async with open_registry(config, url) as registry:
+            return await work(registry, config)
+
+    return asyncio.run(opened())
