@@ -58,9 +58,13 @@ class Bootstrap:
 
     def intervals(self, statistic: Statistic) -> list[Interval]:
         """One for each of the statistic's k values; NaN where no resample has one."""
-        drawn = torch.cat([statistic(weights).view(len(weights), -1) for weights in self._weights()])
+        drawn = self.drawn(statistic)
         low, high = torch.nanquantile(drawn, torch.tensor(PERCENTILES, dtype=drawn.dtype), dim=0).tolist()
         return list(zip(low, high, strict=True))
+
+    def drawn(self, statistic: Statistic) -> Tensor:
+        """The statistic's values, float64 (resamples, k)."""
+        return torch.cat([statistic(weights).view(len(weights), -1) for weights in self._weights()])
 
     def interval(self, statistic: Statistic) -> Interval:
         """Of a statistic of one value."""

@@ -13,13 +13,19 @@ PENDING = (
 )
 
 READING = (
-    "Shares with counts and 95 % intervals (Wilson). Top label: the highest probability; tagged: at or "
-    "above the label's threshold."
+    "Shares with counts and 95 % intervals (Wilson); values without counts with bootstrap intervals. Top "
+    "label: the highest probability; tagged: at or above the label's threshold. What each figure means: "
+    "docs/evaluation.md."
 )
-CHOSEN = (
+UNSAID = (
     "Chosen on `val`: for each label the highest threshold that keeps 98 % of its true tags, within 0.20 "
     "to 0.50, so that as little as possible of what is none of the labels is tagged."
 )
+TASKS = {
+    "multi_label": "a sigmoid each; none at all is possible",
+    "single_label": "a softmax over them; the highest alone, or none",
+    "binary": "one sigmoid: it is there, or not",
+}
 
 
 def card(manifest: Manifest, *, reports: Mapping[str, Report], notes: str = "") -> str:
@@ -31,19 +37,33 @@ def card(manifest: Manifest, *, reports: Mapping[str, Report], notes: str = "") 
 
 def section(split: str, report: Report) -> str:
     """One split's report."""
-    shares = (
-        f"- Top label right: {report.top_accuracy}\n"
-        f"- Photographs with several tags, all of them found: {report.mixed_all_found}\n"
-        f"- Pictures of none of the labels that were tagged all the same: {report.negatives_acted_on}"
-    )
-    return "\n\n".join([f"## Report on `{split}`", READING, shares, _per_label(report), _confusion(report)])
+    shares = "\n".join(f"- {name}: {figure}" for name, figure in _overall(report))
+    parts = [f"## Report on `{split}`", READING, shares, _per_label(report), _confusion(report)]
+    return "\n\n".join([*parts, *_slices(report), *_speed(report)])
+
+
+def _overall(report: Report) -> list[tuple[str, object]]:
+    k = min(5, len(report.classes))
+    return [
+        ("Top label right", report.top_accuracy),
+        ("Top label right, of the 90 % that are most confident", report.coverage_90),
+        ("Top label is one of the true tags (precision at 1)", report.precision_at_1),
+        (f"True tags among the {k} highest (recall at {k})", report.recall_at_5),
+        ("F1 of tags, mean over photographs", report.f1_samples),
+        ("Mean average precision", report.mean_average_precision),
+        ("Photographs with several tags, all of them found", report.mixed_all_found),
+        ("Photographs with one tag that got another", report.singles_with_extra),
+        ("Pictures of none of the labels that were tagged all the same", report.negatives_acted_on),
+        ("Expected calibration error, every label's probability", report.tags.error),
+        ("Expected calibration error, the top label's probability", report.tops.error),
+    ]
 
 
 def _head(manifest: Manifest) -> str:
     labels, size = ", ".join(manifest.labels), manifest.input.size
     return (
         f"# {manifest.name} {manifest.version}\n\n"
-        f"Tags a photograph with any of: {labels} (a sigmoid each; none at all is possible).\n\n"
+        f"Tags a photograph with any of: {labels} ({TASKS[manifest.task]}).\n\n"
         f"- Licence: {manifest.licence or 'not stated'}\n"
         f"- Architecture: {manifest.architecture}, input {size} x {size}, {manifest.input.fit}\n"
         f"- Data digest: `{manifest.data_digest}`\n"
@@ -52,14 +72,58 @@ def _head(manifest: Manifest) -> str:
 
 
 def _decisions(manifest: Manifest) -> str:
-    lines = table(("label", "threshold"), [(k, f"{v:.2f}") for k, v in manifest.thresholds.items()])
-    return f"## Thresholds\n\n{CHOSEN} Temperature {manifest.temperature:g}, fitted on `val`.\n\n{lines}"
+    rows = [
+        (label, f"{threshold:.2f}", _reason(manifest, label))
+        for label, threshold in manifest.thresholds.items()
+    ]
+    said = "Chosen on `val`." if manifest.chosen_for else UNSAID
+    lines = table(("label", "threshold", "chosen for"), rows)
+    return f"## Thresholds\n\n{said} Temperature {manifest.temperature:g}, fitted on `val`.\n\n{lines}"
+
+
+def _reason(manifest: Manifest, label: str) -> str:
+    chosen = dict(manifest.chosen_for.get(label, {}))
+    reached = chosen.pop("reached", None)
+    wish = ", ".join(f"{name} {share:.1%}" for name, share in chosen.items())
+    return wish if reached is None else f"{wish} (there: {reached:.1%})"
 
 
 def _per_label(report: Report) -> str:
     columns = (report.precision, report.recall, report.tag_precision, report.tag_recall)
-    rows = [(label, *(_short(column[label]) for column in columns)) for label in report.labels]
-    return table(("label", "precision (top)", "recall (top)", "precision (tagged)", "recall (tagged)"), rows)
+    rows = [
+        (
+            label,
+            *(_short(column[label]) for column in columns),
+            str(report.f1[label]),
+            str(report.average_precision[label]),
+        )
+        for label in report.labels
+    ]
+    shares = ("precision (top)", "recall (top)", "precision (tagged)", "recall (tagged)")
+    return table(("label", *shares, "F1", "average precision"), rows)
+
+
+def _slices(report: Report) -> list[str]:
+    """By brightness and size; sources are names that a card does not tell."""
+    rows = [
+        (f"{kind}, {part.name}", str(part.of), "too few to say" if part.too_small else str(part.top_accuracy))
+        for kind, parts in report.slices.items()
+        if kind != "source"
+        for part in parts
+    ]
+    return [table(("slice", "photographs", "top label right"), rows)] if rows else []
+
+
+def _speed(report: Report) -> list[str]:
+    if report.speed is None:
+        return []
+    speed = report.speed
+    said = (
+        f"On {speed.device}, {speed.threads} threads: {speed.images_per_second:.0f} images/s in batches "
+        f"of {speed.batch} ({speed.cpu_ms:.1f} ms of processor an image), {speed.latency_ms:.1f} ms for one "
+        f"alone; decoding {speed.decode_ms:.1f} ms."
+    )
+    return [said]
 
 
 def _short(share: Share) -> str:
@@ -70,9 +134,9 @@ def _short(share: Share) -> str:
 def _confusion(report: Report) -> str:
     rows = [
         (label, *(str(count) for count in counts))
-        for label, counts in zip(report.labels, report.confusion, strict=True)
+        for label, counts in zip(report.classes, report.confusion, strict=True)
     ]
-    return table(("main label \\ top label", *report.labels), rows)
+    return table(("main label \\ top label", *report.classes), rows)
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

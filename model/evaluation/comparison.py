@@ -1,8 +1,8 @@
 """Two versions on the same photographs, paired: what one gets right that the other does not.
 
 McNemar's test (1947) looks at the discordant photographs alone, those that exactly one of the two gets right:
-were the versions equally good, each would have half of them. Differences of figures have bootstrap intervals
-over the same resamples for both. The test takes photographs for independent; the intervals draw whole sources.
+were the versions equally good, each would have half of them. Differences of figures have bootstrap intervals,
+over the same resamples for both. The test takes photographs for independent; the intervals draw sources.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from model.evaluation.bootstrap import Bootstrap, Statistic
 from model.evaluation.judged import Judged
 from model.evaluation.shares import DECIMALS, Interval
 from model.evaluation.slices import SMALL, partition
+from model.manifest import Manifest
 from schemas.errors import ConfigurationError
 
 EXACT: Final = 1000
@@ -159,6 +160,8 @@ class Comparison:
 def compare(a: Judged, b: Judged, *, resamples: int = 1000, seed: int = 0) -> Comparison:
     """`b` against `a`. Raises `ConfigurationError` for other labels, another task or other photographs."""
     refuse_unlike(a, b)
+    if a.labels != b.labels:
+        raise ConfigurationError("A and B were judged with their labels in different orders")
     a, b = aligned(a, b)
     bootstrap = Bootstrap.of(a.photographs, resamples=resamples, seed=seed)
     return Comparison(
@@ -179,7 +182,7 @@ def compare(a: Judged, b: Judged, *, resamples: int = 1000, seed: int = 0) -> Co
     )
 
 
-def refuse_unlike(a: Judged, b: Judged) -> None:
+def refuse_unlike(a: Judged | Manifest, b: Judged | Manifest) -> None:
     """Raises `ConfigurationError` where the two cannot be compared."""
     if set(a.labels) != set(b.labels):
         only_a, only_b = sorted({*a.labels} - {*b.labels}), sorted({*b.labels} - {*a.labels})
@@ -188,8 +191,6 @@ def refuse_unlike(a: Judged, b: Judged) -> None:
         )
     if a.task != b.task:
         raise ConfigurationError(f"A and B cannot be compared: A's task is {a.task}, B's is {b.task}")
-    if a.labels != b.labels:
-        raise ConfigurationError("A and B were judged with their labels in different orders")
 
 
 def aligned(a: Judged, b: Judged) -> tuple[Judged, Judged]:
@@ -210,11 +211,12 @@ def paired(a: Tensor, b: Tensor, *, among: Tensor | None = None) -> Paired:
 def _figures(a: Judged, b: Judged, *, bootstrap: Bootstrap) -> Mapping[str, Difference]:
     return {
         name: _difference(one, other, bootstrap=bootstrap)
-        for (name, one), other in zip(_statistics(a).items(), _statistics(b).values(), strict=True)
+        for (name, one), other in zip(statistics_of(a).items(), statistics_of(b).values(), strict=True)
     }
 
 
-def _statistics(judged: Judged) -> Mapping[str, Statistic]:
+def statistics_of(judged: Judged) -> Mapping[str, Statistic]:
+    """The figures of the whole that are compared, by the names that the report has for them."""
     known, counts = judged.known, judged.targets.sum(1)
     by_sample = metrics.f1_by_sample(judged.tagged, judged.targets)
     return {

@@ -1,25 +1,136 @@
-"""A report as a table in the terminal."""
+"""Reports, gaps and comparisons as tables in the terminal."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
+    from model.evaluation.comparison import Difference, Paired
     from model.evaluation.report import Report
+    from model.evaluation.run import Outcome, Versus
+    from model.evaluation.speed import Speed
 
 
 def show_report(split: str, report: Report) -> None:
     """Print the figures of one split."""
     from rich.console import Console  # noqa: PLC0415
+
+    console = Console()
+    console.print(_per_label(split, report))
+    console.print(_confusion(report))
+    for line in _overall(report):
+        console.print(line, highlight=False)
+    if report.speed is not None:
+        console.print(_speed(report.speed), highlight=False)
+
+
+def show_gap(outcome: Outcome) -> None:
+    """Print how much better the version is on the split that it is held against."""
+    if outcome.gap is None:
+        return
+    title = f"A: {outcome.split}, B: {outcome.against}; a gap that favours what it learned from is by heart"
+    _print(_differences(title, outcome.gap))
+
+
+def show_versus(versus: Versus) -> None:
+    """Print one version beside another."""
+    a, b = (f"{each.name} {each.version}" for each in versus.manifests)
+    comparison, race = versus.comparison, versus.race
+    _print(_differences(f"{versus.split}: A is {a}, B is {b}", comparison.figures))
+    _print(_labels_differ(versus))
+    _say(f"top label right: {_pair(comparison.top)}")
+    _say(f"all tags right, none too many: {_pair(comparison.all_tags)}")
+    paces = f"A {race.medians[0]:.0f}, B {race.medians[1]:.0f} images/s in batches of {race.batch}"
+    low, high = min(race.ratios), max(race.ratios)
+    _say(
+        f"speed on {race.device}: {paces}; B/A {race.ratio:.2f} ({low:.2f} to {high:.2f}), measured in turns"
+    )
+
+
+def _per_label(split: str, report: Report) -> Table:
     from rich.table import Table  # noqa: PLC0415
 
     table = Table(title=f"{split}: top label right {report.top_accuracy}")
-    for column in ("label", "precision (top)", "recall (top)", "recall (tagged)", *report.labels):
+    for column in ("label", "precision (top)", "recall (top)", "precision (tag)", "recall (tag)", "F1", "AP"):
         table.add_column(column)
-    for label, row in zip(report.labels, report.confusion, strict=True):
-        shares = (report.precision[label], report.recall[label], report.tag_recall[label])
-        table.add_row(label, *(f"{share.value:.1%}" for share in shares), *map(str, row))
-    console = Console()
-    console.print(table)
-    console.print(f"several tags, all found: {report.mixed_all_found}")
-    console.print(f"none of the labels, tagged all the same: {report.negatives_acted_on}")
+    for label in report.labels:
+        columns = (report.precision, report.recall, report.tag_precision, report.tag_recall)
+        shares = [f"{column[label].value:.1%}" for column in columns]
+        values = (report.f1[label].value, report.average_precision[label].value)
+        table.add_row(label, *shares, *(f"{value:.3f}" for value in values))
+    return table
+
+
+def _confusion(report: Report) -> Table:
+    from rich.table import Table  # noqa: PLC0415
+
+    table = Table("main label \\ top label", *report.classes)
+    for name, row in zip(report.classes, report.confusion, strict=True):
+        table.add_row(name, *map(str, row))
+    return table
+
+
+def _overall(report: Report) -> tuple[str, ...]:
+    resampled = report.bootstrap
+    return (
+        f"several tags, all found: {report.mixed_all_found}",
+        f"one tag, and tagged with another: {report.singles_with_extra}",
+        f"none of the labels, tagged all the same: {report.negatives_acted_on}",
+        f"top label right, of the 90 % most confident: {report.coverage_90}",
+        f"F1 by photographs: {report.f1_samples}",
+        f"mean average precision: {report.mean_average_precision}",
+        f"calibration error: {report.tags.error} of every label, {report.tops.error} of the top label",
+        f"intervals: 95 %; Wilson's of shares, else by resampling {resampled.groups} {resampled.by}s",
+    )
+
+
+def _speed(speed: Speed) -> str:
+    return (
+        f"speed on {speed.device}, {speed.threads} threads: {speed.images_per_second:.0f} images/s "
+        f"in batches of {speed.batch} ({speed.cpu_ms:.1f} ms of processor an image), one alone "
+        f"{speed.latency_ms:.1f} ms; decoding {speed.decode_ms:.1f} ms"
+    )
+
+
+def _differences(title: str, figures: Mapping[str, Difference]) -> Table:
+    from rich.table import Table  # noqa: PLC0415
+
+    table = Table("figure", "A", "B", "B less A", "95 % interval", title=title)
+    for name, each in figures.items():
+        low, high = each.interval
+        numbers = (f"{each.a:.3f}", f"{each.b:.3f}", f"{each.value:+.3f}", f"{low:+.3f} to {high:+.3f}")
+        table.add_row(name.replace("_", " "), *numbers, style="bold" if each.is_clear else None)
+    return table
+
+
+def _labels_differ(versus: Versus) -> Table:
+    from rich.table import Table  # noqa: PLC0415
+
+    table = Table("label", "recall", "precision", "F1", "AP", "tag right in A alone", "in B alone", "p")
+    for label, each in versus.comparison.per_label.items():
+        values = (each.recall, each.precision, each.f1, each.average_precision)
+        pair = (str(each.tag.only_a), str(each.tag.only_b), f"{each.tag.p:.3g}")
+        table.add_row(label, *(f"{value.value:+.3f}" for value in values), *pair)
+    return table
+
+
+def _pair(paired: Paired) -> str:
+    return (
+        f"A alone {paired.only_a}, B alone {paired.only_b}, of {paired.of}; "
+        f"McNemar p = {paired.p:.3g}, B less A {paired.difference:+.1%}"
+    )
+
+
+def _print(table: Table) -> None:
+    from rich.console import Console  # noqa: PLC0415
+
+    Console().print(table)
+
+
+def _say(line: str) -> None:
+    from rich.console import Console  # noqa: PLC0415
+
+    Console().print(line, highlight=False)

@@ -52,6 +52,8 @@ LEAVES = (
     ("dlq", "redrive"),
     ("model", "train"),
     ("model", "evaluate"),
+    ("model", "compare"),
+    ("model", "calibrate"),
     ("routes", "check"),
     ("routes", "show"),
     ("store", "apply"),

@@ -1,19 +1,35 @@
-"""`tagstream model`: train a version, judge a version."""
+"""`tagstream model`: a version from its training to its workers."""
 
 from __future__ import annotations
 
 import typer
 
+from tagstream.commands.model.calibrate import calibrate
+from tagstream.commands.model.compare import compare
 from tagstream.commands.model.evaluate import evaluate
+from tagstream.commands.model.fetch import fetch
+from tagstream.commands.model.listing import listing
+from tagstream.commands.model.promote import promote
+from tagstream.commands.model.publish import publish
+from tagstream.commands.model.rollback import rollback
+from tagstream.commands.model.show import show
 from tagstream.commands.model.train import train
 
-app = typer.Typer(no_args_is_help=True, help="Train a model version, judge a model version.")
+app = typer.Typer(no_args_is_help=True, help="Train, judge, publish and promote model versions.")
 
 
 @app.callback()
 def model() -> None:
-    """Train a model version, judge a model version."""
+    """Train, judge, publish and promote model versions."""
 
 
 app.command()(train)
 app.command()(evaluate)
+app.command()(compare)
+app.command()(calibrate)
+app.command()(publish)
+app.command("list")(listing)
+app.command()(show)
+app.command()(promote)
+app.command()(rollback)
+app.command()(fetch)

@@ -1,0 +1,96 @@
+"""The photographs that a version got most wrong, or that one of two versions alone got right."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from model.evaluation.judged import Judged
+from model.evaluation.pages.thumbnails import thumbnail
+
+WORST: Final = 24
+EACH: Final = 12
+"""Of those that one of two versions alone gets right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One label of one photograph."""
+
+    label: str
+    probability: float
+    threshold: float
+    true: bool
+    tagged: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One photograph, what is true of it, and what was said."""
+
+    name: str
+    source: str
+    picture: str
+    """A data: URI; empty where it cannot be shown."""
+    tags: tuple[str, ...]
+    faults: tuple[str, ...]
+    scores: tuple[tuple[Score, ...], ...]
+    """Of each version."""
+
+
+def worst(judged: Judged) -> tuple[tuple[Shown, ...], int]:
+    """Those with the highest cross-entropy first, and how many are wrong in all."""
+    wrong = (judged.known & ~judged.right) | ~judged.all_right
+    places = wrong.nonzero()[:, 0]
+    order = places[loss(judged)[places].argsort(descending=True, stable=True)]
+    return tuple(shown(place, judged) for place in order[:WORST].tolist()), len(places)
+
+
+def alone(right: Judged, wrong: Judged, *, order: tuple[Judged, Judged]) -> tuple[Shown, ...]:
+    """What one version alone tags right, those first that the other gets most wrong."""
+    places = (right.all_right & ~wrong.all_right).nonzero()[:, 0]
+    ordered = places[loss(wrong)[places].argsort(descending=True, stable=True)]
+    return tuple(shown(place, wrong, beside=order) for place in ordered[:EACH].tolist())
+
+
+def loss(judged: Judged) -> Tensor:
+    """Float64 (N,): the cross-entropy of each photograph's probabilities with its tags."""
+    inside = judged.probabilities.clamp(1e-6, 1 - 1e-6)
+    each = functional.binary_cross_entropy(inside, judged.targets.double(), reduction="none")
+    return torch.sum(each, dim=1)
+
+
+def shown(place: int, judged: Judged, *, beside: tuple[Judged, ...] = ()) -> Shown:
+    """The photograph at `place`, with the faults of `judged` and the scores of all `beside`."""
+    photo = judged.photographs[place]
+    return Shown(
+        name=photo.path.name,
+        source=photo.source,
+        picture=thumbnail(photo),
+        tags=photo.labels,
+        faults=tuple(_faults(place, judged)),
+        scores=tuple(_scores(place, each) for each in beside or (judged,)),
+    )
+
+
+def _faults(place: int, judged: Judged) -> list[str]:
+    tagged, true = judged.tagged[place].tolist(), judged.targets[place].tolist()
+    columns = list(zip(judged.labels, tagged, true, strict=True))
+    faults = [f"{label} missed" for label, is_tagged, is_true in columns if is_true and not is_tagged]
+    faults += [f"{label} too many" for label, is_tagged, is_true in columns if is_tagged and not is_true]
+    if judged.known[place] and not judged.right[place]:
+        faults.append(f"top is {judged.classes[int(judged.tops[place])]}")
+    return faults
+
+
+def _scores(place: int, judged: Judged) -> tuple[Score, ...]:
+    rows = (judged.probabilities, judged.targets, judged.tagged)
+    columns = zip(judged.labels, *(row[place].tolist() for row in rows), strict=True)
+    return tuple(
+        Score(label, probability, judged.thresholds[label], true=true, tagged=tagged)
+        for label, probability, true, tagged in columns
+    )

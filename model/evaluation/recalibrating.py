@@ -1,0 +1,107 @@
+"""A version's weights with a temperature and thresholds chosen anew: a new version, for none ever changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from model import checkpoint
+from model.checkpoint import Version
+from model.classifier import Classifier, with_golden
+from model.data.photograph import Photograph
+from model.evaluation import calibration, recording
+from model.evaluation.calibration import Decision, Target
+from model.evaluation.card import card
+from model.evaluation.figures import report
+from model.evaluation.judging import Tick, look, silent
+from model.evaluation.report import Report
+from model.manifest import Manifest
+from schemas.errors import ConfigurationError
+
+
+@dataclass(frozen=True, slots=True)
+class Recalibrated:
+    """A version that was written, why its thresholds are what they are, and its figures on that split."""
+
+    manifest: Manifest
+    decision: Decision
+    report: Report
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What to choose by, and for what."""
+
+    split: str
+    photographs: Sequence[Photograph]
+    targets: Target | Mapping[str, Target]
+
+
+def recalibrate(
+    folder: Path, output: Path, *, asked: Asked, device: str = "auto", tick: Tick = silent
+) -> Recalibrated:
+    """Write the version in `folder` as `output`, NAME-VERSION, its tags decided for `asked.targets`.
+
+    Raises `ConfigurationError` where `output` exists or has no such name, and as `decide` and `judge` do.
+    """
+    name, number = named(output)
+    old = checkpoint.read(folder)
+    classifier = Classifier.load(folder, device=device)
+    decision = _decision(classifier, asked=asked, tick=tick)
+    decided = _decided(old, decision=decision, name=name, number=number)
+    seen = look(Classifier(decided, device=torch.device(classifier.device)), asked.photographs, tick=tick)
+    figures = report(seen)
+    data = recording.data_digest(seen.photographs)
+    metrics = {asked.split: recording.entry(decided.manifest, figures, data=data)}
+    manifest = decided.manifest.model_copy(update={"metrics": metrics})
+    text = _card(manifest, old=old, asked=asked, figures=figures)
+    written = checkpoint.write(output, replace(decided, manifest=manifest, card=text))
+    return Recalibrated(written, decision, figures)
+
+
+def named(folder: Path) -> tuple[str, str]:
+    """Name and version of a folder that is to be. Raises `ConfigurationError`."""
+    if folder.exists():
+        raise ConfigurationError(f"{folder}: a version is there already, and versions do not change")
+    name, _, number = folder.name.rpartition("-")
+    if not (name and number):
+        raise ConfigurationError(f"{folder}: the folder's name must be NAME-VERSION, like restaurant-v2")
+    return name, number
+
+
+def _decision(classifier: Classifier, *, asked: Asked, tick: Tick) -> Decision:
+    manifest = classifier.manifest
+    seen = look(classifier, asked.photographs, tick=tick)
+    logits = calibration.logits_of(seen, temperature=manifest.temperature)
+    return calibration.decide(logits, seen, task=manifest.task, targets=asked.targets)
+
+
+def _decided(old: Version, *, decision: Decision, name: str, number: str) -> Version:
+    update = {
+        "name": name,
+        "version": number,
+        "temperature": decision.temperature,
+        "thresholds": decision.thresholds,
+        "chosen_for": decision.chosen_for,
+        "metrics": {},
+    }
+    return with_golden(replace(old, manifest=old.manifest.model_copy(update=update)))
+
+
+def _card(manifest: Manifest, *, old: Version, asked: Asked, figures: Report) -> str:
+    before = f"{old.manifest.name} {old.manifest.version}"
+    notes = (
+        f"The weights of {before}, unchanged; its temperature and thresholds were chosen anew on "
+        f"`{asked.split}`. What those weights are for, how they were made and where they are weak stands "
+        "below, on their own card; thresholds and figures there are the old ones."
+    )
+    new = card(manifest, reports={asked.split: figures}, notes=notes)
+    return f"{new}\n## The card of {before}\n\n{_deeper(old.card)}"
+
+
+def _deeper(text: str) -> str:
+    """Markdown with its headings two levels down."""
+    return "".join(f"##{line}" if line.startswith("#") else line for line in text.splitlines(keepends=True))

@@ -1,0 +1,59 @@
+"""Figures kept with the version that they are of: in its manifest and on its card."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import JsonValue
+
+from model import checkpoint, judged
+from model.data.photograph import Photograph
+from model.evaluation.card import section
+from model.evaluation.report import Report
+from model.manifest import Manifest
+from schemas.errors import ConfigurationError
+
+
+def entry(manifest: Manifest, report: Report, *, data: str) -> JsonValue:
+    """What `metrics[SPLIT]` holds: the figures, of which decisions and of which photographs they are."""
+    return {**report.as_json(), "judged": judged.digest(manifest), "data": data}
+
+
+def data_digest(photographs: Sequence[Photograph]) -> str:
+    """sha256 over the names and tags of what was judged."""
+    lines = sorted(f"{photo.path.name}|{';'.join(photo.labels)}" for photo in photographs)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def record(folder: Path, split: str, *, report: Report, data: str) -> None:
+    """Add one split's report to a version's metrics and card.
+
+    Raises `ConfigurationError` where it has one, or the version cannot be written to.
+    """
+    version = checkpoint.read(folder)
+    if split in version.manifest.metrics:
+        raise ConfigurationError(f"{folder}: a report on {split!r} is recorded already")
+    metrics = {**version.manifest.metrics, split: entry(version.manifest, report, data=data)}
+    manifest = version.manifest.model_copy(update={"metrics": metrics})
+    # The card first: killed between the two, the command can be given again.
+    earlier = version.card.split(f"\n## Report on `{split}`\n")[0].rstrip()
+    replace(folder / checkpoint.CARD, f"{earlier}\n\n{section(split, report)}\n")
+    replace(folder / checkpoint.MANIFEST, manifest.model_dump_json(indent=2) + "\n")
+
+
+def replace(file: Path, text: str) -> None:
+    """Write `text` as `file`, whole or not at all. Raises `ConfigurationError`."""
+    fresh = file.with_name(f".{file.name}.new")
+    try:
+        with fresh.open("w", encoding="utf-8") as target:
+            target.write(text)
+            target.flush()
+            os.fsync(target.fileno())
+        fresh.replace(file)
+    except OSError as error:
+        raise ConfigurationError(f"{file}: {error.strerror or error}") from error
+    finally:
+        fresh.unlink(missing_ok=True)

@@ -1,0 +1,127 @@
+"""An evaluation from a version and a dataset to everything that can be said of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pydantic import JsonValue
+
+from model.classifier import Classifier
+from model.data.dataset import Dataset, Split
+from model.data.photograph import Photograph
+from model.evaluation import speed
+from model.evaluation.comparison import Comparison, Difference, compare, refuse_unlike
+from model.evaluation.figures import report
+from model.evaluation.gap import gap
+from model.evaluation.judged import Judged
+from model.evaluation.judging import Tick, look, silent
+from model.evaluation.race import Race, race
+from model.evaluation.report import Report
+from model.manifest import Manifest
+from schemas.errors import ConfigurationError
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to judge, by what."""
+
+    version: Path
+    data: Dataset
+    split: str
+    against: str | None = None
+    device: str = "auto"
+    threads: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A version judged."""
+
+    manifest: Manifest
+    split: str
+    judged: Judged
+    report: Report
+    against: str | None = None
+    other: Report | None = None
+    gap: Mapping[str, Difference] | None = None
+
+    def as_json(self) -> dict[str, JsonValue]:
+        """The report, with the version and the split in front, and the gap behind."""
+        ref: JsonValue = self.manifest.ref.model_dump()
+        document: dict[str, JsonValue] = {"model": ref, "split": self.split, **self.report.as_json()}
+        if self.other is None or self.gap is None:
+            return document
+        gaps: JsonValue = {name: each.as_json() for name, each in self.gap.items()}
+        return {**document, "against": {"split": self.against, "gap": gaps, "report": self.other.as_json()}}
+
+
+def evaluate(order: Order, *, tick: Tick = silent) -> Outcome:
+    """Judge one version; its speed is measured last. Raises `ConfigurationError`."""
+    photographs = chosen(order.data, order.split)
+    others = chosen(order.data, order.against) if order.against else ()
+    classifier = Classifier.load(order.version, device=order.device, threads=order.threads)
+    seen = look(classifier, photographs, tick=tick)
+    figures = report(seen)
+    against = look(classifier, others, tick=tick) if others else None
+    outcome = Outcome(
+        classifier.manifest,
+        order.split,
+        seen,
+        replace(figures, speed=speed.measure(classifier, seen.photographs)),
+    )
+    if against is None:
+        return outcome
+    return replace(outcome, against=order.against, other=report(against), gap=gap(seen, against))
+
+
+@dataclass(frozen=True, slots=True)
+class Versus:
+    """Two versions on the same photographs."""
+
+    manifests: tuple[Manifest, Manifest]
+    split: str
+    judged: tuple[Judged, Judged]
+    reports: tuple[Report, Report]
+    comparison: Comparison
+    race: Race
+
+    def as_json(self) -> dict[str, JsonValue]:
+        """Who, the comparison, the race, and the report of each."""
+        a, b = self.manifests
+        return {
+            "a": a.ref.model_dump(),
+            "b": b.ref.model_dump(),
+            "split": self.split,
+            **self.comparison.as_json(),
+            "speed": self.race.as_json(),
+            "reports": {"a": self.reports[0].as_json(), "b": self.reports[1].as_json()},
+        }
+
+
+def versus(order: Order, other: Path, *, tick: Tick = silent) -> Versus:
+    """`other` (B) against the order's version (A). Raises `ConfigurationError`."""
+    photographs = chosen(order.data, order.split)
+    a, b = (
+        Classifier.load(folder, device=order.device, threads=order.threads)
+        for folder in (order.version, other)
+    )
+    refuse_unlike(a.manifest, b.manifest)
+    seen = (look(a, photographs, tick=tick), look(b, photographs, labels=a.labels, tick=tick))
+    return Versus(
+        manifests=(a.manifest, b.manifest),
+        split=order.split,
+        judged=seen,
+        reports=(report(seen[0]), report(seen[1])),
+        comparison=compare(*seen),
+        race=race(a, b, seen[0].photographs),
+    )
+
+
+def chosen(data: Dataset, split: str) -> tuple[Photograph, ...]:
+    """The photographs of `split`. Raises `ConfigurationError` where there are none."""
+    found = data.of(Split(split))
+    if not any(photo.labels for photo in found):
+        raise ConfigurationError(f"no photographs with tags in the split {split!r}: nothing to judge by")
+    return found

@@ -1,0 +1,52 @@
+"""`tagstream model compare`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from tagstream.model import pages
+from tagstream.model.figures import show_versus
+from tagstream.model.progress import bars
+from tagstream.model.version import resolve
+
+
+def compare(  # noqa: PLR0913, PLR0917 - one parameter an option
+    a: Annotated[str, typer.Argument(metavar="A", help="A version's folder, or `packaged`.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="Another one, of the same labels.")],
+    photographs: Annotated[
+        Path, typer.Argument(metavar="DATA", help="Snapshot, folder or CSV, as for `train`.")
+    ],
+    negatives: Annotated[Path | None, typer.Option(help="As for `train`.")] = None,
+    split: Annotated[Literal["train", "val", "test"], typer.Option(help="What to compare them by.")] = "test",
+    html: Annotated[
+        Path | None, typer.Option(help="Write a page with what each gets right that the other does not.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    threads: Annotated[int | None, typer.Option(min=1, help="Of the CPU.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one document instead of tables.")] = False,  # noqa: FBT002
+) -> None:
+    """Hold version B against version A on the same photographs: figures, McNemar's test, and speed.
+
+    Differences are B less A. Those whose 95 % interval leaves 0 out are bold. Speed is measured in turns.
+
+    Example:
+      tagstream model compare packaged runs/restaurant-v2 labels.csv --split val --html comparison.html
+    """
+    from model.data import dataset  # noqa: PLC0415
+    from model.evaluation import run  # noqa: PLC0415
+
+    pages.refuse_unwritable(html)
+    folders = resolve(a), resolve(b)
+    data = dataset.read(photographs, negatives=negatives)
+    order = run.Order(folders[0], data, split=split, device=device, threads=threads)
+    with bars() as tick:
+        versus = run.versus(order, folders[1], tick=tick)
+    if html is not None:
+        from model.evaluation.pages import comparison  # noqa: PLC0415
+
+        pages.keep(html, comparison.render(versus))
+    typer.echo(json.dumps(versus.as_json())) if as_json else show_versus(versus)
