@@ -12,6 +12,8 @@ Channels = tuple[float, float, float]
 HALF: Final[Channels] = (0.5, 0.5, 0.5)
 IMAGENET_MEAN: Final[Channels] = (0.485, 0.456, 0.406)
 IMAGENET_STD: Final[Channels] = (0.229, 0.224, 0.225)
+SMALLEST: Final = 32
+"""No manifest has a smaller input."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,7 @@ class Backbone:
     """The side, in pixels, of the images that its public weights saw."""
     mean: Channels = HALF
     std: Channels = HALF
-    min_size: int = 32
+    min_size: int = SMALLEST
     multiple: int = 1
     """Of which the side must be a multiple."""
     fixed: bool = False

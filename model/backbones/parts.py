@@ -43,12 +43,11 @@ def stages(network: nn.Module) -> list[nn.Module]:
     last = head(network)
     parts = _divided(network, without=last)
     while len(_joined(parts)) < FEWEST_STAGES:
-        largest = max(parts, key=_weight)
-        inner = _divided(largest, without=last)
-        if inner == [largest]:
+        large = [part for part in parts if _is_divisible(part)]
+        if not large:
             break
-        at = parts.index(largest)
-        parts[at : at + 1] = inner
+        at = parts.index(max(large, key=_weight))
+        parts[at : at + 1] = _divided(parts[at], without=last)
     return _joined(parts)
 
 
@@ -62,17 +61,18 @@ def _last(network: nn.Module) -> nn.Module | None:
 
 def _divided(module: nn.Module, *, without: nn.Module) -> list[nn.Module]:
     """What `module` holds of its own, and its children with parameters; a child around the head opened."""
-    children = list(module.children())
-    if not children:
-        return [module]
     own = list(module.parameters(recurse=False))
     parts: list[nn.Module] = [nn.ParameterList(own)] if own else []
-    for child in children:
+    for child in module.children():
         if any(each is without for each in child.modules()):
             parts += _divided(child, without=without) if child is not without else []
         elif _weight(child):
             parts.append(child)
     return parts
+
+
+def _is_divisible(part: nn.Module) -> bool:
+    return any(True for _ in part.children())
 
 
 def _joined(parts: list[nn.Module]) -> list[nn.Module]:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from torch import Tensor, nn
 
-from model.backbones.backbone import Backbone
+from model.backbones.backbone import SMALLEST, Backbone
 from schemas.errors import ConfigurationError
 
 PREFIX: Final = "timm:"
@@ -22,7 +22,7 @@ def describe(name: str) -> Backbone:
         size=config.input_size[-1],
         mean=tuple(config.mean),
         std=tuple(config.std),
-        min_size=config.min_input_size[-1] if config.min_input_size else 32,
+        min_size=config.min_input_size[-1] if config.min_input_size else SMALLEST,
         fixed=config.fixed_input_size,
     )
 
@@ -34,7 +34,7 @@ def build(name: str, labels: int, *, size: int) -> nn.Module:
         network: nn.Module = _timm().create_model(_bare(name), num_classes=labels, **sized)
     except (AssertionError, RuntimeError, TypeError, ValueError) as error:
         raise ConfigurationError(f"{name} cannot be built for images of {size} x {size}: {error}") from error
-    return network
+    return _linear_head(network)
 
 
 def public(name: str) -> dict[str, Tensor]:
@@ -46,6 +46,23 @@ def address(name: str) -> str:
     """Where the public weights are."""
     config = _config(name)
     return str(config.hf_hub_id or config.url)
+
+
+class MapLinear(nn.Linear):
+    """A linear layer in the place of a convolution of 1 x 1 behind the pooling."""
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - the base class calls it so
+        """(N, C, 1, 1) -> (N, labels, 1, 1)."""
+        return super().forward(input.flatten(1))[:, :, None, None]
+
+
+def _linear_head(network: nn.Module) -> nn.Module:
+    """`network` with a convolution that is its head made linear, so that heads are alike. In place."""
+    for name, module in list(network.named_modules()):
+        if module is network.get_classifier() and isinstance(module, nn.Conv2d):  # type: ignore[operator]
+            linear = MapLinear(module.in_channels, module.out_channels, bias=module.bias is not None)
+            network.set_submodule(name, linear)
+    return network
 
 
 def _config(name: str) -> Any:  # noqa: ANN401 - timm's own, of its own types

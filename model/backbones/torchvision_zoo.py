@@ -8,7 +8,7 @@ import torchvision.models
 from torch import Tensor, nn
 from torch.hub import load_state_dict_from_url
 
-from model.backbones.backbone import HALF, IMAGENET_MEAN, IMAGENET_STD, Backbone
+from model.backbones.backbone import HALF, IMAGENET_MEAN, IMAGENET_STD, SMALLEST, Backbone
 
 models: Any = torchvision.models
 """Untyped on purpose: its names are re-exported in a way that a strict type checker does not see."""
@@ -71,9 +71,9 @@ def _weights(name: str) -> Any:  # noqa: ANN401 - an enum of its own each
 
 def _min_size(name: str, *, known: int) -> int:
     """`known` is torchvision's word: of transformers the size of the weights rather than a bound."""
-    if name.startswith("swin"):
-        return 32
-    return VIT_PATCH.get(name, known)
+    if name.startswith("swin") or name in VIT_PATCH:
+        return SMALLEST
+    return max(SMALLEST, known)
 
 
 def _options(name: str, *, size: int) -> dict[str, object]:

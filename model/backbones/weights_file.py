@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from model import checkpoint
 from model.backbones import parts
+from model.backbones.layouts import adapted
 from model.loading import Mismatch, load
 from schemas.errors import ConfigurationError
 
@@ -43,17 +44,17 @@ def fill(network: nn.Module, tensors: Mapping[str, Tensor], *, source: str) -> N
     """Load `tensors` into `network`, all but a head for other labels. Raises `ConfigurationError`."""
     head = _head_names(network)
     own = network.state_dict()
+    body = {name: tensor for name, tensor in tensors.items() if not name.startswith(AUXILIARY)}
     fitting = {
         name: tensor
-        for name, tensor in tensors.items()
-        if not name.startswith(AUXILIARY)
-        and not (name in head and (name not in own or tensor.shape != own[name].shape))
+        for name, tensor in adapted(network, body).items()
+        if name not in head or (name in own and tensor.shape == own[name].shape)
     }
     blame = f"{source}: not the weights of this network"
     found = load(network, fitting, source=blame)
-    body = Mismatch(tuple(name for name in found.lacking if name not in head), found.foreign)
-    if body:
-        raise ConfigurationError(f"{blame}: {body}")
+    mismatch = Mismatch(tuple(name for name in found.lacking if name not in head), found.foreign)
+    if mismatch:
+        raise ConfigurationError(f"{blame}: {mismatch}")
 
 
 def _head_names(network: nn.Module) -> set[str]:

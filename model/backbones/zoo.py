@@ -55,8 +55,8 @@ def public(name: str) -> dict[str, Tensor]:
     except Exception as error:  # the hubs' clients raise whatever their transports raise
         cause = str(error).strip().splitlines()
         raise ConfigurationError(
-            f"the public weights of {name} ({zoo.address(name)}) cannot be had: "
-            f"{cause[0] if cause else type(error).__name__}; download them elsewhere and give --weights FILE"
+            f"the public weights of {name} ({zoo.address(name)}) could not be downloaded: "
+            f"{cause[0] if cause else type(error).__name__}; fetch them elsewhere and give --weights FILE"
         ) from error
     return tensors
 
