@@ -12,12 +12,9 @@ from deploy.stack.stack import Stack
 from tests.e2e.accounts import Outcome
 from tests.e2e.traffic import Planned, plan
 from tests.e2e.worker_under_test import BUCKET
-from tests.faults.lives import (
-    EVENTS,
-    life,
-    put_all,
-)
+from tests.faults.lives import EVENTS, life
 from tests.faults.matrix import Row, rows
+from tests.faults.storing import put_all
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +22,8 @@ def planned(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> list[Plan
     """The messages of every run; their photographs stand in the bucket."""
     folder = tmp_path_factory.mktemp("planned")
     messages = plan(EVENTS, folder)
-    asyncio.run(put_all(stack, folder / BUCKET))
+    photographs = {path.name: path.read_bytes() for path in (folder / BUCKET).iterdir()}
+    asyncio.run(put_all(stack, photographs))
     return messages
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
@@ -10,20 +9,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from types import MappingProxyType
 
-from pydantic import SecretStr
-
 from agents.settings import StoreSettings
 from deploy.stack.service import Service
 from deploy.stack.stack import Stack
-from schemas import topics
-from schemas.uploads import Location
-from streams.adapters.s3 import S3Credentials, S3Images, S3Settings
-from streams.adapters.topic_reader import read_all
 from tests.e2e.accounts import Auditor
 from tests.e2e.fleet import Fleet
 from tests.e2e.traffic import Planned, Sent
-from tests.e2e.worker_under_test import BUCKET
-from tests.faults.absence import WITHIN, Fault, Life
+from tests.faults.absence import Fault, Life
 from tests.freezing import freeze, thaw
 from tests.real.premises import fresh
 from tests.seen import Tell
@@ -37,31 +29,6 @@ SESSION_SECONDS = 6.0
 
 Switch = tuple[Callable[[], object], Callable[[], object]]
 """How something goes away, and how it comes back."""
-
-
-async def put_all(stack: Stack, folder: Path) -> None:
-    """Put every file, and wait until storage has announced it: the topic is emptied after that."""
-    paths, slots = sorted(folder.iterdir()), asyncio.Semaphore(16)
-    already = len(await read_all(stack.settings["TAGSTREAM_KAFKA__BROKERS"], topics.UPLOADED))
-    credentials = S3Credentials(
-        access_key_id=stack.settings["TAGSTREAM_S3__ACCESS_KEY_ID"],
-        secret_access_key=SecretStr(stack.settings["TAGSTREAM_S3__SECRET_ACCESS_KEY"]),
-    )
-    endpoint = stack.settings["TAGSTREAM_S3__ENDPOINT_URL"]
-    buckets = frozenset({BUCKET})
-    settings = S3Settings(allowed_buckets=buckets, endpoint_url=endpoint, credentials=credentials)
-    async with S3Images(settings) as storage:
-
-        async def put(path: Path) -> None:
-            async with slots:
-                await storage.put(Location(bucket=BUCKET, key=path.name), path.read_bytes())
-
-        await asyncio.gather(*map(put, paths))
-    async with asyncio.timeout(WITHIN):
-        while len(
-            await read_all(stack.settings["TAGSTREAM_KAFKA__BROKERS"], topics.UPLOADED)
-        ) < already + len(paths):
-            await asyncio.sleep(0.5)
 
 
 @asynccontextmanager

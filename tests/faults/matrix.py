@@ -5,24 +5,20 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
-from agents.connections import s3_settings
-from agents.settings import Settings
 from agents.testing import LABELS
 from deploy.stack.stack import BUCKET, Stack
-from schemas import topics
-from schemas.uploads import ImageUploaded, Location
-from streams.adapters.s3 import S3Images, S3Settings
-from streams.adapters.topic_reader import read_all
+from schemas.uploads import ImageUploaded
 from tests.e2e.accounts import Auditor, committed, outcome
 from tests.e2e.fleet import Fleet, Worker
 from tests.e2e.traffic import START, Planned, Sent, publish
 from tests.faults.boundaries import Act, Boundary
 from tests.faults.oracle import messages_of, only, unfaulted
+from tests.faults.storing import put_all
 from tests.real.premises import Premises, fresh
 
 WITHIN = 60.0
@@ -152,7 +148,7 @@ async def rows(stack: Stack, names: Iterable[str], folder: Path) -> AsyncIterato
     """All rows of a matrix: the photographs are there, their own notifications are not."""
     settings = {name: value for name, value in stack.settings.items() if name.startswith("TAGSTREAM_S3")}
     pictures = {name: photographs(name) for name in names}
-    await _put(stack, {key: data for each in pictures.values() for key, data in each.items()})
+    await put_all(stack, {key: data for each in pictures.values() for key, data in each.items()})
     stack.storage.stop()  # what it has to say on a topic just made again it drops for a while
     premises = await fresh(stack)
     stack.storage.start()
@@ -166,34 +162,3 @@ async def rows(stack: Stack, names: Iterable[str], folder: Path) -> AsyncIterato
             ended.callback(fleet.end)
             made[name] = Row(name, premises, fleet, found)
         yield made
-
-
-async def _put(stack: Stack, pictures: dict[str, bytes]) -> None:
-    """Put the photographs, and wait until storage has announced all: what comes later would be work."""
-    before = len(await read_all(stack.settings["TAGSTREAM_KAFKA__BROKERS"], topics.UPLOADED))
-    async with S3Images(s3_of(stack)) as storage:
-        places = asyncio.Semaphore(16)
-
-        async def put(key: str, data: bytes) -> None:
-            async with places:
-                await storage.put(Location(bucket=BUCKET, key=key), data)
-
-        await asyncio.gather(*(put(key, data) for key, data in pictures.items()))
-    with suppress(TimeoutError):  # some may have been lost with a topic that was deleted
-        async with asyncio.timeout(WITHIN):
-            bootstrap = stack.settings["TAGSTREAM_KAFKA__BROKERS"]
-            while len(await read_all(bootstrap, topics.UPLOADED)) < before + len(pictures):
-                await asyncio.sleep(0.5)
-
-
-def s3_of(stack: Stack) -> S3Settings:
-    """The adapter's settings, as a worker's environment gives them."""
-    said = stack.settings
-    given = {
-        "endpoint_url": said["TAGSTREAM_S3__ENDPOINT_URL"],
-        "region": said["TAGSTREAM_S3__REGION"],
-        "access_key_id": said["TAGSTREAM_S3__ACCESS_KEY_ID"],
-        "secret_access_key": said["TAGSTREAM_S3__SECRET_ACCESS_KEY"],
-        "buckets": [BUCKET],
-    }
-    return s3_settings(Settings.model_validate({"s3": given}))

@@ -19,7 +19,8 @@ from streams.adapters.topic_reader import read_all
 from tests.e2e.accounts import committed, opened
 from tests.e2e.fleet import Worker
 from tests.faults.boundaries import Act, Boundary
-from tests.faults.matrix import WITHIN, Row, s3_of, struck, until
+from tests.faults.matrix import WITHIN, Row, struck, until
+from tests.faults.storing import s3_of
 from tests.freezing import thaw
 from tests.seen import Tell
 
