@@ -15,7 +15,7 @@ from model.training.checkpoints import Checkpoints
 from model.training.objective import Objective, positive_weights
 from model.training.pictures import Pictures
 from model.training.progress import Step, Trial, Watch
-from model.training.randomness import derived
+from model.training.randomness import seed_step
 from model.training.rates import Schedule
 from model.training.recipe import Recipe
 from model.training.sampling import Batch, Sampler
@@ -80,7 +80,7 @@ class FineTuning:
     def learn(self, batch: Batch) -> Step:
         """The next step of the optimizer. Raises `ConfigurationError` where loss or gradient is no number."""
         step = self.standing.step
-        torch.manual_seed(derived(self.recipe.seed, "step", step))  # for what the network draws: dropout
+        seed_step(self.recipe.seed, step=step, device=self.device)
         self.schedule.apply(self.standing.optimizer, step=step)
         self._set_learning(body=step >= self.frozen)
         loss = self._descend(batch)

@@ -16,13 +16,12 @@ from model import checkpoint, golden, judged
 from model.checkpoint import Version, Weights
 from model.classifier import with_golden
 from model.evaluation.calibration import Decision
-from model.evaluation.card import card, section
+from model.evaluation.card import card
 from model.evaluation.report import Report
 from model.manifest import Input, Manifest
 from model.policy import DEFAULT_ROUTES
 from model.training.recipe import Recipe
 from model.training.standing import State
-from schemas.errors import ConfigurationError
 from schemas.tags import UNCERTAIN, RouteRule
 
 
@@ -76,17 +75,6 @@ def publish(folder: Path, version: Version, *, reports: Mapping[str, Report], no
     return checkpoint.write(folder, written)
 
 
-def record(folder: Path, split: str, *, report: Report) -> None:
-    """Add one split's report to a version's metrics and card. Raises `ConfigurationError` if it has one."""
-    version = checkpoint.read(folder)
-    if split in version.manifest.metrics:
-        raise ConfigurationError(f"{folder}: a report on {split!r} is recorded already")
-    metrics = {**version.manifest.metrics, split: report.as_json()}
-    manifest = version.manifest.model_copy(update={"metrics": metrics})
-    _replace(folder / checkpoint.CARD, f"{version.card}\n{section(split, report)}\n")
-    _replace(folder / checkpoint.MANIFEST, manifest.model_dump_json(indent=2) + "\n")
-
-
 def routes(labels: tuple[str, ...]) -> tuple[RouteRule, ...]:
     """The default routes that apply to `labels`; another task brings its own in a routes file."""
     return tuple(rule for rule in DEFAULT_ROUTES if rule.label in {*labels, UNCERTAIN})
@@ -102,12 +90,6 @@ def _array(tensor: Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.float16 | 
     if tensor.squeeze().ndim > 1 and kept.abs().max() < torch.finfo(torch.float16).max:
         kept = kept.half()
     return np.ascontiguousarray(kept.cpu().numpy())
-
-
-def _replace(file: Path, text: str) -> None:
-    fresh = file.with_suffix(".new")
-    fresh.write_text(text, encoding="utf-8")
-    fresh.replace(file)
 
 
 def _commit() -> str:

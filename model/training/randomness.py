@@ -37,6 +37,14 @@ def derived(*where: object) -> int:
     return int.from_bytes(hashlib.sha256(repr(where).encode()).digest()[:8]) >> 1
 
 
+def seed_step(seed: int, *, step: int, device: torch.device) -> None:
+    """What the network itself draws at `step`, like dropout: from the global generators, seeded for it."""
+    number = derived(seed, "step", step)
+    torch.default_generator.manual_seed(number)
+    if device.type == "cuda":
+        torch.cuda.manual_seed(number)
+
+
 class Seeded(TorchFunctionMode):
     """Inside it, in this thread, torch draws from a generator of its own instead of the global one.
 

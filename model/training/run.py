@@ -61,6 +61,7 @@ def train(order: Order, *, watch: Watch | None = None) -> Outcome:
     order, device = placed(order)
     provenance(order)
     torch.manual_seed(order.recipe.seed)
+    torch.backends.cudnn.deterministic = device.type == "cuda"
     if order.threads is not None:
         torch.set_num_threads(order.threads)
     data = dataset.read(order.photographs, negatives=order.negatives)
@@ -91,6 +92,8 @@ class Run:
     def outcome(self, device: torch.device) -> Outcome:
         """Everything, up to the version on the disk."""
         train_set, val = sets = self._sets()
+        drawn = draws(train_set, recipe=self.recipe)
+        self.watch.say(f"of what is drawn: {', '.join(f'{name} {each}' for name, each in drawn.items())}")
         self.checkpoints.agree(origin.of_data(self.data, train=train_set, val=val))
         network = self._network().to(device)
         self.checkpoints.agree(origin.of_weights(network))
@@ -99,7 +102,6 @@ class Run:
         version = self._version(network, trained, val=val)
         reports = self._judged(version, device=device)
         manifest = self._written(version, reports=reports)
-        drawn = draws(train_set, recipe=self.recipe)
         return Outcome(manifest, trained, reports, (*train_set.unreadable, *val.unreadable), draws=drawn)
 
     def _sets(self) -> Sets:

@@ -90,6 +90,9 @@ class Draws:
     photographs: int
     share: float
 
+    def __str__(self) -> str:
+        return f"{self.share:.0%} ({self.photographs:,} photographs)"
+
 
 def draws(pictures: Pictures, *, recipe: Recipe) -> dict[str, Draws]:
     """For every label, and "none" for negatives: imbalance, and what is done about it."""

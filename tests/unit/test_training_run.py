@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,20 @@ def test_the_probe_every_epoch_and_the_blends_are_tried_and_the_best_is_kept(out
     assert outcome.trained.chosen.loss == min(trial.loss for trial in trials)
 
 
+def test_patience_ends_a_training_that_gets_no_better(place: Path, outcome: Outcome) -> None:
+    assert outcome
+    still = replace(RECIPE, epochs=50, patience=2, head_rate=0.0, body_rate=0.0, blends=())
+    found = train(Order(place / "shapes", output=place / "still-v1", recipe=still))
+    assert [trial.name for trial in found.trained.trials] == ["probe", "epoch 1", "epoch 2"]
+
+
+def test_patience_begins_when_the_body_learns(place: Path, outcome: Outcome) -> None:
+    assert outcome
+    still = replace(RECIPE, epochs=50, patience=1, freeze_epochs=2, head_rate=0.0, body_rate=0.0, blends=())
+    found = train(Order(place / "shapes", output=place / "frozen-v1", recipe=still))
+    assert [trial.name for trial in found.trained.trials][-1] == "epoch 3"
+
+
 def test_name_and_version_are_those_of_the_folder(outcome: Outcome) -> None:
     assert (outcome.manifest.name, outcome.manifest.version) == ("shapes", "v1")
 
@@ -126,17 +141,6 @@ def test_a_version_can_be_trained_on_from_its_own_weights(place: Path, outcome: 
     weights = place / "shapes-v1" / "model.safetensors"
     train(Order(place / "shapes", output=place / "shapes-v2", weights=weights, recipe=RECIPE))
     assert checkpoint.read(place / "shapes-v2").manifest.version == "v2"
-
-
-def test_the_command_judges_a_version_and_records_it_once(place: Path, outcome: Outcome) -> None:
-    assert outcome
-    arguments = ["evaluate", str(place / "shapes"), "--model", str(place / "shapes-v1"), "--split", "train"]
-    result = CliRunner().invoke(app, [*arguments, "--json", "--record"])
-    assert result.exit_code == 0, result.output
-    assert json.loads(result.stdout)["top_accuracy"]["of"] == 12
-    assert "Report on `train`" in checkpoint.read(place / "shapes-v1").card
-    again = CliRunner().invoke(app, [*arguments, "--record"])
-    assert isinstance(again.exception, ConfigurationError)
 
 
 def test_the_command_trains_and_prints_one_document(place: Path) -> None:

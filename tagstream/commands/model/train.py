@@ -6,12 +6,14 @@ import json
 import os
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
 from tagstream.model.figures import show_report
 from tagstream.model.watching import watched
+
+EXIT_INTERRUPTED: Final = 130
 
 if TYPE_CHECKING:
     from model.training.run import Order, Outcome
@@ -173,8 +175,12 @@ def _cache() -> Path:
 def _train(order: Order) -> Outcome:
     from model.training.run import train  # noqa: PLC0415
 
-    with watched() as watch:
-        return train(order, watch=watch)
+    try:
+        with watched() as watch:
+            return train(order, watch=watch)
+    except KeyboardInterrupt:
+        typer.echo("stopped; the same command goes on from the last checkpoint", err=True)
+        raise typer.Exit(EXIT_INTERRUPTED) from None
 
 
 def _show(outcome: Outcome, *, folder: Path) -> None:

@@ -1,0 +1,196 @@
+"""`tagstream model train` at a prompt: tasks, what it prints, what it refuses, what it leaves behind."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from model import checkpoint
+from model.classifier import Classifier
+from schemas.errors import EXIT_CONFIGURATION, ConfigurationError
+from tagstream import refusals
+from tagstream.commands.model.train import train
+from tests.unit.training_builders import shape, shapes
+
+app = typer.Typer()
+app.command()(train)
+
+FAST = ("--backbone", "tiny", "--size", "32", "--batch-size", "8", "--epochs", "1", "--threads", "1")
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return shapes(tmp_path_factory.mktemp("command") / "shapes")
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path
+
+
+def document(source: Path, *more: str, output: Path) -> Mapping[str, Any]:
+    result = CliRunner().invoke(app, [str(source), *FAST, "--json", "--output", str(output), *more])
+    assert result.exit_code == 0, result.output
+    found: Mapping[str, Any] = json.loads(result.stdout)
+    return found
+
+
+def refusal(source: Path, *more: str, output: Path) -> str:
+    result = CliRunner().invoke(app, [str(source), *FAST, "--output", str(output), *more])
+    assert isinstance(result.exception, ConfigurationError), result.output
+    return str(result.exception)
+
+
+def scored(folder: Path, picture: Path) -> Mapping[str, float]:
+    classifier = Classifier.load(folder, device="cpu")
+    (scores,) = classifier.forward([classifier.preprocess.decode(picture.read_bytes())])
+    return scores.probabilities
+
+
+def test_one_label_of_several_is_trained_and_its_probabilities_add_up(photographs: Path, home: Path) -> None:
+    output = home / "one-v1"
+    document(photographs, "--task", "single_label", "--epochs", "3", "--rate", "0.01", output=output)
+    probabilities = scored(output, photographs / "disc" / "disc1.png")
+    assert sum(probabilities.values()) == pytest.approx(1, abs=1e-5)
+    assert probabilities["disc"] > probabilities["stripes"]
+    assert checkpoint.read_manifest(output).task == "single_label"
+
+
+def test_a_binary_task_has_one_output_which_is_the_positive_label(photographs: Path, home: Path) -> None:
+    output = home / "binary-v1"
+    found = document(photographs, "--task", "binary", "--positive", "stripes", "--epochs", "3", output=output)
+    assert checkpoint.read_manifest(output).labels == ("stripes",)
+    assert {name: drawn["share"] for name, drawn in found["draws"].items()} == {
+        "stripes": 0.5,
+        "not stripes": 0.5,
+    }
+    stripes, disc = (
+        scored(output, photographs / label / f"{label}1.png")["stripes"] for label in ("stripes", "disc")
+    )
+    assert stripes > disc
+
+
+def test_a_binary_task_without_its_label_is_refused(photographs: Path, home: Path) -> None:
+    said = refusal(photographs, "--task", "binary", output=home / "x-v1")
+    assert "--positive" in said
+    assert "disc, stripes" in said
+    assert "'dots'" in refusal(photographs, "--task", "binary", "--positive", "dots", output=home / "x-v1")
+    assert "--task binary" in refusal(photographs, "--positive", "disc", output=home / "x-v1")
+
+
+def test_so_many_steps_and_no_more_end_with_a_version(photographs: Path, home: Path) -> None:
+    found = document(photographs, "--epochs", "9", "--max-steps", "2", output=home / "few-v1")
+    assert found["steps"] == 2
+    assert [trial["name"] for trial in found["trials"]] == ["probe", "step 2"]
+    assert checkpoint.read(home / "few-v1").manifest.version == "v1"
+
+
+def test_in_frozen_epochs_the_head_learns_alone(photographs: Path, home: Path) -> None:
+    document(photographs, "--seed", "3", output=home / "free-v1")
+    document(photographs, "--seed", "3", "--freeze-epochs", "1", output=home / "frozen-v1")
+    document(
+        *(photographs, "--seed", "3", "--rate", "0", "--head-rate", "0", "--max-steps", "1"),
+        output=home / "still-v1",
+    )
+    still, frozen, free = (
+        checkpoint.read(home / f"{name}-v1").weights["features.3.weight"]
+        for name in ("still", "frozen", "free")
+    )
+    assert (still == frozen).all()
+    assert (still != free).any()
+
+
+def test_normalisation_and_size_of_the_backbone_are_those_of_the_version(
+    photographs: Path, home: Path
+) -> None:
+    document(photographs, "--size", "64", "--max-steps", "1", output=home / "input-v1")
+    manifest = checkpoint.read_manifest(home / "input-v1")
+    assert (manifest.input.size, manifest.input.mean, manifest.input.std) == (64, (0.5,) * 3, (0.5,) * 3)
+
+
+def test_scalars_are_written_for_tensorboard_where_that_is_asked_for(photographs: Path, home: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import (  # type: ignore[import-untyped]  # noqa: PLC0415
+        EventAccumulator,
+    )
+
+    found = document(photographs, "--epochs", "2", "--tensorboard", str(home / "board"), output=home / "b-v1")
+    events = EventAccumulator(str(home / "board"))
+    events.Reload()
+    steps = [event.step for event in events.Scalars("train/loss")]
+    assert steps == list(range(1, found["steps"] + 1))
+    losses = [trial["loss"] for trial in found["trials"][:3]]
+    assert [event.value for event in events.Scalars("val/loss")] == pytest.approx(losses)
+    assert {"train/rate_of_head", "train/rate_of_body", "train/images_per_second", "val/top_accuracy"} <= set(
+        events.Tags()["scalars"]
+    )
+
+
+def test_pictures_are_decoded_once_and_mapped_after_that(photographs: Path, home: Path) -> None:
+    cached = document(photographs, output=home / "first-v1")
+    entries = sorted((home / "cache" / "tagstream" / "pictures").iterdir())
+    assert len(entries) == 2
+    again = document(photographs, output=home / "second-v1")
+    assert again["model"]["digest"] == cached["model"]["digest"]
+    assert sorted((home / "cache" / "tagstream" / "pictures").iterdir()) == entries
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("empty class", "dots"),
+        ("one image", "dots"),
+        ("only in test", "only in test"),
+        ("no images", "no photographs"),
+        ("none readable", "none of the .* can be read"),
+    ],
+)
+def test_data_that_cannot_be_learned_from_is_one_line_and_leaves_nothing(
+    home: Path, change: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, output = spoiled(home / "data", change), home / "runs" / "x-v1"
+    arguments = [str(source), *FAST, "--output", str(output), "--json"]
+    with pytest.raises(SystemExit) as ended, refusals.said():
+        app(arguments, standalone_mode=False)
+    assert ended.value.code == EXIT_CONFIGURATION
+    out, err = capsys.readouterr()
+    lines = [line for line in err.splitlines() if line.startswith("tagstream: ")]
+    assert len(lines) == 1
+    assert re.search(said, lines[0])
+    assert out == ""
+    assert not output.parent.exists() or list(output.parent.iterdir()) == []
+
+
+def spoiled(folder: Path, change: str) -> Path:
+    shapes(folder, of_each=4)
+    (folder / "dots").mkdir()
+    if change == "one image":
+        shape("disc", number=1).save(folder / "dots" / "dot.png")
+    if change == "only in test":
+        return listed(folder)
+    if change in {"no images", "none readable"}:
+        for file in folder.rglob("*.png"):
+            file.write_bytes(b"nothing") if change == "none readable" else file.unlink()
+        for i in range(3 * (change == "none readable")):
+            (folder / "dots" / f"{i}.png").write_bytes(b"nothing")
+    return folder
+
+
+def listed(folder: Path) -> Path:
+    rows = [
+        f"{label}/{label}{i}.png,{label},{split}"
+        for label in ("disc", "stripes")
+        for i, split in enumerate(("train", "train", "val", "val"))
+    ]
+    for i in range(2):
+        shape("disc", number=i).save(folder / "dots" / f"dot{i}.png")
+        rows.append(f"dots/dot{i}.png,dots,test")
+    (folder / "labels.csv").write_text("\n".join(["path,label,split", *rows]) + "\n")
+    return folder / "labels.csv"
