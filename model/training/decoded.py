@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,9 @@ FORMAT: Final = 1
 """Of the cache; another one finds nothing of an earlier one."""
 PIXELS: Final = "pixels.bin"
 INDEX: Final = "index.json"
+BUILDING: Final = ".building-"
+ABANDONED: Final = 3600.0
+"""Seconds after which an entry that nobody writes to any more is one whose process was killed."""
 AHEAD: Final = 8
 """Pictures that a thread may be ahead of the disk."""
 
@@ -90,7 +94,8 @@ class Decoding:
     def _fill(self, folder: Path, *, photographs: Sequence[Photograph], tick: Tick) -> None:
         """Decode into a folder beside `folder`, and rename it; another process may have been faster."""
         folder.parent.mkdir(parents=True, exist_ok=True)
-        building = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
+        _sweep(folder.parent)
+        building = Path(tempfile.mkdtemp(prefix=BUILDING, dir=folder.parent))
         try:
             self._write(building, photographs=photographs, tick=tick)
             if folder.is_dir():
@@ -164,13 +169,20 @@ def _mark(path: Encoded) -> str:
         return f"{path.name}: {error}"
 
 
+def _sweep(cache: Path) -> None:
+    for building in cache.glob(f"{BUILDING}*"):
+        newest = max((each.stat().st_mtime for each in (building, *building.iterdir())), default=0.0)
+        if time.time() - newest > ABANDONED:
+            shutil.rmtree(building, ignore_errors=True)
+
+
 def _intact(folder: Path) -> bool:
     """Whether the entry is there and as it was written."""
     try:
         index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
         with (folder / PIXELS).open("rb") as pixels:
             return hashlib.file_digest(pixels, "sha256").hexdigest() == str(index["sha256"])
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
         return False
 
 

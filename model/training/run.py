@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from glob import escape
 
 import torch
 from torch import nn
@@ -153,8 +155,16 @@ class Run:
     def _written(self, version: Version, *, reports: Mapping[str, Report]) -> Manifest:
         notes = provenance(self.order).notes
         then = "; make room and give the same command: the training itself is done"
+        self._sweep()
         with kept_room(self.order.output, what="the version", then=then):
             return publishing.publish(self.order.output, version, reports=reports, notes=notes)
+
+    def _sweep(self) -> None:
+        """Remove what a run that was killed while it wrote the version left beside it; the lock is ours."""
+        output = self.order.output
+        for half in output.parent.glob(f".{escape(output.name)}.*"):
+            if half != self.checkpoints.folder:
+                shutil.rmtree(half, ignore_errors=True)
 
 
 def decide(network: nn.Module, *, val: Pictures, recipe: Recipe) -> Decision:
