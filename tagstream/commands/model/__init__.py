@@ -9,6 +9,7 @@ from tagstream.commands.model.compare import compare
 from tagstream.commands.model.evaluate import evaluate
 from tagstream.commands.model.fetch import fetch
 from tagstream.commands.model.listing import listing
+from tagstream.commands.model.parity import parity
 from tagstream.commands.model.promote import promote
 from tagstream.commands.model.publish import publish
 from tagstream.commands.model.rollback import rollback
@@ -27,6 +28,7 @@ app.command()(train)
 app.command()(evaluate)
 app.command()(compare)
 app.command()(calibrate)
+app.command()(parity)
 app.command()(publish)
 app.command("list")(listing)
 app.command()(show)

@@ -1,0 +1,47 @@
+"""`tagstream model parity`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tagstream.model.progress import bars
+from tagstream.model.version import resolve
+
+
+def parity(
+    version: Annotated[str, typer.Argument(metavar="VERSION", help="A version's folder, or `packaged`.")],
+    photographs: Annotated[
+        Path, typer.Argument(metavar="DATA", help="Full-size photographs: snapshot, folder or CSV.")
+    ],
+    side: Annotated[int, typer.Option(min=32, help="Of the renditions: pixels of the shorter side.")] = 320,
+    threads: Annotated[int | None, typer.Option(min=1, help="Of the CPU.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one document instead of lines.")] = False,  # noqa: FBT002
+) -> None:
+    """Whether a version says the same of full-size photographs and of the small ones that sites show.
+
+    Each photograph is scored as it is and as a JPEG of `--side` pixels made of it.
+
+    Example:
+      tagstream model parity packaged originals/ --side 320
+    """
+    from model.classifier import Classifier  # noqa: PLC0415
+    from model.data import dataset  # noqa: PLC0415
+    from model.evaluation import parity as measuring  # noqa: PLC0415
+
+    classifier = Classifier.load(resolve(version), threads=threads)
+    data = dataset.read(photographs)
+    with bars() as tick:
+        found = measuring.parity(classifier, data.photographs, side=side, tick=tick)
+    if as_json:
+        typer.echo(json.dumps(found.as_json()))
+        return
+    typer.echo(f"the same top label as the rendition of {side} px: {found.top}")
+    typer.echo(f"the same tags: {found.tags}")
+    median, highest = float(found.drift.median()), float(found.drift.max())
+    typer.echo(f"a probability moves by {median:.3f} in the median, by {highest:.3f} at most")
+    for line in (*found.differing, *found.unreadable):
+        typer.echo(f"  {line}", err=True)
