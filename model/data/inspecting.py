@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from io import BytesIO
+from pathlib import Path
 from typing import Final, Protocol
 
 from PIL import ExifTags, Image
@@ -114,10 +115,17 @@ async def _one(found: Found, *, by: Decodes, smallest: int) -> Seen | Refusal:
 
 def read(found: Found) -> bytes:
     """The photograph's bytes; raises `OSError`, also for more than `LARGEST`."""
-    data = found.photograph.path.read_bytes()
-    if len(data) > LARGEST:
-        raise OSError(f"{len(data):,} bytes; the cap is {LARGEST:,}")
+    path = found.photograph.path
+    if isinstance(path, Path):  # looked at before it is in memory
+        _refuse_large(path.stat().st_size)
+    data = path.read_bytes()
+    _refuse_large(len(data))
     return data
+
+
+def _refuse_large(size: int) -> None:
+    if size > LARGEST:
+        raise OSError(f"{size:,} bytes; the cap is {LARGEST:,}")
 
 
 def _seen(found: Found, data: bytes, pixels: Pixels, *, smallest: int) -> Seen | Refusal:

@@ -58,10 +58,10 @@ def _choice(copies: list[Seen], *, merge: bool) -> Selected:
     ranked = [each for each in ordered if each.found.by_person == ordered[0].found.by_person]
     outranked = ordered[len(ranked) :]
     if len({frozenset(each.found.photograph.labels) for each in ranked}) == 1:
-        kept = _joined(ordered[0], ranked)
+        kept = _joined(ordered[0], ordered)
         return Selected((kept,), tuple(_refusals(kept, (*ranked[1:], *outranked))))
     if merge:
-        kept = _merged(ranked)
+        kept = _merged(ranked, ordered)
         said = f"{' = '.join(each.found.place for each in ranked)}: {', '.join(kept.found.photograph.labels)}"
         return Selected((kept,), tuple(_refusals(kept, (*ranked[1:], *outranked))), (said,))
     why = "; ".join(f"{each.found.place} says {_said(each)}" for each in ranked)
@@ -76,9 +76,9 @@ def _joined(first: Seen, copies: list[Seen]) -> Seen:
     return _with(first, replace(photo, split=split, source=source))
 
 
-def _merged(copies: list[Seen]) -> Seen:
-    labels = dict.fromkeys(label for each in copies for label in each.found.photograph.labels)
-    first = _joined(copies[0], copies)
+def _merged(ranked: list[Seen], copies: list[Seen]) -> Seen:
+    labels = dict.fromkeys(label for each in ranked for label in each.found.photograph.labels)
+    first = _joined(ranked[0], copies)
     return _with(first, replace(first.found.photograph, labels=tuple(labels)))
 
 

@@ -62,7 +62,9 @@ class Placed:
         return replace(self.seen.found.photograph, split=self.split)
 
 
-def write_shards(folder: Path, placed: Sequence[Placed], *, tick: Tick = silent) -> tuple[Shard, ...]:
+def write_shards(
+    folder: Path, placed: Sequence[Placed], *, per_shard: int = PER_SHARD, tick: Tick = silent
+) -> tuple[Shard, ...]:
     """The shards of all splits, in `folder`, which is empty.
 
     Raises `OSError`, and `ConfigurationError` for a photograph that is not what it was when it was looked at.
@@ -74,7 +76,7 @@ def write_shards(folder: Path, placed: Sequence[Placed], *, tick: Tick = silent)
             sorted((each.seen for each in placed if each.split is split), key=lambda seen: seen.sha256)
         )
         number = 0
-        while chunk := tuple(islice(rest, PER_SHARD)):
+        while chunk := tuple(islice(rest, per_shard)):
             file = folder / f"{split}-{number:06}.tar"
             shards.write(file, _packed(chunk))
             made.append(_shard(file, split, pictures=len(chunk)))

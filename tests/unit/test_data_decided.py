@@ -1,0 +1,155 @@
+"""What moderators decided, as labelled photographs; and photographs out of object storage."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from agents import decided, fetching
+from agents.decided import Stores
+from model.data.found import Gathered
+from schemas import topics, wire
+from schemas.decisions import Decided, Decision, ModerationDecided
+from schemas.errors import ConfigurationError, Unavailable
+from schemas.records import Content, ImageHead, Kept, State
+from schemas.uploads import Location
+from streams.adapters.limits import Limits
+from streams.adapters.memory import AwayImages, MemoryImages, MemoryScores
+from streams.message import Message
+from tests.unit.cli_builders import NOW, head, upload
+from tests.unit.data_builders import causes
+
+LIMITS = Limits(allowed_buckets=frozenset({"photos"}))
+DATA = b"the bytes that Ann saw"
+
+
+def word(
+    action: str, labels: tuple[str, ...] | None = None, *, key: str = "lunch.jpg", minute: int = 5
+) -> ModerationDecided:
+    facts = {"image_id": upload(key).image_id, "action": action, "labels": labels, "decided_by": "ann"}
+    return ModerationDecided.model_validate(facts | {"decided_at": NOW + timedelta(minutes=minute)})
+
+
+async def said(*values: bytes) -> AsyncIterator[Message]:
+    for offset, value in enumerate(values):
+        yield Message(topics.DECISIONS, 0, offset, None, value, (), NOW)
+
+
+async def gathered(
+    into: Path, *words: ModerationDecided, data: bytes = DATA, kept: ImageHead | None = None
+) -> Gathered:
+    """What becomes of these decisions on `lunch.jpg`, of which the model says menu."""
+    images, scores = MemoryImages(LIMITS), MemoryScores()
+    await images.put(Location(bucket="photos", key="lunch.jpg"), data)
+    content = Content(digest=sha256(DATA).hexdigest(), size=len(DATA))
+    standing = kept or head(upload()).model_copy(update={"content": content, "restaurant_id": "r1"})
+    await scores.apply(standing.image_id, lambda _: Kept(head=standing))
+    spoken, spoiled = await decided.latest(said(*map(wire.encode, words)))
+    assert not spoiled
+    return await decided.labelled(spoken, Stores(scores, images), into=into)
+
+
+def labels(found: Gathered) -> list[tuple[str, ...]]:
+    return [each.photograph.labels for each in found.found]
+
+
+async def test_a_correction_names_all_true_labels(tmp_path: Path) -> None:
+    found = await gathered(tmp_path, word("correct", ("food", "human")))
+    assert labels(found) == [("food", "human")]
+    (each,) = found.found
+    assert each.by_person
+    assert each.place == "s3://photos/lunch.jpg"
+    assert each.photograph.source == "r1"
+    assert each.photograph.path.read_bytes() == DATA
+
+
+async def test_a_correction_to_nothing_is_a_negative(tmp_path: Path) -> None:
+    assert labels(await gathered(tmp_path, word("correct", ()))) == [()]
+
+
+async def test_an_approval_says_that_the_tags_are_right(tmp_path: Path) -> None:
+    assert labels(await gathered(tmp_path, word("approve"))) == [("menu",)]
+
+
+async def test_an_approval_where_no_tag_holds_says_nothing(tmp_path: Path) -> None:
+    standing = head(upload())
+    assert standing.verdict
+    untagged = standing.verdict.model_copy(update={"tags": standing.verdict.tags[1:]})
+    kept = standing.model_copy(update={"verdict": untagged})
+    found = await gathered(tmp_path, word("approve"), kept=kept)
+    assert causes(found.refused) == [("s3://photos/lunch.jpg", "not_decided")]
+
+
+async def test_a_rejection_says_nothing_of_the_labels(tmp_path: Path) -> None:
+    found = await gathered(tmp_path, word("reject"))
+    assert "not to be shown" in found.refused[0].why
+
+
+async def test_the_last_word_holds(tmp_path: Path) -> None:
+    words = (word("correct", ("food",), minute=9), word("correct", ("human",), minute=7))
+    assert labels(await gathered(tmp_path, *words)) == [("food",)]
+    found = await gathered(tmp_path, *words, word("revoke", minute=10))
+    assert found.refused[0].why == "the decision was revoked"
+
+
+async def test_a_later_word_that_only_the_store_has_heard_holds(tmp_path: Path) -> None:
+    later = Decision.of(word("revoke", minute=30), 1, 0)
+    kept = head(upload()).model_copy(update={"decision": later})
+    found = await gathered(tmp_path, word("correct", ("food",)), kept=kept)
+    assert found.refused[0].why == "the decision was revoked"
+
+
+async def test_a_word_on_other_bytes_than_those_that_stand_is_left_out(tmp_path: Path) -> None:
+    found = await gathered(tmp_path, word("correct", ("food",)), data=b"other bytes")
+    assert "other bytes stand there" in found.refused[0].why
+    before = await gathered(tmp_path, word("correct", ("food",), minute=-5))
+    assert "another photograph stands there since" in before.refused[0].why
+
+
+async def test_what_was_removed_or_was_never_there_is_left_out(tmp_path: Path) -> None:
+    gone = head(upload()).model_copy(update={"state": State.DELETED, "verdict": None})
+    found = await gathered(tmp_path, word("approve"), word("approve", key="unknown.jpg"), kept=gone)
+    assert sorted(each.why for each in found.refused) == [
+        "the photograph was removed since",
+        "the store does not know the image",
+    ]
+
+
+async def test_a_slip_of_one_moderator_does_not_end_the_import(tmp_path: Path) -> None:
+    found = await gathered(tmp_path, word("correct", ("men/shoes",)))
+    assert "a slash" in found.refused[0].why
+
+
+async def test_what_is_no_decision_is_named_by_its_place() -> None:
+    spoken, spoiled = await decided.latest(said(b"{}", wire.encode(word("approve"))))
+    assert [each.action for each in spoken.values()] == [Decided.APPROVE]
+    assert causes(spoiled) == [(f"{topics.DECISIONS}[0]@0", "not_decided")]
+
+
+async def test_objects_become_files_and_what_is_gone_is_told(tmp_path: Path) -> None:
+    images = MemoryImages(LIMITS)
+    address = "s3://photos/a very/long name " + "x" * 300 + ".jpg"
+    await images.put(fetching.location(address), DATA)
+    brought = await fetching.bring(images, [address, "s3://photos/gone.jpg"], into=tmp_path)
+    assert brought.files[address].read_bytes() == DATA
+    assert "does not exist" in brought.refused["s3://photos/gone.jpg"]
+
+
+async def test_a_bucket_that_is_not_allowed_is_a_wrong_setting(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"TAGSTREAM_S3__BUCKETS.*'other'"):
+        await fetching.bring(MemoryImages(LIMITS), ["s3://other/a.jpg"], into=tmp_path)
+
+
+async def test_storage_that_is_away_ends_the_import_as_what_it_is(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable):
+        await fetching.bring(AwayImages(LIMITS, times=1), ["s3://photos/a.jpg"], into=tmp_path)
+
+
+@pytest.mark.parametrize("address", ["s3://", "s3://photos", "s3:///key", "photos/a.csv"])
+def test_what_is_no_address_is_refused(address: str) -> None:
+    with pytest.raises(ConfigurationError, match="not the address of an object"):
+        fetching.location(address)
