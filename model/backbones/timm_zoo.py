@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from difflib import get_close_matches
 from types import ModuleType
 from typing import Any, Final
 
@@ -69,7 +70,7 @@ def _config(name: str) -> Any:  # noqa: ANN401 - timm's own, of its own types
     timm = _timm()
     bare = _bare(name)
     if not timm.is_model(bare):
-        near = timm.list_models(f"*{bare.split('_')[0]}*")[:5]
+        near = get_close_matches(bare, timm.list_models(), n=4)
         hint = f": did you mean {', '.join(PREFIX + each for each in near)}?" if near else ""
         raise ConfigurationError(f"timm has no network {bare!r}{hint}")
     return timm.get_pretrained_cfg(bare, allow_unregistered=True)
