@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 from agents import addresses
+from agents.addresses import BucketAddress
 from agents.connections import s3_settings
 from agents.settings import Settings
 from model.registry.cache import Cache, default_root
@@ -37,8 +38,9 @@ def address(settings: Settings, url: str | None = None) -> str:
             "no registry is named; set TAGSTREAM_REGISTRY__URL to s3://BUCKET/PREFIX or a folder, or give "
             "--registry"
         )
+    place = _place(found)
     # One registry has one name in messages and in the cache, wherever it is asked from.
-    return found.rstrip("/") if "://" in found else str(Path(found).absolute())
+    return str(place.absolute()) if isinstance(place, Path) else found.rstrip("/")
 
 
 def cache(settings: Settings) -> Cache:
@@ -47,11 +49,15 @@ def cache(settings: Settings) -> Cache:
 
 
 def _objects(settings: Settings, where: str) -> AbstractAsyncContextManager[Objects]:
-    try:
-        place = addresses.registry(where)
-    except ValueError as error:
-        raise ConfigurationError(f"--registry: {error}") from error
+    place = _place(where)
     if isinstance(place, Path):
         return FolderObjects(place)
     patience = {"deadline_seconds": settings.registry.deadline}
     return S3Objects(place.bucket, place.prefix, s3_settings(settings).model_copy(update=patience))
+
+
+def _place(url: str) -> BucketAddress | Path:
+    try:
+        return addresses.registry(url)
+    except ValueError as error:
+        raise ConfigurationError(f"--registry: {error}") from error

@@ -1,0 +1,233 @@
+"""What the gate allows and what it refuses, on how many photographs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import isclose
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model import judged
+from model.manifest import Manifest
+from model.registry import evidence, gate, significance
+from model.registry.gate import Row, Verdict
+from model.registry.significance import Pair
+from model.registry.tolerances import Tolerances
+from schemas.errors import ConfigurationError
+
+LIMITS = Tolerances()
+
+
+def share(hits: int, of: int) -> dict[str, Any]:
+    return {"value": hits / of, "hits": hits, "of": of}
+
+
+def report(hits: int, of: int, **more: Any) -> dict[str, Any]:
+    """A report in which everything has the same share."""
+    found = share(hits, of)
+    each = {"food": found, "menu": found}
+    return {
+        "photographs": of,
+        "top_accuracy": found,
+        "f1_samples": found,
+        "mixed_all_found": found,
+        "singles_with_extra": share(of - hits, of),
+        "negatives_acted_on": share(of - hits, of),
+        "ece": {"value": 0.02, "of": of},
+        **dict.fromkeys(gate.PER_LABEL, each),
+        "slices": {"source": {"yelp": {"of": of, "top_accuracy": found, "f1_samples": hits / of}}},
+        **more,
+    }
+
+
+def rows(
+    champion: dict[str, Any], candidate: dict[str, Any], pairs: gate.Pairs | None = None
+) -> dict[str, Row]:
+    return {row.name: row for row in gate.rows(champion, candidate, LIMITS, pairs=pairs or {})}
+
+
+def refused(found: Iterable[Row]) -> set[str]:
+    return {row.name for row in found if row.verdict is Verdict.REFUSED}
+
+
+@given(of=st.integers(1, 5000), share_of_hits=st.floats(0, 1), better=st.floats(0, 1))
+def test_what_is_as_good_or_better_is_never_refused(of: int, share_of_hits: float, better: float) -> None:
+    hits = int(of * share_of_hits)
+    more = hits + int((of - hits) * better)
+    assert refused(rows(report(hits, of), report(more, of)).values()) == set()
+
+
+@given(of=st.integers(1, 5000), before=st.floats(0, 1))
+def test_one_photograph_less_is_never_refused(of: int, before: float) -> None:
+    hits = int(of * before)
+    less = max(0, hits - 1)
+    assert refused(rows(report(hits, of), report(less, of)).values()) == set()
+
+
+@given(of=st.integers(200, 5000), before=st.floats(0.2, 1), lost=st.floats(0, 0.2), more=st.integers(0, 50))
+def test_whoever_is_refused_is_refused_still_when_it_is_worse(
+    of: int, before: float, lost: float, more: int
+) -> None:
+    hits = int(of * before)
+    some = max(0, hits - int(of * lost))
+    worse = max(0, some - more)
+    assert refused(rows(report(hits, of), report(some, of)).values()) <= refused(
+        rows(report(hits, of), report(worse, of)).values()
+    )
+
+
+def test_every_group_of_figures_can_refuse() -> None:
+    found = refused(rows(report(950, 1000), report(700, 1000)).values())
+    assert found == {
+        "top_accuracy",
+        "f1_samples",
+        "mixed_all_found",
+        "singles_with_extra",
+        "negatives_acted_on",
+        *(f"{label}: {name}" for label in ("food", "menu") for name in gate.PER_LABEL),
+        "source yelp: top_accuracy",
+        "source yelp: f1_samples",
+    }
+
+
+def test_a_fall_beyond_the_tolerance_is_allowed_while_it_may_be_chance() -> None:
+    row = rows(report(970, 1000), report(955, 1000))["top_accuracy"]
+    assert (row.champion, row.candidate, row.allowed) == (0.97, 0.955, 0.965)
+    assert row.verdict is Verdict.PASSED
+    assert "may be chance" in row.why
+
+
+def test_the_same_fall_on_more_photographs_is_no_chance() -> None:
+    row = rows(report(9700, 10_000), report(9550, 10_000))["top_accuracy"]
+    assert row.verdict is Verdict.REFUSED
+    assert "hardly by chance" in row.why
+
+
+def test_the_same_fall_is_no_chance_where_it_is_known_that_nothing_was_gained_by_it() -> None:
+    both = report(970, 1000), report(955, 1000)
+    assert rows(*both, {"top_accuracy": Pair(15, 0)})["top_accuracy"].verdict is Verdict.REFUSED
+    assert rows(*both, {"top_accuracy": Pair(55, 40)})["top_accuracy"].verdict is Verdict.PASSED
+
+
+def test_a_fall_beyond_the_hard_limit_is_refused_whatever_chance_says() -> None:
+    row = rows(report(97, 100), report(94, 100), {"top_accuracy": Pair(10, 7)})["top_accuracy"]
+    assert row.verdict is Verdict.REFUSED
+    assert "worse by more than 2.0%" in row.why
+
+
+def test_a_rise_of_what_should_be_low_is_a_fall() -> None:
+    row = rows(report(95, 100), report(95, 100, negatives_acted_on=share(30, 100)))["negatives_acted_on"]
+    assert (row.champion, row.candidate, row.allowed) == (0.05, 0.3, 0.07)
+    assert row.verdict is Verdict.REFUSED
+
+
+def test_a_small_slice_is_not_looked_at() -> None:
+    assert "source yelp: top_accuracy" in rows(report(30, 30), report(0, 30))
+    assert "source yelp: top_accuracy" not in rows(report(29, 29), report(0, 29))
+
+
+def test_probabilities_that_are_off_are_refused_by_more_on_fewer_photographs() -> None:
+    def ece(of: int, value: float) -> Verdict:
+        return rows(report(of, of), report(of, of, ece={"value": value, "of": of}))["ece"].verdict
+
+    assert ece(10_000, 0.042) is Verdict.PASSED
+    assert ece(10_000, 0.05) is Verdict.REFUSED
+    assert ece(100, 0.06) is Verdict.PASSED
+    assert ece(100, 0.08) is Verdict.REFUSED
+
+
+@pytest.mark.parametrize("name", ["top_accuracy", "negatives_acted_on", "ece", "recall", "slices"])
+def test_a_report_that_does_not_say_what_the_champion_s_says_is_refused(name: str) -> None:
+    short = report(95, 100)
+    del short[name]
+    row = rows(report(95, 100), short)[name]
+    assert row.verdict is Verdict.REFUSED
+    assert "--data" in row.why
+
+
+def test_a_figure_of_no_photographs_is_not_held_against_anybody() -> None:
+    nothing = report(95, 100, negatives_acted_on={"value": 0.0, "hits": 0, "of": 0}, f1={"food": None})
+    assert "negatives_acted_on" not in rows(nothing, report(95, 100))
+    assert refused(rows(nothing, nothing).values()) == set()
+
+
+def test_slower_counts_from_a_quarter_on_and_from_a_thousandth_of_a_second_on() -> None:
+    def verdict(before: float, after: float) -> Verdict:
+        return gate.slower("ms an image", before, after, LIMITS).verdict
+
+    assert verdict(0.020, 0.024) is Verdict.PASSED
+    assert verdict(0.020, 0.026) is Verdict.REFUSED
+    assert verdict(0.0005, 0.0014) is Verdict.PASSED
+    assert verdict(0.0005, 0.0016) is Verdict.REFUSED
+
+
+def test_other_labels_and_the_same_in_another_order_are_refused() -> None:
+    assert gate.same("labels", "a, b", "a, b", why="-").verdict is Verdict.PASSED
+    assert gate.same("labels", "a, b", "b, a", why="-").verdict is Verdict.REFUSED
+    assert gate.same("labels", "a, b", "a, c", why="-").verdict is Verdict.REFUSED
+
+
+@pytest.mark.parametrize(
+    ("pair", "chance"), [(Pair(0, 0), 1), (Pair(5, 0), 1 / 32), (Pair(1, 1), 0.75), (Pair(9, 1), 11 / 1024)]
+)
+def test_the_paired_test_is_mcnemar_s_exact_one(pair: Pair, chance: float) -> None:
+    assert isclose(significance.paired(pair), chance)
+
+
+def test_the_paired_test_goes_on_as_it_was_beyond_what_is_summed() -> None:
+    exact, normal = significance.paired(Pair(540, 460)), significance.paired(Pair(541, 460))
+    assert isclose(exact, normal, rel_tol=0.1)
+
+
+def test_the_unpaired_test_knows_a_fall_from_chance() -> None:
+    # 90 of 100 and 80 of 100: z = 1.9803 by the textbook's formula.
+    assert isclose(significance.unpaired((0.9, 100), (0.8, 100)), 0.02384, rel_tol=0.01)
+    assert significance.unpaired((0.9, 100), (0.9, 100)) == 0.5
+    assert significance.unpaired((1.0, 100), (1.0, 100)) == 1.0
+
+
+def manifest(version: str = "v1", **more: Any) -> Manifest:
+    made = {
+        "name": "m",
+        "version": version,
+        "labels": ["a"],
+        "architecture": "tiny",
+        "thresholds": {"a": 0.5},
+    }
+    return Manifest.model_validate(made | more)
+
+
+def with_figures(made: Manifest, *, data: str = "d", hits: int = 95) -> Manifest:
+    figures = report(hits, 100, judged=judged.digest(made), data=data)
+    return made.model_copy(update={"metrics": {"test": figures}})
+
+
+def test_figures_that_were_recorded_of_both_on_the_same_photographs_are_taken() -> None:
+    found = evidence.recorded(with_figures(manifest()), with_figures(manifest("v2"), hits=90), split="test")
+    assert found.champion is not None
+    assert (found.champion["top_accuracy"]["hits"], found.candidate["top_accuracy"]["hits"]) == (95, 90)
+    assert found.data == "d"
+
+
+def test_figures_of_other_photographs_or_of_none_are_not_compared() -> None:
+    with pytest.raises(ConfigurationError, match=r"different photographs of 'test': .*--data DATA"):
+        evidence.recorded(with_figures(manifest(), data="e"), with_figures(manifest("v2")), split="test")
+    with pytest.raises(ConfigurationError, match="m/v2 carries no figures of 'test'; give --data DATA"):
+        evidence.recorded(with_figures(manifest()), manifest("v2"), split="test")
+    with pytest.raises(ConfigurationError, match="m/v1 carries no figures of 'val'"):
+        evidence.recorded(None, with_figures(manifest()), split="val")
+    unknown = with_figures(manifest(), data=""), with_figures(manifest("v2"), data="")
+    with pytest.raises(ConfigurationError, match="different photographs"):
+        evidence.recorded(*unknown, split="test")
+
+
+@pytest.mark.parametrize(
+    "change", [{"thresholds": {"a": 0.0}}, {"temperature": 2.0}, {"sha256": "1" * 64}, {"labels": ("b",)}]
+)
+def test_figures_that_were_taken_with_other_thresholds_or_weights_are_not_believed(change: Any) -> None:
+    tampered = with_figures(manifest("v2")).model_copy(update=change)
+    with pytest.raises(ConfigurationError, match="were not taken with these weights, labels and thresholds"):
+        evidence.recorded(with_figures(manifest()), tampered, split="test")
