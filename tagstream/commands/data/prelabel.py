@@ -14,7 +14,7 @@ def prelabel(  # noqa: PLR0913 - one parameter an option
     *,
     output: Annotated[Path, typer.Option(metavar="BATCH", help="The batch's folder; it must not exist yet.")],
     model: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="A model version; the packaged one where absent.")
+        Path | None, typer.Option(metavar="FOLDER", help="A model version; that of the settings if absent.")
     ] = None,
     sheet: Annotated[int, typer.Option(min=1, help="Photographs on the contact sheet, at most.")] = 600,
     processes: Annotated[
@@ -39,14 +39,15 @@ def prelabel(  # noqa: PLR0913 - one parameter an option
 
     - `tagstream data import snapshots/restaurant-1a2b3c4d5e6f batch/review.csv --output snapshots`
     """
-    from agents import settings  # noqa: PLC0415
+    from agents import resident, settings  # noqa: PLC0415
     from agents.telemetry import logs  # noqa: PLC0415
     from model import checkpoint  # noqa: PLC0415
     from tagstream.data import progress  # noqa: PLC0415
 
-    folder = model or checkpoint.PACKAGED
+    config = settings.load()
+    logs.configure(config.log.model_copy(update={"level": "warning"}))
+    folder = model or resident.folder_here(config)
     checkpoint.read_manifest(folder)  # before torch is imported, which takes its time
-    logs.configure(settings.load().log.model_copy(update={"level": "warning"}))
     from tagstream.data import prelabelling  # noqa: PLC0415 - it imports torch
 
     request = prelabelling.Request(source, output, folder, sheet, processes=processes, threads=threads)
