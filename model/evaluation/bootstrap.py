@@ -18,7 +18,7 @@ import torch
 from pydantic import JsonValue
 from torch import Tensor
 
-from model.data.dataset import Photograph
+from model.data.photograph import Photograph
 from model.evaluation.shares import Interval
 
 RESAMPLES: Final = 1000
@@ -40,6 +40,7 @@ class Bootstrap:
     """What is drawn: source or photograph."""
     resamples: int = RESAMPLES
     seed: int = 0
+    at_once: int = AT_ONCE
 
     @classmethod
     def of(cls, photographs: Sequence[Photograph], *, resamples: int = RESAMPLES, seed: int = 0) -> Bootstrap:
@@ -76,7 +77,7 @@ class Bootstrap:
 
     def _weights(self) -> Iterator[Tensor]:
         generator = torch.Generator().manual_seed(self.seed)
-        step = max(1, AT_ONCE // max(1, len(self.members)))
+        step = max(1, self.at_once // max(1, len(self.members)))
         for start in range(0, self.resamples, step):
             rows = min(step, self.resamples - start)
             drawn = torch.randint(self.groups, (rows, self.groups), generator=generator)

@@ -116,15 +116,6 @@ def temperature(logits: Tensor, truth: Labelled, *, task: Task = "multi_label") 
     return round(float(TEMPERATURES[int(np.argmin(losses))]), 4)
 
 
-def thresholds(logits: Tensor, truth: Labelled, *, temperature: float) -> Mapping[str, float]:
-    """For each label of a multi-label task the threshold that `DEFAULT` gives."""
-    scores = probabilities(logits, temperature=temperature, task="multi_label")
-    return {
-        label: choose(scores[:, i], truth.targets[:, i] > 0, target=DEFAULT).threshold
-        for i, label in enumerate(truth.labels)
-    }
-
-
 def probabilities(logits: Tensor, *, temperature: float, task: Task) -> Tensor:
     """Float64 (N, labels), as the classifier makes them."""
     scaled = logits.double() / temperature

@@ -9,7 +9,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from model.data.dataset import Photograph
+from model.data.photograph import Photograph
 from model.manifest import Task
 
 

@@ -2,38 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from io import BytesIO
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 import torch
 from PIL import Image
 
 from model.classifier import Classifier
-from model.data.dataset import Photograph
+from model.data.photograph import Photograph
+from model.data.progress import Tick, silent
 from model.evaluation.figures import report
 from model.evaluation.judged import Judged
 from model.evaluation.report import Report
 from model.preprocess import FORMATS, Pixels, Preprocess
 from schemas.errors import ConfigurationError, Rejected
 
-if TYPE_CHECKING:
-    from model.training.pictures import Pictures
-
 BATCH: Final = 32
 DECODERS: Final = 2
 LUMA: Final = np.array([0.299, 0.587, 0.114])
 """Of red, green and blue (ITU-R BT.601)."""
-
-Tick = Callable[[str, int, int], None]
-"""Told of progress: what is being done, how many are done, of how many."""
-
-
-def silent(what: str, done: int, total: int) -> None:
-    """A `Tick` that says nothing."""
 
 
 def judge(classifier: Classifier, photographs: Sequence[Photograph], *, tick: Tick = silent) -> Report:
@@ -42,11 +33,6 @@ def judge(classifier: Classifier, photographs: Sequence[Photograph], *, tick: Ti
     Raises `ConfigurationError` for tags that it does not know and where nothing can be read.
     """
     return report(look(classifier, photographs, tick=tick))
-
-
-def judge_pictures(classifier: Classifier, pictures: Pictures, *, tick: Tick = silent) -> Report:
-    """The same of a training's pictures, decoded anew by the path that serves."""
-    return judge(classifier, pictures.photographs, tick=tick)
 
 
 def look(

@@ -40,7 +40,7 @@ class Share:
         n, p = self.of, self.value
         middle = (p + Z**2 / (2 * n)) / (1 + Z**2 / n)
         half = Z / (1 + Z**2 / n) * sqrt(p * (1 - p) / n + Z**2 / (4 * n**2))
-        return (max(0.0, middle - half), min(1.0, middle + half))
+        return (max(0.0, min(p, middle - half)), min(1.0, max(p, middle + half)))
 
     def __str__(self) -> str:
         low, high = self.interval

@@ -17,7 +17,7 @@ import torch
 from pydantic import JsonValue
 
 from model.classifier import Classifier
-from model.data.dataset import Photograph
+from model.data.photograph import Photograph
 from model.preprocess import Pixels
 from schemas.errors import ConfigurationError, Rejected
 

@@ -22,9 +22,9 @@ def show_report(split: str, report: Report) -> None:
     console.print(_per_label(split, report))
     console.print(_confusion(report))
     for line in _overall(report):
-        console.print(line, highlight=False)
+        console.print(line, highlight=False, soft_wrap=True)
     if report.speed is not None:
-        console.print(_speed(report.speed), highlight=False)
+        console.print(_speed(report.speed), highlight=False, soft_wrap=True)
 
 
 def show_gap(outcome: Outcome) -> None:
@@ -133,4 +133,4 @@ def _print(table: Table) -> None:
 def _say(line: str) -> None:
     from rich.console import Console  # noqa: PLC0415
 
-    Console().print(line, highlight=False)
+    Console().print(line, highlight=False, soft_wrap=True)

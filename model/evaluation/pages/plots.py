@@ -18,8 +18,8 @@ from model.evaluation.report import Report
 WIDTH: Final = 320
 HEIGHT: Final = 236
 LEFT: Final = 38
-RIGHT: Final = 10
-TOP: Final = 10
+RIGHT: Final = 14
+TOP: Final = 14
 BOTTOM: Final = 34
 TICKS: Final = (0.0, 0.25, 0.5, 0.75, 1.0)
 POINTS: Final = 240

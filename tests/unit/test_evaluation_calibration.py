@@ -1,0 +1,168 @@
+"""Temperatures, and thresholds for a stated recall or precision."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from model.evaluation.calibration import (
+    DEFAULT,
+    HIGHEST,
+    LOWEST,
+    Precision,
+    Recall,
+    choose,
+    decide,
+    logits_of,
+    probabilities,
+    temperature,
+)
+from schemas.errors import ConfigurationError
+from tests.unit.judged_builders import drawn, judged
+
+
+def column(*scores: float) -> Tensor:
+    return torch.tensor(scores, dtype=torch.float64)
+
+
+def test_a_threshold_is_as_high_as_the_recall_target_allows() -> None:
+    scores = column(0.25, 0.25, *[0.405] * 98, 0.9)
+    truth = torch.tensor([True] * 100 + [False])
+    choice = choose(scores, truth, target=DEFAULT)
+    assert (choice.threshold, choice.reached, choice.of) == (0.4, 0.98, 100)
+
+
+def test_by_itself_a_threshold_stays_below_the_extreme_and_asked_for_it_does_not() -> None:
+    scores, truth = column(0.99, 0.98, 0.97), torch.tensor([True, True, True])
+    assert choose(scores, truth, target=DEFAULT).threshold == HIGHEST
+    assert choose(scores, truth, target=Recall(1.0)).threshold == 0.97
+
+
+def test_a_recall_that_its_bounds_do_not_allow_is_said_to_be_missed() -> None:
+    scores, truth = column(0.1, 0.15, 0.9), torch.tensor([True, True, True])
+    choice = choose(scores, truth, target=DEFAULT)
+    assert choice.threshold == LOWEST
+    assert choice.missed("menu", DEFAULT).startswith(
+        "menu: no threshold from 0.20 to 0.50 has a recall of 98.0%"
+    )
+    assert choose(scores, truth, target=Recall(1.0)).threshold == 0.1
+
+
+def test_a_threshold_is_as_low_as_the_precision_target_allows() -> None:
+    scores = column(0.9, 0.8, 0.7, 0.6, 0.5, 0.4)
+    truth = torch.tensor([True, True, False, True, True, False])
+    choice = choose(scores, truth, target=Precision(0.8))
+    assert (choice.threshold, choice.reached) == (0.41, 0.8)
+    assert choose(scores, truth, target=Precision(1.0)).threshold == 0.71
+
+
+def test_a_precision_that_no_threshold_has_gets_the_best_there_is() -> None:
+    scores, truth = column(0.9, 0.8, 0.3), torch.tensor([False, True, True])
+    choice = choose(scores, truth, target=Precision(0.95))
+    assert choice.reached == pytest.approx(2 / 3)
+    assert choice.threshold <= 0.3
+    assert "precision of 95.0%; at" in choice.missed("human", Precision(0.95))
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 1000), st.booleans()), min_size=1, max_size=60),
+    st.sampled_from([0.5, 0.8, 0.95, 1.0]),
+)
+def test_no_higher_threshold_has_the_recall_and_the_chosen_one_has(
+    pairs: list[tuple[int, bool]], share: float
+) -> None:
+    scores = column(*(score / 1000 for score, _ in pairs))
+    truth = torch.tensor([true for _, true in pairs])
+    choice = choose(scores, truth, target=Recall(share))
+    if not truth.any() or choice.reached < share:
+        return
+    kept = [int((scores[truth] >= at).sum()) for at in (choice.threshold, choice.threshold + 0.01)]
+    assert kept[0] >= share * int(truth.sum()) - 1e-6
+    assert kept[1] < share * int(truth.sum()) or choice.threshold == 0.99
+
+
+def test_the_negatives_count_for_a_precision() -> None:
+    rows = [[0.9, 0.1, 0.1], [0.8, 0.1, 0.1]]
+    both = judged(rows, [("ambiance",), ()])
+    logits = logits_of(both, temperature=1.0)
+    decision = decide(logits, both, targets={"ambiance": Precision(1.0)})
+    right, negative = probabilities(logits, temperature=decision.temperature, task="multi_label")[
+        :, 0
+    ].tolist()
+    assert negative < decision.thresholds["ambiance"] <= right
+
+
+def test_a_decision_keeps_what_each_threshold_was_chosen_for_and_what_it_reached() -> None:
+    many = drawn(300)
+    logits = logits_of(many, temperature=1.0)
+    decision = decide(logits, many, targets={"food": Recall(0.9), "human": Precision(0.999)})
+    assert decision.chosen_for["food"]["recall"] == 0.9
+    assert decision.chosen_for["food"]["reached"] >= 0.9
+    assert decision.chosen_for["human"]["precision"] == 0.999
+    assert decision.chosen_for["ambiance"]["recall"] == DEFAULT.share
+    seen = probabilities(logits, temperature=decision.temperature, task="multi_label")[:, 1]
+    found = (seen >= decision.thresholds["food"])[many.targets[:, 1]].double().mean()
+    assert float(found) == pytest.approx(decision.chosen_for["food"]["reached"], abs=1e-4)
+
+
+def test_a_label_without_photographs_keeps_a_half_and_is_said() -> None:
+    some = judged([[0.9, 0.1, 0.2], [0.2, 0.7, 0.3]], [("ambiance",), ("food",)])
+    decision = decide(logits_of(some, temperature=1.0), some, targets=Recall(0.9))
+    assert decision.thresholds["human"] == 0.5
+    assert "human" not in decision.chosen_for
+    assert decision.missed == ("human: there is no photograph of it, its threshold is 0.50",)
+
+
+def test_of_a_single_label_task_a_label_that_is_not_the_highest_cannot_be_found() -> None:
+    rows = [[0.1, 0.8, 0.1], [0.5, 0.4, 0.1], [0.1, 0.7, 0.2]]
+    some = judged(rows, [("food",)] * 3, task="single_label")
+    logits = logits_of(some, temperature=1.0)
+    decision = decide(logits, some, task="single_label", targets=Recall(0.9))
+    assert decision.chosen_for["food"]["reached"] == pytest.approx(2 / 3, abs=1e-4)
+    assert decision.missed[1].startswith("food: no threshold")
+
+
+@pytest.mark.parametrize("target", [Recall(0.0), Recall(1.2), Precision(98)])
+def test_a_share_that_cannot_be_is_refused(target: Recall | Precision) -> None:
+    many = drawn(10)
+    with pytest.raises(ConfigurationError, match="cannot be"):
+        decide(many.probabilities, many, targets=target)
+
+
+def test_a_target_of_a_label_that_is_not_there_is_refused() -> None:
+    many = drawn(10)
+    with pytest.raises(ConfigurationError, match="no label 'pets'"):
+        decide(many.probabilities, many, targets={"pets": Recall(0.9)})
+
+
+def test_overconfident_logits_get_a_temperature_above_one() -> None:
+    torch.manual_seed(0)
+    logits = torch.randn(2000, 3)
+    true = torch.bernoulli(torch.sigmoid(logits)) > 0
+    labels = ("ambiance", "food", "human")
+    tags = [
+        tuple(label for label, is_true in zip(labels, row, strict=True) if is_true) for row in true.tolist()
+    ]
+    known = judged(torch.sigmoid(logits).tolist(), tags)
+    assert temperature(logits * 2, known) == pytest.approx(2.0, abs=0.25)
+
+
+def test_overconfident_softmaxes_get_a_temperature_above_one() -> None:
+    torch.manual_seed(0)
+    logits = torch.randn(2000, 3)
+    mains = torch.distributions.Categorical(logits=logits).sample()
+    labels = ("ambiance", "food", "human")
+    known = judged(logits.softmax(1).tolist(), [(labels[i],) for i in mains.tolist()], task="single_label")
+    assert temperature(logits * 2, known, task="single_label") == pytest.approx(2.0, abs=0.25)
+
+
+def test_the_logits_of_what_was_judged_make_its_probabilities_again() -> None:
+    for task in ("multi_label", "single_label"):
+        many = drawn(50)
+        rows = many.probabilities if task == "multi_label" else many.probabilities.softmax(1)
+        seen = judged(rows.tolist(), [photo.labels for photo in many.photographs], task=task)
+        again = probabilities(logits_of(seen, temperature=1.7), temperature=1.7, task=task)
+        assert torch.allclose(again, seen.probabilities, atol=1e-6)
