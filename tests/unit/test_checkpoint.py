@@ -89,12 +89,21 @@ def test_thresholds_of_other_labels_are_refused(folder: Path) -> None:
         {"temperature": 0},
         {"sha256": "short"},
         {"task": "regression"},
+        {"task": "binary"},
+        {"task": "single_label", "labels": ["food"], "thresholds": {"food": 0.5}, "routes": [], "golden": []},
         {"routes": [{"label": "drinks", "topic": "t"}]},
     ],
 )
 def test_a_manifest_that_says_nonsense_is_refused_by_its_file(folder: Path, fields: dict[str, Any]) -> None:
     edit(folder, **fields)
     assert "manifest.json" in refusal(folder)
+
+
+def test_a_binary_manifest_has_one_label_and_says_so(folder: Path) -> None:
+    edit(folder, task="binary")
+    assert "one label, the positive answer" in refusal(folder)
+    edit(folder, labels=["food"], thresholds={"food": 0.5}, routes=[], golden=[])
+    assert checkpoint.read_manifest(folder).task == "binary"
 
 
 def test_a_manifest_that_is_not_json_is_refused(folder: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +9,14 @@ import pytest
 import torch
 
 from model import checkpoint, golden
-from model.classifier import Classifier, is_out_of_memory
-from model.folding import fold
-from model.network import build
+from model.classifier import Classifier, is_out_of_memory, with_golden
+from model.manifest import Task
 from model.preprocess import Pixels
 from model.testing import write_tiny_version
+from model.tiny_version import LABELS
 from schemas.errors import ConfigurationError, DeviceBroken
+
+CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
@@ -106,20 +109,6 @@ def test_decoding_gives_what_forward_takes(classifier: Classifier) -> None:
     assert len(classifier.forward([pixels])) == 1
 
 
-def test_folding_the_batch_norms_changes_no_score() -> None:
-    torch.manual_seed(0)
-    network = build("mobilenet_v2_same", 4).eval()
-    for module in network.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            module.running_mean.normal_(std=0.1)  # type: ignore[union-attr]
-            module.running_var.uniform_(0.5, 2)  # type: ignore[union-attr]
-    images = torch.rand(2, 3, 64, 64)
-    with torch.inference_mode():
-        before = network(images)
-        assert torch.allclose(fold(network)(images), before, atol=1e-4)
-    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in network.modules())
-
-
 def test_only_out_of_memory_is_recognised_as_such() -> None:
     assert is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory"))
     assert not is_out_of_memory(RuntimeError("CUDA error: an illegal memory access"))
@@ -154,3 +143,56 @@ def test_another_seed_makes_another_model(folder: Path, tmp_path: Path) -> None:
     other = Classifier.load(seeded(tmp_path / "tiny-v2", version="v2", seed=1))
     first = json.loads((folder / checkpoint.MANIFEST).read_text())
     assert (other.ref.version, other.ref.digest == first["sha256"]) == ("v2", False)
+
+
+def of_task(task: Task, folder: Path, labels: tuple[str, ...], **fields: object) -> Classifier:
+    """The tiny version's network, its head cut to `labels`, serving `task`."""
+    version = checkpoint.read(folder)
+    weights = {
+        name: array[: len(labels)] if name.startswith("classifier.") else array
+        for name, array in version.weights.items()
+    }
+    update = {"task": task, "labels": labels, "thresholds": dict.fromkeys(labels, 0.5), "routes": ()}
+    manifest = version.manifest.model_copy(update=update | {"golden": ()} | fields)
+    return Classifier(with_golden(replace(version, manifest=manifest, weights=weights)), device=CPU)
+
+
+def probabilities(classifier: Classifier) -> torch.Tensor:
+    rows = [list(scores.probabilities.values()) for scores in classifier.forward(pictures(3))]
+    return torch.tensor(rows)
+
+
+def test_labels_that_exclude_each_other_share_one_probability(folder: Path, classifier: Classifier) -> None:
+    exclusive = of_task("single_label", folder, classifier.labels)
+    assert probabilities(exclusive).sum(1).allclose(torch.ones(3), atol=1e-5)
+    odds = probabilities(classifier).logit()
+    assert probabilities(exclusive).allclose(odds.softmax(1), atol=1e-4)
+
+
+def test_the_temperature_is_of_the_logits_whatever_the_task(folder: Path, classifier: Classifier) -> None:
+    sharp, flat = (of_task("single_label", folder, classifier.labels, temperature=t) for t in (0.1, 1e4))
+    assert (probabilities(sharp).max(1).values > probabilities(flat).max(1).values).all()
+    assert probabilities(flat).allclose(torch.tensor(0.25), atol=1e-3)
+
+
+def test_a_binary_model_gives_the_probability_of_its_one_label(folder: Path, classifier: Classifier) -> None:
+    binary = of_task("binary", folder, classifier.labels[:1])
+    assert probabilities(binary).shape == (3, 1)
+    assert probabilities(binary).allclose(probabilities(classifier)[:, :1], atol=1e-5)
+
+
+@pytest.mark.parametrize("task", ["multi_label", "single_label", "binary"])
+def test_golden_pictures_are_scored_as_the_task_wants(task: Task, folder: Path) -> None:
+    labels = LABELS[:1] if task == "binary" else LABELS
+    classifier = of_task(task, folder, labels)
+    classifier.check_golden()
+    sums = [sum(golden.scores.values()) for golden in classifier.manifest.golden]
+    assert all(total == pytest.approx(1, abs=1e-5) for total in sums) == (task == "single_label")
+
+
+def test_a_network_is_built_for_the_size_of_its_inputs(folder: Path, tmp_path: Path) -> None:
+    version = checkpoint.read(folder)
+    manifest = version.manifest.model_copy(update={"architecture": "inception_v3"})
+    checkpoint.write(tmp_path / "other", replace(version, manifest=manifest))
+    with pytest.raises(ConfigurationError, match="75 x 75"):
+        Classifier.load(tmp_path / "other")

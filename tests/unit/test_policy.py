@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
+from model.manifest import Manifest
 from model.policy import DEFAULT_ROUTES, Policy
 from schemas.errors import ConfigurationError
 from schemas.tags import UNCERTAIN, ModelRef, RouteRule, Scores, Verdict
@@ -157,3 +159,46 @@ def test_the_default_routes_are_those_of_the_restaurant() -> None:
 def test_what_the_command_line_imports_brings_no_torch(module: str) -> None:
     code = f"import sys, {module}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+EXCLUSIVE = Policy(dict.fromkeys(THRESHOLDS, 0.3), DEFAULT_ROUTES, task="single_label")
+
+
+def test_of_labels_that_exclude_each_other_the_highest_alone_is_tagged() -> None:
+    verdict = EXCLUSIVE.decide(scores(menu=0.45, human=0.4))
+    assert verdict.tagged == ("menu",)
+    assert routed(verdict) == {("menu", MODERATION)}
+    assert [tag.probability for tag in verdict.tags][:2] == [0.45, 0.4]
+
+
+def test_of_labels_that_exclude_each_other_none_is_tagged_where_the_highest_is_not_sure() -> None:
+    verdict = EXCLUSIVE.decide(scores(menu=0.29, human=0.28))
+    assert not verdict.tagged
+    assert routed(verdict) == {(UNCERTAIN, MODERATION)}
+
+
+def test_of_labels_that_exclude_each_other_an_equal_one_is_not_tagged_twice() -> None:
+    assert len(EXCLUSIVE.decide(scores(menu=0.4, human=0.4)).tagged) == 1
+
+
+def test_a_rules_own_threshold_holds_for_a_label_that_is_not_the_highest() -> None:
+    policy = replace(EXCLUSIVE, rules=(RouteRule(label="human", topic=MODERATION, threshold=0.2),))
+    assert routed(policy.decide(scores(menu=0.45, human=0.25))) == {("human", MODERATION)}
+
+
+def test_an_announced_route_stays_though_another_label_is_the_highest_now() -> None:
+    before = EXCLUSIVE.decide(scores(menu=0.9))
+    assert ("menu", MODERATION) in routed(EXCLUSIVE.decide(scores(menu=0.4, human=0.45), before))
+    assert ("menu", MODERATION) not in routed(EXCLUSIVE.decide(scores(menu=0.19, human=0.6), before))
+
+
+def test_a_versions_rules_are_of_its_task() -> None:
+    manifest = Manifest(
+        name="m",
+        version="v1",
+        task="single_label",
+        labels=tuple(THRESHOLDS),
+        architecture="tiny",
+        thresholds=THRESHOLDS,
+    )
+    assert Policy.of(manifest).task == "single_label"
