@@ -6,6 +6,7 @@ import math
 import sys
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, replace
+from typing import Final
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +23,9 @@ from model.training.sampling import Batch, Sampler
 from model.training.standing import Standing, State, blend, copied
 from schemas.errors import ConfigurationError
 
-NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.SyncBatchNorm)
+TINY_EPOCH: Final = 10
+"""Steps: a shorter epoch is no reason for a checkpoint, writing it would take longer than the epoch."""
+NORMS: Final = (nn.BatchNorm1d, nn.BatchNorm2d, nn.SyncBatchNorm)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +69,13 @@ class FineTuning:
         self.frozen = min(self.epoch * recipe.freeze_epochs, self.total)
         self.schedule = Schedule(self.total, recipe.warm_up, frozen=self.frozen)
         self.standing = Standing(network, recipe=recipe)
+        self.kept = 0
+        """The step of the last checkpoint."""
 
     def run(self, watch: Watch | None = None, *, pace: Pace | None = None) -> Trained:
         """Train all epochs, try the average after each, then its blends with the weights it started from."""
         watch, pace = watch or Watch(), pace or Pace()
+        self.kept = self.standing.step
         if not self.standing.trials:
             self._try("probe", network=self.network, watch=watch)
             self._keep(pace)
@@ -103,7 +109,7 @@ class FineTuning:
                 watch.stride(self.learn(next(batches)))
                 if self._ends_epoch():
                     self._try(self._name(), network=self.standing.average.module, watch=watch)
-                if self._ends_epoch() or self.standing.step % pace.every == 0:
+                if self._is_due(pace):
                     self._keep(pace)
 
     def _over(self) -> bool:
@@ -178,7 +184,14 @@ class FineTuning:
             self.network.load_state_dict(blend(self.standing.start, tuned, share=share))
             self._try(f"{share:.0%} of the last epoch", network=self.network, watch=watch)
 
+    def _is_due(self, pace: Pace) -> bool:
+        """Whether the last checkpoint is long ago, or an epoch ends; tiny epochs share one."""
+        since = self.standing.step - self.kept
+        least = min(pace.every, TINY_EPOCH) if self._ends_epoch() else pace.every
+        return since >= least or self.standing.step == self.total
+
     def _keep(self, pace: Pace) -> None:
+        self.kept = self.standing.step
         if pace.checkpoints is not None:
             pace.checkpoints.keep(self.standing.saved())
 

@@ -12,9 +12,10 @@ import torch
 from pydantic import JsonValue
 from torch import Tensor
 
-from model import checkpoint, golden, judged
+from model import checkpoint, golden
 from model.checkpoint import Version, Weights
 from model.classifier import with_golden
+from model.evaluation import recording
 from model.evaluation.calibration import Decision
 from model.evaluation.card import card
 from model.evaluation.report import Report
@@ -58,12 +59,21 @@ def assemble(state: State, *, recipe: Recipe, decision: Decision, provenance: Pr
     return with_golden(version)
 
 
-def publish(folder: Path, version: Version, *, reports: Mapping[str, Report], notes: str = "") -> Manifest:
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The figures of one split."""
+
+    report: Report
+    data: str
+    """Which photographs they are of: `recording.data_digest`."""
+
+
+def publish(folder: Path, version: Version, *, findings: Mapping[str, Finding], notes: str = "") -> Manifest:
     """Write `version` with its metrics and its card. Raises `ConfigurationError` where `folder` is."""
     sealed = checkpoint.sealed(version).manifest
-    about = {"judged": judged.digest(sealed), "data": sealed.data_digest}
+    reports = {split: found.report for split, found in findings.items()}
     metrics: dict[str, JsonValue] = {
-        split: {**report.as_json(), **about} for split, report in reports.items()
+        split: recording.entry(sealed, found.report, data=found.data) for split, found in findings.items()
     }
     manifest = sealed.model_copy(update={"metrics": metrics})
     written = Version(

@@ -16,9 +16,10 @@ from model.checkpoint import Version
 from model.classifier import Classifier
 from model.data import dataset
 from model.data.dataset import Dataset, Split
-from model.evaluation import calibration
+from model.evaluation import calibration, recording
 from model.evaluation.calibration import Decision
-from model.evaluation.judging import judge
+from model.evaluation.figures import report
+from model.evaluation.judging import look
 from model.evaluation.report import Report
 from model.manifest import Manifest
 from model.preprocess import Preprocess
@@ -30,6 +31,7 @@ from model.training.order import Order, placed, provenance, taught
 from model.training.pictures import Pictures, load
 from model.training.probe import probe
 from model.training.progress import Watch
+from model.training.publishing import Finding
 from model.training.recipe import Recipe
 from model.training.sampling import Draws, draws
 from model.training.scalars import recorded
@@ -102,8 +104,9 @@ class Run:
         with _enough_memory(self.recipe):
             trained = self._tuned(network, sets)
         version = self._version(network, trained, val=val)
-        reports = self._judged(version, device=device)
-        manifest = self._written(version, reports=reports)
+        findings = self._judged(version, device=device)
+        manifest = self._written(version, findings=findings)
+        reports = {split: found.report for split, found in findings.items()}
         return Outcome(manifest, trained, reports, (*train_set.unreadable, *val.unreadable), draws=drawn)
 
     def _sets(self) -> Sets:
@@ -147,17 +150,21 @@ class Run:
             provenance=replace(provenance(self.order), data_digest=self.data.digest),
         )
 
-    def _judged(self, version: Version, *, device: torch.device) -> Mapping[str, Report]:
+    def _judged(self, version: Version, *, device: torch.device) -> Mapping[str, Finding]:
         classifier = Classifier(version, device=device)
         splits = [Split.VAL, *([Split.TEST] if self.order.test and self.data.of(Split.TEST) else [])]
-        return {split.value: judge(classifier, self.data.of(split), tick=self.watch.tick) for split in splits}
+        return {split.value: self._found(classifier, split) for split in splits}
 
-    def _written(self, version: Version, *, reports: Mapping[str, Report]) -> Manifest:
+    def _found(self, classifier: Classifier, split: Split) -> Finding:
+        judged = look(classifier, self.data.of(split), tick=self.watch.tick)
+        return Finding(report(judged), data=recording.data_digest(judged.photographs))
+
+    def _written(self, version: Version, *, findings: Mapping[str, Finding]) -> Manifest:
         notes = provenance(self.order).notes
         then = "; make room and give the same command: the training itself is done"
         self._sweep()
         with kept_room(self.order.output, what="the version", then=then):
-            return publishing.publish(self.order.output, version, reports=reports, notes=notes)
+            return publishing.publish(self.order.output, version, findings=findings, notes=notes)
 
     def _sweep(self) -> None:
         """Remove what a run that was killed while it wrote the version left beside it; the lock is ours."""

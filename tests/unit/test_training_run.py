@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 from safetensors.torch import save_file
 from typer.testing import CliRunner
 
-from model import checkpoint
+from model import checkpoint, judged
 from model.classifier import Classifier
 from model.data.dataset import Split, read
 from model.network import build
@@ -96,6 +96,13 @@ def test_the_card_and_the_manifest_carry_the_report(place: Path, outcome: Outcom
     card = (place / "shapes-v1" / "model-card.md").read_text()
     assert "Report on `val`" in card
     assert set(outcome.manifest.metrics) == {"val"}
+
+
+def test_recorded_figures_say_of_which_decisions_and_photographs_they_are(outcome: Outcome) -> None:
+    found = outcome.manifest.metrics["val"]
+    assert isinstance(found, dict)
+    assert found["judged"] == judged.digest(outcome.manifest)
+    assert len(str(found["data"])) == 64
 
 
 def test_every_layer_learns_and_the_statistics_of_the_batch_norms_stay(place: Path, outcome: Outcome) -> None:
