@@ -10,6 +10,7 @@ from tagstream.commands.model.evaluate import evaluate
 from tagstream.commands.model.fetch import fetch
 from tagstream.commands.model.listing import listing
 from tagstream.commands.model.parity import parity
+from tagstream.commands.model.pipeline import pipeline
 from tagstream.commands.model.promote import promote
 from tagstream.commands.model.publish import publish
 from tagstream.commands.model.rollback import rollback
@@ -29,6 +30,7 @@ app.command()(evaluate)
 app.command()(compare)
 app.command()(calibrate)
 app.command()(parity)
+app.command()(pipeline)
 app.command()(publish)
 app.command("list")(listing)
 app.command()(show)

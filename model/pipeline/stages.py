@@ -1,0 +1,173 @@
+"""The steps from a snapshot to a judged version: decoded, trained, judged."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from pydantic import JsonValue
+
+from model import checkpoint
+from model.data import dataset
+from model.data.dataset import Dataset, Split
+from model.evaluation import recording
+from model.evaluation import run as evaluation
+from model.evaluation.pages import evaluation as page
+from model.evaluation.report import Report
+from model.pipeline import sources
+from model.pipeline.step import Made, Step, digest
+from model.preprocess import Preprocess
+from model.training import decoded
+from model.training.decoded import Decoding
+from model.training.order import Order, taught
+from model.training.run import Watch, train
+from model.training.storing import kept_room, write
+
+REPORT: Final = "report.json"
+PAGE: Final = "report.html"
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """How versions are made here. `order` says all but where from and where to: that is the pipeline's."""
+
+    root: Path
+    order: Order
+    watch: Watch
+
+    def judged(self, gather: Step) -> Step:
+        """The last of three steps; `gather`'s product is a snapshot."""
+        train_step = self._train(self._preprocess(gather), gather)
+        return Step(
+            "validate",
+            self.root,
+            {},
+            partial(self._validated, gather, train_step),
+            needs=(train_step,),
+            summary="test, else val",
+        )
+
+    def _preprocess(self, gather: Step) -> Step:
+        recipe = self.order.recipe
+        sides = (recipe.cache_size, recipe.size)
+        return Step(
+            "preprocess",
+            self.root,
+            {"sides": list(sides), "fit": recipe.fit.value},
+            partial(self._decoded, gather),
+            needs=(gather,),
+            summary=f"{sides[0]} and {sides[1]} pixels a side",
+        )
+
+    def _train(self, preprocess: Step, gather: Step) -> Step:
+        recipe, order = self.order.recipe, self.order
+        return Step(
+            "train",
+            self.root,
+            {
+                "version": order.output.name,
+                "recipe": plain(asdict(recipe)),
+                "weights": sources.weights(order.weights),
+                "positive": order.positive,
+                "notes": sources.seen(str(order.notes)) if order.notes else "",
+            },
+            partial(self._trained, gather, preprocess),
+            needs=(preprocess,),
+            summary=f"{recipe.architecture}, {recipe.epochs} epochs, {recipe.size} pixels",
+        )
+
+    def _decoded(self, gather: Step, folder: Path) -> Made:
+        data = dataset.read(gather.product())
+        dataset.refuse_untrainable(data)
+        taught(replace(self.order, photographs=gather.product()), data=data)
+        found = prepared(data, order=self.order, cache=folder, watch=self.watch)
+        return Made(
+            digest([data.digest, *(each.digest for each in found)]),
+            tuple(each.folder for each in found),
+            about={"unreadable": [line for each in found for line in each.unreadable]},
+        )
+
+    def _trained(self, gather: Step, preprocess: Step, folder: Path) -> Made:
+        version = folder / self.order.output.name
+        order = replace(
+            self.order, photographs=gather.product(), output=version, cache=preprocess.folder, test=False
+        )
+        outcome = train(order, watch=self.watch)
+        about: dict[str, JsonValue] = {
+            "kept": outcome.trained.chosen.name,
+            "steps": outcome.trained.steps,
+            "val_top_accuracy": outcome.reports[Split.VAL.value].top_accuracy.as_json(),
+        }
+        return Made(_manifest_digest(version), (version,), about=about)
+
+    def _validated(self, gather: Step, trained: Step, folder: Path) -> Made:
+        """The version's copy carries the report: what training made stays as it was made."""
+        data = dataset.read(gather.product())
+        split = judged_by(data)
+        order = evaluation.Order(
+            trained.product(), data, split=split, device=self.order.device, threads=self.order.threads
+        )
+        outcome = evaluation.evaluate(order, tick=self.watch.tick)
+        version = folder / self.order.output.name
+        with kept_room(folder, what="the judged version"):
+            shutil.rmtree(version, ignore_errors=True)  # of a try that was broken off
+            shutil.copytree(trained.product(), version)
+            write(folder / REPORT, json.dumps(outcome.as_json()).encode())
+            write(folder / PAGE, page.render(outcome).encode())
+        if split not in outcome.manifest.metrics:
+            names = recording.data_digest(outcome.judged.photographs)
+            recording.record(version, split, report=outcome.report, data=names)
+        products = (version, folder / REPORT, folder / PAGE)
+        return Made(_manifest_digest(version), products, about={"split": split, **_short(outcome.report)})
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Decoded pictures of one split, in the cache."""
+
+    folder: Path
+    digest: str
+    unreadable: tuple[str, ...]
+
+
+def prepared(data: Dataset, *, order: Order, cache: Path, watch: Watch) -> tuple[Prepared, ...]:
+    """All that training wants of `data`, decoded into `cache` as training decodes it."""
+    recipe = order.recipe
+    wanted = ((Split.TRAIN, recipe.cache_size), (Split.VAL, recipe.size))
+    found = []
+    for split, side in wanted:
+        decoding = Decoding(Preprocess(size=side, fit=recipe.fit), cache=cache, threads=order.loaders)
+        pictures = decoding.run(data.of(split), tick=watch.tick)
+        entry = cache / decoded.key(data.of(split), preprocess=decoding.preprocess)
+        found.append(Prepared(entry, pictures.digest, pictures.unreadable))
+    return tuple(found)
+
+
+def judged_by(data: Dataset) -> str:
+    """The split `test` where it has labelled photographs, else `val`."""
+    return (Split.TEST if any(photo.labels for photo in data.of(Split.TEST)) else Split.VAL).value
+
+
+def plain(document: Mapping[str, object]) -> dict[str, JsonValue]:
+    """As JSON has it: tuples are lists, enums their values."""
+    found: dict[str, JsonValue] = json.loads(json.dumps(document))
+    return found
+
+
+def _short(report: Report) -> dict[str, JsonValue]:
+    return {
+        "photographs": report.photographs,
+        "top_accuracy": report.top_accuracy.as_json(),
+        "f1_samples": report.f1_samples.as_json(),
+    }
+
+
+def _manifest_digest(version: Path) -> str:
+    """It has the digests of the weights and of the golden images in it."""
+    return hashlib.sha256((version / checkpoint.MANIFEST).read_bytes()).hexdigest()

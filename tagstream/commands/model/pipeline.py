@@ -1,0 +1,177 @@
+"""`tagstream model pipeline`."""
+
+from __future__ import annotations
+
+import json
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from tagstream.model.registry_here import Json, Url
+
+if TYPE_CHECKING:
+    from agents.settings import Settings
+    from model.pipeline.run import Ran
+    from model.registry.refs import VersionRef
+    from model.training.order import Order
+    from tagstream.model.pipelining import Wanted
+
+StepName = Literal["gather", "preprocess", "train", "validate", "publish", "promote"]
+
+
+def pipeline(  # noqa: PLR0913 - one parameter an option
+    sources: Annotated[
+        list[str], typer.Argument(metavar="SOURCE...", help="Folders, CSVs (also s3://), shards, snapshots.")
+    ],
+    *,
+    name: Annotated[str, typer.Option(help="Of the model, as in restaurant.")],
+    version: Annotated[str, typer.Option(help="Of the model, as in v3.")],
+    work: Annotated[Path, typer.Option(metavar="DIR", help="Where the steps keep what they made.")],
+    registry: Url = None,
+    promote: Annotated[
+        bool, typer.Option("--promote", help="Make it the champion, if the gate lets it.")
+    ] = False,
+    least_top: Annotated[
+        float | None, typer.Option(min=0, max=1, help="With --promote: the least accuracy of the top label.")
+    ] = None,
+    backbone: Annotated[str, typer.Option(help="As for `train`.")] = "mobilenet_v2_same",
+    weights: Annotated[
+        str, typer.Option(help="Of the backbone: hub (public ones), a file, or none (from nothing).")
+    ] = "none",
+    negatives: Annotated[
+        list[str] | None, typer.Option(metavar="SOURCE", help="Pictures of none of the labels; repeatable.")
+    ] = None,
+    decisions: Annotated[
+        bool, typer.Option("--decisions", help="Take what moderators decided, too.")
+    ] = False,
+    shares: Annotated[
+        str, typer.Option(metavar="TRAIN,VAL,TEST", help="For what no source has divided.")
+    ] = "0.7,0.15,0.15",
+    task: Annotated[
+        Literal["multi_label", "single_label", "binary"], typer.Option(help="As for `train`.")
+    ] = "multi_label",
+    positive: Annotated[str, typer.Option(help="The label that a binary task asks for.")] = "",
+    epochs: Annotated[int, typer.Option(min=1)] = 12,
+    max_steps: Annotated[int | None, typer.Option(min=1, help="End after so many, with a version.")] = None,
+    batch_size: Annotated[int, typer.Option(min=1)] = 32,
+    size: Annotated[
+        int | None, typer.Option(min=32, max=1024, help="Side of the input; the backbone's own if absent.")
+    ] = None,
+    augment: Annotated[
+        Literal["photographs", "none", "light", "standard", "strong"], typer.Option(help="As for `train`.")
+    ] = "photographs",
+    freeze_epochs: Annotated[int, typer.Option(min=0, help="The head learns alone in so many.")] = 0,
+    seed: Annotated[int, typer.Option(help="Of the division and of the training.")] = 0,
+    notes: Annotated[Path | None, typer.Option(help="Markdown for the model card.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    threads: Annotated[int | None, typer.Option(min=1, help="Of the CPU.")] = None,
+    until: Annotated[StepName | None, typer.Option(help="End with this step; a later call goes on.")] = None,
+    again: Annotated[
+        list[str] | None,
+        typer.Option(metavar="STEP", help="Do this step again though it is finished; repeatable."),
+    ] = None,
+    visualiser: Annotated[
+        int | None,
+        typer.Option(metavar="PORT", min=1, max=65535, help="Luigi's, on this machine alone, as at 8082."),
+    ] = None,
+    keep_visualiser: Annotated[
+        bool, typer.Option("--keep-visualiser", help="It stays until Ctrl-C, to be looked at.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """From photographs to a published version: gather, preprocess, train, validate, publish; promote.
+
+    Give the same command again after whatever happened: a finished step is not run again, a training that
+    was killed goes on where it was. Other options run the steps that depend on them. docs/pipeline.md.
+
+    Examples:
+      tagstream model pipeline photos/ --name restaurant --version v3 --work runs --registry /srv/models
+
+      tagstream model pipeline photos/ more.csv --name restaurant --version v3 --work runs --promote --json
+
+      tagstream model pipeline photos/ --name x --version v1 --work runs --until validate --visualiser 8082
+    """
+    from agents import settings  # noqa: PLC0415
+    from agents.telemetry import logs  # noqa: PLC0415
+    from model import backbones  # noqa: PLC0415
+    from model.data.plan import Wanted as Snapshot  # noqa: PLC0415
+    from model.registry.refs import VersionRef  # noqa: PLC0415
+    from model.training.order import Order, provenance  # noqa: PLC0415
+    from model.training.recipe import Recipe  # noqa: PLC0415
+    from tagstream.data.importing import Request  # noqa: PLC0415
+    from tagstream.model import said  # noqa: PLC0415
+    from tagstream.model.pipelining import Wanted  # noqa: PLC0415
+
+    ref = VersionRef(name, version)
+    recipe = Recipe(
+        task=task,
+        epochs=epochs,
+        max_steps=max_steps,
+        batch_size=batch_size,
+        augment=augment,
+        freeze_epochs=freeze_epochs,
+        seed=seed,
+    ).sized(backbones.describe(backbone), size=size)
+    order = Order(
+        work,
+        output=work / f"{name}-{version}",
+        weights=said.weights(weights),
+        recipe=recipe if weights != "none" else recipe.from_nothing(),
+        positive=positive,
+        notes=notes,
+        device=device,
+        threads=threads,
+    )
+    provenance(order)
+    wanted = Wanted(
+        Request(
+            tuple(sources),
+            work,
+            negatives=tuple(negatives or ()),
+            decisions=decisions,
+            wanted=Snapshot(name=name, how=said.division(shares, seed=seed)),
+        ),
+        ref,
+        registry,
+        promote=promote,
+        least_top=least_top,
+        until=until or "",
+        again=tuple(again or ()),
+    )
+    config = settings.load()
+    logs.configure(config.log.model_copy(update={"level": "warning"}))
+    with _visualised(visualiser, keep=keep_visualiser):
+        ran = _run(wanted, order, config, port=visualiser)
+        _show(ran, ref, as_json=as_json)
+
+
+def _visualised(port: int | None, *, keep: bool) -> AbstractContextManager[None]:
+    from tagstream.model.visualising import shown  # noqa: PLC0415
+
+    return shown(port, keep=keep)
+
+
+def _run(wanted: Wanted, order: Order, config: Settings, *, port: int | None) -> tuple[Ran, ...]:
+    from model.pipeline.stages import Stages  # noqa: PLC0415
+    from tagstream.model import pipelining  # noqa: PLC0415
+    from tagstream.model.watching import watched  # noqa: PLC0415
+
+    try:
+        with watched() as watch:
+            stages = Stages(order.photographs, order, watch)
+            last = pipelining.steps(wanted, stages, config)
+            return pipelining.go(last, version=wanted.version, port=port, say=watch.say)
+    except KeyboardInterrupt:
+        typer.echo("stopped; the same command goes on with what is not finished", err=True)
+        raise
+
+
+def _show(ran: tuple[Ran, ...], ref: VersionRef, *, as_json: bool) -> None:
+    from tagstream.model import pipelining  # noqa: PLC0415
+
+    if as_json:
+        typer.echo(json.dumps(pipelining.document(ran, version=ref)))
+        return
+    pipelining.show(ran)
