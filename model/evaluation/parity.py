@@ -13,8 +13,9 @@ from torch import Tensor
 
 from model.classifier import Classifier
 from model.data.dataset import Encoded, Photograph
+from model.data.progress import Tick, silent
 from model.evaluation.judged import Judged
-from model.evaluation.judging import Tick, look, silent
+from model.evaluation.judging import look
 from model.evaluation.shares import Share
 from model.preprocess import FORMATS
 

@@ -12,11 +12,12 @@ from model import checkpoint
 from model.checkpoint import Version
 from model.classifier import Classifier, with_golden
 from model.data.photograph import Photograph
+from model.data.progress import Tick, silent
 from model.evaluation import calibration, recording
 from model.evaluation.calibration import Decision, Target
 from model.evaluation.card import card
 from model.evaluation.figures import report
-from model.evaluation.judging import Tick, look, silent
+from model.evaluation.judging import look
 from model.evaluation.report import Report
 from model.manifest import Manifest
 from schemas.errors import ConfigurationError

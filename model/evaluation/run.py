@@ -11,12 +11,13 @@ from pydantic import JsonValue
 from model.classifier import Classifier
 from model.data.dataset import Dataset, Split
 from model.data.photograph import Photograph
+from model.data.progress import Tick, silent
 from model.evaluation import speed
 from model.evaluation.comparison import Comparison, Difference, compare, refuse_unlike
 from model.evaluation.figures import report
 from model.evaluation.gap import gap
 from model.evaluation.judged import Judged
-from model.evaluation.judging import Tick, look, silent
+from model.evaluation.judging import look
 from model.evaluation.race import Race, race
 from model.evaluation.report import Report
 from model.manifest import Manifest

@@ -9,7 +9,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import stats  # type: ignore[import-untyped]
 
 from model.evaluation.comparison import EXACT, Paired, compare, paired
 from model.evaluation.gap import gap

@@ -6,7 +6,7 @@ from math import nan
 
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import stats  # type: ignore[import-untyped]
 
 from model.evaluation.shares import Figure, Share
 
