@@ -22,12 +22,14 @@ from model.evaluation import figures, judging, recording
 from model.evaluation.judged import Judged
 from model.evaluation.slices import partition
 from model.registry.evidence import Evidence
-from model.registry.gate import Row, Verdict
+from model.registry.gate import Figures, Row, Verdict
 from model.registry.significance import Pair
 from schemas.errors import ConfigurationError, DeviceBroken
 
 BATCHES: Final = (1, 16)
 """Images in a forward: what one image waits for, and what a full worker does."""
+RESAMPLES: Final = 20
+"""For intervals, at which the gate does not look: it has tests of its own."""
 ROUNDS: Final = 7
 SECONDS: Final = 20.0
 """After which no further round begins; three are always done."""
@@ -64,7 +66,7 @@ def judge(
     if not photographs:
         raise ConfigurationError("there is no photograph of that split in --data; name another --split")
     theirs = judging.look(candidate.classifier, photographs, tick=_named(tick, candidate))
-    report, digest = figures.report(theirs).as_json(), recording.data_digest(theirs.photographs)
+    report, digest = _report(theirs), recording.data_digest(theirs.photographs)
     if champion is None:
         return Evidence(None, report, digest)
     ours = judging.look(champion.classifier, photographs, tick=_named(tick, champion))
@@ -73,7 +75,11 @@ def judge(
             "the two versions could not read the same photographs; leave out: "
             + "; ".join({*ours.unreadable} ^ {*theirs.unreadable})
         )
-    return Evidence(figures.report(ours).as_json(), report, digest, pairs=dict(_pairs(ours, theirs)))
+    return Evidence(_report(ours), report, digest, pairs=dict(_pairs(ours, theirs)))
+
+
+def _report(seen: Judged) -> Figures:
+    return figures.report(seen, resamples=RESAMPLES).as_json()
 
 
 def golden(champion: Contestant | None, candidate: Contestant) -> tuple[Row, ...]:

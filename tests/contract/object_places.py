@@ -1,0 +1,63 @@
+"""Every place for objects, opened for a test."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+import pytest
+from pydantic import SecretStr
+
+from deploy.stack.stack import Stack
+from schemas.objects import Objects
+from streams.adapters.embedded_s3 import EmbeddedS3
+from streams.adapters.objects_folder import FolderObjects
+from streams.adapters.objects_memory import MemoryObjects
+from streams.adapters.objects_s3 import S3Objects
+from streams.adapters.s3 import S3Credentials, S3Images, S3Settings
+
+Opener = Callable[[AsyncExitStack, pytest.FixtureRequest], Awaitable[Objects]]
+
+
+async def _memory(_stack: AsyncExitStack, _request: pytest.FixtureRequest) -> Objects:
+    return MemoryObjects()
+
+
+async def _folder(stack: AsyncExitStack, request: pytest.FixtureRequest) -> Objects:
+    root: Path = request.getfixturevalue("tmp_path")
+    return await stack.enter_async_context(FolderObjects(root / "not" / "made yet"))
+
+
+async def _s3(stack: AsyncExitStack, request: pytest.FixtureRequest) -> Objects:
+    endpoint: EmbeddedS3 = request.getfixturevalue("s3")
+    where = S3Settings(endpoint_url=endpoint.endpoint_url, credentials=endpoint.credentials)
+    return await _over(where, stack)
+
+
+async def _versitygw(stack: AsyncExitStack, request: pytest.FixtureRequest) -> Objects:
+    servers: Stack = request.getfixturevalue("stack")
+    keys = S3Credentials(
+        access_key_id=servers.credentials.user, secret_access_key=SecretStr(servers.credentials.s3_secret)
+    )
+    endpoint = servers.settings["TAGSTREAM_S3__ENDPOINT_URL"]
+    return await _over(S3Settings(endpoint_url=endpoint, credentials=keys), stack)
+
+
+async def _over(where: S3Settings, stack: AsyncExitStack) -> Objects:
+    bucket = f"models-{uuid4().hex}"
+    allowed = where.model_copy(update={"allowed_buckets": frozenset({bucket})})
+    async with S3Images(allowed) as images:
+        await images.ensure_bucket(bucket)
+    return await stack.enter_async_context(S3Objects(bucket, "team/registry/", where))
+
+
+OPENERS: Final[dict[str, Opener]] = {
+    "memory": _memory,
+    "folder": _folder,
+    "s3": _s3,
+    "versitygw": _versitygw,
+}
+PLACES: Final = ["memory", "folder", "s3", pytest.param("versitygw", marks=pytest.mark.real)]
