@@ -30,7 +30,9 @@ def describe(name: str) -> Backbone:
 
 def build(name: str, labels: int, *, size: int) -> nn.Module:
     """Of random weights. Raises `ConfigurationError` for an unknown name or a size that it cannot take."""
-    sized = {"img_size": size} if _config(name).fixed_input_size else {}
+    config = _config(name)
+    is_other = config.fixed_input_size and size != config.input_size[-1]
+    sized = {"img_size": size} if is_other else {}
     try:
         network: nn.Module = _timm().create_model(_bare(name), num_classes=labels, **sized)
     except (AssertionError, RuntimeError, TypeError, ValueError) as error:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +18,8 @@ from model.classifier import Classifier
 from model.network import build
 from schemas.errors import ConfigurationError
 from tests.unit.backbone_builders import LABELS, NAMED, probabilities, settled, small, version_of, weightless
+
+DOCUMENTED = Path(__file__).parents[2] / "docs" / "backbones.md"
 
 
 @pytest.fixture
@@ -90,6 +94,27 @@ def test_a_version_on_disk_scores_as_the_network_did_before_it_was_folded(name: 
     found = [list(scores.probabilities.values()) for scores in classifier.forward(list(images))]
     assert torch.tensor(found).allclose(known, atol=1e-4)
     assert ((known > 0.02) & (known < 0.98)).any()
+
+
+def test_the_documentation_counts_the_parameters(name: str, network: nn.Module) -> None:
+    rows = (line.split("|") for line in DOCUMENTED.read_text(encoding="utf-8").splitlines())
+    (row,) = (row for row in rows if len(row) > 2 and row[1].strip() == f"`{name}`")
+    backbone = backbones.describe(name)
+    count = sum(parameter.numel() for parameter in network.parameters())
+    if name != "vit_b_16":  # whose positions are of the native size
+        assert float(row[2]) == round(count / 1e6, 1)
+    assert (int(row[4]), int(row[5])) == (backbone.size, backbone.min_size)
+
+
+def test_serving_and_describing_need_no_timm(tmp_path: Path) -> None:
+    program = (
+        "import sys; from model import backbones, classifier; backbones.describe('resnet18');"
+        "print('timm' in sys.modules, 'torchvision' in sys.modules)"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.split() == ["False", "True"]
 
 
 def test_random_weights_come_from_torchs_generator() -> None:
