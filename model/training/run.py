@@ -34,7 +34,7 @@ from model.training.progress import Watch
 from model.training.publishing import Finding
 from model.training.recipe import Recipe
 from model.training.sampling import Draws, draws
-from model.training.scalars import recorded
+from model.training.scalars import recorded, summary_writer
 from model.training.storing import kept_room
 from schemas.errors import ConfigurationError
 
@@ -64,6 +64,8 @@ def train(order: Order, *, watch: Watch | None = None) -> Outcome:
     watch = watch or Watch()
     order, device = placed(order)
     provenance(order)
+    if order.tensorboard is not None:
+        summary_writer()
     torch.manual_seed(order.recipe.seed)
     torch.backends.cudnn.deterministic = device.type == "cuda"
     if order.threads is not None:
@@ -95,12 +97,12 @@ class Run:
 
     def outcome(self, device: torch.device) -> Outcome:
         """Everything, up to the version on the disk."""
-        train_set, val = sets = self._sets()
-        drawn = draws(train_set, recipe=self.recipe)
-        self.watch.say(f"of what is drawn: {', '.join(f'{name} {each}' for name, each in drawn.items())}")
-        self.checkpoints.agree(origin.of_data(self.data, train=train_set, val=val))
         network = self._network().to(device)
         self.checkpoints.agree(origin.of_weights(network))
+        train_set, val = sets = self._sets()
+        self.checkpoints.agree(origin.of_data(self.data, train=train_set, val=val))
+        drawn = draws(train_set, recipe=self.recipe)
+        self.watch.say(f"of what is drawn: {', '.join(f'{name} {each}' for name, each in drawn.items())}")
         with _enough_memory(self.recipe):
             trained = self._tuned(network, sets)
         version = self._version(network, trained, val=val)

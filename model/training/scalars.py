@@ -58,15 +58,21 @@ def recorded(folder: Path | None, *, watch: Watch, since: int) -> Iterator[Watch
         yield replace(watch, stride=_both(watch.stride, scalars.stride), note=_both(watch.note, scalars.note))
 
 
-def _writer(folder: Path, *, since: int) -> Any:  # noqa: ANN401 - TensorBoard is untyped
+def summary_writer() -> Any:  # noqa: ANN401 - TensorBoard is untyped
+    """Its class. Raises `ConfigurationError` where TensorBoard is not installed."""
     try:
         from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 - of the extra `train`
     except ImportError as error:
         raise ConfigurationError(
             "--tensorboard wants TensorBoard, which is not installed: pip install 'tagstream[train]'"
         ) from error
+    return SummaryWriter
+
+
+def _writer(folder: Path, *, since: int) -> Any:  # noqa: ANN401 - as above
+    writer = summary_writer()
     try:
-        return SummaryWriter(str(folder), purge_step=since + 1 if since else None)
+        return writer(str(folder), purge_step=since + 1 if since else None)
     except OSError as error:
         raise ConfigurationError(f"--tensorboard: {folder}: {error.strerror or error}") from error
 

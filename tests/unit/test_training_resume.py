@@ -222,8 +222,10 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_checkpoint(order
 
 def test_what_fails_before_the_first_checkpoint_leaves_nothing_behind(ordered: Ordering) -> None:
     order = replace(ordered(), weights=Path("nowhere.safetensors"))
-    with pytest.raises(ConfigurationError):
-        train(order)
+    ticks: list[str] = []
+    with pytest.raises(ConfigurationError, match="nowhere"):
+        train(order, watch=Watch(tick=lambda what, _done, _total: ticks.append(what)))
+    assert ticks == []
     assert not beside(order.output).exists()
     assert list(order.output.parent.iterdir()) == []
 
