@@ -76,6 +76,11 @@ class Difference:
         return self.b - self.a
 
     @property
+    def is_defined(self) -> bool:
+        """Whether both have the figure: without negatives nothing is said of them."""
+        return not isnan(self.value)
+
+    @property
     def is_clear(self) -> bool:
         """Whether the interval leaves 0 out."""
         return self.interval[0] > 0 or self.interval[1] < 0

@@ -28,14 +28,19 @@ def data_digest(photographs: Sequence[Photograph]) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
+def refuse_recorded(folder: Path, split: str) -> None:
+    """Raises `ConfigurationError` where the version has a report on `split`: before long work, too."""
+    if split in checkpoint.read_manifest(folder).metrics:
+        raise ConfigurationError(f"{folder}: a report on {split!r} is recorded already")
+
+
 def record(folder: Path, split: str, *, report: Report, data: str) -> None:
     """Add one split's report to a version's metrics and card.
 
     Raises `ConfigurationError` where it has one, or the version cannot be written to.
     """
+    refuse_recorded(folder, split)
     version = checkpoint.read(folder)
-    if split in version.manifest.metrics:
-        raise ConfigurationError(f"{folder}: a report on {split!r} is recorded already")
     metrics = {**version.manifest.metrics, split: entry(version.manifest, report, data=data)}
     manifest = version.manifest.model_copy(update={"metrics": metrics})
     # The card first: killed between the two, the command can be given again.

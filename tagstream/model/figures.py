@@ -100,6 +100,8 @@ def _differences(title: str, figures: Mapping[str, Difference]) -> Table:
 
     table = Table("figure", "A", "B", "B less A", "95 % interval", title=title)
     for name, each in figures.items():
+        if not each.is_defined:
+            continue
         low, high = each.interval
         numbers = (f"{each.a:.3f}", f"{each.b:.3f}", f"{each.value:+.3f}", f"{low:+.3f} to {high:+.3f}")
         table.add_row(name.replace("_", " "), *numbers, style="bold" if each.is_clear else None)
@@ -113,7 +115,7 @@ def _labels_differ(versus: Versus) -> Table:
     for label, each in versus.comparison.per_label.items():
         values = (each.recall, each.precision, each.f1, each.average_precision)
         pair = (str(each.tag.only_a), str(each.tag.only_b), f"{each.tag.p:.3g}")
-        table.add_row(label, *(f"{value.value:+.3f}" for value in values), *pair)
+        table.add_row(label, *(f"{value.value:+.3f}" if value.is_defined else "-" for value in values), *pair)
     return table
 
 

@@ -108,6 +108,7 @@ def test_a_report_is_recorded_once_with_the_decisions_that_it_is_of(place: Path)
     again = ran("evaluate", version, *data(place), "--record")
     assert isinstance(again.exception, ConfigurationError)
     assert "recorded already" in str(again.exception)
+    assert not again.stderr  # before any work
 
 
 def test_compare_holds_two_versions_against_each_other(place: Path, tmp_path: Path) -> None:
@@ -167,6 +168,7 @@ def test_what_calibrate_cannot_reach_is_said(place: Path) -> None:
         (("evaluate", "nowhere", "DATA"), "no model version"),
         (("evaluate", "VERSION", "DATA", "--split", "test"), "nothing to judge by"),
         (("evaluate", "VERSION", "DATA", "--html", "missing/report.html"), "no such folder"),
+        (("evaluate", "VERSION", "DATA", "--split", "val", "--against", "val"), "name another split"),
         (("calibrate", "VERSION", "DATA", "--output", "runs/new-v1"), "--recall 0.98"),
         (("calibrate", "VERSION", "DATA", "--recall", "1", "--output", "runs/new"), "NAME-VERSION"),
         (("calibrate", "VERSION", "DATA", "--recall", "1", "--output", "VERSION"), "versions do not change"),

@@ -112,6 +112,14 @@ def test_every_slice_is_compared() -> None:
     assert document["top"]["p"] == round(found.top.p, 6)
 
 
+def test_without_negatives_nothing_is_said_of_them() -> None:
+    known = torch.tensor([0, 1, 2])
+    found = compare(A.select(known), B.select(known))
+    assert not found.figures["negatives_acted_on"].is_defined
+    document = json.loads(json.dumps(found.as_json(), allow_nan=False))
+    assert document["figures"]["negatives_acted_on"]["difference"] is None
+
+
 def test_the_worst_mistakes_come_first_and_what_is_right_does_not_come() -> None:
     shown, count = worst(A)
     assert count == 1

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from schemas.errors import ConfigurationError
 from tagstream.model import pages
 from tagstream.model.figures import show_gap, show_report
 from tagstream.model.progress import bars
@@ -47,7 +48,11 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter an option
     from model.evaluation import recording, run  # noqa: PLC0415
 
     pages.refuse_unwritable(html)
+    if against == split:
+        raise ConfigurationError(f"--against {against}: name another split than --split, or none")
     folder = resolve(version)
+    if record:
+        recording.refuse_recorded(folder, split)
     data = dataset.read(photographs, negatives=negatives)
     order = run.Order(folder, data, split=split, against=against, device=device, threads=threads)
     with bars() as tick:
