@@ -54,6 +54,8 @@ async def gather(settings: Settings, *, into: Path, tick: Tick = silent) -> Gath
             spoken, spoiled = await latest(reader.read())
     except NoTopic as error:
         raise ConfigurationError(f"{error}: nobody has decided anything yet") from error
+    if not spoken and not spoiled:
+        raise ConfigurationError(f"nobody has decided anything yet: {topics.DECISIONS} is empty")
     async with _stores(settings) as stores:
         gathered = await labelled(spoken, stores, into=into, tick=tick)
     return Gathered(refused=tuple(spoiled)).joined(gathered)

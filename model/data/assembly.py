@@ -74,8 +74,7 @@ def keep(made: Path, *, output: Path) -> tuple[Path, bool]:
     Raises `ConfigurationError` where another folder has its place.
     """
     place = output / made.name
-    if not place.exists():
-        whole.put(made, place)
+    if whole.put(made, place):
         return place, False
     try:
         snapshot.photographs(place, snapshot.describe(place))

@@ -109,8 +109,8 @@ def _members(shard: Path) -> Iterator[tuple[str, int, int]]:
             for member in tar:
                 if member.isfile():
                     yield member.name, member.offset_data, member.size
-    except FileNotFoundError as error:
-        raise ConfigurationError(f"{shard}: there is no such shard") from error
+    except OSError as error:
+        raise ConfigurationError(f"{shard}: cannot be read ({error.strerror or error})") from error
     except (tarfile.TarError, EOFError, ValueError) as error:
         raise ConfigurationError(
             f"{shard}: not a whole, uncompressed tar file ({error}); copy it again, or decompress it"

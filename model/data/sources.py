@@ -31,7 +31,9 @@ class Reading:
     base: str = ""
     """Of a CSV from object storage: the address that its relative paths begin with."""
     fetched: Mapping[str, Path] | None = None
-    """Files of the addresses that were fetched; of one that is not among them its reader says so."""
+    """Files of the addresses that were fetched."""
+    unfetched: Mapping[str, str] | None = None
+    """Why the others could not be."""
 
 
 READ: Final = Reading()
@@ -184,7 +186,8 @@ def _located(row: Row, file: Path, how: Reading) -> Path | Refusal:
         raise ConfigurationError(f"{row.where}: the path is empty")
     if address := _address(row.path, how.base):
         found = (how.fetched or {}).get(address)
-        return found or Refusal(row.path, Cause.MISSING, f"{address} could not be fetched")
+        why = (how.unfetched or {}).get(address, f"{address} was not fetched")
+        return found or Refusal(row.path, Cause.MISSING, why)
     path = file.parent / row.path
     return path if path.is_file() else Refusal(row.path, Cause.MISSING, f"{row.where}: there is no such file")
 

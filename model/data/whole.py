@@ -40,13 +40,19 @@ def unfinished(parent: Path) -> Iterator[Path]:
             os.close(lock)
 
 
-def put(made: Path, place: Path) -> None:
-    """Give `made`, a folder on the same disk, its `place`, which must be free; durable when it returns."""
+def put(made: Path, place: Path) -> bool:
+    """Give `made`, a folder on the same disk, its `place`, durable when it returns; False if it is taken."""
     for path in sorted(made.rglob("*")):
         _flush(path)
     _flush(made)
-    made.rename(place)
+    try:
+        made.rename(place)
+    except OSError as error:
+        if error.errno in {errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR}:
+            return False
+        raise
     _flush(place.parent)
+    return True
 
 
 def write_file(place: Path, data: bytes) -> None:

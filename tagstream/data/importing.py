@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from model.data import assembly, inspecting, snapshot, sources, whole
 from model.data.document import Document
@@ -20,6 +20,9 @@ from tagstream.data import looking
 
 if TYPE_CHECKING:
     from agents.settings import Settings
+
+
+DIVIDING: Final = "finding near duplicates, dividing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,9 @@ def run(request: Request, settings: Settings, *, tick: Tick) -> Imported:
         fetched = within / "fetched"
         fetched.mkdir()
         labels, answers = asyncio.run(_look(request, settings, into=fetched, tick=tick))
+        tick(DIVIDING, 0, 1)
         assembled = assembly.assemble(answers, request.wanted, labels=labels)
+        tick(DIVIDING, 1, 1)
         made = assembly.write(assembled, request.wanted, within=within, tick=tick)
         folder, existed = assembly.keep(made, output=request.output)
     return Imported(folder, snapshot.describe(folder), existed)
@@ -85,9 +90,10 @@ async def _gather(request: Request, settings: Settings, *, into: Path, tick: Tic
     several = len(request.sources) + len(request.negatives) > 1
     how = Reading(request.wanted.leave_out, accept_unreviewed=request.accept_unreviewed)
     every = Gathered()
-    for source in (*request.sources, *request.negatives):
+    readers = [(source, sources.gather) for source in request.sources]
+    readers += [(source, sources.gather_negatives) for source in request.negatives]
+    for source, read in readers:
         path, reading = await _here(source, how, settings, into=into, tick=tick)
-        read = sources.gather_negatives if source in request.negatives else sources.gather
         found = read(path, reading)
         every = every.joined(_below(source, found) if several else found)
     if request.decisions:
@@ -114,7 +120,7 @@ async def _here(
             path = fetching.keep(brought.data, source, into=into)
             base = source.rpartition("/")[0] + "/"
         every = await fetching.bring(images, sources.addresses(path, base=base), into=into, tick=tick)
-    return path, replace(how, base=base, fetched=every.files)
+    return path, replace(how, base=base, fetched=every.files, unfetched=every.refused)
 
 
 def _names_addresses(path: Path) -> bool:

@@ -14,7 +14,8 @@ LOADED = 3
 
 def processes(wanted: int | None) -> int:
     """As many as were asked for, else one a core that this process may use."""
-    return wanted or len(os.sched_getaffinity(0))
+    here = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return wanted or here or 1
 
 
 def decoders(preprocess: Preprocess, wanted: int | None) -> DecoderPool:

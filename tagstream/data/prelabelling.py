@@ -116,7 +116,8 @@ def run(request: Request, *, tick: Tick) -> Batch:
             raise ConfigurationError(f"{request.source}: no photograph can be read; {why}")
         proposals = scored.proposals
         _write(within / "batch", proposals, scored, request)
-        whole.put(within / "batch", request.output)
+        if not whole.put(within / "batch", request.output):
+            raise ConfigurationError(f"{request.output} was made meanwhile; name another folder")
     return Batch(request.output, _named(scored.classifier), tuple(proposals), tuple(scored.unreadable))
 
 

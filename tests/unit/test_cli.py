@@ -44,9 +44,12 @@ LEAVES = (
     *(
         (name,)
         for name in cli.COMMANDS
-        if name not in {"config", "dlq", "model", "routes", "store", "topics"}
+        if name not in {"config", "data", "dlq", "model", "routes", "store", "topics"}
     ),
     ("config", "show"),
+    ("data", "import"),
+    ("data", "show"),
+    ("data", "prelabel"),
     ("dlq", "list"),
     ("dlq", "show"),
     ("dlq", "redrive"),

@@ -140,7 +140,9 @@ def test_addresses_are_files_once_they_were_fetched(tmp_path: Path) -> None:
     addresses = ["s3://photos/2026/a.jpg", "s3://other/b.jpg", "s3://photos/2026/c.jpg"]
     assert sources.addresses(file, base=base) == addresses
     fetched = {address: put(tmp_path / f"{place}", b"x") for place, address in enumerate(addresses[:2])}
-    gathered = sources.gather(file, Reading(base=base, fetched=fetched))
+    why = {addresses[2]: "it does not exist"}
+    gathered = sources.gather(file, Reading(base=base, fetched=fetched, unfetched=why))
+    assert gathered.refused[0].why == "it does not exist"
     assert [each.photograph.path for each in gathered.found] == list(fetched.values())
     assert causes(gathered.refused) == [("c.jpg", "missing")]
 

@@ -33,6 +33,15 @@ def test_what_is_put_is_there_and_nothing_else(tmp_path: Path) -> None:
     assert (tmp_path / "out/name/file").read_text() == "whole"
 
 
+def test_a_place_that_is_taken_stays_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "name").mkdir()
+    (tmp_path / "name/first").write_text("first")
+    with unfinished(tmp_path) as within:
+        (within / "made").mkdir()
+        assert not put(within / "made", tmp_path / "name")
+    assert [path.name for path in (tmp_path / "name").iterdir()] == ["first"]
+
+
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
 def test_whatever_breaks_it_off_leaves_nothing(tmp_path: Path, error: type[BaseException]) -> None:
     with pytest.raises(error):
