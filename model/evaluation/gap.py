@@ -8,7 +8,8 @@ from math import nan
 import torch
 
 from model.evaluation.bootstrap import Bootstrap
-from model.evaluation.comparison import Difference, statistics_of
+from model.evaluation.comparison import statistics_of
+from model.evaluation.differences import Difference
 from model.evaluation.judged import Judged
 
 SEEDS = (0, 1)

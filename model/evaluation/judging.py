@@ -18,6 +18,7 @@ from model.data.progress import Tick, silent
 from model.evaluation.figures import report
 from model.evaluation.judged import Judged
 from model.evaluation.report import Report
+from model.manifest import Manifest
 from model.preprocess import FORMATS, Pixels, Preprocess
 from schemas.errors import ConfigurationError, Rejected
 
@@ -58,6 +59,16 @@ def look(
         raise ConfigurationError(
             f"none of the {len(photographs)} photographs can be read; {'; '.join(unreadable[:3])}"
         )
+    return _judged(manifest, seen, labels=labels, unreadable=unreadable)
+
+
+def _judged(
+    manifest: Manifest,
+    seen: Sequence[tuple[_Seen, list[float]]],
+    *,
+    labels: tuple[str, ...],
+    unreadable: Sequence[str],
+) -> Judged:
     return Judged(
         task=manifest.task,
         labels=labels,

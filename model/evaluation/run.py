@@ -13,7 +13,8 @@ from model.data.dataset import Dataset, Split
 from model.data.photograph import Photograph
 from model.data.progress import Tick, silent
 from model.evaluation import speed
-from model.evaluation.comparison import Comparison, Difference, compare, refuse_unlike
+from model.evaluation.comparison import Comparison, compare, refuse_unlike
+from model.evaluation.differences import Difference
 from model.evaluation.figures import report
 from model.evaluation.gap import gap
 from model.evaluation.judged import Judged

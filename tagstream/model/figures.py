@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from model.evaluation.comparison import Difference, Paired
+    from model.evaluation.differences import Difference, Paired
     from model.evaluation.report import Report
     from model.evaluation.run import Outcome, Versus
     from model.evaluation.speed import Speed

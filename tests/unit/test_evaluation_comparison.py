@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats  # type: ignore[import-untyped]
 
-from model.evaluation.comparison import EXACT, Paired, compare, paired
+from model.evaluation.comparison import compare, paired
+from model.evaluation.differences import EXACT, Paired
 from model.evaluation.gap import gap
 from model.evaluation.pages.mistakes import alone, worst
 from schemas.errors import ConfigurationError
