@@ -55,9 +55,11 @@ def gather(source: Path, how: Reading = READ) -> Gathered:
 
 def gather_negatives(source: Path, how: Reading = READ) -> Gathered:
     """All photographs at `source`, whatever its labels say, as photographs of none of the labels."""
-    if source.is_dir() and not snapshot.is_snapshot(source) and (files := _files(source)):
-        found = (Found(Photograph(path, ()), _place(path, source)) for path in files)
-        return Gathered(tuple(found))
+    if source.is_dir() and not snapshot.is_snapshot(source) and not any(source.glob("*.tar")):
+        found = tuple(Found(Photograph(path, ()), _place(path, source)) for path in _files(source))
+        if not found:
+            raise ConfigurationError(f"{source}: no photographs")
+        return Gathered(found)
     if source.is_file() and source.suffix.lower() != ".tar":
         return Gathered.of(_unlabelled(row, source, how) for row in table.rows(source))
     gathered = gather(source, how)
@@ -68,6 +70,10 @@ def unlabelled(source: Path) -> Gathered:
     """All photographs of a folder or a CSV, for a model to propose their labels. Raises as `gather`."""
     if not source.exists():
         raise ConfigurationError(f"{source}: there is no such folder or CSV file")
+    if snapshot.is_snapshot(source) or source.suffix.lower() == ".tar":
+        raise ConfigurationError(
+            f"{source}: photographs in shards cannot be reviewed; name a folder or a CSV"
+        )
     gathered = gather_negatives(source)
     if not gathered.found:
         raise ConfigurationError(f"{source}: no photographs")

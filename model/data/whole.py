@@ -30,8 +30,13 @@ def unfinished(parent: Path) -> Iterator[Path]:
 
     Raises `ConfigurationError` where `parent` cannot be written to, and for a disk that is full.
     """
-    with _writing(parent):
+    try:
         parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"{parent}: cannot be made ({error.strerror}); name another place"
+        ) from error
+    with _writing(parent):
         folder, lock = _claimed(parent)
         try:
             yield folder
@@ -74,7 +79,7 @@ def _writing(parent: Path) -> Iterator[None]:
             raise ConfigurationError(
                 f"{parent}: the disk is full, and nothing was written; make room, or name another place"
             ) from error
-        if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}:
+        if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR}:
             raise ConfigurationError(f"{parent}: cannot be written to ({error.strerror})") from error
         raise
 

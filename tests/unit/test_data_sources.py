@@ -243,5 +243,7 @@ def test_negatives_are_of_none_of_the_labels_wherever_they_come_from(tmp_path: P
 def test_what_is_to_be_labelled_needs_no_label(tmp_path: Path) -> None:
     put(tmp_path / "a.jpg", b"x")
     assert told(sources.unlabelled(tmp_path)) == [("a.jpg", ())]
+    with pytest.raises(ConfigurationError, match="name a folder or a CSV"):
+        sources.unlabelled(tar(tmp_path / "a.tar", a__jpg=b"x"))
     with pytest.raises(ConfigurationError, match="no photographs"):
         sources.unlabelled(csv(tmp_path / "empty.csv", "path"))

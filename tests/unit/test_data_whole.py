@@ -61,7 +61,7 @@ def test_a_disk_that_is_full_or_closed_is_a_wrong_setting(tmp_path: Path, number
 
 def test_a_place_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
-    with pytest.raises(ConfigurationError, match="cannot be written to"), unfinished(tmp_path / "file"):
+    with pytest.raises(ConfigurationError, match="cannot be made"), unfinished(tmp_path / "file"):
         pass
 
 
