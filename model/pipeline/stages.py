@@ -98,13 +98,11 @@ class Stages:
         order = replace(
             self.order, photographs=gather.product(), output=version, cache=preprocess.folder, test=False
         )
-        outcome = train(order, watch=self.watch)
-        about: dict[str, JsonValue] = {
-            "kept": outcome.trained.chosen.name,
-            "steps": outcome.trained.steps,
-            "val_top_accuracy": outcome.reports[Split.VAL.value].top_accuracy.as_json(),
-        }
-        return Made(_manifest_digest(version), (version,), about=about)
+        if not version.exists():  # else killed after the version was written, and before the marker was
+            train(order, watch=self.watch)
+        figures = checkpoint.read_manifest(version).metrics[Split.VAL.value]
+        top = figures.get("top_accuracy") if isinstance(figures, dict) else None
+        return Made(_manifest_digest(version), (version,), about={"val_top_accuracy": top})
 
     def _validated(self, gather: Step, trained: Step, folder: Path) -> Made:
         """The version's copy carries the report: what training made stays as it was made."""
@@ -122,7 +120,8 @@ class Stages:
             write(folder / PAGE, page.render(outcome).encode())
         if split not in outcome.manifest.metrics:
             names = recording.data_digest(outcome.judged.photographs)
-            recording.record(version, split, report=outcome.report, data=names)
+            # Without the speed, which is another each time: judged again it is the same version.
+            recording.record(version, split, report=replace(outcome.report, speed=None), data=names)
         products = (version, folder / REPORT, folder / PAGE)
         return Made(_manifest_digest(version), products, about={"split": split, **_short(outcome.report)})
 
