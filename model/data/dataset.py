@@ -109,6 +109,10 @@ def _with_negatives(dataset: Dataset, negatives: Path | None) -> Dataset:
 
 
 def _photographs(source: Path) -> list[Photograph]:
+    if (source / "ImageSets").is_dir() or any(source.glob("*.tar")) or source.suffix.lower() == ".tar":
+        raise ConfigurationError(
+            f"{source}: annotations and shards are imported first, with `tagstream data import`"
+        )
     if source.is_dir():
         return list(_from_folder(source))
     if source.is_file():

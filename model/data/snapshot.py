@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from pydantic import ValidationError
 
@@ -131,8 +131,9 @@ def _all(folder: Path, about: Document) -> Iterator[Photograph]:
     for shard in about.shards:
         file = folder / shard.file
         _verify(file, shard)
-        for sample in shards.samples(file):
-            yield _photograph(sample, shard)
+        with file.open("rb") as opened:
+            for sample in shards.samples(file):
+                yield _photograph(sample, shard, opened)
 
 
 def _verify(file: Path, shard: Shard) -> None:
@@ -148,11 +149,14 @@ def _verify(file: Path, shard: Shard) -> None:
         )
 
 
-def _photograph(sample: Sample, shard: Shard) -> Photograph:
-    about: dict[str, Any] = json.loads(sample.text(".json") or "{}")
-    piece = sample.picture
-    if piece is None:
-        raise ConfigurationError(f"{shard.file}: no picture under the key {sample.key}; {_MEND}")
+def _photograph(sample: Sample, shard: Shard, opened: BinaryIO) -> Photograph:
+    piece, beside = sample.picture, sample.pieces.get(".json")
+    if piece is None or beside is None:
+        raise ConfigurationError(
+            f"{shard.file}: no picture and its labels under the key {sample.key}; {_MEND}"
+        )
+    opened.seek(beside.offset)
+    about: dict[str, Any] = json.loads(opened.read(beside.size))
     return Photograph(
         Picture(piece, about["name"]),
         labels=tuple(about["labels"]),

@@ -89,6 +89,12 @@ def test_an_empty_folder_says_what_was_expected(tmp_path: Path) -> None:
     assert "<label>" in refusal(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["ImageSets/a.jpg", "train-000.tar"])
+def test_what_only_an_import_reads_is_sent_there(tmp_path: Path, name: str) -> None:
+    files(tmp_path, name)
+    assert "tagstream data import" in refusal(tmp_path)
+
+
 def test_a_label_without_photographs_is_named(tmp_path: Path) -> None:
     files(tmp_path, "food/a.jpg", "food/b.jpg", "menu/notes.txt")
     assert "'menu'" in refusal(tmp_path)
