@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -116,3 +117,22 @@ async def test_what_somebody_died_over_is_not_listed(tmp_path: Path) -> None:
         await objects.put_if_absent("m/a", b"a")
         (tmp_path / ".incoming" / "half").write_bytes(b"ha")
         assert [each.key for each in await objects.list("")] == ["m/a"]
+
+
+async def test_who_replaces_a_file_waits_for_who_is_at_it_and_then_sees_what_came_of_it(
+    tmp_path: Path,
+) -> None:
+    async with FolderObjects(tmp_path) as objects:
+        await objects.put_if_absent("m/a", b"first")
+        first = await objects.get("m/a")
+        assert first is not None
+        with (tmp_path / ".lock").open("ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # as another process has it
+            late = asyncio.create_task(objects.put_if_match("m/a", b"late", etag=first.etag))
+            while not late.done() and not list((tmp_path / ".incoming").iterdir()):
+                await asyncio.sleep(0.01)
+            (tmp_path / "m" / "a").write_bytes(b"second")
+        assert not await late
+        second = await objects.get("m/a")
+    assert second is not None
+    assert second.data == b"second"

@@ -107,9 +107,11 @@ from model.registry.registry import Overtaken, Registry
 from streams.adapters.objects_folder import FolderObjects
 
 async def main(root, who, moves):
-    champion, done, lost = AliasRef("tiny", "champion"), 0, 0
+    champion, done = AliasRef("tiny", "champion"), 0
     async with FolderObjects(Path(root)) as objects:
         registry = Registry(objects, where=root)
+        print("ready", flush=True)
+        sys.stdin.readline()  # until all are
         while done < int(moves):
             seen = await registry.standing(champion)
             to = await registry.resolve(VersionRef("tiny", f"v{done % 3 + 1}"))
@@ -117,8 +119,7 @@ async def main(root, who, moves):
                 await registry.promote(champion, to, seen=seen, note=Note(when=datetime.now(UTC), by=who))
                 done += 1
             except Overtaken:
-                lost += 1
-    print(lost)
+                continue
 
 asyncio.run(main(*sys.argv[1:]))
 """
@@ -127,14 +128,28 @@ asyncio.run(main(*sys.argv[1:]))
 async def test_processes_that_race_over_one_folder_lose_none_of_their_moves(
     versions: tuple[Contents, ...], tmp_path: Path
 ) -> None:
-    moves, names = 10, ("anna", "ben", "cleo")
+    moves, names = 6, ("anna", "ben", "cleo")
     async with FolderObjects(tmp_path) as objects:
         registry = Registry(objects, where="folder")
         for each in versions:
             await registry.publish(each)
         script = [sys.executable, "-c", MOVE_MANY_TIMES, str(tmp_path)]
-        racing = [subprocess.Popen([*script, name, str(moves)]) for name in names]
-        assert [each.wait(timeout=60) for each in racing] == [0, 0, 0]
+        racing = [
+            subprocess.Popen(
+                [*script, name, str(moves)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            )
+            for name in names
+        ]
+        for each in racing:
+            assert each.stdout is not None
+            assert each.stdout.readline() == "ready\n"
+        for each in racing:
+            assert each.stdin is not None
+            each.stdin.write("go\n")
+            each.stdin.flush()
+        for each in racing:
+            each.communicate(timeout=60)
+        assert [each.returncode for each in racing] == [0, 0, 0]
         history = (await alias(registry)).history
     assert sorted(move.by for move in history) == sorted(name for name in names for _ in range(moves))
     assert [move.came_from for move in history] == [None, *(move.to for move in history[:-1])]
