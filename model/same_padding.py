@@ -7,13 +7,19 @@ from torch.nn import functional
 
 
 class SameConv2d(nn.Conv2d):
-    """A convolution of stride 2 and odd kernel over even sides, padded as TensorFlow's SAME does."""
+    """A convolution of stride 2 and odd kernel, padded as TensorFlow's SAME: half the side, rounded up."""
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - the base class calls it so
-        """(N, C, S, S) -> (N, D, S/2, S/2)."""
-        before = (self.kernel_size[0] - 2) // 2
-        after = self.kernel_size[0] - 2 - before
-        return super().forward(functional.pad(input, (before, after, before, after)))
+        """(N, C, H, W) -> (N, D, ceil(H/2), ceil(W/2))."""
+        above, below = _padding(input.shape[-2], self.kernel_size[0])
+        left, right = _padding(input.shape[-1], self.kernel_size[1])
+        return super().forward(functional.pad(input, (left, right, above, below)))
+
+
+def _padding(side: int, kernel: int) -> tuple[int, int]:
+    """Pixels before and after `side`."""
+    total = kernel - 2 + side % 2
+    return total // 2, total - total // 2
 
 
 def padded_as_tensorflow(network: nn.Module) -> nn.Module:

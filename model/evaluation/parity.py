@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from io import BytesIO
 
-import torch
 from PIL import Image, ImageOps
 from pydantic import JsonValue
 from torch import Tensor
@@ -91,19 +90,14 @@ def parity(
     reduced = [replace(photo, path=Rendition(photo.path, side)) for photo in photographs]
     full, small = look(classifier, photographs, tick=tick), look(classifier, reduced, tick=tick)
     same = full.probabilities.argmax(1) == small.probabilities.argmax(1)
-    tagged = [_tagged(each) for each in (full, small)]
     return Parity(
         side=side,
         top=Share(int(same.sum()), len(same)),
-        tags=Share(int((tagged[0] == tagged[1]).all(1).sum()), len(same)),
+        tags=Share(int((full.tagged == small.tagged).all(1).sum()), len(same)),
         drift=(full.probabilities - small.probabilities).abs().amax(1),
         differing=tuple(_line(full, small, int(row)) for row in (~same).nonzero()),
         unreadable=full.unreadable,
     )
-
-
-def _tagged(judged: Judged) -> Tensor:
-    return judged.probabilities >= torch.tensor([judged.thresholds[label] for label in judged.labels])
 
 
 def _line(full: Judged, small: Judged, row: int) -> str:
