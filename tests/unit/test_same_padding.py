@@ -1,4 +1,4 @@
-"""Convolutions of stride 2 are padded as TensorFlow's documentation of SAME says, at even and at odd sides."""
+"""Convolutions of stride 2 are padded as TensorFlow documents SAME, at even and at odd sides."""
 
 from __future__ import annotations
 
