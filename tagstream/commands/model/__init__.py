@@ -6,6 +6,7 @@ import typer
 
 from tagstream.commands.model.calibrate import calibrate
 from tagstream.commands.model.compare import compare
+from tagstream.commands.model.compare_backbones import compare_backbones
 from tagstream.commands.model.evaluate import evaluate
 from tagstream.commands.model.fetch import fetch
 from tagstream.commands.model.listing import listing
@@ -28,6 +29,7 @@ def model() -> None:
 app.command()(train)
 app.command()(evaluate)
 app.command()(compare)
+app.command()(compare_backbones)
 app.command()(calibrate)
 app.command()(parity)
 app.command()(pipeline)

@@ -1,0 +1,158 @@
+"""Each backbone trained, judged and measured; one that fails stops no other, one that is finished stays."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from pydantic import JsonValue
+
+from model import checkpoint, network
+from model.classifier import Classifier
+from model.comparison.order import Order, Weights, plain
+from model.comparison.row import SCRATCH, Figures, Row, Value
+from model.comparison.speed import paces
+from model.data import dataset
+from model.data.dataset import Dataset, Split
+from model.data.photograph import Photograph
+from model.evaluation.judging import judge
+from model.evaluation.run import chosen
+from model.pipeline import sources
+from model.pipeline.stages import judged_by, prepared
+from model.pipeline.stages import plain as as_json
+from model.pipeline.step import Made, Step
+from model.training.checkpoints import INDEX, beside
+from model.training.order import Order as Training
+from model.training.order import placed, taught
+from model.training.run import Watch, train
+from schemas.errors import TagstreamError
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """All rows, in the order in which the backbones were named."""
+
+    rows: tuple[Row, ...]
+    split: str
+    labels: tuple[str, ...]
+    trained_on: int
+    judged_on: int
+    epochs: int
+    data: str
+    """Digest of the dataset."""
+
+    @property
+    def failed(self) -> tuple[Row, ...]:
+        """Those without figures."""
+        return tuple(row for row in self.rows if row.figures is None)
+
+
+def compare(order: Order, *, watch: Watch) -> Compared:
+    """Raises `ConfigurationError` for data that none could learn from, or be judged by."""
+    data = dataset.read(order.training.photographs, negatives=order.training.negatives)
+    dataset.refuse_untrainable(data)
+    labels = taught(order.training, data=data)
+    judged = chosen(data, order.split or judged_by(data))
+    comparing = Comparing(order, data, labels, judged, watch)
+    rows = comparing.measured([comparing.row(name) for name in order.names])
+    return Compared(
+        rows,
+        split=judged[0].split.value,
+        labels=labels,
+        trained_on=len(data.of(Split.TRAIN)),
+        judged_on=sum(bool(photo.labels) for photo in judged),
+        epochs=order.training.recipe.epochs,
+        data=data.digest,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Comparing:
+    """What is settled before the first backbone."""
+
+    order: Order
+    data: Dataset
+    labels: tuple[str, ...]
+    judged: tuple[Photograph, ...]
+    watch: Watch
+
+    def row(self, name: str) -> Row:
+        """The backbone trained and judged, now or before; or why it could not be."""
+        weights = said(self.order.weights.of(name))
+        try:
+            step = self._step(name)
+            before = step.done()
+            self.watch.say(f"{name}, {weights}{': finished before' if before else ''}")
+            figures = Figures.model_validate((before or step.run()).about)
+        except (TagstreamError, RuntimeError, ValueError, ArithmeticError) as error:
+            why = str(error).strip().splitlines() or [type(error).__name__]
+            self.watch.say(f"{name}: {why[0]}")
+            return Row(name, weights, error=why[0])
+        return Row(name, weights, figures, trained_now=before is None)
+
+    def measured(self, rows: Sequence[Row]) -> tuple[Row, ...]:
+        """The rows with their speed, all measured in one run."""
+        versions = {row.backbone: self._step(row.backbone).product() for row in rows if row.figures}
+        if not versions:
+            return tuple(rows)
+        device, threads = self.order.training.device, self.order.training.threads
+        classifiers = [Classifier.load(each, device=device, threads=threads) for each in versions.values()]
+        found = paces(classifiers, self.judged, tick=self.watch.tick)
+        by_name = dict(zip(versions, found, strict=True))
+        return tuple(replace(row, pace=by_name.get(row.backbone)) for row in rows)
+
+    def _step(self, name: str) -> Step:
+        training = self.order.training_of(name)
+        parameters: dict[str, JsonValue] = {
+            "recipe": as_json(asdict(training.recipe)),
+            "weights": sources.weights(training.weights),
+            "data": [self.data.digest, sources.seen(str(training.photographs))],
+            "negatives": sources.seen(str(training.negatives)) if training.negatives else "",
+            "positive": training.positive,
+            "judged by": self.judged[0].split.value,
+        }
+        return Step(plain(name), self.order.root, parameters, partial(self._made, training))
+
+    def _made(self, training: Training, folder: Path) -> Made:
+        order, _ = placed(replace(training, output=folder / training.output.name))
+        if order.output.exists():  # of a try that ended before the marker: nobody knows how long it took
+            shutil.rmtree(order.output)
+        if order.cache is not None:  # decoded before the clock starts: it would be the first one's to pay
+            prepared(self.data, order=order, cache=order.cache, watch=self.watch)
+        resumed = (beside(order.output) / INDEX).is_file()
+        began, used = time.monotonic(), time.process_time()
+        outcome = train(order, watch=self.watch)
+        seconds, cpu_seconds = time.monotonic() - began, time.process_time() - used
+        classifier = Classifier.load(order.output, device=order.device, threads=order.threads)
+        report = judge(classifier, self.judged, tick=self.watch.tick)
+        figures = Figures(
+            weights=said(order.weights),
+            size=order.recipe.size,
+            parameters=parameters(order, len(self.labels)),
+            bytes=(order.output / checkpoint.WEIGHTS).stat().st_size,
+            top_accuracy=Value.model_validate(report.top_accuracy.as_json()),
+            f1_samples=Value.model_validate(report.f1_samples.as_json()),
+            mean_average_precision=Value.model_validate(report.mean_average_precision.as_json()),
+            epochs=sum(trial.name.startswith("epoch") for trial in outcome.trained.trials),
+            train_seconds=round(seconds, 2),
+            train_cpu_seconds=round(cpu_seconds, 2),
+            resumed=resumed,
+        )
+        return Made(outcome.manifest.sha256, (order.output,), about=figures.model_dump(mode="json"))
+
+
+def parameters(order: Training, labels: int) -> int:
+    """How many numbers of the network are learned, its head included."""
+    built = network.build(order.recipe.architecture, labels, order.recipe.size)
+    return sum(parameter.numel() for parameter in built.parameters())
+
+
+def said(weights: Weights) -> str:
+    """Where weights come from, for people."""
+    if weights is None:
+        return SCRATCH
+    return "public (hub)" if weights == "hub" else f"file {Path(weights).name}"

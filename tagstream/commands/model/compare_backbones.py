@@ -1,0 +1,139 @@
+"""`tagstream model compare-backbones`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from tagstream.model import pages
+from tagstream.model.registry_here import Json
+
+if TYPE_CHECKING:
+    from model.comparison.order import Order
+    from model.comparison.run import Compared
+
+Metric = Literal[
+    "top_accuracy",
+    "f1_samples",
+    "mean_average_precision",
+    "images_per_second",
+    "latency",
+    "training_time",
+    "size",
+    "parameters",
+]
+
+
+def compare_backbones(  # noqa: PLR0913 - one parameter an option
+    photographs: Annotated[
+        Path, typer.Argument(metavar="DATA", help="Snapshot, folder or CSV, as for `train`.")
+    ],
+    *,
+    backbones: Annotated[
+        str, typer.Option(metavar="NAME,...", help="As in resnet18,mobilenet_v2,timm:xception.")
+    ],
+    output: Annotated[Path, typer.Option(metavar="DIR", help="Keeps versions and decoded pictures.")],
+    weights: Annotated[
+        str,
+        typer.Option(
+            metavar="hub|none|NAME=FILE,...",
+            help="Of the backbones; of those not named the last hub or none.",
+        ),
+    ] = "none",
+    negatives: Annotated[Path | None, typer.Option(help="As for `train`.")] = None,
+    task: Annotated[
+        Literal["multi_label", "single_label", "binary"], typer.Option(help="As for `train`.")
+    ] = "multi_label",
+    positive: Annotated[str, typer.Option(help="The label that a binary task asks for.")] = "",
+    epochs: Annotated[int, typer.Option(min=1)] = 12,
+    max_steps: Annotated[int | None, typer.Option(min=1, help="End each after so many.")] = None,
+    batch_size: Annotated[int, typer.Option(min=1)] = 32,
+    size: Annotated[
+        int | None, typer.Option(min=32, max=1024, help="Side of the input; each backbone's own if absent.")
+    ] = None,
+    augment: Annotated[
+        Literal["photographs", "none", "light", "standard", "strong"], typer.Option(help="As for `train`.")
+    ] = "photographs",
+    freeze_epochs: Annotated[int, typer.Option(min=0, help="The head learns alone in so many.")] = 0,
+    seed: Annotated[int, typer.Option()] = 0,
+    split: Annotated[
+        Literal["val", "test"] | None, typer.Option(help="Judge by this; test where there is one, if absent.")
+    ] = None,
+    by: Annotated[Metric, typer.Option(help="What sorts the rows, the best first.")] = "top_accuracy",
+    html: Annotated[
+        Path | None, typer.Option(help="Write a page with a plot of accuracy over speed.")
+    ] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Write the table as Markdown.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    threads: Annotated[int | None, typer.Option(min=1, help="Of the CPU.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Train several backbones by one recipe on the same photographs, and say what each is good for.
+
+    A backbone that fails is said in its row, stops no other, and makes the command exit 1. The same command
+    again trains only what is not finished. Speed is measured anew each time, of all in turns.
+
+    Examples:
+      tagstream model compare-backbones snapshot/ --backbones resnet18,mobilenet_v2 --weights hub --output cmp
+
+      tagstream model compare-backbones photos.csv --backbones resnet18,alexnet --output cmp --html cmp.html
+    """
+    from model.comparison.order import Order, WeightsFrom  # noqa: PLC0415
+    from model.comparison.row import ordered  # noqa: PLC0415
+    from model.training.order import Order as Training  # noqa: PLC0415
+    from model.training.recipe import Recipe  # noqa: PLC0415
+    from tagstream.model import comparing  # noqa: PLC0415
+
+    for file in (html, markdown):
+        pages.refuse_unwritable(file)
+    recipe = Recipe(
+        task=task,
+        epochs=epochs,
+        max_steps=max_steps,
+        batch_size=batch_size,
+        augment=augment,
+        freeze_epochs=freeze_epochs,
+        seed=seed,
+    )
+    training = Training(
+        photographs,
+        output=output,
+        negatives=negatives,
+        recipe=recipe,
+        positive=positive,
+        device=device,
+        threads=threads,
+    )
+    names = tuple(name.strip() for name in backbones.split(",") if name.strip())
+    order = Order(names, output, training, weights=WeightsFrom.parsed(weights), size=size, split=split)
+    compared = _compare(order)
+    rows = ordered(compared.rows, by=by)
+    if html is not None:
+        from model.comparison import page  # noqa: PLC0415
+
+        pages.keep(html, page.render(compared, rows))
+    if markdown is not None:
+        from model.comparison import markdown as writing  # noqa: PLC0415
+
+        pages.keep(markdown, writing.render(compared, rows))
+    if as_json:
+        typer.echo(json.dumps(comparing.document(compared, rows, by=by)))
+    else:
+        comparing.show(compared, rows)
+    if compared.failed:
+        raise typer.Exit(1)
+
+
+def _compare(order: Order) -> Compared:
+    from model.comparison.run import compare  # noqa: PLC0415
+    from tagstream.model.watching import watched  # noqa: PLC0415
+
+    try:
+        with watched() as watch:
+            return compare(order, watch=watch)
+    except KeyboardInterrupt:
+        typer.echo("stopped; the same command goes on with what is not finished", err=True)
+        raise

@@ -1,0 +1,47 @@
+"""What `tagstream model compare-backbones` prints and writes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from model.comparison.cells import NARROW, footnotes, narrow
+from model.comparison.row import Row
+from model.comparison.run import Compared
+
+WIDTH: Final = 100
+"""Columns that the table needs; a terminal of fewer wraps it."""
+
+
+def document(compared: Compared, rows: Sequence[Row], *, by: str) -> dict[str, Any]:
+    """One document: how they were compared, then the rows, the best first."""
+    return {
+        "split": compared.split,
+        "labels": list(compared.labels),
+        "trained_on": compared.trained_on,
+        "judged_on": compared.judged_on,
+        "epochs": compared.epochs,
+        "data": compared.data,
+        "sorted_by": by,
+        "backbones": [row.as_json() for row in rows],
+    }
+
+
+def show(compared: Compared, rows: Sequence[Row]) -> None:
+    """The table, why those failed that did, and what the figures are of."""
+    from rich import box  # noqa: PLC0415
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+    table.add_column(NARROW[0], overflow="fold")
+    for column in NARROW[1:]:
+        table.add_column(column, justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(*narrow(row))
+    console = Console(highlight=False)
+    Console(highlight=False, width=max(console.width, WIDTH)).print(table)
+    for row in compared.failed:
+        console.print(f"{row.backbone} failed: {row.error}", markup=False, soft_wrap=True)
+    for note in footnotes(compared, rows):
+        console.print(note, markup=False)
