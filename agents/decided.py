@@ -1,7 +1,8 @@
 """What moderators decided, as labelled photographs: the word that holds of the bytes that stand now.
 
 - `correct` names all true labels; with none of them the photograph is a negative.
-- `approve` says that the tags which hold are right. Where none holds, nothing is known.
+- `approve` says that the tags which hold are right. Where none holds, or where a model has spoken since,
+  nothing is known.
 - `reject` says that it is not to be shown, and nothing of what it shows, unless it names labels.
 - `revoke` takes the word before back.
 """
@@ -34,6 +35,8 @@ from streams.ports import ImageStore, ScoreStore
 
 BATCH: Final = 200
 """Heads that are read at once."""
+
+_UNSEEN: Final = "approved, but of another model's tags: those that hold now were made later"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +99,7 @@ async def labelled(
     answers: list[Found | Refusal] = []
 
     async def one(item: tuple[str, ImageHead | None]) -> None:
-        answers.append(await _answer(item[0], item[1], spoken[item[0]], images=stores.images, into=into))
+        answers.append(await _answer(item[0], item[1], spoken[item[0]], stores=stores, into=into))
         tick("fetching what was decided on", len(answers), len(spoken))
 
     ids = sorted(spoken)
@@ -108,13 +111,13 @@ async def labelled(
 
 
 async def _answer(
-    image_id: str, head: ImageHead | None, said: Decision, *, images: ImageStore, into: Path
+    image_id: str, head: ImageHead | None, said: Decision, *, stores: Stores, into: Path
 ) -> Found | Refusal:
     if head is None:
         return Refusal(image_id, Cause.NOT_DECIDED, "the store does not know the image")
     place = str(head.location)
     word = ruling.bound(_last(head, said), head)
-    spoken = _spoken(head, word)
+    spoken = _spoken(head, word) if await _has_seen(head, word, stores.scores) else _UNSEEN
     if isinstance(spoken, str):
         return Refusal(place, Cause.NOT_DECIDED, spoken)
     try:
@@ -122,13 +125,22 @@ async def _answer(
     except ConfigurationError as error:  # a slip of one moderator must not end the import of all
         return Refusal(place, Cause.NOT_DECIDED, str(error))
     try:
-        fetched = await fetching.fetch(images, head.location)
+        fetched = await fetching.fetch(stores.images, head.location)
     except Rejected as error:
         return Refusal(place, Cause.MISSING, str(error))
     if word.content_digest and sha256(fetched.data).hexdigest() != word.content_digest:
         return Refusal(place, Cause.NOT_DECIDED, "other bytes stand there than those that were decided on")
     file = await asyncio.to_thread(fetching.keep, fetched.data, place, into=into)
     return Found(Photograph(file, named, source=head.restaurant_id or ""), place, by_person=True)
+
+
+async def _has_seen(head: ImageHead, word: Decision, scores: ScoreStore) -> bool:
+    """Whether whoever approved of the tags can have seen them: another model may have spoken since."""
+    if word.action is not Decided.APPROVE or word.labels is not None or head.scores is None:
+        return True
+    records = await scores.records(head.image_id)
+    made = [each.scored_at for each in records if each.scores.model == head.scores.model]
+    return not made or min(made) <= word.decided_at
 
 
 def _last(head: ImageHead, said: Decision) -> Decision:

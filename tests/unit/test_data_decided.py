@@ -20,7 +20,7 @@ from schemas.uploads import Location
 from streams.adapters.limits import Limits
 from streams.adapters.memory import AwayImages, MemoryImages, MemoryScores
 from streams.message import Message
-from tests.unit.cli_builders import NOW, head, upload
+from tests.unit.cli_builders import NOW, head, record, upload
 from tests.unit.data_builders import causes
 
 LIMITS = Limits(allowed_buckets=frozenset({"photos"}))
@@ -82,6 +82,18 @@ async def test_an_approval_where_no_tag_holds_says_nothing(tmp_path: Path) -> No
     kept = standing.model_copy(update={"verdict": untagged})
     found = await gathered(tmp_path, word("approve"), kept=kept)
     assert causes(found.refused) == [("s3://photos/lunch.jpg", "not_decided")]
+
+
+async def test_an_approval_is_none_of_tags_that_were_made_later(tmp_path: Path) -> None:
+    images, scores = MemoryImages(LIMITS), MemoryScores()
+    await images.put(Location(bucket="photos", key="lunch.jpg"), DATA)
+    standing = head(upload(minute=-60))
+    await scores.apply(standing.image_id, lambda _: Kept(head=standing), record(standing))  # scored at NOW
+    for minute, why in ((1, []), (-1, ["approved, but of another model's tags"])):
+        spoken, _ = await decided.latest(said(wire.encode(word("approve", minute=minute))))
+        found = await decided.labelled(spoken, Stores(scores, images), into=tmp_path)
+        assert [each.why.partition(":")[0] for each in found.refused] == why
+        assert len(found.found) == 1 - len(why)
 
 
 async def test_a_rejection_says_nothing_of_the_labels(tmp_path: Path) -> None:
