@@ -138,6 +138,8 @@ def test_a_single_label_version_tags_its_highest_label_alone() -> None:
     both = judged([[0.1, 0.5, 0.4], [0.4, 0.35, 0.25]], [("food", "human"), ("human",)], task="single_label")
     assert both.tagged.tolist() == [[False, True, False], [False, False, False]]
     assert both.targets.tolist() == [[False, True, False], [False, False, True]]
+    low = judged([[0.1, 0.5, 0.4]], [("food",)], task="single_label", threshold=0.3)
+    assert low.tagged.tolist() == [[False, True, False]]
     found = report(both)
     assert found.top_accuracy == Share(1, of=2)
     assert found.mixed_all_found == Share(0, of=0)
