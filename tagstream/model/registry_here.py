@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
@@ -22,6 +23,19 @@ Url = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one document instead of tables.")]
+
+
+def fetched(ref: str) -> Path:
+    """The folder of a version of the registry that is set, in the cache. Raises `ConfigurationError`."""
+    from agents.registry import cache  # noqa: PLC0415
+    from model.registry import refs  # noqa: PLC0415
+
+    meant = refs.parse(ref)
+
+    async def get(opened: Registry, config: Settings) -> Path:
+        return await opened.fetch(await opened.resolve(meant), meant.name, cache(config))
+
+    return over(None, get)
 
 
 def over(url: str | None, work: Callable[[Registry, Settings], Awaitable[T]]) -> T:

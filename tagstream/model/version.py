@@ -1,4 +1,4 @@
-"""Which version a command means: the one inside the package, or a folder."""
+"""Which version a command means: the one inside the package, an alias of the registry, or a folder."""
 
 from __future__ import annotations
 
@@ -17,8 +17,13 @@ def resolve(said: str) -> Path:
     if said == PACKAGED:
         return checkpoint.PACKAGED
     folder = Path(said)
+    if "@" in said and not folder.exists():
+        from tagstream.model.registry_here import fetched  # noqa: PLC0415
+
+        return fetched(said)
     if not (folder / checkpoint.MANIFEST).is_file():
         raise ConfigurationError(
-            f"{said}: no model version; wanted is a version's folder (with a manifest.json), or {PACKAGED!r}"
+            f"{said}: no model version; wanted is a folder with a manifest.json, NAME@ALIAS of the "
+            f"registry, or {PACKAGED!r}"
         )
     return folder

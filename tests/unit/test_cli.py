@@ -57,6 +57,12 @@ LEAVES = (
     ("model", "evaluate"),
     ("model", "compare"),
     ("model", "calibrate"),
+    ("model", "publish"),
+    ("model", "list"),
+    ("model", "show"),
+    ("model", "promote"),
+    ("model", "rollback"),
+    ("model", "fetch"),
     ("routes", "check"),
     ("routes", "show"),
     ("store", "apply"),
@@ -224,7 +230,10 @@ def test_a_model_that_is_not_there_is_one_line_and_exit_2(
 ) -> None:
     monkeypatch.setenv("TAGSTREAM_MODEL__FOLDER", "no-such-model")
     assert _main(monkeypatch, "demo") == 2
-    assert capsys.readouterr().err == "tagstream: no-such-model: there is no such model version\n"
+    assert (
+        capsys.readouterr().err
+        == "tagstream: TAGSTREAM_MODEL__FOLDER: no-such-model: there is no such model version\n"
+    )
 
 
 def test_a_misspelt_setting_is_one_line_and_exit_2(

@@ -21,6 +21,7 @@ from model.registry import contents
 from model.registry.contents import sha256
 from schemas.errors import ConfigurationError
 from tagstream.commands.model import app
+from tagstream.model.version import resolve
 
 from . import registry_builders as builders
 
@@ -345,6 +346,16 @@ def test_an_alias_is_not_promoted_and_no_registry_is_said(
         with pytest.raises(ConfigurationError) as raised:
             run("list", "--registry", url)
         assert "hunter2" not in str(raised.value)
+
+
+def test_other_commands_take_an_alias_for_the_version_that_it_points_at(
+    registry: Path, tmp_path: Path
+) -> None:
+    del registry
+    run("promote", publish(tmp_path, builders.version("v1")))
+    assert checkpoint.read_manifest(resolve("colours@champion")).version == "v1"
+    with pytest.raises(ConfigurationError, match="no alias colours@challenger"):
+        resolve("colours@challenger")
 
 
 def _evaluated(folder: Path, options: list[str]) -> None:
