@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from model.evaluation.report import Report
-from model.evaluation.shares import Share
+from model.evaluation.shares import Figure, Share
 from model.manifest import Manifest
 
 PENDING = (
@@ -13,8 +13,9 @@ PENDING = (
 )
 
 READING = (
-    "Shares with counts and 95 % intervals (Wilson); values without counts with bootstrap intervals. Top "
-    "label: the highest probability; tagged: at or above the label's threshold. What each figure means: "
+    "Shares with counts and 95 % intervals (Wilson's, which takes photographs for independent; beside it by "
+    "resampling sources, where they are known); values without counts with bootstrap intervals. Top label: "
+    "the highest probability; tagged: at or above the label's threshold. What each figure means: "
     "docs/evaluation.md."
 )
 UNSAID = (
@@ -37,12 +38,19 @@ def card(manifest: Manifest, *, reports: Mapping[str, Report], notes: str = "") 
 
 def section(split: str, report: Report) -> str:
     """One split's report."""
-    shares = "\n".join(f"- {name}: {figure}" for name, figure in _overall(report))
+    shares = "\n".join(f"- {name}: {figure}{_over_sources(figure)}" for name, figure in _overall(report))
     parts = [f"## Report on `{split}`", READING, shares, _per_label(report), _confusion(report)]
     return "\n\n".join([*parts, *_slices(report), *_speed(report)])
 
 
-def _overall(report: Report) -> list[tuple[str, object]]:
+def _over_sources(figure: Share | Figure) -> str:
+    if not isinstance(figure, Share) or figure.resampled is None:
+        return ""
+    low, high = figure.resampled
+    return f"; {low:.1%} to {high:.1%} over sources"
+
+
+def _overall(report: Report) -> list[tuple[str, Share | Figure]]:
     k = min(5, len(report.classes))
     return [
         ("Top label right", report.top_accuracy),

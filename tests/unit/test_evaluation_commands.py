@@ -104,7 +104,10 @@ def test_a_report_is_recorded_once_with_the_decisions_that_it_is_of(place: Path)
     assert isinstance(recorded, dict)
     assert recorded["judged"] == judged.digest(manifest)
     assert recorded["top_accuracy"]["of"] == 12  # type: ignore[index, call-overload]
-    assert "## Report on `val`" in checkpoint.read(version).card
+    card = checkpoint.read(version).card
+    assert "## Report on `val`" in card
+    assert "over sources" in card
+    assert "val site" not in card  # sources are names
     again = ran("evaluate", version, *data(place), "--record")
     assert isinstance(again.exception, ConfigurationError)
     assert "recorded already" in str(again.exception)
@@ -140,7 +143,7 @@ def test_versions_of_other_labels_are_refused_before_they_are_judged(place: Path
 def test_calibrate_writes_a_new_version_of_the_same_weights(place: Path) -> None:
     output = place / "tiny-v3"
     wish = ("--recall", "0.6", "--precision", "menu=0.99", "--output", output, "--json")
-    result = ran("calibrate", place / "tiny-v1", *data(place), *wish)
+    result = ran("calibrate", place / "tiny-v1", *data(place)[:3], *wish)
     assert result.exit_code == 0, result.output
     old, new = checkpoint.read(place / "tiny-v1"), checkpoint.read(output)
     assert new.manifest.sha256 == old.manifest.sha256
@@ -156,7 +159,7 @@ def test_calibrate_writes_a_new_version_of_the_same_weights(place: Path) -> None
 
 def test_what_calibrate_cannot_reach_is_said(place: Path) -> None:
     wish = ("--precision", "menu=1", "--output", place / "tiny-v4")
-    result = ran("calibrate", place / "tiny-v1", *data(place), *wish)
+    result = ran("calibrate", place / "tiny-v1", *data(place)[:3], *wish)
     assert result.exit_code == 0, result.output
     assert "not reached: menu: no threshold" in result.stderr
     assert "version written to" in result.stdout

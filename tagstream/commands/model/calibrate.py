@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -15,6 +15,10 @@ from tagstream.model.version import resolve
 
 if TYPE_CHECKING:
     from model.evaluation.recalibrating import Recalibrated
+
+
+SPLIT: Final = "val"
+"""Chosen by, never what is reported on."""
 
 
 def calibrate(  # noqa: PLR0913, PLR0917 - one parameter an option
@@ -33,13 +37,10 @@ def calibrate(  # noqa: PLR0913, PLR0917 - one parameter an option
         list[str] | None, typer.Option(help="Of tags that are true, for all labels or LABEL=SHARE.")
     ] = None,
     negatives: Annotated[Path | None, typer.Option(help="As for `train`.")] = None,
-    split: Annotated[
-        Literal["train", "val", "test"], typer.Option(help="What to choose by; never what you report on.")
-    ] = "val",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print one document instead of tables.")] = False,  # noqa: FBT002
 ) -> None:
-    """Choose a version's temperature and thresholds anew, as a new version of the same weights.
+    """Choose a version's temperature and thresholds anew on `val`, as a new version of the same weights.
 
     A label for which nothing is said gets the highest threshold that keeps 98 % of its true tags, within 0.20
     to 0.50. What cannot be reached is said, and kept in the new version's manifest beside what was wanted.
@@ -55,13 +56,13 @@ def calibrate(  # noqa: PLR0913, PLR0917 - one parameter an option
     recalibrating.named(output)
     labels = checkpoint.read_manifest(folder).labels
     wanted = targets(recall or (), precision or (), labels=labels)
-    chosen = run.chosen(dataset.read(photographs, negatives=negatives), split)
-    asked = recalibrating.Asked(split, chosen, targets=wanted)
+    chosen = run.chosen(dataset.read(photographs, negatives=negatives), SPLIT)
+    asked = recalibrating.Asked(SPLIT, chosen, targets=wanted)
     with bars() as tick:
         made = recalibrating.recalibrate(folder, output, asked=asked, device=device, tick=tick)
     for line in made.decision.missed:
         typer.echo(f"not reached: {line}", err=True)
-    typer.echo(json.dumps(_document(made))) if as_json else _show(made, split=split, output=output)
+    typer.echo(json.dumps(_document(made))) if as_json else _show(made, output=output)
 
 
 def _document(made: Recalibrated) -> dict[str, object]:
@@ -75,7 +76,7 @@ def _document(made: Recalibrated) -> dict[str, object]:
     }
 
 
-def _show(made: Recalibrated, *, split: str, output: Path) -> None:
-    show_report(split, made.report)
+def _show(made: Recalibrated, *, output: Path) -> None:
+    show_report(SPLIT, made.report)
     said = ", ".join(f"{label} {threshold:.2f}" for label, threshold in made.manifest.thresholds.items())
     typer.echo(f"temperature {made.manifest.temperature:g}, thresholds {said}; version written to {output}")
