@@ -111,12 +111,13 @@ def train(  # noqa: PLR0913, PLR0917 - one parameter an option
     weights. The CSV may have the columns `labels` (all true tags, separated by semicolons), `split` (train,
     val, test) and `source` too. Without splits a fifth of every label is kept for choosing.
 
-    Examples:
-      tagstream model train photos/ --backbone resnet18 --weights hub --output runs/restaurant-v2
+    For example:
 
-      tagstream model train snapshot/ --weights backbone.safetensors --negatives other.csv --epochs 12 --json
+    - `tagstream model train photos/ --backbone resnet18 --weights hub --output runs/restaurant-v2`
 
-      tagstream model train photos/ --backbone resnet18 --weights hub --task binary --positive menu
+    - `tagstream model train snapshot/ --weights backbone.safetensors --negatives other.csv --epochs 12`
+
+    - `tagstream model train photos/ --backbone resnet18 --weights hub --task binary --positive menu`
     """
     from model import backbones  # noqa: PLC0415
     from model.training.recipe import Recipe  # noqa: PLC0415
