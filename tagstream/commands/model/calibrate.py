@@ -22,7 +22,9 @@ SPLIT: Final = "val"
 
 
 def calibrate(  # noqa: PLR0913, PLR0917 - one parameter an option
-    version: Annotated[str, typer.Argument(metavar="VERSION", help="A version's folder, or `packaged`.")],
+    version: Annotated[
+        str, typer.Argument(metavar="VERSION", help="A version's folder, NAME@ALIAS, or `packaged`.")
+    ],
     photographs: Annotated[
         Path, typer.Argument(metavar="DATA", help="Snapshot, folder or CSV, as for `train`.")
     ],

@@ -15,7 +15,7 @@ from tagstream.model.version import resolve
 
 
 def compare(  # noqa: PLR0913, PLR0917 - one parameter an option
-    a: Annotated[str, typer.Argument(metavar="A", help="A version's folder, or `packaged`.")],
+    a: Annotated[str, typer.Argument(metavar="A", help="A version's folder, NAME@ALIAS, or `packaged`.")],
     b: Annotated[str, typer.Argument(metavar="B", help="Another one, of the same labels.")],
     photographs: Annotated[
         Path, typer.Argument(metavar="DATA", help="Snapshot, folder or CSV, as for `train`.")
