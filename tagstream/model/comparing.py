@@ -9,7 +9,7 @@ from model.comparison.cells import NARROW, footnotes, narrow
 from model.comparison.row import Row
 from model.comparison.run import Compared
 
-WIDTH: Final = 100
+WIDTH: Final = 105
 """Columns that the table needs; a terminal of fewer wraps it."""
 
 
@@ -34,7 +34,7 @@ def show(compared: Compared, rows: Sequence[Row]) -> None:
     from rich.table import Table  # noqa: PLC0415
 
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
-    table.add_column(NARROW[0], overflow="fold")
+    table.add_column(NARROW[0], overflow="fold", min_width=30)
     for column in NARROW[1:]:
         table.add_column(column, justify="right", no_wrap=True)
     for row in rows:
