@@ -49,13 +49,12 @@ class Augment:
         return changed
 
     def compose(self, one: Tensor, other: Tensor) -> Tensor:
-        """Two photographs in one: side by side, stacked, or the second inset in the first."""
+        """Two photographs in one: side by side, stacked, or (every second time) an inset."""
         page = self.crop(one).clone()
-        kind = int(torch.randint(3, ()))
-        if kind == 0:
+        if torch.rand(()) < 0.5:  # noqa: PLR2004 - every second time
             self._inset(page, other=other)
         else:
-            self._half(page, other=other, sideways=kind == 1)
+            self._half(page, other=other, sideways=bool(torch.rand(()) < 0.5))  # noqa: PLR2004 - as often as not
         return self.finish(page)
 
     def _half(self, page: Tensor, *, other: Tensor, sideways: bool) -> None:
@@ -71,11 +70,19 @@ class Augment:
         )
 
     def _inset(self, page: Tensor, *, other: Tensor) -> None:
-        side = int(self.size * (0.4 + 0.25 * torch.rand(())))
-        top, left = (int(torch.randint(self.size - side + 1, ())) for _ in range(2))
-        page[:, top : top + side, left : left + side] = functional.resize(
-            self.crop(other), [side, side], antialias=True
-        )
+        """`other` on a part of `page`, every second time as round as a plate."""
+        high, wide = (int(self.size * (0.3 + 0.35 * torch.rand(()))) for _ in range(2))
+        top, left = (int(torch.randint(self.size - side + 1, ())) for side in (high, wide))
+        part = page[:, top : top + high, left : left + wide]
+        piece = functional.resize(self.crop(other), [high, wide], antialias=True)
+        is_round = torch.rand(()) < 0.5  # noqa: PLR2004 - every second time
+        part[...] = torch.where(_ellipse(high, wide), piece, part) if is_round else piece
+
+
+def _ellipse(high: int, wide: int) -> Tensor:
+    """Bool (high, wide), true inside."""
+    rows, columns = torch.linspace(-1, 1, high)[:, None], torch.linspace(-1, 1, wide)
+    return rows.square() + columns.square() <= 1
 
 
 class Coarsen(torch.nn.Module):

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from model.data.dataset import Photograph
 
-YIELDING: Final = 0.8
-"""The target of a true tag beside a more dominant one: high above any threshold, clearly below 1."""
+YIELDING: Final = 0.65
+"""The target of a true tag beside a more dominant one: above any threshold, and clearly below 1."""
 
 
 class Dominance:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from model.evaluation.calibration import TEMPERATURES
 from model.manifest import Task
 from model.training.pictures import Pictures
 
@@ -53,8 +54,14 @@ class Objective:
         return self.each(logits, targets).mean()
 
     def weighted(self, logits: Tensor, pictures: Pictures) -> float:
-        """The loss in which each source and label weighs alike: a run's weights are chosen by it."""
-        return float((self.each(logits, self.targets(pictures)) * pictures.weights).mean())
+        """The loss in which each source and label weighs alike: a run's weights are chosen by it.
+
+        At the temperature at which it is lowest: one is fitted afterwards anyway, and weights that are right
+        more often, only too sure of themselves, should not lose for that.
+        """
+        targets, weights = self.targets(pictures), pictures.weights
+        losses = ((self.each(logits / float(t), targets) * weights).mean() for t in TEMPERATURES)
+        return float(min(losses))
 
     def accuracy(self, logits: Tensor, pictures: Pictures) -> float:
         """Share of the photographs whose highest label is their main one; negatives left out.

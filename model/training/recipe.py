@@ -27,7 +27,7 @@ STRIDE: Final = 32
 class Recipe:
     """How to train. Pictures are drawn so that each label weighs the same and no source drowns the others."""
 
-    architecture: str = "mobilenet_v2_same"
+    architecture: str = "efficientnet_lite0"
     task: Task = "multi_label"
     epochs: int = 12
     max_steps: int | None = None
@@ -72,10 +72,10 @@ class Recipe:
     positive_weights: bool = False
     """Whether a true tag counts more the rarer it is among what is drawn."""
     augment: str = "photographs"
-    composites: float = 0.25
+    composites: float = 0.4
     """Share of the pictures that are two photographs in one, with the tags of both, where the preset makes
     such and a picture may have several tags."""
-    negatives: float = 0.08
+    negatives: float = 0.12
     """Share of the draws that are none of the labels, where the dataset has such."""
 
     def __post_init__(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
+from typing import Final
 
 import torch
 from torch import Tensor
@@ -15,6 +16,9 @@ from model.training.pictures import Pictures
 from model.training.presets import mixed, mixing_share, preset
 from model.training.randomness import Seeded
 from model.training.recipe import Recipe
+
+PARTNERS: Final = 8
+"""Draws until one has another label: of two labels in balance the chance that none has is 1 in 256."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +65,17 @@ class Sampler:
         images, tags = self.pictures.images, self.pictures.targets
         if torch.rand(()) >= self.recipe.composed or not isinstance(self.augment, Augment):
             return self.augment(images[index]), self.targets[index]
-        (other,) = self._indices(1)
+        other = self._partner(index)
         composite = self.augment.compose(images[index], images[other])
         return composite, self.dominance.together(torch.maximum(tags[index], tags[other]))
+
+    def _partner(self, index: int) -> int:
+        """For a composite: of another label, so that it has two; the last draw where all are of the same."""
+        mains = self.pictures.mains
+        for other in (drawn := self._indices(PARTNERS)):
+            if mains[other] != mains[index] and not self.pictures.negative[other]:
+                return other
+        return drawn[-1]
 
     def _mixed(self, batch: Batch) -> Batch:
         """Every picture blended with the one before it, as all of the batch were drawn at random."""
