@@ -140,16 +140,16 @@ async def test_processes_that_race_over_one_folder_lose_none_of_their_moves(
             )
             for name in names
         ]
-        for each in racing:
-            assert each.stdout is not None
-            assert each.stdout.readline() == "ready\n"
-        for each in racing:
-            assert each.stdin is not None
-            each.stdin.write("go\n")
-            each.stdin.flush()
-        for each in racing:
-            each.communicate(timeout=60)
-        assert [each.returncode for each in racing] == [0, 0, 0]
+        for process in racing:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+        for process in racing:
+            assert process.stdin is not None
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        for process in racing:
+            process.communicate(timeout=60)
+        assert [process.returncode for process in racing] == [0, 0, 0]
         history = (await alias(registry)).history
     assert sorted(move.by for move in history) == sorted(name for name in names for _ in range(moves))
     assert [move.came_from for move in history] == [None, *(move.to for move in history[:-1])]
