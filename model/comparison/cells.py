@@ -72,9 +72,10 @@ def narrow(row: Row) -> tuple[str, ...]:
 def footnotes(compared: Compared, rows: Sequence[Row]) -> tuple[str, ...]:
     """What the figures are of, and how far they go."""
     optimistic = ", by which the kept epoch and the thresholds were chosen too: a little too good"
+    epochs = f"{compared.epochs} epoch{'s' * (compared.epochs > 1)}"
     made = (
-        f"Each trained for up to {compared.epochs} epochs by one recipe on {compared.trained_on} "
-        f"photographs, judged on {compared.judged_on} of the split {compared.split}"
+        f"Each trained for up to {epochs} by one recipe on {compared.trained_on} photographs, "
+        f"judged on {compared.judged_on} of the split {compared.split}"
         f"{optimistic if compared.split == 'val' else ''}. Labels: {', '.join(compared.labels)}. "
         "Intervals are of 95 %."
     )

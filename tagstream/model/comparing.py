@@ -9,8 +9,8 @@ from model.comparison.cells import NARROW, footnotes, narrow
 from model.comparison.row import Row
 from model.comparison.run import Compared
 
-WIDTH: Final = 105
-"""Columns that the table needs; a terminal of fewer wraps it."""
+WIDTH: Final = 160
+"""Columns that the table may have: a terminal of fewer wraps its lines, and no column is left out."""
 
 
 def document(compared: Compared, rows: Sequence[Row], *, by: str) -> dict[str, Any]:
@@ -34,7 +34,7 @@ def show(compared: Compared, rows: Sequence[Row]) -> None:
     from rich.table import Table  # noqa: PLC0415
 
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
-    table.add_column(NARROW[0], overflow="fold", min_width=30)
+    table.add_column(NARROW[0], overflow="fold", max_width=34)
     for column in NARROW[1:]:
         table.add_column(column, justify="right", no_wrap=True)
     for row in rows:

@@ -31,8 +31,8 @@ def shown(port: int | None, *, keep: bool) -> Iterator[None]:
 
 
 def _hold(address: str) -> None:
-    typer.echo(f"the visualiser stays at {address} until Ctrl-C", err=True)
     try:
+        typer.echo(f"the visualiser stays at {address} until Ctrl-C", err=True)
         signal.pause()
     except KeyboardInterrupt:
         typer.echo("the visualiser has ended", err=True)
