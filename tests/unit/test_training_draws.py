@@ -13,6 +13,8 @@ from torch import Tensor
 from model.data.dataset import Photograph
 from model.manifest import Task
 from model.training.ahead import ahead
+from model.training.augment import Augment
+from model.training.dominance import YIELDING
 from model.training.objective import Objective, positive_weights
 from model.training.pictures import Pictures
 from model.training.presets import PRESETS, mixed, mixing_share, preset
@@ -86,6 +88,36 @@ def test_two_photographs_in_one_come_with_several_tags_alone() -> None:
     assert replace(certain, augment="strong").composed == 0.0
 
 
+def test_the_partner_of_a_composite_has_another_label_and_is_no_negative() -> None:
+    data = pictures(("food",), ("food",), ("human",), ("ambiance",), ())
+    sampler = Sampler(data, recipe=RECIPE)
+    with Seeded(0, "test"):
+        partners = [sampler._partner(0) for _ in range(50)]
+    assert {data.photographs[partner].labels for partner in partners} == {("human",), ("ambiance",)}
+
+
+def test_an_inset_is_a_part_of_the_page_and_sometimes_round() -> None:
+    page, other = torch.zeros(3, 64, 64, dtype=torch.uint8), torch.full((3, 96, 96), 255, dtype=torch.uint8)
+    shares = []
+    with Seeded(0, "test"):
+        for _ in range(40):
+            fresh = page.clone()
+            Augment(64)._inset(fresh, other=other)
+            rows, columns = (fresh[0] > 0).any(1), (fresh[0] > 0).any(0)
+            shares.append(float((fresh[0] > 0).sum() / (rows.sum() * columns.sum())))
+    assert 0.2 < sum(share < 0.9 for share in shares) / len(shares) < 0.8
+    assert all(share > 0.7 for share in shares)
+
+
+def test_weights_do_not_lose_for_being_too_sure_of_themselves() -> None:
+    data = pictures(("human",), ("food",))
+    right = torch.tensor([[-1.0, -1.0, 1.0], [-1.0, 1.0, -1.0]])
+    objective = Objective("multi_label")
+    losses = [objective.weighted(logits, data) for logits in (right, 2 * right)]
+    assert losses[1] <= losses[0]
+    assert objective.weighted(-right, data) > losses[0]
+
+
 def test_mixup_blends_pictures_and_targets_alike() -> None:
     black, white = torch.zeros(3, 2, 2, dtype=torch.uint8), torch.full((3, 2, 2), 200, dtype=torch.uint8)
     assert mixed(white, black, share=0.25).unique().tolist() == [50]
@@ -129,7 +161,7 @@ def test_of_a_binary_task_both_answers_are_drawn_alike() -> None:
 @pytest.mark.parametrize(
     ("task", "targets"),
     [
-        ("multi_label", [[0, 0.8, 1], [0, 1, 0], [0, 0, 0]]),
+        ("multi_label", [[0, YIELDING, 1], [0, 1, 0], [0, 0, 0]]),
         ("single_label", [[0, 0, 1], [0, 1, 0], [1 / 3, 1 / 3, 1 / 3]]),
         ("binary", [[0.0, 1, 1], [0, 1, 0], [0, 0, 0]]),
     ],
