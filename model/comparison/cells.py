@@ -84,7 +84,7 @@ def footnotes(compared: Compared, rows: Sequence[Row]) -> tuple[str, ...]:
     if pace is not None:
         notes.append(
             f"Speed on {pace.device} in batches of {pace.batch}, and of one image alone, decoding left out; "
-            "measured in turns in one run, the ratios from the same round."
+            "measured in turns in one run, the quickest of several rounds."
         )
     known = [row.figures for row in rows if row.figures is not None]
     if any(figures.weights == SCRATCH for figures in known):
