@@ -83,7 +83,8 @@ def footnotes(compared: Compared, rows: Sequence[Row]) -> tuple[str, ...]:
     pace = next((row.pace for row in rows if row.pace), None)
     if pace is not None:
         notes.append(
-            f"Speed on {pace.device} in batches of {pace.batch}, and of one image alone, decoding left out; "
+            f"Speed on {pace.device} with {pace.threads} thread{'s' * (pace.threads > 1)}, in batches of "
+            f"{pace.batch}, and of one image alone, decoding left out; "
             "measured in turns in one run, the quickest of several rounds."
         )
     known = [row.figures for row in rows if row.figures is not None]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+import torch
 from pydantic import JsonValue
 
 from model.classifier import Classifier
@@ -26,6 +27,8 @@ class Pace:
     """Of one network, in its quickest round."""
 
     device: str
+    threads: int
+    """Of torch, on the CPU."""
     batch: int
     images_per_second: float
     """In batches of `batch`."""
@@ -40,6 +43,7 @@ class Pace:
         """Rounded to what such a measurement can say."""
         return {
             "device": self.device,
+            "threads": self.threads,
             "batch": self.batch,
             "images_per_second": round(self.images_per_second, 1),
             "latency_ms": round(self.latency_ms, 2),
@@ -92,6 +96,7 @@ def _lap(full: Callable[[], object], alone: Callable[[], object]) -> Lap:
 def _pace(classifier: Classifier, mine: Lap, *, first: Lap) -> Pace:
     return Pace(
         device=classifier.device,
+        threads=torch.get_num_threads(),
         batch=BATCH,
         images_per_second=BATCH / mine.batch,
         latency_ms=1000 * mine.alone,

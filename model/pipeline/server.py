@@ -7,6 +7,7 @@ that is killed.
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import threading
 from pathlib import Path
@@ -21,12 +22,13 @@ def main(port: int, place: Path) -> None:
 
     config = luigi.configuration.get_config()  # type: ignore[no-untyped-call]
     config.set("scheduler", "state_path", str(place / "state"))
-    threading.Thread(target=_end_with_the_input, daemon=True).start()
+    threading.Thread(target=_end_with_the_input, args=(place,), daemon=True).start()
     server.run(api_port=port, address=HOST)  # type: ignore[no-untyped-call]
 
 
-def _end_with_the_input() -> None:
+def _end_with_the_input(place: Path) -> None:
     sys.stdin.buffer.read()
+    shutil.rmtree(place, ignore_errors=True)  # whoever made it was killed
     os._exit(0)
 
 

@@ -141,7 +141,7 @@ FIGURES = Figures(
     train_cpu_seconds=190.0,
     resumed=False,
 )
-PACE = Pace("cpu", 32, 100.0, latency_ms=12.0, throughput_ratio=1.0, latency_ratio=1.0)
+PACE = Pace("cpu", 1, 32, 100.0, latency_ms=12.0, throughput_ratio=1.0, latency_ratio=1.0)
 ROWS = (
     Row("slow", "public (hub)", FIGURES, PACE),
     Row("no<where", "from scratch", error="not | known"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import socket
+import subprocess
+import sys
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -184,6 +186,17 @@ def test_luigi_s_own_server_shows_the_steps_and_ends_with_the_block(works: Works
     assert "Luigi Task Visualiser" in page
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def test_luigi_s_server_ends_with_a_pipeline_that_is_killed(tmp_path: Path) -> None:
+    (tmp_path / "log").write_text("a file of the server's")
+    port = free_port()
+    program = [sys.executable, "-P", "-m", "model.pipeline.server", str(port), str(tmp_path)]
+    with subprocess.Popen(program, stdin=subprocess.PIPE) as server:
+        assert server.stdin is not None
+        server.stdin.close()  # as the kernel does when its other end is gone
+        assert server.wait() == 0
+    assert not tmp_path.exists()
 
 
 def free_port() -> int:
