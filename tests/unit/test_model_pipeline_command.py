@@ -19,7 +19,8 @@ from typer.testing import CliRunner, Result
 from model import checkpoint
 from schemas.errors import ConfigurationError, TagstreamError
 from tagstream.commands.model import app
-from tests.unit.model_pipeline_builders import LABELS, TINY, drawn
+from tagstream.model.visualising import shown
+from tests.unit.model_pipeline_builders import LABELS, TINY, drawn, free_port
 
 STEPS = ("gather", "preprocess", "train", "validate", "publish", "promote")
 
@@ -132,6 +133,37 @@ def test_a_registry_is_asked_for_only_where_there_is_something_to_publish(
     with pytest.raises(ConfigurationError, match="no registry is named"):
         call()
     assert ran("--until", "gather") == ["gather"]
+
+
+def test_luigi_s_visualiser_stays_until_ctrl_c_after_a_failure_too(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        with pytest.raises(ConfigurationError, match="no backbone"), shown(free_port(), keep=True):
+            fail_and_ring()
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    said = capsys.readouterr().err
+    assert "failed: no backbone" in said
+    assert "until Ctrl-C" in said
+    assert "the visualiser has ended" in said
+
+
+def fail_and_ring() -> None:
+    """Ctrl-C, as it were, a second after the failure."""
+    signal.setitimer(signal.ITIMER_REAL, 1)
+    raise ConfigurationError("no backbone")
+
+
+def test_the_command_says_where_the_visualiser_is_and_runs_by_it() -> None:
+    port = free_port()
+    result = call("--until", "gather", "--visualiser", str(port))
+    assert f"http://127.0.0.1:{port}" in result.stderr
+    assert (folder("gather") / "done.json").is_file()
 
 
 def test_killed_in_the_middle_of_training_it_goes_on_there_and_gathers_nothing_again() -> None:

@@ -18,6 +18,7 @@ from model.pipeline.run import run
 from model.pipeline.step import MARKER, Made, Step, digest
 from model.pipeline.visualiser import visualiser
 from schemas.errors import ConfigurationError
+from tests.unit.model_pipeline_builders import free_port
 
 NAMES = ("gather", "train", "publish")
 
@@ -200,12 +201,6 @@ def test_luigi_s_server_ends_with_a_pipeline_that_is_killed(tmp_path: Path) -> N
         server.stdin.close()  # as the kernel does when its other end is gone
         assert server.wait() == 0
     assert not tmp_path.exists()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def read(address: str) -> str:
