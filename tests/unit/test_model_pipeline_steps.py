@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import shutil
 import socket
 import subprocess
@@ -176,6 +177,13 @@ def test_two_pipelines_do_not_work_in_one_folder(works: Works) -> None:
 
     with pytest.raises(ConfigurationError, match="another pipeline works in this folder"):
         run(works.last, pipeline="shapes-v1", began=meanwhile)
+
+
+def test_where_luigi_is_not_installed_the_error_says_how_to_have_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "luigi", None)
+    monkeypatch.delitem(sys.modules, "model.pipeline.engine")
+    with pytest.raises(ConfigurationError, match=r"pip install 'tagstream\[train\]'"):
+        importlib.import_module("model.pipeline.engine")
 
 
 def test_luigi_s_own_server_shows_the_steps_and_ends_with_the_block(works: Works) -> None:
