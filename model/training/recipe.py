@@ -75,6 +75,9 @@ class Recipe:
     composites: float = 0.4
     """Share of the pictures that are two photographs in one, with the tags of both, where the preset makes
     such and a picture may have several tags."""
+    several: float = 0.12
+    """Share of what is drawn of labelled photographs that has several tags of its own: composites show two
+    subjects, but not how people and what they eat really stand together. Multi-label tasks alone."""
     negatives: float = 0.12
     """Share of the draws that are none of the labels, where the dataset has such."""
 

@@ -40,7 +40,7 @@ class Sampler:
         self.objective = recipe.objective
         self.targets = self.objective.targets(pictures)
         self.dominance = Dominance(pictures.photographs, labels=pictures.labels)
-        self.chances = chances(pictures, share=recipe.negatives)
+        self.chances = chances(pictures, recipe=recipe)
         self._cumulative = self.chances.double().cumsum(0)
 
     def batches(self, steps: range, *, threads: int) -> Generator[Batch]:
@@ -86,13 +86,23 @@ class Sampler:
         )
 
 
-def chances(pictures: Pictures, *, share: float) -> Tensor:
-    """Float (N,): how often each is drawn; negatives together make up `share`."""
+def chances(pictures: Pictures, *, recipe: Recipe) -> Tensor:
+    """Float (N,): how often each is drawn; negatives have their share, several tags at least theirs."""
     drawn, negative = pictures.weights, pictures.negative
-    if negative.any() and not negative.all():
-        drawn[negative] *= share / drawn[negative].sum()
-        drawn[~negative] *= (1 - share) / drawn[~negative].sum()
+    several = (pictures.targets > 0).sum(1) > 1
+    if recipe.task == "multi_label" and drawn[several].sum() < recipe.several * drawn[~negative].sum():
+        _give(several, recipe.several, drawn=drawn, among=~negative)
+    _give(negative, recipe.negatives, drawn=drawn, among=torch.ones_like(negative))
     return drawn
+
+
+def _give(group: Tensor, share: float, *, drawn: Tensor, among: Tensor) -> None:
+    """Scale `drawn` so that `group` has `share` of what is drawn `among` these, where there are others."""
+    others = among & ~group
+    if group.any() and others.any():
+        whole = drawn[among].sum()
+        drawn[group] *= share * whole / drawn[group].sum()
+        drawn[others] *= (1 - share) * whole / drawn[others].sum()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +118,7 @@ class Draws:
 
 def draws(pictures: Pictures, *, recipe: Recipe) -> dict[str, Draws]:
     """For every label, and "none" for negatives: imbalance, and what is done about it."""
-    drawn, mains = chances(pictures, share=recipe.negatives), pictures.mains
+    drawn, mains = chances(pictures, recipe=recipe), pictures.mains
     drawn /= drawn.sum()
     groups = {label: (mains == i) & ~pictures.negative for i, label in enumerate(pictures.labels)}
     if len(pictures.labels) == 1:
