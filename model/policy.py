@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -18,6 +18,18 @@ DEFAULT_ROUTES: Final = (
     RouteRule(label="ambiance", topic=AMBIANCE, hysteresis=0.1),
 )
 """Of the restaurant labels. Hysteresis: a re-score by a sibling model moves nothing back and forth."""
+
+
+def fitting(rules: Iterable[RouteRule], thresholds: Mapping[str, float]) -> tuple[RouteRule, ...]:
+    """`rules` with no hysteresis of more than half of the threshold that it lies below.
+
+    A route is taken back below its threshold less its hysteresis: at 0.05 less 0.1 that would be never.
+    """
+    return tuple(_fitted(rule, rule.threshold or thresholds.get(rule.label, 1.0)) for rule in rules)
+
+
+def _fitted(rule: RouteRule, threshold: float) -> RouteRule:
+    return rule.model_copy(update={"hysteresis": min(rule.hysteresis, threshold / 2)})
 
 
 @dataclass(frozen=True, slots=True)

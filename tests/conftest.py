@@ -11,7 +11,7 @@ from hypothesis import settings
 from deploy.stack.builds import Missing
 from deploy.stack.layout import Layout, Ports, default_cache, from_environment
 from deploy.stack.stack import Stack
-from tests import seen
+from tests import logging_again, seen
 from tests.contract.mongo_server import MongoWireServer
 from tests.seen import tell
 
@@ -19,6 +19,12 @@ __all__ = ["mongo", "stack", "tell"]
 
 settings.register_profile("tagstream", deadline=None)  # no test asserts a time
 settings.load_profile("tagstream")
+
+
+@pytest.fixture(autouse=True)
+def _logs() -> Iterator[None]:
+    with logging_again.as_they_were():
+        yield
 
 
 @pytest.fixture(scope="session")

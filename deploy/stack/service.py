@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -80,12 +81,13 @@ class Service:
         if (pid := self.pid()) is None:
             self._pid_file.unlink(missing_ok=True)
             return False
-        os.kill(pid, signal.SIGTERM)
         deadline = time.monotonic() + within
-        while self.pid() is not None:
-            if time.monotonic() > deadline:
-                os.kill(pid, signal.SIGKILL)
-            time.sleep(_PAUSE)
+        with suppress(ProcessLookupError):  # it may end by itself between two looks
+            os.kill(pid, signal.SIGTERM)
+            while self.pid() is not None:
+                if time.monotonic() > deadline:
+                    os.kill(pid, signal.SIGKILL)
+                time.sleep(_PAUSE)
         self._pid_file.unlink()
         return True
 

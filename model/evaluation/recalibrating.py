@@ -20,6 +20,7 @@ from model.evaluation.figures import report
 from model.evaluation.judging import look
 from model.evaluation.report import Report
 from model.manifest import Manifest
+from model.policy import fitting
 from schemas.errors import ConfigurationError
 
 
@@ -87,6 +88,7 @@ def _decided(old: Version, *, decision: Decision, name: str, number: str) -> Ver
         "temperature": decision.temperature,
         "thresholds": decision.thresholds,
         "chosen_for": decision.chosen_for,
+        "routes": fitting(old.manifest.routes, decision.thresholds),
         "metrics": {},
     }
     return with_golden(replace(old, manifest=old.manifest.model_copy(update=update)))

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from model.data.dataset import Photograph
 
-YIELDING: Final = 0.65
+YIELDING: Final = 0.75
 """The target of a true tag beside a more dominant one: above any threshold, and clearly below 1."""
 
 

@@ -20,7 +20,7 @@ from model.evaluation.calibration import Decision
 from model.evaluation.card import card
 from model.evaluation.report import Report
 from model.manifest import Input, Manifest
-from model.policy import DEFAULT_ROUTES
+from model.policy import DEFAULT_ROUTES, fitting
 from model.training.recipe import Recipe
 from model.training.standing import State
 from schemas.tags import UNCERTAIN, RouteRule
@@ -50,7 +50,7 @@ def assemble(state: State, *, recipe: Recipe, decision: Decision, provenance: Pr
         temperature=decision.temperature,
         thresholds=decision.thresholds,
         chosen_for=decision.chosen_for,
-        routes=routes(tuple(decision.thresholds)),
+        routes=fitting(routes(tuple(decision.thresholds)), decision.thresholds),
         data_digest=provenance.data_digest,
         code_commit=_commit(),
         licence=provenance.licence,

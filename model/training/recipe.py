@@ -1,4 +1,4 @@
-"""The numbers of a training run. The defaults made the packaged model."""
+"""The numbers of a training run. The defaults suit a small backbone and some thousand photographs."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Recipe:
     composites: float = 0.4
     """Share of the pictures that are two photographs in one, with the tags of both, where the preset makes
     such and a picture may have several tags."""
-    several: float = 0.12
+    several: float = 0.2
     """Share of what is drawn of labelled photographs that has several tags of its own: composites show two
     subjects, but not how people and what they eat really stand together. Multi-label tasks alone."""
     negatives: float = 0.12

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from model.manifest import Manifest
-from model.policy import DEFAULT_ROUTES, Policy
+from model.policy import DEFAULT_ROUTES, Policy, fitting
 from schemas.errors import ConfigurationError
 from schemas.tags import UNCERTAIN, ModelRef, RouteRule, Scores, Verdict
 from schemas.topics import AMBIANCE, MODERATION
@@ -202,3 +202,17 @@ def test_a_versions_rules_are_of_its_task() -> None:
         thresholds=THRESHOLDS,
     )
     assert Policy.of(manifest).task == "single_label"
+
+
+def test_a_low_threshold_gets_a_hysteresis_that_can_be_taken_back() -> None:
+    thresholds = {"menu": 0.5, "human": 0.3, "ambiance": 0.05}
+    rules = fitting(DEFAULT_ROUTES, thresholds)
+    assert {rule.label: rule.hysteresis for rule in rules} == pytest.approx(
+        {"menu": 0.1, "human": 0.1, "ambiance": 0.025, UNCERTAIN: 0.0}
+    )
+    Policy(thresholds, rules)  # accepts them
+
+
+def test_a_rule_s_own_threshold_bounds_its_hysteresis() -> None:
+    rule = RouteRule(label="menu", topic="t", threshold=0.08, hysteresis=0.1)
+    assert fitting([rule], {"menu": 0.9})[0].hysteresis == pytest.approx(0.04)

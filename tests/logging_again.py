@@ -1,0 +1,32 @@
+"""A command that runs inside a test configures the logs of its process, and so of all later tests."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import structlog
+from structlog._config import BoundLoggerLazyProxy
+
+
+@contextmanager
+def as_they_were() -> Iterator[None]:
+    """The root logger's handlers and level, and structlog's configuration, are afterwards what they were."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    if structlog.is_configured():
+        root.handlers[:] = handlers
+        root.setLevel(level)
+        structlog.reset_defaults()
+        _forget()
+
+
+def _forget() -> None:
+    """Loggers that were used meanwhile keep what was configured then."""
+    for module in list(sys.modules.values()):
+        for value in list(getattr(module, "__dict__", {}).values()):
+            if isinstance(value, BoundLoggerLazyProxy):
+                vars(value).pop("bind", None)
