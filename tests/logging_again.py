@@ -10,6 +10,8 @@ from contextlib import contextmanager
 import structlog
 from structlog._config import BoundLoggerLazyProxy
 
+OURS = frozenset({"schemas", "model", "streams", "agents", "tagstream", "tests"})
+
 
 @contextmanager
 def as_they_were() -> Iterator[None]:
@@ -26,7 +28,8 @@ def as_they_were() -> Iterator[None]:
 
 def _forget() -> None:
     """Loggers that were used meanwhile keep what was configured then."""
-    for module in list(sys.modules.values()):
-        for value in list(getattr(module, "__dict__", {}).values()):
-            if isinstance(value, BoundLoggerLazyProxy):
-                vars(value).pop("bind", None)
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] in OURS:
+            for value in vars(module).values():
+                if type(value) is BoundLoggerLazyProxy:
+                    vars(value).pop("bind", None)
