@@ -195,7 +195,8 @@ class Life:
     async def _watch(self, fault: Fault, end: float) -> None:
         """Let the fault last; what is committed meanwhile is looked at, where somebody can say it."""
         while (rest := end - time.monotonic()) > 0:
-            with contextlib.suppress(TimeoutError):
+            # A store that is away for longer than its driver waits says nothing of what is in it.
+            with contextlib.suppress(TimeoutError, Unavailable):
                 async with asyncio.timeout(rest):
                     await asyncio.sleep(min(1.0, rest))
                     if fault.is_audited:
