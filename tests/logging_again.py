@@ -10,18 +10,22 @@ from contextlib import contextmanager
 import structlog
 from structlog._config import BoundLoggerLazyProxy
 
+from agents.telemetry.logs import _CHATTY as CHATTY
+
 OURS = frozenset({"schemas", "model", "streams", "agents", "tagstream", "tests"})
 
 
 @contextmanager
 def as_they_were() -> Iterator[None]:
-    """The root logger's handlers and level, and structlog's configuration, are afterwards what they were."""
+    """The loggers' handlers and levels, and structlog's configuration, are afterwards what they were."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield
     if structlog.is_configured():
         root.handlers[:] = handlers
         root.setLevel(level)
+        for library in CHATTY:
+            logging.getLogger(library).setLevel(logging.NOTSET)
         structlog.reset_defaults()
         _forget()
 
