@@ -54,6 +54,7 @@ class MongoAuth:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.sleep(0)
 
     def url(self, user: str, password: str, *options: str) -> str:
         """With the login, percent-encoded."""
@@ -68,7 +69,7 @@ class MongoAuth:
             with suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
                 await self._serve(reader, writer)
         finally:
-            writer.close()
+            writer.transport.abort()  # at once: TLS's farewell might come after the loop has ended
             self._tasks.discard(task)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

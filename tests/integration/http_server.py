@@ -37,9 +37,11 @@ class Answer:
 async def serving(
     answer: Callable[[Request], Answer], context: ssl.SSLContext | None = None
 ) -> AsyncIterator[str]:
-    """The server's `host:port`."""
+    """The server's `host:port`; no connection outlives it, whatever of TLS's farewell is still to come."""
+    accepted: list[asyncio.StreamWriter] = []
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        accepted.append(writer)
         with suppress(OSError, asyncio.IncompleteReadError):
             request = await _request(reader)
             writer.write(answer(request).spelled(request.method))
@@ -48,7 +50,12 @@ async def serving(
 
     server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=context)
     async with server:
-        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        try:
+            yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        finally:
+            for writer in accepted:
+                writer.transport.abort()
+            await asyncio.sleep(0)
 
 
 async def _request(reader: asyncio.StreamReader) -> Request:
