@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from model import devices
 from model.checkpoint import Version, read
 from model.folding import fold
 from model.loading import load
@@ -69,7 +70,7 @@ class Classifier:
         """
         if threads is not None:
             torch.set_num_threads(threads)
-        return cls(read(folder), device=_device(device))
+        return cls(read(folder), device=devices.device(device))
 
     @property
     def device(self) -> str:
@@ -155,18 +156,6 @@ def with_golden(version: Version) -> Version:
 
 def _one(classifier: Classifier, png: bytes) -> Mapping[str, float]:
     return classifier.forward([classifier.preprocess.decode(png)])[0].probabilities
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise ConfigurationError(f"device {name!r} is not one of auto, cpu, cuda, cuda:N") from error
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise ConfigurationError(f"device {name!r} is not on this machine")
-    return device
 
 
 def _resident(version: Version, *, device: torch.device) -> nn.Module:

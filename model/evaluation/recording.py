@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from model.data.photograph import Photograph
 from model.evaluation.card import section
 from model.evaluation.report import Report
 from model.manifest import Manifest
+from model.storing import keep
 from schemas.errors import ConfigurationError
 
 
@@ -45,20 +45,5 @@ def record(folder: Path, split: str, *, report: Report, data: str) -> None:
     manifest = version.manifest.model_copy(update={"metrics": metrics})
     # The card first: killed between the two, the command can be given again.
     earlier = version.card.split(f"\n## Report on `{split}`\n")[0].rstrip()
-    replace(folder / checkpoint.CARD, f"{earlier}\n\n{section(split, report)}\n")
-    replace(folder / checkpoint.MANIFEST, manifest.model_dump_json(indent=2) + "\n")
-
-
-def replace(file: Path, text: str) -> None:
-    """Write `text` as `file`, whole or not at all. Raises `ConfigurationError`."""
-    fresh = file.with_name(f".{file.name}.new")
-    try:
-        with fresh.open("w", encoding="utf-8") as target:
-            target.write(text)
-            target.flush()
-            os.fsync(target.fileno())
-        fresh.replace(file)
-    except OSError as error:
-        raise ConfigurationError(f"{file}: {error.strerror or error}") from error
-    finally:
-        fresh.unlink(missing_ok=True)
+    keep(folder / checkpoint.CARD, f"{earlier}\n\n{section(split, report)}\n")
+    keep(folder / checkpoint.MANIFEST, manifest.model_dump_json(indent=2) + "\n")

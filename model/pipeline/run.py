@@ -15,7 +15,7 @@ from model.pipeline.engine import luigi
 from model.pipeline.step import Done, Step
 from model.pipeline.tasks import Account, task
 from model.pipeline.visualiser import HOST
-from model.training.storing import kept_room
+from model.storing import kept_room
 from schemas.errors import Broken, ConfigurationError
 
 LOCK: Final = ".lock"

@@ -23,11 +23,11 @@ from model.evaluation.report import Report
 from model.pipeline import sources
 from model.pipeline.step import Made, Step, digest
 from model.preprocess import Preprocess
+from model.storing import kept_room, write
 from model.training import decoded
 from model.training.decoded import Decoding
 from model.training.order import Order, taught
 from model.training.run import Watch, train
-from model.training.storing import kept_room, write
 
 REPORT: Final = "report.json"
 PAGE: Final = "report.html"

@@ -29,8 +29,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from model.storing import kept_room, write
 from model.training.progress import Trial
-from model.training.storing import kept_room, write
 from schemas.errors import ConfigurationError
 
 FORMAT: Final = 1

@@ -24,10 +24,10 @@ import torch
 from torch import Tensor
 
 from model.data.dataset import Encoded, Photograph
+from model.data.progress import Tick
 from model.preprocess import Pixels, Preprocess
+from model.storing import kept_room, write
 from model.training.ahead import ahead
-from model.training.progress import Tick
-from model.training.storing import kept_room, write
 from schemas.errors import ConfigurationError, Rejected
 
 FORMAT: Final = 1

@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 import torch
 
+from model import devices
 from model.data.dataset import Dataset, Split
 from model.training.publishing import Provenance
 from model.training.recipe import Recipe
@@ -82,20 +83,8 @@ def taught(order: Order, *, data: Dataset) -> tuple[str, ...]:
 
 def placed(order: Order) -> tuple[Order, torch.device]:
     """`order` with its precision decided, and the device. Raises `ConfigurationError` for one not there."""
-    device = _device(order.device)
+    device = devices.device(order.device, asked_by="--device:")
     precision = order.recipe.precision
     if precision == "auto":
         precision = "bf16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "fp32"
     return replace(order, recipe=replace(order.recipe, precision=precision)), device
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise ConfigurationError(f"--device: {name!r} is not one of auto, cpu, cuda, cuda:N") from error
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise ConfigurationError(f"--device: {name!r} is not on this machine")
-    return device

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from model.data.dataset import Photograph
+from model.data.progress import Tick, silent
 from model.preprocess import Preprocess
 from model.training.decoded import Decoding
 from model.training.dominance import ranked
-from model.training.progress import Tick, silent
 
 SOURCE_POWER = 0.4
 """A source of n pictures is drawn n ** 0.6 times as often as a source of one: no source drowns the others."""

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from model import backbones
+from model.data.progress import Tick, silent
 from model.training.inputs import BATCH
 from model.training.pictures import Pictures
-from model.training.progress import Tick, silent
 from model.training.recipe import Recipe
 
 PENALTY: Final = 3e-3

@@ -5,12 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-Tick = Callable[[str, int, int], None]
-"""Told of progress: what is being done, how many are done, of how many."""
-
-
-def silent(what: str, done: int, total: int) -> None:
-    """A `Tick` that says nothing."""
+from model.data.progress import Tick, silent
 
 
 @dataclass(frozen=True, slots=True)

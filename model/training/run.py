@@ -23,6 +23,7 @@ from model.evaluation.judging import look
 from model.evaluation.report import Report
 from model.manifest import Manifest
 from model.preprocess import Preprocess
+from model.storing import kept_room
 from model.training import origin, publishing
 from model.training.checkpoints import Checkpoints, beside
 from model.training.decoded import Decoding
@@ -35,7 +36,6 @@ from model.training.publishing import Finding
 from model.training.recipe import Recipe
 from model.training.sampling import Draws, draws
 from model.training.scalars import recorded, summary_writer
-from model.training.storing import kept_room
 from schemas.errors import ConfigurationError
 
 __all__ = ["Order", "Outcome", "Watch", "train"]

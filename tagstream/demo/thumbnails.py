@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from io import BytesIO
 from typing import Final
 
-from PIL import Image, ImageOps
+from PIL import Image
 
-from model.preprocess import FORMATS, MAX_PIXELS
+from model.preprocess import FORMATS
+from model.thumbnail import thumbnail
 from tagstream.demo.photos import Photo
 
 LARGE: Final = (480, 80)
@@ -32,23 +33,9 @@ def _of(photo: Photo, side: int, *, quality: int) -> str | None:
         return None
     try:
         with Image.open(photo.path, formats=FORMATS) as image:
-            return _data_uri(_small(image, side), quality=quality)
+            return _data_uri(thumbnail(image, side), quality=quality)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning):
         return None
-
-
-def _small(image: Image.Image, side: int) -> Image.Image:
-    if image.width * image.height > MAX_PIXELS:
-        raise ValueError("too many pixels")
-    image.draft("RGB", (side * 2, side * 2))
-    upright = ImageOps.exif_transpose(image)
-    upright.thumbnail((side, side), reducing_gap=3.0)
-    if not upright.has_transparency_data:
-        return upright.convert("RGB")
-    pixels = upright.convert("RGBA")
-    page = Image.new("RGB", pixels.size, "white")
-    page.paste(pixels, mask=pixels.getchannel("A"))
-    return page
 
 
 def _data_uri(image: Image.Image, *, quality: int) -> str:

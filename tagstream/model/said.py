@@ -18,7 +18,7 @@ def weights(given: str) -> Literal["hub"] | Path | None:
     return "hub" if given == "hub" else Path(given)
 
 
-def division(shares: str, *, seed: int) -> How:
+def division(shares: str, *, seed: int, by_source: bool = True) -> How:
     """Of --shares. Raises `ConfigurationError`."""
     from model.data.division import How, Shares  # noqa: PLC0415
 
@@ -26,4 +26,4 @@ def division(shares: str, *, seed: int) -> How:
         train, val, test = (float(each) for each in shares.split(","))
     except ValueError as error:
         raise ConfigurationError(f"--shares: {shares!r} is not three numbers, as in 0.7,0.15,0.15") from error
-    return How(Shares(train, val, test), seed=seed)
+    return How(Shares(train, val, test), seed=seed, by_source=by_source)

@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from model.data.dataset import Photograph
+from model.data.progress import silent
 from model.preprocess import Fit, Preprocess
 from model.training.decoded import ABANDONED, INDEX, PIXELS, Decoded, Decoding
-from model.training.progress import silent
 from schemas.errors import ConfigurationError
 from tests.unit.training_builders import shapes
 

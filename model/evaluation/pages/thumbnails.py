@@ -6,10 +6,11 @@ import base64
 from io import BytesIO
 from typing import Final
 
-from PIL import Image, ImageOps
+from PIL import Image
 
 from model.data.photograph import Photograph
-from model.preprocess import FORMATS, MAX_PIXELS
+from model.preprocess import FORMATS
+from model.thumbnail import thumbnail as small
 
 SIDE: Final = 240
 QUALITY: Final = 68
@@ -20,23 +21,9 @@ def thumbnail(photograph: Photograph) -> str:
     """A data: URI; empty where Pillow cannot show it, and the page goes without that picture."""
     try:
         with Image.open(BytesIO(photograph.path.read_bytes()), formats=FORMATS) as image:
-            return _data_uri(_small(image))
+            return _data_uri(small(image, SIDE))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning):
         return ""
-
-
-def _small(image: Image.Image) -> Image.Image:
-    if image.width * image.height > MAX_PIXELS:
-        raise ValueError("too many pixels")
-    image.draft("RGB", (SIDE * 2, SIDE * 2))
-    upright = ImageOps.exif_transpose(image)
-    upright.thumbnail((SIDE, SIDE), reducing_gap=3.0)
-    if not upright.has_transparency_data:
-        return upright.convert("RGB")
-    pixels = upright.convert("RGBA")
-    page = Image.new("RGB", pixels.size, "white")
-    page.paste(pixels, mask=pixels.getchannel("A"))
-    return page
 
 
 def _data_uri(image: Image.Image) -> str:

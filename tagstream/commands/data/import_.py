@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from schemas.errors import ConfigurationError
+from tagstream.model import said
 
 if TYPE_CHECKING:
     from agents.settings import Settings
-    from model.data.division import How
     from tagstream.data.importing import Request
 
 
@@ -78,7 +78,7 @@ def import_(  # noqa: PLR0913 - one parameter an option
 
     wanted = Wanted(
         name=_plain(name),
-        how=_how(shares, seed=seed, by_source=not ignore_sources),
+        how=said.division(shares, seed=seed, by_source=not ignore_sources),
         nearness=Nearness(*_whole_numbers(nearness)),
         smallest=smallest,
         resplit=resplit,
@@ -111,16 +111,6 @@ def _run(request: Request, config: Settings, *, as_json: bool) -> None:
         return
     Console().print(figures.account(made.about))
     typer.echo(f"{'the same snapshot is there already' if made.existed else 'snapshot'}: {made.folder}")
-
-
-def _how(shares: str, *, seed: int, by_source: bool) -> How:
-    from model.data.division import How, Shares  # noqa: PLC0415
-
-    try:
-        train, val, test = (float(each) for each in shares.split(","))
-    except ValueError as error:
-        raise ConfigurationError(f"--shares: {shares!r} is not three numbers, as in 0.7,0.15,0.15") from error
-    return How(Shares(train, val, test), seed=seed, by_source=by_source)
 
 
 def _whole_numbers(given: str) -> tuple[int, int]:

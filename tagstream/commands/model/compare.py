@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from model import storing
 from tagstream.model import pages
 from tagstream.model.figures import show_versus
 from tagstream.model.progress import bars
@@ -48,5 +49,5 @@ def compare(  # noqa: PLR0913, PLR0917 - one parameter an option
     if html is not None:
         from model.evaluation.pages import comparison  # noqa: PLC0415
 
-        pages.keep(html, comparison.render(versus))
+        storing.keep(html, comparison.render(versus))
     typer.echo(json.dumps(versus.as_json())) if as_json else show_versus(versus)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from model import storing
 from tagstream.model import pages
 from tagstream.model.registry_here import Json
 
@@ -114,11 +115,11 @@ def compare_backbones(  # noqa: PLR0913 - one parameter an option
     if html is not None:
         from model.comparison import page  # noqa: PLC0415
 
-        pages.keep(html, page.render(compared, rows))
+        storing.keep(html, page.render(compared, rows))
     if markdown is not None:
         from model.comparison import markdown as writing  # noqa: PLC0415
 
-        pages.keep(markdown, writing.render(compared, rows))
+        storing.keep(markdown, writing.render(compared, rows))
     if as_json:
         typer.echo(json.dumps(comparing.document(compared, rows, by=by)))
     else:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from model import storing
 from schemas.errors import ConfigurationError
 from tagstream.model import pages
 from tagstream.model.figures import show_gap, show_report
@@ -62,7 +63,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter an option
     if html is not None:
         from model.evaluation.pages import evaluation  # noqa: PLC0415
 
-        pages.keep(html, evaluation.render(outcome))
+        storing.keep(html, evaluation.render(outcome))
     if record:
         recording.record(
             folder, split, report=outcome.report, data=recording.data_digest(outcome.judged.photographs)

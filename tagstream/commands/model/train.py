@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
+from tagstream.model import said
 from tagstream.model.figures import show_report
 from tagstream.model.watching import watched
 
@@ -144,7 +145,7 @@ def train(  # noqa: PLR0913, PLR0917 - one parameter an option
     order = Order(
         photographs,
         output=output,
-        weights=_weights(weights),
+        weights=said.weights(weights),
         negatives=negatives,
         notes=notes,
         recipe=recipe if weights != "none" else recipe.from_nothing(),
@@ -160,12 +161,6 @@ def train(  # noqa: PLR0913, PLR0917 - one parameter an option
     )
     outcome = _train(order)
     _show_json(outcome) if as_json else _show(outcome, folder=output)
-
-
-def _weights(given: str) -> Literal["hub"] | Path | None:
-    if given == "none":
-        return None
-    return "hub" if given == "hub" else Path(given)
 
 
 def _cache() -> Path:

@@ -19,9 +19,16 @@ def write(file: Path, data: bytes) -> None:
             target.flush()
             os.fsync(target.fileno())
         fresh.replace(file)
-    except OSError:
+    finally:
         fresh.unlink(missing_ok=True)
-        raise
+
+
+def keep(file: Path, text: str) -> None:
+    """`text` as `file`, whole or not at all. Raises `ConfigurationError`."""
+    try:
+        write(file, text.encode())
+    except OSError as error:
+        raise ConfigurationError(f"{file}: {error.strerror or error}") from error
 
 
 @contextmanager
