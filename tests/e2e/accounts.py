@@ -50,10 +50,14 @@ class Outcome:
 
 async def committed(bootstrap: str, group: str = "tagstream") -> dict[int, int]:
     """The group's committed offsets by partition; 0 where there is none."""
+    return {place: offset or 0 for place, offset in (await _committed(bootstrap, group)).items()}
+
+
+async def _committed(bootstrap: str, group: str) -> dict[int, int | None]:
     async with groupless(bootstrap, seconds=ANSWER_SECONDS, offsets_of=group) as consumer:
         consumer.assign(OURS)
         with mapped("what was committed"):
-            return {tp.partition: await consumer.committed(tp) or 0 for tp in OURS}
+            return {tp.partition: await consumer.committed(tp) for tp in OURS}
 
 
 def source(letter: Message) -> tuple[int, int]:
@@ -124,8 +128,14 @@ class Auditor:
         return all(message.offset < self.offsets[message.partition] for message in self._sent)
 
     async def audit(self) -> None:
+        """Look once.
+
+        Raises:
+            Unavailable: The broker or the store did not answer, or the broker knows nothing of partitions
+                that were committed before.
+        """
         # First the offsets, then the ends: what was committed then must have ended by now.
-        offsets = await committed(self._bootstrap)
+        offsets = await self._known()
         has_ended = await finished(self._bootstrap, self._store)
         for message in self._sent:
             if message.offset < offsets[message.partition]:
@@ -135,6 +145,18 @@ class Auditor:
             assert offset >= before, f"{partition}: the committed offset went back from {before} to {offset}"
         self.offsets = offsets
         self.audits += 1
+
+    async def _known(self) -> dict[int, int]:
+        """What is committed, from a broker that has its groups in mind.
+
+        Frozen for longer than its own session, Apache Kafka elects itself anew, and says meanwhile that
+        the group has committed nothing: which is no offset, where one that went back is a lower one.
+        """
+        offsets = await _committed(self._bootstrap, "tagstream")
+        unknown = [place for place, offset in offsets.items() if offset is None and self.offsets[place]]
+        if unknown:
+            raise Unavailable("broker", f"the broker has not read yet what was committed of {unknown}")
+        return {place: offset or 0 for place, offset in offsets.items()}
 
     async def until_done(self, within: float, *, every: float = 1.0) -> None:
         deadline = time.monotonic() + within

@@ -16,7 +16,7 @@ from agents.settings import StoreSettings
 from schemas import topics
 from schemas.errors import Unavailable
 from streams.adapters.topic_reader import read_all
-from tests.e2e.accounts import Auditor, Outcome, committed, outcome, source
+from tests.e2e.accounts import Auditor, Outcome, outcome, source
 from tests.e2e.fleet import Fleet, Worker
 from tests.e2e.traffic import Planned, Sent, publish
 from tests.faults.wire import Wire
@@ -160,17 +160,11 @@ class Life:
         return sum(message.is_bad for message in self.sent)
 
     async def settled(self) -> None:
-        """Return when the broker knows again what was committed.
-
-        Frozen for longer than its own session, Apache Kafka elects itself anew, and says meanwhile that
-        the group has committed nothing.
-        """
+        """Return when broker and store can be asked again, and have been."""
         async with asyncio.timeout(WITHIN):
             while True:
                 with contextlib.suppress(Unavailable):
-                    offsets = await committed(self.premises.bootstrap)
-                    if all(offsets[place] >= offset for place, offset in self.auditor.offsets.items()):
-                        return
+                    return await self.auditor.audit()
                 await asyncio.sleep(0.5)
 
     async def until(self, happened: Callable[[], bool], within: float = WITHIN) -> None:
