@@ -14,6 +14,7 @@ DECISIVE = {
     "input",
     "temperature",
     "thresholds",
+    "refusal",
     "sha256",
 }
 """The fields of a manifest that move a probability or a tag."""

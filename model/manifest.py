@@ -60,6 +60,9 @@ class Manifest(Part):
     """Logits are divided by this, so that a probability of 0.8 is right in 8 of 10 cases."""
     thresholds: Mapping[str, Probability]
     """A label is tagged at this probability and above."""
+    refusal: Probability = 0.0
+    """An image on which no label reaches this is none of them and gets no tag. Thresholds below it are for
+    the further tags of an image that has one."""
     chosen_for: Mapping[str, Mapping[str, float]] = {}
     """What a label's threshold was chosen for, as `{"recall": 0.98, "reached": 0.983}`, on `val`."""
     routes: tuple[RouteRule, ...] = ()

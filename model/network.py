@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torchvision.models.mobilenetv2 import mobilenet_v2
 
 from model.efficientnet_lite import efficientnet_lite
+from model.residual_attention import ResidualAttention
 from model.same_padding import padded_as_tensorflow
 
 
@@ -53,8 +54,15 @@ def _mobilenet_v2_same(labels: int) -> nn.Module:
     return padded_as_tensorflow(network)
 
 
+def _mobilenet_v2_csra(labels: int) -> nn.Module:
+    """The same network, whose head looks at every place besides the whole."""
+    whole = _mobilenet_v2_same(labels)
+    return ResidualAttention(whole.features, whole.classifier)  # type: ignore[arg-type]
+
+
 ARCHITECTURES: dict[str, Callable[[int], nn.Module]] = {
     "mobilenet_v2_same": _mobilenet_v2_same,
+    "mobilenet_v2_csra": _mobilenet_v2_csra,
     "efficientnet_lite0": partial(efficientnet_lite, width=1.0, depth=1.0, dropout=0.2),
     "efficientnet_lite1": partial(efficientnet_lite, width=1.0, depth=1.1, dropout=0.2),
     "efficientnet_lite2": partial(efficientnet_lite, width=1.1, depth=1.2, dropout=0.3),

@@ -32,6 +32,17 @@ def _fitted(rule: RouteRule, threshold: float) -> RouteRule:
     return rule.model_copy(update={"hysteresis": min(rule.hysteresis, threshold / 2)})
 
 
+def needed(
+    probabilities: Mapping[str, float], *, thresholds: Mapping[str, float], refusal: float = 0.0
+) -> dict[str, float]:
+    """What each label's probability must be at least for its tag, on the image that has `probabilities`.
+
+    Its threshold; where no label of the image reaches `refusal`, that too.
+    """
+    least = refusal if max(probabilities.values()) < refusal else 0.0
+    return {label: max(thresholds[label], least) for label in probabilities}
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """The rules. Raises `ConfigurationError` for a rule that cannot be meant."""
@@ -39,6 +50,8 @@ class Policy:
     thresholds: Mapping[str, float]
     rules: tuple[RouteRule, ...] = DEFAULT_ROUTES
     task: Task = "multi_label"
+    refusal: float = 0.0
+    """An image on which no label reaches this gets no tag."""
 
     def __post_init__(self) -> None:
         foreign = {rule.label for rule in self.rules} - set(self.thresholds) - {UNCERTAIN}
@@ -58,13 +71,13 @@ class Policy:
     @classmethod
     def of(cls, manifest: Manifest) -> Self:
         """The rules that a version brings."""
-        return cls(dict(manifest.thresholds), manifest.routes, manifest.task)
+        return cls(dict(manifest.thresholds), manifest.routes, manifest.task, refusal=manifest.refusal)
 
     def decide(self, scores: Scores, previous: Verdict | None = None) -> Verdict:
         """The verdict on `scores`; `previous`, the last announced one, holds routes in place (hysteresis).
 
-        A label holds from its threshold on; of labels that exclude each other (`single_label`) the highest
-        alone may. An image of which no label holds is `uncertain`.
+        A label holds from its threshold on, on an image that is not refused; of labels that exclude each
+        other (`single_label`) the highest alone may. An image of which no label holds is `uncertain`.
         """
         tags = self._tags(scores)
         held = {(route.label, route.topic) for route in previous.routes} if previous else set()
@@ -94,21 +107,24 @@ class Policy:
         return _to(rule, tag=tag, threshold=tag.threshold, why=f"a person says {tag.label}")
 
     def _tags(self, scores: Scores) -> tuple[Tag, ...]:
-        tags = [self._tag(label, probability=p) for label, p in scores.probabilities.items()]
+        least = needed(scores.probabilities, thresholds=self.thresholds, refusal=self.refusal)
+        tags = [
+            _tag(label, probability=p, threshold=least[label]) for label, p in scores.probabilities.items()
+        ]
         highest, *others = sorted(tags, key=lambda tag: -tag.probability)
         if self.task == "single_label":
             others = [tag.model_copy(update={"tagged": False}) for tag in others]
         return (highest, *others)
-
-    def _tag(self, label: str, *, probability: float) -> Tag:
-        threshold = self.thresholds[label]
-        return Tag(label=label, probability=probability, threshold=threshold, tagged=probability >= threshold)
 
     def _route(self, rule: RouteRule, *, tags: tuple[Tag, ...], held: bool) -> Route | None:
         if rule.label == UNCERTAIN:
             return _uncertain(rule, tags=tags)
         tag = next(tag for tag in tags if tag.label == rule.label)
         return _flagged(rule, tag=tag, held=held)
+
+
+def _tag(label: str, *, probability: float, threshold: float) -> Tag:
+    return Tag(label=label, probability=probability, threshold=threshold, tagged=probability >= threshold)
 
 
 def _flagged(rule: RouteRule, *, tag: Tag, held: bool) -> Route | None:

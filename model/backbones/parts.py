@@ -9,10 +9,12 @@ from torch import Tensor, nn
 from schemas.errors import ConfigurationError
 
 FEWEST_STAGES: Final = 5
+PLACES: Final = 3
+"""Dimensions of what a head sees that looks at every place: (N, places, C)."""
 
 
 def head(network: nn.Module) -> nn.Linear:
-    """The last linear layer, (N, C) -> logits (N, labels). Raises `ConfigurationError` if there is none."""
+    """The last linear layer, (..., C) -> (..., labels). Raises `ConfigurationError` if there is none."""
     last = _last(network)
     if not isinstance(last, nn.Linear):
         raise ConfigurationError(f"{type(network).__name__} does not end in one linear layer")
@@ -20,7 +22,7 @@ def head(network: nn.Module) -> nn.Linear:
 
 
 def features(network: nn.Module, images: Tensor) -> Tensor:
-    """What the head sees of normalised `images` (N, 3, S, S): (N, C)."""
+    """What the head sees of normalised `images` (N, 3, S, S): (N, C), the mean of what it sees of places."""
     seen: list[Tensor] = []
 
     def keep(_: nn.Module, inputs: tuple[Tensor]) -> None:
@@ -31,7 +33,8 @@ def features(network: nn.Module, images: Tensor) -> Tensor:
         network(images)
     finally:
         hook.remove()
-    return seen[0].flatten(1)
+    found = seen[0]
+    return found.mean(1) if found.ndim == PLACES else found.flatten(1)
 
 
 def stages(network: nn.Module) -> list[nn.Module]:

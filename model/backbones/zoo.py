@@ -20,6 +20,7 @@ OWN: Final = {
     each.name: each
     for each in (
         Backbone("mobilenet_v2_same"),
+        Backbone("mobilenet_v2_csra"),
         Backbone("efficientnet_lite0", size=224, mean=LITE_MEAN, std=LITE_STD),
         Backbone("efficientnet_lite1", size=240, mean=LITE_MEAN, std=LITE_STD),
         Backbone("efficientnet_lite2", size=260, mean=LITE_MEAN, std=LITE_STD),

@@ -17,6 +17,7 @@ from typing import Final
 
 from model.data.labels import SEPARATOR
 from model.manifest import Manifest
+from model.policy import needed
 
 COLUMNS: Final = ("path", "labels", "reviewed", "suggested", "uncertainty")
 """Then a column a label, with its probability."""
@@ -45,8 +46,9 @@ def propose(path: Path, place: str, probabilities: Mapping[str, float], manifest
     ordered = sorted(probabilities, key=lambda label: (-probabilities[label], label))
     if manifest.task == "single_label":
         ordered = ordered[:1]
-    tagged = tuple(label for label in ordered if probabilities[label] >= manifest.thresholds[label])
-    margins = [_margin(probabilities[label], manifest.thresholds[label]) for label in ordered]
+    least = needed(probabilities, thresholds=manifest.thresholds, refusal=manifest.refusal)
+    tagged = tuple(label for label in ordered if probabilities[label] >= least[label])
+    margins = [_margin(probabilities[label], least[label]) for label in ordered]
     if manifest.task == "single_label":
         margins.append(_lead(probabilities))
     return Proposal(path, place, probabilities, tagged, round(1 - min(margins), 4))

@@ -64,6 +64,12 @@ class Labelled(Protocol):
         """Int (N,): the class that is right, -1 for a negative."""
 
 
+REFUSED: Final = 0.015
+"""Of labelled photographs: at most so many may be refused, so that pictures of nothing are."""
+SLIPPED: Final = 0.05
+"""Of pictures of nothing: no more are refused than leaves so many of them tagged."""
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
     """How probabilities are made from logits, and tags from probabilities."""
@@ -71,6 +77,8 @@ class Decision:
     temperature: float
     thresholds: Mapping[str, float]
     chosen_for: Mapping[str, Mapping[str, float]]
+    """As the manifest keeps it."""
+    refusal: float = 0.0
     """As the manifest keeps it."""
     missed: tuple[str, ...] = ()
     """One line a label whose target cannot be reached on these photographs."""
@@ -82,14 +90,18 @@ def decide(
     *,
     task: Task = "multi_label",
     targets: Target | Mapping[str, Target] = DEFAULT,
+    refusal: float | None = None,
 ) -> Decision:
-    """The temperature, then the thresholds; `targets` for all labels, or by label, others by `DEFAULT`.
+    """The temperature, the refusal, then the thresholds that reach their targets on what is not refused.
 
-    Raises `ConfigurationError` for a target of a label that is not there, or outside 0 to 1.
+    `targets` for all labels, or by label, others by `DEFAULT`; `refusal` is chosen where it is None. Raises
+    `ConfigurationError` for a target of a label that is not there, or outside 0 to 1.
     """
     wanted = _wanted(targets, labels=truth.labels)
     degree = temperature(logits, truth, task=task)
     scores = eligible(probabilities(logits, temperature=degree, task=task), task=task)
+    least = _refusal(scores, truth, task=task) if refusal is None else refusal
+    scores = scores.where(scores.amax(1, keepdim=True) >= least, -1.0)
     choices = {
         label: choose(scores[:, i], truth.targets[:, i] > 0, target=wanted[label])
         for i, label in enumerate(truth.labels)
@@ -102,6 +114,7 @@ def decide(
             for label, choice in choices.items()
             if choice.of
         },
+        refusal=least,
         missed=tuple(
             choice.missed(label, wanted[label])
             for label, choice in choices.items()
@@ -176,6 +189,22 @@ def _choice(grid: Tensor, reached: Tensor, *, target: Target, of: int) -> Choice
     else:
         place = int(places[-1] if isinstance(target, Recall) else places[0])
     return Choice(round(float(grid[place]), 2), float(reached[place]), of=of)
+
+
+def _refusal(scores: Tensor, truth: Labelled, *, task: Task) -> float:
+    """The lowest probability, in hundredths, below which to refuse a photograph; 0 without negatives.
+
+    By the highest score of each (Hendrycks and Gimpel 2017, "A baseline for detecting misclassified and
+    out-of-distribution examples"). Where a picture has one answer alone, its threshold refuses already.
+    """
+    known = truth.mains >= 0
+    if task != "multi_label" or known.all() or not known.any():
+        return 0.0
+    grid = torch.arange(100, dtype=torch.float64) / 100
+    stays = scores.double().amax(1)[:, None] >= grid
+    slipped, refused = stays[~known].double().mean(0), (~stays[known]).double().mean(0)
+    allowed = slipped.clamp(min=SLIPPED).where(refused <= REFUSED, torch.inf)
+    return round(float(grid[int(allowed.argmin())]), 2)
 
 
 def _wanted(targets: Target | Mapping[str, Target], *, labels: tuple[str, ...]) -> Mapping[str, Target]:

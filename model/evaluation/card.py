@@ -18,6 +18,10 @@ READING = (
     "the highest probability; tagged: at or above the label's threshold. What each figure means: "
     "docs/evaluation.md."
 )
+REFUSED = (
+    "\nA picture on which no label reaches {:g} is refused: it gets no tag at all. The thresholds say which "
+    "tags an image has that is not.\n"
+)
 UNSAID = (
     "Chosen on `val`: for each label the highest threshold that keeps 98 % of its true tags, within 0.20 "
     "to 0.50, so that as little as possible of what is none of the labels is tagged."
@@ -86,7 +90,8 @@ def _decisions(manifest: Manifest) -> str:
     ]
     said = "Chosen on `val`." if manifest.chosen_for else UNSAID
     lines = table(("label", "threshold", "chosen for"), rows)
-    return f"## Thresholds\n\n{said} Temperature {manifest.temperature:g}, fitted on `val`.\n\n{lines}"
+    text = f"## Thresholds\n\n{said} Temperature {manifest.temperature:g}, fitted on `val`.\n\n{lines}"
+    return f"{text}\n{REFUSED.format(manifest.refusal)}" if manifest.refusal else text
 
 
 def _reason(manifest: Manifest, label: str) -> str:

@@ -27,6 +27,8 @@ class Judged:
     """Float (N,): the mean luma of what the network was fed, 0 to 1."""
     sides: Tensor
     """Int (N,): the longer side of the file's image, in pixels."""
+    refusal: float = 0.0
+    """A photograph on which no label reaches this gets no tag."""
     unreadable: tuple[str, ...] = ()
     """One line a file that could not be decoded: it is left out, and said."""
 
@@ -66,9 +68,9 @@ class Judged:
 
     @property
     def tagged(self) -> Tensor:
-        """Bool (N, labels): at or above its threshold; of a single-label task the highest alone."""
+        """Bool (N, labels): at or above its threshold, and not refused; of single labels the highest."""
         least = torch.tensor([self.thresholds[label] for label in self.labels], dtype=torch.float64)
-        above = self.probabilities >= least
+        above = (self.probabilities >= least) & (self.probabilities.amax(1, keepdim=True) >= self.refusal)
         return above & highest(self.probabilities) if self.task == "single_label" else above
 
     @property
@@ -116,6 +118,7 @@ class Judged:
             probabilities=self.probabilities[places],
             brightness=self.brightness[places],
             sides=self.sides[places],
+            refusal=self.refusal,
         )
 
     def _is_true(self, photo: Photograph, label: str) -> bool:

@@ -73,6 +73,7 @@ def _judged(
         task=manifest.task,
         labels=labels,
         thresholds=manifest.thresholds,
+        refusal=manifest.refusal,
         photographs=tuple(each.photograph for each, _ in seen),
         probabilities=torch.tensor([row for _, row in seen], dtype=torch.float64),
         brightness=torch.tensor([each.brightness for each, _ in seen], dtype=torch.float64),

@@ -40,6 +40,8 @@ class Asked:
     split: str
     photographs: Sequence[Photograph]
     targets: Target | Mapping[str, Target]
+    refusal: float | None = None
+    """As the manifest has it; chosen on the photographs if None."""
 
 
 def recalibrate(
@@ -78,7 +80,7 @@ def _decision(classifier: Classifier, *, asked: Asked, tick: Tick) -> Decision:
     manifest = classifier.manifest
     seen = look(classifier, asked.photographs, tick=tick)
     logits = calibration.logits_of(seen, temperature=manifest.temperature)
-    return calibration.decide(logits, seen, task=manifest.task, targets=asked.targets)
+    return calibration.decide(logits, seen, task=manifest.task, targets=asked.targets, refusal=asked.refusal)
 
 
 def _decided(old: Version, *, decision: Decision, name: str, number: str) -> Version:
@@ -88,6 +90,7 @@ def _decided(old: Version, *, decision: Decision, name: str, number: str) -> Ver
         "temperature": decision.temperature,
         "thresholds": decision.thresholds,
         "chosen_for": decision.chosen_for,
+        "refusal": decision.refusal,
         "routes": fitting(old.manifest.routes, decision.thresholds),
         "metrics": {},
     }

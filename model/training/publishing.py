@@ -50,6 +50,7 @@ def assemble(state: State, *, recipe: Recipe, decision: Decision, provenance: Pr
         temperature=decision.temperature,
         thresholds=decision.thresholds,
         chosen_for=decision.chosen_for,
+        refusal=decision.refusal,
         routes=fitting(routes(tuple(decision.thresholds)), decision.thresholds),
         data_digest=provenance.data_digest,
         code_commit=_commit(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -68,7 +69,7 @@ def check(
     rules = rules_of.load(file, labels=manifest.labels)
     checked = Checked(file, rules, manifest, None)
     if store_here.is_here(config.store):
-        outlook = Outlook(Policy(manifest.thresholds, rules, manifest.task), manifest.ref)
+        outlook = Outlook(replace(Policy.of(manifest), rules=rules), manifest.ref)
         with watching(limit) as tick:
             is_whole = asyncio.run(_scan(config, outlook, limit, tick))
         checked = Checked(file, rules, manifest, outlook, is_whole)
@@ -140,6 +141,7 @@ def _document(config: Settings, manifest: Manifest, rules: tuple[RouteRule, ...]
         "file": str(config.routes.file) if config.routes.file else None,
         "model": manifest.ref.model_dump(),
         "thresholds": dict(manifest.thresholds),
+        "refusal": manifest.refusal,
         "routes": [rule.model_dump() for rule in rules],
     }
 
@@ -149,11 +151,12 @@ def _heading(config: Settings, manifest: Manifest) -> str:
     file = config.routes.file
     whose = f"as {file} has them for" if file else "that come with"
     labels = ", ".join(f"{label} ({manifest.thresholds[label]:g})" for label in manifest.labels)
+    refused = f" (no label reaches {manifest.refusal:g})" if manifest.refusal else ""
     return "\n".join(
         (
             f"# The routes {whose} {manifest.name} {manifest.version}.",
             f"# Labels and their thresholds: {labels};",
-            "# and uncertain, for what is none of them. A topic is called photos.NAME.v1.",
+            f"# and uncertain, for what is none of them{refused}. A topic is called photos.NAME.v1.",
             "# threshold: the label's own where absent. hysteresis: what was announced is taken back",
             "# only below threshold - hysteresis.",
             "# Try it with `tagstream routes check FILE`; workers take it by TAGSTREAM_ROUTES__FILE=FILE.",

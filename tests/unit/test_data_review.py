@@ -31,6 +31,15 @@ def test_every_label_at_its_threshold_is_suggested_the_surest_first() -> None:
     assert proposed(BOTH, food=0.49, menu=0.79).suggested == ()
 
 
+def test_of_a_photograph_that_the_model_refuses_no_label_is_suggested() -> None:
+    refusing = BOTH.model_copy(update={"refusal": 0.9})
+    assert proposed(refusing, food=0.6, menu=0.89).suggested == ()
+    assert proposed(refusing, food=0.6, menu=0.9).suggested == ("menu", "food")
+    assert (
+        proposed(refusing, food=0.6, menu=0.9).uncertainty == proposed(BOTH, food=0.6, menu=0.9).uncertainty
+    )
+
+
 @pytest.mark.parametrize(
     ("food", "menu", "uncertainty"),
     [

@@ -12,6 +12,7 @@ from model.evaluation.calibration import (
     DEFAULT,
     HIGHEST,
     LOWEST,
+    REFUSED,
     Precision,
     Recall,
     choose,
@@ -20,6 +21,8 @@ from model.evaluation.calibration import (
     probabilities,
     temperature,
 )
+from model.evaluation.judged import Judged
+from model.manifest import Task
 from schemas.errors import ConfigurationError
 from tests.unit.judged_builders import drawn, judged
 
@@ -88,7 +91,7 @@ def test_the_negatives_count_for_a_precision() -> None:
     rows = [[0.9, 0.1, 0.1], [0.8, 0.1, 0.1]]
     both = judged(rows, [("ambiance",), ()])
     logits = logits_of(both, temperature=1.0)
-    decision = decide(logits, both, targets={"ambiance": Precision(1.0)})
+    decision = decide(logits, both, targets={"ambiance": Precision(1.0)}, refusal=0.0)
     right, negative = probabilities(logits, temperature=decision.temperature, task="multi_label")[
         :, 0
     ].tolist()
@@ -166,3 +169,45 @@ def test_the_logits_of_what_was_judged_make_its_probabilities_again() -> None:
         seen = judged(rows.tolist(), [photo.labels for photo in many.photographs], task=task)
         again = probabilities(logits_of(seen, temperature=1.7), temperature=1.7, task=task)
         assert torch.allclose(again, seen.probabilities, atol=1e-6)
+
+
+def seen(known: list[float], nothing: list[float], *, task: Task = "multi_label") -> Judged:
+    """Photographs of one tag with these probabilities, and pictures of nothing with those."""
+    rows = [[score, 0.01, 0.01] for score in (*known, *nothing)]
+    return judged(rows, [("ambiance",)] * len(known) + [()] * len(nothing), task=task)
+
+
+def refusal(truth: Judged) -> tuple[float, list[float]]:
+    """What is chosen, and the probabilities that it is held against."""
+    logits = logits_of(truth, temperature=1.0)
+    decision = decide(logits, truth, task=truth.task)
+    scores = probabilities(logits, temperature=decision.temperature, task=truth.task)
+    return decision.refusal, scores.amax(1).tolist()
+
+
+def test_the_refusal_is_the_lowest_that_leaves_pictures_of_nothing_without_tags() -> None:
+    found, (known, nothing) = refusal(seen([0.7], [0.6]))
+    assert nothing < found <= nothing + 0.01 < known
+
+
+def test_no_more_labelled_photographs_are_refused_than_may_be() -> None:
+    known = [i / 200 for i in range(100, 200)]
+    # To refuse all of that is nothing would cost most of the others; two of a hundred are too many already.
+    found, scores = refusal(seen(known, [0.502, 0.95]))
+    assert scores[0] < found <= scores[2]
+    assert sum(score < found for score in scores[:100]) <= REFUSED * 100
+
+
+def test_without_pictures_of_nothing_or_with_one_answer_alone_none_is_refused() -> None:
+    assert refusal(seen([0.9] * 50, []))[0] == 0.0
+    assert refusal(seen([0.9] * 50, [0.4] * 5, task="single_label"))[0] == 0.0
+
+
+def test_a_threshold_is_chosen_for_what_is_reached_beside_the_refusal() -> None:
+    truth = judged([[0.9, 0.01, 0.01]] * 60 + [[0.4, 0.01, 0.01]] * 40, [("ambiance",)] * 100)
+    logits = logits_of(truth, temperature=1.0)
+    free = decide(logits, truth, targets=Recall(0.9))
+    refusing = decide(logits, truth, targets=Recall(0.9), refusal=0.99)
+    assert free.chosen_for["ambiance"]["reached"] == 1.0
+    assert refusing.chosen_for["ambiance"]["reached"] < 0.9
+    assert refusing.missed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -24,6 +25,14 @@ FOUR = judged(
 """Right; right with both tags; food instead of ambiance; a negative that is tagged."""
 
 ONCE = torch.ones(1, 60, dtype=torch.float64)
+
+
+def test_a_photograph_that_is_refused_has_no_tags_and_its_probabilities_all_the_same() -> None:
+    rows = [[0.79, 0.6, 0.1], [0.81, 0.6, 0.1]]
+    both = replace(judged(rows, [("food",), ("food",)]), refusal=0.8)
+    assert both.tagged.tolist() == [[False, False, False], [True, True, False]]
+    assert both.tops.tolist() == [0, 0]
+    assert both.select(torch.tensor([0])).tagged.any().item() is False
 
 
 def test_the_report_counts_top_labels_tags_mixed_and_negatives() -> None:

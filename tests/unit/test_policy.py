@@ -55,6 +55,32 @@ def test_food_goes_nowhere() -> None:
     assert not decide(food=0.99).routes
 
 
+REFUSING = replace(POLICY, refusal=0.8)
+
+
+def test_an_image_on_which_no_label_reaches_the_refusal_gets_no_tag_and_is_uncertain() -> None:
+    verdict = REFUSING.decide(scores(menu=0.79, food=0.6))
+    assert verdict.tagged == ()
+    (route,) = verdict.routes
+    assert (route.label, route.probability, route.threshold) == (UNCERTAIN, 0.79, 0.8)
+    assert {tag.threshold for tag in verdict.tags} == {0.8}
+
+
+def test_an_image_that_is_not_refused_has_every_tag_at_its_threshold() -> None:
+    verdict = REFUSING.decide(scores(menu=0.8, food=0.5, human=0.39))
+    assert verdict.tagged == ("menu", "food")
+    assert {tag.label: tag.threshold for tag in verdict.tags} == THRESHOLDS
+
+
+def test_refusal_has_the_hysteresis_of_the_route_too() -> None:
+    announced = REFUSING.decide(scores(menu=0.9))
+    assert routed(REFUSING.decide(scores(menu=0.71), announced)) == {
+        ("menu", MODERATION),
+        (UNCERTAIN, MODERATION),
+    }
+    assert routed(REFUSING.decide(scores(menu=0.69), announced)) == {(UNCERTAIN, MODERATION)}
+
+
 def test_a_mixed_photograph_goes_to_every_topic_of_its_tags() -> None:
     assert routed(decide(human=0.9, ambiance=0.9)) == {("human", MODERATION), ("ambiance", AMBIANCE)}
 
