@@ -26,4 +26,6 @@ def digest(manifest: Manifest) -> str:
     Kept with recorded figures (`metrics[SPLIT]["judged"]`): a threshold edited afterwards shows.
     """
     decisive = manifest.model_dump(mode="json", include=DECISIVE)
+    if not manifest.refusal:
+        del decisive["refusal"]  # versions that refuse nothing keep the digests that they were recorded with
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
