@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import torch
-
-from model import checkpoint
+from model import checkpoint, devices
 from model.checkpoint import Version
 from model.classifier import Classifier, with_golden
 from model.data.photograph import Photograph
@@ -51,18 +49,38 @@ def recalibrate(
 
     Raises `ConfigurationError` where `output` exists or has no such name, and as `decide` and `judge` do.
     """
-    name, number = named(output)
+    identity = named(output)
     old = checkpoint.read(folder)
-    classifier = Classifier.load(folder, device=device)
-    decision = _decision(classifier, asked=asked, tick=tick)
-    decided = _decided(old, decision=decision, name=name, number=number)
-    seen = look(Classifier(decided, device=torch.device(classifier.device)), asked.photographs, tick=tick)
+
+    def text(manifest: Manifest, figures: Report) -> str:
+        return _card(manifest, old=old, asked=asked, figures=figures)
+
+    return decided(old, output, asked=asked, identity=identity, text=text, device=device, tick=tick)
+
+
+def decided(  # noqa: PLR0913 - what a version is made of
+    version: Version,
+    output: Path,
+    *,
+    asked: Asked,
+    identity: tuple[str, str],
+    text: Callable[[Manifest, Report], str],
+    device: str = "auto",
+    tick: Tick = silent,
+) -> Recalibrated:
+    """Write `version` as `output`, of that name and number, its tags decided and itself judged by `asked`.
+
+    `text` makes the card, of the manifest and the figures. Raises `ConfigurationError` as `decide` does.
+    """
+    place = devices.device(device)
+    decision = _decision(Classifier(version, device=place), asked=asked, tick=tick)
+    made = _decided(version, decision=decision, identity=identity)
+    seen = look(Classifier(made, device=place), asked.photographs, tick=tick)
     figures = report(seen)
-    data = recording.data_digest(seen.photographs)
-    metrics = {asked.split: recording.entry(decided.manifest, figures, data=data)}
-    manifest = decided.manifest.model_copy(update={"metrics": metrics})
-    text = _card(manifest, old=old, asked=asked, figures=figures)
-    written = checkpoint.write(output, replace(decided, manifest=manifest, card=text))
+    sealed = checkpoint.sealed(made).manifest
+    metrics = {asked.split: recording.entry(sealed, figures, data=recording.data_digest(seen.photographs))}
+    manifest = sealed.model_copy(update={"metrics": metrics})
+    written = checkpoint.write(output, replace(made, manifest=manifest, card=text(manifest, figures)))
     return Recalibrated(written, decision, figures)
 
 
@@ -83,7 +101,8 @@ def _decision(classifier: Classifier, *, asked: Asked, tick: Tick) -> Decision:
     return calibration.decide(logits, seen, task=manifest.task, targets=asked.targets, refusal=asked.refusal)
 
 
-def _decided(old: Version, *, decision: Decision, name: str, number: str) -> Version:
+def _decided(old: Version, *, decision: Decision, identity: tuple[str, str]) -> Version:
+    name, number = identity
     update = {
         "name": name,
         "version": number,

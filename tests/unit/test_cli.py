@@ -58,6 +58,7 @@ LEAVES = (
     ("model", "compare"),
     ("model", "compare-backbones"),
     ("model", "calibrate"),
+    ("model", "average"),
     ("model", "pipeline"),
     ("model", "publish"),
     ("model", "list"),

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 from typer.testing import CliRunner, Result
 
 from model import checkpoint, judged
-from model.classifier import Classifier
+from model.classifier import Classifier, with_golden
 from model.data.dataset import Split, read
 from model.evaluation import judging, speed
 from model.evaluation.figures import report
 from model.evaluation.race import race
+from model.manifest import Input
 from model.tiny_version import LABELS, write_tiny_version
 from schemas.errors import ConfigurationError
 from tagstream.commands.model import app
@@ -163,6 +166,53 @@ def test_what_calibrate_cannot_reach_is_said(place: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "not reached: menu: no threshold" in result.stderr
     assert "version written to" in result.stdout
+
+
+@pytest.fixture
+def relative(place: Path, tmp_path: Path) -> Path:
+    """A version with the labels and the network of tiny v1, and other weights."""
+    version = checkpoint.read(place / "tiny-v1")
+    weights = {name: array * 3 for name, array in version.weights.items()}
+    folder = tmp_path / "tiny-r1"
+    checkpoint.write(folder, with_golden(replace(version, weights=weights)))
+    return folder
+
+
+def test_average_writes_the_mean_of_the_weights_decided_anew(
+    place: Path, relative: Path, tmp_path: Path
+) -> None:
+    output, notes = tmp_path / "tiny-v5", tmp_path / "notes.md"
+    notes.write_text("## Weaknesses\n\nSquares.\n", encoding="utf-8")
+    options = ("--data", *data(place)[:3], "--notes", notes, "--output", output, "--json")
+    result = ran("average", place / "tiny-v1", relative, *options)
+    assert result.exit_code == 0, result.output
+    old, new = checkpoint.read(place / "tiny-v1"), checkpoint.read(output)
+    for name, array in old.weights.items():
+        assert new.weights[name].dtype == array.dtype
+        assert np.allclose(new.weights[name], 2 * array, rtol=1e-3), name
+    Classifier.load(output, device="cpu").check_golden()
+    made = json.loads(result.stdout)
+    assert made["thresholds"] == dict(new.manifest.thresholds)
+    recorded = new.manifest.metrics["val"]
+    assert isinstance(recorded, dict)
+    assert recorded["judged"] == judged.digest(new.manifest)
+    assert "The mean of the weights of these versions" in new.card
+    assert "Squares." in new.card
+
+
+def test_versions_that_are_not_alike_have_no_average(place: Path, relative: Path, tmp_path: Path) -> None:
+    version = checkpoint.read(relative)
+    larger = version.manifest.model_copy(update={"input": Input(size=96)})
+    checkpoint.write(tmp_path / "large-v1", with_golden(replace(version, manifest=larger)))
+    options = ("--data", place / "labels.csv", "--output", tmp_path / "tiny-v6")
+    for versions, said in (
+        ((place / "tiny-v1", tmp_path / "large-v1"), "differ in their input"),
+        ((place / "tiny-v1",), "two versions or more"),
+    ):
+        result = ran("average", *versions, *options)
+        assert isinstance(result.exception, ConfigurationError)
+        assert said in str(result.exception)
+    assert not (tmp_path / "tiny-v6").exists()
 
 
 @pytest.mark.parametrize(

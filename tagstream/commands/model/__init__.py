@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from tagstream.commands.model.average import average
 from tagstream.commands.model.calibrate import calibrate
 from tagstream.commands.model.compare import compare
 from tagstream.commands.model.compare_backbones import compare_backbones
@@ -31,6 +32,7 @@ app.command()(evaluate)
 app.command()(compare)
 app.command()(compare_backbones)
 app.command()(calibrate)
+app.command()(average)
 app.command()(parity)
 app.command()(pipeline)
 app.command()(publish)

@@ -4,21 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated
 
 import typer
 
-from tagstream.model.figures import show_report
+from tagstream.model.decided import SPLIT, document, show
 from tagstream.model.progress import bars
 from tagstream.model.targets import targets
 from tagstream.model.version import resolve
-
-if TYPE_CHECKING:
-    from model.evaluation.recalibrating import Recalibrated
-
-
-SPLIT: Final = "val"
-"""Chosen by, never what is reported on."""
 
 
 def calibrate(  # noqa: PLR0913, PLR0917 - one parameter an option
@@ -70,26 +63,4 @@ def calibrate(  # noqa: PLR0913, PLR0917 - one parameter an option
         made = recalibrating.recalibrate(folder, output, asked=asked, device=device, tick=tick)
     for line in made.decision.missed:
         typer.echo(f"not reached: {line}", err=True)
-    typer.echo(json.dumps(_document(made))) if as_json else _show(made, output=output)
-
-
-def _document(made: Recalibrated) -> dict[str, object]:
-    return {
-        "model": made.manifest.ref.model_dump(),
-        "temperature": made.manifest.temperature,
-        "thresholds": dict(made.manifest.thresholds),
-        "refusal": made.manifest.refusal,
-        "chosen_for": {label: dict(wish) for label, wish in made.manifest.chosen_for.items()},
-        "missed": list(made.decision.missed),
-        "report": made.report.as_json(),
-    }
-
-
-def _show(made: Recalibrated, *, output: Path) -> None:
-    show_report(SPLIT, made.report)
-    manifest = made.manifest
-    said = ", ".join(f"{label} {threshold:.2f}" for label, threshold in manifest.thresholds.items())
-    typer.echo(
-        f"temperature {manifest.temperature:g}, thresholds {said}, refusal {manifest.refusal:g}; "
-        f"version written to {output}"
-    )
+    typer.echo(json.dumps(document(made))) if as_json else show(made, output=output)

@@ -1,0 +1,73 @@
+"""`tagstream model average`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tagstream.model.decided import SPLIT, document, show
+from tagstream.model.progress import bars
+from tagstream.model.targets import targets
+from tagstream.model.version import resolve
+
+
+def average(  # noqa: PLR0913, PLR0917 - one parameter an option
+    versions: Annotated[
+        list[str],
+        typer.Argument(metavar="VERSION...", help="Folders, NAME@ALIAS, or `packaged`; twice counts twice."),
+    ],
+    photographs: Annotated[
+        Path,
+        typer.Option("--data", metavar="DATA", help="Snapshot, folder or CSV, as for `train`."),
+    ],
+    output: Annotated[
+        Path, typer.Option(help="The new version's folder, NAME-VERSION; versions never change.")
+    ],
+    recall: Annotated[
+        list[str] | None,
+        typer.Option(help="Of true tags found, for all labels or LABEL=SHARE; may be repeated."),
+    ] = None,
+    precision: Annotated[
+        list[str] | None, typer.Option(help="Of tags that are true, for all labels or LABEL=SHARE.")
+    ] = None,
+    refusal: Annotated[
+        float | None, typer.Option(min=0, max=1, help="As for `calibrate`; chosen if absent.")
+    ] = None,
+    negatives: Annotated[Path | None, typer.Option(help="As for `train`.")] = None,
+    notes: Annotated[
+        Path | None, typer.Option(help="Markdown for the card: purpose, data, weaknesses.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one document instead of tables.")] = False,  # noqa: FBT002
+) -> None:
+    """Write the mean of the weights of several versions, which is served as fast as one, as a new version.
+
+    Of runs that began at the same weights, with other seeds or recipes: their mean often does better on new
+    sources than the best of them. Temperature, thresholds and refusal are chosen on `val`, as by `train`, or
+    for a stated recall or precision, as by `calibrate`. Look whether it is better: `model compare`.
+
+    Example:
+      tagstream model average runs/a-v1 runs/b-v1 --data labels.csv --output runs/restaurant-v2
+    """
+    from model import checkpoint  # noqa: PLC0415
+    from model.data import dataset  # noqa: PLC0415
+    from model.evaluation import averaging, recalibrating, run  # noqa: PLC0415
+    from schemas.errors import ConfigurationError  # noqa: PLC0415
+
+    folders = [resolve(version) for version in versions]
+    recalibrating.named(output)
+    if notes is not None and not notes.is_file():
+        raise ConfigurationError(f"{notes}: there is no such file")
+    labels = checkpoint.read_manifest(folders[0]).labels
+    wanted = targets(recall or (), precision or (), labels=labels) if recall or precision else {}
+    chosen = run.chosen(dataset.read(photographs, negatives=negatives), SPLIT)
+    asked = recalibrating.Asked(SPLIT, chosen, targets=wanted, refusal=refusal)
+    written = notes.read_text(encoding="utf-8") if notes else ""
+    with bars() as tick:
+        made = averaging.average(folders, output, asked=asked, notes=written, device=device, tick=tick)
+    for line in made.decision.missed:
+        typer.echo(f"not reached: {line}", err=True)
+    typer.echo(json.dumps(document(made))) if as_json else show(made, output=output)
