@@ -71,7 +71,7 @@ class Augment:
 
     def _inset(self, page: Tensor, *, other: Tensor) -> None:
         """`other` on a part of `page`, every second time as round as a plate."""
-        high, wide = (int(self.size * (0.3 + 0.35 * torch.rand(()))) for _ in range(2))
+        high, wide = (int(self.size * (0.2 + 0.4 * torch.rand(()))) for _ in range(2))
         top, left = (int(torch.randint(self.size - side + 1, ())) for side in (high, wide))
         part = page[:, top : top + high, left : left + wide]
         piece = functional.resize(self.crop(other), [high, wide], antialias=True)

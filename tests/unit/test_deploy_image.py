@@ -148,7 +148,7 @@ def golden_check() -> list[str]:
 
 def test_the_golden_check_fails_for_a_version_that_scores_otherwise(tmp_path: Path) -> None:
     _, *arguments = golden_check()
-    damaged = tmp_path / "restaurant-v1"
+    damaged = tmp_path / "restaurant-v2"
     code = arguments[1].replace(
         "from model.checkpoint import PACKAGED", f"PACKAGED = __import__('pathlib').Path({str(damaged)!r})"
     )
