@@ -144,7 +144,7 @@ def test_the_rules_in_force_are_shown_as_a_file_that_loads(
     shown = here / "shown.toml"
     shown.write_text(capsys.readouterr().out)
     assert routes.load(shown) == PACKAGED.routes
-    assert "ambiance (0.23)" in shown.read_text()
+    assert f"ambiance ({PACKAGED.thresholds['ambiance']:g})" in shown.read_text()
 
 
 def test_the_rules_of_a_configured_file_are_the_ones_in_force(
