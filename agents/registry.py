@@ -12,7 +12,7 @@ from agents.connections import s3_settings
 from agents.settings import Settings
 from model.registry.cache import Cache, default_root
 from model.registry.registry import Registry
-from schemas.errors import ConfigurationError
+from schemas.errors import ConfigurationError, Unavailable
 from schemas.objects import Objects
 from streams.adapters.objects_folder import FolderObjects
 from streams.adapters.objects_s3 import S3Objects
@@ -41,6 +41,13 @@ def address(settings: Settings, url: str | None = None) -> str:
     place = _place(found)
     # One registry has one name in messages and in the cache, wherever it is asked from.
     return str(place.absolute()) if isinstance(place, Path) else found.rstrip("/")
+
+
+def reach(settings: Settings) -> None:
+    """Raise `Unavailable` where the registry is a folder that is not there, as one not mounted is."""
+    place = _place(address(settings))
+    if isinstance(place, Path) and not place.is_dir():
+        raise Unavailable("registry", f"{place}: there is no such folder")
 
 
 def cache(settings: Settings) -> Cache:

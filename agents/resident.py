@@ -68,6 +68,7 @@ async def _of_registry(settings: Settings, spoken: str) -> Resident:
 
     kept, name = ours.cache(settings), f"{ours.address(settings)}/{spoken}"
     try:
+        ours.reach(settings)
         async with ours.open_registry(settings) as registry:
             return Resident(await _fetched(registry, spoken, kept, name), REF)
     except Unavailable as error:

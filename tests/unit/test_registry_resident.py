@@ -156,6 +156,19 @@ def over_s3(wire: Wire, monkeypatch: pytest.MonkeyPatch, cache: Path) -> Setting
     return settings.load()
 
 
+async def test_a_folder_that_is_not_mounted_is_a_registry_that_is_away(
+    named: Path, versions: dict[str, Path]
+) -> None:
+    with pytest.raises(Unavailable, match="there is no such folder"):
+        await resident(settings.load())
+    await in_folder(named, versions["v1"])
+    assert not (await resident(settings.load())).is_remembered
+    shutil.rmtree(named)
+    known = await resident(settings.load())
+    assert known.is_remembered
+    assert checkpoint.read_manifest(known.folder).version == "v1"
+
+
 async def test_while_the_registry_is_away_the_version_that_was_last_known_here_is_taken_and_said(
     storage: Wire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
