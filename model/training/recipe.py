@@ -85,8 +85,11 @@ class Recipe:
         preset(self.augment)
 
     def from_nothing(self) -> Self:
-        """This recipe for weights that are random: the norms learn too, and no blend goes back to chance."""
-        return replace(self, norms="learned", blends=())
+        """This recipe for weights that are random, which there is nothing to keep of.
+
+        The norms learn too, every layer as fast as the head, and no blend goes back to chance.
+        """
+        return replace(self, norms="learned", blends=(), body_rate=self.head_rate, layer_decay=1.0)
 
     def sized(self, backbone: Backbone, *, size: int | None = None) -> Self:
         """This recipe for `backbone`, with its normalisation and for images of `size` (its own by default).

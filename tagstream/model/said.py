@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -9,6 +10,7 @@ from schemas.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from model.data.division import How
+    from model.training.recipe import Recipe
 
 
 def weights(given: str) -> Literal["hub"] | Path | None:
@@ -16,6 +18,16 @@ def weights(given: str) -> Literal["hub"] | Path | None:
     if given == "none":
         return None
     return "hub" if given == "hub" else Path(given)
+
+
+def recipe(
+    given: Recipe, *, weights: str, rate: float | None = None, layer_decay: float | None = None
+) -> Recipe:
+    """`given` as --weights wants it: from nothing or not; what --rate and --layer-decay say outranks that."""
+    meant = given.from_nothing() if weights == "none" else given
+    if rate is not None:
+        meant = replace(meant, body_rate=rate)
+    return meant if layer_decay is None else replace(meant, layer_decay=layer_decay)
 
 
 def division(shares: str, *, seed: int, by_source: bool = True) -> How:

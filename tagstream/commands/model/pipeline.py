@@ -118,7 +118,7 @@ def pipeline(  # noqa: PLR0913 - one parameter an option
         work,
         output=work / f"{name}-{version}",
         weights=said.weights(weights),
-        recipe=recipe if weights != "none" else recipe.from_nothing(),
+        recipe=said.recipe(recipe, weights=weights),
         positive=positive,
         notes=notes,
         device=device,

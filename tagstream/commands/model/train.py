@@ -67,11 +67,19 @@ def train(  # noqa: PLR0913, PLR0917 - one parameter an option
     freeze_epochs: Annotated[
         int, typer.Option(min=0, help="The head learns alone in the first so many.")
     ] = 0,
-    rate: Annotated[float, typer.Option(min=0, help="Of the body's last stage.")] = 2e-4,
+    rate: Annotated[
+        float | None,
+        typer.Option(min=0, help="Of the body's last stage. [default: 0.0002; from nothing --head-rate]"),
+    ] = None,
     head_rate: Annotated[float, typer.Option(min=0, help="Of the head.")] = 1e-3,
     layer_decay: Annotated[
-        float, typer.Option(min=0, max=1, help="Rate of the body's first stage, as a share of --rate.")
-    ] = 0.2,
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Rate of the body's first stage, as a share of --rate. [default: 0.2; from nothing 1]",
+        ),
+    ] = None,
     warm_up: Annotated[
         float, typer.Option(min=0, max=1, help="Share of the steps in which rates rise.")
     ] = 0.08,
@@ -132,9 +140,7 @@ def train(  # noqa: PLR0913, PLR0917 - one parameter an option
         batch_size=batch_size,
         augment=augment,
         freeze_epochs=freeze_epochs,
-        body_rate=rate,
         head_rate=head_rate,
-        layer_decay=layer_decay,
         warm_up=warm_up,
         average=ema,
         smoothing=smoothing,
@@ -142,13 +148,14 @@ def train(  # noqa: PLR0913, PLR0917 - one parameter an option
         precision=precision,
         seed=seed,
     ).sized(backbones.describe(backbone), size=size)
+    recipe = said.recipe(recipe, weights=weights, rate=rate, layer_decay=layer_decay)
     order = Order(
         photographs,
         output=output,
         weights=said.weights(weights),
         negatives=negatives,
         notes=notes,
-        recipe=recipe if weights != "none" else recipe.from_nothing(),
+        recipe=recipe,
         positive=positive,
         test=test,
         device=device,
