@@ -12,8 +12,9 @@ import structlog
 from agents.letters import Letters
 from agents.ports import Parts
 from agents.scoring import Scorer
+from agents.telemetry.attribute import Attribute
 from agents.telemetry.metrics import Metrics, Stopwatch
-from agents.telemetry.tracing import NO_TRACER, TRACEPARENT, Attribute, Tracer
+from agents.telemetry.tracing import NO_TRACER, TRACEPARENT, Tracer
 from agents.telling import Teller
 from schemas import wire
 from schemas.errors import Rejected, Stage

@@ -33,8 +33,8 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from opentelemetry.util.types import Attributes
 
 from agents.settings import TracingSettings, blame
+from agents.telemetry.attribute import Attribute
 from agents.telemetry.trace_exporter import PatientExporter
-from agents.telemetry.tracing import Attribute
 from schemas.errors import ConfigurationError
 
 _PATH: Final = "/v1/traces"

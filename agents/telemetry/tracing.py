@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from agents.settings import Settings
+from agents.telemetry.attribute import Attribute
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-Attribute = str | bool | int | float
 Link = Any
 """A span that a batch's span can be linked to; opaque."""
 

@@ -8,9 +8,9 @@ from typing import Final
 
 from torch import Tensor, nn
 
+from model.architectures import ARCHITECTURES
 from model.backbones import timm_zoo, torchvision_zoo
 from model.backbones.backbone import Backbone
-from model.network import ARCHITECTURES
 from schemas.errors import ConfigurationError
 
 LITE_MEAN: Final = (127 / 255, 127 / 255, 127 / 255)
@@ -27,7 +27,7 @@ OWN: Final = {
         Backbone("tiny", size=64),
     )
 }
-"""Those of `model.network`, with the normalisation of the weights that TensorFlow's authors published."""
+"""Those of `model.architectures`, with the normalisation of the weights that their authors published."""
 
 
 def describe(name: str) -> Backbone:

@@ -10,11 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from model import backbones, golden
+from model.architectures import ARCHITECTURES
 from model.backbones import zoo
 from model.checkpoint import Version
 from model.loading import load
 from model.manifest import Golden, Input, Manifest
-from model.network import ARCHITECTURES, build
+from model.network import build
 from model.training.publishing import packed
 
 LABELS = ("ambiance", "food", "human", "menu")
