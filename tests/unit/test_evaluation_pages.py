@@ -115,6 +115,14 @@ def test_photographs_that_are_gone_leave_a_page_without_their_picture() -> None:
     assert "no photograph of it" in text  # ambiance has no curve
 
 
+def test_a_version_that_refuses_says_below_what() -> None:
+    some = judged([[0.1, 0.9, 0.1], [0.1, 0.9, 0.2]], [("food",), ("food",)])
+    figures = report(some, resamples=50)
+    refusing = MANIFEST.model_copy(update={"refusal": 0.83})
+    assert "unless no label reaches 0.83" in evaluation.render(Outcome(refusing, "val", some, figures))
+    assert "refused" not in evaluation.render(Outcome(MANIFEST, "val", some, figures))
+
+
 def test_negatives_alone_have_a_page() -> None:
     photo = Photograph(Path("x.jpg"), labels=())
     some = replace(judged([[0.9, 0.1, 0.1]], [()]), photographs=(photo,))
