@@ -118,7 +118,7 @@ class Policy:
 
     def _route(self, rule: RouteRule, *, tags: tuple[Tag, ...], held: bool) -> Route | None:
         if rule.label == UNCERTAIN:
-            return _uncertain(rule, tags=tags)
+            return _uncertain(rule, tags=tags, refusal=self.refusal)
         tag = next(tag for tag in tags if tag.label == rule.label)
         return _flagged(rule, tag=tag, held=held)
 
@@ -137,11 +137,13 @@ def _flagged(rule: RouteRule, *, tag: Tag, held: bool) -> Route | None:
     return None
 
 
-def _uncertain(rule: RouteRule, *, tags: tuple[Tag, ...]) -> Route | None:
+def _uncertain(rule: RouteRule, *, tags: tuple[Tag, ...], refusal: float) -> Route | None:
     if any(tag.tagged for tag in tags):
         return None
     highest = tags[0]
-    why = f"no label reached its threshold; the nearest is {highest.label}"
+    is_refused = highest.probability < refusal
+    least = f"{refusal:g}, below which this model refuses a picture" if is_refused else "its threshold"
+    why = f"no label reached {least}; the nearest is {highest.label}"
     return _to(rule, tag=highest, threshold=highest.threshold, why=why)
 
 
