@@ -63,7 +63,7 @@ def test_an_image_on_which_no_label_reaches_the_refusal_gets_no_tag_and_is_uncer
     assert verdict.tagged == ()
     (route,) = verdict.routes
     assert (route.label, route.probability, route.threshold) == (UNCERTAIN, 0.79, 0.8)
-    assert route.why == "no label reached 0.8, below which this model refuses a picture; the nearest is menu"
+    assert route.rule == "no label reached 0.8, below which this model refuses a picture; the nearest is menu"
     assert {tag.threshold for tag in verdict.tags} == {0.8}
 
 
