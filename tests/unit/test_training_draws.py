@@ -106,7 +106,7 @@ def test_an_inset_is_a_part_of_the_page_and_sometimes_round() -> None:
             rows, columns = (fresh[0] > 0).any(1), (fresh[0] > 0).any(0)
             shares.append(float((fresh[0] > 0).sum() / (rows.sum() * columns.sum())))
     assert 0.2 < sum(share < 0.9 for share in shares) / len(shares) < 0.8
-    assert all(share > 0.7 for share in shares)
+    assert all(share > 0.6 for share in shares)  # an ellipse has 0.79 of its box; in few pixels, less
 
 
 def test_weights_do_not_lose_for_being_too_sure_of_themselves() -> None:
