@@ -122,8 +122,8 @@ def test_a_backbone_with_weights_and_one_from_scratch_differ_in_nothing_else_of_
     weights = WeightsFrom({"tiny": Path("tiny.safetensors")})
     order = Order(("tiny", "mobilenet_v2_same"), Path("out"), training, weights=weights, size=64)
     tuned, new = (order.training_of(name).recipe for name in order.names)
-    same = replace(new, architecture="tiny", norms=tuned.norms, blends=tuned.blends, mean=tuned.mean)
-    assert replace(same, std=tuned.std) == tuned
+    same = replace(new, architecture="tiny", mean=tuned.mean, std=tuned.std)
+    assert same == tuned.from_nothing()
     assert (tuned.norms, new.norms) == ("frozen", "learned")
 
 
