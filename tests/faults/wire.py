@@ -140,6 +140,7 @@ class Wire:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.refuse()
+        self._do(asyncio.sleep(_PIECE_SECONDS))  # what was torn down is closed in the loop's next round
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -184,6 +185,7 @@ class Wire:
         if self._server is not None:
             self._server.close()
             self._server = None
+            await asyncio.sleep(_PIECE_SECONDS)  # whoever was accepted just now is known by then
         await self._reset_all()
 
     async def _reset_all(self) -> None:
