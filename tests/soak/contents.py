@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from agents.testing import LABELS
+from model.checkpoint import PACKAGED, read_manifest
+from model.manifest import Manifest
 
 Labels = frozenset[str]
 
@@ -21,7 +23,6 @@ VERSION: Final = b"1"
 VARIANTS: Final = 5
 """Contents that a key ever has: the history of scores stays of one size, as fast in the last hour as in
 the first, over a server that looks through all of it."""
-MANIFEST: Final = "packaged/restaurant-v1/manifest.json"
 _BAND: Final = 0.12
 """A label so near to its threshold may be held in place by what was announced before."""
 
@@ -68,13 +69,19 @@ class Samples:
 
 
 def _classified(paths: list[Path]) -> Mapping[Path, Labels]:
-    """Those of which no label is near its threshold."""
+    """Those of which no label is near its threshold, nor the highest near the refusal."""
     command = [sys.executable, "-m", "tagstream", "classify", "--json", *map(str, paths)]
     ran = subprocess.run(command, capture_output=True, text=True, check=True)
     answers = [json.loads(line) for line in ran.stdout.splitlines()]
-    thresholds = json.loads((files("model") / MANIFEST).read_text())["thresholds"]
+    manifest = read_manifest(PACKAGED)
     return {
         Path(answer["path"]): frozenset(tag["label"] for tag in answer["tags"] if tag["tagged"])
         for answer in answers
-        if all(abs(tag["probability"] - thresholds[tag["label"]]) > _BAND for tag in answer["tags"])
+        if _is_clear({tag["label"]: tag["probability"] for tag in answer["tags"]}, manifest)
     }
+
+
+def _is_clear(probabilities: Mapping[str, float], manifest: Manifest) -> bool:
+    edges = [(chance, manifest.thresholds[label]) for label, chance in probabilities.items()]
+    edges.append((max(probabilities.values()), manifest.refusal))
+    return all(abs(chance - edge) > _BAND for chance, edge in edges)
