@@ -183,9 +183,12 @@ class Wire:
 
     async def _leave(self) -> None:
         if self._server is not None:
+            # A connection that asyncio accepts while its server closes is left open: first no more of them.
+            for listening in self._server.sockets:
+                self._loop.remove_reader(listening.fileno())
+            await asyncio.sleep(_PIECE_SECONDS)
             self._server.close()
             self._server = None
-            await asyncio.sleep(_PIECE_SECONDS)  # whoever was accepted just now is known by then
         await self._reset_all()
 
     async def _reset_all(self) -> None:
