@@ -97,16 +97,19 @@ def test_the_partner_of_a_composite_has_another_label_and_is_no_negative() -> No
 
 
 def test_an_inset_is_a_part_of_the_page_and_sometimes_round() -> None:
-    page, other = torch.zeros(3, 64, 64, dtype=torch.uint8), torch.full((3, 96, 96), 255, dtype=torch.uint8)
+    page, other = (
+        torch.zeros(3, 128, 128, dtype=torch.uint8),
+        torch.full((3, 192, 192), 255, dtype=torch.uint8),
+    )
     shares = []
     with Seeded(0, "test"):
         for _ in range(40):
             fresh = page.clone()
-            Augment(64)._inset(fresh, other=other)
+            Augment(128)._inset(fresh, other=other)
             rows, columns = (fresh[0] > 0).any(1), (fresh[0] > 0).any(0)
             shares.append(float((fresh[0] > 0).sum() / (rows.sum() * columns.sum())))
     assert 0.2 < sum(share < 0.9 for share in shares) / len(shares) < 0.8
-    assert all(share > 0.6 for share in shares)  # an ellipse has 0.79 of its box; in few pixels, less
+    assert all(share > 0.7 for share in shares)
 
 
 def test_weights_do_not_lose_for_being_too_sure_of_themselves() -> None:
