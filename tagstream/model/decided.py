@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -14,6 +14,15 @@ if TYPE_CHECKING:
 
 SPLIT: Final = "val"
 """Chosen by, never what is reported on."""
+
+Output = Annotated[Path, typer.Option(help="The new version's folder, NAME-VERSION; versions never change.")]
+Recalls = Annotated[
+    list[str] | None,
+    typer.Option(help="Of true tags found, for all labels or LABEL=SHARE; may be repeated."),
+]
+Precisions = Annotated[
+    list[str] | None, typer.Option(help="Of tags that are true, for all labels or LABEL=SHARE.")
+]
 
 
 def document(made: Recalibrated) -> dict[str, object]:

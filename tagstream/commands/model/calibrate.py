@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from tagstream.model.decided import SPLIT, document, show
+from tagstream.model.decided import SPLIT, Output, Precisions, Recalls, document, show
 from tagstream.model.progress import bars
 from tagstream.model.targets import targets
 from tagstream.model.version import resolve
@@ -21,16 +21,9 @@ def calibrate(  # noqa: PLR0913, PLR0917 - one parameter an option
     photographs: Annotated[
         Path, typer.Argument(metavar="DATA", help="Snapshot, folder or CSV, as for `train`.")
     ],
-    output: Annotated[
-        Path, typer.Option(help="The new version's folder, NAME-VERSION; versions never change.")
-    ],
-    recall: Annotated[
-        list[str] | None,
-        typer.Option(help="Of true tags found, for all labels or LABEL=SHARE; may be repeated."),
-    ] = None,
-    precision: Annotated[
-        list[str] | None, typer.Option(help="Of tags that are true, for all labels or LABEL=SHARE.")
-    ] = None,
+    output: Output,
+    recall: Recalls = None,
+    precision: Precisions = None,
     refusal: Annotated[
         float | None,
         typer.Option(min=0, max=1, help="No tag where no label reaches this; chosen on negatives if absent."),
