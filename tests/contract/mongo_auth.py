@@ -14,7 +14,6 @@ import os
 import ssl
 import struct
 from collections.abc import Mapping
-from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
@@ -22,6 +21,7 @@ from urllib.parse import quote
 import bson
 
 from tests.contract.mongo_proxy import BODY_AT, OP_MSG, message, reply
+from tests.listener import Listener
 
 ROUNDS = 4096
 """The fewest that a client accepts."""
@@ -36,41 +36,30 @@ class MongoAuth:
         self._upstream = port
         self._user = user
         self.password = password
-        self._context = context
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._listener = Listener(self._serve, context=context)
         self.logins = 0
         self.refused: list[str] = []
         """Commands that came before a login."""
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, ssl=self._context)
-        self.port: int = self._server.sockets[0].getsockname()[1]
+        await self._listener.open()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.sleep(0)
+        await self._listener.close()
+
+    @property
+    def address(self) -> str:
+        """Its `host:port`."""
+        return self._listener.address
 
     def url(self, user: str, password: str, *options: str) -> str:
         """With the login, percent-encoded."""
         said = "&".join(("authMechanism=SCRAM-SHA-256", "authSource=admin", *options))
-        return f"mongodb://{quote(user, safe='')}:{quote(password, safe='')}@127.0.0.1:{self.port}/?{said}"
-
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        try:
-            with suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
-                await self._serve(reader, writer)
-        finally:
-            writer.transport.abort()  # at once: TLS's farewell might come after the loop has ended
-            self._tasks.discard(task)
+        login = f"{quote(user, safe='')}:{quote(password, safe='')}"
+        return f"mongodb://{login}@{self.address}/?{said}"
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         answers, requests = await asyncio.open_connection("127.0.0.1", self._upstream)

@@ -6,11 +6,14 @@ import asyncio
 import struct
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
 import bson
+
+from tests.listener import Listener
 
 HEADER_BYTES = 16
 OP_MSG = 2013
@@ -52,42 +55,30 @@ class MongoProxy:
     def __init__(self, port: int) -> None:
         self._upstream = port
         self._faults: dict[str, list[Fault]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._listener = Listener(self._accept)
         self.commands: Counter[str] = Counter()
         """How many of each came, as `update images`."""
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
-        self.port: int = self._server.sockets[0].getsockname()[1]
+        await self._listener.open()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._listener.close()
 
     @property
     def url(self) -> str:
-        return f"mongodb://127.0.0.1:{self.port}"
+        return f"mongodb://{self._listener.address}"
 
     def strike(self, command: str, fault: Fault, *, times: int = 1) -> None:
         """Bring the fault to the next `times` of this command, as `update images`."""
         self._faults.setdefault(command, []).extend([fault] * times)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        try:
+        with suppress(Cut):
             await self._relay(reader, writer)
-        except (Cut, ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            pass  # to the client all of them are a connection that ends
-        finally:
-            writer.close()
-            self._tasks.discard(task)
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         answers, requests = await asyncio.open_connection("127.0.0.1", self._upstream)

@@ -41,7 +41,7 @@ async def test_a_login_out_of_the_url_is_let_in_whatever_its_characters(mongo: M
 
 async def test_without_a_login_nothing_is_answered(mongo: MongoWireServer) -> None:
     async with MongoAuth(mongo.port, USER, PASSWORD) as server:
-        assert "requires authentication" in await refusal(f"mongodb://127.0.0.1:{server.port}")
+        assert "requires authentication" in await refusal(f"mongodb://{server.address}")
         assert server.refused
         assert not server.logins
 

@@ -16,9 +16,10 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Final, Protocol, Self, TypeVar
 
+from tests.listener import LOOPBACK, Listener
+
 T = TypeVar("T")
 
-LOOPBACK: Final = "127.0.0.1"
 _PIECE_SECONDS: Final = 0.05
 _START_SECONDS: Final = 10.0
 
@@ -128,7 +129,7 @@ class Wire:
         self._resets_connections = False
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._server: asyncio.Server | None = None
+        self._listener: Listener | None = None
         self._open: dict[asyncio.StreamWriter, asyncio.Task[None]] = {}
 
     def __enter__(self) -> Self:
@@ -177,19 +178,16 @@ class Wire:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(_START_SECONDS)
 
     async def _listen(self) -> None:
-        if self._server is None:
-            self._server = await asyncio.start_server(self._accept, self.host, self.port)
-            self.port = self._server.sockets[0].getsockname()[1]
+        if self._listener is None:
+            self._listener = Listener(self._accept, host=self.host, port=self.port)
+            await self._listener.open()
+            self.port = self._listener.port
 
     async def _leave(self) -> None:
-        if self._server is not None:
-            # A connection that asyncio accepts while its server closes is left open: first no more of them.
-            for listening in self._server.sockets:
-                self._loop.remove_reader(listening.fileno())
-            await asyncio.sleep(_PIECE_SECONDS)
-            self._server.close()
-            self._server = None
         await self._reset_all()
+        if self._listener is not None:
+            await self._listener.close()
+            self._listener = None
 
     async def _reset_all(self) -> None:
         tasks = list(self._open.values())
@@ -210,11 +208,10 @@ class Wire:
             await self._relay(reader, writer)
         except Reset:
             _tear(writer)
-        except (Cut, ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            pass  # to the client all of them are a connection that ends
+        except Cut:
+            pass
         finally:
             del self._open[writer]
-            writer.close()
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         answers, requests = await asyncio.open_connection(LOOPBACK, self._upstream)

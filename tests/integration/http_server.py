@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+
+from tests.listener import Listener
 
 
 @dataclass(frozen=True)
@@ -37,25 +39,15 @@ class Answer:
 async def serving(
     answer: Callable[[Request], Answer], context: ssl.SSLContext | None = None
 ) -> AsyncIterator[str]:
-    """The server's `host:port`; no connection outlives it, whatever of TLS's farewell is still to come."""
-    accepted: list[asyncio.StreamWriter] = []
+    """The server's `host:port`."""
 
-    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        accepted.append(writer)
-        with suppress(OSError, asyncio.IncompleteReadError):
-            request = await _request(reader)
-            writer.write(answer(request).spelled(request.method))
-            await writer.drain()
-        writer.close()
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = await _request(reader)
+        writer.write(answer(request).spelled(request.method))
+        await writer.drain()
 
-    server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=context)
-    async with server:
-        try:
-            yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        finally:
-            for writer in accepted:
-                writer.transport.abort()
-            await asyncio.sleep(0)
+    async with Listener(serve, context=context) as listener:
+        yield listener.address
 
 
 async def _request(reader: asyncio.StreamReader) -> Request:

@@ -33,6 +33,7 @@ from streams.adapters.broker import EmbeddedBroker
 from streams.adapters.kafka import CAUSE_BYTES, KafkaPublisher
 from streams.adapters.kafka_outbox import KafkaSettings
 from tests.freezing import freeze, thaw
+from tests.listener import Listener, nobody
 
 from .broker_of_its_own import broker_of_its_own
 
@@ -291,23 +292,17 @@ def impatient(bootstrap: str) -> KafkaSettings:
 
 
 async def test_a_broker_that_is_not_there_at_the_start_is_unavailable() -> None:
-    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    server.close()
-    await server.wait_closed()
     with pytest.raises(Unavailable):
-        await KafkaPublisher(impatient(f"127.0.0.1:{port}")).__aenter__()
+        await KafkaPublisher(impatient(nobody())).__aenter__()
 
 
 async def test_a_port_that_never_answers_is_unavailable_within_the_limit() -> None:
-    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def say_nothing(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
         await reader.read()
-        writer.close()
 
-    async with await asyncio.start_server(say_nothing, "127.0.0.1", 0) as server, asyncio.timeout(5):
-        port = server.sockets[0].getsockname()[1]
+    async with Listener(say_nothing) as listener, asyncio.timeout(5):
         with pytest.raises(Unavailable):
-            await KafkaPublisher(impatient(f"127.0.0.1:{port}")).__aenter__()
+            await KafkaPublisher(impatient(listener.address)).__aenter__()
 
 
 async def test_a_broker_that_freezes_is_unavailable_to_all_until_it_thaws(

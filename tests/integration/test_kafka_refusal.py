@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -24,8 +24,7 @@ from streams.adapters.topic_admin import TopicAdmin
 from streams.adapters.topic_consumer import groupless
 from streams.adapters.topic_reader import TopicReader
 from tests.certificates import DAY, Authority, Certificate, server_context
-
-Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+from tests.listener import Listener, nobody
 
 ELSEWHERE = x509.SubjectAlternativeName(
     [x509.DNSName("elsewhere.example"), x509.IPAddress(ip_address("10.9.8.7"))]
@@ -33,34 +32,7 @@ ELSEWHERE = x509.SubjectAlternativeName(
 
 
 @asynccontextmanager
-async def listening(serve: Serve, context: ssl.SSLContext | None = None) -> AsyncIterator[str]:
-    """The address of a port whose connections are served so; all of them are closed in the end."""
-    tasks: set[asyncio.Task[None]] = set()
-
-    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task
-        tasks.add(task)
-        try:
-            await serve(reader, writer)
-        except (OSError, asyncio.CancelledError):
-            pass  # the other end has seen enough, or the test has
-        finally:
-            writer.close()
-            with suppress(OSError):
-                await writer.wait_closed()
-
-    server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=context)
-    try:
-        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    finally:
-        server.close()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def behind(context: ssl.SSLContext, upstream: str) -> AbstractAsyncContextManager[str]:
+async def behind(context: ssl.SSLContext, upstream: str) -> AsyncIterator[str]:
     """The address of a port that speaks TLS and hands on what it is told to `upstream`."""
 
     async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -74,7 +46,8 @@ def behind(context: ssl.SSLContext, upstream: str) -> AbstractAsyncContextManage
             await asyncio.gather(*pumps, return_exceptions=True)
             requests.close()
 
-    return listening(relay, context)
+    async with Listener(relay, context=context) as listener:
+        yield listener.address
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -155,9 +128,10 @@ async def test_a_port_that_speaks_tls_alone_is_told(broker: Certificate, embedde
 
 
 async def test_nobody_there_is_told() -> None:
-    said = await refusal("127.0.0.1:1")
+    address = nobody()
+    said = await refusal(address)
     assert said
-    assert said.startswith("127.0.0.1:1: ConnectionRefusedError")
+    assert said.startswith(f"{address}: ConnectionRefusedError")
 
 
 async def test_of_several_the_first_that_refuses_is_told(embedded: str) -> None:
@@ -196,6 +170,6 @@ async def test_a_port_that_never_answers_is_given_up() -> None:
     async def silent(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
         await reader.read()
 
-    async with listening(silent) as address:
+    async with Listener(silent) as listener:
         with pytest.raises(Unavailable, match=r"no answer within 0\.5 s"):
-            await TopicAdmin(address, seconds=0.5).__aenter__()
+            await TopicAdmin(listener.address, seconds=0.5).__aenter__()

@@ -17,6 +17,7 @@ from schemas.errors import ConfigurationError, Gone, NotAllowed, TagstreamError,
 from schemas.uploads import Location
 from streams.adapters import s3_errors
 from streams.adapters.s3 import S3Credentials, S3Images, S3Settings
+from tests.listener import Listener
 
 PHOTO = Location(bucket="photos", key="r1/a.jpg")
 VERSIONED = Location(bucket="photos", key="r1/a.jpg", version="not-a-version")
@@ -38,14 +39,9 @@ class FaultyStorage:
         self.url = ""
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            head = (await reader.readuntil(b"\r\n\r\n")).decode()
-            self.asked.append(head.splitlines()[0])
-            await self._reply(head, writer)
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass
-        finally:
-            writer.close()
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        self.asked.append(head.splitlines()[0])
+        await self._reply(head, writer)
 
     async def _reply(self, head: str, writer: asyncio.StreamWriter) -> None:
         if head.startswith("HEAD"):
@@ -68,9 +64,8 @@ class FaultyStorage:
 
 @asynccontextmanager
 async def serving(storage: FaultyStorage) -> AsyncIterator[FaultyStorage]:
-    server = await asyncio.start_server(storage.serve, "127.0.0.1", 0)
-    async with server:
-        storage.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with Listener(storage.serve) as listener:
+        storage.url = f"http://{listener.address}"
         yield storage
 
 

@@ -26,6 +26,7 @@ from schemas.naming import Keys, Naming
 from schemas.uploads import Location
 from schemas.wire import Uploaded
 from streams.adapters.s3 import S3Credentials, S3Images, S3Settings
+from tests.listener import Listener
 
 BUCKET = "photos"
 OK = b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nETag: "x"\r\nConnection: close\r\n\r\nok'
@@ -70,24 +71,18 @@ class Storage:
         self.port = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-            host = next(line.split(":", 1)[1].strip() for line in head if line.lower().startswith("host:"))
-            self.asked.append((head[0].split(" ")[1], host))
-            writer.write(self.answer)
-            await writer.drain()
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass
-        finally:
-            writer.close()
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+        host = next(line.split(":", 1)[1].strip() for line in head if line.lower().startswith("host:"))
+        self.asked.append((head[0].split(" ")[1], host))
+        writer.write(self.answer)
+        await writer.drain()
 
 
 @asynccontextmanager
 async def serving() -> AsyncIterator[Storage]:
     storage = Storage()
-    server = await asyncio.start_server(storage.serve, "127.0.0.1", 0)
-    storage.port = server.sockets[0].getsockname()[1]
-    async with server:
+    async with Listener(storage.serve) as listener:
+        storage.port = listener.port
         yield storage
 
 

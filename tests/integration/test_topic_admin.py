@@ -15,6 +15,7 @@ from schemas import topics
 from schemas.errors import ConfigurationError, Unavailable
 from streams.adapters.topic_admin import Applied, Declared, Outcome, TopicAdmin, TopicState, declared
 from streams.adapters.topic_state import compared
+from tests.listener import nobody
 
 COMPACT = {"cleanup.policy": "compact"}
 
@@ -124,12 +125,8 @@ async def test_asking_about_a_topic_does_not_make_it(bootstrap: str) -> None:
 
 async def test_nobody_at_the_address_is_unavailable(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.CRITICAL, logger="aiokafka")
-    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    server.close()
-    await server.wait_closed()
     with pytest.raises(Unavailable) as caught:
-        await TopicAdmin(f"127.0.0.1:{port}", seconds=1).__aenter__()
+        await TopicAdmin(nobody(), seconds=1).__aenter__()
     assert caught.value.dependency == "broker"
 
 

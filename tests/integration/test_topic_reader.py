@@ -19,6 +19,7 @@ from streams.adapters.topic_admin import Declared, TopicAdmin
 from streams.adapters.topic_reader import NoTopic, TopicReader, read_all
 from streams.message import Message
 from tests.freezing import freeze, thaw
+from tests.listener import nobody
 
 from .broker_of_its_own import broker_of_its_own
 
@@ -208,12 +209,8 @@ async def test_records_that_the_embedded_broker_dropped_are_missed(embedded: str
 
 async def test_nobody_at_the_address_is_unavailable(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.CRITICAL, logger="aiokafka")
-    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    server.close()
-    await server.wait_closed()
     with pytest.raises(Unavailable) as caught:
-        await TopicReader(f"127.0.0.1:{port}", "any", seconds=1).__aenter__()
+        await TopicReader(nobody(), "any", seconds=1).__aenter__()
     assert caught.value.dependency == "broker"
 
 

@@ -14,6 +14,7 @@ from agents import settings
 from schemas.errors import Unavailable
 from tagstream.doctor import checks, doctoring
 from tagstream.doctor.checks import Check, Finding, Unwell
+from tests.listener import Listener
 
 
 @asynccontextmanager
@@ -24,11 +25,9 @@ async def _http(*, date: str) -> AsyncIterator[str]:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(f"HTTP/1.1 403 Forbidden\r\nDate: {date}\r\nContent-Length: 0\r\n\r\n".encode())
         await writer.drain()
-        writer.close()
 
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
-    async with server:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with Listener(answer) as listener:
+        yield f"http://{listener.address}"
 
 
 async def _one(check: Check) -> Finding:
