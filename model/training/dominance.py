@@ -16,13 +16,16 @@ from torch import Tensor
 from model.data.dataset import Photograph
 
 YIELDING: Final = 0.75
-"""The target of a true tag beside a more dominant one: above any threshold, and clearly below 1."""
+"""The target of a true tag beside a more dominant one, where nothing else is said: clearly below 1."""
 
 
 class Dominance:
-    """Which label wins over which, counted in photographs that have both."""
+    """Which label wins over which, counted in photographs with both; the others are taught `yielding`."""
 
-    def __init__(self, photographs: Sequence[Photograph], *, labels: tuple[str, ...]) -> None:
+    def __init__(
+        self, photographs: Sequence[Photograph], *, labels: tuple[str, ...], yielding: float = YIELDING
+    ) -> None:
+        self._yielding = yielding
         index = {label: i for i, label in enumerate(labels)}
         self.wins = torch.zeros(len(labels), len(labels))
         for photo in photographs:
@@ -32,12 +35,12 @@ class Dominance:
     def together(self, tags: Tensor) -> Tensor:
         """Targets (labels,) of a composite with the true `tags` (labels,), 0 or 1."""
         beaten = ((self.wins > self.wins.T) & (tags > 0)[:, None]).any(0)
-        return torch.where(beaten, tags * YIELDING, tags)
+        return torch.where(beaten, tags * self._yielding, tags)
 
 
-def ranked(targets: Tensor, *, mains: Tensor) -> Tensor:
-    """`targets` (N, labels), 0 or 1, with `YIELDING` for every true tag that is not the main one."""
-    soft = targets * YIELDING
+def ranked(targets: Tensor, *, mains: Tensor, yielding: float = YIELDING) -> Tensor:
+    """`targets` (N, labels), 0 or 1, with `yielding` for every true tag that is not the main one."""
+    soft = targets * yielding
     known = mains >= 0
     soft[known, mains[known]] = 1.0
     return soft

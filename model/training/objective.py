@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from model.evaluation.calibration import TEMPERATURES
 from model.manifest import Task
+from model.training.dominance import YIELDING, ranked
 from model.training.pictures import Pictures
 
 
@@ -20,6 +21,8 @@ class Objective:
     task: Task
     smoothing: float = 0.0
     """How much of the targets is given to every answer alike (Szegedy et al. 2016)."""
+    yielding: float = YIELDING
+    """What a true tag is taught beside the main one; multi_label only."""
     positive_weights: Tensor | None = None
     """Float (labels,): how much more a true tag counts than one that is not; sigmoids only."""
 
@@ -30,7 +33,7 @@ class Objective:
         (Hendrycks et al. 2019, "Deep anomaly detection with outlier exposure").
         """
         if self.task == "multi_label":
-            return pictures.ranked
+            return ranked(pictures.targets, mains=pictures.mains, yielding=self.yielding)
         if self.task == "binary":
             return pictures.targets.clone()
         mains = pictures.mains

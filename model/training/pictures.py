@@ -13,7 +13,6 @@ from model.data.dataset import Photograph
 from model.data.progress import Tick, silent
 from model.preprocess import Preprocess
 from model.training.decoded import Decoding
-from model.training.dominance import ranked
 
 SOURCE_POWER = 0.4
 """A source of n pictures is drawn n ** 0.6 times as often as a source of one: no source drowns the others."""
@@ -50,11 +49,6 @@ class Pictures:
             return (self.targets[:, 0] > 0).long() - 1
         index = {label: i for i, label in enumerate(self.labels)}
         return torch.tensor([index.get(photo.main, -1) for photo in self.photographs])
-
-    @property
-    def ranked(self) -> Tensor:
-        """Float (N, labels): `targets`, with less for the tags that are not the main one."""
-        return ranked(self.targets, mains=self.mains)
 
     @property
     def weights(self) -> Tensor:

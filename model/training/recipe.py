@@ -8,6 +8,7 @@ from typing import Final, Literal, Self
 from model.backbones.backbone import HALF, Backbone, Channels
 from model.manifest import Task
 from model.preprocess import Fit
+from model.training.dominance import YIELDING
 from model.training.inputs import Inputs
 from model.training.objective import Objective
 from model.training.presets import preset
@@ -75,6 +76,8 @@ class Recipe:
     composites: float = 0.4
     """Share of the pictures that are two photographs in one, with the tags of both, where the preset makes
     such and a picture may have several tags."""
+    yielding: float = YIELDING
+    """What a true tag beside a photograph's main one is taught; the main one is taught 1."""
     several: float = 0.2
     """Share of what is drawn of labelled photographs that has several tags of its own: composites show two
     subjects, but not how people and what they eat really stand together. Multi-label tasks alone."""
@@ -116,7 +119,7 @@ class Recipe:
     @property
     def objective(self) -> Objective:
         """What is taught; weights of the positives come from the data."""
-        return Objective(self.task, smoothing=self.smoothing)
+        return Objective(self.task, smoothing=self.smoothing, yielding=self.yielding)
 
     @property
     def composed(self) -> float:

@@ -39,7 +39,7 @@ class Sampler:
         self.augment = self.preset.build(recipe.train_size)
         self.objective = recipe.objective
         self.targets = self.objective.targets(pictures)
-        self.dominance = Dominance(pictures.photographs, labels=pictures.labels)
+        self.dominance = Dominance(pictures.photographs, labels=pictures.labels, yielding=recipe.yielding)
         self.chances = chances(pictures, recipe=recipe)
         self._cumulative = self.chances.double().cumsum(0)
 

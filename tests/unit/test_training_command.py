@@ -64,6 +64,18 @@ def test_one_label_of_several_is_trained_and_its_probabilities_add_up(photograph
     assert checkpoint.read_manifest(output).task == "single_label"
 
 
+@pytest.mark.parametrize("option", [("--yielding", "1"), ("--composites", "0"), ("--several", "0.9")])
+def test_how_several_tags_are_taught_can_be_said(
+    option: tuple[str, str], photographs: Path, home: Path
+) -> None:
+    rows = [f"{photographs}/{each}/{each}{i}.png,{each}," for each in ("disc", "stripes") for i in range(8)]
+    both = [f"{photographs}/disc/disc{i}.png,disc,disc;stripes" for i in range(8, 12)]
+    table = home / "tags.csv"
+    table.write_text("\n".join(["path,label,labels", *rows, *both]))
+    plain = document(table, output=home / "plain-v1")
+    assert document(table, *option, output=home / "said-v1")["trials"] != plain["trials"]
+
+
 def test_a_binary_task_has_one_output_which_is_the_positive_label(photographs: Path, home: Path) -> None:
     output = home / "binary-v1"
     found = document(photographs, "--task", "binary", "--positive", "stripes", "--epochs", "3", output=output)

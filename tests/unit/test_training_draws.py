@@ -161,6 +161,14 @@ def test_of_a_binary_task_both_answers_are_drawn_alike() -> None:
     assert [drawn.share for drawn in found.values()] == pytest.approx([0.45, 0.45, 0.1])
 
 
+def test_a_recipe_says_what_tags_beside_the_main_one_are_taught() -> None:
+    recipe = replace(RECIPE, composites=1.0, negatives=0.0, smoothing=0.0, yielding=0.6)
+    sampler = Sampler(MIXED, recipe=recipe)
+    taught = torch.cat([sampler.draw(step).targets for step in range(8)])
+    assert {round(each, 2) for each in taught.flatten().tolist()} == {0.0, 0.6, 1.0}
+    assert {round(each, 2) for each in sampler.targets.flatten().tolist()} == {0.0, 0.6, 1.0}
+
+
 @pytest.mark.parametrize(
     ("task", "targets"),
     [

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from model.data.dataset import Photograph
-from model.training.dominance import YIELDING, Dominance
+from model.training.dominance import Dominance, ranked
 from model.training.pictures import Pictures, balanced
 
 LABELS = ("ambiance", "food", "human")
@@ -22,19 +22,17 @@ def pictures(*tags: tuple[str, ...], sources: tuple[str, ...] = ()) -> Pictures:
 
 
 def test_the_tag_that_gives_way_is_taught_less() -> None:
-    assert pictures(("human", "food"), ("food",), ()).ranked.tolist() == [
-        [0, pytest.approx(YIELDING), 1],
-        [0, 1, 0],
-        [0, 0, 0],
-    ]
+    found = pictures(("human", "food"), ("food",), ())
+    soft = ranked(found.targets, mains=found.mains, yielding=0.6)
+    assert soft.tolist() == [[0, pytest.approx(0.6), 1], [0, 1, 0], [0, 0, 0]]
 
 
 def test_in_a_composite_the_label_that_wins_in_the_dataset_wins() -> None:
     photos = pictures(
         ("human", "food"), ("human", "food"), ("food", "human"), ("food", "ambiance")
     ).photographs
-    dominance = Dominance(photos, labels=LABELS)
-    assert dominance.together(torch.tensor([0.0, 1, 1])).tolist() == [0, pytest.approx(YIELDING), 1]
+    dominance = Dominance(photos, labels=LABELS, yielding=0.6)
+    assert dominance.together(torch.tensor([0.0, 1, 1])).tolist() == [0, pytest.approx(0.6), 1]
     assert dominance.together(torch.tensor([1.0, 0, 1])).tolist() == [1, 0, 1]
 
 

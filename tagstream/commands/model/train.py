@@ -87,6 +87,15 @@ def train(  # noqa: PLR0913, PLR0917 - one parameter an option
         float, typer.Option(min=0, max=0.99999, help="Decay of the moving average of the weights; 0: none.")
     ] = 0.99,
     smoothing: Annotated[float, typer.Option(min=0, max=0.5, help="Of the labels.")] = 0.02,
+    yielding: Annotated[
+        float, typer.Option(min=0.5, max=1, help="What a true tag beside the main one is taught.")
+    ] = 0.75,
+    composites: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of pictures made of two photographs (multi_label).")
+    ] = 0.4,
+    several: Annotated[
+        float, typer.Option(min=0, max=0.9, help="Least share of what is drawn that has several tags.")
+    ] = 0.2,
     positive_weights: Annotated[  # noqa: FBT002
         bool, typer.Option("--positive-weights", help="A rare tag counts for more (sigmoids).")
     ] = False,
@@ -144,6 +153,9 @@ def train(  # noqa: PLR0913, PLR0917 - one parameter an option
         warm_up=warm_up,
         average=ema,
         smoothing=smoothing,
+        yielding=yielding,
+        composites=composites,
+        several=several,
         positive_weights=positive_weights,
         precision=precision,
         seed=seed,
