@@ -7,7 +7,7 @@ from typing import Any
 from agents.brokers import kafka_connection
 from agents.settings import Settings
 from streams.adapters.kafka_outbox import KafkaSettings
-from streams.adapters.s3 import S3Credentials, S3Settings
+from streams.adapters.s3_settings import S3Credentials, S3Settings
 
 
 def kafka_settings(settings: Settings) -> KafkaSettings:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from streams.adapters.s3 import S3Credentials
+from streams.adapters.s3_settings import S3Credentials
 
 REGION: Final = "us-east-1"
 

@@ -9,8 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Final
 
-import jinja2
-
+from model import templates
 from model.comparison.cells import footnotes
 from model.comparison.row import SCRATCH, Figures, Row
 from model.comparison.run import Compared
@@ -63,13 +62,7 @@ class Plot:
 
 def render(compared: Compared, rows: Sequence[Row]) -> str:
     """The whole page, the rows in their order."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader([Path(__file__).parent, Path(template.__file__).parent]),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates.environment(Path(__file__).parent, Path(template.__file__).parent)
     environment.filters["percent"] = template.percent
     environment.filters["span"] = template.span
     context = {

@@ -15,13 +15,12 @@ from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
-import aioboto3
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from schemas.errors import ConfigurationError, Unavailable
 from schemas.objects import LARGEST, Listed, Stored
-from streams.adapters import s3_errors
-from streams.adapters.s3 import S3Settings, client_arguments, find_credentials
+from streams.adapters import s3_client, s3_errors
+from streams.adapters.s3_settings import S3Settings
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
@@ -47,17 +46,9 @@ class S3Objects:
 
     async def __aenter__(self) -> Self:
         try:
-            session = aioboto3.Session()
-            if self._settings.credentials is None:
-                await find_credentials(session)
-            client = session.client("s3", **client_arguments(self._settings))
-            self._opened = await self._stack.enter_async_context(client)
-        except s3_errors.CREDENTIALS as error:
-            raise _away(error) from error
+            self._opened = await s3_client.opened(self._stack, self._settings)
         except Unavailable as error:
             raise Unavailable("registry", str(error)) from error
-        except (BotoCoreError, ValueError) as error:  # no request is made yet: only a setting can be wrong
-            raise ConfigurationError(f"s3: {error}") from error
         return self
 
     async def __aexit__(

@@ -9,30 +9,21 @@ always that of the bytes that were read, so that whoever keeps their scores can 
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from io import BytesIO
-from ipaddress import ip_address
 from math import ceil
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
-from urllib.parse import urlsplit
 
-import aioboto3
-from aiobotocore.config import AioConfig
-from botocore.exceptions import BotoCoreError, ClientError
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from botocore.exceptions import ClientError
 
-from schemas.errors import ConfigurationError, Gone, Unavailable
+from schemas.errors import Gone
 from schemas.uploads import Location
-from streams.adapters import s3_errors, s3_objects
-from streams.adapters.limits import MEBIBYTE, Limits
-from streams.adapters.s3_http import StayingSession
+from streams.adapters import s3_client, s3_errors, s3_objects
+from streams.adapters.s3_settings import S3Settings
 from streams.budget import Budget
 from streams.ports import Fetched
-
-logging.getLogger("botocore.auth").setLevel(logging.INFO)  # its debug lines hold signatures
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
@@ -40,39 +31,8 @@ if TYPE_CHECKING:
 CHUNK: Final = 256 * 1024
 """Bytes asked of the socket at a time; an object without a stated size is cut off this far past the cap."""
 
-ATTEMPTS: Final = 2
-"""Of botocore's own: the second is for a kept-alive connection that the server has closed. Waiting for
-a storage that is away is the pipeline's, which then acknowledges nothing."""
-
-CONNECT_SECONDS: Final = 5.0
-
 LONGEST_LINK_SECONDS: Final = 7 * 24 * 60 * 60
 """What the fourth version of AWS's signatures allows."""
-
-
-class S3Credentials(BaseModel):
-    """A key pair; without one the standard chain is asked (environment, profile, instance role)."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    access_key_id: str
-    secret_access_key: SecretStr
-    session_token: SecretStr | None = None
-
-
-class S3Settings(Limits):
-    """Where the storage is and how much is asked of it at once."""
-
-    endpoint_url: str | None = None
-    """None is AWS; with an endpoint, buckets are addressed by path."""
-    region: str = "us-east-1"
-    credentials: S3Credentials | None = None
-    fetch_concurrency: int = Field(default=32, ge=1)
-    """Objects fetched at once, and connections kept."""
-    bytes_in_flight: int = Field(default=256 * MEBIBYTE, ge=1)
-    """Bytes of all objects being read at once."""
-    deadline_seconds: float = Field(default=30.0, gt=0)
-    """For one object, from the request to its last byte; beyond it the storage is `Unavailable`."""
 
 
 class S3Images:
@@ -87,17 +47,7 @@ class S3Images:
         """Bytes being read now, for metrics."""
 
     async def __aenter__(self) -> Self:
-        try:
-            session = aioboto3.Session()
-            # A client keeps what it has found at its start, were it nothing: it would never sign a request.
-            if self._settings.credentials is None:
-                await find_credentials(session)
-            client = session.client("s3", **client_arguments(self._settings))
-            self._opened = await self._stack.enter_async_context(client)
-        except s3_errors.CREDENTIALS as error:
-            raise s3_errors.unavailable(error) from error
-        except (BotoCoreError, ValueError) as error:  # no request is made yet: only a setting can be wrong
-            raise ConfigurationError(f"s3: {error}") from error
+        self._opened = await s3_client.opened(self._stack, self._settings)
         return self
 
     async def __aexit__(
@@ -223,51 +173,3 @@ class S3Images:
             if not s3_errors.is_bare_404(error):
                 raise
             await self._client.create_bucket(Bucket=bucket, **where)
-
-
-async def find_credentials(session: Any) -> None:  # noqa: ANN401 - aioboto3's, whose stub forgets the await
-    """Return where the standard chain has any; raise `Unavailable` where it has none."""
-    if await session.get_credentials() is None:
-        raise Unavailable("s3", "no credentials, neither in the settings nor in AWS's standard chain")
-
-
-def client_arguments(settings: S3Settings) -> dict[str, Any]:
-    """What every client of this storage is made with: where it is, who asks, and how patiently."""
-    return {"config": _config(settings), **_whereabouts(settings)}
-
-
-def _whereabouts(settings: S3Settings) -> dict[str, Any]:
-    said = {"endpoint_url": settings.endpoint_url, "region_name": settings.region}
-    if not (given := settings.credentials):
-        return said
-    token = given.session_token.get_secret_value() if given.session_token else None
-    secret = given.secret_access_key.get_secret_value()
-    return said | {
-        "aws_access_key_id": given.access_key_id,
-        "aws_secret_access_key": secret,
-        "aws_session_token": token,
-    }
-
-
-def _config(settings: S3Settings) -> AioConfig:
-    return AioConfig(
-        http_session_cls=StayingSession,
-        signature_version="s3v4",
-        max_pool_connections=settings.fetch_concurrency,
-        connect_timeout=min(CONNECT_SECONDS, settings.deadline_seconds),
-        read_timeout=settings.deadline_seconds,
-        retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
-        s3={"addressing_style": "path" if settings.endpoint_url else "auto"},
-        # Checksums in trailers, today's default, are unknown to many storages that speak S3.
-        request_checksum_calculation="when_required",
-        # An endpoint on this machine is never behind the proxy that the environment names.
-        proxies={} if _is_loopback(settings.endpoint_url) else None,
-    )
-
-
-def _is_loopback(endpoint_url: str | None) -> bool:
-    host = urlsplit(endpoint_url or "").hostname or ""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

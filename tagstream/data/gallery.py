@@ -8,7 +8,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
-import jinja2
+from model import templates
 
 TEMPLATE: Final = "gallery.html.j2"
 
@@ -64,13 +64,6 @@ class Page:
 
 def render(page: Page) -> str:
     """The page; everything that a file's name or a label may hold is escaped."""
-    # StrictUndefined: a misspelt name in the template must fail a test, not leave a gap.
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates.environment(Path(__file__).parent)
     context: dict[str, Any] = {"page": page, "version": metadata.version("tagstream")}
     return environment.get_template(TEMPLATE).render(context)

@@ -16,7 +16,8 @@ from schemas.uploads import ImageUploaded
 from streams.adapters.broker import EmbeddedBroker
 from streams.adapters.embedded_s3 import EmbeddedS3
 from streams.adapters.kafka import KafkaSettings, UploadPublisher
-from streams.adapters.s3 import S3Images, S3Settings
+from streams.adapters.s3 import S3Images
+from streams.adapters.s3_settings import S3Settings
 from streams.adapters.sqlite import SqliteScores
 from tagstream.demo.photos import BUCKET, Photo
 from tagstream.premises import REGION, Premises

@@ -9,8 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
-import jinja2
-
+from model import templates
 from schemas import topics
 from schemas.tags import UNCERTAIN
 from tagstream import samples
@@ -56,14 +55,7 @@ class Group:
 
 def render(result: Result) -> str:
     """The report; everything that a file's name or an error may hold is escaped."""
-    # StrictUndefined: a misspelt name in the template must fail a test, not leave a gap.
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates.environment(Path(__file__).parent)
     return environment.get_template(TEMPLATE).render(_context(result))
 
 

@@ -13,7 +13,8 @@ from typing import Final
 from schemas import topics
 from streams.adapters.broker import EmbeddedBroker
 from streams.adapters.embedded_s3 import EmbeddedS3
-from streams.adapters.s3 import S3Images, S3Settings
+from streams.adapters.s3 import S3Images
+from streams.adapters.s3_settings import S3Settings
 from tagstream.dev.state import FOLDER, PLACES, State, claimed
 from tagstream.premises import REGION, Premises, free_port
 

@@ -17,7 +17,8 @@ from streams.adapters.embedded_s3 import EmbeddedS3
 from streams.adapters.objects_folder import FolderObjects
 from streams.adapters.objects_memory import MemoryObjects
 from streams.adapters.objects_s3 import S3Objects
-from streams.adapters.s3 import S3Credentials, S3Images, S3Settings
+from streams.adapters.s3 import S3Images
+from streams.adapters.s3_settings import S3Credentials, S3Settings
 
 Opener = Callable[[AsyncExitStack, pytest.FixtureRequest], Awaitable[Objects]]
 

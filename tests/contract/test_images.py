@@ -21,7 +21,8 @@ from streams.adapters.embedded_s3 import EmbeddedS3
 from streams.adapters.folder import FolderImages
 from streams.adapters.limits import Limits
 from streams.adapters.memory import MemoryImages
-from streams.adapters.s3 import S3Credentials, S3Images, S3Settings
+from streams.adapters.s3 import S3Images
+from streams.adapters.s3_settings import S3Credentials, S3Settings
 from streams.ports import ImageStore
 
 CAP = 100_000

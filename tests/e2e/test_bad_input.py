@@ -19,7 +19,8 @@ from schemas.identity import image_id
 from schemas.uploads import Location
 from streams.adapters.broker import EmbeddedBroker
 from streams.adapters.embedded_s3 import EmbeddedS3
-from streams.adapters.s3 import S3Images, S3Settings
+from streams.adapters.s3 import S3Images
+from streams.adapters.s3_settings import S3Settings
 from streams.adapters.topic_reader import read_all
 from tagstream import samples
 from tests.e2e.accounts import committed, source

@@ -11,7 +11,8 @@ from agents.settings import Settings
 from deploy.stack.stack import BUCKET, Stack
 from schemas import topics
 from schemas.uploads import Location
-from streams.adapters.s3 import S3Images, S3Settings
+from streams.adapters.s3 import S3Images
+from streams.adapters.s3_settings import S3Settings
 from streams.adapters.topic_reader import read_all
 
 WITHIN = 60.0

@@ -17,7 +17,8 @@ from streams.adapters.broker import EmbeddedBroker
 from streams.adapters.embedded_s3 import CREDENTIALS, EmbeddedS3
 from streams.adapters.kafka import DecisionPublisher
 from streams.adapters.kafka_outbox import KafkaSettings
-from streams.adapters.s3 import S3Images, S3Settings
+from streams.adapters.s3 import S3Images
+from streams.adapters.s3_settings import S3Settings
 from streams.adapters.sqlite import SqliteScores
 from streams.ports import Change
 from tests.unit.cli_builders import NOW, head, upload

@@ -16,7 +16,8 @@ import pytest
 from schemas.errors import Gone, Unavailable
 from schemas.uploads import Location
 from streams.adapters.embedded_s3 import EmbeddedS3
-from streams.adapters.s3 import S3Images, S3Settings
+from streams.adapters.s3 import S3Images
+from streams.adapters.s3_settings import S3Settings
 
 KEEP_ONE = """
 import sys, time

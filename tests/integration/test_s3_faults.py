@@ -16,7 +16,8 @@ from pydantic import SecretStr
 from schemas.errors import ConfigurationError, Gone, NotAllowed, TagstreamError, TooLarge, Unavailable
 from schemas.uploads import Location
 from streams.adapters import s3_errors
-from streams.adapters.s3 import S3Credentials, S3Images, S3Settings
+from streams.adapters.s3 import S3Images
+from streams.adapters.s3_settings import S3Credentials, S3Settings
 from tests.listener import Listener
 
 PHOTO = Location(bucket="photos", key="r1/a.jpg")

@@ -18,7 +18,8 @@ from schemas.errors import TooLarge
 from schemas.uploads import Location
 from streams.adapters import s3_objects
 from streams.adapters.embedded_s3 import EmbeddedS3
-from streams.adapters.s3 import LONGEST_LINK_SECONDS, S3Images, S3Settings
+from streams.adapters.s3 import LONGEST_LINK_SECONDS, S3Images
+from streams.adapters.s3_settings import S3Settings
 
 MEBIBYTE = 1024 * 1024
 PHOTO = Location(bucket="photos", key="r1/a b é.jpg")

@@ -25,7 +25,8 @@ from schemas.errors import Gone, NotAllowed, Rejected, TagstreamError, Unavailab
 from schemas.naming import Keys, Naming
 from schemas.uploads import Location
 from schemas.wire import Uploaded
-from streams.adapters.s3 import S3Credentials, S3Images, S3Settings
+from streams.adapters.s3 import S3Images
+from streams.adapters.s3_settings import S3Credentials, S3Settings
 from tests.listener import Listener
 
 BUCKET = "photos"

@@ -6,8 +6,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Final
 
-import jinja2
-
+from model import templates
 from tests.soak import plots
 from tests.soak.account import Fault
 from tests.soak.result import Result
@@ -17,13 +16,7 @@ TEMPLATE: Final = "report.html.j2"
 
 def render(result: Result) -> str:
     """The report; everything that a log may hold is escaped."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates.environment(Path(__file__).parent)
     seconds = plots.length(result)
     return environment.get_template(TEMPLATE).render(
         result=result,

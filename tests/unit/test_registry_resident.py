@@ -26,7 +26,8 @@ from schemas.errors import ConfigurationError, Unavailable
 from streams.adapters.embedded_s3 import EmbeddedS3
 from streams.adapters.objects_folder import FolderObjects
 from streams.adapters.objects_s3 import S3Objects
-from streams.adapters.s3 import S3Images, S3Settings
+from streams.adapters.s3 import S3Images
+from streams.adapters.s3_settings import S3Settings
 from streams.retry import Outages, Patience
 from tagstream.doctor import checks
 from tests.faults.speech import Http

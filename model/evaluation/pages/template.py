@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
+from model import templates
 from model.evaluation.pages import plots
 
 HUES = (
@@ -22,14 +21,7 @@ HUES = (
 
 def render(name: str, context: dict[str, Any]) -> str:
     """The template of that name."""
-    # StrictUndefined: a misspelt name in the template must fail a test, not leave a gap.
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates.environment(Path(__file__).parent)
     environment.filters["percent"] = percent
     environment.filters["span"] = span
     environment.globals["plot"] = plots
