@@ -10,6 +10,7 @@ import typer
 
 from model import storing
 from tagstream.model import pages
+from tagstream.model import recipe_options as options
 from tagstream.model.registry_here import Json
 
 if TYPE_CHECKING:
@@ -45,20 +46,14 @@ def compare_backbones(  # noqa: PLR0913 - one parameter an option
         ),
     ] = "none",
     negatives: Annotated[Path | None, typer.Option(help="As for `train`.")] = None,
-    task: Annotated[
-        Literal["multi_label", "single_label", "binary"], typer.Option(help="As for `train`.")
-    ] = "multi_label",
-    positive: Annotated[str, typer.Option(help="The label that a binary task asks for.")] = "",
-    epochs: Annotated[int, typer.Option(min=1)] = 12,
-    max_steps: Annotated[int | None, typer.Option(min=1, help="End each after so many.")] = None,
-    batch_size: Annotated[int, typer.Option(min=1)] = 32,
-    size: Annotated[
-        int | None, typer.Option(min=32, max=1024, help="Side of the input; each backbone's own if absent.")
-    ] = None,
-    augment: Annotated[
-        Literal["photographs", "none", "light", "standard", "strong"], typer.Option(help="As for `train`.")
-    ] = "photographs",
-    freeze_epochs: Annotated[int, typer.Option(min=0, help="The head learns alone in so many.")] = 0,
+    task: options.Task = "multi_label",
+    positive: options.Positive = "",
+    epochs: options.Epochs = 12,
+    max_steps: options.MaxSteps = None,
+    batch_size: options.BatchSize = 32,
+    size: options.Size = None,
+    augment: options.Augment = "photographs",
+    freeze_epochs: options.FreezeEpochs = 0,
     seed: Annotated[int, typer.Option()] = 0,
     split: Annotated[
         Literal["val", "test"] | None, typer.Option(help="Judge by this; test where there is one, if absent.")
@@ -68,8 +63,8 @@ def compare_backbones(  # noqa: PLR0913 - one parameter an option
         Path | None, typer.Option(help="Write a page with a plot of accuracy over speed.")
     ] = None,
     markdown: Annotated[Path | None, typer.Option(help="Write the table as Markdown.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    threads: Annotated[int | None, typer.Option(min=1, help="Of the CPU.")] = None,
+    device: options.Device = "auto",
+    threads: options.Threads = None,
     as_json: Json = False,
 ) -> None:
     """Train several backbones by one recipe on the same photographs, and say what each is good for.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from tagstream.model import recipe_options as options
 from tagstream.model.registry_here import Json, Url
 
 if TYPE_CHECKING:
@@ -49,24 +50,18 @@ def pipeline(  # noqa: PLR0913 - one parameter an option
     shares: Annotated[
         str, typer.Option(metavar="TRAIN,VAL,TEST", help="For what no source has divided.")
     ] = "0.7,0.15,0.15",
-    task: Annotated[
-        Literal["multi_label", "single_label", "binary"], typer.Option(help="As for `train`.")
-    ] = "multi_label",
-    positive: Annotated[str, typer.Option(help="The label that a binary task asks for.")] = "",
-    epochs: Annotated[int, typer.Option(min=1)] = 12,
-    max_steps: Annotated[int | None, typer.Option(min=1, help="End after so many, with a version.")] = None,
-    batch_size: Annotated[int, typer.Option(min=1)] = 32,
-    size: Annotated[
-        int | None, typer.Option(min=32, max=1024, help="Side of the input; the backbone's own if absent.")
-    ] = None,
-    augment: Annotated[
-        Literal["photographs", "none", "light", "standard", "strong"], typer.Option(help="As for `train`.")
-    ] = "photographs",
-    freeze_epochs: Annotated[int, typer.Option(min=0, help="The head learns alone in so many.")] = 0,
+    task: options.Task = "multi_label",
+    positive: options.Positive = "",
+    epochs: options.Epochs = 12,
+    max_steps: options.MaxSteps = None,
+    batch_size: options.BatchSize = 32,
+    size: options.Size = None,
+    augment: options.Augment = "photographs",
+    freeze_epochs: options.FreezeEpochs = 0,
     seed: Annotated[int, typer.Option(help="Of the division and of the training.")] = 0,
-    notes: Annotated[Path | None, typer.Option(help="Markdown for the model card.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    threads: Annotated[int | None, typer.Option(min=1, help="Of the CPU.")] = None,
+    notes: options.Notes = None,
+    device: options.Device = "auto",
+    threads: options.Threads = None,
     until: Annotated[StepName | None, typer.Option(help="End with this step; a later call goes on.")] = None,
     again: Annotated[
         list[str] | None,

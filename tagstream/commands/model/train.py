@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
+from tagstream.model import recipe_options as options
 from tagstream.model import said
 from tagstream.model.figures import show_report
 from tagstream.model.watching import watched
@@ -45,28 +46,18 @@ def train(  # noqa: PLR0913, PLR0917 - one parameter an option
     negatives: Annotated[
         Path | None, typer.Option(help="A folder or CSV of pictures that are none of the labels.")
     ] = None,
-    notes: Annotated[Path | None, typer.Option(help="Markdown for the model card.")] = None,
-    task: Annotated[
-        Literal["multi_label", "single_label", "binary"],
-        typer.Option(help="A sigmoid a label; softmax over the labels; one label or not."),
-    ] = "multi_label",
-    positive: Annotated[str, typer.Option(help="The label that a binary task asks for.")] = "",
-    epochs: Annotated[int, typer.Option(min=1)] = 12,
-    max_steps: Annotated[int | None, typer.Option(min=1, help="End after so many, with a version.")] = None,
+    notes: options.Notes = None,
+    task: options.Task = "multi_label",
+    positive: options.Positive = "",
+    epochs: options.Epochs = 12,
+    max_steps: options.MaxSteps = None,
     patience: Annotated[
         int | None, typer.Option(min=1, help="End after so many epochs in which `val` gets no better.")
     ] = None,
-    batch_size: Annotated[int, typer.Option(min=1)] = 32,
-    size: Annotated[
-        int | None, typer.Option(min=32, max=1024, help="Side of the input; the backbone's own if absent.")
-    ] = None,
-    augment: Annotated[
-        Literal["photographs", "none", "light", "standard", "strong"],
-        typer.Option(help="How strongly pictures are changed; `docs/training.md`."),
-    ] = "photographs",
-    freeze_epochs: Annotated[
-        int, typer.Option(min=0, help="The head learns alone in the first so many.")
-    ] = 0,
+    batch_size: options.BatchSize = 32,
+    size: options.Size = None,
+    augment: options.Augment = "photographs",
+    freeze_epochs: options.FreezeEpochs = 0,
     rate: Annotated[
         float | None,
         typer.Option(min=0, help="Of the body's last stage. [default: 0.0002; from nothing --head-rate]"),
@@ -102,10 +93,8 @@ def train(  # noqa: PLR0913, PLR0917 - one parameter an option
     precision: Annotated[
         Literal["auto", "fp32", "bf16"], typer.Option(help="auto: bf16 on CUDA, else fp32.")
     ] = "auto",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    threads: Annotated[
-        int | None, typer.Option(min=1, help="Of the CPU; 1 where other work shares it.")
-    ] = None,
+    device: options.Device = "auto",
+    threads: options.Threads = None,
     loaders: Annotated[
         int, typer.Option(min=1, help="Threads that make batches ahead; results do not depend on it.")
     ] = 2,
