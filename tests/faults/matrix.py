@@ -19,7 +19,7 @@ from tests.e2e.traffic import START, Planned, Sent, publish
 from tests.faults.boundaries import Act, Boundary
 from tests.faults.oracle import messages_of, only, unfaulted
 from tests.faults.storing import put_all
-from tests.real.premises import Premises, fresh
+from tests.real.premises import Premises, renewed
 
 WITHIN = 60.0
 PHOTOGRAPHS = 12
@@ -149,9 +149,7 @@ async def rows(stack: Stack, names: Iterable[str], folder: Path) -> AsyncIterato
     settings = {name: value for name, value in stack.settings.items() if name.startswith("TAGSTREAM_S3")}
     pictures = {name: photographs(name) for name in names}
     await put_all(stack, {key: data for each in pictures.values() for key, data in each.items()})
-    stack.storage.stop()  # what it has to say on a topic just made again it drops for a while
-    premises = await fresh(stack)
-    stack.storage.start()
+    premises = await renewed(stack)
     made: dict[str, Row] = {}
     async with AsyncExitStack() as ended:
         for name, found in pictures.items():

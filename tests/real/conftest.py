@@ -4,41 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import suppress
 
 import pytest
 
 from deploy.stack.stack import Stack
-from schemas import topics
-from streams.adapters.topic_reader import NoTopic, TopicReader
 from tests.e2e.fleet import Fleet
 from tests.real.bucket import Bucket
 from tests.real.findings import Findings
-from tests.real.premises import WITHIN, Premises, fresh
+from tests.real.premises import Premises, renewed
 
 
 @pytest.fixture(scope="module")
 def premises(stack: Stack) -> Premises:
-    """Storage begins anew too: what it has to say on a topic just made again it drops for a while."""
     Bucket(Premises(stack, "unused")).empty()
-    stack.storage.stop()
-    try:
-        made = asyncio.run(fresh(stack))
-        asyncio.run(_has_leaders(made.bootstrap, topics.UPLOADED))
-    finally:
-        stack.storage.start()  # for the modules after this one too
-    return made
-
-
-async def _has_leaders(bootstrap: str, topic: str) -> None:
-    """Return when every partition takes records: the broker learns of a new topic a little later."""
-    async with asyncio.timeout(WITHIN):
-        while True:
-            with suppress(NoTopic):
-                async with TopicReader(bootstrap, topic) as reader:
-                    await reader.ends()
-                    return
-            await asyncio.sleep(0.1)
+    return asyncio.run(renewed(stack))
 
 
 @pytest.fixture(scope="module")

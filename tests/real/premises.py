@@ -16,6 +16,7 @@ from agents.settings import StoreSettings
 from deploy.stack.stack import BUCKET, Stack
 from schemas import topics
 from streams.adapters.topic_admin import TopicAdmin
+from streams.adapters.topic_reader import NoTopic, TopicReader
 from streams.adapters.topic_state import declared
 
 PARTITIONS = 4
@@ -63,7 +64,28 @@ async def fresh(stack: Stack, *, partitions: int = PARTITIONS) -> Premises:
         await admin.close()
     async with TopicAdmin(bootstrap) as creator, asyncio.timeout(WITHIN):
         await creator.apply(declared(partitions=partitions, replication=1))
+    await _has_leaders(bootstrap, topics.UPLOADED)
     return Premises(stack, f"test-{uuid.uuid4().hex[:8]}")
+
+
+async def renewed(stack: Stack) -> Premises:
+    """The same, storage begun anew: what it has to say on a topic just made again it drops for a while."""
+    stack.storage.stop()
+    try:
+        return await fresh(stack)
+    finally:
+        stack.storage.start()  # for the modules after this one too
+
+
+async def _has_leaders(bootstrap: str, topic: str) -> None:
+    """Return when every partition takes records: the broker learns of a new topic a little later."""
+    async with asyncio.timeout(WITHIN):
+        while True:
+            with suppress(NoTopic):
+                async with TopicReader(bootstrap, topic) as reader:
+                    await reader.ends()
+                    return
+            await asyncio.sleep(0.1)
 
 
 async def _delete(admin: AIOKafkaAdminClient, names: tuple[str, ...]) -> None:
