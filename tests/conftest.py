@@ -50,12 +50,13 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         standing.up()
         yield standing
         return
-    own = Stack(Layout(tmp_path_factory.mktemp("stack"), Ports.free(), default_cache()))
-    try:
-        own.up()
-        yield own
-    finally:
-        own.down()
+    with Ports.reserved() as ports:
+        own = Stack(Layout(tmp_path_factory.mktemp("stack"), ports, default_cache()))
+        try:
+            own.up()
+            yield own
+        finally:
+            own.down()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import socket
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Final, Self
+
+from deploy.stack.reservation import reserved
 
 HOST: Final = "127.0.0.1"
 PREFIX: Final = "STACK_"
@@ -29,11 +32,11 @@ class Ports:
     s3: int = 7070
 
     @classmethod
-    def free(cls) -> Self:
-        """Ports that nobody listens on now."""
-        with ExitStack() as held:
-            taken = [held.enter_context(socket.create_server((HOST, 0))) for _ in fields(cls)]
-            return cls(*(each.getsockname()[1] for each in taken))
+    @contextmanager
+    def reserved(cls) -> Iterator[Self]:
+        """Ports that nobody else takes while this holds; raises `NoneLeft`."""
+        with reserved(len(fields(cls)), host=HOST) as ports:
+            yield cls(*ports)
 
     def taken(self) -> dict[str, int]:
         """Those that somebody listens on, by name."""

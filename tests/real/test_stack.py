@@ -39,9 +39,10 @@ STORED: ImageHead = head(position(1), image="img_a")
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A stack for these tests alone, which stop it."""
-    made = Stack(Layout(tmp_path_factory.mktemp("own"), Ports.free(), default_cache()))
-    yield made
-    made.down()
+    with Ports.reserved() as ports:
+        made = Stack(Layout(tmp_path_factory.mktemp("own"), ports, default_cache()))
+        yield made
+        made.down()
 
 
 @pytest.fixture

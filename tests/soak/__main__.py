@@ -83,8 +83,8 @@ def _stack(voice: Voice) -> Iterator[Stack]:
         standing.up()
         yield standing
         return
-    with tempfile.TemporaryDirectory(prefix="soak-") as folder:
-        own = Stack(Layout(Path(folder), Ports.free(), default_cache()))
+    with tempfile.TemporaryDirectory(prefix="soak-") as folder, Ports.reserved() as ports:
+        own = Stack(Layout(Path(folder), ports, default_cache()))
         try:
             own.up()
             yield own

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import astuple
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,12 @@ import socket, sys, time
 with socket.create_server(("127.0.0.1", 0)):
     open("ready", "w").close()
     time.sleep(600)
+"""
+RESERVES = """
+from deploy.stack.layout import Ports
+with Ports.reserved() as ports:
+    print(ports.kafka, flush=True)
+    input()
 """
 
 
@@ -156,7 +163,29 @@ def test_a_port_that_cannot_be_is_refused(
 
 
 def test_a_port_that_somebody_listens_on_is_known() -> None:
-    free = Ports.free()
-    assert free.taken() == {}
-    with socket.create_server((HOST, free.s3)):
-        assert free.taken() == {"s3": free.s3}
+    with Ports.reserved() as ports:
+        assert ports.taken() == {}
+        with socket.create_server((HOST, ports.s3)):
+            assert ports.taken() == {"s3": ports.s3}
+
+
+def test_ports_that_are_reserved_are_nobody_elses() -> None:
+    with Ports.reserved() as ports, Ports.reserved() as others:
+        assert not set(astuple(ports)) & set(astuple(others))
+
+
+def test_ports_that_another_process_reserves_are_nobody_elses() -> None:
+    command = [sys.executable, "-c", RESERVES]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT) as other:
+        assert other.stdout
+        theirs = int(other.stdout.readline())
+        with Ports.reserved() as ports:
+            assert theirs not in astuple(ports)
+        other.kill()
+
+
+def test_a_port_that_somebody_listens_on_is_not_reserved() -> None:
+    with Ports.reserved() as ports:
+        taken = ports.mongo
+    with socket.create_server((HOST, taken)), Ports.reserved() as ports:
+        assert taken not in astuple(ports)
