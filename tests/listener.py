@@ -14,6 +14,8 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Final, Self
 
+from tagstream.premises import free_port
+
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 LOOPBACK: Final = "127.0.0.1"
@@ -103,5 +105,4 @@ def _is_open(connection: socket.socket) -> bool:
 
 def nobody() -> str:
     """The `host:port` of a port at which nobody listens."""
-    with socket.create_server((LOOPBACK, 0)) as taken:
-        return f"{LOOPBACK}:{taken.getsockname()[1]}"
+    return f"{LOOPBACK}:{free_port()}"

@@ -2,7 +2,8 @@
 
 A port that the system gives out is free only until the next who asks: stacks that start side by side got the
 same one, and so does whoever connects while a server is down. These are below those that systems give to
-clients (from 32768 on Linux), in blocks of which one process holds each.
+clients (from 32768 on Linux) and below those that `tagstream.premises` draws from, in blocks of which one
+process holds each.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-FIRST: Final = 20_000
-PAST: Final = 32_000
+FIRST: Final = 12_000
+PAST: Final = 20_000
 BLOCK: Final = 10
 
 

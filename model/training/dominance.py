@@ -23,7 +23,7 @@ class Dominance:
     """Which label wins over which, counted in photographs with both; the others are taught `yielding`."""
 
     def __init__(
-        self, photographs: Sequence[Photograph], *, labels: tuple[str, ...], yielding: float = YIELDING
+        self, photographs: Sequence[Photograph], *, labels: tuple[str, ...], yielding: float
     ) -> None:
         self._yielding = yielding
         index = {label: i for i, label in enumerate(labels)}
@@ -38,7 +38,7 @@ class Dominance:
         return torch.where(beaten, tags * self._yielding, tags)
 
 
-def ranked(targets: Tensor, *, mains: Tensor, yielding: float = YIELDING) -> Tensor:
+def ranked(targets: Tensor, *, mains: Tensor, yielding: float) -> Tensor:
     """`targets` (N, labels), 0 or 1, with `yielding` for every true tag that is not the main one."""
     soft = targets * yielding
     known = mains >= 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from pathlib import Path
 from random import Random
 
@@ -22,12 +21,6 @@ def drawn(folder: Path, *, of_each: int = 16) -> Path:
             (_disc if label == "disc" else _stripes)(ImageDraw.Draw(picture), chance)
             picture.save(folder / label / f"{label}{number}.png")
     return folder
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _disc(pen: ImageDraw.ImageDraw, chance: Random) -> None:

@@ -20,7 +20,8 @@ from model import checkpoint
 from schemas.errors import ConfigurationError, TagstreamError
 from tagstream.commands.model import app
 from tagstream.model.visualising import shown
-from tests.unit.model_pipeline_builders import LABELS, TINY, drawn, free_port
+from tagstream.premises import free_port
+from tests.unit.model_pipeline_builders import LABELS, TINY, drawn
 
 STEPS = ("gather", "preprocess", "train", "validate", "publish", "promote")
 

@@ -19,7 +19,7 @@ from model.pipeline.run import run
 from model.pipeline.step import MARKER, Made, Step, digest
 from model.pipeline.visualiser import visualiser
 from schemas.errors import ConfigurationError
-from tests.unit.model_pipeline_builders import free_port
+from tagstream.premises import free_port
 
 NAMES = ("gather", "train", "publish")
 
