@@ -13,15 +13,16 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
-from agents.heads import Heads, Scoring
 from agents.telemetry.metrics import Stopwatch
+from agents.transitions import Heads, Scoring
 from agents.workbench import Workbench
-from schemas import hops, topics, wire
+from schemas import topics
 from schemas.claims import Claim, Claims
 from schemas.events import Reason
 from schemas.naming import Naming
 from schemas.records import ImageHead, Kept, ScoreRecord, Stale
 from schemas.uploads import ImageRemoved, ImageUploaded, Position
+from schemas.wire import decoding, headers
 from streams.message import Message, Task
 
 Event = ImageUploaded | ImageRemoved
@@ -39,27 +40,27 @@ class Pipeline:
 
     def handle(self, message: Message) -> Task:
         """What the message asks for, ordered by its images; a spoiled one is ordered with nothing."""
-        records = wire.decode(message.value, dict(message.headers), self._naming)
-        if message.topic == topics.RETRY and (deferred := hops.image_id(message.headers)):
+        records = decoding.decode(message.value, dict(message.headers), self._naming)
+        if message.topic == topics.RETRY and (deferred := headers.image_id(message.headers)):
             # Its siblings ended at the first hop; if each copy were all of them they would multiply.
             records = tuple(record for record in records if _image(record) == deferred)
         images = dict.fromkeys(filter(None, map(_image, records)))
         return Task(tuple(images) or (message.source,), lambda: self._work(message, records))
 
-    async def _work(self, message: Message, records: tuple[wire.Record, ...]) -> None:
+    async def _work(self, message: Message, records: tuple[decoding.Record, ...]) -> None:
         with self._bench.working(message):
             for record in records:
                 await self._do(message, record)
 
-    async def _do(self, message: Message, record: wire.Record) -> None:
+    async def _do(self, message: Message, record: decoding.Record) -> None:
         match record:
-            case wire.Uploaded(event) | wire.Removed(event, if_gone=False):
+            case decoding.Uploaded(event) | decoding.Removed(event, if_gone=False):
                 await self._end(message, event, record.sequencer, self._outcome)
-            case wire.Removed(event):
+            case decoding.Removed(event):
                 await self._end(message, event, record.sequencer, self._outcome_if_gone)
-            case wire.Spoiled(error):
+            case decoding.Spoiled(error):
                 await self._bench.letters.spoiled(message, error)
-            case wire.Ignored():
+            case decoding.Ignored():
                 self._bench.metrics.count("ignored")
 
     async def _end(self, message: Message, event: Event, sequencer: str | None, outcome: Outcome) -> None:
@@ -124,8 +125,8 @@ def score_record(image_id: str, scoring: Scoring, watch: Stopwatch) -> ScoreReco
     )
 
 
-def _image(record: wire.Record) -> str | None:
+def _image(record: decoding.Record) -> str | None:
     match record:
-        case wire.Uploaded(event) | wire.Removed(event):
+        case decoding.Uploaded(event) | decoding.Removed(event):
             return event.image_id
     return None

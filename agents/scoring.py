@@ -7,9 +7,9 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any, Final
 
-from agents.heads import Scoring
 from agents.ports import Parts
 from agents.telemetry.metrics import Metrics, Stopwatch
+from agents.transitions import Scoring
 from schemas.claims import Claim
 from schemas.errors import Stage
 from schemas.events import Reason
@@ -17,7 +17,7 @@ from schemas.records import Content, ImageHead
 from schemas.tags import Scores
 from schemas.uploads import Location
 from streams.ports import IMAGES, Fetched
-from streams.retry import Outages
+from streams.resilience.retry import Outages
 
 _INLINE_DIGEST: Final = 2**20
 """Bytes that are hashed within half a millisecond: a thread would cost more than it saves."""

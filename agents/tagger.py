@@ -8,11 +8,11 @@ from typing import Protocol, Self
 
 from agents.ports import Forwarded
 from agents.telemetry.tracing import NO_TRACER, Linked, Tracer, linked
-from model.batch_statistics import BatchStatistics
-from model.batching import BatchLimits, DeviceChecks, MicroBatcher
-from model.classifier import Classifier, is_out_of_memory
 from model.policy import Policy
 from model.preprocess import Pixels
+from model.serving.batcher import BatchLimits, DeviceChecks, MicroBatcher
+from model.serving.classifier import Classifier, is_out_of_memory
+from model.serving.statistics import BatchStatistics
 from schemas.tags import ModelRef, Scores, Verdict
 
 

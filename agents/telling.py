@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agents import announcing, heads
+from agents import announcements, transitions
 from agents.ports import Parts
 from agents.telemetry.metrics import Metrics, Stopwatch
 from agents.telemetry.tracing import TRACEPARENT
@@ -10,7 +10,7 @@ from schemas.errors import Stage
 from schemas.events import Announcement
 from schemas.records import ImageHead
 from streams.ports import BROKER, STORE
-from streams.retry import Outages
+from streams.resilience.retry import Outages
 
 
 class Teller:
@@ -27,22 +27,24 @@ class Teller:
         Where somebody kept a later revision meanwhile, our events may stand behind theirs in the
         topics, and in a compacted topic for ever: then what the later one says is said again.
         """
-        moves = announcing.moves(head)
+        moves = announcements.moves(head)
         while True:
             marked = await self._say(head, moves, watch)
             if marked.revision <= head.revision:
                 return
-            moves = (*announcing.moves(marked), *announcing.amends(marked, moves))
+            moves = (*announcements.moves(marked), *announcements.amends(marked, moves))
             head = marked
 
-    async def _say(self, head: ImageHead, moves: tuple[announcing.Move, ...], watch: Stopwatch) -> ImageHead:
+    async def _say(
+        self, head: ImageHead, moves: tuple[announcements.Move, ...], watch: Stopwatch
+    ) -> ImageHead:
         """Publish, mark, and the head that the store holds then."""
-        said = _traced(announcing.announcements(head, moves))
+        said = _traced(announcements.announcements(head, moves))
         with watch.stage(Stage.ANNOUNCE):
             await self._broker.outlast(lambda: self._parts.tags.announce(said))
         with watch.stage(Stage.MARK):
             marked = await self._store.outlast(
-                lambda: self._parts.scores.apply(head.image_id, heads.acknowledged(head))
+                lambda: self._parts.scores.apply(head.image_id, transitions.acknowledged(head))
             )
         self._metrics.announced(said)
         self._metrics.homeless.inc(sum(move.is_homeless for move in moves))

@@ -9,19 +9,19 @@ from datetime import UTC, datetime
 
 import structlog
 
-from agents.letters import Letters
+from agents.dead_letters import Letters
 from agents.ports import Parts
 from agents.scoring import Scorer
 from agents.telemetry.attribute import Attribute
 from agents.telemetry.metrics import Metrics, Stopwatch
 from agents.telemetry.tracing import NO_TRACER, TRACEPARENT, Tracer
 from agents.telling import Teller
-from schemas import wire
 from schemas.errors import Rejected, Stage
 from schemas.records import ImageHead, Kept, ScoreRecord, Stale
+from schemas.wire import decoding
 from streams.message import Message
 from streams.ports import STORE, Change
-from streams.retry import Outages
+from streams.resilience.retry import Outages
 
 log = structlog.get_logger(__name__)
 
@@ -53,7 +53,7 @@ class Workbench:
             "messaging.destination.partition.id": str(message.partition),
             "messaging.kafka.offset": message.offset,
         }
-        parent = wire.traceparent(dict(message.headers), message.value)
+        parent = decoding.traceparent(dict(message.headers), message.value)
         with self.tracer.message(parent, f"{message.topic} process", attributes) as span:
             TRACEPARENT.set(span.traceparent)
             yield

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from agents.settings import LogSettings
 from agents.telemetry import logs
+from agents.wiring.settings import LogSettings
 from benchmarks.cost import Cost, cost
 from benchmarks.stages import stages
 

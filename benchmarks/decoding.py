@@ -15,7 +15,7 @@ from typing import Final
 
 from PIL import Image, ImageFilter
 
-from model.decoding.limits import DecoderLimits
+from model.decoding.options import DecoderLimits
 from model.decoding.pool import DecoderPool
 from model.decoding.threads import DecodingThreads
 from model.preprocess import Pixels, Preprocess

@@ -16,10 +16,10 @@ from uuid import uuid4
 
 from aiokafka import AIOKafkaProducer, TopicPartition
 
-from streams.adapters.broker import EmbeddedBroker
-from streams.adapters.topic_admin import Declared, TopicAdmin
-from streams.adapters.topic_consumer import groupless
-from streams.adapters.topic_reader import TopicReader
+from streams.adapters.kafka.admin import Declared, TopicAdmin
+from streams.adapters.kafka.connection import EmbeddedBroker
+from streams.adapters.kafka.consumer import groupless
+from streams.adapters.kafka.reader import TopicReader
 
 RECORDS: Final = 40_000
 BYTES: Final = 300

@@ -5,21 +5,21 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from agents.desk import DeskLimits, desk_over
+from agents.dispatcher import DeskLimits, desk_over
 from agents.ports import Parts
 from agents.telemetry.metrics import Metrics
 from agents.testing import FakeTagger
 from model import checkpoint
-from model.batching import BatchLimits, DeviceChecks, MicroBatcher
-from model.classifier import Classifier
+from model.serving.batcher import BatchLimits, DeviceChecks, MicroBatcher
+from model.serving.classifier import Classifier
 from schemas.uploads import ImageUploaded, Location
 from streams.adapters.limits import Limits
 from streams.adapters.memory import MemoryImages, MemoryScores, MemoryTags
-from streams.adapters.sqlite import SqliteScores
+from streams.adapters.sqlite.store import SqliteScores
 from streams.inflight import Delivery, InFlight, Partition, WindowLimits
 from streams.message import Message
 from streams.ports import ScoreStore
-from streams.retry import Outages, Patience
+from streams.resilience.retry import Outages, Patience
 from tagstream import samples
 
 EVENTS = 2_000

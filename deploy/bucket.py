@@ -12,7 +12,7 @@ from typing import Any
 
 import boto3
 
-from agents import settings
+from agents.wiring import settings
 
 EVENTS = ["s3:ObjectCreated:*", "s3:ObjectRemoved:*"]
 

@@ -27,8 +27,8 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from model import heif, jpeg, structure
-from model.heif import HeifImageFile
+from model.decoding import container_limits, heif, jpeg
+from model.decoding.heif import HeifImageFile
 from schemas.errors import ConfigurationError, TagstreamError, TooManyPixels, Undecodable
 
 Box = tuple[float, float, float, float]
@@ -143,8 +143,8 @@ class Preprocess:
             raise Undecodable(_line(f"damaged image: {error or type(error).__name__}")) from error
 
     def _decoded(self, data: bytes) -> Pixels:
-        structure.check(data)
-        self._refuse_bomb(*structure.webp_size(data))
+        container_limits.check(data)
+        self._refuse_bomb(*container_limits.webp_size(data))
         with Image.open(BytesIO(data), formats=FORMATS) as image:
             self._refuse_bomb(*(image.largest if isinstance(image, HeifImageFile) else image.size))
             image.draft(None, (self.size * OVERSAMPLE, self.size * OVERSAMPLE))

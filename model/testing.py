@@ -11,8 +11,8 @@ import threading
 from collections.abc import AsyncIterator, Collection, Sequence
 from pathlib import Path
 
-from model.batching import BatchLimits, DeviceChecks, MicroBatcher
 from model.clock import Clock, ManualClock
+from model.serving.batcher import BatchLimits, DeviceChecks, MicroBatcher
 
 
 class OutOfDeviceMemory(Exception):

@@ -10,12 +10,13 @@ from typing import Final
 
 import torch
 
-from model import checkpoint, golden
+from model import checkpoint
 from model.checkpoint import Version
-from model.classifier import with_golden
 from model.manifest import Input, Manifest
-from model.network import build
+from model.networks.network import build
 from model.policy import DEFAULT_ROUTES
+from model.serving import self_check
+from model.serving.classifier import with_golden
 
 LABELS: Final = ("ambiance", "food", "human", "menu")
 SIDE: Final = 64
@@ -45,4 +46,6 @@ def _unscored(version: str, *, seed: int) -> Version:
         torch.manual_seed(seed)
         state = build("tiny", len(LABELS)).state_dict()
     weights = {name: tensor.numpy() for name, tensor in state.items() if tensor.is_floating_point()}
-    return Version(manifest=manifest, weights=weights, card="# tiny\n\nFor tests.\n", golden=golden.draw())
+    return Version(
+        manifest=manifest, weights=weights, card="# tiny\n\nFor tests.\n", golden=self_check.draw()
+    )

@@ -16,7 +16,7 @@ class Keys(StrEnum):
     """How the keys in S3 notifications are spelt."""
 
     AUTO = "auto"
-    """As whoever emitted them spells them (see `schemas.s3_notifications`)."""
+    """As whoever emitted them spells them (see `schemas.wire.s3`)."""
     ENCODED = "encoded"
     """URL-encoded, with `+` for a space: AWS, MinIO."""
     RAW = "raw"

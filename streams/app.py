@@ -30,7 +30,7 @@ from faust.types import Message as MessageT
 
 from schemas.errors import EXIT_CONFIGURATION, Broken, ConfigurationError
 from streams import group
-from streams.adapters.kafka_connection import KafkaAddress, KafkaConnection
+from streams.adapters.kafka.connection import KafkaAddress, KafkaConnection
 from streams.inflight import Delivery, InFlight, Partition, WindowLimits
 from streams.message import Handler, Message
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from schemas import hops
+from schemas.wire import headers as wire_headers
 from streams.inflight import Urgency
 from streams.ports import BROKER, IMAGES, STORE
 
@@ -33,7 +33,7 @@ class Message:
     @property
     def origin(self) -> tuple[str, int, int]:
         """Topic, partition and offset of its first publication, however often it was deferred since."""
-        return hops.origin(self)
+        return wire_headers.origin(self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command_from_info, get_group_from_info
 from typer.models import CommandInfo, TyperInfo
 
-from tagstream import refusals
+from tagstream import exit_errors
 from tagstream.dev import state
 
 COMMANDS: Final = (
@@ -87,6 +87,6 @@ def _command(name: str) -> TyperGroup | TyperCommand:
 
 def main() -> NoReturn:
     """Run the command line."""
-    with refusals.said():
+    with exit_errors.said():
         app()
     sys.exit(0)

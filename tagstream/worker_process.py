@@ -18,8 +18,8 @@ EXIT_ORPHANED: Final = 4
 def main() -> None:
     """Work, until a signal, a failure, or the end of standard input."""
     threading.Thread(target=_watch, name="starter", daemon=True).start()
-    from tagstream.commands.worker import worker  # noqa: PLC0415 - the watch comes first
-    from tagstream.refusals import said  # noqa: PLC0415
+    from tagstream.commands.worker import worker
+    from tagstream.exit_errors import said
 
     with said():
         worker()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from agents.telemetry.pulse import Pulse
+from agents.telemetry.heartbeat import Pulse
 
 Check = Callable[[], str | None]
 """None while all is well, else why not. Called on the event loop, once a beat; must not block."""

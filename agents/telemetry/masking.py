@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, SecretStr
 
-from agents import settings as names
+from agents.wiring import settings as names
 
 MASK: Final = "**********"
 

@@ -10,8 +10,8 @@ from importlib import metadata
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 
+from agents.telemetry.gauges import BatchMetrics, LagMetrics, LoadingMetrics, Switches, WindowMetrics
 from agents.telemetry.instruments import PATIENCE, SIZES, Instrument, Instruments
-from agents.telemetry.levels import BatchMetrics, LagMetrics, LoadingMetrics, Switches, WindowMetrics
 from agents.telemetry.tracing import NO_TRACER, Tracer
 from schemas.events import Announcement, CollectionChanged, ModerationRequested
 from schemas.tags import ModelRef
@@ -21,7 +21,7 @@ class Metrics:
     """The instruments of one worker, in a registry of their own.
 
     The counters are for whoever does the work, on the event loop. The levels (`window`, `batcher`, ...)
-    are updated once a beat, on the event loop too (`agents.telemetry.pulse`). Scraped from any thread.
+    are updated once a beat, on the event loop too (`agents.telemetry.heartbeat`). Scraped from any thread.
     """
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:

@@ -1,6 +1,6 @@
 """What is watched of a worker, wired in one place: each line says where a metric or a check comes from.
 
-Everything registered here is looked at on the event loop, once a beat (`agents.telemetry.pulse`).
+Everything registered here is looked at on the event loop, once a beat (`agents.telemetry.heartbeat`).
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agents.settings import MetricsSettings
 from agents.telemetry.health import Health
+from agents.telemetry.heartbeat import Pulse
 from agents.telemetry.metrics import Metrics
-from agents.telemetry.pulse import Pulse
 from agents.telemetry.serving import serve
+from agents.wiring.settings import MetricsSettings
+from streams.adapters.s3.budget import Budget
 from streams.app import StreamApp
-from streams.budget import Budget
 from streams.inflight import InFlight, Partition
 
 if TYPE_CHECKING:  # the wiring runs without the model
-    from model.batch_statistics import BatchStatistics
+    from model.serving.statistics import BatchStatistics
 
 
 @asynccontextmanager

@@ -16,8 +16,8 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 import structlog
 from prometheus_client import CollectorRegistry, make_wsgi_app
 
-from agents.settings import MetricsSettings
 from agents.telemetry.health import Health, Report
+from agents.wiring.settings import MetricsSettings
 from schemas.errors import ConfigurationError
 
 log = structlog.get_logger(__name__)

@@ -32,9 +32,9 @@ from opentelemetry.sdk.trace.sampling import (
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from opentelemetry.util.types import Attributes
 
-from agents.settings import TracingSettings, blame
 from agents.telemetry.attribute import Attribute
 from agents.telemetry.trace_exporter import PatientExporter
+from agents.wiring.settings import TracingSettings, blame
 from schemas.errors import ConfigurationError
 
 _PATH: Final = "/v1/traces"

@@ -12,8 +12,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Protocol, TypeVar
 
-from agents.settings import Settings
 from agents.telemetry.attribute import Attribute
+from agents.wiring.settings import Settings
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

@@ -2,8 +2,8 @@
 
 A port that the system gives out is free only until the next who asks: stacks that start side by side got the
 same one, and so does whoever connects while a server is down. These are below those that systems give to
-clients (from 32768 on Linux) and below those that `tagstream.premises` draws from, in blocks of which one
-process holds each.
+clients (from 32768 on Linux) and below those that `tagstream.embedded_stack` draws from, in blocks of which
+one process holds each.
 """
 
 from __future__ import annotations

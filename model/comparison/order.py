@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, Self
 
-from model import backbones
+from model.networks import backbones
 from model.training.order import Order as Training
 from model.training.recipe import Recipe
 from schemas.errors import ConfigurationError

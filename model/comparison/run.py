@@ -11,20 +11,21 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from model import checkpoint, network
-from model.classifier import Classifier
+from model import checkpoint
 from model.comparison.order import Order, Weights, plain
 from model.comparison.row import SCRATCH, Figures, Row, Value
 from model.comparison.speed import paces
 from model.data import dataset
 from model.data.dataset import Dataset, Split
 from model.data.photograph import Photograph
-from model.evaluation.judging import judge
+from model.evaluation.predict import judge
 from model.evaluation.run import chosen
+from model.networks import network
 from model.pipeline import sources
 from model.pipeline.stages import judged_by, prepared
 from model.pipeline.stages import plain as as_json
 from model.pipeline.step import Made, Step
+from model.serving.classifier import Classifier
 from model.training.checkpoints import INDEX, beside
 from model.training.order import Order as Training
 from model.training.order import placed, taught

@@ -11,10 +11,10 @@ from typing import Final
 import torch
 from pydantic import JsonValue
 
-from model.classifier import Classifier
 from model.data.photograph import Photograph
 from model.data.progress import Tick
 from model.evaluation.speed import BATCH, decoded, timed
+from model.serving.classifier import Classifier
 
 ROUNDS: Final = 11
 FEWEST_ROUNDS: Final = 3

@@ -9,8 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from model.data import account, division, likeness, selection, snapshot, whole
-from model.data.found import Refusal
+from model import atomic_folders
+from model.data import division, near_duplicates, selection, snapshot, snapshot_report
+from model.data.entries import Refusal
 from model.data.inspecting import Seen
 from model.data.photograph import Split
 from model.data.plan import Assembled, Wanted, sides, wished
@@ -39,7 +40,7 @@ def assemble(answers: Iterable[Seen | Refusal], wanted: Wanted, *, labels: Colle
     selected = replace(selected, refused=tuple(sorted((*refused, *selected.refused))))
     _refuse_unlearnable(sorted(set(labels) - set(wanted.leave_out)), selected)
     photos = [wished(each, wanted) for each in selected.kept]
-    groups = likeness.groups([each.print for each in selected.kept], wanted.nearness)
+    groups = near_duplicates.groups([each.print for each in selected.kept], wanted.nearness)
     divided = division.divide(photos, groups=groups, how=wanted.how)
     placed = tuple(map(Placed, selected.kept, divided.splits))
     kept = tuple(sorted({label for photo in photos for label in photo.labels}))
@@ -61,7 +62,7 @@ def write(assembled: Assembled, wanted: Wanted, *, within: Path, tick: Tick = si
     folder = within / "snapshot"
     folder.mkdir()
     shards = snapshot.write_shards(folder, assembled.placed, tick=tick)
-    about = account.document(assembled, wanted, shards)
+    about = snapshot_report.document(assembled, wanted, shards)
     snapshot.write_document(folder, about)
     named = within / about.folder
     folder.rename(named)
@@ -74,7 +75,7 @@ def keep(made: Path, *, output: Path) -> tuple[Path, bool]:
     Raises `ConfigurationError` where another folder has its place.
     """
     place = output / made.name
-    if whole.put(made, place):
+    if atomic_folders.put(made, place):
         return place, False
     try:
         snapshot.photographs(place, snapshot.describe(place))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from model.data import labels as naming
-from model.data import pictures, snapshot, table
+from model.data import photograph, snapshot, table
 from model.data.photograph import Encoded, Photograph, Split, nearest_training
 from schemas.errors import ConfigurationError
 
@@ -123,7 +123,7 @@ def _photographs(source: Path) -> list[Photograph]:
 def _from_folder(folder: Path) -> Iterable[Photograph]:
     for inner in sorted(path for path in folder.iterdir() if path.is_dir() and path.name[0] != "."):
         label = naming.checked(inner.name, where=str(inner))
-        files = pictures.folder(inner)
+        files = photograph.folder(inner)
         if not files:
             raise ConfigurationError(f"{inner}: no photographs for the label {label!r}")
         for path in files:
@@ -155,7 +155,7 @@ def _refuse_unlearnable(source: Path, *, labels: tuple[str, ...], photographs: S
 
 def _negatives(source: Path, *, beside: Sequence[Photograph]) -> tuple[Photograph, ...]:
     """The negatives, each on the side of its source's photographs, so that no source is on two sides."""
-    found = [Photograph(path, labels=()) for path in pictures.folder(source)] if source.is_dir() else []
+    found = [Photograph(path, labels=()) for path in photograph.folder(source)] if source.is_dir() else []
     found = found or (list(_from_csv(source, labelled=False)) if source.is_file() else [])
     if not found:
         raise ConfigurationError(f"{source}: no negatives; expected a folder of photographs or a CSV")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
 
-from model.data.likeness import Forest
+from model.data.near_duplicates import Forest
 from model.data.photograph import Photograph, Split, nearest_training
 from schemas.errors import ConfigurationError
 

@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from model.data.found import Cause
+from model.data.entries import Cause
 from model.data.photograph import Split
 
 FORMAT: Final = 1

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from model.data import labels, shards
-from model.data.found import Cause, Found, Refusal
+from model.data.entries import Cause, Found, Refusal
 from model.data.photograph import Photograph, Split
 from model.data.shards import Sample
 from schemas.errors import ConfigurationError

@@ -16,9 +16,9 @@ from typing import Final, Protocol
 
 from PIL import ExifTags, Image
 
-from model.data import likeness, together
-from model.data.found import Cause, Found, Refusal
-from model.data.likeness import Fingerprint
+from model.data import near_duplicates, together
+from model.data.entries import Cause, Found, Refusal
+from model.data.near_duplicates import Fingerprint
 from model.data.progress import Tick, silent
 from model.preprocess import FORMATS, Pixels, Preprocess
 from schemas.errors import Rejected
@@ -32,7 +32,7 @@ SMALLEST: Final = 64
 AT_ONCE: Final = 2
 """Photographs in memory for each decoder: one that is decoded, one that is ready for it."""
 
-PREPROCESS: Final = Preprocess(size=likeness.SIDE)
+PREPROCESS: Final = Preprocess(size=near_duplicates.SIDE)
 
 SUFFIXES: Final = {
     "JPEG": ".jpg",
@@ -143,7 +143,7 @@ def _seen(found: Found, data: bytes, pixels: Pixels, *, smallest: int) -> Seen |
         width=about.width,
         height=about.height,
         suffix=SUFFIXES[about.format],
-        print=likeness.fingerprint(pixels),
+        print=near_duplicates.fingerprint(pixels),
     )
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from pathlib import Path
+from typing import Final, Protocol
 
 
 class Split(StrEnum):
@@ -48,3 +50,21 @@ class Photograph:
 def nearest_training(splits: set[Split]) -> Split:
     """Of several splits the one nearest to training: what was learned from can judge nothing."""
     return next((split for split in (Split.TRAIN, Split.VAL, Split.TEST) if split in splits), Split.UNSET)
+
+
+SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".avif", ".heic", ".heif", ".hif"})
+
+FOREIGN: Final = frozenset({".jfif", ".bmp", ".tif", ".tiff"})
+"""Pictures too by their names; an import tries them, so that what cannot be read is said."""
+
+
+def folder(place: Path, *, suffixes: frozenset[str] = SUFFIXES) -> list[Path]:
+    """The pictures in `place` and the folders below it, by name; hidden ones are left out."""
+    return sorted(_below(place, suffixes))
+
+
+def _below(place: Path, suffixes: frozenset[str]) -> Iterator[Path]:
+    for path in place.rglob("*"):
+        is_hidden = any(part.startswith(".") for part in path.relative_to(place).parts)
+        if path.suffix.lower() in suffixes and not is_hidden and path.is_file():
+            yield path

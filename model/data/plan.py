@@ -9,7 +9,7 @@ from typing import Final
 
 from model.data.division import Divided, How
 from model.data.inspecting import SMALLEST, Seen
-from model.data.likeness import Nearness
+from model.data.near_duplicates import Nearness
 from model.data.photograph import Photograph, Split
 from model.data.selection import Selected
 from model.data.snapshot import Placed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from model.data.found import Cause, Refusal
+from model.data.entries import Cause, Refusal
 from model.data.inspecting import Seen
 from model.data.photograph import Photograph, nearest_training
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from model.data import foreign_shards, labels, pictures, snapshot, table
-from model.data.found import Cause, Found, Gathered, Refusal
+from model.data import foreign_shards, labels, photograph, snapshot, table
+from model.data.entries import Cause, Found, Gathered, Refusal
 from model.data.photograph import Encoded, Photograph
 from model.data.table import Row
 from schemas.errors import ConfigurationError
 
 REMOTE: Final = "s3://"
-ANY: Final = pictures.SUFFIXES | pictures.FOREIGN
+ANY: Final = photograph.SUFFIXES | photograph.FOREIGN
 IMAGES: Final = "ImageSets"
 ANNOTATIONS: Final = "Annotations"
 REVIEW: Final = "review.csv"
@@ -208,7 +208,7 @@ def _negative(found: Found) -> Found:
 
 
 def _files(folder: Path) -> list[Path]:
-    return pictures.folder(folder, suffixes=ANY)
+    return photograph.folder(folder, suffixes=ANY)
 
 
 def _place(path: Path, source: Path) -> str:

@@ -7,18 +7,55 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from signal import Signals, valid_signals
 from typing import Final, Self
 
 import numpy as np
 
-from model.decoding.death import GARBLED, Death, DecoderDied, death_of, hung
 from model.decoding.frames import ANSWER, LONGEST_REFUSAL, REQUEST, Kind, refused
-from model.decoding.limits import DecoderLimits
-from model.decoding.orders import REAL, Orders
-from model.decoding.stillness import Stillness
+from model.decoding.options import REAL, DecoderLimits, Orders
 from model.preprocess import Pixels, Preprocess
+
+_ASLEEP: Final = "S"
+
+
+class Stillness:
+    """Counts the looks in a row at which a process neither had used its CPU nor wanted to.
+
+    Wall time alone says nothing of an image: a frozen or overloaded machine makes any of them late.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self._tasks = Path(f"/proc/{pid}/task")
+        self._clock = (~pid << 3) | 2  # the kernel's name for the CPU clock of another process
+        self._used = 0.0
+        self._looks = 0
+
+    def begin(self) -> None:
+        """Count from nothing."""
+        self._looks = 0
+
+    def looks(self) -> int:
+        """Look once more; how many in a row saw it asleep."""
+        try:
+            used = time.clock_gettime(self._clock)
+            is_still = used == self._used and self._all_asleep()
+        except (OSError, IndexError):  # it has ended, or this is no Linux
+            return 0
+        self._used = used
+        self._looks = self._looks + 1 if is_still else 0
+        return self._looks
+
+    def _all_asleep(self) -> bool:
+        # The state stands behind the program's name, which is in parentheses and may hold anything.
+        states = [task.read_text().rpartition(")")[2].split()[0] for task in self._tasks.glob("*/stat")]
+        return bool(states) and set(states) == {_ASLEEP}
+
 
 LOOKS: Final = 10
 """How often a decoder is looked at within its deadline, before it is believed to hang."""
@@ -179,3 +216,67 @@ def _environment() -> dict[str, str]:
     # It imports what this process would; and BLAS needs no threads to move bytes.
     path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)  # noqa: PTH109 - a string is wanted
     return kept | {"PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+
+
+OUT_OF_MEMORY: Final = 77
+"""A decoder's exit code for a `MemoryError`; after one nothing in that process is sure to work."""
+
+
+class Cause(StrEnum):
+    """What a decoder died of."""
+
+    CRASH = "crash"
+    """A signal that a fault in native code brings: SIGSEGV, SIGABRT, ..."""
+    KILLED = "killed"
+    """SIGKILL, and none of ours: the kernel was short of memory, most often."""
+    MEMORY = "memory"
+    CPU = "cpu"
+    HUNG = "hung"
+    """It waited for something that never came."""
+    EXIT = "exit"
+    GARBLED = "garbled"
+    """It answered what no decoder answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """One decoder's."""
+
+    cause: Cause
+    how: str
+    """As in "SIGSEGV", or "exit code 1"."""
+
+    @property
+    def takes_long(self) -> bool:
+        """Whether it was told by time, which an image takes once more at every try."""
+        return self.cause in {Cause.CPU, Cause.HUNG}
+
+
+class DecoderDied(Exception):
+    """A decoder died over an image, which need not be the image's fault."""
+
+    def __init__(self, death: Death) -> None:
+        super().__init__(death.how)
+        self.death = death
+
+
+def death_of(code: int, limits: DecoderLimits) -> Death:
+    """What an exit code says; it is negative for a signal, as `subprocess` has it."""
+    if code == OUT_OF_MEMORY:
+        return Death(Cause.MEMORY, f"more than {limits.memory:,} bytes of memory")
+    if code >= 0:
+        return Death(Cause.EXIT, f"exit code {code}")
+    match -code:
+        case Signals.SIGXCPU:
+            return Death(Cause.CPU, f"more than {limits.deadline:g} seconds of CPU time")
+        case Signals.SIGKILL:
+            return Death(Cause.KILLED, "SIGKILL")
+    return Death(Cause.CRASH, Signals(-code).name if -code in valid_signals() else f"signal {-code}")
+
+
+def hung(limits: DecoderLimits) -> Death:
+    """Of one that was killed for doing nothing."""
+    return Death(Cause.HUNG, f"nothing done for {limits.deadline:g} seconds")
+
+
+GARBLED: Final = Death(Cause.GARBLED, "an answer that is none")

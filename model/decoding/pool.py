@@ -17,21 +17,53 @@ again: the death of a worker is no image's fault.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Final, Self
 
 import numpy as np
 import structlog
 
-from model import golden
-from model.decoding.death import Cause, Death, DecoderDied
-from model.decoding.decoder import LOOKS, Decoder, Recipe
-from model.decoding.limits import DecoderLimits
-from model.decoding.orders import REAL
-from model.decoding.seats import Seats
+from model.decoding.decoder import LOOKS, Cause, Death, Decoder, DecoderDied, Recipe
+from model.decoding.options import REAL, DecoderLimits
 from model.preprocess import Pixels, Preprocess
+from model.serving import self_check
 from schemas.errors import Broken, DeadlyImage, Rejected
+
+
+class Seats:
+    """`count` of them. Who asks for all of them waits for those who sit, and lets nobody past meanwhile."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._door = asyncio.Lock()
+        self._free = asyncio.Semaphore(count)
+
+    @asynccontextmanager
+    async def one(self) -> AsyncIterator[None]:
+        """A seat, in company."""
+        async with self._door:
+            await self._free.acquire()
+        try:
+            yield
+        finally:
+            self._free.release()
+
+    @asynccontextmanager
+    async def all(self) -> AsyncIterator[None]:
+        """Every seat: nobody else sits."""
+        taken = 0
+        async with self._door:
+            try:
+                for _ in range(self._count):
+                    await self._free.acquire()
+                    taken += 1
+                yield
+            finally:
+                for _ in range(taken):
+                    self._free.release()
+
 
 log = structlog.get_logger(__name__)
 
@@ -67,7 +99,7 @@ class DecoderPool:
         self._recipe = Recipe(preprocess, limits, decode)
         self._limits = limits
         self._on_death = on_death
-        self._known_good = golden.draw()["plate.png"]
+        self._known_good = self_check.draw()["plate.png"]
         self._known_pixels = preprocess.decode(self._known_good)
         self._seats = Seats(limits.processes)
         self._idle: list[Decoder] = []

@@ -22,9 +22,9 @@ from typing import Final
 
 from PIL import AvifImagePlugin
 
-from model.decoding.death import OUT_OF_MEMORY
+from model.decoding.decoder import OUT_OF_MEMORY
 from model.decoding.frames import ANSWER, REQUEST, Kind, refusal
-from model.decoding.orders import Orders
+from model.decoding.options import Orders
 from model.preprocess import Fit, Pixels, Preprocess
 
 _PR_SET_PDEATHSIG: Final = 1

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from model.evaluation.judged import Judged, highest
+from model.evaluation.predictions import Judged, highest
 from model.manifest import Task
 from schemas.errors import ConfigurationError
 

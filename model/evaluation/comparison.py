@@ -15,9 +15,9 @@ from pydantic import JsonValue
 from torch import Tensor
 
 from model.evaluation import metrics, statistics
-from model.evaluation.bootstrap import Bootstrap, Statistic
+from model.evaluation.bootstrap_intervals import Bootstrap, Statistic
 from model.evaluation.differences import Difference, Paired
-from model.evaluation.judged import Judged
+from model.evaluation.predictions import Judged
 from model.evaluation.slices import SMALL, partition
 from model.manifest import Manifest
 from schemas.errors import ConfigurationError

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from model.evaluation import metrics, statistics
-from model.evaluation.bootstrap import Bootstrap, Statistic
-from model.evaluation.judged import Judged
+from model.evaluation.bootstrap_intervals import Bootstrap, Statistic
+from model.evaluation.predictions import Judged
 from model.evaluation.reliability import reliability
 from model.evaluation.report import Figures, Report, Shares
 from model.evaluation.shares import Figure, Share

@@ -10,13 +10,13 @@ from PIL import Image, ImageOps
 from pydantic import JsonValue
 from torch import Tensor
 
-from model.classifier import Classifier
 from model.data.dataset import Encoded, Photograph
 from model.data.progress import Tick, silent
-from model.evaluation.judged import Judged
-from model.evaluation.judging import look
+from model.evaluation.predict import look
+from model.evaluation.predictions import Judged
 from model.evaluation.shares import Share
 from model.preprocess import FORMATS
+from model.serving.classifier import Classifier
 
 QUALITY = 87
 """Of the renditions' JPEG, as sites commonly choose it."""

@@ -11,9 +11,9 @@ from typing import Final
 import torch
 from pydantic import JsonValue
 
-from model.classifier import Classifier
 from model.data.photograph import Photograph
 from model.evaluation.speed import BATCH, decoded, timed
+from model.serving.classifier import Classifier
 
 ROUNDS: Final = 7
 

@@ -8,17 +8,17 @@ from pathlib import Path
 
 from model import checkpoint, devices
 from model.checkpoint import Version
-from model.classifier import Classifier, with_golden
 from model.data.photograph import Photograph
 from model.data.progress import Tick, silent
 from model.evaluation import calibration, recording
 from model.evaluation.calibration import Decision, Target
 from model.evaluation.card import card
 from model.evaluation.figures import report
-from model.evaluation.judging import look
+from model.evaluation.predict import look
 from model.evaluation.report import Report
 from model.manifest import Manifest
 from model.policy import fitting
+from model.serving.classifier import Classifier, with_golden
 from schemas.errors import ConfigurationError
 
 

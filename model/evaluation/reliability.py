@@ -16,7 +16,7 @@ from pydantic import JsonValue
 from torch import Tensor
 
 from model.evaluation import metrics, statistics
-from model.evaluation.bootstrap import Bootstrap
+from model.evaluation.bootstrap_intervals import Bootstrap
 from model.evaluation.shares import DECIMALS, Figure
 
 BINS: Final = 15

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from model.evaluation.bootstrap import Bootstrap
+from model.evaluation.bootstrap_intervals import Bootstrap
 from model.evaluation.reliability import Reliability
 from model.evaluation.shares import Figure, Share
 from model.evaluation.slices import Slices

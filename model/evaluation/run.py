@@ -8,7 +8,6 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from model.classifier import Classifier
 from model.data.dataset import Dataset, Split
 from model.data.photograph import Photograph
 from model.data.progress import Tick, silent
@@ -16,12 +15,13 @@ from model.evaluation import speed
 from model.evaluation.comparison import Comparison, compare, refuse_unlike
 from model.evaluation.differences import Difference
 from model.evaluation.figures import report
-from model.evaluation.gap import gap
-from model.evaluation.judged import Judged
-from model.evaluation.judging import look
+from model.evaluation.generalisation_gap import gap
+from model.evaluation.predict import look
+from model.evaluation.predictions import Judged
 from model.evaluation.race import Race, race
 from model.evaluation.report import Report
 from model.manifest import Manifest
+from model.serving.classifier import Classifier
 from schemas.errors import ConfigurationError
 
 

@@ -12,7 +12,7 @@ import torch
 from pydantic import JsonValue
 from torch import Tensor
 
-from model.evaluation.judged import Judged
+from model.evaluation.predictions import Judged
 from model.evaluation.shares import DECIMALS, Share
 
 BRIGHTNESS: Final = (0.3, 0.45, 0.6)

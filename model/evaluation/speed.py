@@ -16,9 +16,9 @@ from typing import Final
 import torch
 from pydantic import JsonValue
 
-from model.classifier import Classifier
 from model.data.photograph import Photograph
 from model.preprocess import Pixels
+from model.serving.classifier import Classifier
 from schemas.errors import ConfigurationError, Rejected
 
 BATCH: Final = 32

@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from model.evaluation.bootstrap import Statistic
+from model.evaluation.bootstrap_intervals import Statistic
 
 
 def share(hits: Tensor, among: Tensor) -> Statistic:

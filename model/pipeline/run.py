@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from model.atomic_folders import kept_room
 from model.pipeline.engine import luigi
 from model.pipeline.step import Done, Step
 from model.pipeline.tasks import Account, task
 from model.pipeline.visualiser import HOST
-from model.storing import kept_room
 from schemas.errors import Broken, ConfigurationError
 
 LOCK: Final = ".lock"

@@ -14,6 +14,7 @@ from typing import Final
 from pydantic import JsonValue
 
 from model import checkpoint
+from model.atomic_folders import kept_room, write
 from model.data import dataset
 from model.data.dataset import Dataset, Split
 from model.evaluation import recording
@@ -23,7 +24,6 @@ from model.evaluation.report import Report
 from model.pipeline import sources
 from model.pipeline.step import Made, Step, digest
 from model.preprocess import Preprocess
-from model.storing import kept_room, write
 from model.training import decoded
 from model.training.decoded import Decoding
 from model.training.order import Order, taught

@@ -22,7 +22,7 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
-from model.storing import kept_room, write
+from model.atomic_folders import kept_room, write
 
 FORMAT: Final = 1
 """Of the folders: steps that another release has finished are done again."""

@@ -6,14 +6,73 @@ Pure: reports in (as manifests record them and `model evaluate --json` prints th
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from math import sqrt
 from typing import Any, Final
 
+from model.evaluation import content_digest
+from model.manifest import Manifest
 from model.registry import significance
 from model.registry.significance import Pair
-from model.registry.tolerances import Tolerance, Tolerances
+from schemas.errors import ConfigurationError
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The reports of both on the same photographs."""
+
+    champion: Figures | None
+    """None where there is no champion yet."""
+    candidate: Figures
+    data: str
+    """Digest of the photographs."""
+    pairs: Pairs = field(default_factory=dict)
+    """Empty where figures were recorded: which photographs they differ on is not."""
+
+
+def recorded(champion: Manifest | None, candidate: Manifest, *, split: str) -> Evidence:
+    """The figures that the manifests carry of `split`, if they were taken of these very versions.
+
+    Raises `ConfigurationError`, which says how to mend it, where one has none, where the thresholds are
+    no longer those that it was judged with, or where the two were judged on other photographs.
+    """
+    theirs = _figures(candidate, split)
+    data = _data(candidate, theirs)
+    if champion is None:
+        return Evidence(None, theirs, data)
+    ours = _figures(champion, split)
+    if not data or data != _data(champion, ours):
+        raise ConfigurationError(
+            f"{_name(candidate)} and {_name(champion)} were judged on different photographs of {split!r}: "
+            "their figures cannot be compared; give --data DATA, and both are judged on the same here"
+        )
+    return Evidence(ours, theirs, data)
+
+
+def _figures(manifest: Manifest, split: str) -> Mapping[str, Any]:
+    found = manifest.metrics.get(split)
+    if not isinstance(found, dict) or "top_accuracy" not in found:
+        raise ConfigurationError(
+            f"{_name(manifest)} carries no figures of {split!r}; give --data DATA, and it is judged here, or "
+            f"record them before it is published: tagstream model evaluate DATA --split {split} --record"
+        )
+    if found.get("judged") != content_digest.digest(manifest):
+        raise ConfigurationError(
+            f"{_name(manifest)}: its figures of {split!r} were not taken with these weights, labels and "
+            "thresholds; give --data DATA, and it is judged here as it is"
+        )
+    return found
+
+
+def _data(manifest: Manifest, figures: Mapping[str, Any]) -> str:
+    said = figures.get("data")
+    return said if isinstance(said, str) else manifest.data_digest
+
+
+def _name(manifest: Manifest) -> str:
+    return f"{manifest.name}/{manifest.version}"
+
 
 Figures = Mapping[str, Any]
 """A report, as JSON: `model.evaluation.report.Report.as_json`."""
@@ -199,3 +258,57 @@ def _ece(a: Figures, b: Figures, tolerances: Tolerances) -> Iterator[Row]:
     verdict = Verdict.REFUSED if theirs["value"] > most else Verdict.PASSED
     why = f"its probabilities are off by more than {most:.3f}" if verdict is Verdict.REFUSED else ""
     yield Row("ece", ours["value"], theirs["value"], round(most, 4), verdict, why)
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """Of one figure, in shares: 0.01 is one point of a hundred."""
+
+    least: float
+    """A fall of no more than this is never refused: it would not be noticed."""
+    hard: float
+    """A fall of more than this is refused though it may be chance: the risk is too high."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerances:
+    """What the gate allows.
+
+    A fall is refused when it is beyond `least` and either significant or beyond `hard`. On few photographs
+    most falls are chance and `hard` decides; on many, a fall of little more than `least` is significant.
+    `hard` is the wider the fewer photographs a figure is commonly taken over: of a label, or a slice, there
+    are a tenth as many. A fall of fewer photographs than `fewest` is never refused.
+
+    Many figures are looked at, and one of twenty equal ones falls "significantly" at 0.05: the significance
+    holds for each group (overall, labels, slices) as a whole, divided by its figures (Bonferroni). What
+    that loses in power on small groups, `hard` makes good.
+
+    Photographs of one source are not independent, which the test takes them for: a fall on one source's
+    photographs alone may be refused though other sources would not show it. Look at the slices then.
+    """
+
+    top_accuracy: Tolerance = Tolerance(least=0.005, hard=0.02)
+    f1_samples: Tolerance = Tolerance(least=0.005, hard=0.02)
+    mixed_all_found: Tolerance = Tolerance(least=0.02, hard=0.10)
+    """Few photographs have several tags."""
+    singles_with_extra: Tolerance = Tolerance(least=0.01, hard=0.03)
+    """A rise; as the two below."""
+    negatives_acted_on: Tolerance = Tolerance(least=0.02, hard=0.08)
+    ece: Tolerance = Tolerance(least=0.01, hard=0.02)
+    """There is no test for it: `hard` decides, with `ece_noise` beside."""
+    ece_noise: float = 0.3
+    """Divided by the root of the photographs: what ECE moves by from one sample to another."""
+    label: Tolerance = Tolerance(least=0.01, hard=0.05)
+    """Precision, recall and F1 of one label."""
+    slice: Tolerance = Tolerance(least=0.02, hard=0.08)
+    """Top label and F1 of one source, brightness or size."""
+    significance: float = 0.05
+    """Of a group of figures, one-sided."""
+    fewest: int = 2
+    """Photographs by which a figure must have fallen: one of them decides nothing."""
+    smallest_slice: int = 30
+    """A slice of fewer photographs is not looked at."""
+    slower: float = 1.25
+    """Times the champion's, that an image may take."""
+    slower_seconds: float = 0.001
+    """By which it must be slower as well: decoding an image takes ten times as long."""

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 from model.registry.aliases import Alias, Note
 from model.registry.cache import Cache, Resolved
-from model.registry.contest import Contested, Trial, judged
 from model.registry.outcome import Outcome
+from model.registry.promotion_evaluation import Contested, Trial, judged
 from model.registry.refs import CHAMPION, AliasRef, VersionRef
 from model.registry.registry import Registry, Standing
 from schemas.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from model.registry.trial import Tick
+    from model.registry.candidate_evaluation import Tick
 
 
 @dataclass(frozen=True, slots=True)

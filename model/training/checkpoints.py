@@ -29,7 +29,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from model.storing import kept_room, write
+from model.atomic_folders import kept_room, write
 from model.training.progress import Trial
 from schemas.errors import ConfigurationError
 

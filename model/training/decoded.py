@@ -23,11 +23,11 @@ import PIL
 import torch
 from torch import Tensor
 
+from model.atomic_folders import kept_room, write
 from model.data.dataset import Encoded, Photograph
 from model.data.progress import Tick
 from model.preprocess import Pixels, Preprocess
-from model.storing import kept_room, write
-from model.training.ahead import ahead
+from model.training.prefetch import ahead
 from schemas.errors import ConfigurationError, Rejected
 
 FORMAT: Final = 1

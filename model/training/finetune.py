@@ -11,7 +11,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from model import backbones
+from model.networks import backbones
 from model.training.checkpoints import Checkpoints
 from model.training.objective import Objective, positive_weights
 from model.training.pictures import Pictures
@@ -20,7 +20,7 @@ from model.training.randomness import seed_step
 from model.training.rates import Schedule
 from model.training.recipe import Recipe
 from model.training.sampling import Batch, Sampler
-from model.training.standing import Standing, State, blend, copied
+from model.training.train_state import Standing, State, blend, copied
 from schemas.errors import ConfigurationError
 
 TINY_EPOCH: Final = 10

@@ -11,8 +11,8 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from model import backbones
 from model.data.progress import Tick, silent
+from model.networks import backbones
 from model.training.inputs import BATCH
 from model.training.pictures import Pictures
 from model.training.recipe import Recipe

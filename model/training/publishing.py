@@ -12,17 +12,18 @@ import torch
 from pydantic import JsonValue
 from torch import Tensor
 
-from model import checkpoint, golden
+from model import checkpoint
 from model.checkpoint import Version, Weights
-from model.classifier import with_golden
 from model.evaluation import recording
 from model.evaluation.calibration import Decision
 from model.evaluation.card import card
 from model.evaluation.report import Report
 from model.manifest import Input, Manifest
 from model.policy import DEFAULT_ROUTES, fitting
+from model.serving import self_check
+from model.serving.classifier import with_golden
 from model.training.recipe import Recipe
-from model.training.standing import State
+from model.training.train_state import State
 from schemas.tags import UNCERTAIN, RouteRule
 
 
@@ -56,7 +57,7 @@ def assemble(state: State, *, recipe: Recipe, decision: Decision, provenance: Pr
         code_commit=_commit(),
         licence=provenance.licence,
     )
-    version = Version(manifest=manifest, weights=packed(state), card="", golden=golden.draw())
+    version = Version(manifest=manifest, weights=packed(state), card="", golden=self_check.draw())
     return with_golden(version)
 
 

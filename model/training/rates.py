@@ -10,7 +10,7 @@ from typing import Any
 from torch import nn
 from torch.optim import Optimizer
 
-from model import backbones
+from model.networks import backbones
 from model.training.recipe import Recipe
 
 Group = dict[str, Any]

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final, Literal, Self
 
-from model.backbones.backbone import HALF, Backbone, Channels
 from model.manifest import Task
+from model.networks.backbone import HALF, Backbone, Channels
 from model.preprocess import Fit
-from model.training.dominance import YIELDING
 from model.training.inputs import Inputs
-from model.training.objective import Objective
+from model.training.objective import YIELDING, Objective
 from model.training.presets import preset
 
 Precision = Literal["auto", "fp32", "bf16"]

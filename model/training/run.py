@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from glob import escape
+from importlib.metadata import version
 
 import torch
 from torch import nn
 
-from model import backbones
+from model.atomic_folders import kept_room
 from model.checkpoint import Version
-from model.classifier import Classifier
 from model.data import dataset
 from model.data.dataset import Dataset, Split
 from model.evaluation import calibration, recording
 from model.evaluation.calibration import Decision
 from model.evaluation.figures import report
-from model.evaluation.judging import look
+from model.evaluation.predict import look
 from model.evaluation.report import Report
 from model.manifest import Manifest
+from model.networks import backbones
 from model.preprocess import Preprocess
-from model.storing import kept_room
-from model.training import origin, publishing
-from model.training.checkpoints import Checkpoints, beside
+from model.serving.classifier import Classifier
+from model.training import publishing
+from model.training.checkpoints import Checkpoints, Settings, beside
 from model.training.decoded import Decoding
 from model.training.finetune import FineTuning, Pace, Trained
 from model.training.order import Order, placed, provenance, taught
@@ -37,6 +39,45 @@ from model.training.recipe import Recipe
 from model.training.sampling import Draws, draws
 from model.training.scalars import recorded, summary_writer
 from schemas.errors import ConfigurationError
+
+
+def of_order(order: Order, *, device: torch.device) -> Settings:
+    """The recipe, and what else moves the last bits of the weights: libraries, device, threads."""
+    return {
+        **asdict(order.recipe),
+        "positive": order.positive,
+        "torch": torch.__version__,
+        "torchvision": version("torchvision"),
+        "device": device.type,
+        "threads": torch.get_num_threads(),
+    }
+
+
+def of_data(data: Dataset, *, train: Pictures, val: Pictures) -> Settings:
+    """The photographs, by their pixels, and their labels."""
+    return {
+        "data": data.digest,
+        "pictures to learn from": _short(train.digest, _tags(train)),
+        "pictures to choose by": _short(val.digest, _tags(val)),
+    }
+
+
+def of_weights(network: nn.Module) -> Settings:
+    """The weights that training starts from, before the probe."""
+    digest = hashlib.sha256()
+    for name, tensor in network.state_dict().items():
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return {"weights": digest.hexdigest()[:12]}
+
+
+def _tags(pictures: Pictures) -> str:
+    return "\n".join(f"{photo.path.name}|{photo.labels}|{photo.source}" for photo in pictures.photographs)
+
+
+def _short(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
+
 
 __all__ = ["Order", "Outcome", "Watch", "train"]
 
@@ -73,7 +114,7 @@ def train(order: Order, *, watch: Watch | None = None) -> Outcome:
     data = dataset.read(order.photographs, negatives=order.negatives)
     dataset.refuse_untrainable(data)
     labels = taught(order, data=data)
-    settings = origin.of_order(order, device=device)
+    settings = of_order(order, device=device)
     with Checkpoints(beside(order.output), settings=settings, fresh=order.fresh) as checkpoints:
         outcome = Run(order, data, labels=labels, checkpoints=checkpoints, watch=watch).outcome(device)
         checkpoints.forget()
@@ -98,9 +139,9 @@ class Run:
     def outcome(self, device: torch.device) -> Outcome:
         """Everything, up to the version on the disk."""
         network = self._network().to(device)
-        self.checkpoints.agree(origin.of_weights(network))
+        self.checkpoints.agree(of_weights(network))
         train_set, val = sets = self._sets()
-        self.checkpoints.agree(origin.of_data(self.data, train=train_set, val=val))
+        self.checkpoints.agree(of_data(self.data, train=train_set, val=val))
         drawn = draws(train_set, recipe=self.recipe)
         self.watch.say(f"of what is drawn: {', '.join(f'{name} {each}' for name, each in drawn.items())}")
         with _enough_memory(self.recipe):

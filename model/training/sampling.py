@@ -9,10 +9,10 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from model.training.ahead import ahead
 from model.training.augment import Augment
-from model.training.dominance import Dominance
+from model.training.objective import Dominance
 from model.training.pictures import Pictures
+from model.training.prefetch import ahead
 from model.training.presets import mixed, mixing_share, preset
 from model.training.randomness import Seeded
 from model.training.recipe import Recipe

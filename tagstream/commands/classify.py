@@ -11,8 +11,8 @@ import typer
 from schemas.errors import Broken, ConfigurationError
 
 if TYPE_CHECKING:
-    from agents.settings import Settings
-    from tagstream.classify.classifying import Answer
+    from agents.wiring.settings import Settings
+    from operations.classify import Answer
 
 
 def classify(
@@ -37,15 +37,15 @@ def classify(
 
     - `tagstream classify ~/Pictures --json | jq -r 'select(.top == "menu").path'`
     """
-    import asyncio  # noqa: PLC0415
+    import asyncio
 
-    from agents import settings  # noqa: PLC0415
-    from agents.telemetry import logs  # noqa: PLC0415
-    from tagstream.classify import answers  # noqa: PLC0415
+    from agents.telemetry import logs
+    from agents.wiring import settings
+    from tagstream.render import classify as render
 
     config = _configured(settings.load(), model)
     logs.configure(config.log.model_copy(update={"level": "warning"}))
-    with answers.lines() if as_json else answers.table() as tell:
+    with render.lines() if as_json else render.table() as tell:
         try:
             failed = asyncio.run(_look(paths, config, tell=tell))
         except Broken as error:
@@ -57,10 +57,10 @@ def classify(
 
 def _configured(config: Settings, model: Path | None) -> Settings:
     """The settings with that model; raises `ConfigurationError` at once where there is none."""
-    from agents import resident  # noqa: PLC0415
-    from model import checkpoint  # noqa: PLC0415
+    from agents.wiring import model_source
+    from model import checkpoint
 
-    folder = model or resident.folder_here(config)
+    folder = model or model_source.folder_here(config)
     checkpoint.read_manifest(folder)  # before torch is imported, which takes its time
     return config.model_copy(
         update={"model": config.model.model_copy(update={"folder": folder, "ref": None})}
@@ -69,10 +69,10 @@ def _configured(config: Settings, model: Path | None) -> Settings:
 
 async def _look(paths: list[Path], config: Settings, *, tell: Callable[[Answer, int], None]) -> int:
     """Tell every answer, with how many there will be; how many files failed."""
-    from contextlib import aclosing  # noqa: PLC0415
+    from contextlib import aclosing
 
-    from agents.parts import load_tagger  # noqa: PLC0415
-    from tagstream.classify.classifying import Eye, Refused, found  # noqa: PLC0415
+    from agents.wiring.components import load_tagger
+    from operations.classify import Eye, Refused, found
 
     files = list(found(paths))
     if not files:

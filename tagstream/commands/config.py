@@ -50,12 +50,12 @@ def show(
 
 
 def _settings() -> list[Setting]:
-    import os  # noqa: PLC0415
-    from pathlib import Path  # noqa: PLC0415
+    import os
+    from pathlib import Path
 
-    from agents import settings  # noqa: PLC0415
-    from agents.telemetry import masking  # noqa: PLC0415
-    from tagstream.dev import state  # noqa: PLC0415
+    from agents.telemetry import masking
+    from agents.wiring import settings
+    from tagstream.dev import state
 
     given = settings.load().model_dump(mode="json")
     running = state.adopted(os.environ, Path.cwd())
@@ -80,9 +80,9 @@ def _value(given: dict[str, Any], variable: str) -> Any:  # noqa: ANN401 - whate
 
 
 def _print(settings: list[Setting]) -> None:
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     # Whatever the width of the terminal: a name that is cut short cannot be copied.

@@ -9,7 +9,7 @@ import typer
 from schemas.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from agents.settings import Settings
+    from agents.wiring.settings import Settings
     from schemas.decisions import ModerationDecided
 
 
@@ -44,17 +44,17 @@ def decide(  # noqa: PLR0913 - one parameter an option
 
     - `tagstream decide lunch.jpg revoke --json`
     """
-    import asyncio  # noqa: PLC0415
+    import asyncio
 
-    from agents import settings  # noqa: PLC0415
-    from tagstream import image_names  # noqa: PLC0415
+    from agents.wiring import settings
+    from operations import store as stores
 
     if (labels is not None) != (action == "correct"):
         raise ConfigurationError("--labels goes with `correct`, and `correct` with --labels")
     config = settings.load()
     event = _event(
         {
-            "image_id": image_names.image_id(image, buckets=config.s3.buckets),
+            "image_id": stores.image_id(image, buckets=config.s3.buckets),
             "action": action,
             "labels": None
             if labels is None
@@ -68,14 +68,14 @@ def decide(  # noqa: PLR0913 - one parameter an option
 
 
 def _event(facts: dict[str, object]) -> ModerationDecided:
-    from datetime import UTC, datetime  # noqa: PLC0415
+    from datetime import UTC, datetime
 
-    from pydantic import ValidationError  # noqa: PLC0415
+    from pydantic import ValidationError
 
-    from schemas.decisions import ModerationDecided  # noqa: PLC0415
-    from tagstream import people  # noqa: PLC0415
+    from operations import current_user
+    from schemas.decisions import ModerationDecided
 
-    facts |= {"decided_at": datetime.now(UTC), "decided_by": facts["decided_by"] or people.me()}
+    facts |= {"decided_at": datetime.now(UTC), "decided_by": facts["decided_by"] or current_user.me()}
     try:
         return ModerationDecided.model_validate(facts)
     except ValidationError as error:
@@ -84,16 +84,16 @@ def _event(facts: dict[str, object]) -> ModerationDecided:
 
 
 async def _publish(config: Settings, event: ModerationDecided) -> None:
-    from agents import connections  # noqa: PLC0415
-    from schemas.errors import Gone  # noqa: PLC0415
-    from streams.adapters.kafka import DecisionPublisher  # noqa: PLC0415
-    from tagstream import image_names, store_here  # noqa: PLC0415
+    from agents.wiring import backends
+    from operations import store as stores
+    from schemas.errors import Gone
+    from streams.adapters.kafka.publisher import DecisionPublisher
 
     known = None
-    if store_here.is_here(config.store):
-        async with store_here.opened(config.store) as store:
+    if stores.is_here(config.store):
+        async with stores.opened(config.store) as store:
             known = await store.head(event.image_id)
     if known is None:
-        raise Gone(image_names.unknown(event.image_id))
-    async with DecisionPublisher(connections.kafka_settings(config)) as publisher:
+        raise Gone(stores.unknown(event.image_id))
+    async with DecisionPublisher(backends.kafka_settings(config)) as publisher:
         await publisher.publish(event)

@@ -59,11 +59,11 @@ def demo(
 
 def _asked(photos: Path | None, *, is_drill: bool) -> Run:
     """Everything that can be wrong with what was asked is found here, before anything starts."""
-    from agents import resident, settings  # noqa: PLC0415
-    from tagstream.demo import photos as choosing  # noqa: PLC0415
-    from tagstream.demo.run import Run  # noqa: PLC0415
+    from agents.wiring import model_source, settings
+    from tagstream.demo import photos as choosing
+    from tagstream.demo.run import Run
 
-    manifest = resident.manifest_here(settings.load())
+    manifest = model_source.manifest_here(settings.load())
     if photos is None:
         return Run(choosing.samples, is_drill, manifest)
     chosen = choosing.of_folder(photos)
@@ -76,11 +76,11 @@ def _refuse_unwritable(report: Path) -> None:
 
 
 def _run(asked: Run, *, is_quiet: bool) -> Result:
-    import asyncio  # noqa: PLC0415
-    import signal  # noqa: PLC0415
+    import asyncio
+    import signal
 
-    from tagstream.demo.narrator import Narrator  # noqa: PLC0415
-    from tagstream.demo.run import run  # noqa: PLC0415
+    from tagstream.demo.console_reporter import Narrator
+    from tagstream.demo.run import run
 
     # Whoever ends us, by Ctrl-C or SIGTERM: the workers are ended first.
     # SIGINT may come ignored (a shell's background job), and then nothing would end us in order.
@@ -100,12 +100,12 @@ def _run(asked: Run, *, is_quiet: bool) -> Result:
 
 
 def _tell(result: Result, report: Path, *, as_json: bool) -> None:
-    import json  # noqa: PLC0415
+    import json
 
-    from rich.console import Console  # noqa: PLC0415
+    from rich.console import Console
 
-    from tagstream.demo import document, table  # noqa: PLC0415
-    from tagstream.demo import report as reporting  # noqa: PLC0415
+    from tagstream.demo import document, table
+    from tagstream.demo import report as reporting
 
     report.write_text(reporting.render(result), encoding="utf-8")
     if as_json:

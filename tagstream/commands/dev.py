@@ -49,10 +49,10 @@ def dev(
 
     - `tagstream dev --json | jq 'select(.what == "photograph").value.tags'`
     """
-    import asyncio  # noqa: PLC0415
+    import asyncio
 
-    from tagstream.dev.run import Asked, run  # noqa: PLC0415
-    from tagstream.dev.screen import Lines, Terminal  # noqa: PLC0415
+    from tagstream.dev.run import Asked, run
+    from tagstream.dev.screen import Lines, Terminal
 
     if not folder.is_dir():
         raise ConfigurationError(f"--folder {folder}: there is no such folder")

@@ -35,10 +35,10 @@ def list_(
 
     - `tagstream dlq list --json | jq -r '"\(.count) \(.cause)"'`
     """
-    from agents import settings  # noqa: PLC0415
-    from tagstream.dlq import letter_desk  # noqa: PLC0415
+    from agents.wiring import settings
+    from tagstream.render import dead_letters
 
-    letter_desk.show_groups(settings.load(), parking=parking, as_json=as_json)
+    dead_letters.show_groups(settings.load(), parking=parking, as_json=as_json)
 
 
 @app.command()
@@ -58,11 +58,12 @@ def show(
 
     - `tagstream dlq show 2:17 --json | jq .value`
     """
-    from agents import settings  # noqa: PLC0415
-    from tagstream.dlq import letter_desk, letters  # noqa: PLC0415
+    from agents.wiring import settings
+    from operations import dead_letters
+    from tagstream.render import dead_letters as render
 
-    asked = letters.place(place)
-    letter_desk.show_one(settings.load(), asked, parking=parking, as_json=as_json)
+    asked = dead_letters.place(place)
+    render.show_one(settings.load(), asked, parking=parking, as_json=as_json)
 
 
 @app.command()
@@ -103,22 +104,23 @@ def redrive(  # noqa: PLR0913 - one parameter an option
 
     - `tagstream dlq redrive --parking --all --rate 200 --yes --json`
     """
-    from agents import settings  # noqa: PLC0415
-    from schemas.errors import ConfigurationError  # noqa: PLC0415
-    from tagstream.dlq import letter_desk, letters  # noqa: PLC0415
-    from tagstream.tail import tailing  # noqa: PLC0415
+    from agents.wiring import settings
+    from operations import dead_letters
+    from schemas.errors import ConfigurationError
+    from tagstream.render import dead_letters as render
+    from tagstream.render import tail
 
-    selection = letters.Selection(
+    selection = dead_letters.Selection(
         cause=cause,
         image_id=image,
-        places=frozenset(map(letters.place, offset or ())),
-        since=tailing.moment(since, option="--since") if since else None,
+        places=frozenset(map(dead_letters.place, offset or ())),
+        since=tail.moment(since, option="--since") if since else None,
     )
     if selection.is_everything != everything:
         raise ConfigurationError(
             "say which letters: --cause, --image, --offset, --since, or --all, which goes with none of them"
         )
-    pace = letter_desk.Pace(rate=rate, again=again, dry_run=dry_run, yes=yes)
-    order = letter_desk.Order(selection, pace, parking=parking)
-    if not letter_desk.redrive(settings.load(), order, as_json=as_json):
+    pace = render.Pace(rate=rate, again=again, dry_run=dry_run, yes=yes)
+    order = render.Order(selection, pace, parking=parking)
+    if not render.redrive(settings.load(), order, as_json=as_json):
         raise typer.Exit(1)

@@ -24,9 +24,9 @@ def doctor(
 
     - `TAGSTREAM_MODEL__DEVICE=cuda tagstream doctor --json | jq 'select(.ok | not)'`
     """
-    import asyncio  # noqa: PLC0415
+    import asyncio
 
-    from tagstream.doctor import doctoring  # noqa: PLC0415
+    from tagstream.render import health_checks
 
-    if not asyncio.run(doctoring.run(as_json=as_json)):
+    if not asyncio.run(health_checks.run(as_json=as_json)):
         raise typer.Exit(1)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from agents.settings import Settings
+    from agents.wiring.settings import Settings
 
 
 def link(
@@ -29,31 +29,31 @@ def link(
 
     - `tagstream link s3://photos/lunch.jpg --json | jq -r .url`
     """
-    import asyncio  # noqa: PLC0415
-    import json  # noqa: PLC0415
+    import asyncio
+    import json
 
-    from agents import settings  # noqa: PLC0415
-    from tagstream import image_names  # noqa: PLC0415
+    from agents.wiring import settings
+    from operations import store
 
     config = settings.load()
-    image_id = image_names.image_id(image, buckets=config.s3.buckets)
+    image_id = store.image_id(image, buckets=config.s3.buckets)
     url = asyncio.run(_link(config, image_id, seconds=minutes * 60))
     typer.echo(json.dumps({"image_id": image_id, "url": url, "seconds": minutes * 60}) if as_json else url)
 
 
 async def _link(config: Settings, image_id: str, *, seconds: float) -> str:
-    from agents.connections import s3_settings  # noqa: PLC0415
-    from schemas.errors import Gone  # noqa: PLC0415
-    from schemas.records import State  # noqa: PLC0415
-    from streams.adapters.s3 import S3Images  # noqa: PLC0415
-    from tagstream import image_names, store_here  # noqa: PLC0415
+    from agents.wiring.backends import s3_settings
+    from operations import store
+    from schemas.errors import Gone
+    from schemas.records import State
+    from streams.adapters.s3.images import S3Images
 
     head = None
-    if store_here.is_here(config.store):
-        async with store_here.opened(config.store) as scores:
+    if store.is_here(config.store):
+        async with store.opened(config.store) as scores:
             head = await scores.head(image_id)
     if head is None:
-        raise Gone(image_names.unknown(image_id))
+        raise Gone(store.unknown(image_id))
     if head.state is State.DELETED:
         raise Gone(f"{image_id} was removed at {head.position.uploaded_at:%Y-%m-%d %H:%M:%S} UTC")
     async with S3Images(s3_settings(config)) as images:

@@ -47,17 +47,18 @@ def replay(  # noqa: PLR0913 - one parameter an option
 
     - `tagstream replay --from earliest --only-missing --json | jq .summary`
     """
-    import asyncio  # noqa: PLC0415
+    import asyncio
 
-    from agents import settings  # noqa: PLC0415
-    from agents.replay.selection import Selection  # noqa: PLC0415
-    from tagstream.replay import replay_answers, replaying  # noqa: PLC0415
+    from agents.wiring import settings
+    from operations import rescore
+    from operations.rescore_selection import Selection
+    from tagstream.render import replay as render
 
     config = settings.load()
     wanted = Selection(
         model or "", restaurant_id=restaurant, only_missing=only_missing, decide_again=decide_again
     )
-    order = replaying.order(config, start=start, wanted=wanted)
-    with replay_answers.progress(quiet=as_json) as tell:
-        done = asyncio.run(replaying.run(config, order, tell=tell, dry_run=dry_run, wait=wait))
-    replay_answers.say(done, as_json=as_json)
+    order = rescore.order(config, start=start, wanted=wanted)
+    with render.progress(quiet=as_json) as tell:
+        done = asyncio.run(rescore.run(config, order, tell=tell, dry_run=dry_run, wait=wait))
+    render.say(done, as_json=as_json)

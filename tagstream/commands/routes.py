@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from agents.settings import Settings
+    from agents.wiring.settings import Settings
     from model.manifest import Manifest
+    from operations.routes_check import Outlook, Tick
     from schemas.tags import RouteRule
-    from tagstream.routes.routes_check import Outlook, Tick
 
 app = typer.Typer(help="Which label goes where; try other rules.", no_args_is_help=True)
 
@@ -52,23 +52,23 @@ def check(
 
     - `tagstream routes check routes.toml --limit 100000 --json | jq .routes`
     """
-    import asyncio  # noqa: PLC0415
-    import json  # noqa: PLC0415
+    import asyncio
+    import json
 
-    from rich.console import Console  # noqa: PLC0415
+    from rich.console import Console
 
-    from agents import settings  # noqa: PLC0415
-    from model import routes as rules_of  # noqa: PLC0415
-    from model.policy import Policy  # noqa: PLC0415
-    from tagstream import store_here  # noqa: PLC0415
-    from tagstream.routes.routes_answers import Checked, watching  # noqa: PLC0415
-    from tagstream.routes.routes_check import Outlook  # noqa: PLC0415
+    from agents.wiring import settings
+    from model import routes as rules_of
+    from model.policy import Policy
+    from operations import store as stores
+    from operations.routes_check import Outlook
+    from tagstream.render.routes import Checked, watching
 
     config = settings.load()
     manifest = _manifest(config, model)
     rules = rules_of.load(file, labels=manifest.labels)
     checked = Checked(file, rules, manifest, None)
-    if store_here.is_here(config.store):
+    if stores.is_here(config.store):
         outlook = Outlook(replace(Policy.of(manifest), rules=rules), manifest.ref)
         with watching(limit) as tick:
             is_whole = asyncio.run(_scan(config, outlook, limit, tick))
@@ -92,10 +92,10 @@ def show(
 
     - `tagstream routes show --json | jq -r '.routes[] | "\(.label) \(.topic)"'`
     """
-    import json  # noqa: PLC0415
+    import json
 
-    from agents import settings  # noqa: PLC0415
-    from model import routes as rules_of  # noqa: PLC0415
+    from agents.wiring import settings
+    from model import routes as rules_of
 
     config = settings.load()
     manifest = _manifest(config, model)
@@ -107,19 +107,19 @@ def show(
 
 
 def _manifest(config: Settings, model: Path | None) -> Manifest:
-    from agents import resident  # noqa: PLC0415
-    from agents.settings import blame  # noqa: PLC0415
-    from model import checkpoint  # noqa: PLC0415
+    from agents.wiring import model_source
+    from agents.wiring.settings import blame
+    from model import checkpoint
 
     if model is None:
-        return resident.manifest_here(config)
+        return model_source.manifest_here(config)
     with blame("--model"):
         return checkpoint.read_manifest(model)
 
 
 def _in_force(config: Settings, manifest: Manifest) -> tuple[RouteRule, ...]:
-    from agents.settings import blame  # noqa: PLC0415
-    from model import routes as rules_of  # noqa: PLC0415
+    from agents.wiring.settings import blame
+    from model import routes as rules_of
 
     if config.routes.file is None:
         return manifest.routes
@@ -128,11 +128,11 @@ def _in_force(config: Settings, manifest: Manifest) -> tuple[RouteRule, ...]:
 
 
 async def _scan(config: Settings, outlook: Outlook, limit: int | None, tick: Tick) -> bool:
-    from streams.scanning import every_head  # noqa: PLC0415
-    from tagstream import store_here  # noqa: PLC0415
-    from tagstream.routes import routes_check  # noqa: PLC0415
+    from operations import routes_check
+    from operations import store as stores
+    from streams.scanning import every_head
 
-    async with store_here.opened(config.store) as store:
+    async with stores.opened(config.store) as store:
         return await routes_check.scan(every_head(store), outlook, limit=limit, tick=tick)
 
 

@@ -37,7 +37,7 @@ def schemas(
 
 def _documents() -> dict[str, Any]:
     """Every document, by the name of its file."""
-    from schemas import asyncapi, published  # noqa: PLC0415
+    from schemas.contract import asyncapi, published
 
     events = {f"{name}.json": schema for name, schema in published.json_schemas().items()}
     return events | {"asyncapi.json": asyncapi.document()}
@@ -66,7 +66,7 @@ def _check(folder: Path) -> None:
 
 
 def _drift(folder: Path) -> Iterator[str]:
-    from schemas.compatibility import breaks  # noqa: PLC0415
+    from schemas.contract.compatibility import breaks
 
     documents = _documents()
     for path in sorted(folder.glob("*.json")):
@@ -83,10 +83,10 @@ def _drift(folder: Path) -> Iterator[str]:
 
 
 def _print() -> None:
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
+    from rich.console import Console
+    from rich.table import Table
 
-    from schemas.published import CHANNELS  # noqa: PLC0415
+    from schemas.contract.published import CHANNELS
 
     table = Table("Topic", "Carries", "Keyed by", box=None, pad_edge=False, header_style="bold")
     for channel in CHANNELS:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from agents.settings import Settings
+    from agents.wiring.settings import Settings
     from schemas.records import ImageHead, ScoreRecord
 
 
@@ -33,20 +33,21 @@ def scores(
 
     - `tagstream scores s3://photos/lunch.jpg --json | jq .state`
     """
-    import asyncio  # noqa: PLC0415
-    import json  # noqa: PLC0415
+    import asyncio
+    import json
 
-    from rich.console import Console  # noqa: PLC0415
+    from rich.console import Console
 
-    from agents import settings  # noqa: PLC0415
-    from schemas.errors import Gone  # noqa: PLC0415
-    from tagstream import heads, image_names  # noqa: PLC0415
+    from agents.wiring import settings
+    from operations import store as stores
+    from schemas.errors import Gone
+    from tagstream.render import heads
 
     config = settings.load()
-    image_id = image_names.image_id(image, buckets=config.s3.buckets)
+    image_id = stores.image_id(image, buckets=config.s3.buckets)
     head, records = asyncio.run(_kept(config, image_id))
     if head is None:
-        raise Gone(image_names.unknown(image_id))
+        raise Gone(stores.unknown(image_id))
     asked = records if history else None
     if as_json:
         typer.echo(json.dumps(heads.document(head, asked)))
@@ -55,9 +56,9 @@ def scores(
 
 
 async def _kept(config: Settings, image_id: str) -> tuple[ImageHead | None, tuple[ScoreRecord, ...]]:
-    from tagstream import store_here  # noqa: PLC0415
+    from operations import store as stores
 
-    if not store_here.is_here(config.store):
+    if not stores.is_here(config.store):
         return None, ()
-    async with store_here.opened(config.store) as store:
+    async with stores.opened(config.store) as store:
         return await store.head(image_id), await store.records(image_id)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from agents.settings import StoreSettings
-    from streams.adapters.mongo_indexes import FoundIndex
+    from agents.wiring.settings import StoreSettings
+    from streams.adapters.mongo.indexes import FoundIndex
 
 app = typer.Typer(help="The score store's indexes.", no_args_is_help=True)
 
@@ -44,7 +44,7 @@ def show(*, as_json: Json = False) -> None:
 
 
 def _tell(*, applies: bool, as_json: bool) -> None:
-    from agents import settings  # noqa: PLC0415
+    from agents.wiring import settings
 
     given = settings.load().store
     if given.url is None:
@@ -60,7 +60,7 @@ def _tell_sqlite(given: StoreSettings, *, as_json: bool) -> None:
 
 
 def _tell_mongo(given: StoreSettings, found: Sequence[FoundIndex], *, as_json: bool) -> None:
-    from streams.adapters.mongo_indexes import shard_commands  # noqa: PLC0415
+    from streams.adapters.mongo.indexes import shard_commands
 
     indexes, commands = [_row(each) for each in found], shard_commands(given.database)
     if as_json:
@@ -70,9 +70,9 @@ def _tell_mongo(given: StoreSettings, found: Sequence[FoundIndex], *, as_json: b
 
 
 def _found(given: StoreSettings, *, applies: bool) -> Sequence[FoundIndex]:
-    from agents.settings import blame  # noqa: PLC0415
-    from agents.stores import blamed  # noqa: PLC0415
-    from schemas.errors import Unavailable  # noqa: PLC0415
+    from agents.wiring.backends import blamed
+    from agents.wiring.settings import blame
+    from schemas.errors import Unavailable
 
     try:
         with blame(blamed(given)):
@@ -83,7 +83,7 @@ def _found(given: StoreSettings, *, applies: bool) -> Sequence[FoundIndex]:
 
 
 async def _ask(given: StoreSettings, *, applies: bool) -> Sequence[FoundIndex]:
-    from agents.stores import open_mongo  # noqa: PLC0415
+    from agents.wiring.backends import open_mongo
 
     async with open_mongo(given) as opened:
         return await (opened.apply_indexes() if applies else opened.indexes())
@@ -101,8 +101,8 @@ def _row(each: FoundIndex) -> Mapping[str, Any]:
 
 
 def _print(indexes: Sequence[Mapping[str, Any]], commands: Sequence[str]) -> None:
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
+    from rich.console import Console
+    from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("Collection", "Index", "Keys", "For", "Here"):

@@ -8,9 +8,9 @@ import typer
 
 
 def _completed(incomplete: str) -> list[tuple[str, str]]:
-    from tagstream import topic_names  # noqa: PLC0415
+    from operations import messages
 
-    return list(topic_names.completed(incomplete))
+    return list(messages.completed(incomplete))
 
 
 def tail(
@@ -40,16 +40,16 @@ def tail(
 
     - `tagstream tail latest --from earliest --json | jq 'select(.value == null).key'`
     """
-    import asyncio  # noqa: PLC0415
-    import contextlib  # noqa: PLC0415
+    import asyncio
+    import contextlib
 
-    from agents import settings  # noqa: PLC0415
-    from agents.telemetry import logs  # noqa: PLC0415
-    from tagstream import topic_names  # noqa: PLC0415
-    from tagstream.tail import tailing  # noqa: PLC0415
+    from agents.telemetry import logs
+    from agents.wiring import settings
+    from operations import messages
+    from tagstream.render import tail as render
 
     config = settings.load()
     logs.configure(config.log.model_copy(update={"level": "warning"}))  # standard output is the messages'
-    asked = tailing.Asked(topic_names.full(topic), tailing.start(since), limit)
+    asked = render.Asked(messages.full(topic), render.start(since), limit)
     with contextlib.suppress(KeyboardInterrupt):  # how one ends it
-        asyncio.run(tailing.tail(asked, config, tailing.write_json if as_json else tailing.write_line))
+        asyncio.run(render.tail(asked, config, render.write_json if as_json else render.write_line))

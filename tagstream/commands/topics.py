@@ -40,15 +40,15 @@ def apply(
 
     - `tagstream topics apply --json | jq -r 'select(.outcome == "created").topic'`
     """
-    import asyncio  # noqa: PLC0415
+    import asyncio
 
-    from agents import brokers, settings  # noqa: PLC0415
-    from tagstream import topic_answers  # noqa: PLC0415
+    from agents.wiring import backends, settings
+    from tagstream.render import topics as render
 
-    connection = brokers.kafka_connection(settings.load())
-    applied = asyncio.run(topic_answers.apply(connection, partitions=partitions, replication=replication))
-    topic_answers.tell_applied(applied, as_json=as_json)
-    if any(map(topic_answers.is_wrong, applied)):
+    connection = backends.kafka_connection(settings.load())
+    applied = asyncio.run(render.apply(connection, partitions=partitions, replication=replication))
+    render.tell_applied(applied, as_json=as_json)
+    if any(map(render.is_wrong, applied)):
         raise typer.Exit(1)
 
 
@@ -68,11 +68,11 @@ def list_(
 
     - `tagstream topics list --json | jq -r 'select(.exists | not).topic'`
     """
-    import asyncio  # noqa: PLC0415
+    import asyncio
 
-    from agents import brokers, settings  # noqa: PLC0415
-    from tagstream import topic_answers  # noqa: PLC0415
+    from agents.wiring import backends, settings
+    from tagstream.render import topics as render
 
-    connection = brokers.kafka_connection(settings.load())
-    found = asyncio.run(topic_answers.found(connection, everything=everything))
-    topic_answers.tell_found(found, as_json=as_json)
+    connection = backends.kafka_connection(settings.load())
+    found = asyncio.run(render.found(connection, everything=everything))
+    render.tell_found(found, as_json=as_json)

@@ -38,15 +38,16 @@ def upload(  # noqa: PLR0913 - one parameter an option
 
     - `tagstream upload s3://photos/lunch.jpg --json | jq -r .image_id`
     """
-    import asyncio  # noqa: PLC0415
+    import asyncio
 
-    from agents import settings  # noqa: PLC0415
-    from tagstream.upload import upload_answers, upload_run  # noqa: PLC0415
+    from agents.wiring import settings
+    from tagstream.render import upload as render
+    from tagstream.render import upload_run
 
     config = settings.load()
     chosen = upload_run.choose(paths, bucket=bucket, prefix=prefix, config=config)
     order = upload_run.Order(chosen, restaurant, timeout if wait else None)
-    with upload_answers.lines() if as_json else upload_answers.table() as answers:
+    with render.lines() if as_json else render.table() as answers:
         failed = asyncio.run(upload_run.run(order, config, answers))
     if failed:
         raise typer.Exit(1)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from agents.settings import Settings
+    from agents.wiring.settings import Settings
+    from operations.dead_letters import Letter
     from schemas.records import ImageHead, ScoreRecord
-    from tagstream.dlq.letters import Letter
 
 
 def why(
@@ -36,67 +36,68 @@ def why(
 
     - `tagstream why img_2v4k5w7x3m6n2p4q5r7s2t3u4v --json | jq -r '.in_words[]'`
     """
-    import asyncio  # noqa: PLC0415
-    import json  # noqa: PLC0415
+    import asyncio
+    import json
 
-    from rich.console import Console  # noqa: PLC0415
+    from rich.console import Console
 
-    from agents import settings, trail  # noqa: PLC0415
-    from tagstream import image_names  # noqa: PLC0415
-    from tagstream.why import trail_answers  # noqa: PLC0415
+    from agents.wiring import settings
+    from operations import audit_trail
+    from operations import store as stores
+    from tagstream.render import trail as render
 
     config = settings.load()
-    image_id = image_names.image_id(image, buckets=config.s3.buckets)
+    image_id = stores.image_id(image, buckets=config.s3.buckets)
     head, history = asyncio.run(_kept(config, image_id))
     letters = asyncio.run(_letters(config, image_id)) if dead_letters else None
     if head is None:
         _end_unknown(image_id, letters, as_json=as_json)
         return
-    told = trail.follow(head, history)
+    told = audit_trail.follow(head, history)
     if as_json:
-        typer.echo(json.dumps(trail_answers.document(told, letters)))
+        typer.echo(json.dumps(render.document(told, letters)))
     else:
-        Console(highlight=False).print(trail_answers.shown(told, letters))
+        Console(highlight=False).print(render.shown(told, letters))
 
 
 async def _kept(config: Settings, image_id: str) -> tuple[ImageHead | None, tuple[ScoreRecord, ...]]:
-    from schemas.errors import ConfigurationError  # noqa: PLC0415
-    from tagstream import store_here  # noqa: PLC0415
+    from operations import store as stores
+    from schemas.errors import ConfigurationError
 
-    if not store_here.is_here(config.store):
+    if not stores.is_here(config.store):
         raise ConfigurationError(
             f"TAGSTREAM_STORE__PATH: {config.store.path} is not there: no worker has kept anything in it yet"
         )
-    async with store_here.opened(config.store) as store:
+    async with stores.opened(config.store) as store:
         return await store.head(image_id), await store.records(image_id)
 
 
 async def _letters(config: Settings, image_id: str) -> list[Letter]:
     """The letters about the image, or that carry its id where they could not be read."""
-    from agents.brokers import kafka_connection  # noqa: PLC0415
-    from schemas import topics  # noqa: PLC0415
-    from tagstream.dlq import letter_box  # noqa: PLC0415
+    from agents.wiring.backends import kafka_connection
+    from operations import redrive
+    from schemas import topics
 
     names = (topics.DEAD_LETTERS, topics.PARKING)
-    found = await letter_box.read(kafka_connection(config), names, lambda _done, _total: None)
+    found = await redrive.read(kafka_connection(config), names, lambda _done, _total: None)
     key = image_id.encode()
     return [each for each in found if each.image_id == image_id or each.message.key == key]
 
 
 def _end_unknown(image_id: str, letters: list[Letter] | None, *, as_json: bool) -> None:
     """Show the letters of an image that the store does not know; raises `Gone`."""
-    import json  # noqa: PLC0415
+    import json
 
-    from rich.console import Console  # noqa: PLC0415
+    from rich.console import Console
 
-    from schemas.errors import Gone  # noqa: PLC0415
-    from tagstream.why import trail_answers  # noqa: PLC0415
+    from schemas.errors import Gone
+    from tagstream.render import trail as render
 
     if as_json and letters is not None:
         documents = [each.document() for each in letters]
         typer.echo(json.dumps({"image_id": image_id, "state": None, "dead_letters": documents}))
     elif letters:
-        Console(highlight=False).print(trail_answers.shown_letters(letters))
+        Console(highlight=False).print(render.shown_letters(letters))
     raise Gone(f"{image_id} is not in the store{_advice(letters)}")
 
 

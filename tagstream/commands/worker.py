@@ -12,10 +12,10 @@ def worker() -> None:
 
     Example: `TAGSTREAM_KAFKA__BROKERS=kafka:9092 TAGSTREAM_S3__BUCKETS='["photos"]' tagstream worker`
     """
-    from agents import settings  # noqa: PLC0415
+    from agents.wiring import settings
 
     config = settings.load()  # before torch is imported: a wrong setting is said at once
-    from agents import worker  # noqa: PLC0415
-    from agents.parts import real_parts  # noqa: PLC0415
+    from agents.wiring import worker
+    from agents.wiring.components import real_parts
 
     worker.run(config, real_parts)

@@ -14,13 +14,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from operations import messages
 from schemas import topics
 from schemas.events import Action, CollectionChanged, ImageTagged, ModerationRequested, TagEvent
 from schemas.records import ImageHead, ScoreRecord
 from schemas.tags import Route, Verdict
 from streams.message import Message
 from tagstream.demo.photos import Photo
-from tagstream.tail import messages
 
 TOPICS: Final = (
     topics.UPLOADED,

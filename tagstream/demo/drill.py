@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from schemas import topics, wire
-from streams.adapters.sqlite import SqliteScores
-from streams.adapters.topic_reader import read_all
+from schemas import topics
+from schemas.wire import decoding
+from streams.adapters.kafka.reader import read_all
+from streams.adapters.sqlite.store import SqliteScores
 from streams.scanning import every_head
 from tagstream.demo.workers import Place, Worker
 
@@ -37,8 +38,8 @@ async def places(bootstrap: str) -> dict[Place, str]:
     """Which image each message on the uploads topic is about."""
     found = {}
     for message in await read_all(bootstrap, topics.UPLOADED):
-        for record in wire.decode(message.value, dict(message.headers)):
-            if isinstance(record, wire.Uploaded):
+        for record in decoding.decode(message.value, dict(message.headers)):
+            if isinstance(record, decoding.Uploaded):
                 found[message.partition, message.offset] = record.upload.image_id
     return found
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from streams.adapters.sqlite import SqliteScores
-from streams.adapters.topic_reader import read_all
+from streams.adapters.kafka.reader import read_all
+from streams.adapters.sqlite.store import SqliteScores
 from streams.scanning import every_head
 from tagstream.demo.accounting import TOPICS, Evidence
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from operations import photographs
 from schemas import identity
 from schemas.errors import ConfigurationError
 from schemas.uploads import Location
-from tagstream import photographs
 from tagstream.samples import photographs as sample_photographs
 
 BUCKET: Final = "demo-photographs"

@@ -16,13 +16,13 @@ from model.manifest import Manifest
 from schemas.errors import Broken
 from tagstream.demo import drill, evidence, result, stages
 from tagstream.demo.accounting import account
+from tagstream.demo.console_reporter import Narrator
 from tagstream.demo.drill import Strike
-from tagstream.demo.house import House, open_house
-from tagstream.demo.narrator import Narrator
+from tagstream.demo.embedded_services import House, open_house
 from tagstream.demo.photos import Photo
 from tagstream.demo.result import Pace, Result
 from tagstream.demo.workers import Crew, Worker, environment
-from tagstream.premises import free_port
+from tagstream.embedded_stack import free_port
 
 LIMIT_SECONDS: Final = 300.0
 """For everything, and `LIMIT_SECONDS_EACH` more for each photograph; generous on a slow machine."""

@@ -8,9 +8,9 @@ from rich.text import Text
 
 from schemas import topics
 from schemas.tags import Route
-from tagstream import tag_columns
 from tagstream.demo.accounting import Tagged
 from tagstream.demo.result import Result
+from tagstream.render import tag_columns
 
 _TO = {topics.MODERATION: "moderation", topics.AMBIANCE: "ambiance collection"}
 

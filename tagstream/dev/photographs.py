@@ -7,13 +7,13 @@ from typing import Any
 
 from rich.text import Text
 
-from schemas import topics, wire
+from operations import messages
+from schemas import topics
 from schemas.events import ImageTagged
 from schemas.records import ImageHead
+from schemas.wire import decoding
 from streams.message import Message
 from streams.ports import ScoreStore
-from tagstream import topic_names
-from tagstream.tail import messages
 
 ENDS = (topics.TAGGED, topics.DEAD_LETTERS, topics.PARKING)
 """The topics on one of which every photograph ends."""
@@ -34,7 +34,7 @@ class Ended:
             return _refused(self.message)
         event = ImageTagged.model_validate_json(self.message.value or b"")
         routes = self.head.verdict.routes if self.head and self.head.verdict else ()
-        places = dict.fromkeys(topic_names.short(route.topic) for route in routes)
+        places = dict.fromkeys(messages.short(route.topic) for route in routes)
         goes = f"  → {', '.join(places)}" if places else ""
         took = f"  {self.seconds * 1000:.0f} ms" if self.seconds is not None else ""
         hidden = "  hidden" if event.state == "hidden" else ""
@@ -77,7 +77,7 @@ def _refused(message: Message) -> Text:
 
 def _name(message: Message) -> str:
     """The key of the object, where the letter's message names one."""
-    for record in wire.decode(message.value, dict(message.headers)):
-        if isinstance(record, wire.Uploaded):
+    for record in decoding.decode(message.value, dict(message.headers)):
+        if isinstance(record, decoding.Uploaded):
             return record.upload.location.key
     return f"message {message.partition}:{message.offset}"

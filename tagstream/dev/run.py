@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from streams.adapters.sqlite import SqliteScores
+from operations.messages import followed
+from streams.adapters.sqlite.store import SqliteScores
 from tagstream.demo.workers import Crew
 from tagstream.dev import photographs
-from tagstream.dev.crew import Tender
 from tagstream.dev.screen import Screen
+from tagstream.dev.supervisor import Tender
 from tagstream.dev.system import STORE, System, opened
-from tagstream.premises import free_port
-from tagstream.tail.following import followed
+from tagstream.embedded_stack import free_port
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Final
 
 from schemas import topics
-from streams.adapters.broker import EmbeddedBroker
-from streams.adapters.embedded_s3 import EmbeddedS3
-from streams.adapters.s3 import S3Images
-from streams.adapters.s3_settings import S3Settings
+from streams.adapters.kafka.connection import EmbeddedBroker
+from streams.adapters.s3.client import S3Settings
+from streams.adapters.s3.embedded import EmbeddedS3
+from streams.adapters.s3.images import S3Images
 from tagstream.dev.state import FOLDER, PLACES, State, claimed
-from tagstream.premises import REGION, Premises, free_port
+from tagstream.embedded_stack import REGION, Premises, free_port
 
 BUCKET: Final = "photos"
 

@@ -9,12 +9,14 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from agents import settings
 from agents.telemetry import log_events
 from agents.telemetry.metrics import Metrics
-from schemas import asyncapi, cloudevents, examples, published, topics
+from agents.wiring import settings
+from schemas import topics
+from schemas.contract import asyncapi, examples, published
+from schemas.contract.published import CHANNELS, Channel
 from schemas.errors import Rejected
-from schemas.published import CHANNELS, Channel
+from schemas.wire import cloudevents
 from tagstream.reference.fields import fields
 from tagstream.reference.tables import code, table
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from schemas import published
+from schemas.contract import published
 from tagstream.reference.tables import code, table
 
 Schema = Mapping[str, Any]

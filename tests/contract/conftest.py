@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from streams.adapters.broker import EmbeddedBroker
-from streams.adapters.embedded_s3 import EmbeddedS3
+from streams.adapters.kafka.connection import EmbeddedBroker
+from streams.adapters.s3.embedded import EmbeddedS3
 
 
 @pytest.fixture(scope="session")

@@ -13,12 +13,12 @@ from pydantic import SecretStr
 
 from deploy.stack.stack import Stack
 from schemas.objects import Objects
-from streams.adapters.embedded_s3 import EmbeddedS3
 from streams.adapters.objects_folder import FolderObjects
 from streams.adapters.objects_memory import MemoryObjects
-from streams.adapters.objects_s3 import S3Objects
-from streams.adapters.s3 import S3Images
-from streams.adapters.s3_settings import S3Credentials, S3Settings
+from streams.adapters.s3.client import S3Credentials, S3Settings
+from streams.adapters.s3.embedded import EmbeddedS3
+from streams.adapters.s3.images import S3Images
+from streams.adapters.s3.objects import S3Objects
 
 Opener = Callable[[AsyncExitStack, pytest.FixtureRequest], Awaitable[Objects]]
 

@@ -13,8 +13,8 @@ from pydantic import SecretStr
 from deploy.stack.stack import Stack
 from schemas.records import ImageHead, Kept, Stale
 from streams.adapters.memory import MemoryScores
-from streams.adapters.mongo import MongoScores, MongoSettings
-from streams.adapters.sqlite import SqliteScores
+from streams.adapters.mongo.store import MongoScores, MongoSettings
+from streams.adapters.sqlite.store import SqliteScores
 from streams.ports import Change
 
 from .mongo_server import MongoWireServer

@@ -17,12 +17,12 @@ from pydantic import SecretStr
 from deploy.stack.stack import Stack
 from schemas.errors import Gone, NotAllowed, TooLarge, Unavailable
 from schemas.uploads import Location
-from streams.adapters.embedded_s3 import EmbeddedS3
 from streams.adapters.folder import FolderImages
 from streams.adapters.limits import Limits
 from streams.adapters.memory import MemoryImages
-from streams.adapters.s3 import S3Images
-from streams.adapters.s3_settings import S3Credentials, S3Settings
+from streams.adapters.s3.client import S3Credentials, S3Settings
+from streams.adapters.s3.embedded import EmbeddedS3
+from streams.adapters.s3.images import S3Images
 from streams.ports import ImageStore
 
 CAP = 100_000

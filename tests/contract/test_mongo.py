@@ -14,8 +14,8 @@ from pymongo import IndexModel
 
 from schemas.errors import ConfigurationError, Rejected, Stage
 from schemas.records import ImageHead, Kept, ScoreRecord
-from streams.adapters.mongo import MongoScores
-from streams.adapters.mongo_indexes import INDEXES, FoundIndex, Standing
+from streams.adapters.mongo.indexes import INDEXES, FoundIndex, Standing
+from streams.adapters.mongo.store import MongoScores
 
 from .builders import head, position, record
 from .mongo_proxy import MongoProxy

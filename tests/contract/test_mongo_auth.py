@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from schemas.errors import ConfigurationError, Unavailable
-from streams.adapters.mongo import MongoScores, MongoSettings
+from streams.adapters.mongo.store import MongoScores, MongoSettings
 from tests.certificates import Authority, server_context
 from tests.contract.mongo_auth import MongoAuth
 from tests.contract.mongo_server import MongoWireServer

@@ -12,14 +12,14 @@ import pymongo.errors
 import pytest
 from pymongo.errors import BulkWriteError
 
-from agents.heads import Heads, Scoring
 from agents.testing import FakeTagger
+from agents.transitions import Heads, Scoring
 from schemas.claims import Claim
 from schemas.errors import Unavailable
 from schemas.records import Content, ImageHead
 from schemas.tags import Scores
-from streams.adapters import mongo_errors
-from streams.adapters.mongo import TRIES, MongoScores, MongoSettings
+from streams.adapters.mongo import errors as mongo_errors
+from streams.adapters.mongo.store import TRIES, MongoScores, MongoSettings
 from streams.ports import Change
 
 from .builders import EPOCH, FIRST_MODEL, LOCATION, head, position, record

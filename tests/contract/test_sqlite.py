@@ -12,8 +12,8 @@ import pytest
 
 from schemas.errors import ConfigurationError, Unavailable
 from schemas.records import ImageHead, Kept, ScoreRecord
-from streams.adapters import sqlite
-from streams.adapters.sqlite import SqliteScores
+from streams.adapters.sqlite import store as stores
+from streams.adapters.sqlite.store import SqliteScores
 
 from .builders import head, position, record
 from .stores import FIRST_RELEASE, at_least, become, stale, unchanged
@@ -21,7 +21,7 @@ from .stores import FIRST_RELEASE, at_least, become, stale, unchanged
 KEEP_UNTIL_KILLED = """
 import asyncio, sys
 from pathlib import Path
-from streams.adapters.sqlite import SqliteScores
+from streams.adapters.sqlite.store import SqliteScores
 from schemas.records import ImageHead, Kept, ScoreRecord
 
 async def main():
@@ -72,7 +72,7 @@ async def test_a_call_that_fails_by_itself_fails_alone_and_leaves_nothing(tmp_pa
 async def test_a_lock_that_is_never_given_back_makes_the_store_unavailable_for_as_long(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(stores, "BUSY_SECONDS", 0.05)
     path, first = tmp_path / "scores.db", head(position(1))
     async with SqliteScores(path) as scores:
         with closing(sqlite3.connect(path, isolation_level=None)) as other:

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from typer.testing import CliRunner
 
-from streams.adapters.mongo_indexes import INDEXES
+from streams.adapters.mongo.indexes import INDEXES
 from tagstream.commands import store
 
 from .mongo_server import MongoWireServer

@@ -11,13 +11,14 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 
 from deploy.stack.stack import Stack
-from schemas import topics, wire
+from schemas import topics
 from schemas.events import Announcement, DeadLetter
-from streams.adapters.broker import EmbeddedBroker
-from streams.adapters.kafka import KafkaPublisher, KafkaSettings
+from schemas.wire import decoding
+from streams.adapters.kafka.admin import TopicAdmin
+from streams.adapters.kafka.connection import EmbeddedBroker
+from streams.adapters.kafka.publisher import KafkaPublisher, KafkaSettings
+from streams.adapters.kafka.state import Declared
 from streams.adapters.memory import MemoryTags
-from streams.adapters.topic_admin import TopicAdmin
-from streams.adapters.topic_state import Declared
 from streams.ports import TagPublisher
 
 from .builders import deletion, letter, moderation, tagged
@@ -59,7 +60,7 @@ class KafkaTopics:
 def _told(announcement: Announcement) -> Found:
     """As a consumer sees what was announced."""
     event = announcement.event
-    return Found(announcement.key.encode(), None if event is None else wire.encode(event))
+    return Found(announcement.key.encode(), None if event is None else decoding.encode(event))
 
 
 async def _broker(kind: str, suffix: str, request: pytest.FixtureRequest) -> str:

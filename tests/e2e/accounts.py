@@ -12,13 +12,13 @@ from typing import Any
 
 from aiokafka.structs import TopicPartition
 
-from agents.settings import StoreSettings
-from agents.stores import open_store
+from agents.wiring.backends import open_store
+from agents.wiring.settings import StoreSettings
 from schemas import topics
 from schemas.errors import Unavailable
-from streams.adapters.broker import PARTITIONS
-from streams.adapters.topic_consumer import groupless, mapped
-from streams.adapters.topic_reader import read_all
+from streams.adapters.kafka.connection import PARTITIONS
+from streams.adapters.kafka.consumer import groupless, mapped
+from streams.adapters.kafka.reader import read_all
 from streams.message import Message
 from streams.ports import ScoreStore
 from streams.scanning import every_head

@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from schemas import topics
-from streams.adapters.broker import EmbeddedBroker
+from streams.adapters.kafka.connection import EmbeddedBroker
 from tests.freezing import freeze, thaw
 
 

@@ -17,11 +17,11 @@ from aiokafka import AIOKafkaProducer
 from schemas import topics
 from schemas.identity import image_id
 from schemas.uploads import Location
-from streams.adapters.broker import EmbeddedBroker
-from streams.adapters.embedded_s3 import EmbeddedS3
-from streams.adapters.s3 import S3Images
-from streams.adapters.s3_settings import S3Settings
-from streams.adapters.topic_reader import read_all
+from streams.adapters.kafka.connection import EmbeddedBroker
+from streams.adapters.kafka.reader import read_all
+from streams.adapters.s3.client import S3Settings
+from streams.adapters.s3.embedded import EmbeddedS3
+from streams.adapters.s3.images import S3Images
 from tagstream import samples
 from tests.e2e.accounts import committed, source
 from tests.e2e.fleet import ROOT

@@ -8,8 +8,8 @@ import pytest
 
 from schemas import topics
 from schemas.uploads import ImageUploaded
-from streams.adapters.broker import EmbeddedBroker
-from streams.adapters.topic_reader import read_all
+from streams.adapters.kafka.connection import EmbeddedBroker
+from streams.adapters.kafka.reader import read_all
 from tests.e2e.accounts import Auditor, outcome
 from tests.e2e.fleet import Fleet, Worker
 from tests.e2e.traffic import START, Planned, publish

@@ -18,9 +18,9 @@ from agents.testing import LABELS
 from schemas import topics
 from schemas.identity import image_id
 from schemas.records import ImageHead, State
-from streams.adapters.broker import EmbeddedBroker
-from streams.adapters.sqlite import SqliteScores
-from streams.adapters.topic_reader import read_all
+from streams.adapters.kafka.connection import EmbeddedBroker
+from streams.adapters.kafka.reader import read_all
+from streams.adapters.sqlite.store import SqliteScores
 from streams.scanning import every_head
 from tests.e2e.accounts import Auditor
 from tests.e2e.fleet import ROOT, Fleet, Worker

@@ -10,10 +10,10 @@ import pytest
 
 from schemas import topics
 from schemas.uploads import Location
-from streams.adapters.embedded_s3 import EmbeddedS3
-from streams.adapters.s3 import S3Images
-from streams.adapters.s3_settings import S3Settings
-from streams.adapters.topic_reader import read_all
+from streams.adapters.kafka.reader import read_all
+from streams.adapters.s3.client import S3Settings
+from streams.adapters.s3.embedded import EmbeddedS3
+from streams.adapters.s3.images import S3Images
 from tests.e2e.accounts import Auditor, committed, finished, outcome
 from tests.e2e.broker_process import BrokerProcess
 from tests.e2e.fleet import Fleet, Worker

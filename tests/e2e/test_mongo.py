@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from agents.settings import StoreSettings
+from agents.wiring.settings import StoreSettings
 from schemas import topics
-from streams.adapters.broker import EmbeddedBroker
+from streams.adapters.kafka.connection import EmbeddedBroker
 from tests.contract.mongo_server import MongoWireServer
 from tests.e2e.accounts import Auditor, Outcome, outcome
 from tests.e2e.fleet import Fleet

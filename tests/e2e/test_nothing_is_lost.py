@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from schemas import topics
-from streams.adapters.broker import EmbeddedBroker
+from streams.adapters.kafka.connection import EmbeddedBroker
 from tests.e2e.accounts import Auditor, Outcome, outcome
 from tests.e2e.fleet import Fleet
 from tests.e2e.traffic import plan, publish

@@ -10,23 +10,21 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
-from agents import settings, worker
-from agents.connections import kafka_settings, s3_settings
-from agents.decoders import decoders
 from agents.ports import Parts
-from agents.settings import Settings
-from agents.stores import open_store
-from agents.surroundings import Surroundings
 from agents.testing import FakeTagger
-from model.batching import BatchLimits, DeviceChecks, MicroBatcher
+from agents.wiring import settings, worker
+from agents.wiring.backends import kafka_settings, open_store, s3_settings
+from agents.wiring.components import Surroundings, decoders
+from agents.wiring.settings import Settings
 from model.decoding.pool import DecoderPool
 from model.preprocess import Preprocess
+from model.serving.batcher import BatchLimits, DeviceChecks, MicroBatcher
 from schemas.errors import DeviceBroken, Unavailable
 from schemas.uploads import Location
 from streams.adapters.folder import FolderImages
-from streams.adapters.kafka import KafkaPublisher
+from streams.adapters.kafka.publisher import KafkaPublisher
 from streams.adapters.limits import Limits
-from streams.adapters.s3 import S3Images
+from streams.adapters.s3.images import S3Images
 from streams.ports import Fetched, ImageStore, ScoreStore
 
 BUCKET = "photos"

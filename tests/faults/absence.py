@@ -13,10 +13,10 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from agents.settings import StoreSettings
+from agents.wiring.settings import StoreSettings
 from schemas import topics
 from schemas.errors import Unavailable
-from streams.adapters.topic_reader import read_all
+from streams.adapters.kafka.reader import read_all
 from tests.e2e.accounts import Auditor, Outcome, outcome, source
 from tests.e2e.fleet import Fleet, Worker
 from tests.e2e.traffic import Planned, Sent, publish

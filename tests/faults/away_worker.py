@@ -10,15 +10,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from agents import settings, worker
-from agents.connections import kafka_settings, s3_settings
 from agents.ports import Parts
-from agents.settings import Settings
-from agents.stores import open_store
-from agents.surroundings import Surroundings
 from agents.testing import FakeTagger
-from streams.adapters.kafka import KafkaPublisher
-from streams.adapters.s3 import S3Images
+from agents.wiring import settings, worker
+from agents.wiring.backends import kafka_settings, open_store, s3_settings
+from agents.wiring.components import Surroundings
+from agents.wiring.settings import Settings
+from streams.adapters.kafka.publisher import KafkaPublisher
+from streams.adapters.s3.images import S3Images
 
 NAMES: Final = ".test"
 """The domain that `AWAY_NAMES` answers for: a file of JSON, addresses by name."""

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from types import MappingProxyType
 
-from agents.settings import StoreSettings
+from agents.wiring.settings import StoreSettings
 from deploy.stack.service import Service
 from deploy.stack.stack import Stack
 from tests.e2e.accounts import Auditor

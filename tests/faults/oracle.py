@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 
-from agents.desk import DeskLimits, desk_over
+from agents.dispatcher import DeskLimits, desk_over
 from agents.ports import Parts
 from agents.telemetry.metrics import Metrics
 from agents.testing import FakeTagger
@@ -15,7 +15,7 @@ from schemas.uploads import Location
 from streams.adapters.limits import Limits
 from streams.adapters.memory import MemoryImages, MemoryScores, MemoryTags
 from streams.message import Message
-from streams.retry import Outages, Patience
+from streams.resilience.retry import Outages, Patience
 from tests.e2e.accounts import UNREPEATABLE, Outcome
 from tests.e2e.traffic import Planned, Sent
 

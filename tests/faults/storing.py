@@ -6,14 +6,14 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 
-from agents.connections import s3_settings
-from agents.settings import Settings
+from agents.wiring.backends import s3_settings
+from agents.wiring.settings import Settings
 from deploy.stack.stack import BUCKET, Stack
 from schemas import topics
 from schemas.uploads import Location
-from streams.adapters.s3 import S3Images
-from streams.adapters.s3_settings import S3Settings
-from streams.adapters.topic_reader import read_all
+from streams.adapters.kafka.reader import read_all
+from streams.adapters.s3.client import S3Settings
+from streams.adapters.s3.images import S3Images
 
 WITHIN = 60.0
 """Seconds for storage to announce them; some may have been lost with a topic that was deleted."""

@@ -14,8 +14,8 @@ from schemas import topics
 from schemas.identity import image_id
 from schemas.records import ImageHead
 from schemas.uploads import Location
-from streams.adapters.s3 import S3Images
-from streams.adapters.topic_reader import read_all
+from streams.adapters.kafka.reader import read_all
+from streams.adapters.s3.images import S3Images
 from tests.e2e.accounts import committed, opened
 from tests.e2e.fleet import Worker
 from tests.faults.boundaries import Act, Boundary

@@ -9,7 +9,7 @@ from struct import pack
 
 from PIL import Image
 
-from model.structure import (
+from model.decoding.container_limits import (
     MAX_BLOCKS,
     MAX_CHUNKS,
     MAX_EXIF_PARTS,

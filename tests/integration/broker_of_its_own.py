@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 SERVE = """
 import sys
-from streams.adapters.broker import EmbeddedBroker
+from streams.adapters.kafka.connection import EmbeddedBroker
 with EmbeddedBroker() as broker:
     print(broker.bootstrap, flush=True)
     sys.stdin.read()

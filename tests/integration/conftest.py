@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from deploy.stack.stack import Stack
-from streams.adapters.broker import EmbeddedBroker
+from streams.adapters.kafka.connection import EmbeddedBroker
 
 
 @pytest.fixture(scope="session")

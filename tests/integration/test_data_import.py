@@ -13,13 +13,13 @@ from pathlib import Path
 from schemas.decisions import ModerationDecided
 from schemas.records import ImageHead, Kept
 from schemas.uploads import Location
-from streams.adapters.broker import EmbeddedBroker
-from streams.adapters.embedded_s3 import CREDENTIALS, EmbeddedS3
-from streams.adapters.kafka import DecisionPublisher
-from streams.adapters.kafka_outbox import KafkaSettings
-from streams.adapters.s3 import S3Images
-from streams.adapters.s3_settings import S3Settings
-from streams.adapters.sqlite import SqliteScores
+from streams.adapters.kafka.connection import EmbeddedBroker
+from streams.adapters.kafka.producer import KafkaSettings
+from streams.adapters.kafka.publisher import DecisionPublisher
+from streams.adapters.s3.client import S3Settings
+from streams.adapters.s3.embedded import CREDENTIALS, EmbeddedS3
+from streams.adapters.s3.images import S3Images
+from streams.adapters.sqlite.store import SqliteScores
 from streams.ports import Change
 from tests.unit.cli_builders import NOW, head, upload
 from tests.unit.data_builders import picture

@@ -9,22 +9,24 @@ from uuid import uuid4
 
 import pytest
 
-from schemas import hops, topics, wire
+from schemas import topics
 from schemas.claims import Claim
 from schemas.decisions import Decided, ModerationDecided
 from schemas.errors import Malformed
 from schemas.events import Announcement, DeadLetter, ImageTagged, RescoreRequested
 from schemas.uploads import ImageRemoved, ImageUploaded, Location, Position
-from streams.adapters.broker import EmbeddedBroker
-from streams.adapters.kafka import (
+from schemas.wire import decoding
+from schemas.wire import headers as wire_headers
+from streams.adapters.kafka.connection import EmbeddedBroker
+from streams.adapters.kafka.producer import KafkaSettings
+from streams.adapters.kafka.publisher import (
     DecisionPublisher,
     KafkaPublisher,
     RedrivePublisher,
     RescorePublisher,
     UploadPublisher,
 )
-from streams.adapters.kafka_outbox import KafkaSettings
-from streams.adapters.topic_reader import read_all
+from streams.adapters.kafka.reader import read_all
 from streams.message import Message
 
 THEN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -91,7 +93,7 @@ async def test_an_event_is_a_cloudevent_in_binary_mode(broker: Broker) -> None:
         ("ce_subject", b"img_a"),
         ("content-type", b"application/json"),
     )
-    assert found.value == wire.encode(TAGGED)
+    assert found.value == decoding.encode(TAGGED)
 
 
 async def test_the_trace_of_an_upload_goes_on_with_its_events(broker: Broker) -> None:
@@ -130,11 +132,11 @@ async def test_what_is_said_to_the_workers_is_read_as_it_was_said(broker: Broker
     async with RescorePublisher(broker.settings) as requests:
         await requests.publish(asked)
     first, second = await broker.on(topics.UPLOADED)
-    assert wire.decode(first.value, dict(first.headers)) == (wire.Uploaded(uploaded),)
-    assert wire.decode(second.value, dict(second.headers)) == (wire.Removed(removed),)
+    assert decoding.decode(first.value, dict(first.headers)) == (decoding.Uploaded(uploaded),)
+    assert decoding.decode(second.value, dict(second.headers)) == (decoding.Removed(removed),)
     decision, request = await broker.only(topics.DECISIONS), await broker.only(topics.RESCORE)
-    assert wire.decode_decision(decision.value, dict(decision.headers)) == decided
-    assert wire.decode_rescore(request.value, dict(request.headers)) == asked
+    assert decoding.decode_decision(decision.value, dict(decision.headers)) == decided
+    assert decoding.decode_rescore(request.value, dict(request.headers)) == asked
     every = (first, second, decision, request)
     assert {each.key for each in every} == {b"img_a"}
     assert [dict(each.headers)["ce_id"] for each in every] == [b"u", b"r", b"d", b"s"]
@@ -149,16 +151,16 @@ async def test_a_message_that_was_deferred_and_then_dead_lettered_still_says_whe
     publisher = await broker.publisher()
     await publisher.bury(letter(FIRST, topics.RETRY, attempts=1, due_at=NOW))
     deferred = await broker.only(topics.RETRY)
-    assert hops.origin(deferred) == FIRST.source
-    assert (hops.attempts(deferred.headers), hops.due_at(deferred.headers)) == (1, NOW)
+    assert wire_headers.origin(deferred) == FIRST.source
+    assert (wire_headers.attempts(deferred.headers), wire_headers.due_at(deferred.headers)) == (1, NOW)
     await publisher.bury(letter(deferred, topics.DEAD_LETTERS, attempts=1, code="gone", exception="Gone"))
     dead = await broker.only(topics.DEAD_LETTERS)
     said = dict(dead.headers)
-    assert hops.origin(dead) == FIRST.source
+    assert wire_headers.origin(dead) == FIRST.source
     assert said["__connect.errors.topic"] == topics.UPLOADED.encode()
     assert (said["__connect.errors.partition"], said["__connect.errors.offset"]) == (b"2", b"41")
     assert said["__connect.errors.exception.class.name"] == b"Gone"
-    assert hops.due_at(dead.headers) is None
+    assert wire_headers.due_at(dead.headers) is None
     assert said["traceparent"] == TRACE.encode()
     assert len(said) == len(dead.headers)
 
@@ -166,7 +168,7 @@ async def test_a_message_that_was_deferred_and_then_dead_lettered_still_says_whe
 async def test_what_a_producer_writes_into_our_headers_is_not_believed(broker: Broker) -> None:
     forged = Message(topics.UPLOADED, 2, 41, b"k", b"{}", (("__connect.errors.topic", b"secrets"),))
     await (await broker.publisher()).bury(letter(forged, topics.DEAD_LETTERS))
-    assert hops.origin(await broker.only(topics.DEAD_LETTERS)) == FIRST.source
+    assert wire_headers.origin(await broker.only(topics.DEAD_LETTERS)) == FIRST.source
 
 
 async def test_a_letter_is_sent_back_to_where_it_came_from_as_it_came(broker: Broker) -> None:
@@ -179,7 +181,7 @@ async def test_a_letter_is_sent_back_to_where_it_came_from_as_it_came(broker: Br
         assert (back.key, back.value) == (FIRST.key, FIRST.value)
         redriven = ("tagstream.redriven", str(times).encode())
         assert sorted(back.headers) == sorted((*FIRST.headers, redriven))
-        assert hops.attempts(back.headers) == 0
+        assert wire_headers.attempts(back.headers) == 0
 
 
 async def test_a_letter_that_was_cut_is_not_sent_back_even_after_another_hop(broker: Broker) -> None:
@@ -189,7 +191,7 @@ async def test_a_letter_that_was_cut_is_not_sent_back_even_after_another_hop(bro
     cut = await broker.only(topics.RETRY)
     await publisher.bury(letter(cut, topics.DEAD_LETTERS))
     for each in (cut, await broker.only(topics.DEAD_LETTERS)):
-        assert dict(each.headers)[hops.TRUNCATED] == b"3000000"
+        assert dict(each.headers)[wire_headers.TRUNCATED] == b"3000000"
         with pytest.raises(Malformed, match=f"the whole is at {topics.UPLOADED}, 2, 41"):
             await redriver.redrive(each)
     assert await broker.on(topics.UPLOADED) == ()
@@ -197,8 +199,8 @@ async def test_a_letter_that_was_cut_is_not_sent_back_even_after_another_hop(bro
 
 @pytest.mark.parametrize("origin", ["secrets", topics.TAGGED, topics.DEAD_LETTERS, topics.RETRY])
 async def test_a_letter_is_sent_back_to_the_inbound_topics_alone(broker: Broker, origin: str) -> None:
-    headers = tuple(hops.carried(Message(origin, 0, 0, None, None)).items())
-    good = Message(topics.PARKING, 0, 0, b"k", b"{}", tuple(hops.carried(FIRST).items()))
+    headers = tuple(wire_headers.carried(Message(origin, 0, 0, None, None)).items())
+    good = Message(topics.PARKING, 0, 0, b"k", b"{}", tuple(wire_headers.carried(FIRST).items()))
     bad = Message(topics.DEAD_LETTERS, 0, 0, b"k", b"{}", headers)
     with pytest.raises(Malformed, match=origin):
         await (await broker.redriver()).redrive(good, bad)
@@ -207,7 +209,7 @@ async def test_a_letter_is_sent_back_to_the_inbound_topics_alone(broker: Broker,
 
 async def test_a_letter_without_a_value_goes_back_without_one(broker: Broker) -> None:
     name = uuid4().hex.encode()
-    dead = Message(topics.DEAD_LETTERS, 0, 0, name, None, tuple(hops.carried(FIRST).items()))
+    dead = Message(topics.DEAD_LETTERS, 0, 0, name, None, tuple(wire_headers.carried(FIRST).items()))
     await (await broker.redriver()).redrive(dead)
     found = await broker.only(topics.UPLOADED)
     assert (found.key, found.value) == (name, None)

@@ -24,14 +24,14 @@ from aiokafka.errors import (
 from schemas import topics
 from schemas.errors import Unavailable
 from schemas.events import Action, Announcement, DeadLetter, ModerationRequested
-from schemas.hops import PREFIX as CAUSE_PREFIX
-from schemas.hops import TRUNCATED
 from schemas.tags import ModelRef, Route
 from schemas.uploads import Location, Position
-from streams.adapters import kafka_outbox
-from streams.adapters.broker import EmbeddedBroker
-from streams.adapters.kafka import CAUSE_BYTES, KafkaPublisher
-from streams.adapters.kafka_outbox import KafkaSettings
+from schemas.wire.headers import PREFIX as CAUSE_PREFIX
+from schemas.wire.headers import TRUNCATED
+from streams.adapters.kafka import producer
+from streams.adapters.kafka.connection import EmbeddedBroker
+from streams.adapters.kafka.producer import KafkaSettings
+from streams.adapters.kafka.publisher import CAUSE_BYTES, KafkaPublisher
 from tests.freezing import freeze, thaw
 from tests.listener import Listener, nobody
 
@@ -326,7 +326,7 @@ async def test_a_broker_that_freezes_is_unavailable_to_all_until_it_thaws(
 
 
 async def test_a_publisher_whose_broker_is_away_still_closes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kafka_outbox, "FLUSH_SECONDS", 0.3)
+    monkeypatch.setattr(producer, "FLUSH_SECONDS", 0.3)
     async with (
         broker_of_its_own() as (pid, bootstrap),
         asyncio.timeout(15),

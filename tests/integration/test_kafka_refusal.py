@@ -14,15 +14,14 @@ from cryptography import x509
 from pydantic import SecretStr
 
 from schemas.errors import Unavailable
-from streams.adapters import tls
-from streams.adapters.kafka import KafkaPublisher
-from streams.adapters.kafka_connection import KafkaConnection, Login
-from streams.adapters.kafka_outbox import KafkaSettings
-from streams.adapters.kafka_refusal import refusal
-from streams.adapters.tls import ClientCertificate
-from streams.adapters.topic_admin import TopicAdmin
-from streams.adapters.topic_consumer import groupless
-from streams.adapters.topic_reader import TopicReader
+from streams.adapters.kafka import connection as connections
+from streams.adapters.kafka.admin import TopicAdmin
+from streams.adapters.kafka.connection import ClientCertificate, KafkaConnection, Login
+from streams.adapters.kafka.consumer import groupless
+from streams.adapters.kafka.diagnosis import refusal
+from streams.adapters.kafka.producer import KafkaSettings
+from streams.adapters.kafka.publisher import KafkaPublisher
+from streams.adapters.kafka.reader import TopicReader
 from tests.certificates import DAY, Authority, Certificate, server_context
 from tests.listener import Listener, nobody
 
@@ -70,7 +69,7 @@ async def test_a_broker_whose_certificate_holds_takes_us(
     authority: Authority, broker: Certificate, embedded: str
 ) -> None:
     async with behind(server_context(broker), embedded) as address:
-        assert await refusal(KafkaConnection(address, tls.trusting(authority.file))) is None
+        assert await refusal(KafkaConnection(address, connections.trusting(authority.file))) is None
 
 
 async def test_a_certificate_of_another_authority_is_told(
@@ -78,7 +77,7 @@ async def test_a_certificate_of_another_authority_is_told(
 ) -> None:
     other = Authority(tmp_path, "other")
     async with behind(server_context(broker), embedded) as address:
-        said = await refusal(KafkaConnection(address, tls.trusting(other.file)))
+        said = await refusal(KafkaConnection(address, connections.trusting(other.file)))
     assert (
         said
         == f"{address}: its certificate is not accepted (ca_file): unable to get local issuer certificate"
@@ -88,7 +87,7 @@ async def test_a_certificate_of_another_authority_is_told(
 async def test_an_expired_certificate_is_told(authority: Authority, embedded: str) -> None:
     expired = authority.certificate("expired", until=-DAY)
     async with behind(server_context(expired), embedded) as address:
-        said = await refusal(KafkaConnection(address, tls.trusting(authority.file)))
+        said = await refusal(KafkaConnection(address, connections.trusting(authority.file)))
     assert said
     assert "its certificate is not accepted (ca_file): certificate has expired" in said
 
@@ -96,7 +95,7 @@ async def test_an_expired_certificate_is_told(authority: Authority, embedded: st
 async def test_a_certificate_of_another_host_is_told(authority: Authority, embedded: str) -> None:
     theirs = authority.certificate("theirs", names=ELSEWHERE)
     async with behind(server_context(theirs), embedded) as address:
-        said = await refusal(KafkaConnection(address, tls.trusting(authority.file)))
+        said = await refusal(KafkaConnection(address, connections.trusting(authority.file)))
     assert said
     assert "IP address mismatch, certificate is not valid for '127.0.0.1'" in said
 
@@ -105,18 +104,18 @@ async def test_a_broker_that_wants_our_certificate_is_told(
     authority: Authority, broker: Certificate, embedded: str
 ) -> None:
     ours = authority.certificate("ours")
-    context = tls.trusting(authority.file)
+    context = connections.trusting(authority.file)
     async with behind(server_context(broker, clients_of=authority), embedded) as address:
         said = await refusal(KafkaConnection(address, context))
         assert said
         assert "security, certificate_file" in said or "hangs up on SSL" in said
-        tls.show(context, ClientCertificate(ours.file, ours.key_file))
+        connections.show(context, ClientCertificate(ours.file, ours.key_file))
         assert await refusal(KafkaConnection(address, context)) is None
 
 
 async def test_a_port_that_speaks_no_tls_is_told(authority: Authority, embedded: str) -> None:
     async with asyncio.timeout(20):
-        said = await refusal(KafkaConnection(embedded, tls.trusting(authority.file)))
+        said = await refusal(KafkaConnection(embedded, connections.trusting(authority.file)))
     assert said
     assert said.startswith(f"{embedded}: ")
 
@@ -158,7 +157,7 @@ async def test_every_client_says_why_it_is_refused(
 ) -> None:
     login = Login("tagger", SecretStr("canary-of-kafka"))
     async with behind(server_context(broker), embedded) as address:
-        connection = KafkaConnection(address, tls.trusting(Authority(tmp_path, "other").file), login)
+        connection = KafkaConnection(address, connections.trusting(Authority(tmp_path, "other").file), login)
         with pytest.raises(Unavailable) as raised:
             await CLIENTS[client](connection).__aenter__()
     assert raised.value.dependency == "broker"

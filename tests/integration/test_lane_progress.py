@@ -8,8 +8,8 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.structs import TopicPartition
 
-from streams.adapters.lane_progress import LaneProgress
-from streams.adapters.topic_admin import Declared, TopicAdmin
+from streams.adapters.kafka.admin import Declared, TopicAdmin
+from streams.adapters.kafka.lag import LaneProgress
 
 GROUP = "workers"
 

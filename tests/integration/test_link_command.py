@@ -11,10 +11,10 @@ from pathlib import Path
 
 from schemas.records import ImageHead, Kept
 from schemas.uploads import Location
-from streams.adapters.embedded_s3 import CREDENTIALS, EmbeddedS3
-from streams.adapters.s3 import S3Images
-from streams.adapters.s3_settings import S3Settings
-from streams.adapters.sqlite import SqliteScores
+from streams.adapters.s3.client import S3Settings
+from streams.adapters.s3.embedded import CREDENTIALS, EmbeddedS3
+from streams.adapters.s3.images import S3Images
+from streams.adapters.sqlite.store import SqliteScores
 from streams.ports import Change
 from tests.unit.head_builders import IMAGE, after, claim, removed, scored
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from model.checkpoint import PACKAGED
-from model.classifier import Classifier
 from model.data.dataset import Split, read
-from model.evaluation.judging import judge
+from model.evaluation.predict import judge
 from model.evaluation.report import Report
+from model.serving.classifier import Classifier
 
 DATA = os.environ.get("ACCURACY_DATA", "")
 

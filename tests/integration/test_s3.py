@@ -15,13 +15,13 @@ import pytest
 
 from schemas.errors import Gone, Unavailable
 from schemas.uploads import Location
-from streams.adapters.embedded_s3 import EmbeddedS3
-from streams.adapters.s3 import S3Images
-from streams.adapters.s3_settings import S3Settings
+from streams.adapters.s3.client import S3Settings
+from streams.adapters.s3.embedded import EmbeddedS3
+from streams.adapters.s3.images import S3Images
 
 KEEP_ONE = """
 import sys, time
-from streams.adapters.embedded_s3 import EmbeddedS3
+from streams.adapters.s3.embedded import EmbeddedS3
 with EmbeddedS3() as s3:
     print(s3.pid, s3.endpoint_url, flush=True)
     time.sleep(600)

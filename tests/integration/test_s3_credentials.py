@@ -12,8 +12,8 @@ import pytest
 
 from schemas.errors import Unavailable
 from schemas.uploads import Location
-from streams.adapters.s3 import S3Images
-from streams.adapters.s3_settings import S3Settings
+from streams.adapters.s3.client import S3Settings
+from streams.adapters.s3.images import S3Images
 from tests.certificates import Authority, server_context
 from tests.integration.http_server import Answer, Request, serving
 from tests.integration.identities import Identities

@@ -15,9 +15,9 @@ from pydantic import SecretStr
 
 from schemas.errors import ConfigurationError, Gone, NotAllowed, TagstreamError, TooLarge, Unavailable
 from schemas.uploads import Location
-from streams.adapters import s3_errors
-from streams.adapters.s3 import S3Images
-from streams.adapters.s3_settings import S3Credentials, S3Settings
+from streams.adapters.s3 import errors
+from streams.adapters.s3.client import S3Credentials, S3Settings
+from streams.adapters.s3.images import S3Images
 from tests.listener import Listener
 
 PHOTO = Location(bucket="photos", key="r1/a.jpg")
@@ -346,4 +346,4 @@ async def test_no_foreign_exception_leaks(kind: type[Exception]) -> None:
     images._opened = Failing()  # type: ignore[assignment]
     with pytest.raises(Unavailable):
         await images.fetch(PHOTO)
-    assert issubclass(kind, s3_errors.FOREIGN)
+    assert issubclass(kind, errors.FOREIGN)

@@ -16,10 +16,10 @@ import pytest
 
 from schemas.errors import TooLarge
 from schemas.uploads import Location
-from streams.adapters import s3_objects
-from streams.adapters.embedded_s3 import EmbeddedS3
-from streams.adapters.s3 import LONGEST_LINK_SECONDS, S3Images
-from streams.adapters.s3_settings import S3Settings
+from streams.adapters.s3 import listing
+from streams.adapters.s3.client import S3Settings
+from streams.adapters.s3.embedded import EmbeddedS3
+from streams.adapters.s3.images import LONGEST_LINK_SECONDS, S3Images
 
 MEBIBYTE = 1024 * 1024
 PHOTO = Location(bucket="photos", key="r1/a b é.jpg")
@@ -107,8 +107,8 @@ async def test_metadata_of_any_characters_comes_back_as_it_was_said(images: S3Im
 
 
 def test_a_version_that_tells_no_contents_apart_is_none() -> None:
-    assert s3_objects.version({"VersionId": "null"}) is None
-    assert s3_objects.version({"VersionId": "v1"}) == "v1"
+    assert listing.version({"VersionId": "null"}) is None
+    assert listing.version({"VersionId": "v1"}) == "v1"
 
 
 def _get(address: str) -> bytes:

@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from agents import settings
-from agents.brokers import kafka_connection
-from agents.connections import kafka_settings, s3_settings
 from agents.telemetry import masking
 from agents.telemetry.masking import Mask
+from agents.wiring import settings
+from agents.wiring.backends import kafka_connection, kafka_settings, s3_settings
 from schemas.errors import Stage, Unforeseen
 from tests.certificates import Authority
 
@@ -122,12 +121,12 @@ def test_a_worker_that_fails_in_every_way_logs_no_secret(secrets: dict[str, str]
     program.write_text(
         "import asyncio\n"
         "from agents import settings, worker\n"
-        "from agents.connections import kafka_settings, s3_settings\n"
-        "from agents.stores import open_store\n"
+        "from agents.wiring.backends import kafka_settings, s3_settings\n"
+        "from agents.wiring.backends import open_store\n"
         "from contextlib import asynccontextmanager\n"
         "from schemas.errors import Unavailable\n"
-        "from streams.adapters.kafka import KafkaPublisher\n"
-        "from streams.adapters.s3 import S3Images\n"
+        "from streams.adapters.kafka.publisher import KafkaPublisher\n"
+        "from streams.adapters.s3.images import S3Images\n"
         "@asynccontextmanager\n"
         "async def parts(config, around):\n"
         "    errors = []\n"

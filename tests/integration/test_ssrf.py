@@ -20,13 +20,13 @@ from aiobotocore.awsrequest import AioAWSResponse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas import wire
 from schemas.errors import Gone, NotAllowed, Rejected, TagstreamError, Unavailable
 from schemas.naming import Keys, Naming
 from schemas.uploads import Location
-from schemas.wire import Uploaded
-from streams.adapters.s3 import S3Images
-from streams.adapters.s3_settings import S3Credentials, S3Settings
+from schemas.wire import decoding
+from schemas.wire.decoding import Uploaded
+from streams.adapters.s3.client import S3Credentials, S3Settings
+from streams.adapters.s3.images import S3Images
 from tests.listener import Listener
 
 BUCKET = "photos"
@@ -264,7 +264,7 @@ def events(draw: st.DrawFn) -> bytes:
 @given(message=events(), keys=st.sampled_from(Keys))
 def test_whatever_an_event_says_only_the_bucket_at_the_endpoint_is_asked(message: bytes, keys: Keys) -> None:
     try:
-        told = wire.decode(message, {}, naming=Naming(keys, None))
+        told = decoding.decode(message, {}, naming=Naming(keys, None))
     except TagstreamError:
         return
     locations = [each.upload.location for each in told if isinstance(each, Uploaded)]

@@ -13,8 +13,8 @@ from aiokafka import AIOKafkaProducer
 
 from schemas import topics
 from schemas.errors import ConfigurationError, Unavailable
-from streams.adapters.topic_admin import Applied, Declared, Outcome, TopicAdmin, TopicState, declared
-from streams.adapters.topic_state import compared
+from streams.adapters.kafka.admin import Applied, Declared, Outcome, TopicAdmin, TopicState, declared
+from streams.adapters.kafka.state import compared
 from tests.listener import nobody
 
 COMPACT = {"cleanup.policy": "compact"}

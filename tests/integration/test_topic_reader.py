@@ -15,8 +15,8 @@ import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from schemas.errors import Unavailable
-from streams.adapters.topic_admin import Declared, TopicAdmin
-from streams.adapters.topic_reader import NoTopic, TopicReader, read_all
+from streams.adapters.kafka.admin import Declared, TopicAdmin
+from streams.adapters.kafka.reader import NoTopic, TopicReader, read_all
 from streams.message import Message
 from tests.freezing import freeze, thaw
 from tests.listener import nobody

@@ -7,11 +7,11 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from agents.stores import open_store
+from agents.wiring.backends import open_store
 from schemas import topics
 from schemas.identity import image_id
 from schemas.records import ImageHead, ScoreRecord
-from streams.adapters.topic_reader import read_all
+from streams.adapters.kafka.reader import read_all
 from streams.message import Message
 from streams.scanning import every_head
 from tests.real.premises import Premises

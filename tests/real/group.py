@@ -8,7 +8,7 @@ from typing import Any
 from aiokafka.admin import AIOKafkaAdminClient
 
 from schemas import topics
-from streams.adapters.lane_progress import LaneProgress
+from streams.adapters.kafka.lag import LaneProgress
 from tests.real.findings import WITHIN
 
 GROUP = "tagstream"

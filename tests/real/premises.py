@@ -12,12 +12,12 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import UnknownTopicOrPartitionError
 from pydantic import SecretStr
 
-from agents.settings import StoreSettings
+from agents.wiring.settings import StoreSettings
 from deploy.stack.stack import BUCKET, Stack
 from schemas import topics
-from streams.adapters.topic_admin import TopicAdmin
-from streams.adapters.topic_reader import NoTopic, TopicReader
-from streams.adapters.topic_state import declared
+from streams.adapters.kafka.admin import TopicAdmin
+from streams.adapters.kafka.reader import NoTopic, TopicReader
+from streams.adapters.kafka.state import declared
 
 PARTITIONS = 4
 WITHIN = 30.0

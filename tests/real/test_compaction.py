@@ -13,8 +13,8 @@ from aiokafka.partitioner import DefaultPartitioner
 from schemas import topics
 from schemas.events import TagsHeld
 from schemas.records import ImageHead, State
-from streams.adapters.topic_admin import TopicAdmin
-from streams.adapters.topic_reader import TopicReader
+from streams.adapters.kafka.admin import TopicAdmin
+from streams.adapters.kafka.reader import TopicReader
 from streams.message import Message
 from tests.e2e.fleet import Fleet
 from tests.real import group

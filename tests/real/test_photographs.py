@@ -12,7 +12,7 @@ import pytest
 from schemas import topics
 from schemas.records import State
 from schemas.uploads import ImageUploaded, Location
-from streams.adapters.kafka import KafkaSettings, UploadPublisher
+from streams.adapters.kafka.publisher import KafkaSettings, UploadPublisher
 from tagstream import samples
 from tests.e2e.fleet import Worker
 from tests.real.bucket import Bucket

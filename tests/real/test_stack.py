@@ -16,13 +16,13 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from agents.stores import open_store
+from agents.wiring.backends import open_store
 from deploy.stack.layout import HOST, PREFIX, Layout, Ports, default_cache
 from deploy.stack.service import NotReady
 from deploy.stack.stack import Stack
 from schemas import topics
 from schemas.records import ImageHead
-from streams.adapters.topic_reader import read_all
+from streams.adapters.kafka.reader import read_all
 from tests.contract.builders import head, position
 from tests.contract.mongo_server import MongoWireServer
 from tests.contract.stores import become

@@ -8,15 +8,16 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from schemas import hops, topics
+from schemas import topics
 from schemas.records import ImageHead
+from schemas.wire import headers
 from streams.message import Message
 from tests.soak.evidence import Evidence
 from tests.soak.following import Followed, event_of, followed, latest
 from tests.soak.oracle import End, Expectation, Source
 
 EVENTS: Final = (topics.TAGGED, topics.LATEST, topics.MODERATION, topics.AMBIANCE)
-_CODE: Final = f"{hops.PREFIX}code"
+_CODE: Final = f"{headers.PREFIX}code"
 
 
 class Fault(StrEnum):
@@ -178,14 +179,14 @@ def _letters(account: Account, expected: Expectation, evidence: Evidence) -> Non
     """Each planned letter is there, and no other."""
     found: dict[Source, str] = {}
     for letter in evidence.on(topics.DEAD_LETTERS):
-        source, code = hops.origin(letter), dict(letter.headers).get(_CODE, b"").decode()
+        source, code = headers.origin(letter), dict(letter.headers).get(_CODE, b"").decode()
         account.repeated_letters += source in found
         found[source] = code
         account.findings += _of_letter(source, code, expected)
     for source in expected.letters.keys() - found.keys():
         account.findings.append(Finding(Fault.LOST, _place(source), "its dead letter is not there"))
     for parked in evidence.on(topics.PARKING):
-        account.findings.append(Finding(Fault.CONDEMNED, _place(hops.origin(parked)), "parked"))
+        account.findings.append(Finding(Fault.CONDEMNED, _place(headers.origin(parked)), "parked"))
     account.letters = Counter(found.values())
     account.deferred = len(evidence.on(topics.RETRY))
 

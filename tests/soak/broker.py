@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from schemas import topics
-from streams.adapters.topic_reader import TopicReader
+from streams.adapters.kafka.reader import TopicReader
 from tests.soak.ledger import Ledger
 
 PATIENCE: Final = 60.0

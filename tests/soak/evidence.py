@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from agents.settings import StoreSettings
-from agents.stores import open_store
+from agents.wiring.backends import open_store
+from agents.wiring.settings import StoreSettings
 from schemas import topics
 from schemas.records import ImageHead, ScoreRecord
-from streams.adapters.topic_reader import TopicReader
+from streams.adapters.kafka.reader import TopicReader
 from streams.message import Message
 from streams.scanning import every_head
 

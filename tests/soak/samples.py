@@ -13,7 +13,7 @@ from aiokafka.structs import TopicPartition
 
 from schemas import topics
 from schemas.errors import Unavailable
-from streams.adapters.topic_consumer import asking, groupless
+from streams.adapters.kafka.consumer import asking, groupless
 from tests.soak.crew import Crew
 from tests.soak.faults import Struck
 from tests.soak.plan import GROUP

@@ -9,13 +9,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from model import backbones, golden
-from model.architectures import ARCHITECTURES
-from model.backbones import zoo
 from model.checkpoint import Version
 from model.loading import load
 from model.manifest import Golden, Input, Manifest
-from model.network import build
+from model.networks import backbones, zoo
+from model.networks.architectures import ARCHITECTURES
+from model.networks.network import build
+from model.serving import self_check
 from model.training.publishing import packed
 
 LABELS = ("ambiance", "food", "human", "menu")
@@ -89,7 +89,7 @@ def version_of(name: str, network: nn.Module, *, size: int) -> Version:
     """
     weights = packed(network.state_dict())
     load(network, {key: torch.from_numpy(array) for key, array in weights.items()}, source=name)
-    file, png = next(iter(golden.draw().items()))
+    file, png = next(iter(self_check.draw().items()))
     backbone = backbones.describe(name)
     inputs = Input(size=size, mean=backbone.mean, std=backbone.std)
     (scores,) = probabilities(network, inputs.preprocess().decode(png)[None], name).tolist()

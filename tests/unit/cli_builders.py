@@ -6,14 +6,15 @@ from datetime import UTC, datetime, timedelta
 
 from pydantic import BaseModel
 
-from schemas import topics, wire
+from operations.dead_letters import Letter
+from schemas import topics
 from schemas.claims import Claim, Claims
 from schemas.events import DeadLetter
 from schemas.records import Announced, ImageHead, ScoreRecord, State
 from schemas.tags import ModelRef, Route, Scores, Tag, Verdict
 from schemas.uploads import ImageUploaded, Location, Position
+from schemas.wire import decoding
 from streams.message import Message
-from tagstream.dlq.letters import Letter
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 MODEL = ModelRef(name="restaurant", version="v9", digest="ab" * 32)
@@ -70,7 +71,7 @@ def message(
     offset: int = 0,
     headers: tuple[tuple[str, bytes], ...] = (),
 ) -> Message:
-    raw = wire.encode(value) if isinstance(value, BaseModel) else value
+    raw = decoding.encode(value) if isinstance(value, BaseModel) else value
     return Message(topic, 0, offset, b"img_a", raw, headers, NOW + timedelta(minutes=offset))
 
 

@@ -11,15 +11,15 @@ from typing import Any
 
 from PIL import Image
 
+from model.atomic_folders import unfinished
 from model.data import assembly, inspecting, snapshot, sources
 from model.data.document import Document
-from model.data.found import Found, Refusal
+from model.data.entries import Found, Refusal
 from model.data.inspecting import PREPROCESS, Seen
-from model.data.likeness import Fingerprint
+from model.data.near_duplicates import Fingerprint
 from model.data.photograph import Photograph, Split
 from model.data.plan import Wanted
 from model.data.sources import Reading
-from model.data.whole import unfinished
 from model.decoding.threads import DecodingThreads
 
 

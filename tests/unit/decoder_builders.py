@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from model.decoding.limits import DecoderLimits
+from model.decoding.options import DecoderLimits
 from model.decoding.pool import DecoderPool
 from model.preprocess import Preprocess
 from tests.unit.deadly_decoding import HERE

@@ -6,14 +6,15 @@ import dataclasses
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from agents import announcing, heads
+from agents import announcements, transitions
 from model.manifest import Manifest
 from model.policy import DEFAULT_ROUTES, Policy
-from schemas import topics, wire
+from schemas import topics
 from schemas.events import DeadLetter
 from schemas.records import ImageHead, ScoreRecord, State
 from schemas.tags import ModelRef, Scores
 from schemas.uploads import ImageUploaded, Location, Position
+from schemas.wire import decoding
 from streams.message import Message
 from tagstream.demo.accounting import Evidence, account
 from tagstream.demo.photos import BUCKET, Photo
@@ -59,7 +60,7 @@ def _message(topic: str, value: bytes, headers: tuple[tuple[str, bytes], ...] = 
 def uploaded(of: Photo) -> Evidence:
     """The event alone, and nothing that came of it."""
     upload = ImageUploaded.model_validate({"location": of.location, "uploaded_at": NOW})
-    return Evidence({}, {}, {topics.UPLOADED: [_message(topics.UPLOADED, wire.encode(upload))]})
+    return Evidence({}, {}, {topics.UPLOADED: [_message(topics.UPLOADED, decoding.encode(upload))]})
 
 
 def tagged(of: Photo, **probabilities: float) -> Evidence:
@@ -73,9 +74,9 @@ def tagged(of: Photo, **probabilities: float) -> Evidence:
         scored_at=NOW,
         seconds={"fetch": 0.25, "forward": 0.5},
     )
-    known = heads.acknowledged(said)(said).head
-    announced = announcing.announcements(said, announcing.moves(said))
-    events = [_message(each.topic, wire.encode(each.event)) for each in announced if each.event]
+    known = transitions.acknowledged(said)(said).head
+    announced = announcements.announcements(said, announcements.moves(said))
+    events = [_message(each.topic, decoding.encode(each.event)) for each in announced if each.event]
     return merged(uploaded(of), Evidence({of.image_id: known}, {of.image_id: [record]}, _by_topic(events)))
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from agents import heads
-from agents.heads import Heads, Scoring
+from agents import transitions
 from agents.testing import LABELS, FakeTagger
+from agents.transitions import Heads, Scoring
 from schemas.claims import Claim, Claims
 from schemas.decisions import Decided, Decision
 from schemas.events import Reason
@@ -100,7 +100,7 @@ def after(*made: Change) -> ImageHead:
 
 def told(head: ImageHead) -> ImageHead:
     """The head once the broker has acknowledged it."""
-    return heads.acknowledged(head)(head).head
+    return transitions.acknowledged(head)(head).head
 
 
 def routes(head: ImageHead) -> set[str]:

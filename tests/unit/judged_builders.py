@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from model.data.photograph import Photograph
-from model.evaluation.judged import Judged
+from model.evaluation.predictions import Judged
 from model.manifest import Task
 
 LABELS = ("ambiance", "food", "human")

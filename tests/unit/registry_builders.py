@@ -12,13 +12,14 @@ import numpy as np
 import torch
 from PIL import Image
 
-from model import checkpoint, golden
+from model import checkpoint
 from model.checkpoint import Version
-from model.classifier import with_golden
 from model.manifest import Input, Manifest
-from model.network import build
+from model.networks.network import build
 from model.registry import contents
 from model.registry.contents import Contents
+from model.serving import self_check
+from model.serving.classifier import with_golden
 
 LABELS = ("blue", "green", "red")
 SIDE = 32
@@ -56,7 +57,7 @@ def version(
             "metrics": metrics or {},
         }
     )
-    pictures = {"menu.png": golden.draw()["menu.png"], "plate.png": golden.draw()["plate.png"]}
+    pictures = {"menu.png": self_check.draw()["menu.png"], "plate.png": self_check.draw()["plate.png"]}
     state = {**_eyes(), "classifier.1.weight": weight, "classifier.1.bias": bias}
     weights = {name: tensor.numpy() for name, tensor in state.items() if tensor.is_floating_point()}
     return with_golden(

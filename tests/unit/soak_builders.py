@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from agents.desk import Desk, desk_over
+from agents.dispatcher import Desk, desk_over
 from agents.ports import Parts
 from agents.testing import FakeTagger
 from schemas import topics
 from schemas.events import Announcement, DeadLetter
 from schemas.records import ImageHead
 from streams.message import Message
-from streams.retry import Outages
+from streams.resilience.retry import Outages
 from tests.soak.account import Account, balance
 from tests.soak.contents import RandomBytes
 from tests.soak.evidence import Evidence

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from agents.desk import Desk, DeskLimits, desk_over
+from agents.dispatcher import Desk, DeskLimits, desk_over
 from agents.ports import Forwarded, Parts
 from agents.telemetry.metrics import Metrics
 from agents.testing import LABELS, RULES, FakeTagger
 from model.policy import Policy
-from schemas import topics, wire
+from schemas import topics
 from schemas.claims import Claim
 from schemas.errors import Undecodable
 from schemas.events import (
@@ -26,12 +26,13 @@ from schemas.events import (
 from schemas.records import ImageHead, Kept, ScoreRecord, Stale
 from schemas.tags import Scores
 from schemas.uploads import ImageUploaded, Location, Position
+from schemas.wire import decoding
 from streams.adapters.limits import Limits
 from streams.adapters.memory import MemoryImages, MemoryScores, MemoryTags
 from streams.message import Message
 from streams.ports import Change, Fetched
-from streams.rejections import RejectionLimits
-from streams.retry import Outages, Patience
+from streams.resilience.rejection_alarm import RejectionLimits
+from streams.resilience.retry import Outages, Patience
 
 T = TypeVar("T")
 
@@ -213,7 +214,7 @@ def upload_of(
 
 def message_of(upload: ImageUploaded, *, offset: int = 0) -> Message:
     """The upload as it comes off the wire."""
-    return raw_message(wire.encode(upload), offset=offset, key=upload.image_id.encode())
+    return raw_message(decoding.encode(upload), offset=offset, key=upload.image_id.encode())
 
 
 def raw_message(value: bytes | None, *, offset: int = 0, key: bytes | None = b"key") -> Message:
@@ -259,4 +260,4 @@ def rescore_message(upload: ImageUploaded, *, version: str, offset: int = 0) -> 
         job="job-1",
         requested_at=EPOCH,
     )
-    return Message(topics.RESCORE, 0, offset, key=upload.image_id.encode(), value=wire.encode(wanted))
+    return Message(topics.RESCORE, 0, offset, key=upload.image_id.encode(), value=decoding.encode(wanted))

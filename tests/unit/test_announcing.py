@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents import announcing
-from agents.announcing import Move
+from agents import announcements
+from agents.announcements import Move
 from schemas import topics
 from schemas.decisions import Decided, Decision
 from schemas.events import (
@@ -62,7 +62,7 @@ def head(now: Verdict, before: Verdict | None = None, *, restaurant: str | None 
 
 
 def said_of(head: ImageHead) -> tuple[Announcement, ...]:
-    return announcing.announcements(head, announcing.moves(head))
+    return announcements.announcements(head, announcements.moves(head))
 
 
 def changes(head: ImageHead) -> set[tuple[str, str, str]]:
@@ -154,7 +154,7 @@ def test_what_an_older_revision_said_late_is_put_right() -> None:
         Move(verdict(AMBIANCE).routes[0], Action.REMOVED, "r1"),
         Move(verdict(HUMAN).routes[0], Action.REMOVED, "r1"),
     )
-    again = {(move.route.label, move.action) for move in announcing.amends(now, late)}
+    again = {(move.route.label, move.action) for move in announcements.amends(now, late)}
     assert again == {("menu", Action.REMOVED), ("ambiance", Action.ADDED)}
 
 
@@ -166,17 +166,17 @@ def test_one_label_on_two_topics_is_two_routes() -> None:
 def test_an_announced_head_has_no_moves_left() -> None:
     fresh = head(verdict(MENU))
     announced = Announced(verdict=fresh.verdict, position=position(1), restaurant_id="r1", revision=2)
-    assert announcing.moves(fresh.model_copy(update={"announced": announced})) == ()
+    assert announcements.moves(fresh.model_copy(update={"announced": announced})) == ()
 
 
 def test_a_photograph_of_no_restaurant_is_moderated_but_joins_no_collection() -> None:
     homeless = head(verdict(MENU, AMBIANCE), restaurant=None)
     assert changes(homeless) == {(*MENU, "added")}
-    assert sum(move.is_homeless for move in announcing.moves(homeless)) == 1
+    assert sum(move.is_homeless for move in announcements.moves(homeless)) == 1
 
 
 def test_with_a_restaurant_nothing_is_homeless() -> None:
-    assert not any(move.is_homeless for move in announcing.moves(head(verdict(MENU, AMBIANCE))))
+    assert not any(move.is_homeless for move in announcements.moves(head(verdict(MENU, AMBIANCE))))
 
 
 VERDICTS = st.sets(st.sampled_from(PLACES)).map(lambda places: verdict(*sorted(places)))
@@ -232,7 +232,7 @@ def test_what_may_have_been_said_is_said_again_for_it_may_not_have_been() -> Non
 
 def test_what_may_have_been_said_to_another_restaurant_is_taken_back_there() -> None:
     unsure = of_image(head(verdict(AMBIANCE), verdict()), pending=pending(AMBIANCE, restaurant="r3"))
-    moved = {(move.restaurant_id, move.action) for move in announcing.moves(unsure)}
+    moved = {(move.restaurant_id, move.action) for move in announcements.moves(unsure)}
     assert moved == {("r1", Action.ADDED), ("r3", Action.REMOVED)}
 
 

@@ -8,12 +8,12 @@ from contextlib import aclosing
 
 import pytest
 
+from operations.await_tags import Buried, End, Tagged, Unknown, Vigil
 from schemas.errors import Unavailable
 from schemas.records import ImageHead, Kept
 from schemas.uploads import ImageUploaded
 from streams.adapters.memory import MemoryScores
 from streams.message import Message
-from tagstream.upload.awaiting import Buried, End, Tagged, Unknown, Vigil
 from tests.unit.cli_builders import head, letter, upload
 
 

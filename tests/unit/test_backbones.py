@@ -13,9 +13,10 @@ import pytest
 import torch
 from torch import nn
 
-from model import backbones, checkpoint
-from model.classifier import Classifier
-from model.network import build
+from model import checkpoint
+from model.networks import backbones
+from model.networks.network import build
+from model.serving.classifier import Classifier
 from schemas.errors import ConfigurationError
 from tests.unit.backbone_builders import LABELS, NAMED, probabilities, settled, small, version_of, weightless
 
@@ -110,7 +111,8 @@ def test_the_documentation_counts_the_parameters(name: str, network: nn.Module) 
 
 def test_serving_and_describing_need_no_timm(tmp_path: Path) -> None:
     program = (
-        "import sys; from model import backbones, classifier; backbones.describe('resnet18');"
+        "import sys; from model.networks import backbones; from model.serving import classifier; "
+        "backbones.describe('resnet18');"
         "print('timm' in sys.modules, 'torchvision' in sys.modules)"
     )
     ran = subprocess.run(

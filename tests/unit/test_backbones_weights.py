@@ -12,8 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torchvision.models.vision_transformer import VisionTransformer
 
-from model import backbones
-from model.backbones import torchvision_zoo, weights_file
+from model.networks import backbones, torchvision_zoo, weights_file
 from model.tiny_version import write_tiny_version
 from schemas.errors import ConfigurationError
 

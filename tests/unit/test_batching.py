@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from model.batching import BatchLimits, Scored
 from model.clock import ManualClock
+from model.serving.batcher import BatchLimits, Scored
 from model.testing import BlockingForward, GoodForward, running, settle
 from schemas.errors import ConfigurationError
 

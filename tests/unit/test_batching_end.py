@@ -9,14 +9,14 @@ import threading
 
 import pytest
 
-from model.batching import BatchLimits
 from model.clock import ManualClock
+from model.serving.batcher import BatchLimits
 from model.testing import BlockingForward, GoodForward, batcher_over, running, settle
 from schemas.errors import BatcherDead
 
 HUNG = """
 import asyncio, threading
-from model.batching import BatchLimits
+from model.serving.batcher import BatchLimits
 from model.clock import SystemClock
 from model.testing import GoodForward, batcher_over
 

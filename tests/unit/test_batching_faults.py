@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from model.batching import BatchLimits, MicroBatcher, Scored
+from model.serving.batcher import BatchLimits, MicroBatcher, Scored
 from model.testing import (
     BlockingForward,
     BreakingForward,

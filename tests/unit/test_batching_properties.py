@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.batching import BatchLimits, MicroBatcher, Scored
 from model.clock import ManualClock
+from model.serving.batcher import BatchLimits, MicroBatcher, Scored
 from model.testing import BlockingForward, GoodForward, OutOfDeviceMemory, settle
 from schemas.errors import BatcherDead, Broken, Unforeseen
 

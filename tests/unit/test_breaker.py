@@ -10,8 +10,8 @@ from structlog.testing import capture_logs
 from model.clock import ManualClock
 from model.testing import settle
 from schemas.errors import Gone, KeepsFailing, NotAllowed, Unavailable
-from streams.breaker import BreakerState, Phase
-from streams.retry import BreakerLimits, Dependency, Outages, Patience
+from streams.resilience.breaker import BreakerState, Phase
+from streams.resilience.retry import BreakerLimits, Dependency, Outages, Patience
 from tests.unit.waiting_rooms import Owner, Service, cancelled, ended, pass_time, started
 
 PATIENCE = Patience(first=0.2, longest=4)

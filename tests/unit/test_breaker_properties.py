@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from model.clock import ManualClock
 from model.testing import settle
 from schemas.errors import KeepsFailing, Unavailable
-from streams.retry import BreakerLimits, Outages, Patience
+from streams.resilience.retry import BreakerLimits, Outages, Patience
 from tests.unit.waiting_rooms import Owner, cancelled, started
 
 ATTEMPTS = 2

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.budget import Budget
+from streams.adapters.s3.budget import Budget
 
 
 class Holder:

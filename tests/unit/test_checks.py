@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from agents import settings
+from agents.wiring import settings
+from operations import health_checks
+from operations.health_checks import Check, Finding, Unwell
 from schemas.errors import Unavailable
-from tagstream.doctor import checks, doctoring
-from tagstream.doctor.checks import Check, Finding, Unwell
+from tagstream.render import health_checks as render
 from tests.listener import Listener
 
 
@@ -31,11 +32,11 @@ async def _http(*, date: str) -> AsyncIterator[str]:
 
 
 async def _one(check: Check) -> Finding:
-    return await anext(checks.findings([check]))
+    return await anext(health_checks.findings([check]))
 
 
 def _named(config: settings.Settings, name: str) -> Check:
-    return next(check for check in checks.of(config, source="-") if check.name == name)
+    return next(check for check in health_checks.of(config, source="-") if check.name == name)
 
 
 async def test_a_finding_is_what_the_check_finds() -> None:
@@ -138,7 +139,7 @@ async def test_a_wrong_setting_is_the_only_finding(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("TAGSTREAM_BATCH__MAXSIZE", "8")
-    assert not await doctoring.run(as_json=True)
+    assert not await render.run(as_json=True)
     (found,) = map(json.loads, capsys.readouterr().out.splitlines())
     assert (found["check"], found["ok"]) == ("settings", False)
     assert "TAGSTREAM_BATCH__MAX_SIZE" in found["said"]

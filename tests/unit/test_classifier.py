@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from model import checkpoint, golden
-from model.classifier import Classifier, is_out_of_memory, with_golden
+from model import checkpoint
 from model.manifest import Task
 from model.preprocess import Pixels
+from model.serving import self_check
+from model.serving.classifier import Classifier, is_out_of_memory, with_golden
 from model.testing import write_tiny_version
 from model.tiny_version import LABELS
 from schemas.errors import ConfigurationError, DeviceBroken
@@ -104,7 +105,7 @@ def test_warming_runs_every_batch_size_that_will_be_used(folder: Path) -> None:
 
 
 def test_decoding_gives_what_forward_takes(classifier: Classifier) -> None:
-    pixels = classifier.preprocess.decode(golden.draw()["menu.png"])
+    pixels = classifier.preprocess.decode(self_check.draw()["menu.png"])
     assert pixels.shape == (3, 64, 64)
     assert len(classifier.forward([pixels])) == 1
 

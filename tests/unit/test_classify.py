@@ -17,9 +17,9 @@ from PIL import Image
 from agents.ports import Forwarded
 from agents.testing import FakeTagger
 from model.tiny_version import write_tiny_version
+from operations import photographs
+from operations.classify import Answer, Classified, Eye, Refused, found
 from schemas.errors import DeviceBroken
-from tagstream import photographs
-from tagstream.classify.classifying import Answer, Classified, Eye, Refused, found
 
 
 def _eye(tagger: FakeTagger | None = None, *, at_once: int = 4) -> Eye:

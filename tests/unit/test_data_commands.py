@@ -11,16 +11,16 @@ from typing import Any
 
 import pytest
 
-from agents.settings import Settings
+from agents.wiring.settings import Settings
 from model.data import inspecting, snapshot, sources
 from model.data.inspecting import PREPROCESS, Seen
-from model.decoding.limits import DecoderLimits
+from model.decoding.options import DecoderLimits
 from model.decoding.pool import DecoderPool
 from model.tiny_version import LABELS, write_tiny_version
+from operations.import_data import Request
 from schemas.errors import ConfigurationError
-from tagstream.data import gallery, importing, prelabelling, showing
-from tagstream.data.gallery import Bar, Fact, Page, Section, Shot
-from tagstream.data.importing import Request
+from tagstream.render import gallery, import_data, prelabel, showing
+from tagstream.render.gallery import Bar, Fact, Page, Section, Shot
 from tests.unit.data_builders import drawn, encoded, folder, picture, put
 from tests.unit.deadly_decoding import HERE
 
@@ -106,7 +106,7 @@ def test_several_sources_become_one_snapshot_and_say_which_was_whose(tmp_path: P
     folder(tmp_path / "two", "menu", "human", each=3)
     put(tmp_path / "two/human/broken.jpg", b"broken")
     request = Request((f"{tmp_path}/one", f"{tmp_path}/two/"), tmp_path / "out", processes=1)
-    about = importing.run(request, Settings(), tick=silent).about
+    about = import_data.run(request, Settings(), tick=silent).about
     assert about.labels == ("food", "human", "menu")
     refused = {each.place: each.cause.value for each in about.refused.every}
     assert refused.pop("two/human/broken.jpg") == "unreadable"
@@ -115,7 +115,7 @@ def test_several_sources_become_one_snapshot_and_say_which_was_whose(tmp_path: P
 
 def test_nothing_to_import_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="name a SOURCE, or --decisions"):
-        importing.run(Request((), tmp_path / "out"), Settings(), tick=silent)
+        import_data.run(Request((), tmp_path / "out"), Settings(), tick=silent)
 
 
 async def test_a_photograph_that_kills_its_decoder_is_left_out_and_the_import_lives(tmp_path: Path) -> None:
@@ -167,8 +167,8 @@ def test_a_model_s_tags_are_a_batch_that_is_imported_once_corrected(tmp_path: Pa
     put(tmp_path / "new/broken.jpg", b"broken")
     model = write_tiny_version(tmp_path / "tiny-v1")
     batch = tmp_path / "batch"
-    request = prelabelling.Request(tmp_path / "new", batch, model, most=4, processes=1, threads=1)
-    made = prelabelling.run(request, tick=silent)
+    request = prelabel.Request(tmp_path / "new", batch, model, most=4, processes=1, threads=1)
+    made = prelabel.run(request, tick=silent)
     assert len(made.proposals) == 6
     assert [line.partition(":")[0] for line in made.unreadable] == ["broken.jpg"]
     assert made.as_json()["model"] == "tiny-v1"
@@ -180,14 +180,14 @@ def test_a_model_s_tags_are_a_batch_that_is_imported_once_corrected(tmp_path: Pa
     )
     assert set(made.proposals[0].probabilities) == set(LABELS)
     with pytest.raises(ConfigurationError, match="is there already"):
-        prelabelling.run(request, tick=silent)
+        prelabel.run(request, tick=silent)
 
     head, *rows = (batch / "review.csv").read_text().splitlines()
     cells = [row.split(",") for row in rows]
     for number, each in enumerate(cells[:5]):
         each[1], each[2] = ("pasta" if number % 2 else "soup"), "yes"
     (batch / "review.csv").write_text("\n".join([head, *(",".join(each) for each in cells)]))
-    done = importing.run(Request((str(batch),), tmp_path / "out", processes=1), Settings(), tick=silent)
+    done = import_data.run(Request((str(batch),), tmp_path / "out", processes=1), Settings(), tick=silent)
     assert done.about.labels == ("pasta", "soup")
     assert dict(done.about.refused.counts) == {"unreviewed": 1}
     assert snapshot.is_snapshot(done.folder)

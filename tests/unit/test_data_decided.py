@@ -9,14 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from agents import decided, fetching
-from agents.decided import Stores
-from model.data.found import Gathered
-from schemas import topics, wire
+from model.data.entries import Gathered
+from operations import bulk_fetch, decision_dataset
+from operations.decision_dataset import Stores
+from schemas import topics
 from schemas.decisions import Decided, Decision, ModerationDecided
 from schemas.errors import ConfigurationError, Unavailable
 from schemas.records import Content, ImageHead, Kept, State
 from schemas.uploads import Location
+from schemas.wire import decoding
 from streams.adapters.limits import Limits
 from streams.adapters.memory import AwayImages, MemoryImages, MemoryScores
 from streams.message import Message
@@ -48,9 +49,9 @@ async def gathered(
     content = Content(digest=sha256(DATA).hexdigest(), size=len(DATA))
     standing = kept or head(upload()).model_copy(update={"content": content, "restaurant_id": "r1"})
     await scores.apply(standing.image_id, lambda _: Kept(head=standing))
-    spoken, spoiled = await decided.latest(said(*map(wire.encode, words)))
+    spoken, spoiled = await decision_dataset.latest(said(*map(decoding.encode, words)))
     assert not spoiled
-    return await decided.labelled(spoken, Stores(scores, images), into=into)
+    return await decision_dataset.labelled(spoken, Stores(scores, images), into=into)
 
 
 def labels(found: Gathered) -> list[tuple[str, ...]]:
@@ -90,8 +91,8 @@ async def test_an_approval_is_none_of_tags_that_were_made_later(tmp_path: Path) 
     standing = head(upload(minute=-60))
     await scores.apply(standing.image_id, lambda _: Kept(head=standing), record(standing))  # scored at NOW
     for minute, why in ((1, []), (-1, ["approved, but of another model's tags"])):
-        spoken, _ = await decided.latest(said(wire.encode(word("approve", minute=minute))))
-        found = await decided.labelled(spoken, Stores(scores, images), into=tmp_path)
+        spoken, _ = await decision_dataset.latest(said(decoding.encode(word("approve", minute=minute))))
+        found = await decision_dataset.labelled(spoken, Stores(scores, images), into=tmp_path)
         assert [each.why.partition(":")[0] for each in found.refused] == why
         assert len(found.found) == 1 - len(why)
 
@@ -137,7 +138,7 @@ async def test_a_slip_of_one_moderator_does_not_end_the_import(tmp_path: Path) -
 
 
 async def test_what_is_no_decision_is_named_by_its_place() -> None:
-    spoken, spoiled = await decided.latest(said(b"{}", wire.encode(word("approve"))))
+    spoken, spoiled = await decision_dataset.latest(said(b"{}", decoding.encode(word("approve"))))
     assert [each.action for each in spoken.values()] == [Decided.APPROVE]
     assert causes(spoiled) == [(f"{topics.DECISIONS}[0]@0", "not_decided")]
 
@@ -145,23 +146,23 @@ async def test_what_is_no_decision_is_named_by_its_place() -> None:
 async def test_objects_become_files_and_what_is_gone_is_told(tmp_path: Path) -> None:
     images = MemoryImages(LIMITS)
     address = "s3://photos/a very/long name " + "x" * 300 + ".jpg"
-    await images.put(fetching.location(address), DATA)
-    brought = await fetching.bring(images, [address, "s3://photos/gone.jpg"], into=tmp_path)
+    await images.put(bulk_fetch.location(address), DATA)
+    brought = await bulk_fetch.bring(images, [address, "s3://photos/gone.jpg"], into=tmp_path)
     assert brought.files[address].read_bytes() == DATA
     assert "does not exist" in brought.refused["s3://photos/gone.jpg"]
 
 
 async def test_a_bucket_that_is_not_allowed_is_a_wrong_setting(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"TAGSTREAM_S3__BUCKETS.*'other'"):
-        await fetching.bring(MemoryImages(LIMITS), ["s3://other/a.jpg"], into=tmp_path)
+        await bulk_fetch.bring(MemoryImages(LIMITS), ["s3://other/a.jpg"], into=tmp_path)
 
 
 async def test_storage_that_is_away_ends_the_import_as_what_it_is(tmp_path: Path) -> None:
     with pytest.raises(Unavailable):
-        await fetching.bring(AwayImages(LIMITS, times=1), ["s3://photos/a.jpg"], into=tmp_path)
+        await bulk_fetch.bring(AwayImages(LIMITS, times=1), ["s3://photos/a.jpg"], into=tmp_path)
 
 
 @pytest.mark.parametrize("address", ["s3://", "s3://photos", "s3:///key", "photos/a.csv"])
 def test_what_is_no_address_is_refused(address: str) -> None:
     with pytest.raises(ConfigurationError, match="not the address of an object"):
-        fetching.location(address)
+        bulk_fetch.location(address)

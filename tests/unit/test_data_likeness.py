@@ -9,16 +9,16 @@ from itertools import combinations
 import pytest
 from PIL import Image, ImageEnhance
 
-from model.data import likeness
+from model.data import near_duplicates
 from model.data.inspecting import PREPROCESS
-from model.data.likeness import Fingerprint, Nearness
+from model.data.near_duplicates import Fingerprint, Nearness
 from tests.unit.data_builders import drawn, encoded
 
 ORIGINAL = drawn("original", (400, 300))
 
 
 def of(image: Image.Image) -> Fingerprint:
-    return likeness.fingerprint(PREPROCESS.decode(encoded(image)))
+    return near_duplicates.fingerprint(PREPROCESS.decode(encoded(image)))
 
 
 def reopened(data: bytes) -> Image.Image:
@@ -36,27 +36,27 @@ def reopened(data: bytes) -> Image.Image:
     ],
 )
 def test_a_changed_copy_is_a_near_duplicate(changed: Image.Image) -> None:
-    assert likeness.groups([of(ORIGINAL), of(changed)], Nearness()) == [[0, 1]]
+    assert near_duplicates.groups([of(ORIGINAL), of(changed)], Nearness()) == [[0, 1]]
 
 
 def test_other_photographs_are_none() -> None:
     prints = [of(drawn(seed)) for seed in range(12)]
-    assert likeness.groups(prints, Nearness()) == []
+    assert near_duplicates.groups(prints, Nearness()) == []
 
 
 def test_both_fingerprints_must_be_near() -> None:
-    assert likeness.groups([Fingerprint(0, 0), Fingerprint(0b111, 2**20 - 1)], Nearness(8, 12)) == []
-    assert likeness.groups([Fingerprint(0, 0), Fingerprint(2**20 - 1, 0b111)], Nearness(8, 12)) == []
+    assert near_duplicates.groups([Fingerprint(0, 0), Fingerprint(0b111, 2**20 - 1)], Nearness(8, 12)) == []
+    assert near_duplicates.groups([Fingerprint(0, 0), Fingerprint(2**20 - 1, 0b111)], Nearness(8, 12)) == []
 
 
 def test_what_is_near_by_way_of_another_is_in_one_group() -> None:
     chain = [Fingerprint(0b11111111 << shift, 0) for shift in (0, 4, 8)]
-    assert likeness.groups(chain, Nearness(8, 0)) == [[0, 1, 2]]
-    assert likeness.groups([chain[0], chain[2]], Nearness(8, 0)) == []
+    assert near_duplicates.groups(chain, Nearness(8, 0)) == [[0, 1, 2]]
+    assert near_duplicates.groups([chain[0], chain[2]], Nearness(8, 0)) == []
 
 
 def test_identical_ones_are_one_group_however_many() -> None:
-    assert likeness.groups([Fingerprint(5, 5)] * 3000, Nearness(0, 0)) == [list(range(3000))]
+    assert near_duplicates.groups([Fingerprint(5, 5)] * 3000, Nearness(0, 0)) == [list(range(3000))]
 
 
 def flipped(value: int, bits: int, rng: random.Random) -> int:
@@ -77,9 +77,9 @@ def test_the_index_misses_no_pair_that_comparing_all_finds(bits: int) -> None:
         for one, other in combinations(range(len(prints)), 2)
         if (prints[one].phash ^ prints[other].phash).bit_count() <= bits
     ]
-    forest = likeness.Forest(len(prints))
+    forest = near_duplicates.Forest(len(prints))
     for one, other in near:
         forest.join(one, other)
-    found = likeness.groups(prints, Nearness(bits, 64))
+    found = near_duplicates.groups(prints, Nearness(bits, 64))
     assert {place for group in found for place in group} == {place for pair in near for place in pair}
     assert all(len({forest.root(place) for place in group}) == 1 for group in found)

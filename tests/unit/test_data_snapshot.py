@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 
+from model.atomic_folders import unfinished
 from model.data import assembly, snapshot, sources
 from model.data.dataset import Split, read, refuse_untrainable
 from model.data.division import How, Shares
-from model.data.found import Found
+from model.data.entries import Found
 from model.data.inspecting import Seen
 from model.data.plan import Wanted
 from model.data.shards import samples
-from model.data.whole import unfinished
 from schemas.errors import ConfigurationError
 from tests.unit.data_builders import (
     about,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from model.data import sources
-from model.data.found import Gathered
+from model.data.entries import Gathered
 from model.data.sources import Reading
 from schemas.errors import ConfigurationError
 from tests.unit.data_builders import causes, csv, put

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from model.data.whole import PREFIX, put, unfinished, write_file
+from model.atomic_folders import PREFIX, put, unfinished, write_file
 from schemas.errors import ConfigurationError
 
 
@@ -68,7 +68,7 @@ def test_a_place_that_is_a_file_is_refused(tmp_path: Path) -> None:
 KILLED = """
 import sys, os
 from pathlib import Path
-from model.data.whole import unfinished
+from model.atomic_folders import unfinished
 with unfinished(Path(sys.argv[1])) as within:
     (within / "half").write_text("half")
     os.kill(os.getpid(), 9)

@@ -18,8 +18,7 @@ import pytest
 from PIL import Image
 
 from model.decoding.frames import refusal, refused
-from model.decoding.limits import DecoderLimits
-from model.decoding.orders import REAL
+from model.decoding.options import REAL, DecoderLimits
 from model.decoding.pool import DecoderPool
 from model.preprocess import MAX_PIXELS, Fit, Preprocess
 from schemas.errors import Broken, Rejected, Stage, TooManyPixels, Undecodable, Unforeseen

@@ -12,12 +12,11 @@ import numpy as np
 import pytest
 import structlog
 
-from agents.decoders import decoders as decoders_of
-from agents.settings import DecodeSettings, Settings
 from agents.telemetry.metrics import Metrics
-from model.decoding.death import GARBLED, Cause, Death, DecoderDied, death_of
-from model.decoding.decoder import Decoder, Recipe
-from model.decoding.limits import DecoderLimits
+from agents.wiring.components import decoders as decoders_of
+from agents.wiring.settings import DecodeSettings, Settings
+from model.decoding.decoder import GARBLED, Cause, Death, Decoder, DecoderDied, Recipe, death_of
+from model.decoding.options import DecoderLimits
 from model.decoding.pool import DEATHS
 from model.preprocess import Preprocess
 from schemas.errors import Broken, DeadlyImage

@@ -12,7 +12,7 @@ import pytest
 
 from schemas.errors import ConfigurationError
 from schemas.records import ImageHead, Kept
-from streams.adapters.sqlite import SqliteScores
+from streams.adapters.sqlite.store import SqliteScores
 from streams.ports import Change
 from tagstream.demo import drill, photos, stages
 from tagstream.demo.drill import Aim

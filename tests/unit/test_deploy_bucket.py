@@ -12,7 +12,7 @@ from typing import Any
 import boto3
 import pytest
 
-from streams.adapters.embedded_s3 import CREDENTIALS, EmbeddedS3
+from streams.adapters.s3.embedded import CREDENTIALS, EmbeddedS3
 
 ROOT = Path(__file__).parents[2]
 TARGET = "arn:aws:sqs:us-east-1:123456789012:uploads"

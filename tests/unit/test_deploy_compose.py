@@ -10,7 +10,7 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from agents import settings
+from agents.wiring import settings
 from schemas import topics
 
 ROOT = Path(__file__).parents[2]

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from agents import settings
+from agents.wiring import settings
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILES = (ROOT / "deploy" / "Dockerfile", ROOT / "deploy" / "minio.Dockerfile")

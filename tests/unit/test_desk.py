@@ -10,19 +10,19 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from agents.desk import desk_over
+from agents.dispatcher import desk_over
 from agents.ports import Parts
 from agents.telemetry.masking import Mask
 from schemas import topics
 from schemas.errors import Unavailable
-from schemas.hops import PREFIX
 from schemas.naming import Naming
 from schemas.records import State
 from schemas.uploads import Location
+from schemas.wire.headers import PREFIX
 from streams.inflight import Urgency
 from streams.message import Message
-from streams.rejections import RejectionAlarm, RejectionLimits
-from streams.retry import Outages
+from streams.resilience.rejection_alarm import RejectionAlarm, RejectionLimits
+from streams.resilience.retry import Outages
 
 from .straight_path import (
     IMPATIENT,

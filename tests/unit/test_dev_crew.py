@@ -10,9 +10,9 @@ import pytest
 
 from schemas.errors import ConfigurationError
 from tagstream.demo.workers import Crew, Entry, Worker, WorkerDied
-from tagstream.dev.crew import DEATHS, Tender
 from tagstream.dev.photographs import Ended
 from tagstream.dev.state import State
+from tagstream.dev.supervisor import DEATHS, Tender
 
 PORT = 20_000
 

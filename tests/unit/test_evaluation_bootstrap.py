@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from model.evaluation import statistics
-from model.evaluation.bootstrap import Bootstrap
+from model.evaluation.bootstrap_intervals import Bootstrap
 from model.evaluation.figures import report
 from tests.unit.judged_builders import drawn, judged
 

@@ -21,7 +21,7 @@ from model.evaluation.calibration import (
     probabilities,
     temperature,
 )
-from model.evaluation.judged import Judged
+from model.evaluation.predictions import Judged
 from model.manifest import Task
 from schemas.errors import ConfigurationError
 from tests.unit.judged_builders import drawn, judged

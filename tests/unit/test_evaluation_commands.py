@@ -12,17 +12,17 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner, Result
 
-from model import checkpoint, judged
-from model.classifier import Classifier, with_golden
+from model import checkpoint
 from model.data.dataset import Split, read
-from model.evaluation import judging, speed
+from model.evaluation import content_digest, predict, speed
 from model.evaluation.figures import report
 from model.evaluation.race import race
 from model.manifest import Input
+from model.serving.classifier import Classifier, with_golden
 from model.tiny_version import LABELS, write_tiny_version
 from schemas.errors import ConfigurationError
 from tagstream.commands.model import app
-from tagstream.model.targets import targets
+from tagstream.commands.model.options import targets
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def data(place: Path) -> tuple[object, ...]:
 def test_a_version_is_judged_through_the_path_that_serves(place: Path) -> None:
     classifier = Classifier.load(place / "tiny-v1", device="cpu")
     photographs = read(place / "labels.csv").of(Split.VAL)
-    seen = judging.look(classifier, photographs)
+    seen = predict.look(classifier, photographs)
     (line,) = seen.unreadable
     assert line.startswith("cut.jpg: ")
     for photo, row in zip(seen.photographs, seen.probabilities.tolist(), strict=True):
@@ -71,8 +71,8 @@ def test_a_version_is_judged_through_the_path_that_serves(place: Path) -> None:
 def test_labels_may_be_had_in_another_order(place: Path) -> None:
     classifier = Classifier.load(place / "tiny-v1", device="cpu")
     photographs = read(place / "labels.csv").of(Split.VAL)
-    turned = judging.look(classifier, photographs, labels=LABELS[::-1])
-    assert torch.equal(turned.probabilities.flip(1), judging.look(classifier, photographs).probabilities)
+    turned = predict.look(classifier, photographs, labels=LABELS[::-1])
+    assert torch.equal(turned.probabilities.flip(1), predict.look(classifier, photographs).probabilities)
 
 
 def test_evaluate_prints_one_document(place: Path) -> None:
@@ -105,7 +105,7 @@ def test_a_report_is_recorded_once_with_the_decisions_that_it_is_of(place: Path)
     manifest = checkpoint.read_manifest(version)
     recorded = manifest.metrics["val"]
     assert isinstance(recorded, dict)
-    assert recorded["judged"] == judged.digest(manifest)
+    assert recorded["judged"] == content_digest.digest(manifest)
     assert recorded["top_accuracy"]["of"] == 12  # type: ignore[index, call-overload]
     card = checkpoint.read(version).card
     assert "## Report on `val`" in card
@@ -156,7 +156,7 @@ def test_calibrate_writes_a_new_version_of_the_same_weights(place: Path) -> None
     assert json.loads(result.stdout)["thresholds"] == dict(new.manifest.thresholds)
     Classifier.load(output, device="cpu").check_golden()
     assert "The weights of tiny v1, unchanged" in new.card
-    seen = judging.look(Classifier.load(output, device="cpu"), read(place / "labels.csv").of(Split.VAL))
+    seen = predict.look(Classifier.load(output, device="cpu"), read(place / "labels.csv").of(Split.VAL))
     assert report(seen).tag_recall["food"].value >= 0.6
 
 
@@ -195,7 +195,7 @@ def test_average_writes_the_mean_of_the_weights_decided_anew(
     assert made["thresholds"] == dict(new.manifest.thresholds)
     recorded = new.manifest.metrics["val"]
     assert isinstance(recorded, dict)
-    assert recorded["judged"] == judged.digest(new.manifest)
+    assert recorded["judged"] == content_digest.digest(new.manifest)
     assert "The mean of the weights of these versions" in new.card
     assert "Squares." in new.card
 
@@ -281,7 +281,7 @@ def test_photographs_of_which_none_can_be_read_are_refused(place: Path) -> None:
     classifier = Classifier.load(place / "tiny-v1", device="cpu")
     cut = [photo for photo in read(place / "labels.csv").of(Split.VAL) if photo.path.name == "cut.jpg"]
     with pytest.raises(ConfigurationError, match=r"none of the 1 photographs can be read; cut\.jpg"):
-        judging.judge(classifier, cut)
+        predict.judge(classifier, cut)
     with pytest.raises(ConfigurationError, match="no speed"):
         speed.measure(classifier, cut)
 
@@ -293,4 +293,4 @@ def test_tags_that_a_version_does_not_know_are_refused(place: Path) -> None:
         "path,label,split\n" + "".join(f"val{i}.png,{'cat' if i % 2 else 'food'},val\n" for i in range(4))
     )
     with pytest.raises(ConfigurationError, match=r"does not know the labels \['cat'\]"):
-        judging.judge(classifier, read(table).of(Split.VAL))
+        predict.judge(classifier, read(table).of(Split.VAL))

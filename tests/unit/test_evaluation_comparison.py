@@ -13,7 +13,7 @@ from scipy import stats  # type: ignore[import-untyped]
 
 from model.evaluation.comparison import compare, paired
 from model.evaluation.differences import EXACT, Paired
-from model.evaluation.gap import gap
+from model.evaluation.generalisation_gap import gap
 from model.evaluation.pages.mistakes import alone, worst
 from schemas.errors import ConfigurationError
 from tests.unit.judged_builders import drawn, judged

@@ -12,7 +12,7 @@ from torchmetrics.functional.retrieval import retrieval_recall
 
 from model.evaluation import metrics, statistics
 from model.evaluation.figures import most_confident, recall_at, report
-from model.evaluation.judged import Judged
+from model.evaluation.predictions import Judged
 from model.evaluation.reliability import BINS
 from model.evaluation.shares import Share
 from model.evaluation.slices import SMALL

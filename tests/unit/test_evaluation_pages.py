@@ -13,10 +13,10 @@ from PIL import Image
 from model.data.photograph import Photograph
 from model.evaluation.comparison import compare
 from model.evaluation.figures import report
-from model.evaluation.gap import gap
-from model.evaluation.judged import Judged
+from model.evaluation.generalisation_gap import gap
 from model.evaluation.pages import comparison, evaluation, plots
 from model.evaluation.pages.mistakes import WORST
+from model.evaluation.predictions import Judged
 from model.evaluation.race import Race
 from model.evaluation.run import Outcome, Versus
 from model.evaluation.speed import Speed

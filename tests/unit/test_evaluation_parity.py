@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from model.classifier import Classifier
 from model.data.dataset import Photograph
 from model.evaluation.parity import Rendition, parity
+from model.serving.classifier import Classifier
 from model.tiny_version import write_tiny_version
 from tagstream.commands.model.parity import parity as command
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from agents import announcing, heads
-from agents.heads import Heads
+from agents import announcements, transitions
 from agents.testing import LABELS, RULES
+from agents.transitions import Heads
 from model.policy import Policy
 from schemas import topics
 from schemas.claims import Claims
@@ -65,7 +65,7 @@ def test_a_rescore_is_another_turn_of_the_same_upload() -> None:
 def test_going_back_to_the_first_model_says_its_own_ids() -> None:
     first = after(scored(claim(1), menu=0.9))
     again = outcome(first, scored(claim(1), version="2"), scored(claim(1), menu=0.9)).head
-    ids = [{a.event.event_id for a in announcing.announcements(h, ()) if a.event} for h in (first, again)]
+    ids = [{a.event.event_id for a in announcements.announcements(h, ()) if a.event} for h in (first, again)]
     assert not ids[0] & ids[1]
 
 
@@ -97,7 +97,7 @@ def test_a_producers_word_on_what_storage_said_gives_it_its_restaurant() -> None
     noted = outcome(told(head), changes(claim(4, restaurant="r9")).noted).head
     assert (noted.restaurant_id, noted.revision) == ("r9", 2)
     assert [
-        (m.restaurant_id, m.action) for m in announcing.moves(noted) if m.route.topic == topics.AMBIANCE
+        (m.restaurant_id, m.action) for m in announcements.moves(noted) if m.route.topic == topics.AMBIANCE
     ] == [
         ("r9", Action.ADDED),
         (None, Action.REMOVED),
@@ -155,7 +155,7 @@ def test_a_decision_is_kept_with_the_bytes_that_it_was_made_of() -> None:
 def test_an_image_is_flagged_from_its_first_flag_on_until_none_is_left() -> None:
     head = after(scored(claim(1), menu=0.9))
     assert head.flagged_at == NOW
-    later = heads.Heads("img_1", changes().rules, at(9_999), Claims.of(claim(2)))
+    later = transitions.Heads("img_1", changes().rules, at(9_999), Claims.of(claim(2)))
     still = outcome(head, later.scored(scoring(claim(2), human=0.9))).head
     assert still.flagged_at == NOW
     assert outcome(still, decided(10, Decided.APPROVE)).head.flagged_at is None
@@ -164,7 +164,7 @@ def test_an_image_is_flagged_from_its_first_flag_on_until_none_is_left() -> None
 def test_what_was_kept_but_never_acknowledged_is_pending() -> None:
     head = after(scored(claim(1), menu=0.9), scored(claim(2), content="b", human=0.9))
     assert [said.route.label for said in head.pending] == ["menu"]
-    moves = {(move.route.label, move.action) for move in announcing.moves(head)}
+    moves = {(move.route.label, move.action) for move in announcements.moves(head)}
     assert moves == {("human", Action.ADDED), ("menu", Action.REMOVED)}
 
 
@@ -176,7 +176,7 @@ def test_an_acknowledged_head_has_nothing_pending() -> None:
 def test_a_late_acknowledgement_of_an_older_revision_leaves_the_newer_ones_routes_pending() -> None:
     first = after(scored(claim(1), menu=0.9))
     second = outcome(first, scored(claim(2), content="b", human=0.9)).head
-    late = heads.acknowledged(first)(second).head
+    late = transitions.acknowledged(first)(second).head
     assert (late.is_announced, [said.route.label for said in late.pending]) == (False, ["menu"])
     assert late.announced is not None
     assert late.announced.revision == 1
@@ -185,7 +185,7 @@ def test_a_late_acknowledgement_of_an_older_revision_leaves_the_newer_ones_route
 def test_an_acknowledgement_never_takes_back_a_later_one() -> None:
     first = after(scored(claim(1), menu=0.9))
     second = told(outcome(first, scored(claim(2), content="b", human=0.9)).head)
-    assert heads.acknowledged(first)(second) == Kept(head=second)
+    assert transitions.acknowledged(first)(second) == Kept(head=second)
 
 
 def test_a_removal_that_two_workers_make_is_made_once() -> None:
@@ -244,12 +244,12 @@ def test_what_was_acknowledged_is_not_pending() -> None:
 def test_a_late_acknowledgement_says_what_was_said_and_not_what_holds() -> None:
     first = after(scored(claim(1), menu=0.9))
     second = outcome(first, scored(claim(2), content="b", human=0.9)).head
-    announced = heads.acknowledged(first)(second).head.announced
+    announced = transitions.acknowledged(first)(second).head.announced
     assert announced is not None
     assert announced.verdict == first.verdict
 
 
-def by(rules: heads.Rules) -> Heads:
+def by(rules: transitions.Rules) -> Heads:
     return Heads("img_1", rules, NOW)
 
 

@@ -6,15 +6,15 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from agents.settings import MetricsSettings
 from agents.telemetry.health import Health
+from agents.telemetry.heartbeat import Pulse
 from agents.telemetry.metrics import Metrics
 from agents.telemetry.observation import Observation, observing
-from agents.telemetry.pulse import Pulse
-from model.batching import BatchLimits, DeviceChecks, MicroBatcher
+from agents.wiring.settings import MetricsSettings
+from model.serving.batcher import BatchLimits, DeviceChecks, MicroBatcher
 from schemas.errors import Broken, DeviceBroken
+from streams.adapters.s3.budget import Budget
 from streams.app import StreamApp, StreamSettings
-from streams.budget import Budget
 from streams.inflight import InFlight, Partition, WindowLimits
 from streams.message import Handler
 

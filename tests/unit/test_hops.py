@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from schemas import hops, topics
-from schemas.hops import PREFIX, REDRIVEN
+from schemas import topics
+from schemas.wire import headers as wire_headers
+from schemas.wire.headers import PREFIX, REDRIVEN
 from streams.message import Message
 
 FIRST = (
@@ -21,14 +22,14 @@ def message(topic: str, *headers: tuple[str, bytes]) -> Message:
     return Message(topic, 1, 7, b"k", b"v", headers)
 
 
-@pytest.mark.parametrize("topic", sorted(hops.HOPS))
+@pytest.mark.parametrize("topic", sorted(wire_headers.HOPS))
 def test_on_a_hop_topic_the_origin_is_what_the_first_hop_said(topic: str) -> None:
-    assert hops.origin(message(topic, *FIRST)) == (topics.UPLOADED, 3, 41)
+    assert wire_headers.origin(message(topic, *FIRST)) == (topics.UPLOADED, 3, 41)
 
 
 @pytest.mark.parametrize("topic", [topics.UPLOADED, topics.DECISIONS, topics.RESCORE])
 def test_on_any_other_topic_the_origin_is_the_message_itself_whatever_a_producer_wrote(topic: str) -> None:
-    assert hops.origin(message(topic, *FIRST)) == (topic, 1, 7)
+    assert wire_headers.origin(message(topic, *FIRST)) == (topic, 1, 7)
 
 
 @pytest.mark.parametrize(
@@ -42,34 +43,34 @@ def test_on_any_other_topic_the_origin_is_the_message_itself_whatever_a_producer
     ],
 )
 def test_coordinates_that_cannot_be_read_are_none(headers: tuple[tuple[str, bytes], ...]) -> None:
-    assert hops.origin(message(topics.RETRY, *headers)) == (topics.RETRY, 1, 7)
+    assert wire_headers.origin(message(topics.RETRY, *headers)) == (topics.RETRY, 1, 7)
 
 
 def test_that_a_message_was_cut_is_carried_on_from_our_own_topics_alone() -> None:
-    cut = (hops.TRUNCATED, b"3000000")
-    assert hops.carried(message(topics.RETRY, *FIRST, cut)) == dict((*FIRST, cut))
-    assert hops.TRUNCATED not in hops.carried(message(topics.UPLOADED, cut))
+    cut = (wire_headers.TRUNCATED, b"3000000")
+    assert wire_headers.carried(message(topics.RETRY, *FIRST, cut)) == dict((*FIRST, cut))
+    assert wire_headers.TRUNCATED not in wire_headers.carried(message(topics.UPLOADED, cut))
 
 
 def test_attempts_and_due_time_are_read_back() -> None:
     headers = ((f"{PREFIX}attempts", b"4"), (f"{PREFIX}due_at", b"2026-01-01T12:00:00+02:00"))
-    assert hops.attempts(headers) == 4
-    assert hops.due_at(headers) == datetime(2026, 1, 1, 10, tzinfo=UTC)
+    assert wire_headers.attempts(headers) == 4
+    assert wire_headers.due_at(headers) == datetime(2026, 1, 1, 10, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("value", [b"", b"many", b"-1", b"\xff", b"1.5", b"tomorrow"])
 def test_attempts_and_due_time_that_cannot_be_read_are_none(value: bytes) -> None:
-    assert hops.attempts(((f"{PREFIX}attempts", value),)) == 0
-    assert hops.redriven(((REDRIVEN, value),)) == 0
-    assert hops.due_at(((f"{PREFIX}due_at", value),)) is None
+    assert wire_headers.attempts(((f"{PREFIX}attempts", value),)) == 0
+    assert wire_headers.redriven(((REDRIVEN, value),)) == 0
+    assert wire_headers.due_at(((f"{PREFIX}due_at", value),)) is None
 
 
 def test_without_headers_nothing_was_ever_tried() -> None:
-    assert (hops.attempts(()), hops.due_at(()), hops.redriven(())) == (0, None, 0)
+    assert (wire_headers.attempts(()), wire_headers.due_at(()), wire_headers.redriven(())) == (0, None, 0)
 
 
 def test_the_way_back_has_no_causes_and_counts_one_redrive_more() -> None:
     trace = ("traceparent", b"00-1-2-01")
-    once = hops.back((trace, *FIRST, (f"{PREFIX}attempts", b"4")))
+    once = wire_headers.back((trace, *FIRST, (f"{PREFIX}attempts", b"4")))
     assert once == (trace, (REDRIVEN, b"1"))
-    assert hops.back((*once, *FIRST)) == (trace, (REDRIVEN, b"2"))
+    assert wire_headers.back((*once, *FIRST)) == (trace, (REDRIVEN, b"2"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 
-from model import judged
+from model.evaluation import content_digest
 from model.manifest import Manifest
 
 MANIFEST = Manifest(
@@ -18,14 +18,14 @@ MANIFEST = Manifest(
 
 
 def test_what_moves_a_tag_changes_the_digest_and_a_name_does_not() -> None:
-    before = judged.digest(MANIFEST)
+    before = content_digest.digest(MANIFEST)
     moved = {"thresholds": {"food": 0.5, "menu": 0.41}, "refusal": 0.1, "temperature": 1.1}
     for field, value in moved.items():
-        assert judged.digest(MANIFEST.model_copy(update={field: value})) != before, field
-    assert judged.digest(MANIFEST.model_copy(update={"name": "n", "licence": "MIT"})) == before
+        assert content_digest.digest(MANIFEST.model_copy(update={field: value})) != before, field
+    assert content_digest.digest(MANIFEST.model_copy(update={"name": "n", "licence": "MIT"})) == before
 
 
 def test_versions_of_before_there_was_a_refusal_keep_their_digests() -> None:
-    fields = judged.DECISIVE - {"refusal"}
+    fields = content_digest.DECISIVE - {"refusal"}
     then = json.dumps(MANIFEST.model_dump(mode="json", include=fields), sort_keys=True)
-    assert judged.digest(MANIFEST) == hashlib.sha256(then.encode()).hexdigest()
+    assert content_digest.digest(MANIFEST) == hashlib.sha256(then.encode()).hexdigest()

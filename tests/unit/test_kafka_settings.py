@@ -10,10 +10,10 @@ import pytest
 from faust.auth import SASLCredentials, SSLCredentials
 from faust.types.auth import AuthProtocol, SASLMechanism
 
-from agents import settings
-from agents.brokers import kafka_connection
+from agents.wiring import settings
+from agents.wiring.backends import kafka_connection
 from schemas.errors import ConfigurationError
-from streams.adapters.kafka_connection import KafkaConnection
+from streams.adapters.kafka.connection import KafkaConnection
 from streams.app import _credentials
 from tests.certificates import Authority
 

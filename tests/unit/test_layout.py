@@ -32,12 +32,12 @@ HEAVY = ("torch", "torchvision")
 OURS = ("model", "streams", "agents", "tagstream")
 SERVERS = ("faust", "aiokafka", "aioboto3", "motor")
 FREE_OF = {
-    "schemas.wire, schemas.events, schemas.records": (*HEAVY, *SERVERS, *OURS, "structlog"),
+    "schemas.wire.decoding, schemas.events, schemas.records": (*HEAVY, *SERVERS, *OURS, "structlog"),
     "streams.inflight, streams.message, streams.ports": (*HEAVY, *SERVERS, "model", "agents"),
     "model.decoding.process": (*HEAVY, *SERVERS, "streams", "agents", "pydantic", "asyncio", "structlog"),
-    "model.policy, model.batching": (*HEAVY, *SERVERS, "streams", "agents"),
+    "model.policy, model.serving.batcher": (*HEAVY, *SERVERS, "streams", "agents"),
     "agents.pipeline": (*HEAVY, *SERVERS, "model"),
-    "agents.bootstrap": HEAVY,
+    "agents.wiring.worker": HEAVY,
     "agents.testing": (*HEAVY, *SERVERS),
     "tagstream.commands.config": (*HEAVY, *SERVERS, "pydantic", "model", "streams", "agents"),
 }
@@ -57,7 +57,8 @@ def watch(event, details):
     if event in IO or (event == "open" and set(str(details[1])) & set("wax+")):
         print(event, *map(str, details[:2]))
 sys.addaudithook(watch)
-import schemas.wire, schemas.events, streams.app, streams.adapters.memory, agents.pipeline, agents.bootstrap
+import schemas.wire.decoding, schemas.events, streams.app, streams.adapters.memory
+import agents.pipeline, agents.wiring.worker
 """
 
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from operations import dead_letters
+from operations.dead_letters import Selection
 from schemas import topics
 from schemas.errors import ConfigurationError
-from tagstream.dlq import letters
-from tagstream.dlq.letters import Selection
 from tests.unit.cli_builders import NOW, letter
 
 
@@ -22,7 +22,7 @@ def test_letters_are_grouped_by_topic_and_cause_the_most_numerous_first() -> Non
         letter(code="undecodable", offset=2, is_redriven=True),
         letter(code="gone", topic=topics.PARKING, offset=3),
     ]
-    groups = letters.grouped(found)
+    groups = dead_letters.grouped(found)
     assert [(group.topic, group.code, group.count, group.redriven) for group in groups] == [
         (topics.DEAD_LETTERS, "undecodable", 2, 1),
         (topics.DEAD_LETTERS, "gone", 1, 0),
@@ -64,26 +64,26 @@ def test_a_selection_holds_those_of_which_all_is_true(selection: Selection, chos
 
 
 def test_a_place_is_a_partition_and_an_offset() -> None:
-    assert letters.place("2:17") == (2, 17)
+    assert dead_letters.place("2:17") == (2, 17)
 
 
 @pytest.mark.parametrize("given", ["2", "2:", ":17", "2:-1", "a:b", "2:17:1", "\u0662:1"])
 def test_what_is_no_place_is_refused(given: str) -> None:
     with pytest.raises(ConfigurationError, match="PARTITION:OFFSET"):
-        letters.place(given)
+        dead_letters.place(given)
 
 
 def test_text_is_shown_as_text_and_other_bytes_in_hexadecimal() -> None:
-    assert letters.dump(b'{"a": "caf\xc3\xa9"}\n') == '{"a": "caf\u00e9"}\n'
-    assert letters.dump(b"\xff\xd8JFIF") == "00000000  " + "ff d8 4a 46 49 46".ljust(47) + "  ..JFIF"
-    assert letters.dump(b"\x1b[2J").startswith("00000000  1b 5b")  # no terminal is told what to do
+    assert dead_letters.dump(b'{"a": "caf\xc3\xa9"}\n') == '{"a": "caf\u00e9"}\n'
+    assert dead_letters.dump(b"\xff\xd8JFIF") == "00000000  " + "ff d8 4a 46 49 46".ljust(47) + "  ..JFIF"
+    assert dead_letters.dump(b"\x1b[2J").startswith("00000000  1b 5b")  # no terminal is told what to do
 
 
 def test_a_long_value_is_cut_and_says_so() -> None:
-    assert letters.dump(b"x" * 5000).endswith("x\n... and 904 bytes more")
+    assert dead_letters.dump(b"x" * 5000).endswith("x\n... and 904 bytes more")
 
 
 @given(st.binary(max_size=100))
 def test_any_bytes_can_be_shown(raw: bytes) -> None:
-    shown = letters.dump(raw)
+    shown = dead_letters.dump(raw)
     assert all(character.isprintable() or character in "\r\n\t" for character in shown)

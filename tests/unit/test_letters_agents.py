@@ -8,17 +8,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from agents.letters import Deferrals
+from agents.dead_letters import Deferrals
 from model.testing import settle
 from schemas import topics
 from schemas.errors import Unavailable
 from schemas.events import DeadLetter
-from schemas.hops import PREFIX
 from schemas.uploads import Location
+from schemas.wire.headers import PREFIX
 from streams.adapters.memory import MemoryImages
 from streams.message import Message
 from streams.ports import Fetched
-from streams.rejections import RejectionLimits
+from streams.resilience.rejection_alarm import RejectionLimits
 
 from .straight_path import LIMITS, World, message_of, raw_message, s3_message, upload_of
 

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from agents.settings import S3Settings, Settings
 from agents.telemetry.logs import REPEAT_SECONDS, Seldom
 from agents.telemetry.masking import MASK, Mask, secrets_of
+from agents.wiring.settings import S3Settings, Settings
 
 PROGRAM = """
 import logging, structlog
 from agents.telemetry import logs
-from agents.settings import LogSettings
+from agents.wiring.settings import LogSettings
 from agents.telemetry.masking import Mask
 
 log = structlog.get_logger("streams.worker")

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
+from operations import messages
 from schemas import topics
 from schemas.claims import Claim
 from schemas.decisions import ModerationDecided
@@ -21,7 +22,6 @@ from schemas.events import (
     TagsHeld,
 )
 from schemas.uploads import ImageRemoved
-from tagstream.tail import messages
 from tests.unit.cli_builders import LOCATION, MODEL, NOW, ROUTE, TAGS, head, letter, message, upload
 
 POSITION = head(upload()).position

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 import pytest
 from prometheus_client import CollectorRegistry
 
+from agents.telemetry.gauges import WindowMetrics
 from agents.telemetry.instruments import Instruments
-from agents.telemetry.levels import WindowMetrics
 from agents.telemetry.metrics import Metrics
-from model.batch_statistics import BatchStatistics, DeviceTally
-from model.batching import BatchLimits, DeviceChecks, MicroBatcher
 from model.clock import ManualClock
-from streams.budget import Budget
+from model.serving.batcher import BatchLimits, DeviceChecks, MicroBatcher
+from model.serving.statistics import BatchStatistics, DeviceTally
+from streams.adapters.s3.budget import Budget
 from streams.inflight import Delivery, InFlight, Partition, WindowLimits
 
 LIMITS = WindowLimits(concurrency=4, span=10, stall=60)

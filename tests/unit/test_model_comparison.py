@@ -12,12 +12,12 @@ import pytest
 import torch
 from typer.testing import CliRunner, Result
 
-from model import network
 from model.comparison import markdown, page
 from model.comparison.order import Order, WeightsFrom
 from model.comparison.row import METRICS, Figures, Row, Value, ordered
 from model.comparison.run import Compared
 from model.comparison.speed import Pace
+from model.networks import network
 from model.training.order import Order as Training
 from schemas.errors import ConfigurationError
 from tagstream.commands.model import app

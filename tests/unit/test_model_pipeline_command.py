@@ -19,8 +19,8 @@ from typer.testing import CliRunner, Result
 from model import checkpoint
 from schemas.errors import ConfigurationError, TagstreamError
 from tagstream.commands.model import app
-from tagstream.model.visualising import shown
-from tagstream.premises import free_port
+from tagstream.embedded_stack import free_port
+from tagstream.render.pipeline import shown
 from tests.unit.model_pipeline_builders import LABELS, TINY, drawn
 
 STEPS = ("gather", "preprocess", "train", "validate", "publish", "promote")

@@ -19,7 +19,7 @@ from model.pipeline.run import run
 from model.pipeline.step import MARKER, Made, Step, digest
 from model.pipeline.visualiser import visualiser
 from schemas.errors import ConfigurationError
-from tagstream.premises import free_port
+from tagstream.embedded_stack import free_port
 
 NAMES = ("gather", "train", "publish")
 

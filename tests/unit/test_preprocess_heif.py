@@ -11,7 +11,7 @@ import pillow_heif
 import pytest
 from PIL import AvifImagePlugin, Image
 
-from model.heif import HeifImageFile
+from model.decoding.heif import HeifImageFile
 from model.preprocess import Fit, Pixels, Preprocess
 from tests.unit.heif_builders import Reference, coded, exif, file_of, heic, imir, irot, tiles
 

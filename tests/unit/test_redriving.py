@@ -9,13 +9,13 @@ from collections.abc import Sequence
 import pytest
 
 from model.clock import ManualClock
+from operations import redrive as redriving
+from operations.dead_letters import Letter
+from operations.redrive import Redrive, TopicJournal
 from schemas import topics
 from schemas.errors import Malformed, Unavailable
-from streams.adapters.kafka_outbox import Outgoing
+from streams.adapters.kafka.producer import Outgoing
 from streams.message import Message
-from tagstream.dlq import redriving
-from tagstream.dlq.letters import Letter
-from tagstream.dlq.redriving import Redrive, TopicJournal
 from tests.unit.cli_builders import letter, message
 
 FAST = 1e6

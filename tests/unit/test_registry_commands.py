@@ -16,11 +16,12 @@ from typer.testing import CliRunner, Result
 
 from model import checkpoint
 from model.checkpoint import Version
-from model.classifier import Classifier
 from model.data import dataset
-from model.evaluation import figures, judging, recording
+from model.evaluation import figures, predict, recording
 from model.registry import contents
 from model.registry.contents import sha256
+from model.serving.classifier import Classifier
+from operations.registry import resolve
 from schemas.errors import ConfigurationError
 from tagstream.commands.model.fetch import fetch
 from tagstream.commands.model.listing import listing
@@ -28,7 +29,6 @@ from tagstream.commands.model.promote import promote
 from tagstream.commands.model.publish import publish as publishing
 from tagstream.commands.model.rollback import rollback
 from tagstream.commands.model.show import show
-from tagstream.model.version import resolve
 
 from . import registry_builders as builders
 
@@ -385,6 +385,6 @@ def test_other_commands_take_an_alias_for_the_version_that_it_points_at(
 def _evaluated(folder: Path, options: list[str]) -> None:
     """As `tagstream model evaluate --record` does."""
     data = dataset.read(Path(options[1]), negatives=Path(options[3]))
-    seen = judging.look(Classifier.load(folder, device="cpu"), data.of(dataset.Split.TEST))
+    seen = predict.look(Classifier.load(folder, device="cpu"), data.of(dataset.Split.TEST))
     digest = recording.data_digest(seen.photographs)
     recording.record(folder, "test", report=figures.report(seen), data=digest)

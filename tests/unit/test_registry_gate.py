@@ -10,12 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model import judged
+from model.evaluation import content_digest
 from model.manifest import Manifest
-from model.registry import evidence, gate, significance
-from model.registry.gate import Row, Verdict
+from model.registry import gate, significance
+from model.registry.gate import Row, Tolerances, Verdict
 from model.registry.significance import Pair
-from model.registry.tolerances import Tolerances
 from schemas.errors import ConfigurationError
 
 LIMITS = Tolerances()
@@ -201,12 +200,12 @@ def manifest(version: str = "v1", **more: Any) -> Manifest:
 
 
 def with_figures(made: Manifest, *, data: str = "d", hits: int = 95) -> Manifest:
-    figures = report(hits, 100, judged=judged.digest(made), data=data)
+    figures = report(hits, 100, judged=content_digest.digest(made), data=data)
     return made.model_copy(update={"metrics": {"test": figures}})
 
 
 def test_figures_that_were_recorded_of_both_on_the_same_photographs_are_taken() -> None:
-    found = evidence.recorded(with_figures(manifest()), with_figures(manifest("v2"), hits=90), split="test")
+    found = gate.recorded(with_figures(manifest()), with_figures(manifest("v2"), hits=90), split="test")
     assert found.champion is not None
     assert (found.champion["top_accuracy"]["hits"], found.candidate["top_accuracy"]["hits"]) == (95, 90)
     assert found.data == "d"
@@ -214,14 +213,14 @@ def test_figures_that_were_recorded_of_both_on_the_same_photographs_are_taken() 
 
 def test_figures_of_other_photographs_or_of_none_are_not_compared() -> None:
     with pytest.raises(ConfigurationError, match=r"different photographs of 'test': .*--data DATA"):
-        evidence.recorded(with_figures(manifest(), data="e"), with_figures(manifest("v2")), split="test")
+        gate.recorded(with_figures(manifest(), data="e"), with_figures(manifest("v2")), split="test")
     with pytest.raises(ConfigurationError, match="m/v2 carries no figures of 'test'; give --data DATA"):
-        evidence.recorded(with_figures(manifest()), manifest("v2"), split="test")
+        gate.recorded(with_figures(manifest()), manifest("v2"), split="test")
     with pytest.raises(ConfigurationError, match="m/v1 carries no figures of 'val'"):
-        evidence.recorded(None, with_figures(manifest()), split="val")
+        gate.recorded(None, with_figures(manifest()), split="val")
     unknown = with_figures(manifest(), data=""), with_figures(manifest("v2"), data="")
     with pytest.raises(ConfigurationError, match="different photographs"):
-        evidence.recorded(*unknown, split="test")
+        gate.recorded(*unknown, split="test")
 
 
 @pytest.mark.parametrize(
@@ -230,4 +229,4 @@ def test_figures_of_other_photographs_or_of_none_are_not_compared() -> None:
 def test_figures_that_were_taken_with_other_thresholds_or_weights_are_not_believed(change: Any) -> None:
     tampered = with_figures(manifest("v2")).model_copy(update=change)
     with pytest.raises(ConfigurationError, match="were not taken with these weights, labels and thresholds"):
-        evidence.recorded(with_figures(manifest()), tampered, split="test")
+        gate.recorded(with_figures(manifest()), tampered, split="test")

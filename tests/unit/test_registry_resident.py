@@ -11,25 +11,25 @@ from pathlib import Path
 import pytest
 import structlog
 
-from agents import resident as residing
-from agents import settings
-from agents.parts import load_tagger
-from agents.resident import resident
-from agents.settings import Settings
+from agents.wiring import model_source as residing
+from agents.wiring import settings
+from agents.wiring.components import load_tagger
+from agents.wiring.model_source import resident
+from agents.wiring.settings import Settings
 from model import checkpoint
 from model.registry import contents
 from model.registry.aliases import Note
 from model.registry.refs import AliasRef, VersionRef
 from model.registry.registry import Registry
 from model.tiny_version import write_tiny_version
+from operations import health_checks
 from schemas.errors import ConfigurationError, Unavailable
-from streams.adapters.embedded_s3 import EmbeddedS3
 from streams.adapters.objects_folder import FolderObjects
-from streams.adapters.objects_s3 import S3Objects
-from streams.adapters.s3 import S3Images
-from streams.adapters.s3_settings import S3Settings
-from streams.retry import Outages, Patience
-from tagstream.doctor import checks
+from streams.adapters.s3.client import S3Settings
+from streams.adapters.s3.embedded import EmbeddedS3
+from streams.adapters.s3.images import S3Images
+from streams.adapters.s3.objects import S3Objects
+from streams.resilience.retry import Outages, Patience
 from tests.faults.speech import Http
 from tests.faults.wire import Wire
 
@@ -225,9 +225,11 @@ async def test_a_worker_that_knows_no_version_waits_for_the_registry(
 async def test_the_doctor_says_which_version_the_ref_is_and_what_is_wrong(
     named: Path, versions: dict[str, Path]
 ) -> None:
-    async def looked() -> checks.Finding:
-        found = next(check for check in checks.of(settings.load(), source="-") if check.name == "registry")
-        return await anext(checks.findings([found]))
+    async def looked() -> health_checks.Finding:
+        found = next(
+            check for check in health_checks.of(settings.load(), source="-") if check.name == "registry"
+        )
+        return await anext(health_checks.findings([found]))
 
     wrong = await looked()
     assert not wrong.is_well

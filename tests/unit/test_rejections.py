@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from model.clock import ManualClock
 from model.testing import settle
 from schemas.errors import Gone, KeepsFailing, Malformed, Rejected, TooLarge, Undecodable
-from streams.rejections import RejectionAlarm, RejectionLimits
+from streams.resilience.rejection_alarm import RejectionAlarm, RejectionLimits
 from tests.unit.waiting_rooms import Owner, cancelled, ended, pass_time, started
 
 LIMITS = RejectionLimits(share=0.5, window=60, minimum=10, probe=5)

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from model.clock import ManualClock
 from model.testing import settle
 from schemas.errors import Gone, Rejected, Undecodable
-from streams.rejections import RejectionAlarm, RejectionLimits
+from streams.resilience.rejection_alarm import RejectionAlarm, RejectionLimits
 from tests.unit.waiting_rooms import Owner, cancelled, started
 
 LIMITS = RejectionLimits(share=0.5, window=20, minimum=4, probe=3)

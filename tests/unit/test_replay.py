@@ -8,17 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from agents.replay.latest import LatestClaims
-from agents.replay.run import Job, Replay
-from agents.replay.selection import Selection
-from agents.replay.sent import SentImages
-from agents.replay.start import Start
-from agents.replay.summary import Plan
-from schemas import topics, wire
+from operations.rescore import Job, Replay
+from operations.rescore_latest import LatestClaims
+from operations.rescore_selection import Selection, SentImages, Start
+from operations.rescore_summary import Plan
+from schemas import topics
 from schemas.claims import Claims
 from schemas.errors import ConfigurationError
 from schemas.events import RescoreRequested
 from schemas.uploads import ImageUploaded
+from schemas.wire import decoding
 from streams.message import Message
 
 from .head_builders import claim
@@ -102,7 +101,7 @@ class Rig:
         """Workers with version 2 serve the lane."""
         self.world.tagger = SpokenTagger(self.world.faults, version="2")
         for offset, event in enumerate(self.lane.sent):
-            message = Message(topics.RESCORE, 0, offset, key=None, value=wire.encode(event))
+            message = Message(topics.RESCORE, 0, offset, key=None, value=decoding.encode(event))
             await self.world.deliver(message)
 
 
@@ -235,7 +234,7 @@ async def test_the_wait_ends_when_the_workers_have_committed_the_lane(rig: Rig) 
 async def test_more_images_than_a_page_and_than_the_memory_holds_are_all_sent(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agents.replay.latest._TOGETHER", 7)
+    monkeypatch.setattr("operations.rescore_latest._TOGETHER", 7)
     uploads = [upload_of(f"r1/{number}.jpg", minute=minute) for minute in (1, 2) for number in range(620)]
     for upload in uploads:
         await rig.publish(upload)
@@ -307,7 +306,7 @@ async def test_progress_is_told_while_it_reads_and_chooses(rig: Rig) -> None:
 async def test_progress_is_told_while_the_lane_is_worked_off(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agents.replay.run._ASK_EVERY", 0)
+    monkeypatch.setattr("operations.rescore._ASK_EVERY", 0)
     replay, _ = await rig.replay()
     left = iter([2, 2, 3, 1, 0])
 

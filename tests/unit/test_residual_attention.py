@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from model import backbones
-from model.folding import fold
-from model.network import build
-from model.residual_attention import SHARE, ResidualAttention
+from model.networks import backbones
+from model.networks.network import build
+from model.networks.residual_attention import SHARE, ResidualAttention
+from model.serving.batchnorm_folding import fold
 from tests.unit.backbone_builders import settled
 
 WEIGHT = torch.tensor([[1.0, 0.0], [0.0, 2.0]])

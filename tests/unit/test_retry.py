@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from schemas.errors import Gone, Unavailable
 from streams.adapters.memory import Away
-from streams.retry import Outages, Patience
+from streams.resilience.retry import Outages, Patience
 
 IMPATIENT = Patience(first=0.0001, longest=0.0001)
 Lines = list[MutableMapping[str, Any]]

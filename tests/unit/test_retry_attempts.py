@@ -6,7 +6,7 @@ import pytest
 
 from model.clock import ManualClock
 from schemas.errors import KeepsFailing, Unavailable
-from streams.retry import BreakerLimits, Dependency, Hooks, Outages, Patience
+from streams.resilience.retry import BreakerLimits, Dependency, Hooks, Outages, Patience
 from tests.unit.waiting_rooms import Service, cancelled, ended, pass_time, started
 
 ATTEMPTS = 3

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from streams.adapters.rounds import Rounds
+from streams.adapters.group_commit import Rounds
 
 
 class Doubling:

@@ -9,19 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents import heads
-from agents.heads import Heads
+from agents import transitions
 from agents.testing import LABELS, RULES
+from agents.transitions import Heads
 from model.policy import Policy
+from operations.routes_check import EXAMPLES, Outlook, redecided, scan, share_behind
 from schemas import topics
 from schemas.decisions import Decided
 from schemas.records import ImageHead, State
 from schemas.tags import RouteRule
 from streams.adapters.memory import MemoryScores
-from streams.adapters.sqlite import SqliteScores
+from streams.adapters.sqlite.store import SqliteScores
 from streams.ports import Change, ScoreStore
 from streams.scanning import every_head
-from tagstream.routes.routes_check import EXAMPLES, Outlook, redecided, scan, share_behind
 
 from .head_builders import (
     NOW,
@@ -156,7 +156,7 @@ def test_the_rules_that_decided_an_image_would_change_nothing_whatever_befell_it
         elif what == "decide":
             change = changes.decided(decision(minute, how, "menu"))  # type: ignore[arg-type]
         else:
-            change = heads.acknowledged(head)
+            change = transitions.acknowledged(head)
         head = outcome(head, change).head
     head = told(head)
     again = redecided(head, policy)

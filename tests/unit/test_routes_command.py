@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from agents import announcing, parts, settings
-from agents.heads import Heads, Scoring
+from agents import announcements
+from agents.transitions import Heads, Scoring
+from agents.wiring import components, settings
 from model import checkpoint, routes
 from model.policy import Policy
 from model.tiny_version import write_tiny_version
@@ -20,7 +21,7 @@ from schemas.errors import ConfigurationError
 from schemas.events import CollectionChanged
 from schemas.records import Content
 from schemas.tags import Scores
-from streams.adapters.sqlite import SqliteScores
+from streams.adapters.sqlite.store import SqliteScores
 from tagstream import cli
 
 from .head_builders import NOW, claim, outcome
@@ -190,7 +191,7 @@ def worker_settings(here: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> s
 async def test_a_workers_new_collection_is_a_line_in_its_file(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tagger = await parts.load_tagger(worker_settings(here, monkeypatch, INDOOR))
+    tagger = await components.load_tagger(worker_settings(here, monkeypatch, INDOOR))
     async with tagger:
         for ambiance, expected in ((0.9, {"photos.indoor.v1"}), (0.79, set())):
             scores = Scores(
@@ -199,7 +200,7 @@ async def test_a_workers_new_collection_is_a_line_in_its_file(
             )
             asked = Scoring(claim(1), scores, Content(digest="bytes", size=1))
             head = outcome(None, Heads("img_1", tagger, NOW).scored(asked)).head
-            said = announcing.announcements(head, announcing.moves(head))
+            said = announcements.announcements(head, announcements.moves(head))
             collections = [each for each in said if isinstance(each.event, CollectionChanged)]
             assert {each.topic for each in collections} == expected
             assert {each.key for each in collections} <= {"r1"}
@@ -210,4 +211,4 @@ async def test_a_worker_with_a_wrong_routes_file_does_not_start(
 ) -> None:
     config = worker_settings(here, monkeypatch, INDOOR.replace("ambiance", "terrace"))
     with pytest.raises(ConfigurationError, match=r"TAGSTREAM_ROUTES__FILE: .*terrace"):
-        await parts.load_tagger(config)
+        await components.load_tagger(config)

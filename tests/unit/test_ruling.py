@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agents import ruling
+from agents import moderation_policy
 from schemas.decisions import Decided
 from schemas.records import State
 
@@ -73,7 +73,7 @@ def test_a_decision_is_not_of_other_bytes_under_the_same_key() -> None:
     )
     assert (head.state, routes(head)) == (State.HIDDEN, {"menu"})
     assert head.decision is not None
-    assert ruling.is_of_other_bytes(head, head.decision)
+    assert moderation_policy.is_of_other_bytes(head, head.decision)
 
 
 def test_the_decided_bytes_come_back_and_so_does_the_decision() -> None:

@@ -7,9 +7,10 @@ from typing import Any, Final
 import pytest
 from pydantic import BaseModel
 
-from schemas import examples, published, wire
-from schemas.compatibility import breaks
+from schemas.contract import examples, published
+from schemas.contract.compatibility import breaks
 from schemas.records import ImageHead, ScoreRecord
+from schemas.wire import decoding
 
 CORPUS: Final = Path(__file__).parents[1] / "corpus"
 STORED: Final = sorted((CORPUS / "stored" / "v1").glob("*.json"))
@@ -63,8 +64,8 @@ def _within(written: Any, read: Any) -> bool:
 
 @pytest.mark.parametrize("path", [each for each in STORED if each.name.startswith("ImageUploaded")])
 def test_an_upload_that_an_earlier_version_published_can_be_replayed(path: Path) -> None:
-    (record,) = wire.decode(path.read_bytes(), {})
-    assert isinstance(record, wire.Uploaded)
+    (record,) = decoding.decode(path.read_bytes(), {})
+    assert isinstance(record, decoding.Uploaded)
 
 
 def test_a_head_of_the_first_version_has_its_claim_and_counts_as_announced() -> None:

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from operations import store
 from schemas import identity
 from schemas.errors import ConfigurationError
 from schemas.records import ImageHead, ScoreRecord
 from schemas.tags import Tag
-from tagstream import bars, heads, image_names
+from tagstream.render import bars, heads
 from tests.unit.cli_builders import head, record, upload
 
 ID = identity.image_id("photos", "lunch.jpg")
@@ -30,14 +31,14 @@ def test_an_image_is_meant_by_id_by_object_or_by_an_uploaded_file(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "lunch.jpg").touch()
     for given in (ID, "s3://photos/lunch.jpg", "lunch.jpg", str(tmp_path / "lunch.jpg")):
-        assert image_names.image_id(given, buckets=("photos", "menus")) == ID
-    assert image_names.image_id("a-producer-s-own-id", buckets=()) == "a-producer-s-own-id"
+        assert store.image_id(given, buckets=("photos", "menus")) == ID
+    assert store.image_id("a-producer-s-own-id", buckets=()) == "a-producer-s-own-id"
 
 
 def test_a_file_that_could_be_in_no_bucket_is_refused(tmp_path: Path) -> None:
     (tmp_path / "lunch.jpg").touch()
     with pytest.raises(ConfigurationError, match="names no bucket"):
-        image_names.image_id(str(tmp_path / "lunch.jpg"), buckets=())
+        store.image_id(str(tmp_path / "lunch.jpg"), buckets=())
 
 
 def test_a_head_is_shown_with_state_tags_model_and_routes() -> None:

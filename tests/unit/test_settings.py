@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr, ValidationError
 from typer.testing import CliRunner
 
-from agents import settings
+from agents.wiring import settings
 from schemas.errors import ConfigurationError
 from tagstream.commands import config
 

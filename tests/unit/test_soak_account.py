@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from schemas import hops, topics
+from schemas import topics
+from schemas.wire import headers as wire_headers
 from streams.message import Message
 from tests.soak.account import Fault, unread
 from tests.soak.announced import unannounced
@@ -50,7 +51,7 @@ def found(soak: SmallSoak, evidence: Evidence) -> set[tuple[Fault, str]]:
 def letter_about(message: Message, code: str) -> Message:
     topic, partition, offset = message.source
     said = {"topic": topic, "partition": str(partition), "offset": str(offset), "code": code}
-    headers = tuple((hops.PREFIX + name, value.encode()) for name, value in said.items())
+    headers = tuple((wire_headers.PREFIX + name, value.encode()) for name, value in said.items())
     return Message(topics.DEAD_LETTERS, 0, 99, key=None, value=b"", headers=headers)
 
 

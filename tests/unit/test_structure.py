@@ -9,8 +9,8 @@ from struct import pack
 import pytest
 from PIL import AvifImagePlugin, Image, JpegImagePlugin
 
-from model import structure
-from model.jpeg import JpegPhotograph
+from model.decoding import container_limits
+from model.decoding.jpeg import JpegPhotograph
 from model.preprocess import Preprocess
 from schemas.errors import TooManyPixels, Undecodable
 
@@ -28,7 +28,7 @@ def chunk(kind: bytes) -> bytes:
 
 def passes(data: bytes) -> bool:
     try:
-        structure.check(data)
+        container_limits.check(data)
     except Undecodable:
         return False
     return True
@@ -37,19 +37,19 @@ def passes(data: bytes) -> bool:
 @pytest.mark.parametrize(
     ("build", "cap"),
     [
-        (lambda count: JPEG + COMMENT * (count - 1) + SCAN, structure.MAX_SEGMENTS),
-        (lambda count: JPEG + SCAN + COMMENT * (count - 1), structure.MAX_SEGMENTS),
-        (lambda count: JPEG + b"\xff\xd0" * (count - 1) + SCAN, structure.MAX_SEGMENTS),
-        (lambda count: JPEG + SCAN * count, structure.MAX_SCANS),
-        (lambda count: JPEG + EXIF * count + SCAN, structure.MAX_EXIF_PARTS),
-        (lambda count: JPEG + b"\xff" * count + SCAN, structure.MAX_PADDING),
-        (lambda count: JPEG + COMMENT + bytes(count) + SCAN, structure.MAX_PADDING),
-        (lambda count: JPEG + COMMENT + bytes(count), structure.MAX_PADDING),
-        (lambda count: PNG + chunk(b"IDAT") * count, structure.MAX_CHUNKS),
-        (lambda count: PNG + chunk(b"iCCP") * count, structure.MAX_INFLATED),
-        (lambda count: PNG + chunk(b"zTXt") * count, structure.MAX_INFLATED),
-        (lambda count: GIF + b"!\xfe" + b"\x01x" * (count - 2) + b"\0,", structure.MAX_BLOCKS),
-        (lambda count: GIF + b"\x01" * count + b",", structure.MAX_BLOCKS),
+        (lambda count: JPEG + COMMENT * (count - 1) + SCAN, container_limits.MAX_SEGMENTS),
+        (lambda count: JPEG + SCAN + COMMENT * (count - 1), container_limits.MAX_SEGMENTS),
+        (lambda count: JPEG + b"\xff\xd0" * (count - 1) + SCAN, container_limits.MAX_SEGMENTS),
+        (lambda count: JPEG + SCAN * count, container_limits.MAX_SCANS),
+        (lambda count: JPEG + EXIF * count + SCAN, container_limits.MAX_EXIF_PARTS),
+        (lambda count: JPEG + b"\xff" * count + SCAN, container_limits.MAX_PADDING),
+        (lambda count: JPEG + COMMENT + bytes(count) + SCAN, container_limits.MAX_PADDING),
+        (lambda count: JPEG + COMMENT + bytes(count), container_limits.MAX_PADDING),
+        (lambda count: PNG + chunk(b"IDAT") * count, container_limits.MAX_CHUNKS),
+        (lambda count: PNG + chunk(b"iCCP") * count, container_limits.MAX_INFLATED),
+        (lambda count: PNG + chunk(b"zTXt") * count, container_limits.MAX_INFLATED),
+        (lambda count: GIF + b"!\xfe" + b"\x01x" * (count - 2) + b"\0,", container_limits.MAX_BLOCKS),
+        (lambda count: GIF + b"\x01" * count + b",", container_limits.MAX_BLOCKS),
     ],
 )
 def test_as_many_pieces_as_may_be_and_not_one_more(build: Callable[[int], bytes], cap: int) -> None:
@@ -73,13 +73,13 @@ def test_compressed_data_is_not_taken_for_markers() -> None:
 def test_a_webp_s_size_is_told_from_its_header(lossless: bool, alpha: bool, size: tuple[int, int]) -> None:  # noqa: FBT001 - a case
     target = BytesIO()
     Image.new("RGBA" if alpha else "RGB", size).save(target, "WEBP", lossless=lossless)
-    assert structure.webp_size(target.getvalue()) == size
+    assert container_limits.webp_size(target.getvalue()) == size
 
 
 def test_what_is_no_webp_has_no_size_as_one() -> None:
-    assert structure.webp_size(b"") == (0, 0)
-    assert structure.webp_size(b"RIFF" + bytes(4) + b"WEBPVP9 " + bytes(30)) == (0, 0)
-    assert structure.webp_size(b"RIFF" + bytes(4) + b"WAVE" + bytes(30)) == (0, 0)
+    assert container_limits.webp_size(b"") == (0, 0)
+    assert container_limits.webp_size(b"RIFF" + bytes(4) + b"WEBPVP9 " + bytes(30)) == (0, 0)
+    assert container_limits.webp_size(b"RIFF" + bytes(4) + b"WAVE" + bytes(30)) == (0, 0)
 
 
 def test_a_side_that_pillow_cannot_count_is_the_file_s_fault_and_not_the_memory_s() -> None:

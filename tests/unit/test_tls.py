@@ -9,8 +9,8 @@ import pytest
 from pydantic import SecretStr
 
 from schemas.errors import ConfigurationError
-from streams.adapters import tls
-from streams.adapters.tls import ClientCertificate
+from streams.adapters.kafka import connection
+from streams.adapters.kafka.connection import ClientCertificate
 from tests.certificates import Authority
 
 SECRET = SecretStr("canary-of-the-key")
@@ -18,7 +18,7 @@ SECRET = SecretStr("canary-of-the-key")
 
 def refused(certificate: ClientCertificate) -> str:
     with pytest.raises(ConfigurationError) as raised:
-        tls.show(tls.trusting(None), certificate)
+        connection.show(connection.trusting(None), certificate)
     said = str(raised.value)
     assert SECRET.get_secret_value() not in said
     return said
@@ -26,21 +26,21 @@ def refused(certificate: ClientCertificate) -> str:
 
 def test_certificate_and_host_name_are_verified_whoever_is_trusted(tmp_path: Path) -> None:
     for ca_file in (None, Authority(tmp_path).file):
-        context = tls.trusting(ca_file)
+        context = connection.trusting(ca_file)
         assert context.check_hostname
         assert context.verify_mode is ssl.CERT_REQUIRED
         assert context.minimum_version >= ssl.TLSVersion.TLSv1_2
 
 
 def test_an_authority_of_ones_own_is_trusted_alone(tmp_path: Path) -> None:
-    assert len(tls.trusting(Authority(tmp_path).file).get_ca_certs()) == 1
+    assert len(connection.trusting(Authority(tmp_path).file).get_ca_certs()) == 1
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"nowhere\.pem cannot be read: No such file"):
-        tls.trusting(tmp_path / "nowhere.pem")
+        connection.trusting(tmp_path / "nowhere.pem")
     with pytest.raises(ConfigurationError, match=r"cannot be read: Is a directory|holds no PEM"):
-        tls.trusting(tmp_path)
+        connection.trusting(tmp_path)
 
 
 def test_a_file_without_a_certificate_is_named(tmp_path: Path) -> None:
@@ -48,24 +48,24 @@ def test_a_file_without_a_certificate_is_named(tmp_path: Path) -> None:
     key = Authority(tmp_path).certificate("client").key_file
     for file in (tmp_path / "empty.pem", key):
         with pytest.raises(ConfigurationError, match=f"{file.name} holds no PEM certificate"):
-            tls.trusting(file)
+            connection.trusting(file)
 
 
 def test_a_client_shows_its_certificate_with_its_key(tmp_path: Path) -> None:
     made = Authority(tmp_path).certificate("client")
-    tls.show(tls.trusting(None), ClientCertificate(made.file, made.key_file))
+    connection.show(connection.trusting(None), ClientCertificate(made.file, made.key_file))
 
 
 def test_certificate_and_key_may_be_one_file(tmp_path: Path) -> None:
     made = Authority(tmp_path).certificate("client")
     both = tmp_path / "both.pem"
     both.write_bytes(made.file.read_bytes() + made.key_file.read_bytes())
-    tls.show(tls.trusting(None), ClientCertificate(both))
+    connection.show(connection.trusting(None), ClientCertificate(both))
 
 
 def test_an_encrypted_key_is_opened_with_its_password(tmp_path: Path) -> None:
     made = Authority(tmp_path).certificate("client", password=SECRET.get_secret_value())
-    tls.show(tls.trusting(None), ClientCertificate(made.file, made.key_file, SECRET))
+    connection.show(connection.trusting(None), ClientCertificate(made.file, made.key_file, SECRET))
 
 
 @pytest.mark.parametrize("password", [None, SecretStr("another one")])

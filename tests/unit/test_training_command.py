@@ -13,9 +13,9 @@ import typer
 from typer.testing import CliRunner
 
 from model import checkpoint
-from model.classifier import Classifier
+from model.serving.classifier import Classifier
 from schemas.errors import EXIT_CONFIGURATION, ConfigurationError
-from tagstream import refusals
+from tagstream import exit_errors
 from tagstream.commands.model.train import train
 from tests.unit.training_builders import shape, shapes
 
@@ -169,7 +169,7 @@ def test_data_that_cannot_be_learned_from_is_one_line_and_leaves_nothing(
 ) -> None:
     source, output = spoiled(home / "data", change), home / "runs" / "x-v1"
     arguments = [str(source), *FAST, "--output", str(output), "--json"]
-    with pytest.raises(SystemExit) as ended, refusals.said():
+    with pytest.raises(SystemExit) as ended, exit_errors.said():
         app(arguments, standalone_mode=False)
     assert ended.value.code == EXIT_CONFIGURATION
     out, err = capsys.readouterr()

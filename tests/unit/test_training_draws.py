@@ -12,11 +12,10 @@ from torch import Tensor
 
 from model.data.dataset import Photograph
 from model.manifest import Task
-from model.training.ahead import ahead
 from model.training.augment import Augment
-from model.training.dominance import YIELDING
-from model.training.objective import Objective, positive_weights
+from model.training.objective import YIELDING, Objective, positive_weights
 from model.training.pictures import Pictures
+from model.training.prefetch import ahead
 from model.training.presets import PRESETS, mixed, mixing_share, preset
 from model.training.randomness import Seeded, derived
 from model.training.rates import Schedule

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from model.data.dataset import Photograph
-from model.training.dominance import Dominance, ranked
+from model.training.objective import Dominance, ranked
 from model.training.pictures import Pictures, balanced
 
 LABELS = ("ambiance", "food", "human")

@@ -12,11 +12,12 @@ from PIL import Image, ImageDraw
 from safetensors.torch import save_file
 from typer.testing import CliRunner
 
-from model import checkpoint, judged
-from model.classifier import Classifier
+from model import checkpoint
 from model.data.dataset import Split, read
-from model.network import build
+from model.evaluation import content_digest
+from model.networks.network import build
 from model.preprocess import Preprocess
+from model.serving.classifier import Classifier
 from model.training.finetune import FineTuning
 from model.training.pictures import load
 from model.training.recipe import Recipe
@@ -101,7 +102,7 @@ def test_the_card_and_the_manifest_carry_the_report(place: Path, outcome: Outcom
 def test_recorded_figures_say_of_which_decisions_and_photographs_they_are(outcome: Outcome) -> None:
     found = outcome.manifest.metrics["val"]
     assert isinstance(found, dict)
-    assert found["judged"] == judged.digest(outcome.manifest)
+    assert found["judged"] == content_digest.digest(outcome.manifest)
     assert len(str(found["data"])) == 64
 
 

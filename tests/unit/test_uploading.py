@@ -9,14 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from agents import settings
+from agents.wiring import settings
+from operations import upload as uploading
+from operations.upload import NotSent, Sent, Source, Uploader
 from schemas import identity
 from schemas.errors import ConfigurationError, Unavailable
 from schemas.uploads import Location
 from streams.adapters.limits import Limits
 from streams.adapters.memory import MemoryImages, MemoryTags
-from tagstream.upload import upload_run, uploading
-from tagstream.upload.uploading import NotSent, Sent, Source, Uploader
+from tagstream.render import upload_run
 
 
 @pytest.fixture

@@ -10,15 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from agents import announcing, ruling
-from agents.heads import Scoring
-from agents.trail import Hearing, Trail, follow
+from agents import announcements, moderation_policy
+from agents.transitions import Scoring
+from operations.audit_trail import Hearing, Trail, follow
 from schemas import topics
 from schemas.claims import Claim
 from schemas.decisions import Decided
 from schemas.records import Content, ImageHead, ScoreRecord, State
 from streams.ports import Change
-from tagstream.why import trail_answers, trail_words
+from tagstream.render import trail as render
+from tagstream.render import trail_words
 
 from .cli_builders import letter
 from .head_builders import (
@@ -63,7 +64,7 @@ def words(of: Trail) -> str:
 
 def shown(of: Trail) -> str:
     out = StringIO()
-    Console(file=out, width=80).print(trail_answers.shown(of, None))
+    Console(file=out, width=80).print(render.shown(of, None))
     return out.getvalue()
 
 
@@ -252,15 +253,15 @@ def test_the_history_is_told_by_time_with_model_and_job() -> None:
 
 def test_letters_are_told_where_they_were_asked_for() -> None:
     of = trail(scored(claim(1), food=0.9))
-    assert "dead_letters" not in trail_answers.document(of, None)
-    assert trail_answers.document(of, [])["dead_letters"] == []
-    (told_letter,) = trail_answers.document(of, [letter(offset=5)])["dead_letters"]
+    assert "dead_letters" not in render.document(of, None)
+    assert render.document(of, [])["dead_letters"] == []
+    (told_letter,) = render.document(of, [letter(offset=5)])["dead_letters"]
     assert (told_letter["cause"], told_letter["offset"]) == ("gone", 5)
     out = StringIO()
-    Console(file=out, width=80).print(trail_answers.shown(of, [letter(offset=5)]))
+    Console(file=out, width=80).print(render.shown(of, [letter(offset=5)]))
     assert "0:5" in out.getvalue()
     out = StringIO()
-    Console(file=out, width=80).print(trail_answers.shown(of, []))
+    Console(file=out, width=80).print(render.shown(of, []))
     assert "None about this image" in out.getvalue()
 
 
@@ -294,11 +295,13 @@ def test_a_trail_agrees_with_what_holds_and_with_what_is_said(
     homeless = {place for place in standing if place[0] != topics.MODERATION and not head.restaurant_id}
     assert {(led.topic, led.label) for led in of.routes if led.in_force} == standing - homeless
     assert all((led.why_not is None) is led.in_force for led in of.routes)
-    to_say = {(move.route.topic, move.route.label) for move in announcing.moves(head) if not move.is_homeless}
+    to_say = {
+        (move.route.topic, move.route.label) for move in announcements.moves(head) if not move.is_homeless
+    }
     waiting = {Hearing.TO_ADD, Hearing.TO_REMOVE}
     assert {(each.topic, each.label) for each in of.told.routes if each.hearing in waiting} == to_say
     assert of.standing.position == head.position
     if of.decision and head.state is not State.DELETED:
-        assert of.decision.in_force is (ruling.in_force(head) is not None)
-    json.dumps(trail_answers.document(of, None))
+        assert of.decision.in_force is (moderation_policy.in_force(head) is not None)
+    json.dumps(render.document(of, None))
     assert max(map(len, shown(of).splitlines())) <= 80

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Producer
 
-from agents import trail
-from agents.heads import Heads
+from agents.transitions import Heads
+from operations import audit_trail
 from schemas import identity, topics
 from schemas.events import DeadLetter
-from streams.adapters.broker import EmbeddedBroker
+from streams.adapters.kafka.connection import EmbeddedBroker
 from streams.adapters.memory import MemoryScores
-from streams.adapters.sqlite import SqliteScores
+from streams.adapters.sqlite.store import SqliteScores
 from streams.ports import ScoreStore
 from tagstream import cli
 
@@ -88,7 +88,7 @@ async def test_the_trail_is_the_same_whichever_store_kept_it(here: Path) -> None
         for store in (kept, memory):
             head = await store.head(LUNCH)
             assert head is not None
-            trails.append(trail.follow(head, await store.records(LUNCH)))
+            trails.append(audit_trail.follow(head, await store.records(LUNCH)))
     assert trails[0] == trails[1]
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agents import settings
+from agents.wiring import settings
 from schemas.errors import ConfigurationError
 from schemas.naming import Keys, Naming
 

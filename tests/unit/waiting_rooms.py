@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from model.clock import ManualClock
 from model.testing import settle
 from schemas.errors import Unavailable
-from streams.turnstile import Hooks
+from streams.resilience.probe_gate import Hooks
 
 T = TypeVar("T")
 

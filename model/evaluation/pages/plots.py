@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from model.evaluation import metrics
-from model.evaluation.judged import Judged
+from model.evaluation.predictions import Judged
 from model.evaluation.reliability import Reliability
 from model.evaluation.report import Report
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from schemas.errors import ConfigurationError
-from tagstream.model import said
+from tagstream.commands.model import options
 
 if TYPE_CHECKING:
-    from agents.settings import Settings
-    from tagstream.data.importing import Request
+    from agents.wiring.settings import Settings
+    from operations.import_data import Request
 
 
 def import_(  # noqa: PLR0913 - one parameter an option
@@ -70,22 +70,22 @@ def import_(  # noqa: PLR0913 - one parameter an option
 
     - `tagstream data import --decisions --output snapshots --shares 0.8,0.2,0`
     """
-    from agents import settings  # noqa: PLC0415
-    from agents.telemetry import logs  # noqa: PLC0415
-    from model.data.likeness import Nearness  # noqa: PLC0415
-    from model.data.plan import Wanted  # noqa: PLC0415
-    from tagstream.data import importing  # noqa: PLC0415
+    from agents.telemetry import logs
+    from agents.wiring import settings
+    from model.data.near_duplicates import Nearness
+    from model.data.plan import Wanted
+    from operations import import_data
 
     wanted = Wanted(
         name=_plain(name),
-        how=said.division(shares, seed=seed, by_source=not ignore_sources),
+        how=options.division(shares, seed=seed, by_source=not ignore_sources),
         nearness=Nearness(*_whole_numbers(nearness)),
         smallest=smallest,
         resplit=resplit,
         merge_conflicts=merge_conflicts,
         leave_out=tuple(sorted(set(leave_out or ()))),
     )
-    request = importing.Request(
+    request = import_data.Request(
         tuple(sources or ()),
         output,
         negatives=tuple(negatives or ()),
@@ -100,16 +100,17 @@ def import_(  # noqa: PLR0913 - one parameter an option
 
 
 def _run(request: Request, config: Settings, *, as_json: bool) -> None:
-    from rich.console import Console  # noqa: PLC0415
+    from rich.console import Console
 
-    from tagstream.data import figures, importing, progress  # noqa: PLC0415
+    from operations import import_data
+    from tagstream.render import data, progress
 
     with progress.shown() as tick:
-        made = importing.run(request, config, tick=tick)
+        made = import_data.run(request, config, tick=tick)
     if as_json:
         typer.echo(json.dumps(made.as_json()))
         return
-    Console().print(figures.account(made.about))
+    Console().print(data.account(made.about))
     typer.echo(f"{'the same snapshot is there already' if made.existed else 'snapshot'}: {made.folder}")
 
 

@@ -39,16 +39,16 @@ def prelabel(  # noqa: PLR0913 - one parameter an option
 
     - `tagstream data import snapshots/restaurant-1a2b3c4d5e6f batch/review.csv --output snapshots`
     """
-    from agents import resident, settings  # noqa: PLC0415
-    from agents.telemetry import logs  # noqa: PLC0415
-    from model import checkpoint  # noqa: PLC0415
-    from tagstream.data import progress  # noqa: PLC0415
+    from agents.telemetry import logs
+    from agents.wiring import model_source, settings
+    from model import checkpoint
+    from tagstream.render import progress
 
     config = settings.load()
     logs.configure(config.log.model_copy(update={"level": "warning"}))
-    folder = model or resident.folder_here(config)
+    folder = model or model_source.folder_here(config)
     checkpoint.read_manifest(folder)  # before torch is imported, which takes its time
-    from tagstream.data import prelabelling  # noqa: PLC0415 - it imports torch
+    from operations import prelabel as prelabelling
 
     request = prelabelling.Request(source, output, folder, sheet, processes=processes, threads=threads)
     with progress.shown() as tick:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from tagstream.data.showing import Shown
+    from tagstream.render.showing import Shown
 
 
 def show(
@@ -34,7 +34,7 @@ def show(
 
     - `tagstream data show labels.csv --json | jq .imbalance`
     """
-    from tagstream.data import showing  # noqa: PLC0415
+    from tagstream.render import showing
 
     shown = showing.read(source)
     if html:
@@ -48,27 +48,27 @@ def show(
 
 
 def _draw(shown: Shown, file: Path, *, per_label: int, processes: int | None) -> None:
-    from agents import settings  # noqa: PLC0415
-    from agents.telemetry import logs  # noqa: PLC0415
-    from model.data import whole  # noqa: PLC0415
-    from tagstream.data import gallery, progress, showing  # noqa: PLC0415
+    from agents.telemetry import logs
+    from agents.wiring import settings
+    from model import atomic_folders
+    from tagstream.render import gallery, progress, showing
 
     logs.configure(settings.load().log.model_copy(update={"level": "warning"}))
     with progress.shown() as tick:
         page = showing.page(shown, per_label=per_label, processes=processes, tick=tick)
-    whole.write_file(file, gallery.render(page).encode())
+    atomic_folders.write_file(file, gallery.render(page).encode())
 
 
 def _print(shown: Shown) -> None:
-    from rich.console import Console  # noqa: PLC0415
+    from rich.console import Console
 
-    from tagstream.data import figures  # noqa: PLC0415
+    from tagstream.render import data
 
     console = Console()
     if shown.document:
-        console.print(figures.account(shown.document))
+        console.print(data.account(shown.document))
         return
-    console.print(figures.counts(shown.labels, shown.splits, shown.sources))
-    console.print(figures.uneven(shown.imbalance), markup=False, highlight=False)
-    for line in shown.refused[: figures.MOST_REFUSALS]:
+    console.print(data.counts(shown.labels, shown.splits, shown.sources))
+    console.print(data.uneven(shown.imbalance), markup=False, highlight=False)
+    for line in shown.refused[: data.MOST_REFUSALS]:
         console.print(f"mind: {line}", markup=False, highlight=False)

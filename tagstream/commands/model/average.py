@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from tagstream.model.decided import SPLIT, Output, Precisions, Recalls, document, show
-from tagstream.model.progress import bars
-from tagstream.model.targets import targets
-from tagstream.model.version import resolve
+from operations.registry import resolve
+from tagstream.commands.model.options import targets
+from tagstream.render.progress import bars
+from tagstream.render.recalibration import SPLIT, Output, Precisions, Recalls, document, show
 
 
 def average(  # noqa: PLR0913, PLR0917 - one parameter an option
@@ -45,10 +45,10 @@ def average(  # noqa: PLR0913, PLR0917 - one parameter an option
     Example:
       tagstream model average runs/a-v1 runs/b-v1 --data labels.csv --output runs/restaurant-v2
     """
-    from model import checkpoint  # noqa: PLC0415
-    from model.data import dataset  # noqa: PLC0415
-    from model.evaluation import averaging, recalibrating, run  # noqa: PLC0415
-    from schemas.errors import ConfigurationError  # noqa: PLC0415
+    from model import checkpoint
+    from model.data import dataset
+    from model.evaluation import averaging, recalibrating, run
+    from schemas.errors import ConfigurationError
 
     folders = [resolve(version) for version in versions]
     recalibrating.named(output)

@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from tagstream.model.decided import SPLIT, Output, Precisions, Recalls, document, show
-from tagstream.model.progress import bars
-from tagstream.model.targets import targets
-from tagstream.model.version import resolve
+from operations.registry import resolve
+from tagstream.commands.model.options import targets
+from tagstream.render.progress import bars
+from tagstream.render.recalibration import SPLIT, Output, Precisions, Recalls, document, show
 
 
 def calibrate(  # noqa: PLR0913, PLR0917 - one parameter an option
@@ -42,9 +42,9 @@ def calibrate(  # noqa: PLR0913, PLR0917 - one parameter an option
     Example:
       tagstream model calibrate packaged labels.csv --recall 0.98 --precision menu=0.95 --output runs/new-v2
     """
-    from model import checkpoint  # noqa: PLC0415
-    from model.data import dataset  # noqa: PLC0415
-    from model.evaluation import recalibrating, run  # noqa: PLC0415
+    from model import checkpoint
+    from model.data import dataset
+    from model.evaluation import recalibrating, run
 
     folder = resolve(version)
     recalibrating.named(output)

@@ -8,11 +8,11 @@ from typing import Annotated, Literal
 
 import typer
 
-from model import storing
-from tagstream.model import pages
-from tagstream.model.figures import show_versus
-from tagstream.model.progress import bars
-from tagstream.model.version import resolve
+from model import atomic_folders
+from operations.registry import resolve
+from tagstream.render import figures
+from tagstream.render.figures import show_versus
+from tagstream.render.progress import bars
 
 
 def compare(  # noqa: PLR0913, PLR0917 - one parameter an option
@@ -37,17 +37,17 @@ def compare(  # noqa: PLR0913, PLR0917 - one parameter an option
     Example:
       tagstream model compare packaged runs/restaurant-v2 labels.csv --split val --html comparison.html
     """
-    from model.data import dataset  # noqa: PLC0415
-    from model.evaluation import run  # noqa: PLC0415
+    from model.data import dataset
+    from model.evaluation import run
 
-    pages.refuse_unwritable(html)
+    figures.refuse_unwritable(html)
     folders = resolve(a), resolve(b)
     data = dataset.read(photographs, negatives=negatives)
     order = run.Order(folders[0], data, split=split, device=device, threads=threads)
     with bars() as tick:
         versus = run.versus(order, folders[1], tick=tick)
     if html is not None:
-        from model.evaluation.pages import comparison  # noqa: PLC0415
+        from model.evaluation.pages import comparison
 
-        storing.keep(html, comparison.render(versus))
+        atomic_folders.keep(html, comparison.render(versus))
     typer.echo(json.dumps(versus.as_json())) if as_json else show_versus(versus)

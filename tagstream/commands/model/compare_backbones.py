@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from model import storing
-from tagstream.model import pages
-from tagstream.model import recipe_options as options
-from tagstream.model.registry_here import Json
+from model import atomic_folders
+from operations.registry import Json
+from tagstream.commands.model import options
+from tagstream.render import figures
 
 if TYPE_CHECKING:
     from model.comparison.order import Order
@@ -77,14 +77,13 @@ def compare_backbones(  # noqa: PLR0913 - one parameter an option
 
       tagstream model compare-backbones photos.csv --backbones resnet18,alexnet --output cmp --html cmp.html
     """
-    from model.comparison.order import Order, WeightsFrom  # noqa: PLC0415
-    from model.comparison.row import ordered  # noqa: PLC0415
-    from model.training.order import Order as Training  # noqa: PLC0415
-    from model.training.recipe import Recipe  # noqa: PLC0415
-    from tagstream.model import comparing  # noqa: PLC0415
+    from model.comparison.order import Order, WeightsFrom
+    from model.comparison.row import ordered
+    from model.training.order import Order as Training
+    from model.training.recipe import Recipe
 
     for file in (html, markdown):
-        pages.refuse_unwritable(file)
+        figures.refuse_unwritable(file)
     recipe = Recipe(
         task=task,
         epochs=epochs,
@@ -108,24 +107,24 @@ def compare_backbones(  # noqa: PLR0913 - one parameter an option
     compared = _compare(order)
     rows = ordered(compared.rows, by=by)
     if html is not None:
-        from model.comparison import page  # noqa: PLC0415
+        from model.comparison import page
 
-        storing.keep(html, page.render(compared, rows))
+        atomic_folders.keep(html, page.render(compared, rows))
     if markdown is not None:
-        from model.comparison import markdown as writing  # noqa: PLC0415
+        from model.comparison import markdown as writing
 
-        storing.keep(markdown, writing.render(compared, rows))
+        atomic_folders.keep(markdown, writing.render(compared, rows))
     if as_json:
-        typer.echo(json.dumps(comparing.document(compared, rows, by=by)))
+        typer.echo(json.dumps(figures.document(compared, rows, by=by)))
     else:
-        comparing.show(compared, rows)
+        figures.show(compared, rows)
     if compared.failed:
         raise typer.Exit(1)
 
 
 def _compare(order: Order) -> Compared:
-    from model.comparison.run import compare  # noqa: PLC0415
-    from tagstream.model.watching import watched  # noqa: PLC0415
+    from model.comparison.run import compare
+    from tagstream.render.training import watched
 
     try:
         with watched() as watch:

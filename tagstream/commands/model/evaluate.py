@@ -8,12 +8,12 @@ from typing import Annotated, Literal
 
 import typer
 
-from model import storing
+from model import atomic_folders
+from operations.registry import resolve
 from schemas.errors import ConfigurationError
-from tagstream.model import pages
-from tagstream.model.figures import show_gap, show_report
-from tagstream.model.progress import bars
-from tagstream.model.version import resolve
+from tagstream.render import figures
+from tagstream.render.figures import show_gap, show_report
+from tagstream.render.progress import bars
 
 SplitName = Literal["train", "val", "test"]
 
@@ -47,10 +47,10 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter an option
 
       tagstream model evaluate runs/restaurant-v2 snapshot/ --split test --against train --json
     """
-    from model.data import dataset  # noqa: PLC0415
-    from model.evaluation import recording, run  # noqa: PLC0415
+    from model.data import dataset
+    from model.evaluation import recording, run
 
-    pages.refuse_unwritable(html)
+    figures.refuse_unwritable(html)
     if against == split:
         raise ConfigurationError(f"--against {against}: name another split than --split, or none")
     folder = resolve(version)
@@ -61,9 +61,9 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter an option
     with bars() as tick:
         outcome = run.evaluate(order, tick=tick)
     if html is not None:
-        from model.evaluation.pages import evaluation  # noqa: PLC0415
+        from model.evaluation.pages import evaluation
 
-        storing.keep(html, evaluation.render(outcome))
+        atomic_folders.keep(html, evaluation.render(outcome))
     if record:
         recording.record(
             folder, split, report=outcome.report, data=recording.data_digest(outcome.judged.photographs)

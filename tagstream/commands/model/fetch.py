@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tagstream.model.registry_here import Json, Url, over
+from operations.registry import Json, Url, over
 
 if TYPE_CHECKING:
-    from agents.settings import Settings
+    from agents.wiring.settings import Settings
     from model.registry.registry import Registry
 
 
@@ -33,14 +33,14 @@ def fetch(
 
       tagstream model fetch restaurant/v2 --output restaurant-v2
     """
-    import json  # noqa: PLC0415
+    import json
 
-    from agents.registry import cache  # noqa: PLC0415
-    from model.registry import refs  # noqa: PLC0415
-    from tagstream.model import folders  # noqa: PLC0415
+    from agents.wiring.registry import cache
+    from model.registry import refs
+    from operations import version_folders
 
     meant = refs.parse(ref)
-    folders.refuse_existing(output)
+    version_folders.refuse_existing(output)
 
     async def get(opened: Registry, config: Settings) -> tuple[Path, str, str]:
         found = await opened.resolve(meant)
@@ -48,6 +48,6 @@ def fetch(
         return folder, f"{meant.name}/{found.version}", found.digest
 
     folder, version, digest = over(registry, get)
-    place = folders.copied(folder, output) if output else folder
+    place = version_folders.copied(folder, output) if output else folder
     document = {"ref": version, "digest": digest, "folder": str(place)}
     typer.echo(json.dumps(document) if as_json else str(place))

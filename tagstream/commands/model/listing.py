@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tagstream.model.registry_here import Json, Url, over
+from operations.registry import Json, Url, over
 
 if TYPE_CHECKING:
-    from agents.settings import Settings
+    from agents.wiring.settings import Settings
     from model.registry.registry import Entry, Registry
 
 
@@ -27,9 +27,9 @@ def listing(
 
       tagstream model list restaurant --json | jq -r '.[] | select(.aliases == ["champion"]).version'
     """
-    import json  # noqa: PLC0415
+    import json
 
-    from tagstream.model import registry_answers  # noqa: PLC0415
+    from tagstream.render import registry as render
 
     async def entries(opened: Registry, _: Settings) -> list[Entry]:
         names = (name,) if name else await opened.names()
@@ -37,6 +37,6 @@ def listing(
 
     found = over(registry, entries)
     if as_json:
-        typer.echo(json.dumps([registry_answers.entry(each) for each in found]))
+        typer.echo(json.dumps([render.entry(each) for each in found]))
     else:
-        registry_answers.show_entries(found, name=name)
+        render.show_entries(found, name=name)

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from tagstream.model.progress import bars
-from tagstream.model.version import resolve
+from operations.registry import resolve
+from tagstream.render.progress import bars
 
 
 def parity(
@@ -28,9 +28,9 @@ def parity(
     Example:
       tagstream model parity packaged originals/ --side 320
     """
-    from model.classifier import Classifier  # noqa: PLC0415
-    from model.data import dataset  # noqa: PLC0415
-    from model.evaluation import parity as measuring  # noqa: PLC0415
+    from model.data import dataset
+    from model.evaluation import parity as measuring
+    from model.serving.classifier import Classifier
 
     classifier = Classifier.load(resolve(version), threads=threads)
     data = dataset.read(photographs)

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from tagstream.model import recipe_options as options
-from tagstream.model.registry_here import Json, Url
+from operations.registry import Json, Url
+from tagstream.commands.model import options
 
 if TYPE_CHECKING:
-    from agents.settings import Settings
+    from agents.wiring.settings import Settings
     from model.pipeline.run import Ran
     from model.registry.refs import VersionRef
     from model.training.order import Order
-    from tagstream.model.pipelining import Wanted
+    from tagstream.render.pipeline import Wanted
 
 StepName = Literal["gather", "preprocess", "train", "validate", "publish", "promote"]
 
@@ -88,16 +88,16 @@ def pipeline(  # noqa: PLR0913 - one parameter an option
 
       tagstream model pipeline photos/ --name x --version v1 --work runs --until validate --visualiser 8082
     """
-    from agents import settings  # noqa: PLC0415
-    from agents.telemetry import logs  # noqa: PLC0415
-    from model import backbones  # noqa: PLC0415
-    from model.data.plan import Wanted as Snapshot  # noqa: PLC0415
-    from model.registry.refs import VersionRef  # noqa: PLC0415
-    from model.training.order import Order, provenance  # noqa: PLC0415
-    from model.training.recipe import Recipe  # noqa: PLC0415
-    from tagstream.data.importing import Request  # noqa: PLC0415
-    from tagstream.model import said  # noqa: PLC0415
-    from tagstream.model.pipelining import Wanted  # noqa: PLC0415
+    from agents.telemetry import logs
+    from agents.wiring import settings
+    from model.data.plan import Wanted as Snapshot
+    from model.networks import backbones
+    from model.registry.refs import VersionRef
+    from model.training.order import Order, provenance
+    from model.training.recipe import Recipe
+    from operations.import_data import Request
+    from tagstream.commands.model import options
+    from tagstream.render.pipeline import Wanted
 
     ref = VersionRef(name, version)
     recipe = Recipe(
@@ -112,8 +112,8 @@ def pipeline(  # noqa: PLR0913 - one parameter an option
     order = Order(
         work,
         output=work / f"{name}-{version}",
-        weights=said.weights(weights),
-        recipe=said.recipe(recipe, weights=weights),
+        weights=options.weights(weights),
+        recipe=options.recipe(recipe, weights=weights),
         positive=positive,
         notes=notes,
         device=device,
@@ -126,7 +126,7 @@ def pipeline(  # noqa: PLR0913 - one parameter an option
             work,
             negatives=tuple(negatives or ()),
             decisions=decisions,
-            wanted=Snapshot(name=name, how=said.division(shares, seed=seed)),
+            wanted=Snapshot(name=name, how=options.division(shares, seed=seed)),
         ),
         ref,
         registry,
@@ -143,30 +143,30 @@ def pipeline(  # noqa: PLR0913 - one parameter an option
 
 
 def _visualised(port: int | None, *, keep: bool) -> AbstractContextManager[None]:
-    from tagstream.model.visualising import shown  # noqa: PLC0415
+    from tagstream.render.pipeline import shown
 
     return shown(port, keep=keep)
 
 
 def _run(wanted: Wanted, order: Order, config: Settings, *, port: int | None) -> tuple[Ran, ...]:
-    from model.pipeline.stages import Stages  # noqa: PLC0415
-    from tagstream.model import pipelining  # noqa: PLC0415
-    from tagstream.model.watching import watched  # noqa: PLC0415
+    from model.pipeline.stages import Stages
+    from tagstream.render import pipeline as render
+    from tagstream.render.training import watched
 
     try:
         with watched() as watch:
             stages = Stages(order.photographs, order, watch)
-            last = pipelining.steps(wanted, stages, config)
-            return pipelining.go(last, version=wanted.version, port=port, say=watch.say)
+            last = render.steps(wanted, stages, config)
+            return render.go(last, version=wanted.version, port=port, say=watch.say)
     except KeyboardInterrupt:
         typer.echo("stopped; the same command goes on with what is not finished", err=True)
         raise
 
 
 def _show(ran: tuple[Ran, ...], ref: VersionRef, *, as_json: bool) -> None:
-    from tagstream.model import pipelining  # noqa: PLC0415
+    from tagstream.render import pipeline as render
 
     if as_json:
-        typer.echo(json.dumps(pipelining.document(ran, version=ref)))
+        typer.echo(json.dumps(render.document(ran, version=ref)))
         return
-    pipelining.show(ran)
+    render.show(ran)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from tagstream.model.registry_here import Json, Url, over
+from operations.registry import Json, Url, over
 
 if TYPE_CHECKING:
-    from agents.settings import Settings
+    from agents.wiring.settings import Settings
     from model.data.photograph import Photograph
     from model.registry.promotion import Promotion
     from model.registry.registry import Registry
@@ -52,16 +52,16 @@ def promote(  # noqa: PLR0913, PLR0917 - one parameter an option
 
       tagstream model promote restaurant/v3 --force --reason "a label more; agreed with moderation"
     """
-    import json  # noqa: PLC0415
+    import json
 
-    from agents.registry import cache  # noqa: PLC0415
-    from model.registry import promotion  # noqa: PLC0415
-    from model.registry.contest import Trial  # noqa: PLC0415
-    from tagstream.model import gate_answers  # noqa: PLC0415
-    from tagstream.model.progress import bars  # noqa: PLC0415
-    from tagstream.people import me  # noqa: PLC0415
+    from agents.wiring.registry import cache
+    from model.registry import promotion
+    from model.registry.promotion_evaluation import Trial
+    from operations.current_user import me
+    from tagstream.render import gate
+    from tagstream.render.progress import bars
 
-    ref = gate_answers.version(version)
+    ref = gate.version(version)
     photographs = _photographs(data, negatives, split)
 
     async def go(opened: Registry, config: Settings) -> Promotion:
@@ -72,16 +72,16 @@ def promote(  # noqa: PLR0913, PLR0917 - one parameter an option
 
     found = over(registry, go)
     if as_json:
-        typer.echo(json.dumps(gate_answers.document(found, ref=f"{ref.name}@{alias}")))
+        typer.echo(json.dumps(gate.document(found, ref=f"{ref.name}@{alias}")))
     else:
-        gate_answers.show(found, ref=f"{ref.name}@{alias}")
+        gate.show(found, ref=f"{ref.name}@{alias}")
     if found.alias is None:
         raise typer.Exit(1)
 
 
 def _photographs(data: Path | None, negatives: Path | None, split: str) -> tuple[Photograph, ...] | None:
-    from model.data import dataset  # noqa: PLC0415
-    from schemas.errors import ConfigurationError  # noqa: PLC0415
+    from model.data import dataset
+    from schemas.errors import ConfigurationError
 
     if data is None:
         if negatives is not None:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tagstream.model.registry_here import Json, Url, over
+from operations.registry import Json, Url, over
 
 if TYPE_CHECKING:
-    from agents.settings import Settings
+    from agents.wiring.settings import Settings
     from model.registry.publishing import Published
     from model.registry.registry import Registry
 
@@ -31,10 +31,10 @@ def publish(
 
       TAGSTREAM_REGISTRY__URL=/srv/models tagstream model publish runs/restaurant-v2 --json
     """
-    import json  # noqa: PLC0415
+    import json
 
-    from model.classifier import Classifier  # noqa: PLC0415
-    from model.registry import contents  # noqa: PLC0415
+    from model.registry import contents
+    from model.serving.classifier import Classifier
 
     version = contents.of_folder(folder)
     Classifier.load(folder).check_golden()

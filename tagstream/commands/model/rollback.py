@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tagstream.model.registry_here import Json, Url, over
+from operations.registry import Json, Url, over
 
 if TYPE_CHECKING:
-    from agents.settings import Settings
+    from agents.wiring.settings import Settings
     from model.registry.aliases import Alias
     from model.registry.registry import Registry
 
@@ -31,12 +31,12 @@ def rollback(
 
       tagstream model rollback restaurant@challenger
     """
-    import json  # noqa: PLC0415
-    from datetime import UTC, datetime  # noqa: PLC0415
+    import json
+    from datetime import UTC, datetime
 
-    from model.registry.aliases import Note  # noqa: PLC0415
-    from model.registry.refs import CHAMPION, AliasRef  # noqa: PLC0415
-    from tagstream.people import me  # noqa: PLC0415
+    from model.registry.aliases import Note
+    from model.registry.refs import CHAMPION, AliasRef
+    from operations.current_user import me
 
     name, _, said = alias.partition("@")
     ref = AliasRef(name, said or CHAMPION)

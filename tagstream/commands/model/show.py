@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tagstream.model.registry_here import Json, Url, over
+from operations.registry import Json, Url, over
 
 if TYPE_CHECKING:
-    from agents.settings import Settings
+    from agents.wiring.settings import Settings
     from model.registry.registry import Registry
-    from tagstream.model.registry_answers import Shown
+    from tagstream.render.registry import Shown
 
 
 def show(
@@ -28,11 +28,11 @@ def show(
 
       tagstream model show restaurant/v2 --json | jq .manifest.thresholds
     """
-    import json  # noqa: PLC0415
+    import json
 
-    from model.registry import refs  # noqa: PLC0415
-    from model.registry.refs import VersionRef  # noqa: PLC0415
-    from tagstream.model import registry_answers  # noqa: PLC0415
+    from model.registry import refs
+    from model.registry.refs import VersionRef
+    from tagstream.render import registry as render
 
     meant = refs.parse(ref)
 
@@ -41,10 +41,10 @@ def show(
         version = VersionRef(meant.name, found.version)
         manifest = await opened.manifest(version, digest=found.digest)
         aliases = await opened.aliases(meant.name)
-        return registry_answers.Shown(version, found.digest, manifest, await opened.card(version), aliases)
+        return render.Shown(version, found.digest, manifest, await opened.card(version), aliases)
 
     shown = over(registry, look)
     if as_json:
         typer.echo(json.dumps(shown.document()))
     else:
-        registry_answers.show_version(shown)
+        render.show_version(shown)

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
-from tagstream.model import recipe_options as options
-from tagstream.model import said
-from tagstream.model.figures import show_report
-from tagstream.model.watching import watched
+from tagstream.commands.model import options
+from tagstream.render.figures import show_report
+from tagstream.render.training import watched
 
 EXIT_INTERRUPTED: Final = 130
 
@@ -126,9 +125,9 @@ def train(  # noqa: PLR0913, PLR0917 - one parameter an option
 
     - `tagstream model train photos/ --backbone resnet18 --weights hub --task binary --positive menu`
     """
-    from model import backbones  # noqa: PLC0415
-    from model.training.recipe import Recipe  # noqa: PLC0415
-    from model.training.run import Order  # noqa: PLC0415
+    from model.networks import backbones
+    from model.training.recipe import Recipe
+    from model.training.run import Order
 
     recipe = Recipe(
         task=task,
@@ -149,11 +148,11 @@ def train(  # noqa: PLR0913, PLR0917 - one parameter an option
         precision=precision,
         seed=seed,
     ).sized(backbones.describe(backbone), size=size)
-    recipe = said.recipe(recipe, weights=weights, rate=rate, layer_decay=layer_decay)
+    recipe = options.recipe(recipe, weights=weights, rate=rate, layer_decay=layer_decay)
     order = Order(
         photographs,
         output=output,
-        weights=said.weights(weights),
+        weights=options.weights(weights),
         negatives=negatives,
         notes=notes,
         recipe=recipe,
@@ -177,7 +176,7 @@ def _cache() -> Path:
 
 
 def _train(order: Order) -> Outcome:
-    from model.training.run import train  # noqa: PLC0415
+    from model.training.run import train
 
     try:
         with watched() as watch:

@@ -1,0 +1,127 @@
+"""What becomes of a message whose work ends badly: dead letter, another try later, or parking."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from agents.ports import Parts
+from agents.telemetry.metrics import Metrics
+from schemas import topics
+from schemas.errors import KeepsFailing, Rejected, Stage
+from schemas.events import DeadLetter
+from schemas.wire import headers
+from streams.message import Message
+from streams.ports import BROKER
+from streams.resilience.rejection_alarm import RejectionAlarm
+from streams.resilience.retry import Outages
+
+log = structlog.get_logger(__name__)
+
+
+Hide = Callable[[str], str]
+"""Takes the secrets out of a text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deferrals:
+    """How often, and how long, one object that keeps failing alone is tried again."""
+
+    delay: float = 300.0
+    """Seconds until it is worth another try. One delay for all: the topic stays in the order of due times."""
+    most: int = 5
+    """Deferrals until it is parked."""
+
+
+class Letters:
+    """Brings each record to its ending, and writes the letters of those that end badly."""
+
+    def __init__(  # noqa: PLR0913 - all but the last it cannot do without
+        self,
+        parts: Parts,
+        outages: Outages,
+        alarm: RejectionAlarm,
+        *,
+        deferrals: Deferrals,
+        metrics: Metrics,
+        hide: Hide = str,
+    ) -> None:
+        self._parts = parts
+        self._broker = outages.of(BROKER)
+        self._alarm = alarm
+        self._deferrals = deferrals
+        self._metrics = metrics
+        self._hide = hide
+
+    async def ending(
+        self, message: Message, image_id: str | None, work: Callable[[], Awaitable[str]]
+    ) -> None:
+        """Do `work` and count how it ended, by its own word or by a letter."""
+        try:
+            ended = await self._alarm.guard(work)
+        except (Rejected, KeepsFailing) as error:
+            refusal = error
+        else:
+            self._metrics.count(ended)
+            return
+        # Outside the handler: the error's traceback holds the image's bytes, and letters may take long.
+        refusal.__traceback__ = None
+        if isinstance(refusal, Rejected):
+            await self._bury(message, refusal, image_id=image_id)
+        else:
+            await self._defer(message, refusal, image_id=image_id)
+
+    async def spoiled(self, message: Message, error: Rejected) -> None:
+        """A record that is nothing we know: it too may be one of too many."""
+
+        async def work() -> str:
+            raise error.with_traceback(None)  # it may be held, and raised again and again
+
+        await self.ending(message, None, work)
+
+    async def _bury(self, message: Message, error: Rejected, *, image_id: str | None) -> None:
+        """To the dead letters, exactly as it came, with its cause."""
+        said = {"image_id": image_id, "stage": error.stage, "code": error.code}
+        log.info("image.rejected", **said, cause=str(error))
+        await self._send(_letter(message, error, image_id=image_id, stage=error.stage, code=error.code))
+        self._metrics.dead_letters.labels(error.code).inc()
+        self._metrics.count("rejected")
+
+    async def _defer(self, message: Message, error: KeepsFailing, *, image_id: str | None) -> None:
+        """To the retry topic with the time at which it is due; after too many of those, to parking."""
+        # On any other topic a producer could have written the header.
+        attempts = 1 + (headers.attempts(message.headers) if message.topic in headers.HOPS else 0)
+        parked = attempts > self._deferrals.most
+        due = None if parked else datetime.now(UTC) + timedelta(seconds=self._deferrals.delay)
+        where = {"topic": topics.PARKING if parked else topics.RETRY, "attempts": attempts, "due_at": due}
+        letter = _letter(message, error, image_id=image_id, stage=Stage.FETCH, code="keeps_failing")
+        log.warning("image.deferred", image_id=image_id, attempts=attempts, parked=parked, cause=str(error))
+        await self._send(letter.model_copy(update=where))
+        (self._metrics.parked if parked else self._metrics.deferred).labels(error.dependency).inc()
+        self._metrics.count("parked" if parked else "deferred")
+
+    async def _send(self, letter: DeadLetter) -> None:
+        # Many may read a dead letter, and an exception may quote an address with its password.
+        said = {"message": self._hide(letter.message), "trace": self._hide(letter.trace)}
+        safe = letter.model_copy(update=said)
+        await self._broker.outlast(lambda: self._parts.tags.bury(safe))
+
+
+def _letter(
+    message: Message, error: Rejected | KeepsFailing, *, image_id: str | None, stage: str, code: str
+) -> DeadLetter:
+    return DeadLetter(
+        key=message.key,
+        value=message.value or b"",
+        headers=message.headers,
+        source=message.source,
+        image_id=image_id,
+        stage=stage,
+        code=code,
+        exception=type(error).__name__,
+        message=str(error),
+        trace=getattr(error, "trace", ""),
+    )

@@ -1,0 +1,194 @@
+"""What becomes of an image's head: pure changes, for `ScoreStore.apply`.
+
+Every change joins what it knows into what is stored, so the outcome does not depend on who writes
+first. A change that alters what holds counts `revision` up; the announcement that follows says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Protocol
+
+from agents import moderation_policy
+from schemas.claims import Claim, Claims
+from schemas.decisions import Decision
+from schemas.errors import UnknownImage
+from schemas.events import Reason
+from schemas.records import Announced, Content, ImageHead, Kept, Said, Stale, State
+from schemas.tags import ModelRef, Scores, Verdict
+from streams.ports import Change
+
+_NOTHING: Final = Claims()
+
+
+class Rules(Protocol):
+    """The policy of the resident model. Pure."""
+
+    def decide(self, scores: Scores, previous: Verdict | None) -> Verdict:
+        """What the scores mean, given the last announced verdict."""
+
+    def correct(self, judged: Verdict, labels: tuple[str, ...]) -> Verdict:
+        """What a person's labels mean in place of the model's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """One claim's bytes, scored."""
+
+    claim: Claim
+    scores: Scores
+    content: Content
+    stored_as: str | None = None
+    """The version or the etag of the object that was read, where storage gives one."""
+    reason: Reason = Reason.LIVE
+    job: str = "live"
+
+
+@dataclass(frozen=True, slots=True)
+class Heads:
+    """The changes that the world makes to one image, by these rules, at this moment."""
+
+    image_id: str
+    rules: Rules
+    now: datetime
+    arrived: Claims = _NOTHING
+    """What brought us here; it is joined into whatever becomes of the head."""
+
+    def scored(self, scoring: Scoring) -> Change:
+        """The standing claim has scores now; stale when another claim stands meanwhile."""
+
+        def change(stored: ImageHead | None) -> Kept | Stale:
+            claims = self._joined(stored, scoring.claim)
+            if not claims.standing.is_same(scoring.claim):
+                return Stale(head=_surely(stored))
+            if stored and stored.holds(scoring.claim, scoring.scores.model):
+                return Kept(head=stored)
+            return Kept(head=self._next(stored, claims, **self._judgement(stored, scoring)))
+
+        return change
+
+    def noted(self, stored: ImageHead | None) -> Kept | Stale:
+        """A `Change`: what arrived is answered already, or outranked, and is remembered."""
+        head = _surely(stored)
+        claims = self._joined(head)
+        if not claims.standing.position.is_same(head.position):
+            return Stale(head=head)
+        if claims.restaurant_id != head.all_claims.restaurant_id:
+            return Kept(head=self._next(head, claims))
+        return Kept(head=head if claims == head.claims else head.model_copy(update={"claims": claims}))
+
+    def rejudged(self, stored: ImageHead | None, *, model: ModelRef, job: str) -> Kept | Stale:
+        """What the scores mean by the rules of now, which are `model`'s; another's are left alone."""
+        head = _surely(stored)
+        if head.scores is None or head.scores.model != model:
+            return Kept(head=head)
+        judged = self.rules.decide(head.scores, head.announced.verdict if head.announced else None)
+        if judged == head.judged:
+            return Kept(head=head)
+        facts = {"judged": judged, "reason": Reason.REPLAY, "job": job}
+        return Kept(head=self._next(head, head.all_claims, **facts))
+
+    def removed(self, claim: Claim) -> Change:
+        """The image is gone: what was said of it is withdrawn; its history stays."""
+
+        def change(stored: ImageHead | None) -> Kept | Stale:
+            claims = self._joined(stored, claim)
+            if not claims.standing.is_same(claim):
+                return Stale(head=_surely(stored))
+            if stored and stored.state is State.DELETED and stored.position.is_same(claim.position):
+                return Kept(head=stored)
+            gone: dict[str, Any] = dict.fromkeys(("scores", "judged", "content", "stored_as"))
+            return Kept(head=self._next(stored, claims, reason=Reason.LIVE, job="live", **gone))
+
+        return change
+
+    def decided(self, decision: Decision) -> Change:
+        """A person has decided; raises `UnknownImage` where there is nothing to decide on."""
+
+        def change(stored: ImageHead | None) -> Kept | Stale:
+            if stored is None:
+                raise UnknownImage
+            if stored.decision and not stored.decision.precedes(decision):
+                is_same = stored.decision.event_id == decision.event_id
+                return Kept(head=stored) if is_same else Stale(head=stored)
+            bound = moderation_policy.bound(decision, stored)
+            facts = {"decision": bound, "reason": Reason.CORRECTION}
+            return Kept(head=self._next(stored, stored.all_claims, **facts))
+
+        return change
+
+    def _joined(self, stored: ImageHead | None, *claims: Claim) -> Claims:
+        """All claims; of two deliveries of one the new one's facts come first, for it may know more."""
+        known = Claims.of(*claims).joined(self.arrived)
+        return known.joined(stored.all_claims) if stored else known
+
+    def _judgement(self, stored: ImageHead | None, scoring: Scoring) -> dict[str, Any]:
+        announced = stored.announced.verdict if stored and stored.announced else None
+        return {
+            "scores": scoring.scores,
+            "content": scoring.content,
+            "stored_as": scoring.stored_as,
+            "judged": self.rules.decide(scoring.scores, announced),
+            "reason": scoring.reason,
+            "job": scoring.job,
+        }
+
+    def _next(self, stored: ImageHead | None, claims: Claims, **facts: Any) -> ImageHead:  # noqa: ANN401 - fields of the head
+        """The head's next revision."""
+        standing = claims.standing
+        facts |= {
+            "location": standing.location,
+            "position": standing.position,
+            "claims": claims,
+            "restaurant_id": claims.restaurant_id,
+        }
+        if stored is None:
+            head = ImageHead(image_id=self.image_id, state=State.VISIBLE, revision=1, **facts)
+        else:
+            head = stored.model_copy(update=facts | _counted(stored, claims))
+        return moderation_policy.ruled(head, self.rules.correct, now=self.now)
+
+
+def acknowledged(head: ImageHead) -> Change:
+    """The broker has acknowledged all that `head` says; nothing, where it has what a later one says."""
+    announced = Announced(
+        verdict=head.verdict,
+        position=head.position,
+        restaurant_id=head.restaurant_id,
+        revision=head.revision,
+    )
+
+    def change(stored: ImageHead | None) -> Kept | Stale:
+        held = _surely(stored)
+        if held.announced and held.announced.revision >= head.revision:
+            return Kept(head=held)
+        # What a later head left pending may have been said before or after: it stays pending.
+        pending = () if held.revision == head.revision else held.pending
+        return Kept(head=held.model_copy(update={"announced": announced, "pending": pending}))
+
+    return change
+
+
+def _counted(stored: ImageHead, claims: Claims) -> dict[str, Any]:
+    is_same = claims.standing.position.is_same(stored.position)
+    return {
+        "revision": stored.revision + 1,
+        "turn": stored.turn + 1 if is_same else 0,
+        "pending": _pending(stored),
+    }
+
+
+def _pending(stored: ImageHead) -> tuple[Said, ...]:
+    """What may have been said since the last acknowledgement: a worker dies between saying and marking."""
+    if stored.is_announced or stored.verdict is None:
+        return stored.pending
+    said = tuple(Said(route=each, restaurant_id=stored.restaurant_id) for each in stored.verdict.routes)
+    return (*stored.pending, *(each for each in said if each not in stored.pending))
+
+
+def _surely(stored: ImageHead | None) -> ImageHead:
+    """A head that was read before and that nothing deletes."""
+    if stored is None:
+        raise LookupError("the image's head has vanished from the store")
+    return stored

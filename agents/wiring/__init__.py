@@ -1,0 +1,1 @@
+"""Wiring: settings, adapters and components into a worker."""

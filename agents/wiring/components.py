@@ -1,0 +1,156 @@
+"""The real parts of a worker: S3, the score store, Kafka and the resident model."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, TypeVar
+
+import structlog
+
+from agents.ports import Parts
+from agents.tagger import Decoding, ResidentTagger
+from agents.telemetry.metrics import Metrics
+from agents.telemetry.observation import Observation
+from agents.telemetry.tracing import NO_TRACER, Tracer
+from agents.wiring.backends import blamed, kafka_settings, open_store, s3_settings
+from agents.wiring.model_source import Resident, resident
+from agents.wiring.settings import Settings, blame
+from model import routes
+from model.decoding.decoder import Death
+from model.decoding.options import REAL, DecoderLimits
+from model.decoding.pool import DecoderPool
+from model.decoding.threads import DecodingThreads
+from model.policy import Policy
+from model.preprocess import Preprocess
+from model.serving.batcher import BatchLimits
+from model.serving.classifier import Classifier
+from streams.adapters.kafka.publisher import KafkaPublisher
+from streams.adapters.s3.images import S3Images
+from streams.app import StreamApp
+from streams.ports import ScoreStore
+from streams.resilience.retry import Outages
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Made before the parts, and outlives them."""
+
+    app: StreamApp
+    outages: Outages
+    metrics: Metrics
+    observed: Observation
+    tracer: Tracer
+
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+
+@asynccontextmanager
+async def real_parts(settings: Settings, around: Surroundings) -> AsyncIterator[Parts]:
+    """S3, the score store, Kafka and the resident model, opened; all closed in the end."""
+    async with AsyncExitStack() as stack:
+        decoding = partial(decoders, settings, around.metrics)
+        version = await around.outages.outlast(partial(resident, settings))
+        loaded = await load_tagger(settings, around.tracer, version=version, decoding=decoding)
+        tagger = await stack.enter_async_context(loaded)
+        around.metrics.versions.remembered(is_remembered=version.is_remembered)
+        mortality = asyncio.create_task(_die_with(tagger, around.app))
+        stack.callback(mortality.cancel)
+
+        async def opened(part: AbstractAsyncContextManager[T], setting: str) -> T:
+            with blame(setting):
+                return await around.outages.outlast(lambda: stack.enter_async_context(part))
+
+        images = S3Images(s3_settings(settings))
+        _observe(settings, around, tagger, images)
+        store: AbstractAsyncContextManager[ScoreStore] = open_store(settings.store)
+        opening = (
+            asyncio.create_task(opened(images, "TAGSTREAM_S3__ENDPOINT_URL")),
+            asyncio.create_task(opened(store, blamed(settings.store))),
+            asyncio.create_task(opened(KafkaPublisher(kafka_settings(settings)), "TAGSTREAM_KAFKA__BROKERS")),
+        )
+        async with _ending(*opening):
+            # Together: what one is away for must not keep what is wrong with another from being said.
+            storage, scores, tags = await asyncio.gather(*opening)
+        await tagger.warm()
+        yield Parts(images=storage, scores=scores, tags=tags, tagger=tagger)
+
+
+@asynccontextmanager
+async def _ending(*tasks: asyncio.Task[Any]) -> AsyncIterator[None]:
+    """Whatever the block did, none of the tasks runs on."""
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def load_tagger(
+    settings: Settings,
+    tracer: Tracer = NO_TRACER,
+    *,
+    version: Resident | None = None,
+    decoding: Callable[[Preprocess], Decoding] | None = None,
+) -> ResidentTagger:
+    """The model, loaded and warm; not yet entered. `decoding` makes what decodes; else threads do.
+
+    `version` is what `resident` has found; where it is absent it is looked for here, once.
+    """
+    with blame("TAGSTREAM_BATCH__INTAKE"):
+        batches = BatchLimits(settings.batch.max_size, settings.batch.linger, settings.batch.intake)
+    classifier = await asyncio.to_thread(_load_classifier, settings, version or await resident(settings))
+    policy = load_policy(settings, classifier)
+    log.info("model.warm", version=classifier.ref.version, digest=classifier.ref.digest[:12])
+    made = (decoding or partial(DecodingThreads, count=settings.decode.processes))(classifier.preprocess)
+    return ResidentTagger(classifier, policy, batches=batches, decoding=made, tracer=tracer)
+
+
+def load_policy(settings: Settings, classifier: Classifier) -> Policy:
+    """The model's rules, or those of the routes file where one is configured."""
+    policy = Policy.of(classifier.manifest)
+    if settings.routes.file is None:
+        return policy
+    with blame("TAGSTREAM_ROUTES__FILE"):
+        return replace(policy, rules=routes.load(settings.routes.file, labels=policy.thresholds))
+
+
+def _observe(settings: Settings, around: Surroundings, tagger: ResidentTagger, images: S3Images) -> None:
+    around.observed.model(lambda: True)  # it is opened warm
+    around.observed.batcher(tagger.statistics, intake=settings.batch.intake)
+    around.observed.budget(images.budget)
+    around.metrics.versions.resident(tagger.model, device=tagger.device)
+
+
+async def _die_with(tagger: ResidentTagger, app: StreamApp) -> None:
+    """A dead batcher scores nothing any more: the process must go."""
+    app.fail(await tagger.died())
+
+
+def _load_classifier(settings: Settings, version: Resident) -> Classifier:
+    device, threads = settings.model.device, settings.model.threads
+    with blame(version.setting):
+        classifier = Classifier.load(version.folder, device=device, threads=threads)
+    classifier.warm(settings.batch.max_size)
+    classifier.check_golden()
+    return classifier
+
+
+def decoders(
+    settings: Settings, metrics: Metrics, preprocess: Preprocess, *, decode: str = REAL
+) -> DecoderPool:
+    """The pool, not yet entered; `decode` names what is called in its processes."""
+
+    def count(death: Death) -> None:
+        metrics.decoder_deaths.labels(death.cause).inc()
+
+    ours = settings.decode
+    limits = DecoderLimits(ours.processes, ours.memory, ours.deadline)
+    return DecoderPool(preprocess, limits, on_death=count, decode=decode)

@@ -1,0 +1,106 @@
+"""Which version works here: of the registry where one is named, else a folder, else the packaged one.
+
+An alias is asked for once, at the start: moving it changes no worker that runs. Where the registry is away,
+the version that it last stood for on this machine is taken, if it is still here (ADR 12).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from agents.wiring.settings import Settings, blame
+from model import checkpoint
+from model.manifest import Manifest
+from model.registry import refs
+from model.registry.cache import Cache, Resolved
+from model.registry.refs import VersionRef
+from model.registry.registry import Registry
+from schemas.errors import ConfigurationError, Unavailable
+
+log = structlog.get_logger(__name__)
+
+FOLDER = "TAGSTREAM_MODEL__FOLDER"
+REF = "TAGSTREAM_MODEL__REF"
+
+
+@dataclass(frozen=True, slots=True)
+class Resident:
+    """A version on this machine."""
+
+    folder: Path
+    setting: str
+    """The one that named it."""
+    is_remembered: bool = False
+    """The registry was away: an alias may point elsewhere by now."""
+
+
+async def resident(settings: Settings) -> Resident:
+    """The version that the settings name, fetched and verified where it comes from a registry.
+
+    Raises:
+        ConfigurationError: it is not there, not what was published, or no registry is named.
+        Unavailable: the registry is away, and what the ref stood for is not here.
+    """
+    if settings.model.ref is None:
+        return Resident(settings.model.folder or checkpoint.PACKAGED, FOLDER)
+    with blame(REF):
+        return await _of_registry(settings, settings.model.ref)
+
+
+def folder_here(settings: Settings) -> Path:
+    """The folder of `resident`, for a command outside an event loop."""
+    return asyncio.run(resident(settings)).folder
+
+
+def manifest_here(settings: Settings) -> Manifest:
+    """The manifest of `resident`, for a command outside an event loop. Raises as it does."""
+    found = asyncio.run(resident(settings))
+    with blame(found.setting):
+        return checkpoint.read_manifest(found.folder)
+
+
+async def _of_registry(settings: Settings, spoken: str) -> Resident:
+    from agents.wiring import registry as ours  # noqa: PLC0415 - the network's libraries: not where no registry is
+
+    kept, name = ours.cache(settings), f"{ours.address(settings)}/{spoken}"
+    try:
+        ours.reach(settings)
+        async with ours.open_registry(settings) as registry:
+            return Resident(await _fetched(registry, spoken, kept, name), REF)
+    except Unavailable as error:
+        known = await asyncio.to_thread(_known, kept, name)
+        if known is None:
+            raise
+        version, folder = known
+        log.warning("registry.away", ref=spoken, version=version, error=str(error))
+        return Resident(folder, REF, is_remembered=True)
+
+
+async def _fetched(registry: Registry, spoken: str, kept: Cache, name: str) -> Path:
+    ref = refs.parse(spoken)
+    resolved = await registry.resolve(ref)
+    if isinstance(ref, VersionRef):
+        _refuse_changed(ref, resolved, kept.recall(name))
+    folder = await registry.fetch(resolved, ref.name, kept)
+    await asyncio.to_thread(kept.remember, name, resolved)
+    return folder
+
+
+def _refuse_changed(ref: VersionRef, now: Resolved, before: Resolved | None) -> None:
+    """A version's name pins nothing by itself, but what it was the last time does."""
+    if before is not None and before != now:
+        raise ConfigurationError(
+            f"the manifest of {ref} is not the one that this machine has fetched before, and versions do not "
+            "change: restore that object, or take another version"
+        )
+
+
+def _known(kept: Cache, name: str) -> tuple[str, Path] | None:
+    """The version that the name last stood for and its folder, where both are still here."""
+    remembered = kept.recall(name)
+    folder = kept.find(remembered.digest) if remembered else None
+    return (remembered.version, folder) if remembered and folder else None

@@ -1,0 +1,166 @@
+"""The wiring of the program, in one place: settings and parts in, a Faust app out."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import Final, NoReturn
+
+import faust
+from faust.types import StreamT
+
+from agents.dead_letters import Deferrals
+from agents.dispatcher import DeskLimits, desk_over
+from agents.ports import Parts
+from agents.telemetry import logs, masking
+from agents.telemetry.metrics import Metrics
+from agents.telemetry.observation import observing
+from agents.telemetry.tracing import open_tracer
+from agents.wiring.backends import kafka_connection
+from agents.wiring.components import Surroundings
+from agents.wiring.settings import Settings
+from schemas import topics
+from streams.app import Lifespan, StreamApp, StreamSettings
+from streams.inflight import WindowLimits
+from streams.message import Handler
+from streams.resilience.rejection_alarm import RejectionAlarm, RejectionLimits
+from streams.resilience.retry import BreakerLimits, Hooks, Outages, Patience
+
+OpenParts = Callable[[Settings, Surroundings], AbstractAsyncContextManager[Parts]]
+"""Opens what the straight path uses, and outlasts what is away; the real one is `components.real_parts`."""
+
+
+def create_app(settings: Settings, open_parts: OpenParts) -> StreamApp:
+    """A worker's app over the parts that `open_parts` opens at its start."""
+    app = StreamApp(_stream_settings(settings), _lifespan(settings, open_parts))
+    attach(app)
+    return app
+
+
+def _lifespan(settings: Settings, open_parts: OpenParts) -> Lifespan:
+    @asynccontextmanager
+    async def lifespan(app: StreamApp) -> AsyncIterator[Handler]:
+        async with AsyncExitStack() as stack:
+            around = await _surroundings(settings, app, stack)
+            parts = await stack.enter_async_context(open_parts(settings, around))
+            await _all_there(parts, around.outages)
+            yield _desk(settings, around, parts)
+
+    return lifespan
+
+
+async def _surroundings(settings: Settings, app: StreamApp, stack: AsyncExitStack) -> Surroundings:
+    metrics = Metrics()
+    retry, breaker = settings.retry, settings.breaker
+    limits = BreakerLimits(breaker.calls, breaker.after, breaker.few_after, breaker.spread)
+    hooks = Hooks(waiting=app.waiting)
+    outages = Outages(Patience(retry.first, retry.longest), limits, hooks=hooks)
+    observed = await stack.enter_async_context(observing(settings.metrics, metrics, on_failure=app.fail))
+    tracer = await stack.enter_async_context(open_tracer(settings))
+
+    def away() -> dict[str, bool]:
+        return {name: state.is_away for name, state in outages.states().items()}
+
+    # Only a new message can prove that a dependency is back once all that wait have asked in vain.
+    app.is_paused = lambda needs: any(
+        state.is_away and state.untried for name, state in outages.states().items() if name in needs
+    )
+    observed.app(app)
+    observed.dependencies(away)
+    observed.lag(app.lags)
+    return Surroundings(app, outages, metrics, observed, tracer)
+
+
+def _desk(settings: Settings, around: Surroundings, parts: Parts) -> Handler:
+    rejections, deferral = settings.rejections, settings.deferral
+    alarm = RejectionAlarm(
+        RejectionLimits(rejections.share, rejections.window, rejections.minimum, rejections.probe),
+        hooks=Hooks(waiting=around.app.waiting),
+    )
+    around.observed.alarms(alarm.alarms)
+    around.metrics.loading.limit.set(settings.decode.loading)
+    limits = DeskLimits(settings.decode.loading, deferral.attempts, Deferrals(deferral.delay, deferral.most))
+    desk = desk_over(
+        parts,
+        around.outages,
+        limits,
+        metrics=around.metrics,
+        naming=settings.uploads.naming,
+        tracer=around.tracer,
+        alarm=alarm,
+        hide=masking.here(settings).hide,
+    )
+    return desk.handle
+
+
+async def _all_there(parts: Parts, outages: Outages) -> None:
+    """Wait until broker, store and images answer: a worker that cannot work joins no group."""
+    for part in (parts.tags, parts.scores, parts.images):
+        await outages.outlast(part.ping)
+
+
+def _stream_settings(settings: Settings) -> StreamSettings:
+    kafka, window = settings.kafka, settings.window
+    return StreamSettings(
+        brokers=kafka_connection(settings),
+        group=kafka.group,
+        window=WindowLimits(**window.model_dump()),
+        drain_limit=kafka.drain_limit,
+        commit_interval=kafka.commit_interval,
+        session_timeout=kafka.session_timeout,
+        buffer=kafka.buffer,
+    )
+
+
+LANES: Final = {
+    "tagging": topics.UPLOADED,
+    "retrying": topics.RETRY,
+    "deciding": topics.DECISIONS,
+    "rescoring": topics.RESCORE,
+}
+"""Each agent's name, and what it reads. Each has a buffer of its own: one that waits holds up no other."""
+
+
+def attach(app: StreamApp) -> None:
+    """Let `app` read every lane."""
+    for name, topic in LANES.items():
+        _attach(app, name, topic)
+
+
+def _attach(app: StreamApp, name: str, topic: str) -> None:
+    # Raw bytes and no acks: decoding is the handler's, offsets are the window's (ADR 2).
+    channel = app.topic(topic, acks=False, key_serializer="raw", value_serializer="raw")
+
+    @app.agent(channel, name=name)
+    async def lane(stream: StreamT[bytes]) -> None:
+        async for event in stream.noack().events():  # type: ignore[attr-defined]  # Faust forgets to declare it
+            await app.admit(event)
+
+
+def run(settings: Settings, open_parts: OpenParts) -> NoReturn:
+    """Work until a signal or a failure, and exit.
+
+    Exit codes: 0 after SIGTERM or SIGINT with everything drained and committed; 1 after a failure; 2 for a
+    wrong setting; 3 after a signal when the broker is away and the limits are over. Nothing is lost in any.
+    """
+    mask = masking.here(settings)
+    logs.configure(settings.log, mask=mask)
+    app = create_app(settings, open_parts)
+    worker = faust.Worker(app, quiet=True, override_logging=False, redirect_stdouts=False)
+    worker.spinner = None
+    code = 1
+    try:
+        worker.execute_from_commandline()
+    except SystemExit as asked:
+        code = asked.code if isinstance(asked.code, int) else 1
+        if app.refusal is not None:
+            sys.stderr.write(f"tagstream: {mask.hide(str(app.refusal))}\n")
+    finally:
+        logging.shutdown()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        # Not sys.exit: a thread that hangs in a decoder would hold up the interpreter's exit for ever.
+        os._exit(code)

@@ -1,0 +1,150 @@
+"""Folders that are there whole or not at all.
+
+What is written lies in a hidden folder beside its place until a rename puts it there. Whoever is killed
+leaves the hidden folder behind, and the next who writes here removes it: a lock, which the kernel lets go
+of when its holder dies, tells it from one that is being written.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from schemas.errors import ConfigurationError
+
+PREFIX: Final = ".unfinished-"
+
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+@contextmanager
+def unfinished(parent: Path) -> Iterator[Path]:
+    """A hidden folder in `parent`, made where it is not; at the end it is removed with all that is in it.
+
+    Raises `ConfigurationError` where `parent` cannot be written to, and for a disk that is full.
+    """
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"{parent}: cannot be made ({error.strerror}); name another place"
+        ) from error
+    with _writing(parent):
+        folder, lock = _claimed(parent)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+            os.close(lock)
+
+
+def put(made: Path, place: Path) -> bool:
+    """Give `made`, a folder on the same disk, its `place`, durable when it returns; False if it is taken."""
+    for path in sorted(made.rglob("*")):
+        _flush(path)
+    _flush(made)
+    try:
+        made.rename(place)
+    except OSError as error:
+        if error.errno in {errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR}:
+            return False
+        raise
+    _flush(place.parent)
+    return True
+
+
+def write_file(place: Path, data: bytes) -> None:
+    """Make the file hold `data`: whole or not at all, and durable. Raises `ConfigurationError`."""
+    with unfinished(place.parent) as folder:
+        fresh = folder / "file"
+        fresh.write_bytes(data)
+        _flush(fresh)
+        fresh.replace(place)
+        _flush(place.parent)
+
+
+@contextmanager
+def _writing(parent: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise ConfigurationError(
+                f"{parent}: the disk is full, and nothing was written; make room, or name another place"
+            ) from error
+        if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR}:
+            raise ConfigurationError(f"{parent}: cannot be written to ({error.strerror})") from error
+        raise
+
+
+def _claimed(parent: Path) -> tuple[Path, int]:
+    """A new folder and the lock on it; nobody else sweeps `parent` between the two."""
+    with _locked(parent):
+        _sweep(parent)
+        folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
+        folder.chmod(0o755)
+        lock = os.open(folder, os.O_RDONLY)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    return folder, lock
+
+
+def _sweep(parent: Path) -> None:
+    for left in parent.glob(f"{PREFIX}*"):
+        with suppress(BlockingIOError, FileNotFoundError), _locked(left, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+@contextmanager
+def _locked(folder: Path, how: int = fcntl.LOCK_EX) -> Iterator[None]:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, how)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write(file: Path, data: bytes) -> None:
+    """`data` as `file`, at once: synced under another name beside it, then renamed. Raises `OSError`."""
+    fresh = file.with_name(f".{file.name}.new")
+    try:
+        with fresh.open("wb") as target:
+            target.write(data)
+            target.flush()
+            os.fsync(target.fileno())
+        fresh.replace(file)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def keep(file: Path, text: str) -> None:
+    """`text` as `file`, whole or not at all. Raises `ConfigurationError`."""
+    try:
+        write(file, text.encode())
+    except OSError as error:
+        raise ConfigurationError(f"{file}: {error.strerror or error}") from error
+
+
+@contextmanager
+def kept_room(folder: Path, *, what: str, then: str = "") -> Iterator[None]:
+    """An `OSError` inside becomes a `ConfigurationError`: where `what` could not be written, and `then`."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ConfigurationError(f"{folder}: {what} cannot be written: {reason}{then}") from error

@@ -1,0 +1,168 @@
+"""What a file is made of, counted before Pillow takes it apart.
+
+Pillow makes a Python object of every segment, chunk and comment on its way to the pixels, and puts Exif in
+several parts together anew for each part. So a few megabytes of pieces of some bytes each keep a processor
+busy for minutes and take gigabytes. A photograph has some dozens of pieces: thousands are refused here. The
+walks are no stricter than the decoders; what is broken they leave to them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from struct import unpack_from
+from typing import Final
+
+from model.decoding.jpeg import is_jpeg
+from schemas.errors import Undecodable
+
+MAX_SEGMENTS: Final = 1_024
+"""Of a JPEG; as many full ones hold 64 MiB."""
+
+MAX_EXIF_PARTS: Final = 16
+"""Of a JPEG, 64 KiB each. Pillow copies all that it has with every further one."""
+
+MAX_PADDING: Final = 65_536
+"""Bytes between the segments of a JPEG's header. Pillow reads them one by one, libjpeg again and again."""
+
+MAX_SCANS: Final = 100
+"""Of a JPEG; common encoders write 10. Each goes through the whole image, though it may be empty."""
+
+MAX_CHUNKS: Final = 65_536
+"""Of a PNG; encoders cut their pixels into chunks of 8 KiB, so this is half a gigabyte of them."""
+
+MAX_INFLATED: Final = 128
+"""Chunks of a PNG that Pillow inflates before or after the pixels, up to 1 MiB each."""
+
+MAX_BLOCKS: Final = 65_536
+"""Of a GIF before its first frame; 255 bytes each, so this is 16 MiB of comments."""
+
+INFLATED: Final = frozenset({b"iCCP", b"zTXt", b"iTXt"})
+
+FLAGS: Final = 10
+"""Where a GIF says whether a palette of its own follows, and how large."""
+
+COMMENT, APPLICATION, NETSCAPE = b"\xfe", b"\xff", b"NETSCAPE2.0"
+
+SOS, EOI, APP1 = 0xDA, 0xD9, 0xE1
+
+BARE: Final = frozenset({*range(0xD0, 0xDA), 0xC8, *range(0xF0, 0xFE), 0x01})
+"""Markers of a JPEG that no length follows."""
+
+MARKER: Final = re.compile(rb"\xff[^\x00\xff]")
+SCANNED: Final = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
+"""A marker behind the first scan's header: compressed data is full of stuffed bytes and restarts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One segment of a JPEG: its marker, where its payload lies, the bytes that stood before its marker."""
+
+    marker: int
+    start: int
+    end: int
+    padding: int
+
+
+def check(data: bytes) -> None:
+    """Refuse a file of too many pieces; raises `Undecodable`. Other formats than these three pass."""
+    if is_jpeg(data):
+        _check_jpeg(data)
+    elif data.startswith(b"\x89PNG\r\n\x1a\n"):
+        _check_png(data)
+    elif data.startswith((b"GIF87a", b"GIF89a")):
+        _check_gif(data)
+
+
+def webp_size(data: bytes) -> tuple[int, int]:
+    """The size in a WebP's header, (0, 0) where it is none: Pillow makes two canvases as it opens it."""
+    if data[:4] != b"RIFF" or data[8:12] != b"WEBP":
+        return (0, 0)
+    number = int.from_bytes(data[21:30], "little")  # the fields of all three kinds lie in these nine bytes
+    match data[12:16]:
+        case b"VP8X":
+            return (number >> 24 & 0xFFFFFF) + 1, (number >> 48 & 0xFFFFFF) + 1
+        case b"VP8L":
+            return (number & 0x3FFF) + 1, (number >> 14 & 0x3FFF) + 1
+        case b"VP8 ":
+            return number >> 40 & 0x3FFF, number >> 56 & 0x3FFF
+    return (0, 0)
+
+
+def _check_jpeg(data: bytes) -> None:
+    found = list(islice(_segments(data), MAX_SEGMENTS + 1))
+    exif = sum(each.marker == APP1 and data.startswith(b"Exif\0\0", each.start + 2) for each in found)
+    _hold("segments", len(found), MAX_SEGMENTS)
+    _hold("bytes between segments", sum(each.padding for each in found), MAX_PADDING)
+    _hold("parts of Exif", exif, MAX_EXIF_PARTS)
+    _hold("scans", sum(each.marker == SOS for each in found), MAX_SCANS)
+
+
+def _check_png(data: bytes) -> None:
+    kinds = list(islice(_chunks(data), MAX_CHUNKS + 1))
+    _hold("chunks", len(kinds), MAX_CHUNKS)
+    _hold("compressed texts and profiles", sum(kind in INFLATED for kind in kinds), MAX_INFLATED)
+
+
+def _check_gif(data: bytes) -> None:
+    count = sum(1 for _ in islice(_blocks(data), MAX_BLOCKS + 1))
+    _hold("blocks before the first frame", count, MAX_BLOCKS)
+
+
+def _hold(what: str, count: int, cap: int) -> None:
+    if count > cap:
+        raise Undecodable(f"more than {cap:,} {what}: no photograph has as many")
+
+
+def _segments(data: bytes) -> Iterator[Segment]:
+    """The segments of a JPEG up to the end of its image; padding is told of those before the first scan."""
+    at, pattern = 2, MARKER
+    while marker := pattern.search(data, at):
+        kind, start = data[marker.start() + 1], marker.end()
+        end = start if kind in BARE else start + max(2, int.from_bytes(data[start : start + 2], "big"))
+        yield Segment(kind, start, end, marker.start() - at if pattern is MARKER else 0)
+        if kind == EOI and pattern is SCANNED:
+            return
+        at, pattern = end, SCANNED if kind == SOS else pattern
+    if pattern is MARKER:
+        yield Segment(EOI, len(data), len(data), len(data) - at)
+
+
+def _chunks(data: bytes) -> Iterator[bytes]:
+    """The kinds of a PNG's chunks, in order, up to its end."""
+    at, kind = 8, b""
+    while at + 8 <= len(data) and kind != b"IEND":
+        length, kind = unpack_from(">I4s", data, at)
+        yield kind
+        at += length + 12
+
+
+def _blocks(data: bytes) -> Iterator[int]:
+    """Where the blocks of a GIF's extensions end, in order, up to its first frame, as Pillow reads them."""
+    at = 13 + (3 << (data[FLAGS] & 7) + 1 if len(data) > FLAGS and data[FLAGS] & 0x80 else 0)
+    while at < len(data) and data[at] not in b",;":
+        at += 1
+        yield at
+        if data[at - 1] == ord("!"):
+            for end in _extension(data, at):
+                yield end
+                at = end
+
+
+def _extension(data: bytes, at: int) -> Iterator[int]:
+    """Past its label, past the blocks that Pillow reads before it looks for an empty one, past that one."""
+    label, at = data[at : at + 1], at + 1
+    name = data[at + 1 : at + 1 + len(NETSCAPE)]
+    for _ in range(0 if label == COMMENT else 2 if label == APPLICATION and name == NETSCAPE else 1):
+        at = _past(data, at)
+        yield at
+    while at < len(data) and data[at]:
+        at = _past(data, at)
+        yield at
+    yield at + 1
+
+
+def _past(data: bytes, at: int) -> int:
+    return at + 1 + (data[at] if at < len(data) else 0)

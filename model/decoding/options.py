@@ -1,0 +1,46 @@
+"""What a decoder is told once, when it starts: on its command line, so that `ps` shows it too."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Final, Self
+
+REAL: Final = "model.preprocess:Preprocess.decode"
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """How to decode, and how much that may take."""
+
+    size: int
+    fit: str
+    max_pixels: int
+    memory: int
+    """Bytes that the process may hold, itself included."""
+    deadline: float
+    """Seconds of CPU time for one image."""
+    worker: int
+    """The process to die with."""
+    decode: str = REAL
+    """Where to find `(Preprocess, bytes) -> Pixels`."""
+
+    @classmethod
+    def read(cls, text: str) -> Self:
+        """What `text` gives."""
+        return cls(**json.loads(text))
+
+    def text(self) -> str:
+        """For `read`."""
+        return json.dumps(asdict(self))
+
+
+@dataclass(frozen=True, slots=True)
+class DecoderLimits:
+    """All of it counts for one process, which decodes one image at a time."""
+
+    processes: int = 2
+    memory: int = 2 * 2**30
+    """Bytes that it may hold, itself included. The largest legal image passes in every format and mode."""
+    deadline: float = 60.0
+    """Seconds of CPU time for one image; also seconds that it may do nothing at all."""

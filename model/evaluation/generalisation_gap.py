@@ -1,0 +1,38 @@
+"""How much better a version is where it learned than where it did not: what it has by heart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import nan
+
+import torch
+
+from model.evaluation.bootstrap_intervals import Bootstrap
+from model.evaluation.comparison import statistics_of
+from model.evaluation.differences import Difference
+from model.evaluation.predictions import Judged
+
+SEEDS = (0, 1)
+"""Of the two bootstraps: the splits have different photographs, and are drawn apart."""
+
+
+def gap(judged: Judged, against: Judged) -> Mapping[str, Difference]:
+    """For each figure `judged`'s as A, `against`'s as B, and B less A: positive where B is higher."""
+    whole, drawn = [], []
+    for each, seed in zip((judged, against), SEEDS, strict=True):
+        figures = statistics_of(each)
+        bootstrap = Bootstrap.of(each.photographs, seed=seed)
+        once = torch.ones(1, len(each), dtype=torch.float64)
+        whole.append({name: float(statistic(once)) for name, statistic in figures.items()})
+        drawn.append({name: bootstrap.drawn(statistic)[:, 0] for name, statistic in figures.items()})
+    return {
+        name: Difference(a, whole[1][name], interval=_interval(drawn[1][name] - drawn[0][name]))
+        for name, a in whole[0].items()
+    }
+
+
+def _interval(differences: torch.Tensor) -> tuple[float, float]:
+    if differences.isnan().all():
+        return (nan, nan)
+    low, high = torch.nanquantile(differences, torch.tensor([0.025, 0.975], dtype=differences.dtype)).tolist()
+    return (low, high)

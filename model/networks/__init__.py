@@ -1,0 +1,1 @@
+"""Networks: the architectures, and the zoo of backbones with one face, `backbones`."""

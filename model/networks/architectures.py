@@ -1,0 +1,56 @@
+"""The networks of our own, by name. Readable in one sitting; the shapes are in the comments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from torch import Tensor, nn
+from torchvision.models.mobilenetv2 import mobilenet_v2
+
+from model.networks.efficientnet_lite import efficientnet_lite
+from model.networks.residual_attention import ResidualAttention
+from model.networks.same_padding import padded_as_tensorflow
+
+
+class Tiny(nn.Module):
+    """A few kilobytes that behave like a network: for tests, which want no more than that."""
+
+    def __init__(self, labels: int) -> None:
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.Conv2d(3, 8, kernel_size=3, stride=4, padding=1),  # (N, 8, S/4, S/4)
+            nn.BatchNorm2d(8),
+            nn.ReLU(),
+            nn.Conv2d(8, 16, kernel_size=3, stride=4, padding=1),  # (N, 16, S/16, S/16)
+            nn.ReLU(),
+        )
+        self.classifier = nn.Sequential(nn.Dropout(0.0), nn.Linear(16, labels))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, 3, S, S) -> logits (N, labels)."""
+        pooled = self.features(images).mean((2, 3))  # (N, 16)
+        logits: Tensor = self.classifier(pooled)
+        return logits  # (N, labels)
+
+
+def _mobilenet_v2_same(labels: int) -> nn.Module:
+    """MobileNetV2 1.0 as TensorFlow trained it: 3.5 M parameters less the ImageNet head."""
+    network: nn.Module = mobilenet_v2(num_classes=labels)
+    return padded_as_tensorflow(network)
+
+
+def _mobilenet_v2_csra(labels: int) -> nn.Module:
+    """The same network, whose head looks at every place besides the whole."""
+    whole = _mobilenet_v2_same(labels)
+    return ResidualAttention(whole.features, whole.classifier)  # type: ignore[arg-type]
+
+
+ARCHITECTURES: dict[str, Callable[[int], nn.Module]] = {
+    "mobilenet_v2_same": _mobilenet_v2_same,
+    "mobilenet_v2_csra": _mobilenet_v2_csra,
+    "efficientnet_lite0": partial(efficientnet_lite, width=1.0, depth=1.0, dropout=0.2),
+    "efficientnet_lite1": partial(efficientnet_lite, width=1.0, depth=1.1, dropout=0.2),
+    "efficientnet_lite2": partial(efficientnet_lite, width=1.1, depth=1.2, dropout=0.3),
+    "tiny": Tiny,
+}

@@ -1,0 +1,129 @@
+"""A candidate held against the champion: what may not differ, the figures, the golden images, the time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from model.data.photograph import Photograph
+from model.registry import gate
+from model.registry.gate import Evidence, Row, Tolerances, Verdict
+from model.registry.outcome import Outcome
+from model.registry.refs import CHAMPION
+from schemas.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from model.registry.candidate_evaluation import Contestant, Tick
+
+Contested = Path | ConfigurationError | None
+"""The champion's folder; why it cannot be loaded; or None where there is none yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """By what a candidate is judged."""
+
+    photographs: tuple[Photograph, ...] | None = None
+    """None: by the figures that the manifests carry of `split`."""
+    split: str = "test"
+    least_top: float | None = None
+    """The least accuracy of the top label, for who has no champion to be held against, and for who has."""
+    tolerances: Tolerances = field(default_factory=Tolerances)
+    device: str = "auto"
+    threads: int | None = None
+
+
+def judged(trial: Trial, folder: Path, champion: Contested, tick: Tick) -> Outcome:
+    """The whole of it. It blocks, for as long as judging the photographs takes."""
+    from model.registry.candidate_evaluation import Contestant  # noqa: PLC0415 - torch: not for whoever lists or rolls back
+
+    device = {"device": trial.device, "threads": trial.threads}
+    candidate = Contestant.load(folder, **device)  # type: ignore[arg-type]  # two options of two types
+    if isinstance(champion, Path):
+        return _beside(trial, Contestant.load(champion, **device), candidate, tick)  # type: ignore[arg-type]
+    outcome = _alone(trial, candidate, tick)
+    if champion is None:
+        return replace(outcome, note=f"the first {CHAMPION}: there was nothing to hold it against")
+    broken = Row("the champion", str(champion), None, None, Verdict.REFUSED, "it cannot be loaded")
+    return replace(outcome, rows=(broken, *outcome.rows))
+
+
+def _alone(trial: Trial, candidate: Contestant, tick: Tick) -> Outcome:
+    from model.registry import candidate_evaluation as trying  # noqa: PLC0415
+
+    rows = list(trying.golden(None, candidate))
+    found = None
+    if trial.photographs is not None or trial.least_top is not None:
+        found = _evidence(trial, None, candidate, tick)
+        rows += _floor(trial, found)
+    return _outcome(candidate, None, rows, found)
+
+
+def _beside(trial: Trial, champion: Contestant, candidate: Contestant, tick: Tick) -> Outcome:
+    from model.registry import candidate_evaluation as trying  # noqa: PLC0415
+
+    rows = list(_same(champion, candidate))
+    found = None
+    if not any(row.verdict is Verdict.REFUSED for row in rows):
+        found = _evidence(trial, champion, candidate, tick)
+        rows += _floor(trial, found)
+        rows += _figures(trial, found)
+    rows += trying.golden(champion, candidate)
+    for batch, ours, theirs in trying.seconds_an_image(champion, candidate):
+        rows.append(gate.slower(f"ms an image, {batch} at once", ours, theirs, trial.tolerances))
+    return _outcome(candidate, champion, rows, found)
+
+
+def _same(champion: Contestant, candidate: Contestant) -> Iterator[Row]:
+    ours, theirs = champion.version.manifest, candidate.version.manifest
+    yield gate.same("task", ours.task, theirs.task, why="its probabilities mean something else")
+    labels = (", ".join(each.labels) for each in (ours, theirs))
+    yield gate.same("labels, in order", *labels, why="routes, scores and consumers go by these labels")
+
+
+def _evidence(
+    trial: Trial, champion: Contestant | None, candidate: Contestant, tick: Tick
+) -> Evidence | ConfigurationError:
+    """The figures; why there are none, which is a refusal like any other."""
+    from model.registry import candidate_evaluation as trying  # noqa: PLC0415
+
+    try:
+        if trial.photographs is not None:
+            return trying.judge(champion, candidate, trial.photographs, tick=tick)
+        ours = champion.version.manifest if champion else None
+        return gate.recorded(ours, candidate.version.manifest, split=trial.split)
+    except ConfigurationError as error:
+        return error
+
+
+def _figures(trial: Trial, found: Evidence | ConfigurationError) -> tuple[Row, ...]:
+    if isinstance(found, ConfigurationError):
+        return (Row("figures", None, None, None, Verdict.REFUSED, str(found)),)
+    return gate.rows(found.champion or {}, found.candidate, trial.tolerances, pairs=found.pairs)
+
+
+def _floor(trial: Trial, found: Evidence | ConfigurationError) -> tuple[Row, ...]:
+    if trial.least_top is None:
+        return ()
+    if isinstance(found, ConfigurationError):
+        return (Row("top_accuracy, at least", None, None, trial.least_top, Verdict.REFUSED, str(found)),)
+    top = found.candidate.get("top_accuracy") or {}
+    return (gate.at_least("top_accuracy, at least", top.get("value"), trial.least_top),)
+
+
+def _outcome(
+    candidate: Contestant,
+    champion: Contestant | None,
+    rows: list[Row],
+    found: Evidence | ConfigurationError | None,
+) -> Outcome:
+    known = found if isinstance(found, Evidence) else None
+    return Outcome(
+        candidate.name,
+        champion.name if champion else None,
+        tuple(rows),
+        photographs=int((known.candidate.get("top_accuracy") or {}).get("of", 0)) if known else 0,
+        data=known.data if known else "",
+    )

@@ -1,0 +1,350 @@
+"""Many callers, one device: the micro-batcher.
+
+Each caller awaits `score(item)` for one image; the device likes many at once. In between stand
+
+    score() -> door -> queue -> flights (one running, one staged) -> Scored
+               FIFO    bounded by `intake`: queue and flights together
+
+- An idle device takes what is there, or waits `linger` seconds, from the first item on, for a full batch.
+- A busy device: the next batch is collected meanwhile, and stays open to grow. Once full it is staged in the
+  device thread, which then starts it without a trip through the event loop: the device never idles.
+- Who gave up waiting is dropped before the forward. A failing batch is judged in `triage.py`.
+- If the loop or the device dies, every caller gets the error, so do later ones, and `died()` tells the
+  owner, who has to stop the process.
+
+The event loop's thread runs all of this file except `_fly`, so nothing here is locked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Generic, Self
+
+from model.clock import Clock, SystemClock
+from model.serving.batch_ceiling import Ceiling
+from model.serving.bisection import Answer, DeviceChecks, Item, Result, Triage
+from model.serving.device_thread import DeviceThread
+from model.serving.statistics import BatchStatistics
+from schemas.errors import BatcherDead, Broken, DeviceBroken, Rejected
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+
+from dataclasses import field
+
+from schemas.errors import ConfigurationError
+
+__all__ = ["BatchLimits", "BatchStatistics", "DeviceChecks", "MicroBatcher", "Scored"]
+
+
+@dataclass(frozen=True, slots=True)
+class BatchLimits:
+    """The bounds of the batcher; a wrong one raises `ConfigurationError`."""
+
+    max_size: int = 32
+    linger: float = 0.0  # seconds, counted from the first item of the batch; 0 = take what is there
+    intake: int = 64  # items queued or in a batch beyond which score() waits; 2 x max_size lets one be staged
+    grow_after: int = 64  # batches that fill a lowered ceiling before it is raised by one; 0 = never
+    close_within: float = 30.0  # seconds for which closing waits; then a hung forward is left behind
+
+    def __post_init__(self) -> None:
+        """Refuse what could never work."""
+        self._require(self.max_size >= 1, "max_size must be at least 1")
+        self._require(self.linger >= 0, "linger must not be negative")
+        self._require(self.intake >= self.max_size, "intake must be at least max_size")
+        self._require(self.grow_after >= 0, "grow_after must not be negative")
+        self._require(self.close_within > 0, "close_within must be positive")
+
+    @staticmethod
+    def _require(fine: bool, message: str) -> None:  # noqa: FBT001
+        if not fine:
+            raise ConfigurationError(message)
+
+
+@dataclass(eq=False, slots=True)
+class Waiter(Generic[Item, Result]):
+    """One call of score()."""
+
+    item: Item
+    reply: asyncio.Future[Scored[Result]] = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
+    accepted: float = 0.0
+
+    def answer(self, outcome: Answer[Result] | Rejected) -> None:
+        """Reply with what the device made of the item; too late is no error."""
+        if isinstance(outcome, Rejected):
+            self.fail(outcome)
+        elif not self.reply.done():
+            queued = outcome.started - self.accepted
+            self.reply.set_result(Scored(outcome.result, queued, outcome.forward, outcome.batch_size))
+
+    def fail(self, error: Exception) -> None:
+        """Reply with `error`, which is this caller's own; too late is no error."""
+        if not self.reply.done():
+            self.reply.set_exception(error)
+            # Marks it as seen: a caller cancelled in this very moment will not come to read it.
+            self.reply.exception()
+
+
+# What a flight brings back: those who still waited for their forward, and what each of them gets.
+_Landing = list[tuple[Waiter[Item, Result], Answer[Result] | Rejected]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Flight(Generic[Item, Result]):
+    """A batch in the device thread's hands."""
+
+    batch: list[Waiter[Item, Result]]
+    landing: asyncio.Future[_Landing[Item, Result]]
+
+
+class MicroBatcher(Generic[Item, Result]):
+    """Scores single items in batches; `async with` opens and closes it, once.
+
+    `forward` gets at most `max_size` items, returns one result per item, in order, and may block: it has a
+    thread of its own, which it shares with the checks of `device` only.
+    """
+
+    def __init__(
+        self,
+        forward: Callable[[Sequence[Item]], Sequence[Result]],
+        limits: BatchLimits,
+        *,
+        device: DeviceChecks,
+        clock: Clock | None = None,
+    ) -> None:
+        self._limits = limits
+        self._clock = clock or SystemClock()
+        ceiling = Ceiling(limits.max_size, grow_after=limits.grow_after)
+        self._triage = Triage[Item, Result](forward, ceiling, device=device, clock=self._clock)
+        self._thread = DeviceThread[_Landing[Item, Result]]()
+        self._door: deque[Waiter[Item, Result]] = deque()
+        self._queue: deque[Waiter[Item, Result]] = deque()
+        self._flights: deque[_Flight[Item, Result]] = deque()
+        self._dropped = 0
+        self._open = False
+        self._stirred = asyncio.Event()
+        self._death = asyncio.Event()
+        self._cause: BaseException | None = None
+        self._loop: asyncio.Task[None]  # from __aenter__ on
+
+    async def __aenter__(self) -> Self:
+        """Start the device thread and the loop."""
+        self._thread.start()
+        self._open = True
+        self._loop = asyncio.create_task(self._live(), name="micro-batcher")
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Refuse whoever stands at the door, answer what was accepted, stop the thread.
+
+        Raises `BatcherDead` or `DeviceBroken`, unless another error is on its way already, when the batcher
+        has died or the device does not end within `close_within`: nobody may take that for an orderly end.
+        """
+        self._open = False
+        self._stirred.set()
+        while self._door:
+            self._door.popleft().fail(self._obituary())
+        await self._drain()
+        if self.dead and error is None:
+            raise self._obituary()
+
+    # The callers' side.
+
+    async def score(self, item: Item) -> Scored[Result]:
+        """The result of `item`, first come first served; waits while the intake is full.
+
+        Raises `Rejected`, mostly `Unforeseen`, when this item fails by itself; `DeviceBroken` or
+        `BatcherDead` when none can be scored any more.
+        """
+        if not self._open:
+            raise self._obituary()
+        waiter = Waiter[Item, Result](item)
+        self._door.append(waiter)
+        self._admit()
+        try:
+            return await waiter.reply
+        except asyncio.CancelledError:
+            self._withdraw(waiter)
+            raise
+
+    @property
+    def dead(self) -> bool:
+        """Whether the loop or the device has failed. An orderly close is no death."""
+        return self._cause is not None
+
+    async def died(self) -> BaseException:
+        """What the batcher died of, once it has; else waits for ever. When it returns, stop the process."""
+        while self._cause is None:
+            await self._death.wait()
+        return self._cause
+
+    def statistics(self) -> BatchStatistics:
+        """What it has done and is doing."""
+        flying = [len(flight.batch) for flight in self._flights]
+        return BatchStatistics(
+            device=self._triage.tally.copy(),
+            dropped=self._dropped,
+            at_door=len(self._door),
+            waiting=len(self._queue) + sum(flying[1:]),
+            in_forward=sum(flying[:1]),
+            ceiling=self._triage.ceiling.size,
+            dead=self.dead,
+        )
+
+    def _admit(self) -> None:
+        # Counted, never kept in a variable: a slot that is not counted cannot leak.
+        taken = len(self._queue) + sum(len(flight.batch) for flight in self._flights)
+        for _ in range(min(len(self._door), self._limits.intake - taken)):
+            waiter = self._door.popleft()
+            waiter.accepted = self._clock.time()
+            self._queue.append(waiter)
+            self._stirred.set()
+
+    def _withdraw(self, waiter: Waiter[Item, Result]) -> None:
+        # In a flight it keeps its slot until the landing: its item is in the device's memory.
+        if waiter in self._door:
+            self._door.remove(waiter)
+        elif waiter in self._queue:
+            self._queue.remove(waiter)
+            self._dropped += 1
+            self._admit()
+
+    # The loop.
+
+    async def _live(self) -> None:
+        try:
+            await self._serve()
+        except BaseException as error:
+            self._die(error)
+            if not isinstance(error, Exception):
+                raise
+
+    async def _serve(self) -> None:
+        while self._open or self._queue or self._flights:
+            if self._ready():
+                self._launch()
+            else:
+                await self._stir()
+                self._land()
+
+    def _ready(self) -> bool:
+        """Whether the next batch leaves now."""
+        full = len(self._queue) >= self._triage.ceiling.size
+        if self._flights:
+            return full and len(self._flights) == 1
+        return full or (bool(self._queue) and self._lingers_for() <= 0)
+
+    def _lingers_for(self) -> float:
+        """Seconds that the first item still waits for company; when closing nobody will come."""
+        return self._queue[0].accepted + self._limits.linger - self._clock.time() if self._open else 0.0
+
+    def _launch(self) -> None:
+        size = min(len(self._queue), self._triage.ceiling.size)
+        batch = [self._queue.popleft() for _ in range(size)]
+        landing = self._thread.submit(partial(self._fly, batch))
+        landing.add_done_callback(lambda _: self._stirred.set())
+        self._flights.append(_Flight(batch, landing))
+
+    def _fly(self, batch: list[Waiter[Item, Result]]) -> _Landing[Item, Result]:
+        # In the device thread. A staged batch has waited, a bisected one takes a while: each forward asks who
+        # still wants an answer. Asking a future of another thread is safe, and a cancellation that comes a
+        # moment later costs one seat.
+        items = [waiter.item for waiter in batch]
+        outcomes = self._triage.judge(items, lambda index: not batch[index].reply.done())
+        return [(batch[index], outcome) for index, outcome in outcomes.items()]
+
+    async def _stir(self) -> None:
+        """Until something has happened: an arrival, a landing, a close, the end of a linger."""
+        if not self._queue or self._flights:
+            await self._stirred.wait()
+        else:
+            await _first_of(self._stirred.wait(), self._clock.sleep(self._lingers_for()))
+        # No await between this and the next look at the state, so nothing that happens can be missed.
+        self._stirred.clear()
+
+    def _land(self) -> None:
+        while self._flights and self._flights[0].landing.done():
+            # Taken off only after its result is read: if that raises, its waiters are still here to be told.
+            landed = self._flights[0].landing.result()
+            flight = self._flights.popleft()
+            self._dropped += len(flight.batch) - len(landed)
+            for waiter, outcome in landed:
+                waiter.answer(outcome)
+        self._admit()
+
+    # The end.
+
+    async def _drain(self) -> None:
+        """Until the loop has ended by itself; cut off, and dead, after `close_within` or if cancelled."""
+        loop = self._loop
+        alarm = asyncio.create_task(self._clock.sleep(self._limits.close_within))
+        try:
+            await asyncio.wait((loop, alarm), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            if not loop.done():
+                self._die(BatcherDead("Closing had to end before the device had answered what was accepted."))
+            await _cancelled(loop, alarm)
+            # A hung thread is not waited for: it is a daemon and goes with the process.
+            self._thread.stop(join=not self.dead)
+
+    def _die(self, cause: BaseException) -> None:
+        """Tell every caller and the owner; the first cause counts."""
+        if self._cause is not None:
+            return
+        self._cause = cause
+        self._open = False
+        flying = [waiter for flight in self._flights for waiter in flight.batch]
+        for waiter in (*flying, *self._queue, *self._door):
+            waiter.fail(self._obituary())
+        for line in (self._flights, self._queue, self._door):
+            line.clear()
+        self._death.set()
+
+    def _obituary(self) -> Broken:
+        """The error that a caller gets; one each, since a raised error collects its raiser's traceback."""
+        if self._cause is None:
+            return BatcherDead("The batcher is not open.")
+        kind = DeviceBroken if isinstance(self._cause, DeviceBroken) else BatcherDead
+        error = kind(f"{type(self._cause).__name__}: {self._cause}")
+        error.__cause__ = self._cause
+        return error
+
+
+async def _first_of(*steps: Coroutine[object, object, object]) -> None:
+    """Until one of `steps` is done, or has failed, which is raised; the others are cancelled."""
+    tasks = [asyncio.create_task(step) for step in steps]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        await _cancelled(*tasks)
+
+
+async def _cancelled(*tasks: asyncio.Task[object]) -> None:
+    """Cancel `tasks` and wait until they have ended."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Scored(Generic[Result]):
+    """One item's result with its own timings."""
+
+    result: Result
+    queued: float  # seconds from acceptance to the start of the forward that answered it
+    forward: float  # seconds of that forward
+    batch_size: int  # items in that forward

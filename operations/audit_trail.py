@@ -1,0 +1,259 @@
+"""Why an image is where it is: every fact of the way from its events to what the world was told. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+from typing import Literal
+
+from agents import announcements, moderation_policy
+from schemas import topics
+from schemas.claims import Claim, Claims
+from schemas.decisions import Decided, Decision
+from schemas.events import Action, Reason
+from schemas.records import Announced, Content, ImageHead, ScoreRecord, State
+from schemas.tags import ModelRef, Route, Tag, Value, Verdict
+from schemas.uploads import Location, Moment
+
+
+class Spoken(Claim):
+    """The latest claim of one voice."""
+
+    voice: Literal["storage", "producer"]
+    stands: bool
+
+
+class Labelled(Value):
+    """One label: what the model says of it, and what holds."""
+
+    label: str
+    probability: float
+    threshold: float
+    reached: bool
+    """Whether the probability reaches the threshold."""
+    tagged: bool
+    """Whether the label holds."""
+    source: Literal["model", "person"]
+    """Who says so."""
+
+
+class Led(Route):
+    """A route that the model's scores or a person's labels lead to."""
+
+    in_force: bool
+    why_not: str | None = None
+
+
+class Hearing(StrEnum):
+    """What the world knows of a route."""
+
+    ANNOUNCED = "announced"
+    """The broker has acknowledged it."""
+    MAYBE = "may have been announced"
+    """A worker may have died between saying it and marking it."""
+    TO_ADD = "to be announced"
+    TO_REMOVE = "to be withdrawn"
+
+
+class Heard(Value):
+    """A route and what the world knows of it."""
+
+    topic: str
+    label: str
+    restaurant_id: str | None
+    """Whose collection it is, or the image's restaurant."""
+    hearing: Hearing
+
+
+class Told(Value):
+    """What was announced of the image."""
+
+    revision: int | None
+    """The last one that the broker acknowledged; None where none was."""
+    is_current: bool
+    """Whether that is all there is to say."""
+    routes: tuple[Heard, ...]
+
+
+class LastDecision(Decision):
+    """The last decision of a person."""
+
+    in_force: bool
+    why_not: str | None = None
+
+
+class Trail(Value):
+    """All of it."""
+
+    image_id: str
+    state: State
+    location: Location
+    restaurant_id: str | None
+    claims: tuple[Spoken, ...]
+    why_it_stands: str
+    content: Content | None
+    model: ModelRef | None
+    """What made the scores that stand."""
+    tags: tuple[Labelled, ...]
+    routes: tuple[Led, ...]
+    decision: LastDecision | None
+    revision: int
+    told: Told
+    reason: Reason
+    job: str
+    flagged_at: Moment | None
+    history: tuple[ScoreRecord, ...]
+    """Every score ever made of the image, oldest first."""
+
+    @property
+    def standing(self) -> Spoken:
+        """The claim that holds."""
+        return next(each for each in self.claims if each.stands)
+
+    @property
+    def was_scored(self) -> bool:
+        """Whether any model ever looked at the image."""
+        return bool(self.history) or self.model is not None
+
+
+def follow(head: ImageHead, history: Sequence[ScoreRecord]) -> Trail:
+    """The trail of the image of `head`, of which `history` are the scores."""
+    return Trail(
+        image_id=head.image_id,
+        state=head.state,
+        location=head.location,
+        restaurant_id=head.restaurant_id,
+        claims=_claims(head.all_claims),
+        why_it_stands=_why_it_stands(head.all_claims),
+        content=head.content,
+        model=head.scores.model if head.scores else None,
+        tags=_labels(head),
+        routes=tuple(_led(head)),
+        decision=_decision(head),
+        revision=head.revision,
+        told=_told(head),
+        reason=head.reason,
+        job=head.job,
+        flagged_at=head.flagged_at,
+        history=tuple(sorted(history, key=lambda record: record.scored_at)),
+    )
+
+
+def _claims(claims: Claims) -> tuple[Spoken, ...]:
+    """The claims of both voices; of one event that both carry, the one that stands is the earlier."""
+    standing = claims.standing
+    voices: tuple[tuple[Literal["storage", "producer"], Claim | None], ...] = (
+        ("storage", claims.storage),
+        ("producer", claims.producer),
+    )
+    return tuple(
+        Spoken(**dict(claim), voice=voice, stands=claim is standing) for voice, claim in voices if claim
+    )
+
+
+def _why_it_stands(claims: Claims) -> str:
+    storage, producer = claims.storage, claims.producer
+    if storage is None or producer is None:
+        return f"only {'storage' if storage else 'a producer'} has spoken of the image"
+    voice, other = ("storage", "the producer") if claims.standing is storage else ("the producer", "storage")
+    if storage.is_same(producer):
+        return f"both are one event; {voice} published it first"
+    if storage.position.uploaded_at == producer.position.uploaded_at:
+        return f"both are of one moment, and what {voice} says came later on the topic"
+    return f"what {voice} says is of a later moment than what {other} says"
+
+
+def _labels(head: ImageHead) -> tuple[Labelled, ...]:
+    tags = head.verdict.tags if head.verdict else ()
+    known = head.scores.probabilities if head.scores else {}
+    return tuple(_labelled(tag, is_known=tag.label in known) for tag in tags)
+
+
+def _labelled(tag: Tag, *, is_known: bool) -> Labelled:
+    return Labelled(**dict(tag), reached=is_known and tag.probability >= tag.threshold)
+
+
+def _led(head: ImageHead) -> Iterator[Led]:
+    """What holds, and behind it what the model alone would do."""
+    held = head.verdict.routes if head.verdict else ()
+    for route in held:
+        why_not = _homeless(head, route)
+        yield Led(**dict(route), in_force=why_not is None, why_not=why_not)
+    places = {(route.topic, route.label) for route in held}
+    judged = head.judged.routes if head.judged else ()
+    for route in judged:
+        if (route.topic, route.label) not in places:
+            yield Led(**dict(route), in_force=False, why_not=_withheld(head))
+
+
+def _homeless(head: ImageHead, route: Route) -> str | None:
+    is_collection = route.topic != topics.MODERATION
+    return "the image has no restaurant" if is_collection and head.restaurant_id is None else None
+
+
+def _withheld(head: ImageHead) -> str:
+    if head.state is State.DELETED:
+        return "the image was removed"
+    if decision := moderation_policy.in_force(head):
+        return f"{decision.decided_by} decided: {_said(decision)}"
+    return "hidden until a person has verified it"
+
+
+def _said(decision: Decision) -> str:
+    if decision.action is not Decided.CORRECT:
+        return decision.action
+    return f"{decision.action} to {', '.join(decision.labels or ()) or 'no label'}"
+
+
+def _decision(head: ImageHead) -> LastDecision | None:
+    decision = head.decision
+    if decision is None:
+        return None
+    why_not = _not_in_force(head, decision)
+    return LastDecision(**dict(decision), in_force=why_not is None, why_not=why_not)
+
+
+def _not_in_force(head: ImageHead, decision: Decision) -> str | None:
+    if decision.action is Decided.REVOKE:
+        return "it takes back the decision before it, and decides nothing"
+    if head.state is State.DELETED:
+        return "the image was removed"
+    if moderation_policy.in_force(head):
+        return None
+    if decision.content_digest:
+        return f"it is of other bytes (sha256 {decision.content_digest[:12]}) than those that stand"
+    return "it is older than the upload that stands, so it was of other bytes"
+
+
+def _told(head: ImageHead) -> Told:
+    announced = head.announced
+    return Told(
+        revision=announced.revision if announced else None,
+        is_current=head.is_announced,
+        routes=(*_announced(announced), *_pending(head), *_to_be_said(head)),
+    )
+
+
+def _announced(announced: Announced | None) -> Iterator[Heard]:
+    verdict: Verdict | None = announced.verdict if announced else None
+    restaurant = announced.restaurant_id if announced else None
+    for route in verdict.routes if verdict else ():
+        if route.topic == topics.MODERATION or restaurant:
+            yield _heard(route, restaurant, Hearing.ANNOUNCED)
+
+
+def _pending(head: ImageHead) -> Iterator[Heard]:
+    for said in head.pending:
+        if said.route.topic == topics.MODERATION or said.restaurant_id:
+            yield _heard(said.route, said.restaurant_id, Hearing.MAYBE)
+
+
+def _to_be_said(head: ImageHead) -> Iterator[Heard]:
+    for move in announcements.moves(head):
+        if not move.is_homeless:
+            hearing = Hearing.TO_ADD if move.action is Action.ADDED else Hearing.TO_REMOVE
+            yield _heard(move.route, move.restaurant_id, hearing)
+
+
+def _heard(route: Route, restaurant_id: str | None, hearing: Hearing) -> Heard:
+    return Heard(topic=route.topic, label=route.label, restaurant_id=restaurant_id, hearing=hearing)

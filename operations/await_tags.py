@@ -1,0 +1,140 @@
+"""What becomes of photographs that were just uploaded: tags in the store, or a letter on the dead letters."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from operations import messages
+from schemas import topics
+from schemas.records import ImageHead
+from schemas.uploads import ImageUploaded
+from streams.message import Message
+from streams.ports import ScoreStore
+
+_LOOK: Final = 0.2
+"""Seconds between two looks into the store."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    """The store has its tags, and the world has heard of them."""
+
+    head: ImageHead
+
+    def document(self) -> dict[str, Any]:
+        """For a line of `--json`."""
+        verdict = self.head.verdict
+        return {
+            "state": self.head.state,
+            "tags": [tag.model_dump() for tag in verdict.tags] if verdict else [],
+            "routes": [route.model_dump() for route in verdict.routes] if verdict else [],
+            "model_version": verdict.model.version if verdict else None,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Buried:
+    """It is on the dead letters or was parked."""
+
+    message: Message
+
+    @property
+    def code(self) -> str:
+        """The cause in one word."""
+        return messages.causes(self.message).get("code", "unknown")
+
+    @property
+    def place(self) -> str:
+        """Where the letter is, as `tagstream dlq show` takes it."""
+        parking = " --parking" if self.message.topic == topics.PARKING else ""
+        return f"{self.message.partition}:{self.message.offset}{parking}"
+
+    @property
+    def why(self) -> str:
+        """The cause in a sentence."""
+        return messages.causes(self.message).get("exception.message", "")
+
+    def document(self) -> dict[str, Any]:
+        """For a line of `--json`."""
+        place = {
+            "topic": self.message.topic,
+            "partition": self.message.partition,
+            "offset": self.message.offset,
+        }
+        return {"error": {"code": self.code, "message": self.why}, "letter": place}
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Neither, until the time was over."""
+
+    seconds: float
+
+    def document(self) -> dict[str, Any]:
+        """For a line of `--json`."""
+        return {"error": {"code": "timeout", "message": f"nothing heard of it within {self.seconds:g} s"}}
+
+
+End = Tagged | Buried | Unknown
+
+
+class Vigil:
+    """Waits for the ends of uploads, in the store and on `letters`, which it follows as they come."""
+
+    def __init__(self, store: ScoreStore, letters: AsyncIterator[Message]) -> None:
+        self._store = store
+        self._letters = letters
+        self._buried: dict[str, Message] = {}
+
+    async def ends(
+        self, uploads: Sequence[ImageUploaded], *, seconds: float
+    ) -> AsyncGenerator[tuple[ImageUploaded, End], None]:
+        """The end of each, as it is known; of those without one, that the time is over. Close it."""
+        left = {upload.image_id: upload for upload in uploads}
+        reading = asyncio.create_task(self._read())
+        deadline = asyncio.get_running_loop().time() + seconds
+        try:
+            while left and asyncio.get_running_loop().time() < deadline:
+                for upload, end in await self._look(left.values()):
+                    del left[upload.image_id]
+                    yield upload, end
+                _raise_failure(reading)
+                await asyncio.sleep(_LOOK if left else 0)
+        finally:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
+        for upload in left.values():
+            yield upload, Unknown(seconds)
+
+    async def _look(self, uploads: Iterable[ImageUploaded]) -> list[tuple[ImageUploaded, End]]:
+        asked = tuple(uploads)
+        heads = await self._store.heads([upload.image_id for upload in asked])
+        ends: list[tuple[ImageUploaded, End]] = []
+        for upload in asked:
+            if letter := self._buried.get(upload.image_id):
+                ends.append((upload, Buried(letter)))
+            elif (head := heads.get(upload.image_id)) and _answers(head, upload):
+                ends.append((upload, Tagged(head)))
+        return ends
+
+    async def _read(self) -> None:
+        async for letter in self._letters:
+            if image_id := messages.causes(letter).get("image_id"):
+                self._buried[image_id] = letter
+
+
+def _answers(head: ImageHead, upload: ImageUploaded) -> bool:
+    """Whether the head has taken the upload, or a later one, into account, and that was announced."""
+    said = head.all_claims.producer
+    is_known = said is not None and (
+        said.position.event_id == upload.event_id or said.position.uploaded_at > upload.uploaded_at
+    )
+    return is_known and head.is_announced
+
+
+def _raise_failure(task: asyncio.Task[None]) -> None:
+    if task.done() and not task.cancelled() and (error := task.exception()):
+        raise error

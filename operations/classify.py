@@ -1,0 +1,101 @@
+"""Local files through the model, without a broker: what `tagstream classify` does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agents.ports import Tagger
+from operations import photographs
+from schemas.errors import Rejected
+from schemas.tags import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Classified:
+    """What the model says of one file."""
+
+    path: Path
+    top: str
+    verdict: Verdict
+
+    def document(self) -> dict[str, Any]:
+        """As a line of `--json`."""
+        tags = self.verdict.tags
+        return {
+            "path": str(self.path),
+            "tags": [tag.model_dump(include={"label", "probability", "tagged"}) for tag in tags],
+            "top": self.top,
+            "routes": list(dict.fromkeys(route.topic for route in self.verdict.routes)),
+            "model_version": self.verdict.model.version,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A file that cannot be classified, and why."""
+
+    path: Path
+    code: str
+    message: str
+
+    def document(self) -> dict[str, Any]:
+        """As a line of `--json`."""
+        return {"path": str(self.path), "error": {"code": self.code, "message": self.message}}
+
+
+Answer = Classified | Refused
+
+
+def found(paths: Iterable[Path]) -> Iterator[Path]:
+    """The files to look at: every file that is named, and the photographs in every folder that is."""
+    for path in paths:
+        if path.is_dir():
+            yield from photographs.below(path)
+        else:
+            yield path
+
+
+class Eye:
+    """Looks at files: at most `at_once` together, `loading` of them with their bytes in memory."""
+
+    def __init__(self, tagger: Tagger, *, at_once: int, loading: int, max_bytes: int) -> None:
+        self._tagger = tagger
+        self._at_once = at_once
+        self._loading = asyncio.Semaphore(loading)
+        self._max_bytes = max_bytes
+
+    async def look(self, paths: Iterable[Path]) -> AsyncGenerator[Answer, None]:
+        """An answer for each of `paths`, as each is done. Close it: it owns the tasks that it started."""
+        pending: set[asyncio.Task[Answer]] = set()
+        try:
+            for path in paths:
+                pending.add(asyncio.create_task(self._answer(path)))
+                while len(pending) >= self._at_once:
+                    done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+                    for task in done:
+                        yield task.result()
+            while pending:
+                done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    yield task.result()
+        finally:
+            for task in pending:
+                task.cancel()
+            await asyncio.gather(*pending, return_exceptions=True)
+
+    async def _answer(self, path: Path) -> Answer:
+        """What the model says, or why it cannot; what is no `Rejected` is the machine's fault and leaves."""
+        try:
+            scores = (await self._tagger.score(await self._pixels(path))).scores
+        except Rejected as error:
+            return Refused(path, error.code, str(error))
+        return Classified(path, scores.top, self._tagger.decide(scores, None))
+
+    async def _pixels(self, path: Path) -> Any:  # noqa: ANN401 - pixels belong to the model
+        async with self._loading:
+            data = await asyncio.to_thread(photographs.read, path, max_bytes=self._max_bytes)
+            return await self._tagger.decode(data)

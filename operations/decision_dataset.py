@@ -1,0 +1,165 @@
+"""What moderators decided, as labelled photographs: the word that holds of the bytes that stand now.
+
+- `correct` names all true labels; with none of them the photograph is a negative.
+- `approve` says that the tags which hold are right. Where none holds, or where a model has spoken since,
+  nothing is known.
+- `reject` says that it is not to be shown, and nothing of what it shows, unless it names labels.
+- `revoke` takes the word before back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+from agents import moderation_policy
+from agents.wiring.backends import blamed, kafka_connection, open_store
+from agents.wiring.settings import Settings, blame
+from model.data import labels, together
+from model.data.entries import Cause, Found, Gathered, Refusal
+from model.data.photograph import Photograph
+from model.data.progress import Tick, silent
+from operations import bulk_fetch
+from schemas import topics
+from schemas.decisions import Decided, Decision
+from schemas.errors import ConfigurationError, Rejected
+from schemas.records import ImageHead, State
+from schemas.wire import decoding
+from streams.adapters.kafka.reader import NoTopic, TopicReader
+from streams.message import Message
+from streams.ports import ImageStore, ScoreStore
+
+BATCH: Final = 200
+"""Heads that are read at once."""
+
+_UNSEEN: Final = "approved, but of another model's tags: those that hold now were made later"
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """Where heads and photographs are."""
+
+    scores: ScoreStore
+    images: ImageStore
+
+
+async def gather(settings: Settings, *, into: Path, tick: Tick = silent) -> Gathered:
+    """The photographs of all decisions on the topic, their bytes as files in `into`.
+
+    Raises `ConfigurationError` where nobody has decided anything yet, and `Unavailable`.
+    """
+    try:
+        async with TopicReader(kafka_connection(settings), topics.DECISIONS) as reader:
+            spoken, spoiled = await latest(reader.read())
+    except NoTopic as error:
+        raise ConfigurationError(f"{error}: nobody has decided anything yet") from error
+    if not spoken and not spoiled:
+        raise ConfigurationError(f"nobody has decided anything yet: {topics.DECISIONS} is empty")
+    async with _stores(settings) as stores:
+        gathered = await labelled(spoken, stores, into=into, tick=tick)
+    return Gathered(refused=tuple(spoiled)).joined(gathered)
+
+
+@asynccontextmanager
+async def _stores(settings: Settings) -> AsyncIterator[Stores]:
+    if settings.store.url is None and not settings.store.path.exists():
+        raise ConfigurationError(f"{blamed(settings.store)}: there is no store at {settings.store.path}")
+    async with AsyncExitStack() as stack:
+        with blame(blamed(settings.store)):
+            store: AbstractAsyncContextManager[ScoreStore] = open_store(settings.store)
+            scores = await stack.enter_async_context(store)
+        yield Stores(scores, await stack.enter_async_context(bulk_fetch.storage(settings)))
+
+
+async def latest(messages: AsyncIterable[Message]) -> tuple[dict[str, Decision], list[Refusal]]:
+    """The last decision on each image, by its id, and what is no decision."""
+    spoken: dict[str, Decision] = {}
+    spoiled: list[Refusal] = []
+    async for message in messages:
+        said = decoding.decode_decision(message.value, dict(message.headers))
+        if isinstance(said, decoding.Spoiled):
+            place = f"{message.topic}[{message.partition}]@{message.offset}"
+            spoiled.append(Refusal(place, Cause.NOT_DECIDED, str(said.error)))
+            continue
+        decision = Decision.of(said, message.partition, message.offset)
+        before = spoken.get(said.image_id)
+        if before is None or before.precedes(decision):
+            spoken[said.image_id] = decision
+    return spoken, spoiled
+
+
+async def labelled(
+    spoken: Mapping[str, Decision], stores: Stores, *, into: Path, tick: Tick = silent
+) -> Gathered:
+    """The photographs that were decided on, with the labels that the decisions give them."""
+    answers: list[Found | Refusal] = []
+
+    async def one(item: tuple[str, ImageHead | None]) -> None:
+        answers.append(await _answer(item[0], item[1], spoken[item[0]], stores=stores, into=into))
+        tick("fetching what was decided on", len(answers), len(spoken))
+
+    ids = sorted(spoken)
+    for start in range(0, len(ids), BATCH):
+        heads = await stores.scores.heads(ids[start : start + BATCH])
+        items = [(image_id, heads.get(image_id)) for image_id in ids[start : start + BATCH]]
+        await together.each(items, one, at_once=bulk_fetch.AT_ONCE)
+    return Gathered.of(answers)
+
+
+async def _answer(
+    image_id: str, head: ImageHead | None, said: Decision, *, stores: Stores, into: Path
+) -> Found | Refusal:
+    if head is None:
+        return Refusal(image_id, Cause.NOT_DECIDED, "the store does not know the image")
+    place = str(head.location)
+    word = moderation_policy.bound(_last(head, said), head)
+    spoken = _spoken(head, word) if await _has_seen(head, word, stores.scores) else _UNSEEN
+    if isinstance(spoken, str):
+        return Refusal(place, Cause.NOT_DECIDED, spoken)
+    try:
+        named = tuple(labels.checked(label, where=place) for label in spoken)
+    except ConfigurationError as error:  # a slip of one moderator must not end the import of all
+        return Refusal(place, Cause.NOT_DECIDED, str(error))
+    try:
+        fetched = await bulk_fetch.fetch(stores.images, head.location)
+    except Rejected as error:
+        return Refusal(place, Cause.MISSING, str(error))
+    if word.content_digest and sha256(fetched.data).hexdigest() != word.content_digest:
+        return Refusal(place, Cause.NOT_DECIDED, "other bytes stand there than those that were decided on")
+    file = await asyncio.to_thread(bulk_fetch.keep, fetched.data, place, into=into)
+    return Found(Photograph(file, named, source=head.restaurant_id or ""), place, by_person=True)
+
+
+async def _has_seen(head: ImageHead, word: Decision, scores: ScoreStore) -> bool:
+    """Whether whoever approved of the tags can have seen them: another model may have spoken since."""
+    if word.action is not Decided.APPROVE or word.labels is not None or head.scores is None:
+        return True
+    records = await scores.records(head.image_id)
+    made = [each.scored_at for each in records if each.scores.model == head.scores.model]
+    return not made or min(made) <= word.decided_at
+
+
+def _last(head: ImageHead, said: Decision) -> Decision:
+    """`said`, unless the store has heard a later one."""
+    return head.decision if head.decision and said.precedes(head.decision) else said
+
+
+def _spoken(head: ImageHead, word: Decision) -> Sequence[str] | str:
+    """The true labels, or in words why there are none to be had."""
+    if head.state is State.DELETED:
+        return "the photograph was removed since"
+    if word.action is Decided.REVOKE:
+        return "the decision was revoked"
+    if moderation_policy.is_of_other_bytes(head, word):
+        return "another photograph stands there since"
+    if word.labels is not None:
+        return word.labels
+    if word.action is Decided.REJECT:
+        return "rejected without labels: it is not to be shown, whatever it shows"
+    tagged = head.verdict.tagged if head.verdict else ()
+    return tagged or "approved, and no tag holds of it: what it shows is not known"

@@ -1,0 +1,288 @@
+"""What `tagstream doctor` looks at: each check finds something, or says what is wrong and how to mend it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from shutil import disk_usage
+from typing import Any, Final
+
+from agents.wiring import backends
+from agents.wiring.backends import kafka_connection, open_mongo, open_store
+from agents.wiring.model_source import resident
+from agents.wiring.registry import open_registry
+from agents.wiring.settings import Settings
+from model.registry import refs
+from schemas import topics
+from schemas.errors import TagstreamError
+from streams.adapters.kafka.admin import TopicAdmin
+from streams.adapters.kafka.state import TopicState
+from streams.adapters.mongo.indexes import Standing
+from streams.adapters.s3.images import S3Images
+
+SECONDS: Final = 10.0
+"""For a question to a broker, a store or a storage."""
+
+MODEL_SECONDS: Final = 120.0
+"""To load the model and score its golden images, on a slow machine."""
+
+SKEW_SECONDS: Final = 60.0
+"""S3 refuses signatures from 15 minutes on, and the order of uploads suffers long before."""
+
+FREE_BYTES: Final = 2**30
+
+_OPENER: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+class Unwell(TagstreamError):
+    """A check failed; `mend` says what to do."""
+
+    def __init__(self, what: str, mend: str) -> None:
+        super().__init__(what)
+        self.mend = mend
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing to look at."""
+
+    name: str
+    look: Callable[[], Awaitable[str]]
+    """What it finds; raises `Unwell`, or any error of ours."""
+    mend: str
+    """What to do about an error that does not say it itself."""
+    seconds: float = SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a check found."""
+
+    name: str
+    is_well: bool
+    said: str
+    seconds: float
+    mend: str = ""
+
+    def document(self) -> dict[str, Any]:
+        """As a line of `--json`."""
+        told = {"check": self.name, "ok": self.is_well, "said": self.said, "seconds": round(self.seconds, 3)}
+        return told if self.is_well else told | {"mend": self.mend}
+
+
+async def findings(checks: Iterable[Check]) -> AsyncIterator[Finding]:
+    """What each check finds, in order, one after another."""
+    for check in checks:
+        began = time.perf_counter()
+        is_well, said, mend = await _looked(check)
+        yield Finding(check.name, is_well, said, time.perf_counter() - began, mend)
+
+
+async def _looked(check: Check) -> tuple[bool, str, str]:
+    try:
+        async with asyncio.timeout(check.seconds):
+            return True, await check.look(), ""
+    except Unwell as error:
+        return False, str(error), error.mend
+    except TagstreamError as error:
+        return False, str(error), check.mend
+    except TimeoutError:
+        return False, f"no answer within {check.seconds:g} s", check.mend
+
+
+def of(config: Settings, *, source: str) -> tuple[Check, ...]:
+    """Every check of a system with these settings, which came from `source`."""
+    return (
+        Check("settings", lambda: _said(source), ""),
+        *_broker(config),
+        _store(config),
+        *_images(config),
+        Check("clock", lambda: _clock(config), "set this machine's clock by NTP"),
+        Check("disk", lambda: _disk(config), "free some space"),
+        *_registry(config),
+        Check("model", lambda: _model(config), _MODEL_MEND, MODEL_SECONDS),
+    )
+
+
+async def _said(source: str) -> str:
+    return source
+
+
+_MODEL_MEND: Final = "see TAGSTREAM_MODEL__* in `tagstream config show`"
+
+
+def _broker(config: Settings) -> tuple[Check, Check]:
+    brokers = config.kafka.brokers
+    mend = (
+        f"is Kafka running at {brokers}? TAGSTREAM_KAFKA__BROKERS says where, TAGSTREAM_KAFKA__SECURITY what "
+        "that port speaks; on a laptop: `tagstream dev`"
+    )
+    return Check("broker", lambda: _reach_broker(config), mend), Check(
+        "topics", lambda: _topics(config), mend
+    )
+
+
+async def _reach_broker(config: Settings) -> str:
+    connection = kafka_connection(config)
+    async with TopicAdmin(connection, seconds=SECONDS / 2) as admin:
+        there = await admin.topics()
+    return f"{connection.bootstrap} answers over {connection.protocol}, {len(there)} topics"
+
+
+async def _topics(config: Settings) -> str:
+    async with TopicAdmin(kafka_connection(config), seconds=SECONDS / 2) as admin:
+        found = {state.name: state for state in await admin.topics(topics.ALL)}
+    if missing := [name for name in topics.ALL if name not in found]:
+        raise Unwell(f"missing: {', '.join(missing)}", "`tagstream topics apply` makes them")
+    loose = [name for name in sorted(topics.COMPACTED) if not _may_be_compacted(found[name])]
+    if loose:
+        raise Unwell(f"not compacted: {', '.join(loose)}", "set their cleanup.policy to compact")
+    return _all_there(found[topics.UPLOADED], is_told=found[topics.UPLOADED].config is not None)
+
+
+def _may_be_compacted(state: TopicState) -> bool:
+    return state.config is None or state.is_compacted
+
+
+def _all_there(uploads: TopicState, *, is_told: bool) -> str:
+    unsaid = "" if is_told else "; the broker does not say what is compacted"
+    of_uploads = f"{len(uploads.ends)} partitions of uploads, replication {uploads.replication}"
+    return f"all {len(topics.ALL)} are there; {of_uploads}{unsaid}"
+
+
+def _store(config: Settings) -> Check:
+    if config.store.url is None:
+        path = config.store.path
+        mend = f"may this user write {path.absolute()}? TAGSTREAM_STORE__PATH says where"
+        return Check("store", lambda: _sqlite(config), mend)
+    return Check("store", lambda: _mongo(config), "is MongoDB running? TAGSTREAM_STORE__URL says where")
+
+
+async def _sqlite(config: Settings) -> str:
+    path = config.store.path
+    if not path.is_file():  # opening it would make it
+        folder = path.absolute().parent
+        if not folder.is_dir():
+            raise Unwell(f"{folder} is not a folder", "make it, or set TAGSTREAM_STORE__PATH")
+        return f"SQLite at {path}: not there yet, the first worker makes it"
+    async with open_store(config.store) as store:
+        await store.ping()
+        found = await store.scan(limit=1000)
+    many = "1,000 images or more" if len(found) == 1000 else f"{len(found)} images"  # noqa: PLR2004 - the limit
+    return f"SQLite at {path} reads, {many}"
+
+
+async def _mongo(config: Settings) -> str:
+    async with open_mongo(config.store) as store:
+        await store.ping()
+        found = await store.indexes()
+    wrong = [each for each in found if each.standing in (Standing.MISSING, Standing.DIFFERS)]
+    if wrong:
+        named = ", ".join(f"{each.index.collection}.{each.index.name} ({each.standing})" for each in wrong)
+        raise Unwell(f"indexes: {named}", "`tagstream store apply` makes those that are missing")
+    return f"MongoDB answers, database {config.store.database}, {len(found)} indexes are there"
+
+
+def _images(config: Settings) -> Sequence[Check]:
+    if not config.s3.buckets:
+        return (Check("images", _no_bucket, ""),)
+    where = config.s3.endpoint_url or config.aws_endpoint_url or "AWS"
+    mend = (
+        f"is it there, at {where}, and may these credentials read it? "
+        "See TAGSTREAM_S3__* in `tagstream config show`"
+    )
+    return tuple(Check(f"bucket {name}", _bucket(config, name), mend) for name in config.s3.buckets)
+
+
+async def _no_bucket() -> str:
+    raise Unwell(
+        "no bucket may be read: every upload would be refused",
+        """set TAGSTREAM_S3__BUCKETS to a JSON list, as in '["photos"]'""",
+    )
+
+
+def _bucket(config: Settings, name: str) -> Callable[[], Awaitable[str]]:
+    async def look() -> str:
+        settings = backends.s3_settings(config).model_copy(update={"allowed_buckets": frozenset({name})})
+        async with S3Images(settings) as images:
+            await images.ping()
+        return f"answers, at {settings.endpoint_url or 'AWS'}"
+
+    return look
+
+
+async def _clock(config: Settings) -> str:
+    endpoint = config.s3.endpoint_url or config.aws_endpoint_url or "https://s3.amazonaws.com"
+    theirs = await asyncio.to_thread(_time_at, endpoint)
+    if theirs is None:
+        return f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC; {endpoint} does not say what it has"
+    skew = (datetime.now(UTC) - theirs).total_seconds()
+    if abs(skew) > SKEW_SECONDS:
+        raise Unwell(f"{skew:+.0f} s off the clock of {endpoint}", "set this machine's clock by NTP")
+    return f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC, as {endpoint} has it"
+
+
+def _time_at(endpoint: str) -> datetime | None:
+    """The time in the headers of whatever it answers; None where it does not answer or say."""
+    if not endpoint.startswith(("http://", "https://")):
+        return None
+    try:
+        with _OPENER.open(urllib.request.Request(endpoint, method="HEAD"), timeout=SECONDS / 2) as reply:  # noqa: S310 - checked
+            said = reply.headers.get("Date")
+    except urllib.error.HTTPError as refusal:
+        said = refusal.headers.get("Date")
+    except OSError:
+        return None
+    return parsedate_to_datetime(said) if said else None
+
+
+async def _disk(config: Settings) -> str:
+    places = {Path.cwd(), config.store.path.absolute().parent if config.store.url is None else Path.cwd()}
+    free = {place: disk_usage(place).free for place in places if place.is_dir()}
+    place, least = min(free.items(), key=lambda found: found[1])
+    said = f"{least / 2**30:.1f} GiB free at {place}"
+    if least < FREE_BYTES:
+        raise Unwell(said, f"make it at least {FREE_BYTES / 2**30:.0f} GiB")
+    return said
+
+
+def _registry(config: Settings) -> tuple[Check, ...]:
+    """None where no registry is asked for anything."""
+    if not (config.registry.url or config.model.ref):
+        return ()
+    mend = (
+        "is it there, and may these credentials read it? See TAGSTREAM_REGISTRY__URL, TAGSTREAM_MODEL__REF "
+        "and TAGSTREAM_S3__* in `tagstream config show`"
+    )
+    return (Check("registry", lambda: _resolve(config), mend),)
+
+
+async def _resolve(config: Settings) -> str:
+    async with open_registry(config) as registry:
+        if config.model.ref is None:
+            names = await registry.names()
+            return f"answers, at {registry.where}; it has {', '.join(names) or 'no model yet'}"
+        found = await registry.resolve(refs.parse(config.model.ref))
+        return f"{config.model.ref} is {found.version}, at {registry.where}"
+
+
+async def _model(config: Settings) -> str:
+    found = await resident(config)
+    return await asyncio.to_thread(_scored, config, found.folder)
+
+
+def _scored(config: Settings, folder: Path) -> str:
+    from model.serving.classifier import Classifier  # noqa: PLC0415 - torch takes its time: the other checks come first
+
+    classifier = Classifier.load(folder, device=config.model.device, threads=config.model.threads)
+    classifier.check_golden()
+    manifest = classifier.manifest
+    golden = f"{len(manifest.golden)} golden images score as they should"
+    return f"{manifest.name} {manifest.version} on {classifier.device}, {golden}"

@@ -1,0 +1,1 @@
+"""Published contract: JSON Schema, AsyncAPI, examples, and compatibility with what was published."""

@@ -1,0 +1,1 @@
+"""Kafka adapters: publisher, reader, admin, consumer lag, and the connection that they share."""

@@ -1,0 +1,56 @@
+"""How far a group is with a topic: its committed offsets beside the topic's ends, without joining it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Any, Final, Self
+
+from aiokafka.structs import TopicPartition
+
+from streams.adapters.kafka.admin import TopicAdmin
+from streams.adapters.kafka.connection import KafkaAddress
+from streams.adapters.kafka.consumer import asking, groupless
+
+SECONDS: Final = 30.0
+"""That the broker may take for an answer."""
+
+
+class LaneProgress:
+    """What a group has still to do of `topic`, up to the ends that the topic had when this was opened."""
+
+    def __init__(self, bootstrap: KafkaAddress, topic: str, group: str) -> None:
+        self._bootstrap = bootstrap
+        self._topic = topic
+        self._group = group
+        self._stack = AsyncExitStack()
+        self._consumer: Any
+        self._ends: Mapping[TopicPartition, int] = {}
+
+    async def __aenter__(self) -> Self:
+        """Raises `Unavailable` when the broker does not answer; a topic that is not there has no ends."""
+        async with TopicAdmin(self._bootstrap, seconds=SECONDS) as admin:
+            numbers = await admin.partitions(self._topic)
+        consumer = groupless(self._bootstrap, seconds=SECONDS, offsets_of=self._group)
+        self._consumer = await self._stack.enter_async_context(consumer)
+        partitions = [TopicPartition(self._topic, number) for number in numbers]
+        try:
+            self._consumer.assign(partitions)
+            async with asking(self._topic, seconds=SECONDS):
+                self._ends = await self._consumer.end_offsets(partitions)
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    async def left(self) -> int:
+        """Messages below the ends that the group has not committed; raises `Unavailable`."""
+        async with asking(self._topic, seconds=SECONDS):
+            done = {tp: await self._consumer.committed(tp) or 0 for tp in self._ends}
+        return sum(max(0, end - done[tp]) for tp, end in self._ends.items())

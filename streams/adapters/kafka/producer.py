@@ -1,0 +1,264 @@
+"""One idempotent producer that outlives its own failures: what the publishers send through.
+
+An idempotent producer of aiokafka never gives up on a batch, and once a delivery has failed for good
+its sequence numbers have a gap: every later batch of that partition would be refused. So a producer
+that has failed, or has not acknowledged within the limit, is abandoned with all that it still holds;
+whoever waits on it gets `Unavailable`, and the next call starts a fresh one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from types import TracebackType
+from typing import Any, Final, Literal, Protocol, Self
+
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import (
+    InvalidTopicError,
+    KafkaError,
+    KafkaTimeoutError,
+    LeaderNotAvailableError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+)
+from pydantic import BaseModel, ConfigDict, Field, InstanceOf
+
+from schemas.errors import Unavailable
+from streams.adapters.kafka.connection import KafkaConnection
+from streams.adapters.kafka.diagnosis import FOREIGN, starting, words
+
+log = structlog.get_logger(__name__)
+
+FLUSH_SECONDS: Final = 5.0
+"""What a closing or abandoned producer may take; nobody waits for its messages any more."""
+
+_TOO_LARGE: Final = (MessageSizeTooLargeError, RecordListTooLargeError)
+
+_ABOUT_ONE_MESSAGE: Final = (
+    *_TOO_LARGE,
+    InvalidTopicError,
+    KafkaTimeoutError,
+    LeaderNotAvailableError,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+)
+"""Refusals before a message is queued: the producer itself is as good as before."""
+
+
+class KafkaSettings(BaseModel):
+    """Where the broker is and how long it may take."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    bootstrap: str | InstanceOf[KafkaConnection]
+    """`host:port`, several by commas, or the connection that says more."""
+    linger_ms: int = Field(default=5, ge=0)
+    compression: Literal["gzip"] | None = "gzip"
+    max_request_bytes: int = Field(default=1024 * 1024, ge=1024)
+    """The largest message that is tried; no more than the broker's `message.max.bytes`."""
+    request_seconds: float = Field(default=10.0, gt=0)
+    acknowledge_seconds: float = Field(default=30.0, gt=0)
+    """From the call to the last acknowledgement; beyond it the broker is `Unavailable`."""
+    source: str = Field(default="/tagstream", min_length=1)
+    """`ce_source` of every event: a URI reference that names this installation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """What goes to the broker, all bytes; without a value it is a tombstone of its key."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+class Producer(Protocol):
+    """What an outbox uses of aiokafka's producer."""
+
+    client: Any
+
+    async def start(self) -> None:
+        """Connect."""
+
+    async def send(
+        self, topic: str, value: bytes | None, *, key: bytes | None, headers: list[tuple[str, bytes]]
+    ) -> asyncio.Future[Any]:
+        """Queue one message; the future is its acknowledgement."""
+
+    async def flush(self) -> None:
+        """Wait for everything that is queued."""
+
+    async def stop(self) -> None:
+        """Wait for everything that is queued, and disconnect."""
+
+
+class TooLargeForBroker(Exception):
+    """The broker, or the producer on its behalf, refuses a message of this size."""
+
+
+class Outbox:
+    """Sends messages and waits for every in-sync replica, replacing its producer when that has failed."""
+
+    def __init__(self, settings: KafkaSettings, produce: Callable[[], Producer] | None = None) -> None:
+        self._settings = settings
+        self._produce = produce or (lambda: _producer(settings))
+        self._producer: Producer | None = None
+        self._starting: asyncio.Task[Producer] | None = None
+        self._abandoned: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        await self._current()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._starting:
+            await asyncio.wait([self._starting])
+        producer, self._producer = self._producer, None
+        if producer:
+            await _flush(producer)
+            await _abandon(producer)
+        await asyncio.gather(*self._abandoned)
+
+    async def send(self, messages: Sequence[Outgoing]) -> None:
+        """Queue the messages in order, then wait for all acknowledgements.
+
+        Raises:
+            TooLargeForBroker: one of them is; others may have been sent.
+            Unavailable: not all are acknowledged; some may have been.
+        """
+        producer = await self._current()
+        try:
+            async with asyncio.timeout(self._settings.acknowledge_seconds):
+                queued = [await self._queue(producer, each) for each in messages]
+                await self._delivered(producer, queued)
+        except _TOO_LARGE as error:
+            raise TooLargeForBroker(str(error)) from error
+        except TimeoutError as error:
+            self._retire(producer)
+            raise _unavailable(error) from error
+        except FOREIGN as error:
+            raise _unavailable(error) from error
+
+    async def ping(self) -> None:
+        """Return when the broker answers a question about its topics."""
+        producer = await self._current()
+        try:
+            async with asyncio.timeout(self._settings.request_seconds):
+                if not await producer.client.force_metadata_update():
+                    raise Unavailable("broker", "no broker answers")
+        except FOREIGN as error:
+            raise _unavailable(error) from error
+
+    async def _queue(self, producer: Producer, message: Outgoing) -> asyncio.Future[Any]:
+        try:
+            acknowledged = await producer.send(
+                message.topic, message.value, key=message.key, headers=list(message.headers)
+            )
+        except _ABOUT_ONE_MESSAGE:
+            raise
+        except KafkaError:
+            self._retire(producer)
+            raise
+        acknowledged.add_done_callback(_look_at)
+        return acknowledged
+
+    async def _delivered(self, producer: Producer, acknowledged: list[asyncio.Future[Any]]) -> None:
+        try:
+            await asyncio.gather(*acknowledged)
+        except KafkaError:
+            self._retire(producer)
+            raise
+
+    async def _current(self) -> Producer:
+        """The producer; the first caller after a failure starts it and the others wait for the same start."""
+        if self._producer:
+            return self._producer
+        if self._starting is None:
+            self._starting = asyncio.get_running_loop().create_task(self._start())
+            self._starting.add_done_callback(_look_at)
+        return await asyncio.shield(self._starting)
+
+    async def _start(self) -> Producer:
+        producer = self._produce()
+        try:
+            async with starting(self._settings.bootstrap, seconds=self._settings.request_seconds):
+                await producer.start()
+        except BaseException:
+            await _abandon(producer)
+            raise
+        else:
+            self._producer = producer
+            return producer
+        finally:
+            self._starting = None
+
+    def _retire(self, producer: Producer) -> None:
+        """Never use the producer again, and fail whoever else waits on it."""
+        if self._producer is not producer:
+            return
+        self._producer = None
+        closing = asyncio.get_running_loop().create_task(_abandon(producer))
+        self._abandoned.add(closing)
+        closing.add_done_callback(self._abandoned.discard)
+
+
+def _producer(settings: KafkaSettings) -> Producer:
+    producer: Producer = AIOKafkaProducer(  # type: ignore[no-untyped-call]
+        **KafkaConnection.to(settings.bootstrap).options,
+        acks="all",
+        enable_idempotence=True,
+        linger_ms=settings.linger_ms,
+        compression_type=settings.compression,
+        max_request_size=settings.max_request_bytes,
+        request_timeout_ms=int(settings.request_seconds * 1000),
+    )
+    return producer
+
+
+async def _flush(producer: Producer) -> None:
+    """Give messages whose callers were cancelled their chance."""
+    try:
+        async with asyncio.timeout(FLUSH_SECONDS):
+            await producer.flush()
+    except FOREIGN:
+        return
+
+
+async def _abandon(producer: Producer) -> None:
+    """Fail all that the producer still holds, and close it.
+
+    `stop` alone waits for every queued batch, which an idempotent producer never gives up: with the
+    broker away a worker would never exit. Hence the private accumulator (aiokafka is pinned, and a
+    test stops a worker whose broker is away).
+    """
+    held: Any = producer
+    accumulator = held._message_accumulator  # noqa: SLF001
+    for batch in (*chain.from_iterable(accumulator._batches.values()), *accumulator._pending_batches):  # noqa: SLF001
+        batch._drain_waiter.add_done_callback(_look_at)  # noqa: SLF001
+    accumulator.fail_all(KafkaError("the producer was abandoned"))
+    try:
+        async with asyncio.timeout(FLUSH_SECONDS):
+            await producer.stop()
+    except Exception as error:  # noqa: BLE001 - its sender stumbles over what was failed beneath it: a KeyError
+        log.debug("producer.abandoned", cause=repr(error))
+    finally:
+        await producer.client.close()
+
+
+def _look_at(done: asyncio.Future[Any]) -> None:
+    """Take note of the outcome, so that a failure nobody waits for is not reported as forgotten."""
+    if not done.cancelled():
+        done.exception()
+
+
+def _unavailable(error: BaseException) -> Unavailable:
+    return Unavailable("broker", words(error))

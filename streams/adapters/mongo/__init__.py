@@ -1,0 +1,1 @@
+"""MongoDB adapter: heads and scores over any server of its wire protocol."""

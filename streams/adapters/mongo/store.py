@@ -1,0 +1,216 @@
+"""Heads and scores in MongoDB, through motor; the only file that imports it (ADR 6).
+
+`images` has one document a head, `scores` one a record of the history. Nothing here needs
+transactions, updates by pipeline, expiry, or the counts of a failed bulk, which not every server of
+MongoDB's protocol has.
+
+A head is written over what was read of it and nothing else: each write leaves a token of its own, and
+replaces only the document that still carries the token that was read (ADR 8). Calls that queue while
+one round is in flight share the next: one find, one bulk of records, one bulk of heads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import warnings
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from types import TracebackType
+from typing import Any, Final, Self
+
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pymongo import ReadPreference, WriteConcern
+from pymongo.errors import InvalidURI, PyMongoError
+from pymongo.read_concern import ReadConcern
+
+from schemas.errors import Unavailable
+from schemas.records import ImageHead, Kept, ScoreRecord, Stale
+from streams.adapters.group_commit import Rounds
+from streams.adapters.mongo import batch_write, documents, errors
+from streams.adapters.mongo import indexes as index_tools
+from streams.adapters.mongo.batch_write import Call
+from streams.adapters.mongo.documents import Document, Stored
+from streams.adapters.mongo.indexes import FoundIndex
+from streams.ports import STORE, Change
+
+logging.getLogger("pymongo").setLevel(logging.INFO)  # its debug lines hold whole documents
+
+MOST_TOGETHER: Final = 256
+"""Calls that share one round at most: their documents fit into one message many times over."""
+
+SCHEMES: Final = ("mongodb://", "mongodb+srv://")
+
+TRIES: Final = 16
+"""Times that a change is made anew because somebody else wrote the image meanwhile, before giving up."""
+
+FIRST_PAUSE: Final = 0.002
+LONGEST_PAUSE: Final = 0.25
+"""Seconds between two tries, at most: random, so that writers of one image do not stay in step."""
+
+
+class MongoSettings(BaseModel):
+    """Where MongoDB is, and how long each step of an answer may take."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: SecretStr
+    """mongodb:// or mongodb+srv://, with the credentials; its options are honoured unless set here."""
+    database: str = Field(default="tagstream", min_length=1)
+    timeout_seconds: float = Field(default=10.0, gt=0)
+    """One operation: finding a primary, the driver's own retries, and waiting for the majority."""
+    connect_seconds: float = Field(default=5.0, gt=0)
+    """Making one connection."""
+    pool_size: int = Field(default=16, ge=1)
+    """Connections a process, at most."""
+
+
+class MongoScores:
+    """The score store in one database of MongoDB. One client a process: entered once, shared by all calls."""
+
+    def __init__(self, settings: MongoSettings) -> None:
+        self._settings = settings
+        self._client: AsyncIOMotorClient[Document] | None = None
+        self._reads: Rounds[str, ImageHead | None] = Rounds(self._read_together, most=MOST_TOGETHER)
+        self._writes: Rounds[Call, Kept | Stale | None] = Rounds(self._apply_together, most=MOST_TOGETHER)
+        self._is_open = False
+        self._visitors = 0
+        self._nobody = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        try:
+            self._client = _client(self._settings)
+        except (PyMongoError, ValueError, TypeError, OSError, UserWarning) as error:
+            # No request is made yet, so only a setting can be wrong. Its own words may quote the password.
+            raise errors.not_a_url(error) from None
+        self._nobody.set()
+        self._is_open = True
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._is_open = False
+        await self._nobody.wait()
+        for rounds in (self._reads, self._writes):  # of callers that did not wait for their answers
+            await rounds.drain()
+        client, self._client = self._client, None
+        if client:
+            await asyncio.to_thread(client.close)
+
+    async def head(self, image_id: str) -> ImageHead | None:
+        """What holds of the image now, or None before its first score."""
+        with self._visit():
+            return await self._reads.join(image_id)
+
+    async def heads(self, image_ids: Collection[str]) -> Mapping[str, ImageHead]:
+        """The heads of those of `image_ids` that are known."""
+        asked = sorted(set(image_ids))
+        with self._visit():
+            found = await asyncio.gather(*(self._reads.join(image_id) for image_id in asked))
+        return {image_id: head for image_id, head in zip(asked, found, strict=True) if head}
+
+    async def apply(self, image_id: str, change: Change, record: ScoreRecord | None = None) -> Kept | Stale:
+        """See `ScoreStore.apply`. Raises `Rejected` where MongoDB cannot hold what is to be kept."""
+        with self._visit():
+            for again in range(TRIES):
+                outcome = await self._writes.join(Call(image_id, change, record))
+                if outcome:
+                    return outcome
+                await asyncio.sleep(random.uniform(0, min(LONGEST_PAUSE, FIRST_PAUSE * 2**again)))
+        raise Unavailable(STORE, f"{image_id}: others wrote it {TRIES} times while it was being written")
+
+    async def scan(self, *, after: str = "", limit: int = 500) -> tuple[ImageHead, ...]:
+        """The next heads in the order of their image ids, behind `after`; fewer than `limit` at the end."""
+        with self._visit():
+            async with self._database() as database:
+                found = database.images.find({"_id": {"$gt": after}}, {"head": 1}, batch_size=limit)
+                page = await found.sort("_id", 1).limit(limit).to_list(None)
+        return tuple(Stored.of(document).head for document in page)
+
+    async def records(self, image_id: str) -> tuple[ScoreRecord, ...]:
+        """The image's history, by content version and model version."""
+        with self._visit():
+            async with self._database() as database:
+                found = await database.scores.find({"image_id": image_id}, {"record": 1}).to_list(None)
+        history = (documents.record_in(document) for document in found)
+        return tuple(sorted(history, key=lambda record: tuple(documents.key_of(record).values())))
+
+    async def ping(self) -> None:
+        """Return when a head can be read; raise `Unavailable` when it cannot."""
+        with self._visit():
+            async with self._database() as database:
+                await database.images.find_one({"_id": ""}, {"_id": 1})
+
+    async def indexes(self) -> tuple[FoundIndex, ...]:
+        """Every index that is declared, and whether it is there."""
+        with self._visit():
+            async with self._database() as database:
+                return await index_tools.found(database)
+
+    async def apply_indexes(self) -> tuple[FoundIndex, ...]:
+        """Make every declared index that is not there; one that differs is left as it is, and told."""
+        with self._visit():
+            async with self._database() as database:
+                return await index_tools.apply(database)
+
+    @contextmanager
+    def _visit(self) -> Iterator[None]:
+        """The store stays open until the block ends."""
+        if not self._is_open:
+            raise RuntimeError("the store is not open")
+        self._visitors += 1
+        self._nobody.clear()
+        try:
+            yield
+        finally:
+            self._visitors -= 1
+            if not self._visitors:
+                self._nobody.set()
+
+    @asynccontextmanager
+    async def _database(self) -> AsyncIterator[AsyncIOMotorDatabase[Document]]:
+        """The database, and the driver's errors as the store's absence."""
+        database = self._opened.get_database(
+            self._settings.database,
+            read_preference=ReadPreference.PRIMARY,
+            # What was read is what stays: a head that a new primary may not know is not there yet.
+            read_concern=ReadConcern("majority"),
+            write_concern=WriteConcern("majority", j=True),
+        )
+        try:
+            yield database
+        except errors.FOREIGN as error:
+            raise errors.unavailable(error) from error
+
+    async def _read_together(self, image_ids: Sequence[str]) -> Sequence[ImageHead | Exception | None]:
+        async with self._database() as database:
+            stored = await batch_write.stored(set(image_ids), database)
+        found = (stored.get(image_id) for image_id in image_ids)
+        return [each.head if isinstance(each, Stored) else each for each in found]
+
+    async def _apply_together(self, calls: Sequence[Call]) -> Sequence[Kept | Stale | Exception | None]:
+        async with self._database() as database:
+            return await batch_write.apply(calls, database)
+
+    @property
+    def _opened(self) -> AsyncIOMotorClient[Document]:
+        if self._client is None:
+            raise RuntimeError("the store is not open")
+        return self._client
+
+
+def _client(settings: MongoSettings) -> AsyncIOMotorClient[Document]:
+    bounds: dict[str, Any] = {
+        "timeoutMS": int(settings.timeout_seconds * 1000),
+        "connectTimeoutMS": int(settings.connect_seconds * 1000),
+        "maxPoolSize": settings.pool_size,
+    }
+    url = settings.url.get_secret_value()
+    if not url.startswith(SCHEMES):
+        raise InvalidURI  # the driver takes any word for a host
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)  # a misspelt option must not be left out in silence
+        return AsyncIOMotorClient(url, io_loop=asyncio.get_running_loop(), appname="tagstream", **bounds)

@@ -1,0 +1,134 @@
+"""The client of an S3 storage, as every adapter of it opens one."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import AsyncExitStack
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+import aioboto3
+from aiobotocore.config import AioConfig
+from aiobotocore.httpsession import AIOHTTPSession
+from botocore.exceptions import BotoCoreError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from schemas.errors import ConfigurationError, Unavailable
+from streams.adapters.limits import MEBIBYTE, Limits
+from streams.adapters.s3 import errors
+
+
+class StayingSession(AIOHTTPSession):
+    """aiobotocore's session; an answer that redirects is an answer."""
+
+    async def _get_session(self, proxy_url: str | None) -> _Staying:
+        return _Staying(await super()._get_session(proxy_url))  # type: ignore[misc]  # its stub has no private names
+
+
+class _Staying:
+    """What aiobotocore uses of aiohttp's session. A test sends it elsewhere."""
+
+    def __init__(self, session: Any) -> None:  # noqa: ANN401 - aiohttp's
+        self._session = session
+
+    async def request(self, method: str, **given: Any) -> Any:  # noqa: ANN401 - aiohttp's own
+        return await self._session.request(method, allow_redirects=False, **given)
+
+
+logging.getLogger("botocore.auth").setLevel(logging.INFO)  # its debug lines hold signatures
+
+if TYPE_CHECKING:
+    from types_aiobotocore_s3 import S3Client
+
+ATTEMPTS: Final = 2
+"""Of botocore's own: the second is for a kept-alive connection that the server has closed. Waiting for
+a storage that is away is the pipeline's, which then acknowledges nothing."""
+
+CONNECT_SECONDS: Final = 5.0
+
+
+async def opened(stack: AsyncExitStack, settings: S3Settings) -> S3Client:
+    """A client that `stack` closes. No request is made yet.
+
+    Raises `Unavailable` where nobody gives credentials now, `ConfigurationError` for settings of no storage.
+    """
+    try:
+        session = aioboto3.Session()
+        # A client keeps what it has found at its start, were it nothing: it would never sign a request.
+        if settings.credentials is None:
+            await _find_credentials(session)
+        client = session.client("s3", config=_config(settings), **_whereabouts(settings))
+        return await stack.enter_async_context(client)
+    except errors.CREDENTIALS as error:
+        raise errors.unavailable(error) from error
+    except (BotoCoreError, ValueError) as error:
+        raise ConfigurationError(f"s3: {error}") from error
+
+
+async def _find_credentials(session: Any) -> None:  # noqa: ANN401 - aioboto3's, whose stub forgets the await
+    """Return where the standard chain has any; raise `Unavailable` where it has none."""
+    if await session.get_credentials() is None:
+        raise Unavailable("s3", "no credentials, neither in the settings nor in AWS's standard chain")
+
+
+def _whereabouts(settings: S3Settings) -> dict[str, Any]:
+    said = {"endpoint_url": settings.endpoint_url, "region_name": settings.region}
+    if not (given := settings.credentials):
+        return said
+    token = given.session_token.get_secret_value() if given.session_token else None
+    secret = given.secret_access_key.get_secret_value()
+    return said | {
+        "aws_access_key_id": given.access_key_id,
+        "aws_secret_access_key": secret,
+        "aws_session_token": token,
+    }
+
+
+def _config(settings: S3Settings) -> AioConfig:
+    return AioConfig(
+        http_session_cls=StayingSession,
+        signature_version="s3v4",
+        max_pool_connections=settings.fetch_concurrency,
+        connect_timeout=min(CONNECT_SECONDS, settings.deadline_seconds),
+        read_timeout=settings.deadline_seconds,
+        retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
+        s3={"addressing_style": "path" if settings.endpoint_url else "auto"},
+        # Checksums in trailers, today's default, are unknown to many storages that speak S3.
+        request_checksum_calculation="when_required",
+        # An endpoint on this machine is never behind the proxy that the environment names.
+        proxies={} if _is_loopback(settings.endpoint_url) else None,
+    )
+
+
+def _is_loopback(endpoint_url: str | None) -> bool:
+    host = urlsplit(endpoint_url or "").hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class S3Credentials(BaseModel):
+    """A key pair; without one the standard chain is asked (environment, profile, instance role)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    access_key_id: str
+    secret_access_key: SecretStr
+    session_token: SecretStr | None = None
+
+
+class S3Settings(Limits):
+    """Where the storage is and how much is asked of it at once."""
+
+    endpoint_url: str | None = None
+    """None is AWS; with an endpoint, buckets are addressed by path."""
+    region: str = "us-east-1"
+    credentials: S3Credentials | None = None
+    fetch_concurrency: int = Field(default=32, ge=1)
+    """Objects fetched at once, and connections kept."""
+    bytes_in_flight: int = Field(default=256 * MEBIBYTE, ge=1)
+    """Bytes of all objects being read at once."""
+    deadline_seconds: float = Field(default=30.0, gt=0)
+    """For one object, from the request to its last byte; beyond it the storage is `Unavailable`."""

@@ -1,0 +1,175 @@
+"""Photographs in S3, or in any storage that speaks its protocol.
+
+A location with a version is read at that version. One with an etag alone names no bytes that S3 could
+still give once the object was overwritten, so what stands there now is read: the event of the newer
+bytes is on its way, and until then the newer bytes are nearer the truth than none. `Fetched.etag` is
+always that of the bytes that were read, so that whoever keeps their scores can say which they were.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from io import BytesIO
+from math import ceil
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from botocore.exceptions import ClientError
+
+from schemas.errors import Gone
+from schemas.uploads import Location
+from streams.adapters.s3 import client, errors, listing
+from streams.adapters.s3.budget import Budget
+from streams.adapters.s3.client import S3Settings
+from streams.ports import Fetched
+
+if TYPE_CHECKING:
+    from types_aiobotocore_s3 import S3Client
+
+CHUNK: Final = 256 * 1024
+"""Bytes asked of the socket at a time; an object without a stated size is cut off this far past the cap."""
+
+LONGEST_LINK_SECONDS: Final = 7 * 24 * 60 * 60
+"""What the fourth version of AWS's signatures allows."""
+
+
+class S3Images:
+    """The images of the allowed buckets. One client a process: entered once, shared by all fetches."""
+
+    def __init__(self, settings: S3Settings) -> None:
+        self._settings = settings
+        self._slots = asyncio.Semaphore(settings.fetch_concurrency)
+        self._stack = AsyncExitStack()
+        self._opened: S3Client | None = None
+        self.budget = Budget(settings.bytes_in_flight)
+        """Bytes being read now, for metrics."""
+
+    async def __aenter__(self) -> Self:
+        self._opened = await client.opened(self._stack, self._settings)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._opened = None
+        await self._stack.aclose()
+
+    async def fetch(self, location: Location) -> Fetched:
+        """See `ImageStore.fetch`. Waits for one of the slots; the deadline runs from then on."""
+        self._allow(location)
+        async with self._asking(location):
+            return await self._read(location)
+
+    async def exists(self, location: Location) -> bool:
+        """See `ImageStore.exists`."""
+        try:
+            self._allow(location)
+            async with self._asking(location):
+                await self._client.head_object(Bucket=location.bucket, Key=location.key)
+        except Gone:
+            return False
+        return True
+
+    async def link(self, location: Location, *, seconds: float) -> str:
+        """See `ImageStore.link`: a presigned GET, good for 7 days at most, whatever `seconds` says.
+
+        Signed here, without a request; it ends with the credentials where those are temporary. Whoever
+        has the address may look, so it belongs into no log.
+        """
+        self._allow(location)
+        which = {"Bucket": location.bucket, "Key": location.key, **listing.version_asked(location)}
+        lifetime = min(max(1, ceil(seconds)), LONGEST_LINK_SECONDS)
+        try:
+            return await self._client.generate_presigned_url("get_object", Params=which, ExpiresIn=lifetime)
+        except errors.FOREIGN as error:
+            raise errors.unavailable(error) from error
+
+    async def put(
+        self, location: Location, data: bytes, *, metadata: Mapping[str, str] | None = None
+    ) -> Location:
+        """Upload `data`; the location with the etag, and the version where the bucket keeps versions."""
+        self._allow(location)
+        told = listing.spelled(metadata or {})
+        try:
+            said = await self._client.put_object(
+                Bucket=location.bucket, Key=location.key, Body=data, Metadata=told
+            )
+        except errors.FOREIGN as error:
+            raise errors.unavailable(error) from error
+        found = {"etag": listing.etag(said), "version": listing.version(said)}
+        return location.model_copy(update=found)
+
+    async def ensure_bucket(self, bucket: str) -> None:
+        """Create the bucket unless it is there."""
+        try:
+            await self._create_bucket(bucket)
+        except errors.FOREIGN as error:
+            raise errors.unavailable(error) from error
+
+    async def ping(self) -> None:
+        """Return when every allowed bucket answers; raise `Unavailable` when one does not."""
+        for bucket in sorted(self._settings.allowed_buckets):
+            await self._find_bucket(bucket)
+
+    @property
+    def _client(self) -> S3Client:
+        if self._opened is None:
+            raise RuntimeError("the S3 client is not open")
+        return self._opened
+
+    def _allow(self, location: Location) -> None:
+        """Raise before anything is asked that could be about another bucket."""
+        self._settings.allow(location)
+        if listing.leads_out(location.key):
+            raise Gone(f"{location} is not inside its bucket")
+
+    @asynccontextmanager
+    async def _asking(self, location: Location) -> AsyncIterator[None]:
+        """One of the slots, for no longer than the deadline; foreign errors leave it as ours."""
+        async with self._slots:
+            try:
+                async with asyncio.timeout(self._settings.deadline_seconds):
+                    yield
+            except errors.FOREIGN as error:
+                if errors.is_bare_404(error):
+                    await self._find_bucket(location.bucket)
+                raise errors.mapped(error, location) from error
+
+    async def _read(self, location: Location) -> Fetched:
+        which: Any = listing.version_asked(location)
+        reply: Any = await self._client.get_object(Bucket=location.bucket, Key=location.key, **which)
+        size = reply.get("ContentLength", self._settings.max_object_bytes)
+        async with reply["Body"]:  # leaving early closes the connection: the rest is never read
+            self._settings.admit(location, size)
+            async with self.budget.take(size):
+                data = await self._drain(reply["Body"], location)
+        said = listing.read(reply.get("Metadata", {}))
+        return Fetched(data, listing.etag(reply), listing.version(reply), said)
+
+    async def _drain(self, body: Any, location: Location) -> bytes:  # noqa: ANN401 - aiobotocore's proxy
+        """The whole body; it raises by itself when it ends before its stated length."""
+        whole = BytesIO()  # hands over its bytes without a copy: joined chunks would take twice the budget
+        while chunk := await body.read(CHUNK):
+            whole.write(chunk)
+            self._settings.admit(location, whole.tell())
+        return whole.getvalue()
+
+    async def _find_bucket(self, bucket: str) -> None:
+        try:
+            async with asyncio.timeout(self._settings.deadline_seconds):
+                await self._client.head_bucket(Bucket=bucket)
+        except errors.FOREIGN as error:
+            raise errors.unavailable(error) from error
+
+    async def _create_bucket(self, bucket: str) -> None:
+        where: Any = {}
+        if self._settings.region != "us-east-1":  # which S3 wants unsaid
+            where = {"CreateBucketConfiguration": {"LocationConstraint": self._settings.region}}
+        try:
+            await self._client.head_bucket(Bucket=bucket)
+        except ClientError as error:
+            if not errors.is_bare_404(error):
+                raise
+            await self._client.create_bucket(Bucket=bucket, **where)

@@ -1,0 +1,173 @@
+"""Heads and scores in one SQLite file: nothing to install, safe to write from several workers at once.
+
+All statements run on threads of the store's own, so that the loop never waits on the disk. What
+queues up while a transaction commits shares the next one (group commit): one fsync for many images.
+Reads have a connection and a thread of their own, so that they wait for no writer.
+
+`synchronous=FULL`: in WAL mode NORMAL may lose the last commits when the machine loses power, after
+their events were acknowledged to Kafka, and an acknowledged event is a promise. Group commit pays
+for the difference.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from schemas.errors import ConfigurationError, Unavailable
+from schemas.records import ImageHead, Kept, ScoreRecord, Stale
+from streams.adapters.group_commit import Rounds
+from streams.adapters.sqlite import rows
+from streams.ports import STORE, Change
+
+BUSY_SECONDS: Final = 10.0
+"""How long one transaction waits for another process's; beyond it the store is `Unavailable`."""
+
+MOST_TOGETHER: Final = 256
+"""Calls that share one transaction at most, so that another process waits no longer than for these."""
+
+_MAY_PASS: Final = frozenset(
+    {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
+)
+"""What may pass by itself when a file cannot be opened; anything else is a wrong path."""
+
+_PRIMARY_CODE: Final = 0xFF
+"""SQLite's extended result codes carry the primary one in their low byte."""
+
+Work = Callable[[sqlite3.Connection], Any]
+
+
+class SqliteScores:
+    """The score store in the file `path`, which is created when its folder exists."""
+
+    def __init__(self, path: Path) -> None:
+        self._reads = _Lane(path, writes=False)
+        self._writes = _Lane(path, writes=True)
+        self._lanes = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as opened:
+            for lane in (self._writes, self._reads):
+                await opened.enter_async_context(lane)
+            self._lanes = opened.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._lanes.aclose()
+
+    async def head(self, image_id: str) -> ImageHead | None:
+        """What holds of the image now, or None before its first score."""
+        found: ImageHead | None = await self._reads.do(lambda connection: rows.head(connection, image_id))
+        return found
+
+    async def heads(self, image_ids: Collection[str]) -> Mapping[str, ImageHead]:
+        """The heads of those of `image_ids` that are known."""
+        asked = frozenset(image_ids)
+        found: Mapping[str, ImageHead] = await self._reads.do(
+            lambda connection: rows.heads(connection, asked)
+        )
+        return found
+
+    async def apply(self, image_id: str, change: Change, record: ScoreRecord | None = None) -> Kept | Stale:
+        """See `ScoreStore.apply`. `change` runs once, on the store's thread, under the write lock."""
+        outcome: Kept | Stale = await self._writes.do(
+            lambda connection: rows.apply(connection, image_id, change, record)
+        )
+        return outcome
+
+    async def scan(self, *, after: str = "", limit: int = 500) -> tuple[ImageHead, ...]:
+        """The next heads in the order of their image ids, behind `after`; fewer than `limit` at the end."""
+        page: tuple[ImageHead, ...] = await self._reads.do(
+            lambda connection: rows.scan(connection, after=after, limit=limit)
+        )
+        return page
+
+    async def records(self, image_id: str) -> tuple[ScoreRecord, ...]:
+        """The image's history, by content version and model version."""
+        history: tuple[ScoreRecord, ...] = await self._reads.do(
+            lambda connection: rows.records(connection, image_id)
+        )
+        return history
+
+    async def ping(self) -> None:
+        """Return when the file can be read; raise `Unavailable` when it cannot."""
+        await self._reads.do(lambda connection: rows.head(connection, ""))
+
+
+class _Lane:
+    """One connection and its thread; transactions that all write, or none does."""
+
+    def __init__(self, path: Path, *, writes: bool) -> None:
+        self._path = path
+        self._are_writes = writes
+        self._thread: ThreadPoolExecutor | None = None
+        self._connection: sqlite3.Connection | None = None
+        self._rounds: Rounds[Work, Any] = Rounds(self._together, most=MOST_TOGETHER)
+
+    async def __aenter__(self) -> Self:
+        thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite")
+        try:
+            self._connection = await asyncio.get_running_loop().run_in_executor(thread, self._open)
+        except BaseException:
+            thread.shutdown(wait=False)
+            raise
+        self._thread = thread
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._rounds.drain()
+        connection, self._connection = self._connection, None
+        if connection and self._thread:
+            await asyncio.get_running_loop().run_in_executor(self._thread, connection.close)
+            self._thread.shutdown()
+
+    async def do(self, work: Work) -> Any:  # noqa: ANN401 - whatever `work` answers
+        """What `work` answers, once the transaction that it shared with its neighbours has ended."""
+        if self._connection is None:
+            raise RuntimeError("the store is not open")
+        return await self._rounds.join(work)
+
+    def _open(self) -> sqlite3.Connection:
+        try:
+            return rows.connect(self._path, busy_seconds=BUSY_SECONDS)
+        except sqlite3.Error as error:
+            if error.sqlite_errorcode & _PRIMARY_CODE in _MAY_PASS:
+                raise self._unavailable(error) from error
+            raise ConfigurationError(f"cannot keep scores in {self._path}: {error}") from error
+
+    async def _together(self, calls: Sequence[Work]) -> Sequence[Any]:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._transact, calls)
+
+    def _transact(self, calls: Sequence[Work]) -> list[Any]:
+        """Each call's answer or exception, in order, all of one durable transaction. Runs on the thread."""
+        connection = self._connection
+        if connection is None:
+            raise RuntimeError("the store is not open")
+        try:
+            with rows.transaction(connection, writes=self._are_writes):
+                return [call(connection) for call in calls]
+        except sqlite3.OperationalError as error:
+            return [self._unavailable(error) for _ in calls]
+        except Exception as error:  # noqa: BLE001 - it is one call's, which is found by running each alone
+            return self._transact_alone(calls, error)
+
+    def _transact_alone(self, calls: Sequence[Work], error: Exception) -> list[Any]:
+        """Each call in a transaction of its own, so that a bad one fails alone."""
+        if len(calls) == 1:
+            return [self._unavailable(error) if isinstance(error, sqlite3.Error) else error]
+        return [self._transact([call])[0] for call in calls]
+
+    def _unavailable(self, error: sqlite3.Error) -> Unavailable:
+        unavailable = Unavailable(STORE, f"{self._path}: {error}")
+        unavailable.__cause__ = error
+        return unavailable

@@ -1,0 +1,194 @@
+"""The alarm against draining a topic into the dead letters.
+
+A broken decoder, a wrong allow-list or the wrong bucket rejects one image after the other, all of
+them for the same cause and none of them rightly. So:
+
+1. When more than a share of the outcomes within a window, and there were enough of them, are
+   rejections for one cause, that cause's alarm goes on. What was rejected before is buried; a
+   stream of a few bad images never trips it.
+2. While it is on, work rejected for its cause is held, with whatever slot it has: the window fills
+   up, and that is the pause. One held message at a time, each after a pause, is tried from the start.
+3. It goes off when a held message comes through, or when enough messages have ended since it went on
+   (within one window, well or for its cause: other rejections say nothing of it) and no more than the
+   share of them for its cause: then it was those messages. Whoever is held starts again, and may be
+   buried.
+
+Time alone never ends it: that would be a slow way to drain the topic. A stream that holds nothing but
+garbage waits for a person, who lets it drain with a share of 1, which no share exceeds.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+import structlog
+
+from schemas.errors import Rejected
+from streams.clock import Clock, SystemClock
+from streams.resilience.probe_gate import Hooks, Turnstile
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+_SLICES: Final = 20
+"""Of a window: its edge is as blurred as one of them is long."""
+
+
+@dataclass(frozen=True, slots=True)
+class RejectionLimits:
+    """When rejections are too many."""
+
+    share: float = 0.5
+    """Of all outcomes within the window, for one cause; 1 is never exceeded."""
+    window: float = 60.0
+    """Seconds."""
+    minimum: int = 50
+    """Outcomes within the window, below which no share means anything."""
+    probe: float = 15.0
+    """Seconds between two tries of what is held."""
+
+
+class RejectionAlarm:
+    """Guards work whose rejections would be buried. All methods belong to one event loop."""
+
+    def __init__(
+        self, limits: RejectionLimits, *, hooks: Hooks | None = None, clock: Clock | None = None
+    ) -> None:
+        self._limits = limits
+        self._hooks = hooks or Hooks()
+        self._clock = clock or SystemClock()
+        self._recent = _Recent(limits.window)
+        self._alarms: dict[str, _Alarm] = {}
+
+    async def guard(self, work: Callable[[], Awaitable[T]]) -> T:
+        """What `work` returns; it is run again, from its start, when an alarm holds it back.
+
+        It may take as long as an alarm takes. `work` is run in the task that waits, and cancelled with it.
+
+        Raises:
+            Rejected: by `work`, and to be buried.
+        """
+        cause: str | None = None
+        while True:
+            # Not in the handler: the error's traceback holds the image's bytes, and a turn is long in coming.
+            turn: AbstractAsyncContextManager[_Alarm | None] = self._turn(cause) if cause else nullcontext()
+            async with turn as alarm:
+                try:
+                    result = await work()
+                except Rejected as error:
+                    if not self._holds(error.code, tried=alarm):
+                        raise
+                    cause = error.code
+                else:
+                    self._passed(alarm)
+                    return result
+
+    def alarms(self) -> Mapping[str, float]:
+        """The causes whose alarm is on, each with the seconds since it went on."""
+        now = self._clock.time()
+        return {cause: now - alarm.since for cause, alarm in self._alarms.items()}
+
+    @asynccontextmanager
+    async def _turn(self, cause: str) -> AsyncIterator[_Alarm | None]:
+        """Wait for a turn of what was rejected for `cause`; None where no alarm is in its way any more."""
+        while (alarm := self._alarms.get(cause)) is not None:
+            async with alarm.turnstile.turn() as is_probe:
+                if is_probe:
+                    yield alarm
+                    return
+        yield None
+
+    def _holds(self, cause: str, *, tried: _Alarm | None) -> bool:
+        """Whether a rejection, perhaps of what had been held by `tried`, is held now."""
+        if tried is not None:
+            tried.turnstile.postpone(self._limits.probe)
+        if tried is None or tried is not self._alarms.get(cause):  # else it is known already
+            self._note(cause)
+        return cause in self._alarms
+
+    def _passed(self, tried: _Alarm | None) -> None:
+        if tried is not None and tried is self._alarms.get(tried.cause):
+            self._reset(tried)
+        self._note(None)
+
+    def _note(self, cause: str | None) -> None:
+        """Account for an outcome, None being any other than a rejection."""
+        self._recent.add(cause, now=self._clock.time())
+        if not cause and not self._alarms:
+            return  # nearly always: nothing to begin and nothing to end
+        over = [alarm for alarm in self._alarms.values() if self._is_over(alarm.cause)]
+        if cause and cause not in self._alarms and self._is_too_often(cause, of=self._recent.total):
+            self._trip(cause)
+        for alarm in over:
+            self._reset(alarm)
+
+    def _is_over(self, cause: str) -> bool:
+        telling = self._recent.count(None) + self._recent.count(cause)
+        return telling >= self._limits.minimum and not self._is_too_often(cause, of=telling)
+
+    def _is_too_often(self, cause: str, *, of: int) -> bool:
+        return of >= self._limits.minimum and self._recent.count(cause) > self._limits.share * of
+
+    def _trip(self, cause: str) -> None:
+        rejected, outcomes = self._recent.count(cause), self._recent.total
+        turnstile = Turnstile(self._clock, self._hooks.waiting)
+        turnstile.shut(self._limits.probe)
+        self._alarms[cause] = _Alarm(cause, self._clock.time(), turnstile)
+        self._recent.clear()  # from here on only what happens under the alarm says something of it
+        log.error("rejections.alarm", cause=cause, rejected=rejected, outcomes=outcomes)
+        self._hooks.on_trip(cause)
+
+    def _reset(self, alarm: _Alarm) -> None:
+        seconds = round(self._clock.time() - alarm.since, 1)
+        del self._alarms[alarm.cause]
+        self._recent.clear()
+        alarm.turnstile.open()
+        log.warning("rejections.alarm_over", cause=alarm.cause, after_seconds=seconds)
+        self._hooks.on_reset(alarm.cause)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Alarm:
+    """An alarm that is on."""
+
+    cause: str
+    since: float
+    turnstile: Turnstile
+
+
+class _Recent:
+    """The outcomes of the last `seconds`, counted in slices: memory does not grow with the traffic."""
+
+    def __init__(self, seconds: float) -> None:
+        self._slice = seconds / _SLICES
+        self._slices: deque[tuple[int, Counter[str | None]]] = deque()
+        self._counts: Counter[str | None] = Counter()
+        self.total = 0
+
+    def add(self, cause: str | None, *, now: float) -> None:
+        """Count one outcome, and forget those that are too old."""
+        number = int(now / self._slice)
+        while self._slices and self._slices[0][0] <= number - _SLICES:
+            _, old = self._slices.popleft()
+            self._counts -= old
+            self.total -= old.total()
+        if not self._slices or self._slices[-1][0] != number:
+            self._slices.append((number, Counter()))
+        self._slices[-1][1][cause] += 1
+        self._counts[cause] += 1
+        self.total += 1
+
+    def count(self, cause: str | None) -> int:
+        """How many were rejected for `cause`, or not at all for None."""
+        return self._counts[cause]
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._slices.clear()
+        self._counts.clear()
+        self.total = 0

@@ -1,1 +1,0 @@
-"""Local photographs, tagged without a broker."""

@@ -1,0 +1,103 @@
+"""The options of every command that trains."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from schemas.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from model.data.division import How
+    from model.training.recipe import Recipe
+
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from model.evaluation.calibration import Target
+
+
+Task = Annotated[
+    Literal["multi_label", "single_label", "binary"],
+    typer.Option(help="A sigmoid a label; softmax over the labels; one label or not."),
+]
+Positive = Annotated[str, typer.Option(help="The label that a binary task asks for.")]
+Epochs = Annotated[int, typer.Option(min=1)]
+MaxSteps = Annotated[int | None, typer.Option(min=1, help="End after so many, with a version.")]
+BatchSize = Annotated[int, typer.Option(min=1)]
+Size = Annotated[
+    int | None, typer.Option(min=32, max=1024, help="Side of the input; the backbone's own if absent.")
+]
+Augment = Annotated[
+    Literal["photographs", "none", "light", "standard", "strong"],
+    typer.Option(help="How strongly pictures are changed; `docs/training.md`."),
+]
+FreezeEpochs = Annotated[int, typer.Option(min=0, help="The head learns alone in the first so many.")]
+Notes = Annotated[Path | None, typer.Option(help="Markdown for the model card.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="Of the CPU; 1 where other work shares it.")]
+
+
+def weights(given: str) -> Literal["hub"] | Path | None:
+    """Of --weights: public ones, a file or folder, none."""
+    if given == "none":
+        return None
+    return "hub" if given == "hub" else Path(given)
+
+
+def recipe(
+    given: Recipe, *, weights: str, rate: float | None = None, layer_decay: float | None = None
+) -> Recipe:
+    """`given` as --weights wants it: from nothing or not; what --rate and --layer-decay say outranks that."""
+    meant = given.from_nothing() if weights == "none" else given
+    if rate is not None:
+        meant = replace(meant, body_rate=rate)
+    return meant if layer_decay is None else replace(meant, layer_decay=layer_decay)
+
+
+def division(shares: str, *, seed: int, by_source: bool = True) -> How:
+    """Of --shares. Raises `ConfigurationError`."""
+    from model.data.division import How, Shares
+
+    try:
+        train, val, test = (float(each) for each in shares.split(","))
+    except ValueError as error:
+        raise ConfigurationError(f"--shares: {shares!r} is not three numbers, as in 0.7,0.15,0.15") from error
+    return How(Shares(train, val, test), seed=seed, by_source=by_source)
+
+
+def targets(
+    recalls: Sequence[str], precisions: Sequence[str], *, labels: Sequence[str]
+) -> Mapping[str, Target]:
+    """A target for each label that was named, or for all; a named one outranks that for all.
+
+    Raises `ConfigurationError` for what is no number, a label twice, or nothing at all.
+    """
+    from model.evaluation.calibration import Precision, Recall
+
+    said = [*(_said(each, Recall) for each in recalls), *(_said(each, Precision) for each in precisions)]
+    if not said:
+        raise ConfigurationError("say what to choose thresholds for: --recall 0.98, or --precision menu=0.95")
+    names = [label for label, _ in said]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ConfigurationError(
+            f"two targets for {twice or 'all labels'}; a threshold can be chosen for one"
+        )
+    wanted = dict(said)
+    whole = wanted.pop("", None)
+    return {**(dict.fromkeys(labels, whole) if whole else {}), **wanted}
+
+
+def _said(text: str, kind: Callable[[float], Target]) -> tuple[str, Target]:
+    """The label, empty for all of them, and the target."""
+    label, _, number = text.rpartition("=")
+    try:
+        return label, kind(float(number))
+    except ValueError as error:
+        raise ConfigurationError(f"{text!r}: a share is wanted, as in 0.98 or menu=0.98") from error

@@ -1,0 +1,98 @@
+"""Where the demo runs: an embedded broker, a local S3 endpoint and a temporary folder."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from schemas import topics
+from schemas.uploads import ImageUploaded
+from streams.adapters.kafka.connection import EmbeddedBroker
+from streams.adapters.kafka.publisher import KafkaSettings, UploadPublisher
+from streams.adapters.s3.client import S3Settings
+from streams.adapters.s3.embedded import EmbeddedS3
+from streams.adapters.s3.images import S3Images
+from streams.adapters.sqlite.store import SqliteScores
+from tagstream.demo.photos import BUCKET, Photo
+from tagstream.embedded_stack import REGION, Premises
+
+UPLOADS_AT_ONCE: Final = 4
+
+
+@dataclass(frozen=True)
+class House:
+    """Everything that a worker needs around it, running; all of it on loopback."""
+
+    folder: Path
+    bootstrap: str
+    endpoint: EmbeddedS3
+    images: S3Images
+    scores: SqliteScores
+    """The workers' store, open for looking into it."""
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """The settings of a worker that lives here."""
+        endpoint, store = self.endpoint, self.folder / "scores.sqlite"
+        premises = Premises(self.bootstrap, endpoint.endpoint_url, endpoint.credentials, BUCKET, store)
+        return premises.settings | {
+            "KAFKA__GROUP": "tagstream-demo",
+            "KAFKA__SESSION_TIMEOUT": 3,
+            "KAFKA__DRAIN_LIMIT": 15,
+            "RETRY__LONGEST": 1,
+            "LOG__LEVEL": "debug",
+            "LOG__FORMAT": "json",
+            "METRICS__HOST": "127.0.0.1",
+        }
+
+    async def upload(self, photos: Sequence[Photo]) -> tuple[tuple[ImageUploaded, ...], tuple[str, ...]]:
+        """Put the photographs into S3; their events, in order, and complaints about unreadable files."""
+        slots = asyncio.Semaphore(UPLOADS_AT_ONCE)
+        complaints: list[str] = []
+
+        async def upload(photo: Photo) -> ImageUploaded:
+            async with slots:
+                try:
+                    data = await asyncio.to_thread(photo.path.read_bytes) if photo.path else None
+                except OSError as error:
+                    complaints.append(
+                        f"{photo.name} cannot be read ({error.strerror}); only its event goes out"
+                    )
+                    data = None
+                location = photo.location if data is None else await self.images.put(photo.location, data)
+            facts = {"location": location, "restaurant_id": photo.restaurant_id}
+            return ImageUploaded.model_validate({**facts, "uploaded_at": datetime.now(UTC)})
+
+        uploads = await asyncio.gather(*map(upload, photos))
+        return tuple(uploads), tuple(complaints)
+
+    async def publish(self, uploads: Sequence[ImageUploaded]) -> None:
+        """Publish the events, in order."""
+        async with UploadPublisher(KafkaSettings(bootstrap=self.bootstrap)) as publisher:
+            await publisher.publish(*uploads)
+
+
+@asynccontextmanager
+async def open_house() -> AsyncIterator[House]:
+    """A house with its topics and its bucket, for as long as the `async with` block runs."""
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tagstream-demo-")))
+        broker = stack.enter_context(EmbeddedBroker())
+        endpoint = stack.enter_context(EmbeddedS3())
+        storage = S3Settings(
+            endpoint_url=endpoint.endpoint_url,
+            region=REGION,
+            credentials=endpoint.credentials,
+            allowed_buckets=frozenset({BUCKET}),
+        )
+        images = await stack.enter_async_context(S3Images(storage))
+        scores = await stack.enter_async_context(SqliteScores(folder / "scores.sqlite"))
+        broker.create(*topics.ALL)
+        await images.ensure_bucket(BUCKET)
+        yield House(folder, broker.bootstrap, endpoint, images, scores)

@@ -1,1 +1,0 @@
-"""Letters that were put aside: read, shown, sent back."""

@@ -1,1 +1,0 @@
-"""Whether all that a worker needs is there."""

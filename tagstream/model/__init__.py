@@ -1,1 +1,0 @@
-"""What the commands of `tagstream model` and `tagstream data` share."""

@@ -1,0 +1,1 @@
+"""Rendering: what the terminal shows, tables for people and JSON for scripts."""

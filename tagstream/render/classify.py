@@ -1,0 +1,74 @@
+"""How `tagstream classify` tells its answers: as JSON lines, or as a table."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from operations.classify import Answer, Classified, Refused
+from tagstream.render import tag_columns
+
+Tell = Callable[[Answer, int], None]
+"""Takes an answer, and how many there will be."""
+
+MANY: Final = 8
+"""Files from which on a progress bar is worth its line."""
+
+
+@contextmanager
+def lines() -> Iterator[Tell]:
+    """One JSON object a line on standard output, at once."""
+
+    def tell(answer: Answer, _total: int) -> None:
+        sys.stdout.write(json.dumps(answer.document()) + "\n")
+        sys.stdout.flush()
+
+    yield tell
+
+
+@contextmanager
+def table() -> Iterator[Tell]:
+    """A table when all is done; until then a progress bar on standard error."""
+    answers: list[Answer] = []
+    console = Console(stderr=True)
+    columns = (SpinnerColumn(), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        bar = progress.add_task("", visible=False)
+
+        def tell(answer: Answer, total: int) -> None:
+            answers.append(answer)
+            progress.update(bar, total=total, advance=1, visible=total >= MANY)
+
+        yield tell
+    if answers:
+        Console(highlight=False).print(_table(answers))
+
+
+def _table(answers: Sequence[Answer]) -> Table:
+    seen = {tag.label for each in answers if isinstance(each, Classified) for tag in each.verdict.tags}
+    labels = sorted(seen)
+    made = tag_columns.table("File", labels, last="Goes to")
+    for answer in answers:
+        made.add_row(*_row(answer, labels))
+    return made
+
+
+def _row(answer: Answer, labels: Sequence[str]) -> list[Text]:
+    path = Text(str(answer.path).encode(errors="replace").decode())
+    if isinstance(answer, Refused):
+        why = Text.assemble((answer.code, "red"), (f", {answer.message}", "dim"))
+        return [path, *(Text("") for _ in labels), why]
+    places = ", ".join(f"{route.topic} ({route.label})" for route in answer.verdict.routes)
+    return [
+        path,
+        *tag_columns.cells(answer.verdict.tags, labels),
+        Text(places or "-", "" if places else "dim"),
+    ]

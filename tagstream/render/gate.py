@@ -1,0 +1,97 @@
+"""What `tagstream model promote` prints: a table of figures and verdicts, and what to do about it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from model.registry import refs
+from model.registry.gate import Row, Verdict
+from model.registry.promotion import Promotion
+from model.registry.refs import VersionRef
+from schemas.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+STYLES: Final = {
+    Verdict.PASSED: "",
+    Verdict.REFUSED: "bold red",
+    Verdict.BROKEN: "bold red",
+    Verdict.SHOWN: "dim",
+}
+
+
+def version(said: str) -> VersionRef:
+    """NAME/VERSION; raises `ConfigurationError` for an alias: what is promoted has to stay what it is."""
+    ref = refs.parse(said)
+    if not isinstance(ref, VersionRef):
+        raise ConfigurationError(f"{said} is an alias, which moves; name the version itself, as NAME/VERSION")
+    return ref
+
+
+def document(found: Promotion, *, ref: str) -> dict[str, Any]:
+    """One document: whether the alias moved, and every row of the gate."""
+    move = found.alias.last.model_dump(mode="json", by_alias=True) if found.alias and found.is_new else None
+    return {
+        "alias": ref,
+        "promoted": found.alias is not None,
+        "is_new": found.is_new,
+        "move": move,
+        "gate": found.outcome.as_json(),
+    }
+
+
+def show(found: Promotion, *, ref: str) -> None:
+    """The table on standard output, and how it ended."""
+    from rich.console import Console
+
+    console, outcome = Console(highlight=False), found.outcome
+    if outcome.rows:
+        console.print(_table(found))
+    if outcome.photographs:
+        console.print(f"{outcome.photographs} photographs, digest {outcome.data[:12]}")
+    if outcome.note:
+        console.print(outcome.note)
+    console.print("\n".join(_end(found, ref)), soft_wrap=True, markup=False)
+
+
+def _end(found: Promotion, ref: str) -> list[str]:
+    outcome = found.outcome
+    if found.alias is None:
+        return [f"refused: {outcome.candidate} is not fit for {ref}; nothing was moved", _mend(found)]
+    if not found.is_new:
+        return []
+    forced = f" by force ({found.alias.last.reason})" if found.alias.last.forced else ""
+    came_from = found.alias.last.came_from
+    was = f", and was {came_from}" if came_from else ""
+    return [f"{ref} is {found.alias.version} now{forced}{was}", "workers take it when they start again"]
+
+
+def _mend(found: Promotion) -> str:
+    if found.outcome.is_broken:
+        return "a worker would not start with it: train it again, or try on the device that it is for"
+    return "train a better one, or, if you know better: --force --reason TEXT"
+
+
+def _table(found: Promotion) -> Table:
+    from rich.table import Table
+
+    outcome = found.outcome
+    table = Table(title=f"{outcome.candidate} beside {outcome.champion or 'nothing'}", title_justify="left")
+    for column in ("figure", "champion", "candidate", "allowed", "verdict"):
+        table.add_column(column, overflow="fold")
+    for row in outcome.rows:
+        verdict = f"{row.verdict.value}: {row.why}" if row.why else row.verdict.value
+        cells = (row.name, *(_shown(each) for each in (row.champion, row.candidate, row.allowed)), verdict)
+        table.add_row(*cells, style=_style(row))
+    return table
+
+
+def _style(row: Row) -> str:
+    return STYLES[row.verdict]
+
+
+def _shown(value: float | str | None) -> str:
+    if value is None:
+        return "-"
+    return value if isinstance(value, str) else f"{value:.4g}"

@@ -1,0 +1,91 @@
+"""What holds of one image, and what was ever said of it: as a document, or for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from operations import messages
+from schemas.decisions import Decision
+from schemas.records import ImageHead, ScoreRecord, State
+from schemas.tags import Verdict
+from tagstream.render import bars, tag_columns
+
+_COLOURS = {State.VISIBLE: "bold green", State.HIDDEN: "bold yellow", State.DELETED: "bold red"}
+
+
+def document(head: ImageHead, history: Sequence[ScoreRecord] | None) -> dict[str, Any]:
+    """The head as it is kept, and the records where they were asked for."""
+    told = head.model_dump(mode="json", exclude={"claims", "pending"})
+    if history is None:
+        return told
+    return told | {"history": [record.model_dump(mode="json") for record in history]}
+
+
+def shown(head: ImageHead, history: Sequence[ScoreRecord] | None) -> RenderableType:
+    """The head: state, tags with bars, model, decision, routes; and the history where it was asked for."""
+    parts: list[RenderableType] = [_facts(head), Text()]
+    if head.verdict is not None:
+        parts += [bars.table(head.verdict.tags), Text(), _routes(head.verdict)]
+    else:
+        parts.append(Text("Removed: no tag holds of it any more", "dim"))
+    if history is not None:
+        parts += [Text(), _history(history)]
+    return Group(*parts)
+
+
+def _facts(head: ImageHead) -> Table:
+    verdict = head.verdict
+    rows: dict[str, str | Text] = {
+        "image": head.image_id,
+        "object": str(head.location),
+        "state": Text(head.state, _COLOURS[head.state]),
+        "restaurant": head.restaurant_id or "-",
+        "uploaded": f"{head.position.uploaded_at.astimezone():%Y-%m-%d %H:%M:%S %Z}",
+        "model": f"{verdict.model.name} {verdict.model.version} ({verdict.model.digest[:12]})"
+        if verdict
+        else "-",
+        "decision": _decision(head.decision),
+        "announced": "yes" if head.is_announced else Text("not yet", "yellow"),
+    }
+    table = Table.grid(padding=(0, 2))
+    for name, value in rows.items():
+        table.add_row(Text(name, "bold"), value)
+    return table
+
+
+def _decision(decision: Decision | None) -> str:
+    if decision is None:
+        return "-"
+    labels = "" if decision.labels is None else f" {', '.join(decision.labels) or 'no label'}"
+    comment = f": {decision.comment}" if decision.comment else ""
+    return (
+        f"{decision.action}{labels}, by {decision.decided_by} at {decision.decided_at.isoformat()}{comment}"
+    )
+
+
+def _routes(verdict: Verdict) -> RenderableType:
+    if not verdict.routes:
+        return Text("Goes nowhere", "dim")
+    table = Table.grid(padding=(0, 2))
+    for route in verdict.routes:
+        table.add_row(
+            Text(f"→ {messages.short(route.topic)}", "bold cyan"), route.label, Text(route.rule, "dim")
+        )
+    return table
+
+
+def _history(history: Sequence[ScoreRecord]) -> RenderableType:
+    if not history:
+        return Text("No scores in the history", "dim")
+    labels = tuple(dict.fromkeys(label for each in history for label in each.scores.probabilities))
+    table = tag_columns.table("Scored", labels, last="Model, content and job")
+    for each in sorted(history, key=lambda record: record.scored_at):
+        cells = [Text(f"{each.scores.probabilities.get(label, 0):.2f}") for label in labels]
+        about = f"{each.scores.model.version}  {each.content_version[:16]}  {each.job}"
+        table.add_row(f"{each.scored_at.astimezone():%Y-%m-%d %H:%M:%S}", *cells, about)
+    return table

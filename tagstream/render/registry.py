@@ -1,0 +1,122 @@
+"""What `tagstream model list` and `show` print."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from model.manifest import Manifest
+from model.registry.aliases import Alias, Move
+from model.registry.refs import VersionRef
+from model.registry.registry import Entry
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+SPLITS: Final = ("test", "val", "train")
+"""Of the figures that a manifest may carry the one that says most."""
+MEBIBYTE: Final = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A version and its model's aliases."""
+
+    version: VersionRef
+    digest: str
+    manifest: Manifest
+    card: str
+    aliases: Mapping[str, Alias]
+
+    def document(self) -> dict[str, Any]:
+        """All of it."""
+        return {
+            "ref": str(self.version),
+            "digest": self.digest,
+            "manifest": self.manifest.model_dump(mode="json"),
+            "card": self.card,
+            "aliases": {
+                name: alias.model_dump(mode="json", by_alias=True) for name, alias in self.aliases.items()
+            },
+        }
+
+
+def entry(found: Entry) -> dict[str, Any]:
+    """A version of a listing."""
+    manifest = found.manifest
+    return {
+        "name": found.ref.name,
+        "version": found.ref.version,
+        "published": found.published.isoformat(),
+        "bytes": found.size,
+        "aliases": list(found.aliases),
+        "architecture": manifest.architecture if manifest else None,
+        "labels": list(manifest.labels) if manifest else None,
+        "metrics": dict(manifest.metrics) if manifest else None,
+        "damage": found.damage or None,
+    }
+
+
+def show_entries(found: Sequence[Entry], *, name: str | None) -> None:
+    """A row a version."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    if not found:
+        console.print(f"no version of {name}" if name else "no version yet", markup=False)
+        return
+    table = Table()
+    for column in ("version", "published (UTC)", "MiB", "architecture", "top label right", "aliases"):
+        table.add_column(column, overflow="fold")
+    for each in found:
+        known = (each.manifest.architecture, top(each.manifest)) if each.manifest else ("-", each.damage)
+        size = f"{each.size / MEBIBYTE:.1f}"
+        table.add_row(
+            str(each.ref), f"{each.published:%Y-%m-%d %H:%M}", size, *known, ", ".join(each.aliases)
+        )
+    console.print(table)
+
+
+def top(manifest: Manifest) -> str:
+    """The accuracy of the top label, and on what."""
+    for split in SPLITS:
+        match manifest.metrics.get(split):
+            case {"top_accuracy": {"value": float() | int() as value, "of": int() as of}}:
+                return f"{value:.1%} of {of} ({split})"
+    return "not stated"
+
+
+def show_version(shown: Shown) -> None:
+    """The card as it is, then the moves."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    console.print(f"{shown.version}, manifest sha256 {shown.digest}", markup=False, soft_wrap=True)
+    console.print(f"\n{shown.card}", markup=False, soft_wrap=True)
+    for name, alias in shown.aliases.items():
+        console.print(_moves(shown.version.name, name, alias))
+
+
+def _moves(name: str, alias: str, found: Alias) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=f"{name}@{alias} is {found.version}", title_justify="left")
+    for column in ("when (UTC)", "from", "to", "by", "how", "reason", "gate"):
+        table.add_column(column, overflow="fold")
+    for move in found.history:
+        how = f"{move.kind.value}, by force" if move.forced else move.kind.value
+        cells = (f"{move.when:%Y-%m-%d %H:%M:%S}", move.came_from or "-", move.to, move.by, how, move.reason)
+        table.add_row(*(Text(cell) for cell in (*cells, _gate(move))))
+    return table
+
+
+def _gate(move: Move) -> str:
+    match move.gate:
+        case {"verdict": "refused", "refused": list() as rows}:
+            return "refused: " + ", ".join(str(row.get("name")) for row in rows if isinstance(row, dict))
+        case {"verdict": str() as verdict, "note": str() as note}:
+            return f"{verdict} ({note})" if note else verdict
+    return "-"

@@ -1,0 +1,167 @@
+"""How `tagstream upload` tells its answers: a line each, JSON lines, or a table of tags."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final, Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from operations import messages
+from operations.await_tags import Buried, End, Tagged, Unknown
+from operations.upload import NotSent, Sent, Source
+from schemas.records import ImageHead, State
+from tagstream.render import tag_columns
+
+_ID_WIDTH: Final = 30
+"""Of a derived image id: one that is cut short cannot be copied."""
+
+
+class Answers(Protocol):
+    """Whom `tagstream upload` tells what becomes of the photographs."""
+
+    def doing(self, what: str, total: int) -> None:
+        """What goes on, and of how many."""
+
+    def refused(self, answer: NotSent) -> None:
+        """A photograph that cannot be uploaded."""
+
+    def sent(self, answer: Sent, *, is_last_word: bool) -> None:
+        """One that was; the last word on it unless its tags are waited for."""
+
+    def ended(self, answer: Sent, end: End) -> None:
+        """What became of it."""
+
+
+class _Lines:
+    """One JSON object a line on standard output, at once."""
+
+    def doing(self, what: str, total: int) -> None:
+        """Scripts do not watch."""
+
+    def refused(self, answer: NotSent) -> None:
+        """See `Answers.refused`."""
+        self._write(answer.document())
+
+    def sent(self, answer: Sent, *, is_last_word: bool) -> None:
+        """See `Answers.sent`."""
+        if is_last_word:
+            self._write(answer.document())
+
+    def ended(self, answer: Sent, end: End) -> None:
+        """See `Answers.ended`."""
+        self._write({**answer.document(), **end.document()})
+
+    @staticmethod
+    def _write(document: object) -> None:
+        sys.stdout.write(json.dumps(document) + "\n")
+        sys.stdout.flush()
+
+
+class _Table:
+    """A table when all is done; until then a progress bar on standard error."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._bar = progress.add_task("", visible=False)
+        self.refusals: list[NotSent] = []
+        self.sends: list[Sent] = []
+        self.ends: list[tuple[Sent, End]] = []
+
+    def doing(self, what: str, total: int) -> None:
+        """See `Answers.doing`."""
+        self._progress.reset(self._bar, description=what, total=total, visible=True)
+
+    def refused(self, answer: NotSent) -> None:
+        """See `Answers.refused`."""
+        self.refusals.append(answer)
+        self._progress.advance(self._bar)
+
+    def sent(self, answer: Sent, *, is_last_word: bool) -> None:
+        """See `Answers.sent`."""
+        if is_last_word:
+            self.sends.append(answer)
+        self._progress.advance(self._bar)
+
+    def ended(self, answer: Sent, end: End) -> None:
+        """See `Answers.ended`."""
+        self.ends.append((answer, end))
+        self._progress.advance(self._bar)
+
+
+@contextmanager
+def lines() -> Iterator[Answers]:
+    """One JSON object a line."""
+    yield _Lines()
+
+
+@contextmanager
+def table() -> Iterator[Answers]:
+    """A progress bar, then a table on standard output, and what failed on standard error."""
+    console = Console(stderr=True, highlight=False)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        answers = _Table(progress)
+        yield answers
+    out = Console(highlight=False)
+    if answers.sends:
+        out.print(_sent(answers.sends))
+    if tagged := [(sent, end) for sent, end in answers.ends if isinstance(end, Tagged)]:
+        out.print(_tagged(tagged))
+    for sent, end in answers.ends:
+        if not isinstance(end, Tagged):
+            console.print(_untagged(sent, end), soft_wrap=True)
+    for refusal in answers.refusals:
+        console.print(_failed(refusal.source, refusal.error.code, str(refusal.error)), soft_wrap=True)
+
+
+def _sent(sends: Sequence[Sent]) -> Table:
+    made = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    made.add_column("Photograph", overflow="fold")
+    made.add_column("Image id", no_wrap=True, min_width=_ID_WIDTH)
+    made.add_column("Object", overflow="fold")
+    for sent in sends:
+        made.add_row(
+            Text(_printable(sent.source.name)), Text(sent.upload.image_id), Text(str(sent.upload.location))
+        )
+    return made
+
+
+def _tagged(tagged: Sequence[tuple[Sent, Tagged]]) -> Table:
+    verdicts = [end.head.verdict for _, end in tagged if end.head.verdict]
+    labels = sorted({tag.label for verdict in verdicts for tag in verdict.tags})
+    made = tag_columns.table("Photograph", labels, last="Goes to")
+    made.columns[0].min_width = _ID_WIDTH
+    for sent, end in tagged:
+        verdict = end.head.verdict
+        name = Text.assemble(_printable(sent.source.name), (f"\n{sent.upload.image_id}", "dim"))
+        made.add_row(name, *tag_columns.cells(verdict.tags if verdict else (), labels), _places(end.head))
+    return made
+
+
+def _places(head: ImageHead) -> Text:
+    routes = head.verdict.routes if head.verdict else ()
+    places = dict.fromkeys(messages.short(route.topic) for route in routes)
+    said = Text(", ".join(places) or "-", "bold cyan" if places else "dim")
+    return said.append(", hidden", "yellow") if head.state is State.HIDDEN else said
+
+
+def _untagged(sent: Sent, end: Buried | Unknown) -> Text:
+    if isinstance(end, Buried):
+        return _failed(sent.source, end.code, f"{end.why}; `tagstream dlq show {end.place}` says more")
+    why = f"nothing heard of it within {end.seconds:g} s; is a worker running? `tagstream doctor` looks"
+    return _failed(sent.source, "timeout", why)
+
+
+def _failed(source: Source, code: str, why: str) -> Text:
+    return Text.assemble(("✗ ", "bold red"), f"{_printable(source.name)}  ", (code, "bold red"), f": {why}")
+
+
+def _printable(name: str) -> str:
+    return name.encode(errors="replace").decode()

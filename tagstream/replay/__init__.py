@@ -1,1 +1,0 @@
-"""A replay, opened and told."""

@@ -1,1 +1,0 @@
-"""Topics' messages as they come."""

@@ -1,1 +1,0 @@
-"""Photographs put into S3, announced, and waited for."""

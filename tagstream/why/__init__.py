@@ -1,1 +1,0 @@
-"""An image's trail, in words and tables."""
