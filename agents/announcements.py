@@ -13,14 +13,14 @@ from typing import Any, NamedTuple
 from agents import moderation_policy
 from schemas import identity, topics
 from schemas.events import Action, Announcement, CollectionChanged, ImageTagged, ModerationRequested, TagsHeld
-from schemas.records import ImageHead, Said, State
+from schemas.records import ImageHead, PossiblyPublished, State
 from schemas.tags import Route, Tag, Verdict
 
 Place = tuple[str, str, str | None]
 """Topic, label, and the restaurant where it is a collection's."""
 
 
-class Move(NamedTuple):
+class RouteMove(NamedTuple):
     """A route that the image takes up or leaves."""
 
     route: Route
@@ -28,7 +28,7 @@ class Move(NamedTuple):
     restaurant_id: str | None
 
     @property
-    def is_homeless(self) -> bool:
+    def is_without_restaurant(self) -> bool:
         """Whether it is a change to the collection of no restaurant."""
         return self.route.topic != topics.MODERATION and self.restaurant_id is None
 
@@ -38,7 +38,7 @@ class Move(NamedTuple):
         return _place(self.route, self.restaurant_id)
 
 
-def moves(head: ImageHead) -> tuple[Move, ...]:
+def diff(head: ImageHead) -> tuple[RouteMove, ...]:
     """What has to be said of routes so that the world knows what `head` knows."""
     if head.is_announced:
         return ()
@@ -50,7 +50,7 @@ def moves(head: ImageHead) -> tuple[Move, ...]:
     return (*added, *(_withdrawn(head, each) for place, each in heard.items() if place not in now))
 
 
-def amends(head: ImageHead, said: Sequence[Move]) -> tuple[Move, ...]:
+def amends(head: ImageHead, said: Sequence[RouteMove]) -> tuple[RouteMove, ...]:
     """What to say again because `said`, of an older revision, may stand behind what `head`'s own said."""
     now = _standing(head)
     again = []
@@ -59,42 +59,47 @@ def amends(head: ImageHead, said: Sequence[Move]) -> tuple[Move, ...]:
         if stands and move.action is Action.REMOVED:
             again.append(_taken(now[move.place]))
         elif not stands and move.action is Action.ADDED:
-            again.append(_withdrawn(head, Said(route=move.route, restaurant_id=move.restaurant_id)))
+            again.append(
+                _withdrawn(head, PossiblyPublished(route=move.route, restaurant_id=move.restaurant_id))
+            )
     return tuple(again)
 
 
-def announcements(head: ImageHead, moved: Iterable[Move]) -> tuple[Announcement, ...]:
+def announcements(head: ImageHead, moved: Iterable[RouteMove]) -> tuple[Announcement, ...]:
     """The events that say what holds of `head`, and those `moved` that have somewhere to go."""
-    changes = (_change(head, move) for move in moved if not move.is_homeless)
+    changes = (_change(head, move) for move in moved if not move.is_without_restaurant)
     if head.state is State.DELETED:
         return (*changes, Announcement(topic=topics.LATEST, key=head.image_id, event=None))
     return (_tagged(head), _held(head), *changes)
 
 
-def _standing(head: ImageHead) -> dict[Place, Said]:
+def _standing(head: ImageHead) -> dict[Place, PossiblyPublished]:
     return _places(head.verdict, head.restaurant_id)
 
 
-def _places(verdict: Verdict | None, restaurant_id: str | None) -> dict[Place, Said]:
+def _places(verdict: Verdict | None, restaurant_id: str | None) -> dict[Place, PossiblyPublished]:
     routes = verdict.routes if verdict else ()
-    return {_place(route, restaurant_id): Said(route=route, restaurant_id=restaurant_id) for route in routes}
+    return {
+        _place(route, restaurant_id): PossiblyPublished(route=route, restaurant_id=restaurant_id)
+        for route in routes
+    }
 
 
 def _place(route: Route, restaurant_id: str | None) -> Place:
     return route.topic, route.label, None if route.topic == topics.MODERATION else restaurant_id
 
 
-def _taken(said: Said) -> Move:
-    return Move(said.route, Action.ADDED, said.restaurant_id)
+def _taken(said: PossiblyPublished) -> RouteMove:
+    return RouteMove(said.route, Action.ADDED, said.restaurant_id)
 
 
-def _withdrawn(head: ImageHead, said: Said) -> Move:
+def _withdrawn(head: ImageHead, said: PossiblyPublished) -> RouteMove:
     """Why it is taken back, with the label's probability of now."""
     why = said.route.model_copy(update={"rule": _why_not(head, said.route)})
     for tag in _tags(head):
         if tag.label == why.label:
             why = why.model_copy(update={"probability": tag.probability})
-    return Move(why, Action.REMOVED, said.restaurant_id)
+    return RouteMove(why, Action.REMOVED, said.restaurant_id)
 
 
 def _why_not(head: ImageHead, route: Route) -> str:
@@ -127,7 +132,7 @@ def _held(head: ImageHead) -> Announcement:
     return Announcement(topic=topics.LATEST, key=head.image_id, event=event)
 
 
-def _change(head: ImageHead, move: Move) -> Announcement:
+def _change(head: ImageHead, move: RouteMove) -> Announcement:
     route, action = move.route, move.action
     facts = _facts(head, route.topic, route.label, action, move.restaurant_id or "")
     facts |= {"action": action, "label": route.label, "why": route, "restaurant_id": move.restaurant_id}

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from agents.ports import Parts
+from agents.ports import Components
 from agents.telemetry.metrics import Metrics
 from schemas import topics
 from schemas.errors import KeepsFailing, Rejected, Stage
@@ -16,8 +16,8 @@ from schemas.events import DeadLetter
 from schemas.wire import headers
 from streams.message import Message
 from streams.ports import BROKER
-from streams.resilience.rejection_alarm import RejectionAlarm
-from streams.resilience.retry import Outages
+from streams.resilience.rejection_alarm import RejectionRateBreaker
+from streams.resilience.retry import Dependencies
 
 log = structlog.get_logger(__name__)
 
@@ -36,14 +36,14 @@ class Deferrals:
     """Deferrals until it is parked."""
 
 
-class Letters:
+class ErrorRouter:
     """Brings each record to its ending, and writes the letters of those that end badly."""
 
     def __init__(  # noqa: PLR0913 - all but the last it cannot do without
         self,
-        parts: Parts,
-        outages: Outages,
-        alarm: RejectionAlarm,
+        parts: Components,
+        outages: Dependencies,
+        alarm: RejectionRateBreaker,
         *,
         deferrals: Deferrals,
         metrics: Metrics,
@@ -107,7 +107,7 @@ class Letters:
         # Many may read a dead letter, and an exception may quote an address with its password.
         said = {"message": self._hide(letter.message), "trace": self._hide(letter.trace)}
         safe = letter.model_copy(update=said)
-        await self._broker.outlast(lambda: self._parts.tags.bury(safe))
+        await self._broker.retry_until_available(lambda: self._parts.tags.bury(safe))
 
 
 def _letter(

@@ -5,12 +5,12 @@ from __future__ import annotations
 import structlog
 
 from agents import moderation_policy
-from agents.transitions import Heads
+from agents.transitions import Transitions
 from agents.workbench import Workbench
+from schemas import wire
 from schemas.decisions import Decision, ModerationDecided
 from schemas.errors import UnknownImage
 from schemas.records import ImageHead, Kept
-from schemas.wire import decoding
 from streams.inflight import Urgency
 from streams.message import Message, Task
 from streams.ports import BROKER, STORE
@@ -26,8 +26,8 @@ class Deciding:
 
     def handle(self, message: Message) -> Task:
         """What the message asks for, ordered by its image; a spoiled one is ordered with nothing."""
-        said = decoding.decode_decision(message.value, dict(message.headers))
-        if isinstance(said, decoding.Spoiled):
+        said = wire.decode_decision(message.value, dict(message.headers))
+        if isinstance(said, wire.Invalid):
             error = said.error
             return Task((message.source,), lambda: self._bench.spoiled(message, error))
 
@@ -50,7 +50,7 @@ class Deciding:
         before = await self._bench.head(said.image_id)
         if before is None:
             raise UnknownImage(f"{said.image_id} was never uploaded")
-        changes = Heads(said.image_id, self._bench.parts.tagger, self._bench.now())
+        changes = Transitions(said.image_id, self._bench.parts.tagger, self._bench.now())
         kept = await self._bench.apply(said.image_id, changes.decided(decision), watch)
         if not kept.head.is_announced:
             await self._bench.teller.tell(kept.head, watch)

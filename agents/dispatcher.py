@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from agents.dead_letters import Deferrals, Hide, Letters
+from agents.dead_letters import Deferrals, ErrorRouter, Hide
 from agents.decisions import Deciding
 from agents.pipeline import Pipeline
-from agents.ports import Parts
+from agents.ports import Components
 from agents.rescore import Rescoring
 from agents.scoring import Scorer
 from agents.telemetry.metrics import Metrics
@@ -20,12 +20,12 @@ from schemas import topics
 from schemas.naming import Naming
 from schemas.wire import headers
 from streams.message import Handler, Message, Task
-from streams.resilience.rejection_alarm import RejectionAlarm, RejectionLimits
-from streams.resilience.retry import Outages
+from streams.resilience.rejection_alarm import RejectionLimits, RejectionRateBreaker
+from streams.resilience.retry import Dependencies
 
 
 @dataclass(frozen=True, slots=True)
-class DeskLimits:
+class DispatcherLimits:
     """The bounds of the work, beyond those of its parts."""
 
     loading: int = 32
@@ -37,11 +37,11 @@ class DeskLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class Dispatcher:
     """Hands each message to the handler of the topic that it was first published to."""
 
     handlers: Mapping[str, Handler]
-    alarm: RejectionAlarm
+    alarm: RejectionRateBreaker
 
     def handle(self, message: Message) -> Task:
         """What the message asks for; a deferred one is not ready before it is due."""
@@ -53,26 +53,26 @@ class Desk:
         return replace(task, is_ready=lambda: datetime.now(UTC) >= due and task.is_ready())
 
 
-def desk_over(  # noqa: PLR0913 - all that a worker is made of comes together here
-    parts: Parts,
-    outages: Outages,
-    limits: DeskLimits,
+def build_dispatcher(  # noqa: PLR0913 - all that a worker is made of comes together here
+    parts: Components,
+    outages: Dependencies,
+    limits: DispatcherLimits,
     *,
     metrics: Metrics,
     naming: Naming | None = None,
     tracer: Tracer = NO_TRACER,
-    alarm: RejectionAlarm | None = None,
+    alarm: RejectionRateBreaker | None = None,
     now: Callable[[], datetime] | None = None,
     hide: Hide = str,
-) -> Desk:
+) -> Dispatcher:
     """The handlers of every topic that a worker reads, over these parts."""
-    alarm = alarm or RejectionAlarm(limits.rejections)
+    alarm = alarm or RejectionRateBreaker(limits.rejections)
     bench = Workbench(
         parts=parts,
         outages=outages,
         scorer=Scorer(parts, outages, loading=limits.loading, attempts=limits.attempts, metrics=metrics),
         teller=Teller(parts, outages, metrics),
-        letters=Letters(parts, outages, alarm, deferrals=limits.deferrals, metrics=metrics, hide=hide),
+        letters=ErrorRouter(parts, outages, alarm, deferrals=limits.deferrals, metrics=metrics, hide=hide),
         metrics=metrics,
         tracer=tracer,
         **({"now": now} if now else {}),
@@ -82,4 +82,4 @@ def desk_over(  # noqa: PLR0913 - all that a worker is made of comes together he
         topics.DECISIONS: Deciding(bench).handle,
         topics.RESCORE: Rescoring(bench).handle,
     }
-    return Desk(handlers, alarm)
+    return Dispatcher(handlers, alarm)

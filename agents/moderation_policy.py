@@ -43,7 +43,7 @@ def is_of_other_bytes(head: ImageHead, decision: Decision) -> bool:
 def ruled(head: ImageHead, correct: Correct, *, now: datetime) -> ImageHead:
     """`head` with the verdict and the state that follow from its claims, scores and decision."""
     judged = head.judged or head.verdict
-    if head.all_claims.standing.is_removal or judged is None:
+    if head.all_claims.current.is_removal or judged is None:
         return head.model_copy(update={"state": State.DELETED, "verdict": None, "flagged_at": None})
     decision = in_force(head)
     verdict, state = _decided(judged, decision, correct) if decision else _judged(judged)

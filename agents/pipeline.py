@@ -14,15 +14,15 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 from agents.telemetry.metrics import Stopwatch
-from agents.transitions import Heads, Scoring
+from agents.transitions import Scoring, Transitions
 from agents.workbench import Workbench
-from schemas import topics
+from schemas import topics, wire
 from schemas.claims import Claim, Claims
 from schemas.events import Reason
 from schemas.naming import Naming
 from schemas.records import ImageHead, Kept, ScoreRecord, Stale
 from schemas.uploads import ImageRemoved, ImageUploaded, Position
-from schemas.wire import decoding, headers
+from schemas.wire import headers
 from streams.message import Message, Task
 
 Event = ImageUploaded | ImageRemoved
@@ -40,27 +40,27 @@ class Pipeline:
 
     def handle(self, message: Message) -> Task:
         """What the message asks for, ordered by its images; a spoiled one is ordered with nothing."""
-        records = decoding.decode(message.value, dict(message.headers), self._naming)
+        records = wire.decode(message.value, dict(message.headers), self._naming)
         if message.topic == topics.RETRY and (deferred := headers.image_id(message.headers)):
             # Its siblings ended at the first hop; if each copy were all of them they would multiply.
             records = tuple(record for record in records if _image(record) == deferred)
         images = dict.fromkeys(filter(None, map(_image, records)))
         return Task(tuple(images) or (message.source,), lambda: self._work(message, records))
 
-    async def _work(self, message: Message, records: tuple[decoding.Record, ...]) -> None:
+    async def _work(self, message: Message, records: tuple[wire.Record, ...]) -> None:
         with self._bench.working(message):
             for record in records:
                 await self._do(message, record)
 
-    async def _do(self, message: Message, record: decoding.Record) -> None:
+    async def _do(self, message: Message, record: wire.Record) -> None:
         match record:
-            case decoding.Uploaded(event) | decoding.Removed(event, if_gone=False):
+            case wire.Uploaded(event) | wire.Removed(event, if_gone=False):
                 await self._end(message, event, record.sequencer, self._outcome)
-            case decoding.Removed(event):
+            case wire.Removed(event):
                 await self._end(message, event, record.sequencer, self._outcome_if_gone)
-            case decoding.Spoiled(error):
+            case wire.Invalid(error):
                 await self._bench.letters.spoiled(message, error)
-            case decoding.Ignored():
+            case wire.Ignored():
                 self._bench.metrics.count("ignored")
 
     async def _end(self, message: Message, event: Event, sequencer: str | None, outcome: Outcome) -> None:
@@ -93,8 +93,8 @@ class Pipeline:
     ) -> tuple[Kept | Stale, str]:
         """Store what follows from the claim beside what is stored, and how that is called."""
         arrived = Claims.of(claim)
-        changes = Heads(image_id, self._parts.tagger, self._bench.now(), arrived)
-        standing = (head.all_claims.joined(arrived) if head else arrived).standing
+        changes = Transitions(image_id, self._parts.tagger, self._bench.now(), arrived)
+        standing = (head.all_claims.joined(arrived) if head else arrived).current
         if head is not None and self._is_answered(head, standing, claim):
             ending = "resumed" if standing.is_same(claim) else "stale"
             return await self._bench.apply(image_id, changes.noted, watch), ending
@@ -125,8 +125,8 @@ def score_record(image_id: str, scoring: Scoring, watch: Stopwatch) -> ScoreReco
     )
 
 
-def _image(record: decoding.Record) -> str | None:
+def _image(record: wire.Record) -> str | None:
     match record:
-        case decoding.Uploaded(event) | decoding.Removed(event):
+        case wire.Uploaded(event) | wire.Removed(event):
             return event.image_id
     return None

@@ -42,7 +42,7 @@ class Tagger(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class Components:
     """Everything that the straight path uses, opened and owned by whoever wired it."""
 
     images: ImageStore

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from agents.pipeline import score_record
 from agents.telemetry.metrics import Stopwatch
-from agents.transitions import Heads
+from agents.transitions import Transitions
 from agents.workbench import Workbench
+from schemas import wire
 from schemas.claims import Claims
 from schemas.errors import Gone
 from schemas.events import Reason, RescoreRequested
 from schemas.records import ImageHead, Kept
-from schemas.wire import decoding
 from streams.inflight import Urgency
 from streams.message import Message, Task
 
@@ -24,8 +24,8 @@ class Rescoring:
 
     def handle(self, message: Message) -> Task:
         """What the message asks for, in the order of its image; not ready while its model is not resident."""
-        wanted = decoding.decode_rescore(message.value, dict(message.headers))
-        if isinstance(wanted, decoding.Spoiled):
+        wanted = wire.decode_rescore(message.value, dict(message.headers))
+        if isinstance(wanted, wire.Invalid):
             error = wanted.error
             return Task((message.source,), lambda: self._bench.spoiled(message, error))
 
@@ -51,7 +51,7 @@ class Rescoring:
         watch = self._bench.watch()
         head = await self._bench.head(wanted.image_id)
         arrived = Claims.of(wanted.claim)
-        standing = (head.all_claims.joined(arrived) if head else arrived).standing
+        standing = (head.all_claims.joined(arrived) if head else arrived).current
         if standing.is_removal:
             return "skipped"
         if head is not None and head.holds(standing, self._parts.tagger.model):
@@ -62,7 +62,7 @@ class Rescoring:
             )
         except Gone:
             return "skipped"
-        changes = Heads(wanted.image_id, self._parts.tagger, self._bench.now(), arrived)
+        changes = Transitions(wanted.image_id, self._parts.tagger, self._bench.now(), arrived)
         record = score_record(wanted.image_id, scoring, watch)
         kept = await self._bench.apply(wanted.image_id, changes.scored(scoring), watch, record)
         if not isinstance(kept, Kept):
@@ -76,7 +76,7 @@ class Rescoring:
         image_id, job, model = wanted.image_id, wanted.job, self._parts.tagger.model
         ending = "resumed"
         if wanted.decide_again:
-            changes = Heads(image_id, self._parts.tagger, self._bench.now())
+            changes = Transitions(image_id, self._parts.tagger, self._bench.now())
             kept = await self._bench.apply(
                 image_id, lambda held: changes.rejudged(held, model=model, job=job), watch
             )

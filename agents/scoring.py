@@ -7,7 +7,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any, Final
 
-from agents.ports import Parts
+from agents.ports import Components
 from agents.telemetry.metrics import Metrics, Stopwatch
 from agents.transitions import Scoring
 from schemas.claims import Claim
@@ -17,7 +17,7 @@ from schemas.records import Content, ImageHead
 from schemas.tags import Scores
 from schemas.uploads import Location
 from streams.ports import IMAGES, Fetched
-from streams.resilience.retry import Outages
+from streams.resilience.retry import Dependencies
 
 _INLINE_DIGEST: Final = 2**20
 """Bytes that are hashed within half a millisecond: a thread would cost more than it saves."""
@@ -39,7 +39,7 @@ class Scorer:
     """Scores claims, any number at once; `loading` images have their encoded bytes in memory."""
 
     def __init__(
-        self, parts: Parts, outages: Outages, *, loading: int, attempts: int, metrics: Metrics
+        self, parts: Components, outages: Dependencies, *, loading: int, attempts: int, metrics: Metrics
     ) -> None:
         self._parts = parts
         self._storage = outages.of(IMAGES)
@@ -61,13 +61,15 @@ class Scorer:
         if head and known and claim.restaurant_id and _is_same_object(head, claim):
             return Scoring(claim, known[0], known[1], head.stored_as, reason, job)
         # The slot is inside: who waits for a storage that is away holds nothing that others need.
-        loaded = await self._storage.outlast(lambda: self._load(claim, known, watch), attempts=self._attempts)
+        loaded = await self._storage.retry_until_available(
+            lambda: self._load(claim, known, watch), attempts=self._attempts
+        )
         scores = known[0] if known and loaded.pixels is None else await self._forward(loaded.pixels, watch)
         return Scoring(loaded.claim, scores, loaded.content, loaded.stored_as, reason, job)
 
     async def stands(self, location: Location) -> bool:
         """Whether something stands at the location now; raises as `ImageStore.exists` and `score` do."""
-        return await self._storage.outlast(
+        return await self._storage.retry_until_available(
             lambda: self._parts.images.exists(location), attempts=self._attempts
         )
 

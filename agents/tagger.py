@@ -16,7 +16,7 @@ from model.serving.statistics import BatchStatistics
 from schemas.tags import ModelRef, Scores, Verdict
 
 
-class Decoding(Protocol):
+class ImageDecoder(Protocol):
     """What turns bytes into pixels; `async with` opens and closes it."""
 
     async def __aenter__(self) -> Self: ...
@@ -45,7 +45,7 @@ class ResidentTagger:
         policy: Policy,
         *,
         batches: BatchLimits,
-        decoding: Decoding,
+        decoding: ImageDecoder,
         tracer: Tracer = NO_TRACER,
     ) -> None:
         self._classifier = classifier

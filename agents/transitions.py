@@ -15,7 +15,7 @@ from schemas.claims import Claim, Claims
 from schemas.decisions import Decision
 from schemas.errors import UnknownImage
 from schemas.events import Reason
-from schemas.records import Announced, Content, ImageHead, Kept, Said, Stale, State
+from schemas.records import Announced, Content, ImageHead, Kept, PossiblyPublished, Stale, State
 from schemas.tags import ModelRef, Scores, Verdict
 from streams.ports import Change
 
@@ -46,7 +46,7 @@ class Scoring:
 
 
 @dataclass(frozen=True, slots=True)
-class Heads:
+class Transitions:
     """The changes that the world makes to one image, by these rules, at this moment."""
 
     image_id: str
@@ -60,7 +60,7 @@ class Heads:
 
         def change(stored: ImageHead | None) -> Kept | Stale:
             claims = self._joined(stored, scoring.claim)
-            if not claims.standing.is_same(scoring.claim):
+            if not claims.current.is_same(scoring.claim):
                 return Stale(head=_surely(stored))
             if stored and stored.holds(scoring.claim, scoring.scores.model):
                 return Kept(head=stored)
@@ -72,7 +72,7 @@ class Heads:
         """A `Change`: what arrived is answered already, or outranked, and is remembered."""
         head = _surely(stored)
         claims = self._joined(head)
-        if not claims.standing.position.is_same(head.position):
+        if not claims.current.position.is_same(head.position):
             return Stale(head=head)
         if claims.restaurant_id != head.all_claims.restaurant_id:
             return Kept(head=self._next(head, claims))
@@ -94,7 +94,7 @@ class Heads:
 
         def change(stored: ImageHead | None) -> Kept | Stale:
             claims = self._joined(stored, claim)
-            if not claims.standing.is_same(claim):
+            if not claims.current.is_same(claim):
                 return Stale(head=_surely(stored))
             if stored and stored.state is State.DELETED and stored.position.is_same(claim.position):
                 return Kept(head=stored)
@@ -136,7 +136,7 @@ class Heads:
 
     def _next(self, stored: ImageHead | None, claims: Claims, **facts: Any) -> ImageHead:  # noqa: ANN401 - fields of the head
         """The head's next revision."""
-        standing = claims.standing
+        standing = claims.current
         facts |= {
             "location": standing.location,
             "position": standing.position,
@@ -171,7 +171,7 @@ def acknowledged(head: ImageHead) -> Change:
 
 
 def _counted(stored: ImageHead, claims: Claims) -> dict[str, Any]:
-    is_same = claims.standing.position.is_same(stored.position)
+    is_same = claims.current.position.is_same(stored.position)
     return {
         "revision": stored.revision + 1,
         "turn": stored.turn + 1 if is_same else 0,
@@ -179,11 +179,13 @@ def _counted(stored: ImageHead, claims: Claims) -> dict[str, Any]:
     }
 
 
-def _pending(stored: ImageHead) -> tuple[Said, ...]:
+def _pending(stored: ImageHead) -> tuple[PossiblyPublished, ...]:
     """What may have been said since the last acknowledgement: a worker dies between saying and marking."""
     if stored.is_announced or stored.verdict is None:
         return stored.pending
-    said = tuple(Said(route=each, restaurant_id=stored.restaurant_id) for each in stored.verdict.routes)
+    said = tuple(
+        PossiblyPublished(route=each, restaurant_id=stored.restaurant_id) for each in stored.verdict.routes
+    )
     return (*stored.pending, *(each for each in said if each not in stored.pending))
 
 

@@ -9,19 +9,19 @@ from datetime import UTC, datetime
 
 import structlog
 
-from agents.dead_letters import Letters
-from agents.ports import Parts
+from agents.dead_letters import ErrorRouter
+from agents.ports import Components
 from agents.scoring import Scorer
 from agents.telemetry.attribute import Attribute
 from agents.telemetry.metrics import Metrics, Stopwatch
 from agents.telemetry.tracing import NO_TRACER, TRACEPARENT, Tracer
 from agents.telling import Teller
+from schemas import wire
 from schemas.errors import Rejected, Stage
 from schemas.records import ImageHead, Kept, ScoreRecord, Stale
-from schemas.wire import decoding
 from streams.message import Message
 from streams.ports import STORE, Change
-from streams.resilience.retry import Outages
+from streams.resilience.retry import Dependencies
 
 log = structlog.get_logger(__name__)
 
@@ -34,11 +34,11 @@ def _utc_now() -> datetime:
 class Workbench:
     """The parts, and the steps that handlers share over them."""
 
-    parts: Parts
-    outages: Outages
+    parts: Components
+    outages: Dependencies
     scorer: Scorer
     teller: Teller
-    letters: Letters
+    letters: ErrorRouter
     metrics: Metrics
     tracer: Tracer = NO_TRACER
     now: Callable[[], datetime] = _utc_now
@@ -53,21 +53,21 @@ class Workbench:
             "messaging.destination.partition.id": str(message.partition),
             "messaging.kafka.offset": message.offset,
         }
-        parent = decoding.traceparent(dict(message.headers), message.value)
+        parent = wire.traceparent(dict(message.headers), message.value)
         with self.tracer.message(parent, f"{message.topic} process", attributes) as span:
             TRACEPARENT.set(span.traceparent)
             yield
 
     async def head(self, image_id: str) -> ImageHead | None:
         """What holds of the image now, however long the store takes."""
-        return await self.outages.of(STORE).outlast(lambda: self.parts.scores.head(image_id))
+        return await self.outages.of(STORE).retry_until_available(lambda: self.parts.scores.head(image_id))
 
     async def apply(
         self, image_id: str, change: Change, watch: Stopwatch, record: ScoreRecord | None = None
     ) -> Kept | Stale:
         """Make `change` to the image's head, however long the store takes."""
         with watch.stage(Stage.STORE):
-            return await self.outages.of(STORE).outlast(
+            return await self.outages.of(STORE).retry_until_available(
                 lambda: self.parts.scores.apply(image_id, change, record)
             )
 

@@ -5,8 +5,8 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from agents.dispatcher import DeskLimits, desk_over
-from agents.ports import Parts
+from agents.dispatcher import DispatcherLimits, build_dispatcher
+from agents.ports import Components
 from agents.telemetry.metrics import Metrics
 from agents.testing import FakeTagger
 from model import checkpoint
@@ -19,7 +19,7 @@ from streams.adapters.sqlite.store import SqliteScores
 from streams.inflight import Delivery, InFlight, Partition, WindowLimits
 from streams.message import Message
 from streams.ports import ScoreStore
-from streams.resilience.retry import Outages, Patience
+from streams.resilience.retry import Backoff, Dependencies
 from tagstream import samples
 
 EVENTS = 2_000
@@ -89,8 +89,8 @@ def _on_sqlite() -> int:
 
 async def _pipeline(scores: ScoreStore) -> int:
     images = MemoryImages(Limits(allowed_buckets=frozenset({"photos"})))
-    parts = Parts(images=images, scores=scores, tags=MemoryTags(), tagger=FakeTagger())
-    desk = desk_over(parts, Outages(Patience()), DeskLimits(), metrics=Metrics())
+    parts = Components(images=images, scores=scores, tags=MemoryTags(), tagger=FakeTagger())
+    desk = build_dispatcher(parts, Dependencies(Backoff()), DispatcherLimits(), metrics=Metrics())
     for number in range(EVENTS):
         await images.put(Location(bucket="photos", key=str(number)), bytes([number % 256]) * 64)
     gate = asyncio.Semaphore(64)

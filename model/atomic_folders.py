@@ -25,7 +25,7 @@ _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 @contextmanager
-def unfinished(parent: Path) -> Iterator[Path]:
+def atomic_folder(parent: Path) -> Iterator[Path]:
     """A hidden folder in `parent`, made where it is not; at the end it is removed with all that is in it.
 
     Raises `ConfigurationError` where `parent` cannot be written to, and for a disk that is full.
@@ -45,7 +45,7 @@ def unfinished(parent: Path) -> Iterator[Path]:
             os.close(lock)
 
 
-def put(made: Path, place: Path) -> bool:
+def place_folder(made: Path, place: Path) -> bool:
     """Give `made`, a folder on the same disk, its `place`, durable when it returns; False if it is taken."""
     for path in sorted(made.rglob("*")):
         _flush(path)
@@ -62,7 +62,7 @@ def put(made: Path, place: Path) -> bool:
 
 def write_file(place: Path, data: bytes) -> None:
     """Make the file hold `data`: whole or not at all, and durable. Raises `ConfigurationError`."""
-    with unfinished(place.parent) as folder:
+    with atomic_folder(place.parent) as folder:
         fresh = folder / "file"
         fresh.write_bytes(data)
         _flush(fresh)

@@ -19,13 +19,13 @@ Task = Literal["multi_label", "single_label", "binary"]
 """A sigmoid a label; a softmax over the labels; one output, whose label is the positive answer."""
 
 
-class Part(BaseModel):
+class ManifestPart(BaseModel):
     """A frozen part of the manifest; fields of a later version are ignored by an earlier one."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class Input(Part):
+class Input(ManifestPart):
     """What the network is fed: (3, size, size), (value / 255 - mean) / std."""
 
     size: Annotated[int, Field(ge=32, le=1024)] = 224
@@ -38,7 +38,7 @@ class Input(Part):
         return Preprocess(size=self.size, fit=self.fit, max_pixels=max_pixels)
 
 
-class Golden(Part):
+class Golden(ManifestPart):
     """A picture whose scores are known, for telling a broken device from a bad image."""
 
     file: str
@@ -46,7 +46,7 @@ class Golden(Part):
     scores: Mapping[str, Probability]
 
 
-class Manifest(Part):
+class Manifest(ManifestPart):
     """One version of a model."""
 
     name: str

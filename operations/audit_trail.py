@@ -23,7 +23,7 @@ class Spoken(Claim):
     stands: bool
 
 
-class Labelled(Value):
+class LabelView(Value):
     """One label: what the model says of it, and what holds."""
 
     label: str
@@ -94,7 +94,7 @@ class Trail(Value):
     content: Content | None
     model: ModelRef | None
     """What made the scores that stand."""
-    tags: tuple[Labelled, ...]
+    tags: tuple[LabelView, ...]
     routes: tuple[Led, ...]
     decision: LastDecision | None
     revision: int
@@ -141,7 +141,7 @@ def follow(head: ImageHead, history: Sequence[ScoreRecord]) -> Trail:
 
 def _claims(claims: Claims) -> tuple[Spoken, ...]:
     """The claims of both voices; of one event that both carry, the one that stands is the earlier."""
-    standing = claims.standing
+    standing = claims.current
     voices: tuple[tuple[Literal["storage", "producer"], Claim | None], ...] = (
         ("storage", claims.storage),
         ("producer", claims.producer),
@@ -155,7 +155,7 @@ def _why_it_stands(claims: Claims) -> str:
     storage, producer = claims.storage, claims.producer
     if storage is None or producer is None:
         return f"only {'storage' if storage else 'a producer'} has spoken of the image"
-    voice, other = ("storage", "the producer") if claims.standing is storage else ("the producer", "storage")
+    voice, other = ("storage", "the producer") if claims.current is storage else ("the producer", "storage")
     if storage.is_same(producer):
         return f"both are one event; {voice} published it first"
     if storage.position.uploaded_at == producer.position.uploaded_at:
@@ -163,14 +163,14 @@ def _why_it_stands(claims: Claims) -> str:
     return f"what {voice} says is of a later moment than what {other} says"
 
 
-def _labels(head: ImageHead) -> tuple[Labelled, ...]:
+def _labels(head: ImageHead) -> tuple[LabelView, ...]:
     tags = head.verdict.tags if head.verdict else ()
     known = head.scores.probabilities if head.scores else {}
     return tuple(_labelled(tag, is_known=tag.label in known) for tag in tags)
 
 
-def _labelled(tag: Tag, *, is_known: bool) -> Labelled:
-    return Labelled(**dict(tag), reached=is_known and tag.probability >= tag.threshold)
+def _labelled(tag: Tag, *, is_known: bool) -> LabelView:
+    return LabelView(**dict(tag), reached=is_known and tag.probability >= tag.threshold)
 
 
 def _led(head: ImageHead) -> Iterator[Led]:
@@ -249,8 +249,8 @@ def _pending(head: ImageHead) -> Iterator[Heard]:
 
 
 def _to_be_said(head: ImageHead) -> Iterator[Heard]:
-    for move in announcements.moves(head):
-        if not move.is_homeless:
+    for move in announcements.diff(head):
+        if not move.is_without_restaurant:
             hearing = Hearing.TO_ADD if move.action is Action.ADDED else Hearing.TO_REMOVE
             yield _heard(move.route, move.restaurant_id, hearing)
 

@@ -19,7 +19,7 @@ _LOOK: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Tagged:
+class TagsAnnounced:
     """The store has its tags, and the world has heard of them."""
 
     head: ImageHead
@@ -36,7 +36,7 @@ class Tagged:
 
 
 @dataclass(frozen=True, slots=True)
-class Buried:
+class DeadLettered:
     """It is on the dead letters or was parked."""
 
     message: Message
@@ -78,10 +78,10 @@ class Unknown:
         return {"error": {"code": "timeout", "message": f"nothing heard of it within {self.seconds:g} s"}}
 
 
-End = Tagged | Buried | Unknown
+End = TagsAnnounced | DeadLettered | Unknown
 
 
-class Vigil:
+class AwaitTags:
     """Waits for the ends of uploads, in the store and on `letters`, which it follows as they come."""
 
     def __init__(self, store: ScoreStore, letters: AsyncIterator[Message]) -> None:
@@ -115,9 +115,9 @@ class Vigil:
         ends: list[tuple[ImageUploaded, End]] = []
         for upload in asked:
             if letter := self._buried.get(upload.image_id):
-                ends.append((upload, Buried(letter)))
+                ends.append((upload, DeadLettered(letter)))
             elif (head := heads.get(upload.image_id)) and _answers(head, upload):
-                ends.append((upload, Tagged(head)))
+                ends.append((upload, TagsAnnounced(head)))
         return ends
 
     async def _read(self) -> None:

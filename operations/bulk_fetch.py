@@ -12,7 +12,7 @@ from typing import Final
 
 from agents.wiring.backends import s3_settings
 from agents.wiring.settings import Settings, blame
-from model.data import together
+from model.data import gather
 from model.data.progress import Tick, silent
 from schemas.errors import ConfigurationError, NotAllowed, Rejected
 from schemas.uploads import Location
@@ -74,7 +74,7 @@ async def bring(images: ImageStore, addresses: Sequence[str], *, into: Path, tic
             files[address] = await asyncio.to_thread(keep, fetched.data, address, into=into)
         tick("fetching from object storage", len(files) + len(refused), len(addresses))
 
-    await together.each(addresses, one, at_once=AT_ONCE)
+    await gather.gather_bounded(addresses, one, at_once=AT_ONCE)
     return Brought(files, refused)
 
 

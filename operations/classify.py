@@ -35,7 +35,7 @@ class Classified:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RefusedFile:
     """A file that cannot be classified, and why."""
 
     path: Path
@@ -47,7 +47,7 @@ class Refused:
         return {"path": str(self.path), "error": {"code": self.code, "message": self.message}}
 
 
-Answer = Classified | Refused
+Answer = Classified | RefusedFile
 
 
 def found(paths: Iterable[Path]) -> Iterator[Path]:
@@ -59,7 +59,7 @@ def found(paths: Iterable[Path]) -> Iterator[Path]:
             yield path
 
 
-class Eye:
+class PhotoClassifier:
     """Looks at files: at most `at_once` together, `loading` of them with their bytes in memory."""
 
     def __init__(self, tagger: Tagger, *, at_once: int, loading: int, max_bytes: int) -> None:
@@ -92,7 +92,7 @@ class Eye:
         try:
             scores = (await self._tagger.score(await self._pixels(path))).scores
         except Rejected as error:
-            return Refused(path, error.code, str(error))
+            return RefusedFile(path, error.code, str(error))
         return Classified(path, scores.top, self._tagger.decide(scores, None))
 
     async def _pixels(self, path: Path) -> Any:  # noqa: ANN401 - pixels belong to the model

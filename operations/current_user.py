@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 
 
-def me() -> str:
+def current_user() -> str:
     """The user's name, or `unknown` where the system has none (a container's bare user id)."""
     try:
         return getpass.getuser()

@@ -64,7 +64,7 @@ class Letter:
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
+class LetterSelection:
     """Which letters are meant: those to which everything that is said applies."""
 
     cause: str | None = None
@@ -76,7 +76,7 @@ class Selection:
     @property
     def is_everything(self) -> bool:
         """Whether nothing is said."""
-        return self == Selection()
+        return self == LetterSelection()
 
     def holds(self, letter: Letter) -> bool:
         """Whether the letter is among them."""
@@ -98,7 +98,7 @@ def place(given: str) -> tuple[int, int]:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class LetterGroup:
     """Letters of one topic with one cause."""
 
     topic: str
@@ -124,7 +124,7 @@ class Group:
         }
 
 
-def grouped(letters: Iterable[Letter]) -> tuple[Group, ...]:
+def grouped(letters: Iterable[Letter]) -> tuple[LetterGroup, ...]:
     """The letters by topic and cause, the most numerous first; an example is the latest one."""
     by_cause: dict[tuple[str, str], list[Letter]] = {}
     for letter in letters:
@@ -133,9 +133,9 @@ def grouped(letters: Iterable[Letter]) -> tuple[Group, ...]:
     return tuple(sorted(groups, key=lambda group: (-group.count, group.topic, group.code)))
 
 
-def _group(topic: str, code: str, found: Sequence[Letter]) -> Group:
+def _group(topic: str, code: str, found: Sequence[Letter]) -> LetterGroup:
     times = sorted(letter.message.timestamp for letter in found if letter.message.timestamp)
-    return Group(
+    return LetterGroup(
         topic=topic,
         code=code,
         stages=tuple(sorted({letter.causes.get("stage", "?") for letter in found})),

@@ -20,16 +20,16 @@ from typing import Final
 from agents import moderation_policy
 from agents.wiring.backends import blamed, kafka_connection, open_store
 from agents.wiring.settings import Settings, blame
-from model.data import labels, together
-from model.data.entries import Cause, Found, Gathered, Refusal
+from model.data import labels
+from model.data.entries import Entries, Entry, Refusal, RefusalCause
+from model.data.gather import gather_bounded
 from model.data.photograph import Photograph
 from model.data.progress import Tick, silent
 from operations import bulk_fetch
-from schemas import topics
+from schemas import topics, wire
 from schemas.decisions import Decided, Decision
 from schemas.errors import ConfigurationError, Rejected
 from schemas.records import ImageHead, State
-from schemas.wire import decoding
 from streams.adapters.kafka.reader import NoTopic, TopicReader
 from streams.message import Message
 from streams.ports import ImageStore, ScoreStore
@@ -48,7 +48,7 @@ class Stores:
     images: ImageStore
 
 
-async def gather(settings: Settings, *, into: Path, tick: Tick = silent) -> Gathered:
+async def gather(settings: Settings, *, into: Path, tick: Tick = silent) -> Entries:
     """The photographs of all decisions on the topic, their bytes as files in `into`.
 
     Raises `ConfigurationError` where nobody has decided anything yet, and `Unavailable`.
@@ -62,7 +62,7 @@ async def gather(settings: Settings, *, into: Path, tick: Tick = silent) -> Gath
         raise ConfigurationError(f"nobody has decided anything yet: {topics.DECISIONS} is empty")
     async with _stores(settings) as stores:
         gathered = await labelled(spoken, stores, into=into, tick=tick)
-    return Gathered(refused=tuple(spoiled)).joined(gathered)
+    return Entries(refused=tuple(spoiled)).joined(gathered)
 
 
 @asynccontextmanager
@@ -81,10 +81,10 @@ async def latest(messages: AsyncIterable[Message]) -> tuple[dict[str, Decision],
     spoken: dict[str, Decision] = {}
     spoiled: list[Refusal] = []
     async for message in messages:
-        said = decoding.decode_decision(message.value, dict(message.headers))
-        if isinstance(said, decoding.Spoiled):
+        said = wire.decode_decision(message.value, dict(message.headers))
+        if isinstance(said, wire.Invalid):
             place = f"{message.topic}[{message.partition}]@{message.offset}"
-            spoiled.append(Refusal(place, Cause.NOT_DECIDED, str(said.error)))
+            spoiled.append(Refusal(place, RefusalCause.NOT_DECIDED, str(said.error)))
             continue
         decision = Decision.of(said, message.partition, message.offset)
         before = spoken.get(said.image_id)
@@ -95,9 +95,9 @@ async def latest(messages: AsyncIterable[Message]) -> tuple[dict[str, Decision],
 
 async def labelled(
     spoken: Mapping[str, Decision], stores: Stores, *, into: Path, tick: Tick = silent
-) -> Gathered:
+) -> Entries:
     """The photographs that were decided on, with the labels that the decisions give them."""
-    answers: list[Found | Refusal] = []
+    answers: list[Entry | Refusal] = []
 
     async def one(item: tuple[str, ImageHead | None]) -> None:
         answers.append(await _answer(item[0], item[1], spoken[item[0]], stores=stores, into=into))
@@ -107,32 +107,34 @@ async def labelled(
     for start in range(0, len(ids), BATCH):
         heads = await stores.scores.heads(ids[start : start + BATCH])
         items = [(image_id, heads.get(image_id)) for image_id in ids[start : start + BATCH]]
-        await together.each(items, one, at_once=bulk_fetch.AT_ONCE)
-    return Gathered.of(answers)
+        await gather_bounded(items, one, at_once=bulk_fetch.AT_ONCE)
+    return Entries.of(answers)
 
 
 async def _answer(
     image_id: str, head: ImageHead | None, said: Decision, *, stores: Stores, into: Path
-) -> Found | Refusal:
+) -> Entry | Refusal:
     if head is None:
-        return Refusal(image_id, Cause.NOT_DECIDED, "the store does not know the image")
+        return Refusal(image_id, RefusalCause.NOT_DECIDED, "the store does not know the image")
     place = str(head.location)
     word = moderation_policy.bound(_last(head, said), head)
     spoken = _spoken(head, word) if await _has_seen(head, word, stores.scores) else _UNSEEN
     if isinstance(spoken, str):
-        return Refusal(place, Cause.NOT_DECIDED, spoken)
+        return Refusal(place, RefusalCause.NOT_DECIDED, spoken)
     try:
         named = tuple(labels.checked(label, where=place) for label in spoken)
     except ConfigurationError as error:  # a slip of one moderator must not end the import of all
-        return Refusal(place, Cause.NOT_DECIDED, str(error))
+        return Refusal(place, RefusalCause.NOT_DECIDED, str(error))
     try:
         fetched = await bulk_fetch.fetch(stores.images, head.location)
     except Rejected as error:
-        return Refusal(place, Cause.MISSING, str(error))
+        return Refusal(place, RefusalCause.MISSING, str(error))
     if word.content_digest and sha256(fetched.data).hexdigest() != word.content_digest:
-        return Refusal(place, Cause.NOT_DECIDED, "other bytes stand there than those that were decided on")
+        return Refusal(
+            place, RefusalCause.NOT_DECIDED, "other bytes stand there than those that were decided on"
+        )
     file = await asyncio.to_thread(bulk_fetch.keep, fetched.data, place, into=into)
-    return Found(Photograph(file, named, source=head.restaurant_id or ""), place, by_person=True)
+    return Entry(Photograph(file, named, source=head.restaurant_id or ""), place, by_person=True)
 
 
 async def _has_seen(head: ImageHead, word: Decision, scores: ScoreStore) -> bool:

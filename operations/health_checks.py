@@ -16,15 +16,15 @@ from typing import Any, Final
 
 from agents.wiring import backends
 from agents.wiring.backends import kafka_connection, open_mongo, open_store
-from agents.wiring.model_source import resident
+from agents.wiring.model_source import resolve_model
 from agents.wiring.registry import open_registry
 from agents.wiring.settings import Settings
 from model.registry import refs
 from schemas import topics
 from schemas.errors import TagstreamError
 from streams.adapters.kafka.admin import TopicAdmin
-from streams.adapters.kafka.state import TopicState
-from streams.adapters.mongo.indexes import Standing
+from streams.adapters.kafka.topic_state import TopicState
+from streams.adapters.mongo.indexes import IndexState
 from streams.adapters.s3.images import S3Images
 
 SECONDS: Final = 10.0
@@ -183,7 +183,7 @@ async def _mongo(config: Settings) -> str:
     async with open_mongo(config.store) as store:
         await store.ping()
         found = await store.indexes()
-    wrong = [each for each in found if each.standing in (Standing.MISSING, Standing.DIFFERS)]
+    wrong = [each for each in found if each.standing in (IndexState.MISSING, IndexState.DIFFERS)]
     if wrong:
         named = ", ".join(f"{each.index.collection}.{each.index.name} ({each.standing})" for each in wrong)
         raise Unwell(f"indexes: {named}", "`tagstream store apply` makes those that are missing")
@@ -274,7 +274,7 @@ async def _resolve(config: Settings) -> str:
 
 
 async def _model(config: Settings) -> str:
-    found = await resident(config)
+    found = await resolve_model(config)
     return await asyncio.to_thread(_scored, config, found.folder)
 
 

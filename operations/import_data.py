@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 from model import atomic_folders
 from model.data import assembly, inspecting, snapshot, sources
 from model.data.document import Document
-from model.data.entries import Gathered, Refusal
+from model.data.entries import Entries, Refusal
 from model.data.inspecting import PREPROCESS, Seen
-from model.data.plan import Wanted
+from model.data.plan import SnapshotPlan
 from model.data.progress import Tick
 from model.data.sources import REMOTE, Reading
 from schemas.errors import ConfigurationError
@@ -47,7 +47,7 @@ DIVIDING: Final = "finding near duplicates, dividing"
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class ImportRequest:
     """What is to be imported, and how."""
 
     sources: tuple[str, ...]
@@ -56,7 +56,7 @@ class Request:
     decisions: bool = False
     accept_unreviewed: bool = False
     processes: int | None = None
-    wanted: Wanted = Wanted()  # noqa: RUF009 - frozen
+    wanted: SnapshotPlan = SnapshotPlan()  # noqa: RUF009 - frozen
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +73,11 @@ class Imported:
         return {"folder": str(self.folder), "existed": self.existed, **about}
 
 
-def run(request: Request, settings: Settings, *, tick: Tick) -> Imported:
+def run(request: ImportRequest, settings: Settings, *, tick: Tick) -> Imported:
     """Make the snapshot. Raises `ConfigurationError`, `Unavailable`, and `Broken` where no decoder starts."""
     if not request.sources and not request.decisions:
         raise ConfigurationError("nothing to import: name a SOURCE, or --decisions")
-    with atomic_folders.unfinished(request.output) as within:
+    with atomic_folders.atomic_folder(request.output) as within:
         fetched = within / "fetched"
         fetched.mkdir()
         labels, answers = asyncio.run(_look(request, settings, into=fetched, tick=tick))
@@ -90,7 +90,7 @@ def run(request: Request, settings: Settings, *, tick: Tick) -> Imported:
 
 
 async def _look(
-    request: Request, settings: Settings, *, into: Path, tick: Tick
+    request: ImportRequest, settings: Settings, *, into: Path, tick: Tick
 ) -> tuple[frozenset[str], Sequence[Seen | Refusal]]:
     """All labels that the sources name, and what became of every photograph."""
     gathered = await _gather(request, settings, into=into, tick=tick)
@@ -107,10 +107,10 @@ async def _look(
     return labels, [*gathered.refused, *seen]
 
 
-async def _gather(request: Request, settings: Settings, *, into: Path, tick: Tick) -> Gathered:
+async def _gather(request: ImportRequest, settings: Settings, *, into: Path, tick: Tick) -> Entries:
     several = len(request.sources) + len(request.negatives) > 1
     how = Reading(request.wanted.leave_out, accept_unreviewed=request.accept_unreviewed)
-    every = Gathered()
+    every = Entries()
     readers = [(source, sources.gather) for source in request.sources]
     readers += [(source, sources.gather_negatives) for source in request.negatives]
     for source, read in readers:
@@ -150,10 +150,10 @@ def _names_addresses(path: Path) -> bool:
     return is_table and bool(sources.addresses(path))
 
 
-def _below(source: str, gathered: Gathered) -> Gathered:
+def _below(source: str, gathered: Entries) -> Entries:
     """Of several sources each thing's place begins with the source's name."""
     name = source.rstrip("/").rpartition("/")[2]
-    return Gathered(
+    return Entries(
         tuple(replace(each, place=_under(name, each.place)) for each in gathered.found),
         tuple(replace(each, place=_under(name, each.place)) for each in gathered.refused),
     )

@@ -13,7 +13,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 from rich.text import Text
 
-from schemas import topics
+from schemas import topics, wire
 from schemas.decisions import ModerationDecided
 from schemas.errors import ConfigurationError
 from schemas.events import (
@@ -25,7 +25,7 @@ from schemas.events import (
     TagsHeld,
 )
 from schemas.tags import Tag
-from schemas.wire import decoding, headers
+from schemas.wire import headers
 from streams.adapters.kafka.connection import KafkaAddress
 from streams.adapters.kafka.reader import NoTopic, Offsets, TopicReader
 from streams.message import Message
@@ -100,19 +100,19 @@ def _read(message: Message) -> Text:
 
 
 def _uploaded(message: Message) -> Text:
-    return Text("; ").join(map(_record, decoding.decode(message.value, dict(message.headers))))
+    return Text("; ").join(map(_record, wire.decode(message.value, dict(message.headers))))
 
 
-def _record(record: decoding.Record) -> Text:
+def _record(record: wire.Record) -> Text:
     match record:
-        case decoding.Uploaded(upload):
+        case wire.Uploaded(upload):
             whose = f"  restaurant {upload.restaurant_id}" if upload.restaurant_id else ""
             return Text(f"uploaded {upload.location}{whose}")
-        case decoding.Removed(removal):
+        case wire.Removed(removal):
             return Text(f"removed {removal.location}", "red")
-        case decoding.Ignored(why):
+        case wire.Ignored(why):
             return Text(f"asks for nothing: {why}", "dim")
-        case decoding.Spoiled(error):
+        case wire.Invalid(error):
             return Text(f"no event: {error}", "red")
 
 

@@ -14,12 +14,12 @@ from model.pipeline import sources
 from model.pipeline.stages import Stages, judged_by, plain
 from model.pipeline.step import Made, Step, digest
 from model.registry import contents, promotion
-from model.registry.promotion_evaluation import Trial
+from model.registry.promotion_evaluation import PromotionCriteria
 from model.registry.refs import CHAMPION, AliasRef, VersionRef
 from model.serving.classifier import Classifier
 from operations import import_data
-from operations.current_user import me
-from operations.import_data import Request
+from operations.current_user import current_user
+from operations.import_data import ImportRequest
 from operations.registry import over
 from schemas.errors import TagstreamError
 
@@ -28,15 +28,15 @@ if TYPE_CHECKING:
     from model.registry.publishing import Published
     from model.registry.registry import Registry
 
-__all__ = ["Promotion", "Refused", "address", "gather", "promote", "publish"]
+__all__ = ["PromotionGoal", "PromotionRefused", "address", "gather", "promote", "publish"]
 
 
-class Refused(TagstreamError):
+class PromotionRefused(TagstreamError):
     """The registry's gate does not let the version have the alias."""
 
 
 @dataclass(frozen=True, slots=True)
-class Promotion:
+class PromotionGoal:
     """Of which version, where, and how good it has to be at least."""
 
     version: VersionRef
@@ -49,7 +49,7 @@ class Promotion:
         return AliasRef(self.version.name, CHAMPION)
 
 
-def gather(request: Request, stages: Stages, settings: Settings) -> Step:
+def gather(request: ImportRequest, stages: Stages, settings: Settings) -> Step:
     """The import of a snapshot, done again when a local source has changed."""
     read = (*request.sources, *request.negatives)
     parameters = {
@@ -82,7 +82,7 @@ def publish(version: VersionRef, stages: Stages, validate: Step, *, where: str) 
     )
 
 
-def promote(wanted: Promotion, stages: Stages, publish: Step, *, gather: Step) -> Step:
+def promote(wanted: PromotionGoal, stages: Stages, publish: Step, *, gather: Step) -> Step:
     """The champion's alias on the version, if the gate lets it."""
     return Step(
         "promote",
@@ -106,19 +106,19 @@ def _published(validate: Step, where: str, _folder: Path) -> Made:
     return Made(published.digest, about={"ref": str(published.ref), "registry": where})
 
 
-def _promoted(wanted: Promotion, stages: Stages, gather: Step, _folder: Path) -> Made:
+def _promoted(wanted: PromotionGoal, stages: Stages, gather: Step, _folder: Path) -> Made:
     data = dataset.read(gather.product())
     split = judged_by(data)
     device, threads = stages.order.device, stages.order.threads
-    trial = Trial(data.of(Split(split)), split, wanted.least_top, device=device, threads=threads)
-    order = promotion.Order(wanted.version, me(), reason="by the pipeline", trial=trial)
+    trial = PromotionCriteria(data.of(Split(split)), split, wanted.least_top, device=device, threads=threads)
+    order = promotion.PromotionRequest(wanted.version, current_user(), reason="by the pipeline", trial=trial)
 
-    async def move(opened: Registry, config: Settings) -> promotion.Promotion:
+    async def move(opened: Registry, config: Settings) -> promotion.PromotionResult:
         return await promotion.promote(opened, cache(config), order, tick=stages.watch.tick)
 
     found = over(wanted.registry, move)
     if found.alias is None:
-        raise Refused(
+        raise PromotionRefused(
             f"{wanted.version} is published, but is not {wanted.alias}: the gate refuses it by "
             f"{_reasons(found)}; `tagstream model promote {wanted.version} --registry {wanted.registry}` "
             "says more"
@@ -127,6 +127,6 @@ def _promoted(wanted: Promotion, stages: Stages, gather: Step, _folder: Path) ->
     return Made(digest(plain(about)), about=plain(about))
 
 
-def _reasons(found: promotion.Promotion) -> str:
+def _reasons(found: promotion.PromotionResult) -> str:
     rows = found.outcome.refused
     return "; ".join(f"{row.name} ({row.why})" if row.why else row.name for row in rows)

@@ -13,17 +13,18 @@ from typing import Any, Final, cast
 
 from model import atomic_folders
 from model.data import inspecting, review, sources, thumbnails
-from model.data.entries import Found, Gathered
+from model.data.entries import Entries, Entry
 from model.data.progress import Tick
 from model.data.review import Proposal
 from model.data.sources import REVIEW
 from model.decoding.pool import DecoderPool
 from model.preprocess import Fit, Pixels
 from model.serving.classifier import Classifier
+from operations import import_data
 from schemas.errors import ConfigurationError, Rejected
 from schemas.tags import Scores
-from tagstream.render import gallery, import_data
-from tagstream.render.gallery import Bar, Fact, Page, Section, Shot
+from tagstream.render import gallery
+from tagstream.render.gallery import Fact, GallerySection, Page, ProbabilityBar, Shot
 
 BATCH: Final = 32
 """Photographs of a forward."""
@@ -32,7 +33,7 @@ SHEET: Final = "review.html"
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class PrelabelRequest:
     """What is to be proposed on, by whom, and where the batch goes."""
 
     source: Path
@@ -45,7 +46,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class ReviewBatch:
     """What was written."""
 
     folder: Path
@@ -75,7 +76,7 @@ class Batch:
 class _Looked:
     """One photograph in pixels, and small for the sheet."""
 
-    found: Found
+    found: Entry
     pixels: Pixels
     picture: str
 
@@ -102,7 +103,7 @@ class _Scored:
         )
 
 
-def run(request: Request, *, tick: Tick) -> Batch:
+def run(request: PrelabelRequest, *, tick: Tick) -> ReviewBatch:
     """Write the batch.
 
     Raises `ConfigurationError` where its folder is there already, and where no photograph can be read.
@@ -110,19 +111,19 @@ def run(request: Request, *, tick: Tick) -> Batch:
     if request.output.exists():
         raise ConfigurationError(f"{request.output} is there already; name another folder with --output")
     gathered = sources.unlabelled(request.source)
-    with atomic_folders.unfinished(request.output.absolute().parent) as within:
+    with atomic_folders.atomic_folder(request.output.absolute().parent) as within:
         scored = asyncio.run(_score(request, gathered, tick))
         if not scored.looked:
             why = "; ".join(scored.unreadable[:3])
             raise ConfigurationError(f"{request.source}: no photograph can be read; {why}")
         proposals = scored.proposals
         _write(within / "batch", proposals, scored, request)
-        if not atomic_folders.put(within / "batch", request.output):
+        if not atomic_folders.place_folder(within / "batch", request.output):
             raise ConfigurationError(f"{request.output} was made meanwhile; name another folder")
-    return Batch(request.output, _named(scored.classifier), tuple(proposals), tuple(scored.unreadable))
+    return ReviewBatch(request.output, _named(scored.classifier), tuple(proposals), tuple(scored.unreadable))
 
 
-def _write(folder: Path, proposals: Sequence[Proposal], scored: _Scored, request: Request) -> None:
+def _write(folder: Path, proposals: Sequence[Proposal], scored: _Scored, request: PrelabelRequest) -> None:
     folder.mkdir()
     # Paths are relative to where the batch will lie, and not to where it is written.
     text = review.as_csv(proposals, scored.classifier.labels, folder=request.output)
@@ -132,7 +133,7 @@ def _write(folder: Path, proposals: Sequence[Proposal], scored: _Scored, request
     (folder / SHEET).write_text(gallery.render(page), encoding="utf-8")
 
 
-async def _score(request: Request, gathered: Gathered, tick: Tick) -> _Scored:
+async def _score(request: PrelabelRequest, gathered: Entries, tick: Tick) -> _Scored:
     """What the model says of each photograph; the next batch is decoded during a forward."""
     loop = asyncio.get_running_loop()
     with ThreadPoolExecutor(1, thread_name_prefix="device") as device:  # a classifier belongs to one thread
@@ -156,15 +157,15 @@ async def _score(request: Request, gathered: Gathered, tick: Tick) -> _Scored:
     return scored
 
 
-def _batches(found: Sequence[Found]) -> list[Sequence[Found]]:
+def _batches(found: Sequence[Entry]) -> list[Sequence[Entry]]:
     return [found[start : start + BATCH] for start in range(0, len(found), BATCH)]
 
 
-async def _looked(found: Sequence[Found], classifier: Classifier, pool: DecoderPool) -> list[_Looked | str]:
+async def _looked(found: Sequence[Entry], classifier: Classifier, pool: DecoderPool) -> list[_Looked | str]:
     return list(await asyncio.gather(*(_one(each, classifier, pool) for each in found)))
 
 
-async def _one(found: Found, classifier: Classifier, pool: DecoderPool) -> _Looked | str:
+async def _one(found: Entry, classifier: Classifier, pool: DecoderPool) -> _Looked | str:
     try:
         data = await asyncio.to_thread(inspecting.read, found)
         pixels = await pool.decode(data)
@@ -189,7 +190,10 @@ def _page(
             each.place,
             pictures[each.place],
             chips=(f"uncertainty {each.uncertainty:.2f}", *(each.suggested or ("no label",))),
-            bars=tuple(Bar(label, chance, thresholds[label]) for label, chance in each.probabilities.items()),
+            bars=tuple(
+                ProbabilityBar(label, chance, thresholds[label])
+                for label, chance in each.probabilities.items()
+            ),
         )
         for each in proposals
     ]
@@ -199,5 +203,5 @@ def _page(
         lead=f"Proposed by {_named(classifier)}. Uncertainty is {review.MEASURE}. Correct the column labels"
         f" in {REVIEW}, or write yes into reviewed where it is right; then import the batch.",
         facts=(Fact("photographs", f"{of:,}"), Fact("labels", f"{len(classifier.labels)}")),
-        sections=[Section("By uncertainty", note, tuple(shots))],
+        sections=[GallerySection("By uncertainty", note, tuple(shots))],
     )

@@ -25,7 +25,7 @@ from streams.adapters.kafka.admin import TopicAdmin
 from streams.adapters.kafka.connection import KafkaAddress
 from streams.adapters.kafka.producer import Outgoing
 from streams.adapters.kafka.reader import NoTopic, TopicReader
-from streams.adapters.kafka.state import Declared
+from streams.adapters.kafka.topic_state import Declared
 from streams.clock import Clock, SystemClock
 from streams.message import Message
 
@@ -35,7 +35,7 @@ _BEATS: Final = 10
 """Handfuls a second: at a high rate several letters go out together, and share an acknowledgement."""
 
 
-class Publisher(Protocol):
+class LetterPublisher(Protocol):
     """Sends a letter's message back to its origin."""
 
     async def redrive(self, *messages: Message) -> None:
@@ -69,7 +69,11 @@ class TopicJournal:
 
 def _entry(letter: Letter) -> Outgoing:
     topic, partition, offset = letter.place
-    said = {"redriven_at": datetime.now(UTC).isoformat(), "by": current_user.me(), "to": letter.origin[0]}
+    said = {
+        "redriven_at": datetime.now(UTC).isoformat(),
+        "by": current_user.current_user(),
+        "to": letter.origin[0],
+    }
     return Outgoing(topics.REDRIVEN, f"{topic}/{partition}/{offset}".encode(), json.dumps(said).encode())
 
 
@@ -82,7 +86,7 @@ def place(entry: Message) -> Place | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RefusedLetter:
     """A letter with no way back, and why."""
 
     letter: Letter
@@ -97,7 +101,7 @@ class Redrive:
     """Sends letters back at `rate` a second."""
 
     def __init__(
-        self, publisher: Publisher, journal: Journal, *, rate: float, clock: Clock | None = None
+        self, publisher: LetterPublisher, journal: Journal, *, rate: float, clock: Clock | None = None
     ) -> None:
         self._publisher = publisher
         self._journal = journal
@@ -105,9 +109,9 @@ class Redrive:
         self._ways: dict[Origin, asyncio.Future[str | None]] = {}
         self._clock = clock or SystemClock()
 
-    async def run(self, letters: Sequence[Letter], tick: Tick) -> tuple[Refused, ...]:
+    async def run(self, letters: Sequence[Letter], tick: Tick) -> tuple[RefusedLetter, ...]:
         """Send all of them, in order; those that have no way back. Interrupted, it ends behind a handful."""
-        refused: list[Refused] = []
+        refused: list[RefusedLetter] = []
         handful = max(1, round(self._rate / _BEATS))
         due = self._clock.time()
         for start in range(0, len(letters), handful):
@@ -118,7 +122,7 @@ class Redrive:
             tick(len(letters[start : start + handful]))
         return tuple(refused)
 
-    async def _send(self, letters: Sequence[Letter]) -> list[Refused]:
+    async def _send(self, letters: Sequence[Letter]) -> list[RefusedLetter]:
         """Send a handful and remember it; those of it that have no way back."""
         outcomes = await asyncio.gather(*map(self._one, letters))
         refused = [outcome for outcome in outcomes if outcome]
@@ -126,12 +130,12 @@ class Redrive:
         await self._journal.note([letter for letter in letters if letter.place not in stayed])
         return refused
 
-    async def _one(self, letter: Letter) -> Refused | None:
+    async def _one(self, letter: Letter) -> RefusedLetter | None:
         # Letters of several records of one message are one way back: it goes once, and whole.
         if letter.origin not in self._ways:
             self._ways[letter.origin] = asyncio.ensure_future(self._back(letter))
         why = await self._ways[letter.origin]
-        return Refused(letter, why) if why else None
+        return RefusedLetter(letter, why) if why else None
 
     async def _back(self, letter: Letter) -> str | None:
         """Send the letter's message; why it cannot be sent."""

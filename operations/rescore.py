@@ -22,15 +22,14 @@ from agents.wiring.model_source import manifest_here
 from agents.wiring.settings import Settings
 from operations import store
 from operations.rescore_latest import LatestClaims
-from operations.rescore_selection import SENT, Offsets, Selection, SentImages, Start
+from operations.rescore_selection import SENT, Offsets, RescoreSelection, SentImages, Start
 from operations.rescore_summary import Plan, Summary, tags
-from schemas import identity, topics
+from schemas import identity, topics, wire
 from schemas.claims import Claim, Claims
 from schemas.events import RescoreRequested
 from schemas.naming import Naming
 from schemas.records import ImageHead
 from schemas.uploads import Position
-from schemas.wire import decoding
 from streams.adapters.kafka.lag import LaneProgress
 from streams.adapters.kafka.publisher import RescorePublisher
 from streams.adapters.kafka.reader import TopicReader
@@ -70,7 +69,7 @@ class Job:
     name: str
     """For the scores' history."""
     start: Start
-    selection: Selection
+    selection: RescoreSelection
     naming: Naming = field(default_factory=Naming)
 
 
@@ -115,8 +114,8 @@ class Replay:
         total = sum(max(0, end[number] - offset) for number, offset in begin.items() if number in end)
         read = unreadable = 0
         async for message in uploads.read(begin, end):
-            records = decoding.decode(message.value, dict(message.headers), self._job.naming)
-            unreadable += any(isinstance(record, decoding.Spoiled) for record in records)
+            records = wire.decode(message.value, dict(message.headers), self._job.naming)
+            unreadable += any(isinstance(record, wire.Invalid) for record in records)
             for image_id, claim in _claims(message, records):
                 latest.add(image_id, Claims.of(claim))
             read += 1
@@ -158,16 +157,16 @@ class Replay:
         )
 
 
-def _claims(message: Message, records: tuple[decoding.Record, ...]) -> Iterator[tuple[str, Claim]]:
+def _claims(message: Message, records: tuple[wire.Record, ...]) -> Iterator[tuple[str, Claim]]:
     """What the message claims of which images; a removal that nobody has looked into claims nothing."""
     for record in records:
         match record:
-            case decoding.Uploaded(event) | decoding.Removed(event, if_gone=False):
+            case wire.Uploaded(event) | wire.Removed(event, if_gone=False):
                 yield event.image_id, Claim.of(event, Position.of(event, message.origin, record.sequencer))
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class RescoreResult:
     """What a replay did."""
 
     job: Job
@@ -177,7 +176,7 @@ class Done:
     """None where nobody waited for the workers."""
 
 
-def order(settings: Settings, *, start: str, wanted: Selection) -> Job:
+def order(settings: Settings, *, start: str, wanted: RescoreSelection) -> Job:
     """What is asked for, of the resident version where `wanted` names none.
 
     Raises `ConfigurationError` for a start that is none, and as `manifest_here` does.
@@ -187,20 +186,20 @@ def order(settings: Settings, *, start: str, wanted: Selection) -> Job:
     return Job(f"replay-{moment}", Start.parse(start), selection, settings.uploads.naming)
 
 
-async def run(settings: Settings, job: Job, *, tell: Tell, dry_run: bool, wait: bool) -> Done:
+async def run(settings: Settings, job: Job, *, tell: Tell, dry_run: bool, wait: bool) -> RescoreResult:
     """Carry the job out."""
     async with AsyncExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tagstream-replay-")))
-        scores = await stack.enter_async_context(store.opened(settings.store))
+        scores = await stack.enter_async_context(store.open_store(settings.store))
         brokers = kafka_connection(settings)
         uploads = await stack.enter_async_context(TopicReader(brokers, topics.UPLOADED))
         replay = Replay(job, scores, scratch=scratch, tell=tell)
         if dry_run:
-            return Done(job, await replay.send(uploads, None), is_dry=True, summary=None)
+            return RescoreResult(job, await replay.send(uploads, None), is_dry=True, summary=None)
         lane = await stack.enter_async_context(RescorePublisher(kafka_settings(settings)))
         plan = await replay.send(uploads, lane)
         if not wait:
-            return Done(job, plan, is_dry=False, summary=None)
+            return RescoreResult(job, plan, is_dry=False, summary=None)
         progress = LaneProgress(brokers, topics.RESCORE, settings.kafka.group)
         await replay.wait((await stack.enter_async_context(progress)).left)
-        return Done(job, plan, is_dry=False, summary=await replay.summary())
+        return RescoreResult(job, plan, is_dry=False, summary=await replay.summary())

@@ -19,7 +19,7 @@ from schemas.records import ImageHead, State
 from schemas.uploads import Moment
 
 
-class Choice(StrEnum):
+class RescoreChoice(StrEnum):
     """What is to become of an image."""
 
     SEND = "send"
@@ -35,11 +35,11 @@ class Choice(StrEnum):
     """It has scores of some version, and only images without any are wanted."""
 
 
-SENT: Final = frozenset({Choice.SEND, Choice.DECIDE})
+SENT: Final = frozenset({RescoreChoice.SEND, RescoreChoice.DECIDE})
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
+class RescoreSelection:
     """Which images a replay is about."""
 
     version: str
@@ -50,22 +50,22 @@ class Selection:
     decide_again: bool = False
     """Also images that have the scores: they are decided on anew."""
 
-    def choose(self, claims: Claims, head: ImageHead | None) -> tuple[Choice, Claim]:
+    def choose(self, claims: Claims, head: ImageHead | None) -> tuple[RescoreChoice, Claim]:
         """What becomes of the image, and the claim that stands."""
         known = claims.joined(head.all_claims) if head else claims
-        standing = known.standing
+        standing = known.current
         return self._choice(known, head, standing), standing
 
-    def _choice(self, known: Claims, head: ImageHead | None, standing: Claim) -> Choice:
+    def _choice(self, known: Claims, head: ImageHead | None, standing: Claim) -> RescoreChoice:
         if standing.is_removal or (head and head.state is State.DELETED and _answers(head, standing)):
-            return Choice.REMOVED
+            return RescoreChoice.REMOVED
         if self.restaurant_id and self.restaurant_id != _restaurant(known, head):
-            return Choice.ELSEWHERE
+            return RescoreChoice.ELSEWHERE
         if head is None or head.scores is None or not _answers(head, standing):
-            return Choice.SEND
+            return RescoreChoice.SEND
         if head.scores.model.version == self.version:
-            return Choice.DECIDE if self.decide_again else Choice.SCORED
-        return Choice.TAGGED if self.only_missing else Choice.SEND
+            return RescoreChoice.DECIDE if self.decide_again else RescoreChoice.SCORED
+        return RescoreChoice.TAGGED if self.only_missing else RescoreChoice.SEND
 
 
 def _answers(head: ImageHead, standing: Claim) -> bool:

@@ -51,13 +51,13 @@ class RouteChanges:
 
     added: Change = field(default_factory=Change)
     removed: Change = field(default_factory=Change)
-    homeless: int = 0
+    without_restaurant: int = 0
     """Of those added, images of no restaurant: they stay out of collections."""
 
     def document(self) -> dict[str, Any]:
         """As a part of `--json`."""
         changes = {"added": self.added.document(), "removed": self.removed.document()}
-        return {**changes, "added_without_restaurant": self.homeless}
+        return {**changes, "added_without_restaurant": self.without_restaurant}
 
 
 class Outlook:
@@ -113,7 +113,9 @@ class Outlook:
         added, removed = new.keys() - old.keys(), old.keys() - new.keys()
         for place in added:
             self._of(place).added.note(before.image_id, new[place].probability)
-            self._of(place).homeless += place[0] != topics.MODERATION and after.restaurant_id is None
+            self._of(place).without_restaurant += (
+                place[0] != topics.MODERATION and after.restaurant_id is None
+            )
         for place in removed:
             self._of(place).removed.note(before.image_id, old[place].probability)
         if before.state is not after.state:

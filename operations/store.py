@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from pathlib import Path
 from typing import Final
 
-from agents.wiring.backends import blamed, open_store
+from agents.wiring import backends
 from agents.wiring.settings import StoreSettings, blame
 from operations import upload
 from schemas import identity
@@ -22,11 +22,11 @@ def is_here(settings: StoreSettings) -> bool:
 
 
 @asynccontextmanager
-async def opened(settings: StoreSettings) -> AsyncIterator[ScoreStore]:
+async def open_store(settings: StoreSettings) -> AsyncIterator[ScoreStore]:
     """The store; raises `ConfigurationError`, which names the setting, where there can be none."""
     async with AsyncExitStack() as stack:
-        with blame(blamed(settings)):
-            store: AbstractAsyncContextManager[ScoreStore] = open_store(settings)
+        with blame(backends.blamed(settings)):
+            store: AbstractAsyncContextManager[ScoreStore] = backends.open_store(settings)
             entered = await stack.enter_async_context(store)
         yield entered
 

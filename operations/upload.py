@@ -37,7 +37,7 @@ class Storage(Protocol):
         """Whether there is an object."""
 
 
-class Publisher(Protocol):
+class EventPublisher(Protocol):
     """Where their events go."""
 
     async def publish(self, *uploads: ImageUploaded) -> None:
@@ -140,7 +140,7 @@ class Uploader:
     """Puts photographs into S3 and says so. The same file under the same key is the same image again."""
 
     def __init__(
-        self, storage: Storage, publisher: Publisher, *, restaurant: str | None, max_bytes: int
+        self, storage: Storage, publisher: EventPublisher, *, restaurant: str | None, max_bytes: int
     ) -> None:
         self._storage = storage
         self._publisher = publisher

@@ -70,7 +70,7 @@ class Claims(Value):
         )
 
     @property
-    def standing(self) -> Claim:
+    def current(self) -> Claim:
         """The claim that holds; raises `LookupError` where there is none."""
         standing = _later(self.storage, self.producer)
         if standing is None:
@@ -80,7 +80,7 @@ class Claims(Value):
     @property
     def restaurant_id(self) -> str | None:
         """Whose image it is: as the standing claim says, else as the other voice does."""
-        said = (self.standing, self.producer, self.storage)
+        said = (self.current, self.producer, self.storage)
         return next((each.restaurant_id for each in said if each and each.restaurant_id), None)
 
 

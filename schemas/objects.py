@@ -15,7 +15,7 @@ know of has 0.6 GB of weights, and S3 takes 5 GB in one piece."""
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredObject:
     """One object as it stands."""
 
     data: bytes = field(repr=False)
@@ -41,7 +41,7 @@ class Objects(Protocol):
     `ConfigurationError` for an object of more than `LARGEST` bytes.
     """
 
-    async def get(self, key: str) -> Stored | None:
+    async def get(self, key: str) -> StoredObject | None:
         """The object, None where there is none."""
 
     async def put_if_absent(self, key: str, data: bytes) -> bool:

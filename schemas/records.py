@@ -29,7 +29,7 @@ class Content(Value):
     """Bytes."""
 
 
-class Said(Value):
+class PossiblyPublished(Value):
     """A route that the world may have heard of, and whose collection it led to."""
 
     route: Route
@@ -69,7 +69,7 @@ class ImageHead(Value):
     verdict: Verdict | None = None
     """What holds: `judged`, unless a person decided otherwise or the image is gone."""
     announced: Announced | None = None
-    pending: tuple[Said, ...] = ()
+    pending: tuple[PossiblyPublished, ...] = ()
     """Routes that were kept since the last acknowledged announcement, and may have been said."""
     revision: int = 0
     """Counts the changes of what holds; an event of a lower one is history."""

@@ -18,7 +18,7 @@ _PORTS: Final = (20_000, 32_000)
 
 
 @dataclass(frozen=True, slots=True)
-class Premises:
+class EmbeddedStack:
     """Where the embedded parts are."""
 
     broker: str

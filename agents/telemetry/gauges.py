@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from prometheus_client import Histogram
 
 from agents.telemetry.instruments import Instruments
-from streams.adapters.s3.budget import Budget
+from streams.adapters.s3.budget import ByteSemaphore
 from streams.inflight import Partition, WindowLimits, WindowStatistics
 
 if TYPE_CHECKING:  # the straight path runs without the model
@@ -126,7 +126,7 @@ class LoadingMetrics:
             "tagstream_fetch_waiting", "Objects that wait for their share of the bytes"
         )
 
-    def update(self, budget: Budget) -> None:
+    def update(self, budget: ByteSemaphore) -> None:
         """Show the fetch budget as it stands."""
         self._bytes.set(budget.in_use)
         self._bytes_limit.set(budget.limit)

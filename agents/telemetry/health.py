@@ -16,7 +16,7 @@ _UNKNOWN: Final = "not looked at yet"
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class ProbeReport:
     """What the checks of one probe said last."""
 
     checks: Mapping[str, str | None]
@@ -57,14 +57,16 @@ class Health:
         """The worker does not work while `check` complains; the same name again replaces the check."""
         self._ready[name] = check
 
-    def livez(self) -> Report:
+    def livez(self) -> ProbeReport:
         """Whether the process is worth keeping; a check that was never looked at is no reason to kill it."""
-        return Report({"loop": self._blocked(), **{name: self._seen.get(name) for name in tuple(self._live)}})
+        return ProbeReport(
+            {"loop": self._blocked(), **{name: self._seen.get(name) for name in tuple(self._live)}}
+        )
 
-    def readyz(self) -> Report:
+    def readyz(self) -> ProbeReport:
         """Whether it works now."""
         waiting = {name: self._seen.get(name, _UNKNOWN) for name in tuple(self._ready)}
-        return Report({**self.livez().checks, **waiting})
+        return ProbeReport({**self.livez().checks, **waiting})
 
     def _blocked(self) -> str | None:
         silence = self._pulse.silence

@@ -87,7 +87,7 @@ class Metrics:
         self.collections = make.counter(
             "tagstream_collection_changes", "Images that joined or left a collection", ["action", "label"]
         )
-        self.homeless = make.counter(
+        self.without_restaurant = make.counter(
             "tagstream_images_without_restaurant", "Collection tags that belong to no restaurant's page"
         )
 

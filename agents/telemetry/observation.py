@@ -15,7 +15,7 @@ from agents.telemetry.heartbeat import Pulse
 from agents.telemetry.metrics import Metrics
 from agents.telemetry.serving import serve
 from agents.wiring.settings import MetricsSettings
-from streams.adapters.s3.budget import Budget
+from streams.adapters.s3.budget import ByteSemaphore
 from streams.app import StreamApp
 from streams.inflight import InFlight, Partition
 
@@ -71,7 +71,7 @@ class Observation:
         """The causes whose rejection alarm is on."""
         self.pulse.each(lambda: self.metrics.alarms.update(dict.fromkeys(causes(), True)))
 
-    def budget(self, budget: Budget) -> None:
+    def budget(self, budget: ByteSemaphore) -> None:
         """The bytes of objects being read."""
         self.pulse.each(lambda: self.metrics.loading.update(budget))
 

@@ -16,7 +16,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 import structlog
 from prometheus_client import CollectorRegistry, make_wsgi_app
 
-from agents.telemetry.health import Health, Report
+from agents.telemetry.health import Health, ProbeReport
 from agents.wiring.settings import MetricsSettings
 from schemas.errors import ConfigurationError
 
@@ -74,7 +74,7 @@ class Probes:
                 return [b"/metrics, /livez, /readyz\n"]
 
 
-def _say(ask: Callable[[], Report], start_response: StartResponse) -> Iterable[bytes]:
+def _say(ask: Callable[[], ProbeReport], start_response: StartResponse) -> Iterable[bytes]:
     report = ask()
     status = "200 OK" if report.is_ok else "503 Service Unavailable"
     start_response(status, [("Content-Type", "application/json"), ("Cache-Control", "no-store")])

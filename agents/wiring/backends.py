@@ -9,9 +9,9 @@ from agents.wiring.settings import KafkaSettings, Settings, StoreSettings, blame
 from schemas.errors import ConfigurationError
 from streams.adapters.kafka import connection
 from streams.adapters.kafka.connection import ClientCertificate, KafkaConnection, Login, Mechanism
-from streams.adapters.kafka.producer import KafkaSettings as ProducerSettings
+from streams.adapters.kafka.producer import ProducerSettings
 from streams.adapters.mongo.store import MongoScores, MongoSettings
-from streams.adapters.s3.client import S3Credentials, S3Settings
+from streams.adapters.s3.client import S3ClientSettings, S3Credentials
 from streams.adapters.sqlite.store import SqliteScores
 
 
@@ -46,7 +46,7 @@ def kafka_settings(settings: Settings) -> ProducerSettings:
     return ProducerSettings(bootstrap=kafka_connection(settings), source=settings.kafka.source)
 
 
-def s3_settings(settings: Settings) -> S3Settings:
+def s3_settings(settings: Settings) -> S3ClientSettings:
     """The S3 adapter's settings; ours first, then the standard AWS names."""
     ours = settings.s3
     where: dict[str, Any] = {
@@ -56,7 +56,7 @@ def s3_settings(settings: Settings) -> S3Settings:
     if ours.access_key_id and ours.secret_access_key:
         key = ours.access_key_id.get_secret_value()
         where["credentials"] = S3Credentials(access_key_id=key, secret_access_key=ours.secret_access_key)
-    return S3Settings(
+    return S3ClientSettings(
         **{name: value for name, value in where.items() if value is not None},
         allowed_buckets=frozenset(ours.buckets),
         fetch_concurrency=ours.concurrency,

@@ -11,16 +11,16 @@ from typing import Any, TypeVar
 
 import structlog
 
-from agents.ports import Parts
-from agents.tagger import Decoding, ResidentTagger
+from agents.ports import Components
+from agents.tagger import ImageDecoder, ResidentTagger
 from agents.telemetry.metrics import Metrics
 from agents.telemetry.observation import Observation
 from agents.telemetry.tracing import NO_TRACER, Tracer
 from agents.wiring.backends import blamed, kafka_settings, open_store, s3_settings
-from agents.wiring.model_source import Resident, resident
+from agents.wiring.model_source import ResolvedModel, resolve_model
 from agents.wiring.settings import Settings, blame
 from model import routes
-from model.decoding.decoder import Death
+from model.decoding.decoder import DecoderExit
 from model.decoding.options import REAL, DecoderLimits
 from model.decoding.pool import DecoderPool
 from model.decoding.threads import DecodingThreads
@@ -32,15 +32,15 @@ from streams.adapters.kafka.publisher import KafkaPublisher
 from streams.adapters.s3.images import S3Images
 from streams.app import StreamApp
 from streams.ports import ScoreStore
-from streams.resilience.retry import Outages
+from streams.resilience.retry import Dependencies
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class Runtime:
     """Made before the parts, and outlives them."""
 
     app: StreamApp
-    outages: Outages
+    outages: Dependencies
     metrics: Metrics
     observed: Observation
     tracer: Tracer
@@ -52,11 +52,11 @@ T = TypeVar("T")
 
 
 @asynccontextmanager
-async def real_parts(settings: Settings, around: Surroundings) -> AsyncIterator[Parts]:
+async def open_components(settings: Settings, around: Runtime) -> AsyncIterator[Components]:
     """S3, the score store, Kafka and the resident model, opened; all closed in the end."""
     async with AsyncExitStack() as stack:
         decoding = partial(decoders, settings, around.metrics)
-        version = await around.outages.outlast(partial(resident, settings))
+        version = await around.outages.retry_until_available(partial(resolve_model, settings))
         loaded = await load_tagger(settings, around.tracer, version=version, decoding=decoding)
         tagger = await stack.enter_async_context(loaded)
         around.metrics.versions.remembered(is_remembered=version.is_remembered)
@@ -65,7 +65,7 @@ async def real_parts(settings: Settings, around: Surroundings) -> AsyncIterator[
 
         async def opened(part: AbstractAsyncContextManager[T], setting: str) -> T:
             with blame(setting):
-                return await around.outages.outlast(lambda: stack.enter_async_context(part))
+                return await around.outages.retry_until_available(lambda: stack.enter_async_context(part))
 
         images = S3Images(s3_settings(settings))
         _observe(settings, around, tagger, images)
@@ -79,7 +79,7 @@ async def real_parts(settings: Settings, around: Surroundings) -> AsyncIterator[
             # Together: what one is away for must not keep what is wrong with another from being said.
             storage, scores, tags = await asyncio.gather(*opening)
         await tagger.warm()
-        yield Parts(images=storage, scores=scores, tags=tags, tagger=tagger)
+        yield Components(images=storage, scores=scores, tags=tags, tagger=tagger)
 
 
 @asynccontextmanager
@@ -97,8 +97,8 @@ async def load_tagger(
     settings: Settings,
     tracer: Tracer = NO_TRACER,
     *,
-    version: Resident | None = None,
-    decoding: Callable[[Preprocess], Decoding] | None = None,
+    version: ResolvedModel | None = None,
+    decoding: Callable[[Preprocess], ImageDecoder] | None = None,
 ) -> ResidentTagger:
     """The model, loaded and warm; not yet entered. `decoding` makes what decodes; else threads do.
 
@@ -106,7 +106,7 @@ async def load_tagger(
     """
     with blame("TAGSTREAM_BATCH__INTAKE"):
         batches = BatchLimits(settings.batch.max_size, settings.batch.linger, settings.batch.intake)
-    classifier = await asyncio.to_thread(_load_classifier, settings, version or await resident(settings))
+    classifier = await asyncio.to_thread(_load_classifier, settings, version or await resolve_model(settings))
     policy = load_policy(settings, classifier)
     log.info("model.warm", version=classifier.ref.version, digest=classifier.ref.digest[:12])
     made = (decoding or partial(DecodingThreads, count=settings.decode.processes))(classifier.preprocess)
@@ -122,7 +122,7 @@ def load_policy(settings: Settings, classifier: Classifier) -> Policy:
         return replace(policy, rules=routes.load(settings.routes.file, labels=policy.thresholds))
 
 
-def _observe(settings: Settings, around: Surroundings, tagger: ResidentTagger, images: S3Images) -> None:
+def _observe(settings: Settings, around: Runtime, tagger: ResidentTagger, images: S3Images) -> None:
     around.observed.model(lambda: True)  # it is opened warm
     around.observed.batcher(tagger.statistics, intake=settings.batch.intake)
     around.observed.budget(images.budget)
@@ -134,7 +134,7 @@ async def _die_with(tagger: ResidentTagger, app: StreamApp) -> None:
     app.fail(await tagger.died())
 
 
-def _load_classifier(settings: Settings, version: Resident) -> Classifier:
+def _load_classifier(settings: Settings, version: ResolvedModel) -> Classifier:
     device, threads = settings.model.device, settings.model.threads
     with blame(version.setting):
         classifier = Classifier.load(version.folder, device=device, threads=threads)
@@ -148,7 +148,7 @@ def decoders(
 ) -> DecoderPool:
     """The pool, not yet entered; `decode` names what is called in its processes."""
 
-    def count(death: Death) -> None:
+    def count(death: DecoderExit) -> None:
         metrics.decoder_deaths.labels(death.cause).inc()
 
     ours = settings.decode

@@ -28,7 +28,7 @@ REF = "TAGSTREAM_MODEL__REF"
 
 
 @dataclass(frozen=True, slots=True)
-class Resident:
+class ResolvedModel:
     """A version on this machine."""
 
     folder: Path
@@ -38,7 +38,7 @@ class Resident:
     """The registry was away: an alias may point elsewhere by now."""
 
 
-async def resident(settings: Settings) -> Resident:
+async def resolve_model(settings: Settings) -> ResolvedModel:
     """The version that the settings name, fetched and verified where it comes from a registry.
 
     Raises:
@@ -46,38 +46,38 @@ async def resident(settings: Settings) -> Resident:
         Unavailable: the registry is away, and what the ref stood for is not here.
     """
     if settings.model.ref is None:
-        return Resident(settings.model.folder or checkpoint.PACKAGED, FOLDER)
+        return ResolvedModel(settings.model.folder or checkpoint.PACKAGED, FOLDER)
     with blame(REF):
         return await _of_registry(settings, settings.model.ref)
 
 
 def folder_here(settings: Settings) -> Path:
     """The folder of `resident`, for a command outside an event loop."""
-    return asyncio.run(resident(settings)).folder
+    return asyncio.run(resolve_model(settings)).folder
 
 
 def manifest_here(settings: Settings) -> Manifest:
     """The manifest of `resident`, for a command outside an event loop. Raises as it does."""
-    found = asyncio.run(resident(settings))
+    found = asyncio.run(resolve_model(settings))
     with blame(found.setting):
         return checkpoint.read_manifest(found.folder)
 
 
-async def _of_registry(settings: Settings, spoken: str) -> Resident:
+async def _of_registry(settings: Settings, spoken: str) -> ResolvedModel:
     from agents.wiring import registry as ours  # noqa: PLC0415 - the network's libraries: not where no registry is
 
     kept, name = ours.cache(settings), f"{ours.address(settings)}/{spoken}"
     try:
         ours.reach(settings)
         async with ours.open_registry(settings) as registry:
-            return Resident(await _fetched(registry, spoken, kept, name), REF)
+            return ResolvedModel(await _fetched(registry, spoken, kept, name), REF)
     except Unavailable as error:
         known = await asyncio.to_thread(_known, kept, name)
         if known is None:
             raise
         version, folder = known
         log.warning("registry.away", ref=spoken, version=version, error=str(error))
-        return Resident(folder, REF, is_remembered=True)
+        return ResolvedModel(folder, REF, is_remembered=True)
 
 
 async def _fetched(registry: Registry, spoken: str, kept: Cache, name: str) -> Path:

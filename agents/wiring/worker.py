@@ -13,34 +13,34 @@ import faust
 from faust.types import StreamT
 
 from agents.dead_letters import Deferrals
-from agents.dispatcher import DeskLimits, desk_over
-from agents.ports import Parts
+from agents.dispatcher import DispatcherLimits, build_dispatcher
+from agents.ports import Components
 from agents.telemetry import logs, masking
 from agents.telemetry.metrics import Metrics
 from agents.telemetry.observation import observing
 from agents.telemetry.tracing import open_tracer
 from agents.wiring.backends import kafka_connection
-from agents.wiring.components import Surroundings
+from agents.wiring.components import Runtime
 from agents.wiring.settings import Settings
 from schemas import topics
 from streams.app import Lifespan, StreamApp, StreamSettings
 from streams.inflight import WindowLimits
 from streams.message import Handler
-from streams.resilience.rejection_alarm import RejectionAlarm, RejectionLimits
-from streams.resilience.retry import BreakerLimits, Hooks, Outages, Patience
+from streams.resilience.rejection_alarm import RejectionLimits, RejectionRateBreaker
+from streams.resilience.retry import Backoff, BreakerLimits, Dependencies, Hooks
 
-OpenParts = Callable[[Settings, Surroundings], AbstractAsyncContextManager[Parts]]
-"""Opens what the straight path uses, and outlasts what is away; the real one is `components.real_parts`."""
+OpenComponents = Callable[[Settings, Runtime], AbstractAsyncContextManager[Components]]
+"""Opens what the straight path uses, once it is there; the real one is `components.open_components`."""
 
 
-def create_app(settings: Settings, open_parts: OpenParts) -> StreamApp:
+def create_app(settings: Settings, open_parts: OpenComponents) -> StreamApp:
     """A worker's app over the parts that `open_parts` opens at its start."""
     app = StreamApp(_stream_settings(settings), _lifespan(settings, open_parts))
     attach(app)
     return app
 
 
-def _lifespan(settings: Settings, open_parts: OpenParts) -> Lifespan:
+def _lifespan(settings: Settings, open_parts: OpenComponents) -> Lifespan:
     @asynccontextmanager
     async def lifespan(app: StreamApp) -> AsyncIterator[Handler]:
         async with AsyncExitStack() as stack:
@@ -52,12 +52,12 @@ def _lifespan(settings: Settings, open_parts: OpenParts) -> Lifespan:
     return lifespan
 
 
-async def _surroundings(settings: Settings, app: StreamApp, stack: AsyncExitStack) -> Surroundings:
+async def _surroundings(settings: Settings, app: StreamApp, stack: AsyncExitStack) -> Runtime:
     metrics = Metrics()
     retry, breaker = settings.retry, settings.breaker
     limits = BreakerLimits(breaker.calls, breaker.after, breaker.few_after, breaker.spread)
     hooks = Hooks(waiting=app.waiting)
-    outages = Outages(Patience(retry.first, retry.longest), limits, hooks=hooks)
+    outages = Dependencies(Backoff(retry.first, retry.longest), limits, hooks=hooks)
     observed = await stack.enter_async_context(observing(settings.metrics, metrics, on_failure=app.fail))
     tracer = await stack.enter_async_context(open_tracer(settings))
 
@@ -71,19 +71,21 @@ async def _surroundings(settings: Settings, app: StreamApp, stack: AsyncExitStac
     observed.app(app)
     observed.dependencies(away)
     observed.lag(app.lags)
-    return Surroundings(app, outages, metrics, observed, tracer)
+    return Runtime(app, outages, metrics, observed, tracer)
 
 
-def _desk(settings: Settings, around: Surroundings, parts: Parts) -> Handler:
+def _desk(settings: Settings, around: Runtime, parts: Components) -> Handler:
     rejections, deferral = settings.rejections, settings.deferral
-    alarm = RejectionAlarm(
+    alarm = RejectionRateBreaker(
         RejectionLimits(rejections.share, rejections.window, rejections.minimum, rejections.probe),
         hooks=Hooks(waiting=around.app.waiting),
     )
     around.observed.alarms(alarm.alarms)
     around.metrics.loading.limit.set(settings.decode.loading)
-    limits = DeskLimits(settings.decode.loading, deferral.attempts, Deferrals(deferral.delay, deferral.most))
-    desk = desk_over(
+    limits = DispatcherLimits(
+        settings.decode.loading, deferral.attempts, Deferrals(deferral.delay, deferral.most)
+    )
+    desk = build_dispatcher(
         parts,
         around.outages,
         limits,
@@ -96,10 +98,10 @@ def _desk(settings: Settings, around: Surroundings, parts: Parts) -> Handler:
     return desk.handle
 
 
-async def _all_there(parts: Parts, outages: Outages) -> None:
+async def _all_there(parts: Components, outages: Dependencies) -> None:
     """Wait until broker, store and images answer: a worker that cannot work joins no group."""
     for part in (parts.tags, parts.scores, parts.images):
-        await outages.outlast(part.ping)
+        await outages.retry_until_available(part.ping)
 
 
 def _stream_settings(settings: Settings) -> StreamSettings:
@@ -140,7 +142,7 @@ def _attach(app: StreamApp, name: str, topic: str) -> None:
             await app.admit(event)
 
 
-def run(settings: Settings, open_parts: OpenParts) -> NoReturn:
+def run(settings: Settings, open_parts: OpenComponents) -> NoReturn:
     """Work until a signal or a failure, and exit.
 
     Exit codes: 0 after SIGTERM or SIGINT with everything drained and committed; 1 after a failure; 2 for a

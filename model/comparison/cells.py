@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from model.comparison.row import MEGABYTE, SCRATCH, Figures, Row, Value
+from model.comparison.row import MEGABYTE, SCRATCH, BackboneRow, Figures, IntervalValue
 from model.comparison.run import Compared
-from model.comparison.speed import Pace
+from model.comparison.speed import ForwardSpeed
 
 COLUMNS: Final = (
     "backbone",
@@ -25,7 +25,7 @@ COLUMNS: Final = (
 )
 
 
-def cells(row: Row) -> tuple[str, ...]:
+def cells(row: BackboneRow) -> tuple[str, ...]:
     """One for each of `COLUMNS`."""
     figures, pace = row.figures, row.pace
     if figures is None:
@@ -48,7 +48,7 @@ NARROW: Final = ("backbone", "input", "M par.", "top label", "F1", "AP", "train 
 """Columns for a terminal."""
 
 
-def narrow(row: Row) -> tuple[str, ...]:
+def narrow(row: BackboneRow) -> tuple[str, ...]:
     """A row in two lines, for `NARROW`; of one that failed only its name."""
     if row.figures is None:
         return (f"{row.backbone}\n  {row.weights}", *["-"] * (len(NARROW) - 1))
@@ -69,7 +69,7 @@ def narrow(row: Row) -> tuple[str, ...]:
     )
 
 
-def footnotes(compared: Compared, rows: Sequence[Row]) -> tuple[str, ...]:
+def footnotes(compared: Compared, rows: Sequence[BackboneRow]) -> tuple[str, ...]:
     """What the figures are of, and how far they go."""
     optimistic = ", by which the kept epoch and the thresholds were chosen too: a little too good"
     epochs = f"{compared.epochs} epoch{'s' * (compared.epochs > 1)}"
@@ -95,12 +95,12 @@ def footnotes(compared: Compared, rows: Sequence[Row]) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _share(value: Value) -> str:
+def _share(value: IntervalValue) -> str:
     low, high = (100 * (end or 0) for end in value.interval)
     return f"{100 * (value.value or 0):.1f} ({low:.1f} to {high:.1f})"
 
 
-def _value(value: Value) -> str:
+def _value(value: IntervalValue) -> str:
     return "-" if value.value is None else f"{value.value:.3f}"
 
 
@@ -108,7 +108,7 @@ def _least(figures: Figures) -> str:
     return "≥ " if figures.resumed else ""
 
 
-def _speed(pace: Pace | None) -> tuple[str, str, str]:
+def _speed(pace: ForwardSpeed | None) -> tuple[str, str, str]:
     if pace is None:
         return ("-", "-", "-")
     return (f"{pace.images_per_second:.0f}", f"{pace.latency_ms:.1f}", f"{pace.throughput_ratio:.2f}")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from model.comparison.cells import COLUMNS, cells, footnotes
-from model.comparison.row import Row
+from model.comparison.row import BackboneRow
 from model.comparison.run import Compared
 
 
-def render(compared: Compared, rows: Sequence[Row]) -> str:
+def render(compared: Compared, rows: Sequence[BackboneRow]) -> str:
     """The table, and below it how it was made."""
     lines = [_line(COLUMNS), _line(["---", "---", *["---:"] * (len(COLUMNS) - 2)])]
     lines += [_line(cells(row)) for row in rows]

@@ -11,9 +11,9 @@ from typing import Final
 
 from model import templates
 from model.comparison.cells import footnotes
-from model.comparison.row import SCRATCH, Figures, Row
+from model.comparison.row import SCRATCH, BackboneRow, Figures
 from model.comparison.run import Compared
-from model.comparison.speed import Pace
+from model.comparison.speed import ForwardSpeed
 from model.evaluation.pages import template
 
 TEMPLATE: Final = "comparison.html.j2"
@@ -25,7 +25,7 @@ STEPS: Final = (1, 2, 5)
 
 
 @dataclass(frozen=True, slots=True)
-class Dot:
+class BackboneDot:
     """One backbone in the plot; the ends of its interval above and below it."""
 
     number: int
@@ -49,7 +49,7 @@ class Tick:
 class Plot:
     """All that is drawn."""
 
-    dots: tuple[Dot, ...]
+    dots: tuple[BackboneDot, ...]
     across: tuple[Tick, ...]
     up: tuple[Tick, ...]
     width: int = WIDTH
@@ -60,7 +60,7 @@ class Plot:
     bottom: int = HEIGHT - BOTTOM
 
 
-def render(compared: Compared, rows: Sequence[Row]) -> str:
+def render(compared: Compared, rows: Sequence[BackboneRow]) -> str:
     """The whole page, the rows in their order."""
     environment = templates.environment(Path(__file__).parent, Path(template.__file__).parent)
     environment.filters["percent"] = template.percent
@@ -75,7 +75,7 @@ def render(compared: Compared, rows: Sequence[Row]) -> str:
     return environment.get_template(TEMPLATE).render(context)
 
 
-def plot(rows: Sequence[Row]) -> Plot | None:
+def plot(rows: Sequence[BackboneRow]) -> Plot | None:
     """Accuracy over the logarithm of images a second; None where nothing was measured."""
     known = [
         (number, row, row.figures, row.pace)
@@ -119,11 +119,13 @@ class Axis:
         ]
 
 
-def _dot(number: int, row: Row, known: tuple[Figures, Pace], axes: tuple[Axis, Axis]) -> Dot:
+def _dot(
+    number: int, row: BackboneRow, known: tuple[Figures, ForwardSpeed], axes: tuple[Axis, Axis]
+) -> BackboneDot:
     (figures, pace), (across, up) = known, axes
     low, high = (end or 0.0 for end in figures.top_accuracy.interval)
     accuracy = figures.top_accuracy.value or 0.0
-    return Dot(
+    return BackboneDot(
         number=number,
         x=across.at(math.log10(pace.images_per_second)),
         y=up.at(accuracy),

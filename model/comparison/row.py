@@ -9,13 +9,13 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
-from model.comparison.speed import Pace
+from model.comparison.speed import ForwardSpeed
 
 MEGABYTE: Final = 1e6
 SCRATCH: Final = "from scratch"
 
 
-class Value(BaseModel):
+class IntervalValue(BaseModel):
     """A figure with its 95 % interval."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -36,9 +36,9 @@ class Figures(BaseModel):
     size: int
     parameters: int
     bytes: int
-    top_accuracy: Value
-    f1_samples: Value
-    mean_average_precision: Value
+    top_accuracy: IntervalValue
+    f1_samples: IntervalValue
+    mean_average_precision: IntervalValue
     epochs: int
     """Trials but for the probe and the blends."""
     train_seconds: float
@@ -50,13 +50,13 @@ class Figures(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class BackboneRow:
     """One backbone: its figures, or why there are none."""
 
     backbone: str
     weights: str
     figures: Figures | None = None
-    pace: Pace | None = None
+    pace: ForwardSpeed | None = None
     error: str = ""
     trained_now: bool = False
 
@@ -69,7 +69,7 @@ class Row:
         return {"backbone": self.backbone, **known, "trained_now": self.trained_now, "speed": pace}
 
 
-Key = Callable[[Figures, Pace], float]
+Key = Callable[[Figures, ForwardSpeed], float]
 
 METRICS: Final[Mapping[str, Key]] = MappingProxyType(
     {
@@ -86,10 +86,10 @@ METRICS: Final[Mapping[str, Key]] = MappingProxyType(
 """By which rows may be sorted, the best first."""
 
 
-def ordered(rows: Sequence[Row], *, by: str) -> tuple[Row, ...]:
+def ordered(rows: Sequence[BackboneRow], *, by: str) -> tuple[BackboneRow, ...]:
     """The best first, those that failed last, equals as they were named."""
 
-    def key(row: Row) -> tuple[bool, float]:
+    def key(row: BackboneRow) -> tuple[bool, float]:
         if row.figures is None or row.pace is None:
             return (True, 0.0)
         return (False, METRICS[by](row.figures, row.pace))

@@ -12,8 +12,8 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from model import checkpoint
-from model.comparison.order import Order, Weights, plain
-from model.comparison.row import SCRATCH, Figures, Row, Value
+from model.comparison.job import ComparisonJob, Weights, plain
+from model.comparison.row import SCRATCH, BackboneRow, Figures, IntervalValue
 from model.comparison.speed import paces
 from model.data import dataset
 from model.data.dataset import Dataset, Split
@@ -27,8 +27,7 @@ from model.pipeline.stages import plain as as_json
 from model.pipeline.step import Made, Step
 from model.serving.classifier import Classifier
 from model.training.checkpoints import INDEX, beside
-from model.training.order import Order as Training
-from model.training.order import placed, taught
+from model.training.job import TrainingJob, placed, taught
 from model.training.run import Watch, train
 from schemas.errors import TagstreamError
 
@@ -37,7 +36,7 @@ from schemas.errors import TagstreamError
 class Compared:
     """All rows, in the order in which the backbones were named."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[BackboneRow, ...]
     split: str
     labels: tuple[str, ...]
     trained_on: int
@@ -47,12 +46,12 @@ class Compared:
     """Digest of the dataset."""
 
     @property
-    def failed(self) -> tuple[Row, ...]:
+    def failed(self) -> tuple[BackboneRow, ...]:
         """Those without figures."""
         return tuple(row for row in self.rows if row.figures is None)
 
 
-def compare(order: Order, *, watch: Watch) -> Compared:
+def compare(order: ComparisonJob, *, watch: Watch) -> Compared:
     """Raises `ConfigurationError` for data that none could learn from, or be judged by."""
     data = dataset.read(order.training.photographs, negatives=order.training.negatives)
     dataset.refuse_untrainable(data)
@@ -75,13 +74,13 @@ def compare(order: Order, *, watch: Watch) -> Compared:
 class Comparing:
     """What is settled before the first backbone."""
 
-    order: Order
+    order: ComparisonJob
     data: Dataset
     labels: tuple[str, ...]
     judged: tuple[Photograph, ...]
     watch: Watch
 
-    def row(self, name: str) -> Row:
+    def row(self, name: str) -> BackboneRow:
         """The backbone trained and judged, now or before; or why it could not be."""
         weights = said(self.order.weights.of(name))
         try:
@@ -92,10 +91,10 @@ class Comparing:
         except (TagstreamError, RuntimeError, ValueError, ArithmeticError) as error:
             why = str(error).strip().splitlines() or [type(error).__name__]
             self.watch.say(f"{name}: {why[0]}")
-            return Row(name, weights, error=why[0])
-        return Row(name, weights, figures, trained_now=before is None)
+            return BackboneRow(name, weights, error=why[0])
+        return BackboneRow(name, weights, figures, trained_now=before is None)
 
-    def measured(self, rows: Sequence[Row]) -> tuple[Row, ...]:
+    def measured(self, rows: Sequence[BackboneRow]) -> tuple[BackboneRow, ...]:
         """The rows with their speed, all measured in one run."""
         versions = {row.backbone: self._step(row.backbone).product() for row in rows if row.figures}
         if not versions:
@@ -118,7 +117,7 @@ class Comparing:
         }
         return Step(plain(name), self.order.root, parameters, partial(self._made, training))
 
-    def _made(self, training: Training, folder: Path) -> Made:
+    def _made(self, training: TrainingJob, folder: Path) -> Made:
         order, _ = placed(replace(training, output=folder / training.output.name))
         if order.output.exists():  # of a try that ended before the marker: nobody knows how long it took
             shutil.rmtree(order.output)
@@ -135,9 +134,9 @@ class Comparing:
             size=order.recipe.size,
             parameters=parameters(order, len(self.labels)),
             bytes=(order.output / checkpoint.WEIGHTS).stat().st_size,
-            top_accuracy=Value.model_validate(report.top_accuracy.as_json()),
-            f1_samples=Value.model_validate(report.f1_samples.as_json()),
-            mean_average_precision=Value.model_validate(report.mean_average_precision.as_json()),
+            top_accuracy=IntervalValue.model_validate(report.top_accuracy.as_json()),
+            f1_samples=IntervalValue.model_validate(report.f1_samples.as_json()),
+            mean_average_precision=IntervalValue.model_validate(report.mean_average_precision.as_json()),
             epochs=sum(trial.name.startswith("epoch") for trial in outcome.trained.trials),
             train_seconds=round(seconds, 2),
             train_cpu_seconds=round(cpu_seconds, 2),
@@ -146,7 +145,7 @@ class Comparing:
         return Made(outcome.manifest.sha256, (order.output,), about=figures.model_dump(mode="json"))
 
 
-def parameters(order: Training, labels: int) -> int:
+def parameters(order: TrainingJob, labels: int) -> int:
     """How many numbers of the network are learned, its head included."""
     built = network.build(order.recipe.architecture, labels, order.recipe.size)
     return sum(parameter.numel() for parameter in built.parameters())

@@ -23,7 +23,7 @@ SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class ForwardSpeed:
     """Of one network, in its quickest round."""
 
     device: str
@@ -62,7 +62,7 @@ class Lap:
 
 def paces(
     classifiers: Sequence[Classifier], photographs: Sequence[Photograph], *, tick: Tick
-) -> tuple[Pace, ...]:
+) -> tuple[ForwardSpeed, ...]:
     """All on the same photographs, each with its own input; who begins changes from round to round."""
     calls = [_calls(each, photographs) for each in classifiers]
     laps: list[list[Lap]] = [[] for _ in calls]
@@ -93,8 +93,8 @@ def _lap(full: Callable[[], object], alone: Callable[[], object]) -> Lap:
     return Lap(timed(full).wall, min(timed(alone).wall for _ in range(3)))
 
 
-def _pace(classifier: Classifier, mine: Lap, *, first: Lap) -> Pace:
-    return Pace(
+def _pace(classifier: Classifier, mine: Lap, *, first: Lap) -> ForwardSpeed:
+    return ForwardSpeed(
         device=classifier.device,
         threads=torch.get_num_threads(),
         batch=BATCH,

@@ -14,7 +14,7 @@ from model.data import division, near_duplicates, selection, snapshot, snapshot_
 from model.data.entries import Refusal
 from model.data.inspecting import Seen
 from model.data.photograph import Split
-from model.data.plan import Assembled, Wanted, sides, wished
+from model.data.plan import Assembled, SnapshotPlan, sides, wished
 from model.data.progress import Tick, silent
 from model.data.selection import Selected
 from model.data.snapshot import Placed
@@ -27,7 +27,9 @@ SPARE: Final = 1.05
 """Of the photographs' bytes that must be free on the disk: what goes into a shard beside them."""
 
 
-def assemble(answers: Iterable[Seen | Refusal], wanted: Wanted, *, labels: Collection[str]) -> Assembled:
+def assemble(
+    answers: Iterable[Seen | Refusal], wanted: SnapshotPlan, *, labels: Collection[str]
+) -> Assembled:
     """What goes into the snapshot, and what does not; `labels` are all that the sources have. Pure.
 
     Raises `ConfigurationError` for what cannot be learned from: nothing left, one label alone, a label with
@@ -48,7 +50,7 @@ def assemble(answers: Iterable[Seen | Refusal], wanted: Wanted, *, labels: Colle
     return Assembled(placed, kept, selected, tuple(map(tuple, groups)), divided)
 
 
-def write(assembled: Assembled, wanted: Wanted, *, within: Path, tick: Tick = silent) -> Path:
+def write(assembled: Assembled, wanted: SnapshotPlan, *, within: Path, tick: Tick = silent) -> Path:
     """The snapshot's folder in `within`, an unfinished folder; the caller puts it in its place.
 
     Raises `ConfigurationError` where the disk has no room for it, and `OSError`.
@@ -75,7 +77,7 @@ def keep(made: Path, *, output: Path) -> tuple[Path, bool]:
     Raises `ConfigurationError` where another folder has its place.
     """
     place = output / made.name
-    if atomic_folders.put(made, place):
+    if atomic_folders.place_folder(made, place):
         return place, False
     try:
         snapshot.photographs(place, snapshot.describe(place))

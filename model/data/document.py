@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from model.data.entries import Cause
+from model.data.entries import RefusalCause
 from model.data.photograph import Split
 
 FORMAT: Final = 1
@@ -22,13 +22,13 @@ HANDLED: Final = (
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
-class Part(BaseModel):
+class DocumentPart(BaseModel):
     """A frozen part of the document; fields of a later version are ignored by an earlier one."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class Shard(Part):
+class Shard(DocumentPart):
     """One tar file, whose name says its split."""
 
     file: Annotated[str, Field(pattern=r"^(train|val|test)-[0-9]{6}\.tar$")]
@@ -38,7 +38,7 @@ class Shard(Part):
     sha256: Digest
 
 
-class Counts(Part):
+class Counts(DocumentPart):
     """Of a split or of a source."""
 
     pictures: int = 0
@@ -50,7 +50,7 @@ class Counts(Part):
     """Pictures by split, of a source."""
 
 
-class Imbalance(Part):
+class Imbalance(DocumentPart):
     """How unevenly the labels are filled, by the main label of each picture."""
 
     most: str = ""
@@ -60,22 +60,22 @@ class Imbalance(Part):
     handled: str = HANDLED
 
 
-class LeftOut(Part):
+class LeftOut(DocumentPart):
     """One thing that is not in the snapshot."""
 
     place: str
-    cause: Cause
+    cause: RefusalCause
     why: str
 
 
-class Refused(Part):
+class RefusedEntries(DocumentPart):
     """All of them."""
 
     counts: Mapping[str, int] = {}
     every: tuple[LeftOut, ...] = ()
 
 
-class NearDuplicates(Part):
+class NearDuplicates(DocumentPart):
     """Groups of pictures that are alike, by their names in the snapshot; each is on one side."""
 
     measure: str = ""
@@ -86,7 +86,7 @@ class NearDuplicates(Part):
     """Pictures that went to another side than the data said, for that reason."""
 
 
-class Settings(Part):
+class ImportSettings(DocumentPart):
     """What the import was told."""
 
     seed: int
@@ -98,7 +98,7 @@ class Settings(Part):
     leave_out: tuple[str, ...] = ()
 
 
-class Document(Part):
+class Document(DocumentPart):
     """The whole of it."""
 
     format: int = FORMAT
@@ -113,8 +113,8 @@ class Document(Part):
     warnings: tuple[str, ...] = ()
     near_duplicates: NearDuplicates = NearDuplicates()
     merged: tuple[str, ...] = ()
-    refused: Refused = Refused()
-    settings: Settings
+    refused: RefusedEntries = RefusedEntries()
+    settings: ImportSettings
     shards: tuple[Shard, ...]
 
     @property

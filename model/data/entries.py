@@ -10,7 +10,7 @@ from typing import Self
 from model.data.photograph import Photograph
 
 
-class Cause(StrEnum):
+class RefusalCause(StrEnum):
     """Why something is not in a snapshot."""
 
     MISSING = "missing"
@@ -39,12 +39,12 @@ class Refusal:
     """Something that was left out."""
 
     place: str
-    cause: Cause
+    cause: RefusalCause
     why: str
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Entry:
     """A photograph of one source; nothing of it was read yet."""
 
     photograph: Photograph
@@ -55,21 +55,21 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Gathered:
+class Entries:
     """All that was found, and what was not."""
 
-    found: tuple[Found, ...] = ()
+    found: tuple[Entry, ...] = ()
     refused: tuple[Refusal, ...] = ()
 
     @classmethod
-    def of(cls, answers: Iterable[Found | Refusal]) -> Self:
+    def of(cls, answers: Iterable[Entry | Refusal]) -> Self:
         """Both, parted."""
         every = tuple(answers)
         return cls(
-            tuple(each for each in every if isinstance(each, Found)),
+            tuple(each for each in every if isinstance(each, Entry)),
             tuple(each for each in every if isinstance(each, Refusal)),
         )
 
-    def joined(self, other: Gathered) -> Gathered:
+    def joined(self, other: Entries) -> Entries:
         """What both have."""
-        return Gathered(self.found + other.found, self.refused + other.refused)
+        return Entries(self.found + other.found, self.refused + other.refused)

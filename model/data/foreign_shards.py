@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from model.data import labels, shards
-from model.data.entries import Cause, Found, Refusal
+from model.data.entries import Entry, Refusal, RefusalCause
 from model.data.photograph import Photograph, Split
 from model.data.shards import Sample
 from schemas.errors import ConfigurationError
@@ -19,7 +19,7 @@ CLASSES: Final = "classes.txt"
 _SPLITS: Final = {"train": Split.TRAIN, "val": Split.VAL, "test": Split.TEST}
 
 
-def gather(shard: Path, *, root: str) -> Iterator[Found | Refusal]:
+def gather(shard: Path, *, root: str) -> Iterator[Entry | Refusal]:
     """The pictures of one shard; its name may begin with a split, as in `train-000012.tar`.
 
     Raises `ConfigurationError` for a damaged shard, and for a label's name that cannot be.
@@ -30,13 +30,13 @@ def gather(shard: Path, *, root: str) -> Iterator[Found | Refusal]:
         place = f"{root}:{sample.key}"
         picture = sample.picture
         if picture is None:
-            yield Refusal(place, Cause.MISSING, f"no picture beside {', '.join(sample.pieces)}")
+            yield Refusal(place, RefusalCause.MISSING, f"no picture beside {', '.join(sample.pieces)}")
             continue
         named = _labels(sample, classes, where=place)
         if not named and not _says_none(sample):
-            yield Refusal(place, Cause.UNLABELLED, "no .cls, .json or .txt with a label beside it")
+            yield Refusal(place, RefusalCause.UNLABELLED, "no .cls, .json or .txt with a label beside it")
             continue
-        yield Found(Photograph(picture, named, split, _source(sample)), place)
+        yield Entry(Photograph(picture, named, split, _source(sample)), place)
 
 
 def _labels(sample: Sample, classes: list[str], *, where: str) -> tuple[str, ...]:

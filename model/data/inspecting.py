@@ -16,8 +16,8 @@ from typing import Final, Protocol
 
 from PIL import ExifTags, Image
 
-from model.data import near_duplicates, together
-from model.data.entries import Cause, Found, Refusal
+from model.data import gather, near_duplicates
+from model.data.entries import Entry, Refusal, RefusalCause
 from model.data.near_duplicates import Fingerprint
 from model.data.progress import Tick, silent
 from model.preprocess import FORMATS, Pixels, Preprocess
@@ -56,7 +56,7 @@ class Decodes(Protocol):
 class Seen:
     """A photograph that can be read, and its facts."""
 
-    found: Found
+    found: Entry
     sha256: str
     bytes: int
     width: int
@@ -76,7 +76,7 @@ class Frame:
 
 
 async def inspect(
-    found: Sequence[Found], *, by: Decodes, at_once: int, smallest: int = SMALLEST, tick: Tick = silent
+    found: Sequence[Entry], *, by: Decodes, at_once: int, smallest: int = SMALLEST, tick: Tick = silent
 ) -> list[Seen | Refusal]:
     """What became of each, in the order given; at most `at_once` in memory.
 
@@ -84,11 +84,11 @@ async def inspect(
     """
     answers: dict[int, Seen | Refusal] = {}
 
-    async def look(item: tuple[int, Found]) -> None:
+    async def look(item: tuple[int, Entry]) -> None:
         answers[item[0]] = await _one(item[1], by=by, smallest=smallest)
         tick("looking at the photographs", len(answers), len(found))
 
-    await together.each(enumerate(found), look, at_once=at_once)
+    await gather.gather_bounded(enumerate(found), look, at_once=at_once)
     return [answers[place] for place in range(len(found))]
 
 
@@ -100,20 +100,20 @@ def frame(data: bytes) -> Frame:
         return Frame(*((height, width) if lies else (width, height)), format=image.format or "")
 
 
-async def _one(found: Found, *, by: Decodes, smallest: int) -> Seen | Refusal:
+async def _one(found: Entry, *, by: Decodes, smallest: int) -> Seen | Refusal:
     try:
         data = await asyncio.to_thread(read, found)
         pixels = await by.decode(data)
         return await asyncio.to_thread(_seen, found, data, pixels, smallest=smallest)
     except FileNotFoundError:
-        return Refusal(found.place, Cause.MISSING, "there is no such file")
+        return Refusal(found.place, RefusalCause.MISSING, "there is no such file")
     except OSError as error:
-        return Refusal(found.place, Cause.UNREADABLE, error.strerror or str(error))
+        return Refusal(found.place, RefusalCause.UNREADABLE, error.strerror or str(error))
     except Rejected as error:
-        return Refusal(found.place, Cause.UNREADABLE, str(error))
+        return Refusal(found.place, RefusalCause.UNREADABLE, str(error))
 
 
-def read(found: Found) -> bytes:
+def read(found: Entry) -> bytes:
     """The photograph's bytes; raises `OSError`, also for more than `LARGEST`."""
     path = found.photograph.path
     if isinstance(path, Path):  # looked at before it is in memory
@@ -128,14 +128,14 @@ def _refuse_large(size: int) -> None:
         raise OSError(f"{size:,} bytes; the cap is {LARGEST:,}")
 
 
-def _seen(found: Found, data: bytes, pixels: Pixels, *, smallest: int) -> Seen | Refusal:
+def _seen(found: Entry, data: bytes, pixels: Pixels, *, smallest: int) -> Seen | Refusal:
     try:
         about = frame(data)
     except Exception as error:  # noqa: BLE001 - its pixels are good; what Pillow says of its header may be anything
-        return Refusal(found.place, Cause.UNREADABLE, f"its header: {error or type(error).__name__}")
+        return Refusal(found.place, RefusalCause.UNREADABLE, f"its header: {error or type(error).__name__}")
     if min(about.width, about.height) < smallest:
         size = f"{about.width} x {about.height} pixels; the shorter side must have {smallest}"
-        return Refusal(found.place, Cause.TOO_SMALL, size)
+        return Refusal(found.place, RefusalCause.TOO_SMALL, size)
     return Seen(
         found=found,
         sha256=sha256(data).hexdigest(),

@@ -19,7 +19,7 @@ NEAR: Final = Nearness()
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class SnapshotPlan:
     """How the snapshot is to be made."""
 
     name: str = "photos"
@@ -54,7 +54,7 @@ def sides(labels: Sequence[str], placed: Sequence[Placed]) -> dict[str, Counter[
     return on
 
 
-def wished(seen: Seen, wanted: Wanted) -> Photograph:
+def wished(seen: Seen, wanted: SnapshotPlan) -> Photograph:
     """The photograph with the split that it brings, unless that is to be forgotten."""
     photo = seen.found.photograph
     return replace(photo, split=Split.UNSET) if wanted.resplit else photo

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from model.data.entries import Cause, Refusal
+from model.data.entries import Refusal, RefusalCause
 from model.data.inspecting import Seen
 from model.data.photograph import Photograph, nearest_training
 
@@ -32,7 +32,9 @@ def select(seen: Iterable[Seen], *, leave_out: Collection[str] = (), merge: bool
     for each in seen:
         left = _without(each, leave_out)
         if left is None:
-            refused.append(Refusal(each.found.place, Cause.LEFT_OUT, ", ".join(each.found.photograph.labels)))
+            refused.append(
+                Refusal(each.found.place, RefusalCause.LEFT_OUT, ", ".join(each.found.photograph.labels))
+            )
         else:
             copies.setdefault(each.sha256, []).append(left)
     choices = [_choice(copies[digest], merge=merge) for digest in sorted(copies)]
@@ -65,7 +67,7 @@ def _choice(copies: list[Seen], *, merge: bool) -> Selected:
         said = f"{' = '.join(each.found.place for each in ranked)}: {', '.join(kept.found.photograph.labels)}"
         return Selected((kept,), tuple(_refusals(kept, (*ranked[1:], *outranked))), (said,))
     why = "; ".join(f"{each.found.place} says {_said(each)}" for each in ranked)
-    return Selected((), tuple(Refusal(each.found.place, Cause.CONFLICT, why) for each in ordered))
+    return Selected((), tuple(Refusal(each.found.place, RefusalCause.CONFLICT, why) for each in ordered))
 
 
 def _joined(first: Seen, copies: list[Seen]) -> Seen:
@@ -85,7 +87,7 @@ def _merged(ranked: list[Seen], copies: list[Seen]) -> Seen:
 def _refusals(kept: Seen, others: Iterable[Seen]) -> Iterator[Refusal]:
     for each in others:
         is_same = set(each.found.photograph.labels) <= set(kept.found.photograph.labels)
-        cause = Cause.DUPLICATE if is_same else Cause.OUTRANKED
+        cause = RefusalCause.DUPLICATE if is_same else RefusalCause.OUTRANKED
         yield Refusal(each.found.place, cause, f"the same picture as {kept.found.place}")
 
 

@@ -6,16 +6,25 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from model.data import division
-from model.data.document import Counts, Document, Imbalance, LeftOut, NearDuplicates, Refused, Settings, Shard
+from model.data.document import (
+    Counts,
+    Document,
+    Imbalance,
+    ImportSettings,
+    LeftOut,
+    NearDuplicates,
+    RefusedEntries,
+    Shard,
+)
 from model.data.document import digest as digest_of
 from model.data.photograph import Photograph, Split
-from model.data.plan import Assembled, Wanted, sides, wished
+from model.data.plan import Assembled, SnapshotPlan, sides, wished
 
 UNEVEN = 10
 """From this ratio on the imbalance is said aloud."""
 
 
-def document(assembled: Assembled, wanted: Wanted, shards: tuple[Shard, ...]) -> Document:
+def document(assembled: Assembled, wanted: SnapshotPlan, shards: tuple[Shard, ...]) -> Document:
     """`snapshot.json` of a snapshot whose shards are written."""
     placed = assembled.placed
     photos = [each.photograph for each in placed]
@@ -38,17 +47,17 @@ def document(assembled: Assembled, wanted: Wanted, shards: tuple[Shard, ...]) ->
     )
 
 
-def _refused(assembled: Assembled) -> Refused:
+def _refused(assembled: Assembled) -> RefusedEntries:
     refused = assembled.selected.refused
-    return Refused(
+    return RefusedEntries(
         counts=dict(sorted(Counter(each.cause for each in refused).items())),
         every=tuple(LeftOut(place=each.place, cause=each.cause, why=each.why) for each in refused),
     )
 
 
-def _settings(wanted: Wanted) -> Settings:
+def _settings(wanted: SnapshotPlan) -> ImportSettings:
     shares = wanted.how.shares
-    return Settings(
+    return ImportSettings(
         seed=wanted.how.seed,
         shares=(shares.train, shares.val, shares.test),
         by_source=wanted.how.by_source,
@@ -95,7 +104,7 @@ def imbalance(labels: Sequence[str], photographs: Iterable[Photograph]) -> Imbal
     return Imbalance(most=most, fewest=fewest, ratio=round(mains[most] / max(1, mains[fewest]), 2))
 
 
-def _near(assembled: Assembled, wanted: Wanted) -> NearDuplicates:
+def _near(assembled: Assembled, wanted: SnapshotPlan) -> NearDuplicates:
     places = [each.seen.found.place for each in assembled.placed]
     given = [wished(each.seen, wanted).split for each in assembled.placed]
     stood = [{given[number] for number in group} - {Split.UNSET} for group in assembled.groups]

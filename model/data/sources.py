@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Final
 
 from model.data import foreign_shards, labels, photograph, snapshot, table
-from model.data.entries import Cause, Found, Gathered, Refusal
+from model.data.entries import Entries, Entry, Refusal, RefusalCause
 from model.data.photograph import Encoded, Photograph
-from model.data.table import Row
+from model.data.table import TableRow
 from schemas.errors import ConfigurationError
 
 REMOTE: Final = "s3://"
@@ -39,13 +39,13 @@ class Reading:
 READ: Final = Reading()
 
 
-def gather(source: Path, how: Reading = READ) -> Gathered:
+def gather(source: Path, how: Reading = READ) -> Entries:
     """All labelled photographs at `source`; what each kind is told by is in `docs/data.md`.
 
     Raises `ConfigurationError` for what is no source, has no photographs or an empty label, and for a
     label's name that cannot be.
     """
-    gathered = Gathered.of(_read(source, how))
+    gathered = Entries.of(_read(source, how))
     if not gathered.found and not gathered.refused:
         raise ConfigurationError(
             f"{source}: no photographs; expected {source}/<label>/*.jpg, a CSV or shards"
@@ -53,20 +53,20 @@ def gather(source: Path, how: Reading = READ) -> Gathered:
     return gathered
 
 
-def gather_negatives(source: Path, how: Reading = READ) -> Gathered:
+def gather_negatives(source: Path, how: Reading = READ) -> Entries:
     """All photographs at `source`, whatever its labels say, as photographs of none of the labels."""
     if source.is_dir() and not snapshot.is_snapshot(source) and not any(source.glob("*.tar")):
-        found = tuple(Found(Photograph(path, ()), _place(path, source)) for path in _files(source))
+        found = tuple(Entry(Photograph(path, ()), _place(path, source)) for path in _files(source))
         if not found:
             raise ConfigurationError(f"{source}: no photographs")
-        return Gathered(found)
+        return Entries(found)
     if source.is_file() and source.suffix.lower() != ".tar":
-        return Gathered.of(_unlabelled(row, source, how) for row in table.rows(source))
+        return Entries.of(_unlabelled(row, source, how) for row in table.rows(source))
     gathered = gather(source, how)
     return replace(gathered, found=tuple(map(_negative, gathered.found)))
 
 
-def unlabelled(source: Path) -> Gathered:
+def unlabelled(source: Path) -> Entries:
     """All photographs of a folder or a CSV, for a model to propose their labels. Raises as `gather`."""
     if not source.exists():
         raise ConfigurationError(f"{source}: there is no such folder or CSV file")
@@ -86,7 +86,7 @@ def addresses(file: Path, *, base: str = "") -> list[str]:
     return list(dict.fromkeys(address for address in every if address))
 
 
-def _read(source: Path, how: Reading) -> Iterator[Found | Refusal]:
+def _read(source: Path, how: Reading) -> Iterator[Entry | Refusal]:
     if source.is_file():
         return _shard(source) if source.suffix.lower() == ".tar" else _from_table(source, how)
     if not source.is_dir():
@@ -102,11 +102,11 @@ def _read(source: Path, how: Reading) -> Iterator[Found | Refusal]:
     return _from_folders(source, how)
 
 
-def _shard(shard: Path) -> Iterator[Found | Refusal]:
+def _shard(shard: Path) -> Iterator[Entry | Refusal]:
     return foreign_shards.gather(shard, root=shard.name)
 
 
-def _from_folders(source: Path, how: Reading) -> Iterator[Found | Refusal]:
+def _from_folders(source: Path, how: Reading) -> Iterator[Entry | Refusal]:
     folders = sorted(path for path in source.iterdir() if path.is_dir() and path.name[0] != ".")
     for folder in folders:
         if folder.name in how.leave_out:
@@ -117,14 +117,14 @@ def _from_folders(source: Path, how: Reading) -> Iterator[Found | Refusal]:
             raise ConfigurationError(
                 f"{folder}: no photographs for the label {label!r}; add some, or --leave-out {label!r}"
             )
-        yield from (Found(Photograph(path, (label,)), _place(path, source)) for path in files)
+        yield from (Entry(Photograph(path, (label,)), _place(path, source)) for path in files)
     for path in sorted(source.iterdir()):
         if path.is_file() and path.suffix.lower() in ANY and path.name[0] != ".":
             why = "it lies beside the folders of the labels, in none of them"
-            yield Refusal(_place(path, source), Cause.UNLABELLED, why)
+            yield Refusal(_place(path, source), RefusalCause.UNLABELLED, why)
 
 
-def _from_annotations(source: Path) -> Iterator[Found | Refusal]:
+def _from_annotations(source: Path) -> Iterator[Entry | Refusal]:
     """`ImageSets/a.jpg` with `Annotations/a.txt`, a label a line."""
     images = source / IMAGES
     spoken = set[Path]()
@@ -134,27 +134,27 @@ def _from_annotations(source: Path) -> Iterator[Found | Refusal]:
         yield _annotated(path, note, place=_place(path, source))
     for note in sorted((source / ANNOTATIONS).rglob("*.txt")):
         if note not in spoken:
-            yield Refusal(_place(note, source), Cause.MISSING, f"no picture of its name in {IMAGES}")
+            yield Refusal(_place(note, source), RefusalCause.MISSING, f"no picture of its name in {IMAGES}")
 
 
-def _annotated(path: Path, note: Path, *, place: str) -> Found | Refusal:
+def _annotated(path: Path, note: Path, *, place: str) -> Entry | Refusal:
     if not note.is_file():
-        return Refusal(place, Cause.UNLABELLED, f"there is no {note.name} in {ANNOTATIONS}")
+        return Refusal(place, RefusalCause.UNLABELLED, f"there is no {note.name} in {ANNOTATIONS}")
     lines = note.read_text(encoding="utf-8-sig", errors="replace").splitlines()
     named = tuple(dict.fromkeys(labels.checked(line, where=str(note)) for line in lines if line.strip()))
     if not named:
         why = f"{note.name} is empty; pictures of none of the labels are given with --negatives"
-        return Refusal(place, Cause.UNLABELLED, why)
-    return Found(Photograph(path, named), place)
+        return Refusal(place, RefusalCause.UNLABELLED, why)
+    return Entry(Photograph(path, named), place)
 
 
-def _from_snapshot(source: Path) -> Iterator[Found]:
+def _from_snapshot(source: Path) -> Iterator[Entry]:
     about = snapshot.describe(source)
     for photo in snapshot.photographs(source, about):
-        yield Found(photo, photo.path.name)
+        yield Entry(photo, photo.path.name)
 
 
-def _from_table(file: Path, how: Reading) -> Iterator[Found | Refusal]:
+def _from_table(file: Path, how: Reading) -> Iterator[Entry | Refusal]:
     is_review = table.is_review(file)
     for row in table.rows(file):
         located = _located(row, file, how)
@@ -163,39 +163,45 @@ def _from_table(file: Path, how: Reading) -> Iterator[Found | Refusal]:
         elif is_review:
             yield _reviewed(row, located, how)
         elif not row.labels:
-            yield Refusal(row.path, Cause.UNLABELLED, f"{row.where}: no label")
+            yield Refusal(row.path, RefusalCause.UNLABELLED, f"{row.where}: no label")
         else:
-            yield Found(Photograph(located, row.labels, row.split, row.source), row.path)
+            yield Entry(Photograph(located, row.labels, row.split, row.source), row.path)
 
 
-def _reviewed(row: Row, path: Encoded, how: Reading) -> Found | Refusal:
+def _reviewed(row: TableRow, path: Encoded, how: Reading) -> Entry | Refusal:
     """A person's word: said so, or told by labels that are no longer those that were suggested."""
     by_person = row.is_reviewed or set(row.labels) != set(row.suggested)
     if not by_person and not how.accept_unreviewed:
         why = "nobody has reviewed it: write yes into its column `reviewed`, or --accept-unreviewed"
-        return Refusal(row.path, Cause.UNREVIEWED, why)
+        return Refusal(row.path, RefusalCause.UNREVIEWED, why)
     if not by_person and not row.labels:
-        return Refusal(row.path, Cause.UNLABELLED, "the model suggests no label, and nobody has reviewed it")
+        return Refusal(
+            row.path, RefusalCause.UNLABELLED, "the model suggests no label, and nobody has reviewed it"
+        )
     photo = Photograph(path, row.labels, row.split, row.source)
-    return Found(photo, row.path, by_person=by_person)
+    return Entry(photo, row.path, by_person=by_person)
 
 
-def _unlabelled(row: Row, file: Path, how: Reading) -> Found | Refusal:
+def _unlabelled(row: TableRow, file: Path, how: Reading) -> Entry | Refusal:
     located = _located(row, file, how)
     if isinstance(located, Refusal):
         return located
-    return Found(Photograph(located, (), row.split, row.source), row.path)
+    return Entry(Photograph(located, (), row.split, row.source), row.path)
 
 
-def _located(row: Row, file: Path, how: Reading) -> Path | Refusal:
+def _located(row: TableRow, file: Path, how: Reading) -> Path | Refusal:
     if not row.path:
         raise ConfigurationError(f"{row.where}: the path is empty")
     if address := _address(row.path, how.base):
         found = (how.fetched or {}).get(address)
         why = (how.unfetched or {}).get(address, f"{address} was not fetched")
-        return found or Refusal(row.path, Cause.MISSING, why)
+        return found or Refusal(row.path, RefusalCause.MISSING, why)
     path = file.parent / row.path
-    return path if path.is_file() else Refusal(row.path, Cause.MISSING, f"{row.where}: there is no such file")
+    return (
+        path
+        if path.is_file()
+        else Refusal(row.path, RefusalCause.MISSING, f"{row.where}: there is no such file")
+    )
 
 
 def _address(path: str, base: str) -> str:
@@ -203,7 +209,7 @@ def _address(path: str, base: str) -> str:
     return path if path.startswith(REMOTE) else base + path if base else ""
 
 
-def _negative(found: Found) -> Found:
+def _negative(found: Entry) -> Entry:
     return replace(found, photograph=replace(found.photograph, labels=()))
 
 

@@ -18,7 +18,7 @@ YES: Final = frozenset({"yes", "y", "true", "1", "x", "ok"})
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TableRow:
     """One line, with the place to be named when it is wrong."""
 
     cells: Mapping[str, str]
@@ -66,7 +66,7 @@ class Row:
         return self.cell("source")
 
 
-def rows(file: Path, *, needed: tuple[str, ...] = (PATH,)) -> Iterator[Row]:
+def rows(file: Path, *, needed: tuple[str, ...] = (PATH,)) -> Iterator[TableRow]:
     """The rows of the CSV; raises `ConfigurationError` for a column that is not there, or no CSV at all."""
     try:
         with file.open(newline="", encoding="utf-8-sig") as lines:
@@ -75,7 +75,7 @@ def rows(file: Path, *, needed: tuple[str, ...] = (PATH,)) -> Iterator[Row]:
             if missing:
                 raise ConfigurationError(f"{file}: no column {', '.join(missing)}")
             for cells in reader:
-                yield Row(cells, f"{file}, line {reader.line_num}")
+                yield TableRow(cells, f"{file}, line {reader.line_num}")
     except OSError as error:
         raise ConfigurationError(f"{file}: cannot be read ({error.strerror})") from error
     except (UnicodeDecodeError, csv.Error) as error:
@@ -87,5 +87,5 @@ def is_review(file: Path) -> bool:
     return next((_is_review(row) for row in rows(file)), False)
 
 
-def _is_review(row: Row) -> bool:
+def _is_review(row: TableRow) -> bool:
     return {"suggested", "reviewed"} <= set(row.cells)

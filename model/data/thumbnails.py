@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
-from model.data import inspecting, together
+from model.data import gather, inspecting
 from model.data.inspecting import Decodes
 from model.data.photograph import Encoded
 from model.data.progress import Tick, silent
@@ -37,7 +37,7 @@ async def of(
         made[item[0]] = await _one(item[1], by=by)
         tick("drawing the contact sheet", len(made), len(pictures))
 
-    await together.each(enumerate(pictures), one, at_once=at_once)
+    await gather.gather_bounded(enumerate(pictures), one, at_once=at_once)
     return [made[place] for place in range(len(pictures))]
 
 

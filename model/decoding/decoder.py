@@ -17,14 +17,14 @@ from typing import Final, Self
 
 import numpy as np
 
-from model.decoding.frames import ANSWER, LONGEST_REFUSAL, REQUEST, Kind, refused
-from model.decoding.options import REAL, DecoderLimits, Orders
+from model.decoding.frames import ANSWER, LONGEST_REFUSAL, REQUEST, FrameKind, refused
+from model.decoding.options import REAL, DecodeOptions, DecoderLimits
 from model.preprocess import Pixels, Preprocess
 
 _ASLEEP: Final = "S"
 
 
-class Stillness:
+class HangDetector:
     """Counts the looks in a row at which a process neither had used its CPU nor wanted to.
 
     Wall time alone says nothing of an image: a frozen or overloaded machine makes any of them late.
@@ -76,7 +76,7 @@ _LAST_BREATH: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class DecoderRecipe:
     """What decoders are made by."""
 
     preprocess: Preprocess
@@ -84,10 +84,10 @@ class Recipe:
     decode: str = REAL
     """Where a decoder finds `(Preprocess, bytes) -> Pixels`."""
 
-    def orders(self) -> Orders:
+    def orders(self) -> DecodeOptions:
         """For a child of this process."""
         how, limits = self.preprocess, self.limits
-        return Orders(
+        return DecodeOptions(
             how.size, how.fit, how.max_pixels, limits.memory, limits.deadline, os.getpid(), self.decode
         )
 
@@ -95,19 +95,21 @@ class Recipe:
 class Decoder:
     """Owns a process from `start` to `ended`. One image at a time; the event loop's thread only."""
 
-    def __init__(self, process: subprocess.Popen[bytes], worker_end: socket.socket, recipe: Recipe) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], worker_end: socket.socket, recipe: DecoderRecipe
+    ) -> None:
         self.memory = 0
         """Bytes that it held after the last image."""
         self._process = process
         self._socket = worker_end
         self._limits = recipe.limits
         self._size = recipe.preprocess.size
-        self._stillness = Stillness(process.pid)
+        self._stillness = HangDetector(process.pid)
         self._listening = False
-        self._verdict: Death | None = None
+        self._verdict: DecoderExit | None = None
 
     @classmethod
-    def start(cls, recipe: Recipe) -> Self:
+    def start(cls, recipe: DecoderRecipe) -> Self:
         """A new process; it takes a moment until it answers. Raises `OSError` where there is none to be had.
 
         To be called from a thread that lives as long as the worker: the kernel kills the process with it.
@@ -153,12 +155,12 @@ class Decoder:
         """End the process, whatever it does. At once, but `ended` says when."""
         self._process.kill()
 
-    async def ended(self) -> Death:
+    async def ended(self) -> DecoderExit:
         """Until the process has ended by itself, or by `kill`; what it died of."""
         with suppress(OSError):
             self._socket.close()
         code = await asyncio.to_thread(self._process.wait)
-        return self._verdict or death_of(code, self._limits)
+        return self._verdict or exit_of(code, self._limits)
 
     def look(self) -> None:
         """To be called `LOOKS` times a deadline: a decoder that does nothing with its image is killed."""
@@ -175,11 +177,11 @@ class Decoder:
         head = bytearray(ANSWER.size)
         await self._receive(memoryview(head))
         kind, self.memory, length = ANSWER.unpack(head)
-        if kind == Kind.PIXELS and length == 3 * self._size**2:
+        if kind == FrameKind.PIXELS and length == 3 * self._size**2:
             pixels = np.empty((3, self._size, self._size), np.uint8)
             await self._receive(pixels.data.cast("B"))
             return pixels
-        if kind != Kind.REJECTED or length > LONGEST_REFUSAL:
+        if kind != FrameKind.REJECTED or length > LONGEST_REFUSAL:
             raise self._garbled()
         payload = bytearray(length)
         await self._receive(memoryview(payload))
@@ -202,7 +204,7 @@ class Decoder:
         self.kill()
         return ConnectionAbortedError()
 
-    async def _autopsy(self) -> Death:
+    async def _autopsy(self) -> DecoderExit:
         death = asyncio.ensure_future(self.ended())
         done, _ = await asyncio.wait({death}, timeout=_LAST_BREATH)
         if not done:  # it closed its socket and lives on
@@ -222,7 +224,7 @@ OUT_OF_MEMORY: Final = 77
 """A decoder's exit code for a `MemoryError`; after one nothing in that process is sure to work."""
 
 
-class Cause(StrEnum):
+class ExitCause(StrEnum):
     """What a decoder died of."""
 
     CRASH = "crash"
@@ -239,44 +241,46 @@ class Cause(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Death:
+class DecoderExit:
     """One decoder's."""
 
-    cause: Cause
+    cause: ExitCause
     how: str
     """As in "SIGSEGV", or "exit code 1"."""
 
     @property
     def takes_long(self) -> bool:
         """Whether it was told by time, which an image takes once more at every try."""
-        return self.cause in {Cause.CPU, Cause.HUNG}
+        return self.cause in {ExitCause.CPU, ExitCause.HUNG}
 
 
 class DecoderDied(Exception):
     """A decoder died over an image, which need not be the image's fault."""
 
-    def __init__(self, death: Death) -> None:
+    def __init__(self, death: DecoderExit) -> None:
         super().__init__(death.how)
         self.death = death
 
 
-def death_of(code: int, limits: DecoderLimits) -> Death:
+def exit_of(code: int, limits: DecoderLimits) -> DecoderExit:
     """What an exit code says; it is negative for a signal, as `subprocess` has it."""
     if code == OUT_OF_MEMORY:
-        return Death(Cause.MEMORY, f"more than {limits.memory:,} bytes of memory")
+        return DecoderExit(ExitCause.MEMORY, f"more than {limits.memory:,} bytes of memory")
     if code >= 0:
-        return Death(Cause.EXIT, f"exit code {code}")
+        return DecoderExit(ExitCause.EXIT, f"exit code {code}")
     match -code:
         case Signals.SIGXCPU:
-            return Death(Cause.CPU, f"more than {limits.deadline:g} seconds of CPU time")
+            return DecoderExit(ExitCause.CPU, f"more than {limits.deadline:g} seconds of CPU time")
         case Signals.SIGKILL:
-            return Death(Cause.KILLED, "SIGKILL")
-    return Death(Cause.CRASH, Signals(-code).name if -code in valid_signals() else f"signal {-code}")
+            return DecoderExit(ExitCause.KILLED, "SIGKILL")
+    return DecoderExit(
+        ExitCause.CRASH, Signals(-code).name if -code in valid_signals() else f"signal {-code}"
+    )
 
 
-def hung(limits: DecoderLimits) -> Death:
+def hung(limits: DecoderLimits) -> DecoderExit:
     """Of one that was killed for doing nothing."""
-    return Death(Cause.HUNG, f"nothing done for {limits.deadline:g} seconds")
+    return DecoderExit(ExitCause.HUNG, f"nothing done for {limits.deadline:g} seconds")
 
 
-GARBLED: Final = Death(Cause.GARBLED, "an answer that is none")
+GARBLED: Final = DecoderExit(ExitCause.GARBLED, "an answer that is none")

@@ -17,7 +17,7 @@ REQUEST: Final = Struct(">Q")
 """The length of the image's bytes, which follow."""
 
 ANSWER: Final = Struct(">BQQ")
-"""The `Kind`, the bytes of memory that the decoder holds now, and the length of what follows."""
+"""The `FrameKind`, the bytes of memory that the decoder holds now, and the length of what follows."""
 
 LONGEST_REFUSAL: Final = 64 * 2**10
 """Bytes of a rejection, at most."""
@@ -26,7 +26,7 @@ _LONGEST_MESSAGE: Final = 2_000
 _KNOWN: Final = {kind.__name__: kind for kind in (Undecodable, TooManyPixels)}
 
 
-class Kind(IntEnum):
+class FrameKind(IntEnum):
     """What follows the head of an answer."""
 
     PIXELS = 0

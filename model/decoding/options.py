@@ -10,7 +10,7 @@ REAL: Final = "model.preprocess:Preprocess.decode"
 
 
 @dataclass(frozen=True, slots=True)
-class Orders:
+class DecodeOptions:
     """How to decode, and how much that may take."""
 
     size: int

@@ -25,14 +25,14 @@ from typing import Final, Self
 import numpy as np
 import structlog
 
-from model.decoding.decoder import LOOKS, Cause, Death, Decoder, DecoderDied, Recipe
+from model.decoding.decoder import LOOKS, Decoder, DecoderDied, DecoderExit, DecoderRecipe, ExitCause
 from model.decoding.options import REAL, DecoderLimits
 from model.preprocess import Pixels, Preprocess
 from model.serving import self_check
 from schemas.errors import Broken, DeadlyImage, Rejected
 
 
-class Seats:
+class ExclusiveSemaphore:
     """`count` of them. Who asks for all of them waits for those who sit, and lets nobody past meanwhile."""
 
     def __init__(self, count: int) -> None:
@@ -77,7 +77,7 @@ BLOAT: Final = 8
 """A decoder that keeps this part of its memory after an image is replaced: the next one is to have all."""
 
 
-def _nobody(death: Death) -> None:
+def _nobody(death: DecoderExit) -> None:
     """Who is not interested."""
 
 
@@ -93,18 +93,18 @@ class DecoderPool:
         preprocess: Preprocess,
         limits: DecoderLimits,
         *,
-        on_death: Callable[[Death], None] = _nobody,
+        on_death: Callable[[DecoderExit], None] = _nobody,
         decode: str = REAL,
     ) -> None:
-        self._recipe = Recipe(preprocess, limits, decode)
+        self._recipe = DecoderRecipe(preprocess, limits, decode)
         self._limits = limits
         self._on_death = on_death
         self._known_good = self_check.draw()["plate.png"]
         self._known_pixels = preprocess.decode(self._known_good)
-        self._seats = Seats(limits.processes)
+        self._seats = ExclusiveSemaphore(limits.processes)
         self._idle: list[Decoder] = []
         self._all: set[Decoder] = set()
-        self._burials: set[asyncio.Task[Death]] = set()
+        self._burials: set[asyncio.Task[DecoderExit]] = set()
         self._closed = False
         self._filling: asyncio.Task[None]  # these two from __aenter__ on
         self._watching: asyncio.Task[None]
@@ -154,7 +154,7 @@ class DecoderPool:
             return await self._try_alone(data)
 
     async def _try_alone(self, data: bytes) -> Pixels:
-        deaths: list[Death] = []
+        deaths: list[DecoderExit] = []
         while True:
             decoder = await self._fresh()
             if len(deaths) == DEATHS or any(death.takes_long for death in deaths):
@@ -221,19 +221,19 @@ class DecoderPool:
             raise Broken("a decoder sees another picture than this process")
         return decoder
 
-    async def _mourn(self, death: Death, data: bytes, *, counted: int) -> None:
+    async def _mourn(self, death: DecoderExit, data: bytes, *, counted: int) -> None:
         """Say it, unless it is the end of all; and let a shortage of memory pass."""
         if self._closed:
             raise Broken("the decoders are closed")
         self._report(death, bytes=len(data), counted=counted)
-        if death.cause is Cause.KILLED:
+        if death.cause is ExitCause.KILLED:
             await asyncio.sleep(PAUSE)
 
-    def _report(self, death: Death, **image: int) -> None:
+    def _report(self, death: DecoderExit, **image: int) -> None:
         log.warning("decoder.died", cause=death.cause, how=death.how, **image)
         self._on_death(death)
 
-    def _bury(self, decoder: Decoder) -> asyncio.Task[Death]:
+    def _bury(self, decoder: Decoder) -> asyncio.Task[DecoderExit]:
         """Kill it and have it waited for: a process that nobody waits for stays as a zombie."""
         decoder.kill()
         self._all.discard(decoder)
@@ -257,7 +257,7 @@ class DecoderPool:
                 decoder.look()
 
 
-def _deadly(deaths: list[Death]) -> DeadlyImage:
+def _deadly(deaths: list[DecoderExit]) -> DeadlyImage:
     times = "once" if len(deaths) == 1 else f"{len(deaths)} times"
     hows = ", ".join(dict.fromkeys(death.how for death in deaths))
     return DeadlyImage(f"decoding it killed its process {times} while nothing else was decoded: {hows}")

@@ -23,8 +23,8 @@ from typing import Final
 from PIL import AvifImagePlugin
 
 from model.decoding.decoder import OUT_OF_MEMORY
-from model.decoding.frames import ANSWER, REQUEST, Kind, refusal
-from model.decoding.options import Orders
+from model.decoding.frames import ANSWER, REQUEST, FrameKind, refusal
+from model.decoding.options import DecodeOptions
 from model.preprocess import Fit, Pixels, Preprocess
 
 _PR_SET_PDEATHSIG: Final = 1
@@ -35,8 +35,8 @@ _DATA: Final = 5
 
 
 def main() -> None:
-    """Decode until the worker hangs up; how to is the one argument, as `Orders.text` writes it."""
-    orders = Orders.read(sys.argv[1])
+    """Decode until the worker hangs up; how to is the one argument, as `DecodeOptions.text` writes it."""
+    orders = DecodeOptions.read(sys.argv[1])
     _leave_signals_to_the_worker()
     _die_with(orders.worker)
     _go_first_when_memory_is_short()
@@ -65,13 +65,13 @@ def _serve(worker: socket.socket, decode: Callable[[bytes], Pixels], *, deadline
         worker.sendall(payload)
 
 
-def _answer(decode: Callable[[bytes], Pixels], data: bytes) -> tuple[Kind, bytes | memoryview]:
+def _answer(decode: Callable[[bytes], Pixels], data: bytes) -> tuple[FrameKind, bytes | memoryview]:
     try:
-        return Kind.PIXELS, decode(data).data.cast("B")
+        return FrameKind.PIXELS, decode(data).data.cast("B")
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001 - the worker is to know it, whatever it is
-        return Kind.REJECTED, refusal(error)
+        return FrameKind.REJECTED, refusal(error)
 
 
 def _leave_signals_to_the_worker() -> None:
@@ -93,7 +93,7 @@ def _go_first_when_memory_is_short() -> None:
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
 
 
-def _limit(orders: Orders) -> None:
+def _limit(orders: DecodeOptions) -> None:
     # Not RLIMIT_AS: that counts what is only reserved, of which each thread's arena takes 64 MiB.
     resource.setrlimit(resource.RLIMIT_DATA, (orders.memory, orders.memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -16,7 +16,7 @@ from model import checkpoint
 from model.checkpoint import Version, Weights
 from model.data.progress import Tick, silent
 from model.evaluation.card import card
-from model.evaluation.recalibrating import Asked, Recalibrated, decided, named
+from model.evaluation.recalibrating import Recalibrated, RecalibrationRequest, decided, named
 from model.evaluation.report import Report
 from model.manifest import Manifest
 from schemas.errors import ConfigurationError
@@ -28,7 +28,7 @@ def average(  # noqa: PLR0913 - one for each thing that a person may choose
     folders: Sequence[Path],
     output: Path,
     *,
-    asked: Asked,
+    asked: RecalibrationRequest,
     notes: str = "",
     device: str = "auto",
     tick: Tick = silent,

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from model.evaluation.predictions import Judged, highest
+from model.evaluation.predictions import Predictions, highest
 from model.manifest import Task
 from schemas.errors import ConfigurationError
 
@@ -48,7 +48,7 @@ DEFAULT: Final = Recall(0.98, within=(LOWEST, HIGHEST))
 """The higher a threshold is, the fewer pictures of nothing are tagged; the target bounds what that costs."""
 
 
-class Labelled(Protocol):
+class CalibrationSet(Protocol):
     """N photographs whose tags are known."""
 
     @property
@@ -71,7 +71,7 @@ SLIPPED: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class DecisionRule:
     """How probabilities are made from logits, and tags from probabilities."""
 
     temperature: float
@@ -86,12 +86,12 @@ class Decision:
 
 def decide(
     logits: Tensor,
-    truth: Labelled,
+    truth: CalibrationSet,
     *,
     task: Task = "multi_label",
     targets: Target | Mapping[str, Target] = DEFAULT,
     refusal: float | None = None,
-) -> Decision:
+) -> DecisionRule:
     """The temperature, the refusal, then the thresholds that reach their targets on what is not refused.
 
     `targets` for all labels, or by label, others by `DEFAULT`; `refusal` is chosen where it is None. Raises
@@ -106,7 +106,7 @@ def decide(
         label: choose(scores[:, i], truth.targets[:, i] > 0, target=wanted[label])
         for i, label in enumerate(truth.labels)
     }
-    return Decision(
+    return DecisionRule(
         temperature=degree,
         thresholds={label: choice.threshold for label, choice in choices.items()},
         chosen_for={
@@ -123,7 +123,7 @@ def decide(
     )
 
 
-def temperature(logits: Tensor, truth: Labelled, *, task: Task = "multi_label") -> float:
+def temperature(logits: Tensor, truth: CalibrationSet, *, task: Task = "multi_label") -> float:
     """What divides the logits so that their cross-entropy on `truth` is lowest (Guo et al. 2017)."""
     losses = [_loss(logits / float(t), truth, task=task) for t in TEMPERATURES]
     return round(float(TEMPERATURES[int(np.argmin(losses))]), 4)
@@ -135,7 +135,7 @@ def probabilities(logits: Tensor, *, temperature: float, task: Task) -> Tensor:
     return scaled.softmax(1) if task == "single_label" else scaled.sigmoid()
 
 
-def logits_of(judged: Judged, *, temperature: float) -> Tensor:
+def logits_of(judged: Predictions, *, temperature: float) -> Tensor:
     """The logits, float64 (N, labels), from which `temperature` made the probabilities that were judged.
 
     Up to a constant a row of a single-label task, and not beyond what six decimals of a probability tell.
@@ -150,7 +150,7 @@ def eligible(scores: Tensor, *, task: Task) -> Tensor:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ThresholdChoice:
     """A threshold, and the recall or precision that it reaches, of `of` photographs of the label."""
 
     threshold: float
@@ -168,10 +168,10 @@ class Choice:
         )
 
 
-def choose(scores: Tensor, truth: Tensor, *, target: Target) -> Choice:
+def choose(scores: Tensor, truth: Tensor, *, target: Target) -> ThresholdChoice:
     """The threshold of one label, in hundredths, from float (N,) and bool (N,)."""
     if not truth.any():
-        return Choice(UNKNOWN, 0.0, of=0)
+        return ThresholdChoice(UNKNOWN, 0.0, of=0)
     low, high = (round(100 * end) for end in target.within)
     grid = torch.arange(low, high + 1, dtype=torch.float64) / 100
     tagged = scores.double()[:, None] >= grid
@@ -181,17 +181,17 @@ def choose(scores: Tensor, truth: Tensor, *, target: Target) -> Choice:
     return _choice(grid, found / tagged.sum(0).clamp(min=1), target=target, of=int(truth.sum()))
 
 
-def _choice(grid: Tensor, reached: Tensor, *, target: Target, of: int) -> Choice:
+def _choice(grid: Tensor, reached: Tensor, *, target: Target, of: int) -> ThresholdChoice:
     """Of the thresholds that reach the target the best: high for a recall, low for a precision."""
     places = (reached >= target.share - 1e-9).nonzero()[:, 0]
     if not len(places):
         place = int(reached.argmax())
     else:
         place = int(places[-1] if isinstance(target, Recall) else places[0])
-    return Choice(round(float(grid[place]), 2), float(reached[place]), of=of)
+    return ThresholdChoice(round(float(grid[place]), 2), float(reached[place]), of=of)
 
 
-def _refusal(scores: Tensor, truth: Labelled, *, task: Task) -> float:
+def _refusal(scores: Tensor, truth: CalibrationSet, *, task: Task) -> float:
     """The lowest probability, in hundredths, below which to refuse a photograph; 0 without negatives.
 
     By the highest score of each (Hendrycks and Gimpel 2017, "A baseline for detecting misclassified and
@@ -222,7 +222,7 @@ def _wanted(targets: Target | Mapping[str, Target], *, labels: tuple[str, ...]) 
     return {label: wanted.get(label, DEFAULT) for label in labels}
 
 
-def _loss(scaled: Tensor, truth: Labelled, *, task: Task) -> float:
+def _loss(scaled: Tensor, truth: CalibrationSet, *, task: Task) -> float:
     if task == "single_label":
         known = truth.mains >= 0
         return float(functional.cross_entropy(scaled[known], truth.mains[known]))

@@ -17,7 +17,7 @@ from torch import Tensor
 from model.evaluation import metrics, statistics
 from model.evaluation.bootstrap_intervals import Bootstrap, Statistic
 from model.evaluation.differences import Difference, Paired
-from model.evaluation.predictions import Judged
+from model.evaluation.predictions import Predictions
 from model.evaluation.slices import SMALL, partition
 from model.manifest import Manifest
 from schemas.errors import ConfigurationError
@@ -46,7 +46,7 @@ class PerLabel:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class SliceComparison:
     """One slice in both versions."""
 
     right_a: int
@@ -72,7 +72,7 @@ class Comparison:
     """Whose tags are exactly the true ones, negatives among them: there none is right."""
     figures: Mapping[str, Difference]
     per_label: Mapping[str, PerLabel]
-    slices: Mapping[str, Mapping[str, Part]]
+    slices: Mapping[str, Mapping[str, SliceComparison]]
     bootstrap: Bootstrap
 
     def as_json(self) -> dict[str, JsonValue]:
@@ -93,7 +93,7 @@ class Comparison:
         }
 
 
-def compare(a: Judged, b: Judged, *, resamples: int = 1000, seed: int = 0) -> Comparison:
+def compare(a: Predictions, b: Predictions, *, resamples: int = 1000, seed: int = 0) -> Comparison:
     """`b` against `a`. Raises `ConfigurationError` for other labels, another task or other photographs."""
     refuse_unlike(a, b)
     if a.labels != b.labels:
@@ -118,7 +118,7 @@ def compare(a: Judged, b: Judged, *, resamples: int = 1000, seed: int = 0) -> Co
     )
 
 
-def refuse_unlike(a: Judged | Manifest, b: Judged | Manifest) -> None:
+def refuse_unlike(a: Predictions | Manifest, b: Predictions | Manifest) -> None:
     """Raises `ConfigurationError` where the two cannot be compared."""
     if set(a.labels) != set(b.labels):
         only_a, only_b = sorted({*a.labels} - {*b.labels}), sorted({*b.labels} - {*a.labels})
@@ -129,7 +129,7 @@ def refuse_unlike(a: Judged | Manifest, b: Judged | Manifest) -> None:
         raise ConfigurationError(f"A and B cannot be compared: A's task is {a.task}, B's is {b.task}")
 
 
-def aligned(a: Judged, b: Judged) -> tuple[Judged, Judged]:
+def aligned(a: Predictions, b: Predictions) -> tuple[Predictions, Predictions]:
     """Both, with the photographs that both could read, in A's order."""
     places = {photo: place for place, photo in enumerate(b.photographs)}
     pairs = [(i, places[photo]) for i, photo in enumerate(a.photographs) if photo in places]
@@ -144,14 +144,14 @@ def paired(a: Tensor, b: Tensor, *, among: Tensor | None = None) -> Paired:
     return Paired(int((a & ~b & inside).sum()), int((b & ~a & inside).sum()), of=int(inside.sum()))
 
 
-def _figures(a: Judged, b: Judged, *, bootstrap: Bootstrap) -> Mapping[str, Difference]:
+def _figures(a: Predictions, b: Predictions, *, bootstrap: Bootstrap) -> Mapping[str, Difference]:
     return {
         name: _difference(one, other, bootstrap=bootstrap)
         for (name, one), other in zip(statistics_of(a).items(), statistics_of(b).values(), strict=True)
     }
 
 
-def statistics_of(judged: Judged) -> Mapping[str, Statistic]:
+def statistics_of(judged: Predictions) -> Mapping[str, Statistic]:
     """The figures of the whole that are compared, by the names that the report has for them."""
     known, counts = judged.known, judged.targets.sum(1)
     by_sample = metrics.f1_by_sample(judged.tagged, judged.targets)
@@ -167,11 +167,11 @@ def statistics_of(judged: Judged) -> Mapping[str, Statistic]:
     }
 
 
-def _per_label(a: Judged, b: Judged, *, bootstrap: Bootstrap) -> Mapping[str, PerLabel]:
+def _per_label(a: Predictions, b: Predictions, *, bootstrap: Bootstrap) -> Mapping[str, PerLabel]:
     return {label: _label(a, b, place=i, bootstrap=bootstrap) for i, label in enumerate(a.labels)}
 
 
-def _label(a: Judged, b: Judged, *, place: int, bootstrap: Bootstrap) -> PerLabel:
+def _label(a: Predictions, b: Predictions, *, place: int, bootstrap: Bootstrap) -> PerLabel:
     true = a.targets[:, place]
 
     def difference(of: str) -> Difference:
@@ -187,7 +187,7 @@ def _label(a: Judged, b: Judged, *, place: int, bootstrap: Bootstrap) -> PerLabe
     )
 
 
-def _of_label(judged: Judged, *, place: int) -> Mapping[str, Statistic]:
+def _of_label(judged: Predictions, *, place: int) -> Mapping[str, Statistic]:
     """Of its tags."""
     true, tagged = judged.targets[:, [place]], judged.tagged[:, [place]]
     return {
@@ -205,8 +205,8 @@ def _difference(a: Statistic, b: Statistic, *, bootstrap: Bootstrap) -> Differen
     )
 
 
-def _part(a: Judged, b: Judged, *, inside: Tensor) -> Part:
-    return Part(
+def _part(a: Predictions, b: Predictions, *, inside: Tensor) -> SliceComparison:
+    return SliceComparison(
         right_a=int((a.right & inside).sum()),
         right_b=int((b.right & inside).sum()),
         top=paired(a.right, b.right, among=inside),

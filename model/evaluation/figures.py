@@ -12,7 +12,7 @@ from torch import Tensor
 
 from model.evaluation import metrics, statistics
 from model.evaluation.bootstrap_intervals import Bootstrap, Statistic
-from model.evaluation.predictions import Judged
+from model.evaluation.predictions import Predictions
 from model.evaluation.reliability import reliability
 from model.evaluation.report import Figures, Report, Shares
 from model.evaluation.shares import Figure, Share
@@ -23,7 +23,7 @@ HIGHEST: Final = 5
 """Of `recall_at_5`."""
 
 
-def report(judged: Judged, *, resamples: int = 1000, seed: int = 0) -> Report:
+def report(judged: Predictions, *, resamples: int = 1000, seed: int = 0) -> Report:
     """Every figure but the speed; `seed` is that of the bootstrap."""
     taking = Taking(judged, Bootstrap.of(judged.photographs, resamples=resamples, seed=seed))
     top_accuracy, at_1, mixed, extra, negatives, covered = taking.overall()
@@ -67,14 +67,14 @@ def report(judged: Judged, *, resamples: int = 1000, seed: int = 0) -> Report:
     )
 
 
-def recall_at(judged: Judged, k: int) -> Tensor:
+def recall_at(judged: Predictions, k: int) -> Tensor:
     """Float64 (N,): of each photograph's true classes, those among its `k` highest."""
     best = judged.scores.topk(min(k, judged.scores.shape[1]), dim=1).indices
     found = judged.answers.gather(1, best).sum(1)
     return found.double() / judged.answers.sum(1).clamp(min=1)
 
 
-def most_confident(judged: Judged, share: float) -> Tensor:
+def most_confident(judged: Predictions, share: float) -> Tensor:
     """Bool (N,): the `share` of the photographs that have tags with the most probable top labels."""
     places = judged.known.nonzero()[:, 0]
     order = judged.confidence[places].argsort(descending=True, stable=True)
@@ -85,9 +85,9 @@ def most_confident(judged: Judged, share: float) -> Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Taking:
-    """Figures of one `Judged`, their intervals from one bootstrap."""
+    """Figures of one `Predictions`, their intervals from one bootstrap."""
 
-    judged: Judged
+    judged: Predictions
     bootstrap: Bootstrap
 
     def overall(self) -> list[Share]:

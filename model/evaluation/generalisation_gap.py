@@ -10,13 +10,13 @@ import torch
 from model.evaluation.bootstrap_intervals import Bootstrap
 from model.evaluation.comparison import statistics_of
 from model.evaluation.differences import Difference
-from model.evaluation.predictions import Judged
+from model.evaluation.predictions import Predictions
 
 SEEDS = (0, 1)
 """Of the two bootstraps: the splits have different photographs, and are drawn apart."""
 
 
-def gap(judged: Judged, against: Judged) -> Mapping[str, Difference]:
+def gap(judged: Predictions, against: Predictions) -> Mapping[str, Difference]:
     """For each figure `judged`'s as A, `against`'s as B, and B less A: positive where B is higher."""
     whole, drawn = [], []
     for each, seed in zip((judged, against), SEEDS, strict=True):

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from model.data.dataset import Encoded, Photograph
 from model.data.progress import Tick, silent
-from model.evaluation.predict import look
-from model.evaluation.predictions import Judged
+from model.evaluation.predict import predict
+from model.evaluation.predictions import Predictions
 from model.evaluation.shares import Share
 from model.preprocess import FORMATS
 from model.serving.classifier import Classifier
@@ -88,7 +88,7 @@ def parity(
 ) -> Parity:
     """Score every photograph twice, as it is and as its rendition; raises as `judging.look` does."""
     reduced = [replace(photo, path=Rendition(photo.path, side)) for photo in photographs]
-    full, small = look(classifier, photographs, tick=tick), look(classifier, reduced, tick=tick)
+    full, small = predict(classifier, photographs, tick=tick), predict(classifier, reduced, tick=tick)
     same = full.probabilities.argmax(1) == small.probabilities.argmax(1)
     return Parity(
         side=side,
@@ -100,11 +100,11 @@ def parity(
     )
 
 
-def _line(full: Judged, small: Judged, row: int) -> str:
+def _line(full: Predictions, small: Predictions, row: int) -> str:
     name = full.photographs[row].path.name
     return f"{name}: {_top(full, row)} as it is, {_top(small, row)} as its rendition"
 
 
-def _top(judged: Judged, row: int) -> str:
+def _top(judged: Predictions, row: int) -> str:
     highest = judged.probabilities[row].max(0)
     return f"{judged.labels[int(highest.indices)]} {float(highest.values):.2f}"

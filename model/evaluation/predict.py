@@ -15,7 +15,7 @@ from PIL import Image
 from model.data.photograph import Photograph
 from model.data.progress import Tick, silent
 from model.evaluation.figures import report
-from model.evaluation.predictions import Judged
+from model.evaluation.predictions import Predictions
 from model.evaluation.report import Report
 from model.manifest import Manifest
 from model.preprocess import FORMATS, Pixels, Preprocess
@@ -33,16 +33,16 @@ def judge(classifier: Classifier, photographs: Sequence[Photograph], *, tick: Ti
 
     Raises `ConfigurationError` for tags that it does not know and where nothing can be read.
     """
-    return report(look(classifier, photographs, tick=tick))
+    return report(predict(classifier, photographs, tick=tick))
 
 
-def look(
+def predict(
     classifier: Classifier,
     photographs: Sequence[Photograph],
     *,
     labels: tuple[str, ...] = (),
     tick: Tick = silent,
-) -> Judged:
+) -> Predictions:
     """What `classifier` says of `photographs`, in their order, a batch in memory at a time.
 
     `labels` are the model's own in the order that the answer shall have. Raises as `judge` does.
@@ -68,8 +68,8 @@ def _judged(
     *,
     labels: tuple[str, ...],
     unreadable: Sequence[str],
-) -> Judged:
-    return Judged(
+) -> Predictions:
+    return Predictions(
         task=manifest.task,
         labels=labels,
         thresholds=manifest.thresholds,

@@ -14,7 +14,7 @@ from model.manifest import Task
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class Predictions:
     """N photographs as one version saw them. A negative has no tags at all: it is none of the labels."""
 
     task: Task

@@ -19,7 +19,7 @@ ROUNDS: Final = 7
 
 
 @dataclass(frozen=True, slots=True)
-class Race:
+class Benchmark:
     """Images a second in batches, round by round, A's beside B's."""
 
     device: str
@@ -58,14 +58,14 @@ class Race:
         }
 
 
-def race(
+def benchmark(
     a: Classifier,
     b: Classifier,
     photographs: Sequence[Photograph],
     *,
     batch: int = BATCH,
     rounds: int = ROUNDS,
-) -> Race:
+) -> Benchmark:
     """Both on the same photographs, each with its own input; who begins changes from round to round."""
     pixels = [decoded(each, photographs, batch=batch)[0] for each in (a, b)]
     calls = (partial(a.forward, pixels[0]), partial(b.forward, pixels[1]))
@@ -75,4 +75,4 @@ def race(
     for number in range(rounds):
         for place in (number % 2, 1 - number % 2):
             paces[place].append(batch / timed(calls[place]).wall)
-    return Race(a.device, torch.get_num_threads(), batch, tuple(paces[0]), tuple(paces[1]))
+    return Benchmark(a.device, torch.get_num_threads(), batch, tuple(paces[0]), tuple(paces[1]))

@@ -11,10 +11,10 @@ from model.checkpoint import Version
 from model.data.photograph import Photograph
 from model.data.progress import Tick, silent
 from model.evaluation import calibration, recording
-from model.evaluation.calibration import Decision, Target
+from model.evaluation.calibration import DecisionRule, Target
 from model.evaluation.card import card
 from model.evaluation.figures import report
-from model.evaluation.predict import look
+from model.evaluation.predict import predict
 from model.evaluation.report import Report
 from model.manifest import Manifest
 from model.policy import fitting
@@ -27,12 +27,12 @@ class Recalibrated:
     """A version that was written, why its thresholds are what they are, and its figures on that split."""
 
     manifest: Manifest
-    decision: Decision
+    decision: DecisionRule
     report: Report
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RecalibrationRequest:
     """What to choose by, and for what."""
 
     split: str
@@ -43,7 +43,7 @@ class Asked:
 
 
 def recalibrate(
-    folder: Path, output: Path, *, asked: Asked, device: str = "auto", tick: Tick = silent
+    folder: Path, output: Path, *, asked: RecalibrationRequest, device: str = "auto", tick: Tick = silent
 ) -> Recalibrated:
     """Write the version in `folder` as `output`, NAME-VERSION, its tags decided for `asked.targets`.
 
@@ -62,7 +62,7 @@ def decided(  # noqa: PLR0913 - what a version is made of
     version: Version,
     output: Path,
     *,
-    asked: Asked,
+    asked: RecalibrationRequest,
     identity: tuple[str, str],
     text: Callable[[Manifest, Report], str],
     device: str = "auto",
@@ -75,7 +75,7 @@ def decided(  # noqa: PLR0913 - what a version is made of
     place = devices.device(device)
     decision = _decision(Classifier(version, device=place), asked=asked, tick=tick)
     made = _decided(version, decision=decision, identity=identity)
-    seen = look(Classifier(made, device=place), asked.photographs, tick=tick)
+    seen = predict(Classifier(made, device=place), asked.photographs, tick=tick)
     figures = report(seen)
     sealed = checkpoint.sealed(made).manifest
     metrics = {asked.split: recording.entry(sealed, figures, data=recording.data_digest(seen.photographs))}
@@ -94,14 +94,14 @@ def named(folder: Path) -> tuple[str, str]:
     return name, number
 
 
-def _decision(classifier: Classifier, *, asked: Asked, tick: Tick) -> Decision:
+def _decision(classifier: Classifier, *, asked: RecalibrationRequest, tick: Tick) -> DecisionRule:
     manifest = classifier.manifest
-    seen = look(classifier, asked.photographs, tick=tick)
+    seen = predict(classifier, asked.photographs, tick=tick)
     logits = calibration.logits_of(seen, temperature=manifest.temperature)
     return calibration.decide(logits, seen, task=manifest.task, targets=asked.targets, refusal=asked.refusal)
 
 
-def _decided(old: Version, *, decision: Decision, identity: tuple[str, str]) -> Version:
+def _decided(old: Version, *, decision: DecisionRule, identity: tuple[str, str]) -> Version:
     name, number = identity
     update = {
         "name": name,
@@ -116,7 +116,7 @@ def _decided(old: Version, *, decision: Decision, identity: tuple[str, str]) -> 
     return with_golden(replace(old, manifest=old.manifest.model_copy(update=update)))
 
 
-def _card(manifest: Manifest, *, old: Version, asked: Asked, figures: Report) -> str:
+def _card(manifest: Manifest, *, old: Version, asked: RecalibrationRequest, figures: Report) -> str:
     before = f"{old.manifest.name} {old.manifest.version}"
     notes = (
         f"The weights of {before}, unchanged; its temperature and thresholds were chosen anew on "

@@ -16,9 +16,9 @@ from model.evaluation.comparison import Comparison, compare, refuse_unlike
 from model.evaluation.differences import Difference
 from model.evaluation.figures import report
 from model.evaluation.generalisation_gap import gap
-from model.evaluation.predict import look
-from model.evaluation.predictions import Judged
-from model.evaluation.race import Race, race
+from model.evaluation.predict import predict
+from model.evaluation.predictions import Predictions
+from model.evaluation.race import Benchmark, benchmark
 from model.evaluation.report import Report
 from model.manifest import Manifest
 from model.serving.classifier import Classifier
@@ -26,7 +26,7 @@ from schemas.errors import ConfigurationError
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class EvaluationJob:
     """What to judge, by what."""
 
     version: Path
@@ -38,12 +38,12 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class EvaluationResult:
     """A version judged."""
 
     manifest: Manifest
     split: str
-    judged: Judged
+    judged: Predictions
     report: Report
     against: str | None = None
     other: Report | None = None
@@ -59,15 +59,15 @@ class Outcome:
         return {**document, "against": {"split": self.against, "gap": gaps, "report": self.other.as_json()}}
 
 
-def evaluate(order: Order, *, tick: Tick = silent) -> Outcome:
+def evaluate(order: EvaluationJob, *, tick: Tick = silent) -> EvaluationResult:
     """Judge one version; its speed is measured last. Raises `ConfigurationError`."""
     photographs = chosen(order.data, order.split)
     others = chosen(order.data, order.against) if order.against else ()
     classifier = Classifier.load(order.version, device=order.device, threads=order.threads)
-    seen = look(classifier, photographs, tick=tick)
+    seen = predict(classifier, photographs, tick=tick)
     figures = report(seen)
-    against = look(classifier, others, tick=tick) if others else None
-    outcome = Outcome(
+    against = predict(classifier, others, tick=tick) if others else None
+    outcome = EvaluationResult(
         classifier.manifest,
         order.split,
         seen,
@@ -84,10 +84,10 @@ class Versus:
 
     manifests: tuple[Manifest, Manifest]
     split: str
-    judged: tuple[Judged, Judged]
+    judged: tuple[Predictions, Predictions]
     reports: tuple[Report, Report]
     comparison: Comparison
-    race: Race
+    benchmark: Benchmark
 
     def as_json(self) -> dict[str, JsonValue]:
         """Who, the comparison, the race, and the report of each."""
@@ -97,12 +97,12 @@ class Versus:
             "b": b.ref.model_dump(),
             "split": self.split,
             **self.comparison.as_json(),
-            "speed": self.race.as_json(),
+            "speed": self.benchmark.as_json(),
             "reports": {"a": self.reports[0].as_json(), "b": self.reports[1].as_json()},
         }
 
 
-def versus(order: Order, other: Path, *, tick: Tick = silent) -> Versus:
+def versus(order: EvaluationJob, other: Path, *, tick: Tick = silent) -> Versus:
     """`other` (B) against the order's version (A). Raises `ConfigurationError`."""
     photographs = chosen(order.data, order.split)
     a, b = (
@@ -110,14 +110,14 @@ def versus(order: Order, other: Path, *, tick: Tick = silent) -> Versus:
         for folder in (order.version, other)
     )
     refuse_unlike(a.manifest, b.manifest)
-    seen = (look(a, photographs, tick=tick), look(b, photographs, labels=a.labels, tick=tick))
+    seen = (predict(a, photographs, tick=tick), predict(b, photographs, labels=a.labels, tick=tick))
     return Versus(
         manifests=(a.manifest, b.manifest),
         split=order.split,
         judged=seen,
         reports=(report(seen[0]), report(seen[1])),
         comparison=compare(*seen),
-        race=race(a, b, seen[0].photographs),
+        benchmark=benchmark(a, b, seen[0].photographs),
     )
 
 

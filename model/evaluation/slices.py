@@ -12,7 +12,7 @@ import torch
 from pydantic import JsonValue
 from torch import Tensor
 
-from model.evaluation.predictions import Judged
+from model.evaluation.predictions import Predictions
 from model.evaluation.shares import DECIMALS, Share
 
 BRIGHTNESS: Final = (0.3, 0.45, 0.6)
@@ -57,7 +57,7 @@ Slices = Mapping[str, tuple[Slice, ...]]
 """By source, brightness and size; none by source where no source is given."""
 
 
-def slices(judged: Judged, *, right: Tensor, f1: Tensor) -> Slices:
+def slices(judged: Predictions, *, right: Tensor, f1: Tensor) -> Slices:
     """Of bool (N,) whose top label is right, and float (N,), the F1 of each one's tags."""
     known = judged.known
 
@@ -73,7 +73,7 @@ def slices(judged: Judged, *, right: Tensor, f1: Tensor) -> Slices:
     }
 
 
-def partition(judged: Judged) -> Mapping[str, Mapping[str, Tensor]]:
+def partition(judged: Predictions) -> Mapping[str, Mapping[str, Tensor]]:
     """By kind and name, which photographs are inside, bool (N,)."""
     return {
         "source": _sources([photo.source for photo in judged.photographs], known=judged.known),

@@ -13,8 +13,8 @@ from typing import Final
 
 from model.atomic_folders import kept_room
 from model.pipeline.engine import luigi
-from model.pipeline.step import Done, Step
-from model.pipeline.tasks import Account, task
+from model.pipeline.step import DoneMarker, Step
+from model.pipeline.tasks import TaskErrors, task
 from model.pipeline.visualiser import HOST
 from schemas.errors import Broken, ConfigurationError
 
@@ -30,7 +30,7 @@ class Ran:
     """A step of a pipeline that has come to its end."""
 
     step: Step
-    done: Done
+    done: DoneMarker
     now: bool
     """False where it was finished before."""
 
@@ -43,7 +43,7 @@ def run(
     Raises what the first step that fails does, those behind it not begun; `ConfigurationError` where
     another process works in the same folder.
     """
-    account = Account(began)
+    account = TaskErrors(began)
     with _alone(last.root), _quiet():
         result = luigi.build(  # type: ignore[no-untyped-call]
             [task(last, pipeline=pipeline, account=account)],

@@ -25,8 +25,8 @@ from model.pipeline import sources
 from model.pipeline.step import Made, Step, digest
 from model.preprocess import Preprocess
 from model.training import decoded
-from model.training.decoded import Decoding
-from model.training.order import Order, taught
+from model.training.decoded import DecodingJob
+from model.training.job import TrainingJob, taught
 from model.training.run import Watch, train
 
 REPORT: Final = "report.json"
@@ -38,7 +38,7 @@ class Stages:
     """How versions are made here. `order` says all but where from and where to: that is the pipeline's."""
 
     root: Path
-    order: Order
+    order: TrainingJob
     watch: Watch
 
     def judged(self, gather: Step) -> Step:
@@ -108,7 +108,7 @@ class Stages:
         """The version's copy carries the report: what training made stays as it was made."""
         data = dataset.read(gather.product())
         split = judged_by(data)
-        order = evaluation.Order(
+        order = evaluation.EvaluationJob(
             trained.product(), data, split=split, device=self.order.device, threads=self.order.threads
         )
         outcome = evaluation.evaluate(order, tick=self.watch.tick)
@@ -135,13 +135,13 @@ class Prepared:
     unreadable: tuple[str, ...]
 
 
-def prepared(data: Dataset, *, order: Order, cache: Path, watch: Watch) -> tuple[Prepared, ...]:
+def prepared(data: Dataset, *, order: TrainingJob, cache: Path, watch: Watch) -> tuple[Prepared, ...]:
     """All that training wants of `data`, decoded into `cache` as training decodes it."""
     recipe = order.recipe
     wanted = ((Split.TRAIN, recipe.cache_size), (Split.VAL, recipe.size))
     found = []
     for split, side in wanted:
-        decoding = Decoding(Preprocess(size=side, fit=recipe.fit), cache=cache, threads=order.loaders)
+        decoding = DecodingJob(Preprocess(size=side, fit=recipe.fit), cache=cache, threads=order.loaders)
         pictures = decoding.run(data.of(split), tick=watch.tick)
         entry = cache / decoded.key(data.of(split), preprocess=decoding.preprocess)
         found.append(Prepared(entry, pictures.digest, pictures.unreadable))

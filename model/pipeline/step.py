@@ -46,7 +46,7 @@ Work = Callable[[Path], Made]
 """Does the work in the folder it is given, where an earlier try may have left something."""
 
 
-class Done(BaseModel):
+class DoneMarker(BaseModel):
     """The marker of a finished step."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -87,7 +87,7 @@ class Step:
         after = self._after()
         return None if after is None else self.root / f"{self.name}-{self._key(after)}"
 
-    def done(self) -> Done | None:
+    def done(self) -> DoneMarker | None:
         """What came of it, where it and all before it are finished and their products are there."""
         folder = self.folder
         if folder is None or (found := _marker(folder)) is None:
@@ -101,7 +101,7 @@ class Step:
             raise RuntimeError(f"the step {self.name} is not finished")
         return folder / found.products[number]
 
-    def run(self) -> Done:
+    def run(self) -> DoneMarker:
         """Do it, unless it is finished. Raises what its work does, and `ConfigurationError` for no room."""
         after, folder = self._after(), self.folder
         if after is None or folder is None:
@@ -112,7 +112,7 @@ class Step:
             resumed = _prepared(folder)
         began, used = time.monotonic(), time.process_time()
         made = self.work(folder)
-        done = Done(
+        done = DoneMarker(
             step=self.name,
             parameters=dict(self.parameters),
             after=after,
@@ -154,9 +154,9 @@ def digest(of: JsonValue) -> str:
     return hashlib.sha256(json.dumps(of, sort_keys=True).encode()).hexdigest()
 
 
-def _marker(folder: Path) -> Done | None:
+def _marker(folder: Path) -> DoneMarker | None:
     try:
-        return Done.model_validate_json((folder / MARKER).read_bytes())
+        return DoneMarker.model_validate_json((folder / MARKER).read_bytes())
     except (FileNotFoundError, NotADirectoryError, ValidationError):
         return None
 

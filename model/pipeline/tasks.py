@@ -12,7 +12,7 @@ from model.pipeline.step import MARKER, Step
 
 
 @dataclass(eq=False)
-class Account:
+class TaskErrors:
     """What a run did. Luigi turns an error into a status; here it is kept as it was raised."""
 
     began: Callable[[Step], None]
@@ -25,7 +25,7 @@ class Held:
     """What a task needs that is no parameter of it."""
 
     step: Step
-    account: Account
+    account: TaskErrors
 
 
 class HeldParameter(luigi.Parameter[Held]):
@@ -42,14 +42,14 @@ class HeldParameter(luigi.Parameter[Held]):
         """Say nothing: it is meant to be no string."""
 
 
-class Stage(luigi.Task):
+class StepTask(luigi.Task):
     """One step, seen by Luigi."""
 
     pipeline: Any = luigi.Parameter(description="The version that it makes.")
     summary: Any = luigi.Parameter(description="What it is told by.")
     held: Any = HeldParameter()
 
-    def requires(self) -> list[Stage]:
+    def requires(self) -> list[StepTask]:
         """The steps before it."""
         account = self.held.account
         return [task(need, pipeline=self.pipeline, account=account) for need in self.held.step.needs]
@@ -78,35 +78,35 @@ class Stage(luigi.Task):
         return str(exception)
 
 
-class Gather(Stage):
+class Gather(StepTask):
     """Photographs from everywhere into a snapshot."""
 
 
-class Preprocess(Stage):
+class Preprocess(StepTask):
     """The snapshot's photographs, decoded once."""
 
 
-class Train(Stage):
+class Train(StepTask):
     """A version from the decoded photographs."""
 
 
-class Validate(Stage):
+class Validate(StepTask):
     """The version judged, with a page."""
 
 
-class Publish(Stage):
+class Publish(StepTask):
     """The version in the registry."""
 
 
-class Promote(Stage):
+class Promote(StepTask):
     """The alias on the version."""
 
 
-STAGES: Final[Mapping[str, type[Stage]]] = MappingProxyType(
+STAGES: Final[Mapping[str, type[StepTask]]] = MappingProxyType(
     {each.__name__.lower(): each for each in (Gather, Preprocess, Train, Validate, Publish, Promote)}
 )
 
 
-def task(step: Step, *, pipeline: str, account: Account) -> Stage:
+def task(step: Step, *, pipeline: str, account: TaskErrors) -> StepTask:
     """The task of `step`, with those before it behind it."""
     return STAGES[step.name](pipeline=pipeline, summary=step.summary or step.name, held=Held(step, account))

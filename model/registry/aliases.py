@@ -18,7 +18,7 @@ from model.manifest import Digest
 from schemas.errors import ConfigurationError
 
 
-class Kind(StrEnum):
+class MoveKind(StrEnum):
     """Why an alias moved."""
 
     PROMOTE = "promote"
@@ -43,12 +43,12 @@ class Note(_Part):
     """What the gate said, in short; empty at a rollback."""
 
 
-class Move(Note):
+class AliasMove(Note):
     """One move."""
 
     id: str = Field(default_factory=lambda: uuid.uuid4().hex)
     """Tells a put whose answer was lost from one that another made."""
-    kind: Kind
+    kind: MoveKind
     came_from: str | None = Field(None, alias="from")
     """The version before; None at the first move."""
     to: str
@@ -61,7 +61,7 @@ class Alias(_Part):
 
     version: str
     digest: Digest
-    history: Annotated[tuple[Move, ...], Field(min_length=1)]
+    history: Annotated[tuple[AliasMove, ...], Field(min_length=1)]
     """Oldest first."""
 
     @model_validator(mode="after")
@@ -72,29 +72,29 @@ class Alias(_Part):
         return self
 
     @property
-    def last(self) -> Move:
+    def last(self) -> AliasMove:
         """The move that brought it here."""
         return self.history[-1]
 
     @property
-    def before(self) -> Move | None:
+    def before(self) -> AliasMove | None:
         """The promotion that a rollback goes back to, further back with each; None at the first version."""
-        standing: list[Move] = []
+        standing: list[AliasMove] = []
         for move in self.history:
-            if move.kind is Kind.PROMOTE:
+            if move.kind is MoveKind.PROMOTE:
                 standing.append(move)
             else:
                 standing.pop()
         return standing[-2] if len(standing) > 1 else None
 
-    def has(self, move: Move) -> bool:
+    def has(self, move: AliasMove) -> bool:
         """Whether `move` was made, now or earlier."""
         return any(each.id == move.id for each in self.history)
 
 
 def promoted(alias: Alias | None, version: str, digest: str, note: Note) -> Alias:
     """The alias, or a new one, once it points at `version`."""
-    return _moved(alias, Kind.PROMOTE, (version, digest), note)
+    return _moved(alias, MoveKind.PROMOTE, (version, digest), note)
 
 
 def rolled_back(alias: Alias, note: Note) -> Alias:
@@ -104,7 +104,7 @@ def rolled_back(alias: Alias, note: Note) -> Alias:
             f"there is no version before {alias.version} to go back to; "
             "promote another one (`tagstream model list` shows them)"
         )
-    return _moved(alias, Kind.ROLLBACK, (before.to, before.digest), note)
+    return _moved(alias, MoveKind.ROLLBACK, (before.to, before.digest), note)
 
 
 def parsed(data: bytes, *, where: str) -> Alias:
@@ -123,9 +123,9 @@ def dumped(alias: Alias) -> bytes:
     return (alias.model_dump_json(indent=2, by_alias=True) + "\n").encode()
 
 
-def _moved(alias: Alias | None, kind: Kind, to: tuple[str, str], note: Note) -> Alias:
+def _moved(alias: Alias | None, kind: MoveKind, to: tuple[str, str], note: Note) -> Alias:
     version, digest = to
-    move = Move(
+    move = AliasMove(
         kind=kind,
         came_from=alias.version if alias else None,
         to=version,

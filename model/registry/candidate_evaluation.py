@@ -18,9 +18,9 @@ from model import checkpoint
 from model.checkpoint import Version
 from model.data.photograph import Photograph
 from model.evaluation import figures, predict, recording
-from model.evaluation.predictions import Judged
+from model.evaluation.predictions import Predictions
 from model.evaluation.slices import partition
-from model.registry.gate import Evidence, Figures, Row, Verdict
+from model.registry.gate import Figures, GateEvidence, GateRow, GateVerdict
 from model.registry.significance import Pair
 from model.serving.classifier import Classifier
 from schemas.errors import ConfigurationError, DeviceBroken
@@ -38,7 +38,7 @@ Tick = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Contestant:
+class Candidate:
     """A version, loaded and as its folder has it."""
 
     name: str
@@ -56,38 +56,38 @@ class Contestant:
 
 
 def judge(
-    champion: Contestant | None, candidate: Contestant, photographs: Sequence[Photograph], *, tick: Tick
-) -> Evidence:
+    champion: Candidate | None, candidate: Candidate, photographs: Sequence[Photograph], *, tick: Tick
+) -> GateEvidence:
     """Both on the photographs, in one order, with those on which they differ.
 
     Raises `ConfigurationError` where there is nothing to judge by, or a label that they do not know.
     """
     if not photographs:
         raise ConfigurationError("there is no photograph of that split in --data; name another --split")
-    theirs = predict.look(candidate.classifier, photographs, tick=_named(tick, candidate))
+    theirs = predict.predict(candidate.classifier, photographs, tick=_named(tick, candidate))
     report, digest = _report(theirs), recording.data_digest(theirs.photographs)
     if champion is None:
-        return Evidence(None, report, digest)
-    ours = predict.look(champion.classifier, photographs, tick=_named(tick, champion))
+        return GateEvidence(None, report, digest)
+    ours = predict.predict(champion.classifier, photographs, tick=_named(tick, champion))
     if ours.photographs != theirs.photographs:
         raise ConfigurationError(
             "the two versions could not read the same photographs; leave out: "
             + "; ".join({*ours.unreadable} ^ {*theirs.unreadable})
         )
-    return Evidence(_report(ours), report, digest, pairs=dict(_pairs(ours, theirs)))
+    return GateEvidence(_report(ours), report, digest, pairs=dict(_pairs(ours, theirs)))
 
 
-def _report(seen: Judged) -> Figures:
+def _report(seen: Predictions) -> Figures:
     return figures.report(seen, resamples=RESAMPLES).as_json()
 
 
-def golden(champion: Contestant | None, candidate: Contestant) -> tuple[Row, ...]:
+def golden(champion: Candidate | None, candidate: Candidate) -> tuple[GateRow, ...]:
     """Whether the candidate's golden scores hold here, and what it says of the champion's golden images."""
     own = [_own_golden(candidate)]
     return (*own, *_champions_golden(champion, candidate)) if champion else tuple(own)
 
 
-def seconds_an_image(champion: Contestant, candidate: Contestant) -> Iterator[tuple[int, float, float]]:
+def seconds_an_image(champion: Candidate, candidate: Candidate) -> Iterator[tuple[int, float, float]]:
     """Images in a forward, then the champion's and the candidate's seconds for one of them.
 
     Measured in turns, so that both have the same share of whatever else the machine does; the least of
@@ -106,7 +106,7 @@ def seconds_an_image(champion: Contestant, candidate: Contestant) -> Iterator[tu
         yield batch, ours, theirs
 
 
-def _named(tick: Tick, contestant: Contestant) -> Tick:
+def _named(tick: Tick, contestant: Candidate) -> Tick:
     return lambda what, done, total: tick(f"{what} {contestant.name}", done, total)
 
 
@@ -124,20 +124,20 @@ def _forward(classifier: Classifier, batch: int) -> Callable[[], float]:
     return run
 
 
-def _own_golden(candidate: Contestant) -> Row:
+def _own_golden(candidate: Candidate) -> GateRow:
     count = len(candidate.version.manifest.golden)
     name = f"its own golden images ({count})"
     try:
         candidate.classifier.check_golden()
     except DeviceBroken as error:
-        return Row(name, None, "other scores", "the manifest's", Verdict.BROKEN, str(error))
-    return Row(name, None, "score as stated", "the manifest's", Verdict.PASSED)
+        return GateRow(name, None, "other scores", "the manifest's", GateVerdict.BROKEN, str(error))
+    return GateRow(name, None, "score as stated", "the manifest's", GateVerdict.PASSED)
 
 
-def _champions_golden(champion: Contestant, candidate: Contestant) -> Iterator[Row]:
+def _champions_golden(champion: Candidate, candidate: Candidate) -> Iterator[GateRow]:
     for file, png in champion.version.golden.items():
         ours, theirs = (_top(each.classifier, png) for each in (champion, candidate))
-        yield Row(f"the champion's golden image {file}", ours, theirs, None, Verdict.SHOWN)
+        yield GateRow(f"the champion's golden image {file}", ours, theirs, None, GateVerdict.SHOWN)
 
 
 def _top(classifier: Classifier, png: bytes) -> str:
@@ -145,7 +145,7 @@ def _top(classifier: Classifier, png: bytes) -> str:
     return f"{scores.top} {scores.probabilities[scores.top]:.2f}"
 
 
-def _pairs(ours: Judged, theirs: Judged) -> Iterator[tuple[str, Pair]]:
+def _pairs(ours: Predictions, theirs: Predictions) -> Iterator[tuple[str, Pair]]:
     """By the names of the gate's rows. The precisions have none: each version has its own photographs."""
     known, singles = ours.known, ours.targets.sum(1) == 1
     mixed = ours.targets.sum(1) > 1
@@ -165,7 +165,7 @@ def _pairs(ours: Judged, theirs: Judged) -> Iterator[tuple[str, Pair]]:
             yield f"{kind} {name}: f1_samples", Pair(int(fallen.sum()), int(risen.sum()))
 
 
-def _label_pairs(ours: Judged, theirs: Judged) -> Iterator[tuple[str, Pair]]:
+def _label_pairs(ours: Predictions, theirs: Predictions) -> Iterator[tuple[str, Pair]]:
     for place, label in enumerate(ours.classes):
         yield f"{label}: recall", _pair(ours.right, theirs.right, among=ours.mains == place)
     for place, label in enumerate(ours.labels):
@@ -177,15 +177,15 @@ def _pair(before: Tensor, after: Tensor, *, among: Tensor) -> Pair:
     return Pair(int((before & ~after)[among].sum()), int((~before & after)[among].sum()))
 
 
-def _found(judged: Judged) -> Tensor:
+def _found(judged: Predictions) -> Tensor:
     return (judged.tagged | ~judged.targets).all(1)
 
 
-def _no_extra(judged: Judged) -> Tensor:
+def _no_extra(judged: Predictions) -> Tensor:
     return ~(judged.tagged & ~judged.targets).any(1)
 
 
-def _f1(judged: Judged) -> Tensor:
+def _f1(judged: Predictions) -> Tensor:
     """Float64 (N,): the F1 of each photograph's tags."""
     hits = (judged.tagged & judged.targets).sum(1).double()
     return 2 * hits / (judged.tagged.sum(1) + judged.targets.sum(1)).clamp(min=1)

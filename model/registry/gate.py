@@ -19,7 +19,7 @@ from schemas.errors import ConfigurationError
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class GateEvidence:
     """The reports of both on the same photographs."""
 
     champion: Figures | None
@@ -31,7 +31,7 @@ class Evidence:
     """Empty where figures were recorded: which photographs they differ on is not."""
 
 
-def recorded(champion: Manifest | None, candidate: Manifest, *, split: str) -> Evidence:
+def recorded(champion: Manifest | None, candidate: Manifest, *, split: str) -> GateEvidence:
     """The figures that the manifests carry of `split`, if they were taken of these very versions.
 
     Raises `ConfigurationError`, which says how to mend it, where one has none, where the thresholds are
@@ -40,14 +40,14 @@ def recorded(champion: Manifest | None, candidate: Manifest, *, split: str) -> E
     theirs = _figures(candidate, split)
     data = _data(candidate, theirs)
     if champion is None:
-        return Evidence(None, theirs, data)
+        return GateEvidence(None, theirs, data)
     ours = _figures(champion, split)
     if not data or data != _data(champion, ours):
         raise ConfigurationError(
             f"{_name(candidate)} and {_name(champion)} were judged on different photographs of {split!r}: "
             "their figures cannot be compared; give --data DATA, and both are judged on the same here"
         )
-    return Evidence(ours, theirs, data)
+    return GateEvidence(ours, theirs, data)
 
 
 def _figures(manifest: Manifest, split: str) -> Mapping[str, Any]:
@@ -85,7 +85,7 @@ PER_LABEL: Final = ("recall", "precision", "tag_recall", "tag_precision", "f1")
 PER_SLICE: Final = ("top_accuracy", "f1_samples")
 
 
-class Verdict(StrEnum):
+class GateVerdict(StrEnum):
     """Of one figure."""
 
     PASSED = "passed"
@@ -100,7 +100,7 @@ Value = float | str | None
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class GateRow:
     """One figure of both."""
 
     name: str
@@ -108,7 +108,7 @@ class Row:
     candidate: Value
     allowed: Value
     """The worst that is never refused."""
-    verdict: Verdict
+    verdict: GateVerdict
     why: str = ""
 
     def as_json(self) -> dict[str, Any]:
@@ -132,7 +132,9 @@ class _Measured:
     """Shown as 1 - it."""
 
 
-def rows(champion: Figures, candidate: Figures, tolerances: Tolerances, *, pairs: Pairs) -> tuple[Row, ...]:
+def rows(
+    champion: Figures, candidate: Figures, tolerances: Tolerances, *, pairs: Pairs
+) -> tuple[GateRow, ...]:
     """A row a figure, by group. What the champion's report does not have is not held against anybody."""
     overall = [each for each in _overall(champion, candidate, tolerances) if each]
     labels = [each for each in _labels(champion, candidate, tolerances) if each]
@@ -142,32 +144,34 @@ def rows(champion: Figures, candidate: Figures, tolerances: Tolerances, *, pairs
     return (*_missing(champion, candidate), *judged[: len(overall)], *ece, *judged[len(overall) :])
 
 
-def same(name: str, champion: str, candidate: str, *, why: str) -> Row:
+def same(name: str, champion: str, candidate: str, *, why: str) -> GateRow:
     """What may not differ at all."""
-    verdict = Verdict.PASSED if champion == candidate else Verdict.REFUSED
-    return Row(name, champion, candidate, champion, verdict, "" if verdict is Verdict.PASSED else why)
+    verdict = GateVerdict.PASSED if champion == candidate else GateVerdict.REFUSED
+    return GateRow(name, champion, candidate, champion, verdict, "" if verdict is GateVerdict.PASSED else why)
 
 
-def slower(name: str, champion: float, candidate: float, tolerances: Tolerances) -> Row:
+def slower(name: str, champion: float, candidate: float, tolerances: Tolerances) -> GateRow:
     """Seconds an image of both, measured alternately on one device."""
     allowed = max(champion * tolerances.slower, champion + tolerances.slower_seconds)
     ratio = f"{candidate / champion:.2f} times the champion's, in ms"
-    verdict = Verdict.REFUSED if candidate > allowed else Verdict.PASSED
+    verdict = GateVerdict.REFUSED if candidate > allowed else GateVerdict.PASSED
     ours, theirs, most = (round(1000 * seconds, 3) for seconds in (champion, candidate, allowed))
-    return Row(name, ours, theirs, most, verdict, ratio)
+    return GateRow(name, ours, theirs, most, verdict, ratio)
 
 
-def at_least(name: str, candidate: float | None, least: float) -> Row:
+def at_least(name: str, candidate: float | None, least: float) -> GateRow:
     """A floor for who has no champion to be held against."""
-    verdict = Verdict.PASSED if candidate is not None and candidate >= least else Verdict.REFUSED
-    return Row(name, None, candidate, least, verdict, "" if verdict is Verdict.PASSED else "below the floor")
+    verdict = GateVerdict.PASSED if candidate is not None and candidate >= least else GateVerdict.REFUSED
+    return GateRow(
+        name, None, candidate, least, verdict, "" if verdict is GateVerdict.PASSED else "below the floor"
+    )
 
 
-def _missing(a: Figures, b: Figures) -> Iterator[Row]:
+def _missing(a: Figures, b: Figures) -> Iterator[GateRow]:
     for name in (*OVERALL, *LOWER_IS_BETTER, "ece", *PER_LABEL, "slices"):
         if name in a and name not in b:
-            yield Row(
-                name, "stated", None, None, Verdict.REFUSED, "its report does not say; give --data DATA"
+            yield GateRow(
+                name, "stated", None, None, GateVerdict.REFUSED, "its report does not say; give --data DATA"
             )
 
 
@@ -217,47 +221,47 @@ def _says(figure: object) -> bool:
     return isinstance(figure, dict) and bool(figure.get("of")) and figure.get("value") is not None
 
 
-def _judged(group: list[_Measured], tolerances: Tolerances, pairs: Pairs) -> Iterable[Row]:
+def _judged(group: list[_Measured], tolerances: Tolerances, pairs: Pairs) -> Iterable[GateRow]:
     """The rows of one group, over which the significance is divided."""
     level = tolerances.significance / max(1, len(group))
     return [_row(each, tolerances, level=level, pair=pairs.get(each.name)) for each in group]
 
 
-def _row(each: _Measured, tolerances: Tolerances, *, level: float, pair: Pair | None) -> Row:
+def _row(each: _Measured, tolerances: Tolerances, *, level: float, pair: Pair | None) -> GateRow:
     def shown(value: float) -> float:
         return round(1 - value if each.is_flipped else value, 4)
 
     verdict, why = _verdict(each, tolerances, level=level, pair=pair)
     allowed = shown(each.before[0] - each.tolerance.least)
-    return Row(each.name, shown(each.before[0]), shown(each.after[0]), allowed, verdict, why)
+    return GateRow(each.name, shown(each.before[0]), shown(each.after[0]), allowed, verdict, why)
 
 
 def _verdict(
     each: _Measured, tolerances: Tolerances, *, level: float, pair: Pair | None
-) -> tuple[Verdict, str]:
+) -> tuple[GateVerdict, str]:
     fall = each.before[0] - each.after[0]
     fewest = min(each.before[1], each.after[1])
     if fall <= each.tolerance.least:
-        return Verdict.PASSED, ""
+        return GateVerdict.PASSED, ""
     if round(fall * fewest, 6) < tolerances.fewest:
-        return Verdict.PASSED, f"by less than {tolerances.fewest} of {fewest} photographs"
+        return GateVerdict.PASSED, f"by less than {tolerances.fewest} of {fewest} photographs"
     if fall > each.tolerance.hard:
-        return Verdict.REFUSED, f"worse by more than {each.tolerance.hard:.1%}"
+        return GateVerdict.REFUSED, f"worse by more than {each.tolerance.hard:.1%}"
     chance = significance.paired(pair) if pair else significance.unpaired(each.before, each.after)
     if chance < level:
-        return Verdict.REFUSED, f"worse by {fall:.1%}, and hardly by chance (p {chance:.2g})"
-    return Verdict.PASSED, f"worse by {fall:.1%}, which may be chance (p {chance:.2g})"
+        return GateVerdict.REFUSED, f"worse by {fall:.1%}, and hardly by chance (p {chance:.2g})"
+    return GateVerdict.PASSED, f"worse by {fall:.1%}, which may be chance (p {chance:.2g})"
 
 
-def _ece(a: Figures, b: Figures, tolerances: Tolerances) -> Iterator[Row]:
+def _ece(a: Figures, b: Figures, tolerances: Tolerances) -> Iterator[GateRow]:
     ours, theirs = a.get("ece"), b.get("ece")
     if not (_says(ours) and _says(theirs)) or ours is None or theirs is None:
         return
     photographs = a.get("photographs") or ours["of"]
     most = ours["value"] + tolerances.ece.hard + tolerances.ece_noise / sqrt(photographs)
-    verdict = Verdict.REFUSED if theirs["value"] > most else Verdict.PASSED
-    why = f"its probabilities are off by more than {most:.3f}" if verdict is Verdict.REFUSED else ""
-    yield Row("ece", ours["value"], theirs["value"], round(most, 4), verdict, why)
+    verdict = GateVerdict.REFUSED if theirs["value"] > most else GateVerdict.PASSED
+    why = f"its probabilities are off by more than {most:.3f}" if verdict is GateVerdict.REFUSED else ""
+    yield GateRow("ece", ours["value"], theirs["value"], round(most, 4), verdict, why)
 
 
 @dataclass(frozen=True, slots=True)

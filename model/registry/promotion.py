@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from model.registry.aliases import Alias, Note
 from model.registry.cache import Cache, Resolved
-from model.registry.outcome import Outcome
-from model.registry.promotion_evaluation import Contested, Trial, judged
+from model.registry.gate_result import GateResult
+from model.registry.promotion_evaluation import Contested, PromotionCriteria, judged
 from model.registry.refs import CHAMPION, AliasRef, VersionRef
-from model.registry.registry import Registry, Standing
+from model.registry.registry import AliasState, Registry
 from schemas.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class PromotionRequest:
     """Who promotes what, to where."""
 
     version: VersionRef
@@ -31,7 +31,7 @@ class Order:
     reason: str = ""
     force: bool = False
     """Move it whatever the gate says, for a reason."""
-    trial: Trial = field(default_factory=Trial)
+    trial: PromotionCriteria = field(default_factory=PromotionCriteria)
 
     def __post_init__(self) -> None:
         if self.force and not self.reason.strip():
@@ -44,17 +44,19 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Promotion:
+class PromotionResult:
     """What came of it."""
 
-    outcome: Outcome
+    outcome: GateResult
     alias: Alias | None
     """As it stands now; None where it was not moved."""
     is_new: bool = True
     """False where it pointed there already."""
 
 
-async def promote(registry: Registry, cache: Cache, order: Order, *, tick: Tick) -> Promotion:
+async def promote(
+    registry: Registry, cache: Cache, order: PromotionRequest, *, tick: Tick
+) -> PromotionResult:
     """Judge the version and, if it passes or is forced, move the alias onto it.
 
     The alias is moved only if it stands as it did before the trial: a champion that changed meanwhile
@@ -65,21 +67,21 @@ async def promote(registry: Registry, cache: Cache, order: Order, *, tick: Tick)
         ConfigurationError: the version, or the champion, is not there as it was published.
         Unavailable: the registry is away.
     """
-    seen = await registry.standing(order.ref)
+    seen = await registry.alias_state(order.ref)
     to = await registry.resolve(order.version)
     folder = await registry.fetch(to, order.version.name, cache)
     if seen and (seen.alias.version, seen.alias.digest) == (to.version, to.digest):
-        outcome = Outcome(str(order.version), str(order.version), (), note=f"{order.ref} is there already")
-        return Promotion(outcome, seen.alias, is_new=False)
-    champion = seen if order.alias == CHAMPION else await registry.standing(_champion(order))
+        outcome = GateResult(str(order.version), str(order.version), (), note=f"{order.ref} is there already")
+        return PromotionResult(outcome, seen.alias, is_new=False)
+    champion = seen if order.alias == CHAMPION else await registry.alias_state(_champion(order))
     beside = await _fetched(registry, cache, order, champion)
     outcome = await _in_a_thread(order, folder, beside, tick)
     if outcome.is_broken or (outcome.refused and not order.force):
-        return Promotion(outcome, None)
-    return Promotion(outcome, await _moved(registry, order, to, seen, outcome))
+        return PromotionResult(outcome, None)
+    return PromotionResult(outcome, await _moved(registry, order, to, seen, outcome))
 
 
-async def _in_a_thread(order: Order, folder: Path, champion: Contested, tick: Tick) -> Outcome:
+async def _in_a_thread(order: PromotionRequest, folder: Path, champion: Contested, tick: Tick) -> GateResult:
     """The trial. Whoever is cancelled meanwhile does not wait for its end: its next tick breaks it off."""
     stopped = threading.Event()
 
@@ -95,7 +97,7 @@ async def _in_a_thread(order: Order, folder: Path, champion: Contested, tick: Ti
 
 
 async def _moved(
-    registry: Registry, order: Order, to: Resolved, seen: Standing | None, outcome: Outcome
+    registry: Registry, order: PromotionRequest, to: Resolved, seen: AliasState | None, outcome: GateResult
 ) -> Alias:
     note = Note(
         when=datetime.now(UTC),
@@ -107,7 +109,9 @@ async def _moved(
     return await registry.promote(order.ref, to, seen=seen, note=note)
 
 
-async def _fetched(registry: Registry, cache: Cache, order: Order, champion: Standing | None) -> Contested:
+async def _fetched(
+    registry: Registry, cache: Cache, order: PromotionRequest, champion: AliasState | None
+) -> Contested:
     """The champion's folder, None where there is none yet; where it is damaged, why, if force is used."""
     if champion is None:
         return None
@@ -120,5 +124,5 @@ async def _fetched(registry: Registry, cache: Cache, order: Order, champion: Sta
         raise ConfigurationError(f"the champion itself cannot be loaded: {error}, or --force") from error
 
 
-def _champion(order: Order) -> AliasRef:
+def _champion(order: PromotionRequest) -> AliasRef:
     return AliasRef(order.version.name, CHAMPION)

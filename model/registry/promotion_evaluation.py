@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING
 
 from model.data.photograph import Photograph
 from model.registry import gate
-from model.registry.gate import Evidence, Row, Tolerances, Verdict
-from model.registry.outcome import Outcome
+from model.registry.gate import GateEvidence, GateRow, GateVerdict, Tolerances
+from model.registry.gate_result import GateResult
 from model.registry.refs import CHAMPION
 from schemas.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from model.registry.candidate_evaluation import Contestant, Tick
+    from model.registry.candidate_evaluation import Candidate, Tick
 
 Contested = Path | ConfigurationError | None
 """The champion's folder; why it cannot be loaded; or None where there is none yet."""
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class PromotionCriteria:
     """By what a candidate is judged."""
 
     photographs: tuple[Photograph, ...] | None = None
@@ -35,22 +35,22 @@ class Trial:
     threads: int | None = None
 
 
-def judged(trial: Trial, folder: Path, champion: Contested, tick: Tick) -> Outcome:
+def judged(trial: PromotionCriteria, folder: Path, champion: Contested, tick: Tick) -> GateResult:
     """The whole of it. It blocks, for as long as judging the photographs takes."""
-    from model.registry.candidate_evaluation import Contestant  # noqa: PLC0415 - torch: not for whoever lists or rolls back
+    from model.registry.candidate_evaluation import Candidate  # noqa: PLC0415 - torch: not for whoever lists or rolls back
 
     device = {"device": trial.device, "threads": trial.threads}
-    candidate = Contestant.load(folder, **device)  # type: ignore[arg-type]  # two options of two types
+    candidate = Candidate.load(folder, **device)  # type: ignore[arg-type]  # two options of two types
     if isinstance(champion, Path):
-        return _beside(trial, Contestant.load(champion, **device), candidate, tick)  # type: ignore[arg-type]
+        return _beside(trial, Candidate.load(champion, **device), candidate, tick)  # type: ignore[arg-type]
     outcome = _alone(trial, candidate, tick)
     if champion is None:
         return replace(outcome, note=f"the first {CHAMPION}: there was nothing to hold it against")
-    broken = Row("the champion", str(champion), None, None, Verdict.REFUSED, "it cannot be loaded")
+    broken = GateRow("the champion", str(champion), None, None, GateVerdict.REFUSED, "it cannot be loaded")
     return replace(outcome, rows=(broken, *outcome.rows))
 
 
-def _alone(trial: Trial, candidate: Contestant, tick: Tick) -> Outcome:
+def _alone(trial: PromotionCriteria, candidate: Candidate, tick: Tick) -> GateResult:
     from model.registry import candidate_evaluation as trying  # noqa: PLC0415
 
     rows = list(trying.golden(None, candidate))
@@ -61,12 +61,12 @@ def _alone(trial: Trial, candidate: Contestant, tick: Tick) -> Outcome:
     return _outcome(candidate, None, rows, found)
 
 
-def _beside(trial: Trial, champion: Contestant, candidate: Contestant, tick: Tick) -> Outcome:
+def _beside(trial: PromotionCriteria, champion: Candidate, candidate: Candidate, tick: Tick) -> GateResult:
     from model.registry import candidate_evaluation as trying  # noqa: PLC0415
 
     rows = list(_same(champion, candidate))
     found = None
-    if not any(row.verdict is Verdict.REFUSED for row in rows):
+    if not any(row.verdict is GateVerdict.REFUSED for row in rows):
         found = _evidence(trial, champion, candidate, tick)
         rows += _floor(trial, found)
         rows += _figures(trial, found)
@@ -76,7 +76,7 @@ def _beside(trial: Trial, champion: Contestant, candidate: Contestant, tick: Tic
     return _outcome(candidate, champion, rows, found)
 
 
-def _same(champion: Contestant, candidate: Contestant) -> Iterator[Row]:
+def _same(champion: Candidate, candidate: Candidate) -> Iterator[GateRow]:
     ours, theirs = champion.version.manifest, candidate.version.manifest
     yield gate.same("task", ours.task, theirs.task, why="its probabilities mean something else")
     labels = (", ".join(each.labels) for each in (ours, theirs))
@@ -84,8 +84,8 @@ def _same(champion: Contestant, candidate: Contestant) -> Iterator[Row]:
 
 
 def _evidence(
-    trial: Trial, champion: Contestant | None, candidate: Contestant, tick: Tick
-) -> Evidence | ConfigurationError:
+    trial: PromotionCriteria, champion: Candidate | None, candidate: Candidate, tick: Tick
+) -> GateEvidence | ConfigurationError:
     """The figures; why there are none, which is a refusal like any other."""
     from model.registry import candidate_evaluation as trying  # noqa: PLC0415
 
@@ -98,29 +98,31 @@ def _evidence(
         return error
 
 
-def _figures(trial: Trial, found: Evidence | ConfigurationError) -> tuple[Row, ...]:
+def _figures(trial: PromotionCriteria, found: GateEvidence | ConfigurationError) -> tuple[GateRow, ...]:
     if isinstance(found, ConfigurationError):
-        return (Row("figures", None, None, None, Verdict.REFUSED, str(found)),)
+        return (GateRow("figures", None, None, None, GateVerdict.REFUSED, str(found)),)
     return gate.rows(found.champion or {}, found.candidate, trial.tolerances, pairs=found.pairs)
 
 
-def _floor(trial: Trial, found: Evidence | ConfigurationError) -> tuple[Row, ...]:
+def _floor(trial: PromotionCriteria, found: GateEvidence | ConfigurationError) -> tuple[GateRow, ...]:
     if trial.least_top is None:
         return ()
     if isinstance(found, ConfigurationError):
-        return (Row("top_accuracy, at least", None, None, trial.least_top, Verdict.REFUSED, str(found)),)
+        return (
+            GateRow("top_accuracy, at least", None, None, trial.least_top, GateVerdict.REFUSED, str(found)),
+        )
     top = found.candidate.get("top_accuracy") or {}
     return (gate.at_least("top_accuracy, at least", top.get("value"), trial.least_top),)
 
 
 def _outcome(
-    candidate: Contestant,
-    champion: Contestant | None,
-    rows: list[Row],
-    found: Evidence | ConfigurationError | None,
-) -> Outcome:
-    known = found if isinstance(found, Evidence) else None
-    return Outcome(
+    candidate: Candidate,
+    champion: Candidate | None,
+    rows: list[GateRow],
+    found: GateEvidence | ConfigurationError | None,
+) -> GateResult:
+    known = found if isinstance(found, GateEvidence) else None
+    return GateResult(
         candidate.name,
         champion.name if champion else None,
         tuple(rows),

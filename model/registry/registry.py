@@ -29,7 +29,7 @@ class Overtaken(TagstreamError):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class AliasState:
     """An alias as it was read: a move holds only if it stands so still."""
 
     alias: Alias
@@ -89,15 +89,15 @@ class Registry:
     async def aliases(self, name: str) -> dict[str, Alias]:
         """The aliases of a model, by name. Raises `ConfigurationError` for one that is damaged."""
         refs = [ref for each in await self._objects.list(f"{name}/") if (ref := alias_key(each.key))]
-        found = {ref.alias: await self.standing(ref) for ref in refs}
+        found = {ref.alias: await self.alias_state(ref) for ref in refs}
         return {alias: standing.alias for alias, standing in found.items() if standing}
 
-    async def standing(self, ref: AliasRef) -> Standing | None:
+    async def alias_state(self, ref: AliasRef) -> AliasState | None:
         """Where an alias stands now; None where there is none. Raises `ConfigurationError`."""
         stored = await self._objects.get(ref.key)
         if stored is None:
             return None
-        return Standing(aliases.parsed(stored.data, where=f"{self.where}/{ref.key}"), stored.etag)
+        return AliasState(aliases.parsed(stored.data, where=f"{self.where}/{ref.key}"), stored.etag)
 
     async def resolve(self, ref: VersionRef | AliasRef) -> Resolved:
         """The version that is meant now, and the digest of its manifest.
@@ -107,7 +107,7 @@ class Registry:
         """
         if isinstance(ref, VersionRef):
             return Resolved(version=ref.version, digest=contents.sha256(await self._read(ref, MANIFEST)))
-        if (found := await self.standing(ref)) is None:
+        if (found := await self.alias_state(ref)) is None:
             raise ConfigurationError(
                 f"{self.where}: no alias {ref}; `tagstream model promote {ref.name}/VERSION "
                 f"--alias {ref.alias}` makes it"
@@ -149,7 +149,7 @@ class Registry:
         ref = VersionRef(name, resolved.version)
         return await asyncio.to_thread(cache.keep, await self.contents(ref, digest=resolved.digest))
 
-    async def promote(self, ref: AliasRef, to: Resolved, *, seen: Standing | None, note: Note) -> Alias:
+    async def promote(self, ref: AliasRef, to: Resolved, *, seen: AliasState | None, note: Note) -> Alias:
         """The alias once it points at `to`, if it still stands as it was `seen`.
 
         Raises:
@@ -168,13 +168,13 @@ class Registry:
 
         Raises `Overtaken`, and `ConfigurationError` where there is no alias, or no version before.
         """
-        if (seen := await self.standing(ref)) is None:
+        if (seen := await self.alias_state(ref)) is None:
             raise ConfigurationError(f"{self.where}: no alias {ref}, so nothing to roll back")
         moved = aliases.rolled_back(seen.alias, note)
         await self.manifest(VersionRef(ref.name, moved.version), digest=moved.digest)
         return await self._move(ref, moved, seen)
 
-    async def _move(self, ref: AliasRef, moved: Alias, seen: Standing | None) -> Alias:
+    async def _move(self, ref: AliasRef, moved: Alias, seen: AliasState | None) -> Alias:
         data = aliases.dumped(moved)
         if seen is None:
             is_ours = await self._objects.put_if_absent(ref.key, data)
@@ -182,7 +182,7 @@ class Registry:
             is_ours = await self._objects.put_if_match(ref.key, data, etag=seen.etag)
         if is_ours:
             return moved
-        now = await self.standing(ref)
+        now = await self.alias_state(ref)
         if now is not None and now.alias.has(moved.last):
             return moved  # the client asked a second time, for the answer to the first was lost
         raise Overtaken(_overtaken(ref, now))
@@ -190,7 +190,7 @@ class Registry:
     async def _pointing(self, listed: Iterable[Listed]) -> dict[VersionRef, tuple[str, ...]]:
         pointing: dict[VersionRef, tuple[str, ...]] = {}
         for ref in (ref for each in listed if (ref := alias_key(each.key))):
-            if found := await self.standing(ref):
+            if found := await self.alias_state(ref):
                 version = VersionRef(ref.name, found.alias.version)
                 pointing[version] = (*pointing.get(version, ()), ref.alias)
         return pointing
@@ -241,7 +241,7 @@ def _known(
     return ref, published, sum(each.size for each in ours), pointing.get(ref, ())
 
 
-def _overtaken(ref: AliasRef, now: Standing | None) -> str:
+def _overtaken(ref: AliasRef, now: AliasState | None) -> str:
     if now is None:
         return f"{ref} was removed meanwhile; run the command again"
     last = now.alias.last

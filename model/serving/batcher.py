@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Generic, Self
 
 from model.clock import Clock, SystemClock
 from model.serving.batch_ceiling import Ceiling
-from model.serving.bisection import Answer, DeviceChecks, Item, Result, Triage
+from model.serving.bisection import Answer, Bisection, DeviceChecks, Item, Result
 from model.serving.device_thread import DeviceThread
 from model.serving.statistics import BatchStatistics
 from schemas.errors import BatcherDead, Broken, DeviceBroken, Rejected
@@ -67,7 +67,7 @@ class BatchLimits:
 
 
 @dataclass(eq=False, slots=True)
-class Waiter(Generic[Item, Result]):
+class PendingRequest(Generic[Item, Result]):
     """One call of score()."""
 
     item: Item
@@ -93,14 +93,14 @@ class Waiter(Generic[Item, Result]):
 
 
 # What a flight brings back: those who still waited for their forward, and what each of them gets.
-_Landing = list[tuple[Waiter[Item, Result], Answer[Result] | Rejected]]
+_Landing = list[tuple[PendingRequest[Item, Result], Answer[Result] | Rejected]]
 
 
 @dataclass(frozen=True, slots=True)
 class _Flight(Generic[Item, Result]):
     """A batch in the device thread's hands."""
 
-    batch: list[Waiter[Item, Result]]
+    batch: list[PendingRequest[Item, Result]]
     landing: asyncio.Future[_Landing[Item, Result]]
 
 
@@ -122,10 +122,10 @@ class MicroBatcher(Generic[Item, Result]):
         self._limits = limits
         self._clock = clock or SystemClock()
         ceiling = Ceiling(limits.max_size, grow_after=limits.grow_after)
-        self._triage = Triage[Item, Result](forward, ceiling, device=device, clock=self._clock)
+        self._triage = Bisection[Item, Result](forward, ceiling, device=device, clock=self._clock)
         self._thread = DeviceThread[_Landing[Item, Result]]()
-        self._door: deque[Waiter[Item, Result]] = deque()
-        self._queue: deque[Waiter[Item, Result]] = deque()
+        self._door: deque[PendingRequest[Item, Result]] = deque()
+        self._queue: deque[PendingRequest[Item, Result]] = deque()
         self._flights: deque[_Flight[Item, Result]] = deque()
         self._dropped = 0
         self._open = False
@@ -170,7 +170,7 @@ class MicroBatcher(Generic[Item, Result]):
         """
         if not self._open:
             raise self._obituary()
-        waiter = Waiter[Item, Result](item)
+        waiter = PendingRequest[Item, Result](item)
         self._door.append(waiter)
         self._admit()
         try:
@@ -212,7 +212,7 @@ class MicroBatcher(Generic[Item, Result]):
             self._queue.append(waiter)
             self._stirred.set()
 
-    def _withdraw(self, waiter: Waiter[Item, Result]) -> None:
+    def _withdraw(self, waiter: PendingRequest[Item, Result]) -> None:
         # In a flight it keeps its slot until the landing: its item is in the device's memory.
         if waiter in self._door:
             self._door.remove(waiter)
@@ -257,7 +257,7 @@ class MicroBatcher(Generic[Item, Result]):
         landing.add_done_callback(lambda _: self._stirred.set())
         self._flights.append(_Flight(batch, landing))
 
-    def _fly(self, batch: list[Waiter[Item, Result]]) -> _Landing[Item, Result]:
+    def _fly(self, batch: list[PendingRequest[Item, Result]]) -> _Landing[Item, Result]:
         # In the device thread. A staged batch has waited, a bisected one takes a while: each forward asks who
         # still wants an answer. Asking a future of another thread is safe, and a cancellation that comes a
         # moment later costs one seat.

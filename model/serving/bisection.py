@@ -68,7 +68,7 @@ class _Failure:
         return cls(error.with_traceback(None), out_of_memory)
 
 
-class Triage(Generic[Item, Result]):
+class Bisection(Generic[Item, Result]):
     """Answers batches on the device; lives in the device thread. `tally` may be read from elsewhere."""
 
     def __init__(

@@ -30,7 +30,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from model.atomic_folders import kept_room, write
-from model.training.progress import Trial
+from model.training.progress import Validation
 from schemas.errors import ConfigurationError
 
 FORMAT: Final = 1
@@ -43,7 +43,7 @@ Settings = Mapping[str, JsonValue]
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class CheckpointPart:
     """Tensors of a checkpoint; of one name and tag they are always the same, and written once."""
 
     tag: int
@@ -55,8 +55,8 @@ class Saved:
     """Where a training stands after `step` steps."""
 
     step: int
-    trials: tuple[Trial, ...]
-    parts: Mapping[str, Part]
+    trials: tuple[Validation, ...]
+    parts: Mapping[str, CheckpointPart]
 
 
 class Checkpoints:
@@ -99,7 +99,7 @@ class Checkpoints:
         try:
             return Saved(
                 step=int(index["step"]),
-                trials=tuple(Trial(**trial) for trial in index["trials"]),
+                trials=tuple(Validation(**trial) for trial in index["trials"]),
                 parts={name: self._part(listed) for name, listed in index["parts"].items()},
             )
         except (KeyError, TypeError, ValueError, OSError, SafetensorError) as error:
@@ -146,13 +146,13 @@ class Checkpoints:
     def _step(self) -> int:
         return int(self._index()["step"]) if self._has_index() else 0
 
-    def _part(self, listed: Mapping[str, Any]) -> Part:
+    def _part(self, listed: Mapping[str, Any]) -> CheckpointPart:
         data = (self.folder / listed["file"]).read_bytes()
         if hashlib.sha256(data).hexdigest() != listed["sha256"]:
             raise ValueError(f"{listed['file']} is not as it was written")
-        return Part(int(listed["tag"]), load(data))
+        return CheckpointPart(int(listed["tag"]), load(data))
 
-    def _written(self, name: str, part: Part) -> dict[str, JsonValue]:
+    def _written(self, name: str, part: CheckpointPart) -> dict[str, JsonValue]:
         """The line of the index on `part`, once it is on the disk."""
         file = f"{name}-{part.tag}.safetensors"
         earlier = self._index()["parts"].get(name) if self._has_index() else None

@@ -27,7 +27,7 @@ from model.atomic_folders import kept_room, write
 from model.data.dataset import Encoded, Photograph
 from model.data.progress import Tick
 from model.preprocess import Pixels, Preprocess
-from model.training.prefetch import ahead
+from model.training.prefetch import prefetch
 from schemas.errors import ConfigurationError, Rejected
 
 FORMAT: Final = 1
@@ -56,7 +56,7 @@ class Decoded:
 
 
 @dataclass(frozen=True, slots=True)
-class Decoding:
+class DecodingJob:
     """How to decode a list of photographs."""
 
     preprocess: Preprocess
@@ -127,7 +127,7 @@ class Decoding:
 
     def _each(self, photographs: Sequence[Photograph], *, tick: Tick) -> Iterator[Pixels | str]:
         depth = self.threads * AHEAD
-        for done, found in enumerate(ahead(self._one, photographs, threads=self.threads, depth=depth), 1):
+        for done, found in enumerate(prefetch(self._one, photographs, threads=self.threads, depth=depth), 1):
             tick("decoding", done, len(photographs))
             yield found
 

@@ -15,12 +15,12 @@ from model.networks import backbones
 from model.training.checkpoints import Checkpoints
 from model.training.objective import Objective, positive_weights
 from model.training.pictures import Pictures
-from model.training.progress import Step, Trial, Watch
+from model.training.progress import OptimizerStep, Validation, Watch
 from model.training.randomness import seed_step
 from model.training.rates import Schedule
 from model.training.recipe import Recipe
-from model.training.sampling import Batch, Sampler
-from model.training.train_state import Standing, State, blend, copied
+from model.training.sampling import Sampler, TrainingBatch
+from model.training.train_state import State, TrainState, blend, copied
 from schemas.errors import ConfigurationError
 
 TINY_EPOCH: Final = 10
@@ -33,17 +33,17 @@ class Trained:
     """The weights with the lowest loss on `val`, and everything that was tried."""
 
     state: State
-    trials: tuple[Trial, ...]
+    trials: tuple[Validation, ...]
     steps: int
 
     @property
-    def chosen(self) -> Trial:
+    def chosen(self) -> Validation:
         """The trial whose weights were kept."""
         return min(self.trials, key=lambda trial: trial.loss)
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class RunOptions:
     """How a training is run. None of it changes what comes of it."""
 
     loaders: int = 1
@@ -68,31 +68,31 @@ class FineTuning:
         self.total = min(self.epoch * recipe.epochs, recipe.max_steps or sys.maxsize)
         self.frozen = min(self.epoch * recipe.freeze_epochs, self.total)
         self.schedule = Schedule(self.total, recipe.warm_up, frozen=self.frozen)
-        self.standing = Standing(network, recipe=recipe)
+        self.train_state = TrainState(network, recipe=recipe)
         self.kept = 0
         """The step of the last checkpoint."""
 
-    def run(self, watch: Watch | None = None, *, pace: Pace | None = None) -> Trained:
+    def run(self, watch: Watch | None = None, *, pace: RunOptions | None = None) -> Trained:
         """Train all epochs, try the average after each, then its blends with the weights it started from."""
-        watch, pace = watch or Watch(), pace or Pace()
-        self.kept = self.standing.step
-        if not self.standing.trials:
+        watch, pace = watch or Watch(), pace or RunOptions()
+        self.kept = self.train_state.step
+        if not self.train_state.trials:
             self._try("probe", network=self.network, watch=watch)
             self._keep(pace)
         self._train(watch, pace=pace)
         self._blends(watch)
-        return Trained(self.standing.best, tuple(self.standing.trials), steps=self.standing.step)
+        return Trained(self.train_state.best, tuple(self.train_state.trials), steps=self.train_state.step)
 
-    def learn(self, batch: Batch) -> Step:
+    def learn(self, batch: TrainingBatch) -> OptimizerStep:
         """The next step of the optimizer. Raises `ConfigurationError` where loss or gradient is no number."""
-        step = self.standing.step
+        step = self.train_state.step
         seed_step(self.recipe.seed, step=step, device=self.device)
-        self.schedule.apply(self.standing.optimizer, step=step)
+        self.schedule.apply(self.train_state.optimizer, step=step)
         self._set_learning(body=step >= self.frozen)
         loss = self._descend(batch)
-        self.standing.average.update_parameters(self.network)
-        self.standing.step += 1
-        return Step(
+        self.train_state.average.update_parameters(self.network)
+        self.train_state.step += 1
+        return OptimizerStep(
             number=step + 1,
             of=self.total,
             epoch=step // self.epoch + 1,
@@ -102,44 +102,44 @@ class FineTuning:
             images=len(batch.images),
         )
 
-    def _train(self, watch: Watch, *, pace: Pace) -> None:
-        steps = range(self.standing.step, self.total)
+    def _train(self, watch: Watch, *, pace: RunOptions) -> None:
+        steps = range(self.train_state.step, self.total)
         with closing(self.sampler.batches(steps, threads=pace.loaders)) as batches:
             while not self._over():
                 watch.stride(self.learn(next(batches)))
                 if self._ends_epoch():
-                    self._try(self._name(), network=self.standing.average.module, watch=watch)
+                    self._try(self._name(), network=self.train_state.average.module, watch=watch)
                 if self._is_due(pace):
                     self._keep(pace)
 
     def _over(self) -> bool:
         """Whether all steps are done, or nothing got better for as many epochs as patience lasts."""
-        done, rest = divmod(self.standing.step, self.epoch)
-        if self.standing.step >= self.total:
+        done, rest = divmod(self.train_state.step, self.epoch)
+        if self.train_state.step >= self.total:
             return True
-        best = max(self.standing.best_trial, self.recipe.freeze_epochs)
+        best = max(self.train_state.best_trial, self.recipe.freeze_epochs)
         return self.recipe.patience is not None and not rest and done - best >= self.recipe.patience
 
     def _ends_epoch(self) -> bool:
-        return self.standing.step % self.epoch == 0 or self.standing.step == self.total
+        return self.train_state.step % self.epoch == 0 or self.train_state.step == self.total
 
     def _name(self) -> str:
-        done, rest = divmod(self.standing.step, self.epoch)
-        return f"step {self.standing.step}" if rest else f"epoch {done}"
+        done, rest = divmod(self.train_state.step, self.epoch)
+        return f"step {self.train_state.step}" if rest else f"epoch {done}"
 
-    def _descend(self, batch: Batch) -> float:
+    def _descend(self, batch: TrainingBatch) -> float:
         """The loss of `batch`, and one step down its gradient."""
         loss = self._loss(batch)
-        self.standing.optimizer.zero_grad()
+        self.train_state.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         found = float(loss.detach())
         if not (math.isfinite(found) and math.isfinite(float(norm))):
             raise self._diverged(found)
-        self.standing.optimizer.step()
+        self.train_state.optimizer.step()
         return found
 
-    def _loss(self, batch: Batch) -> Tensor:
+    def _loss(self, batch: TrainingBatch) -> Tensor:
         inputs = self.recipe.inputs.normalised(batch.images.to(self.device, non_blocking=True))
         with self._precision():
             predicted = self.network(inputs)
@@ -162,7 +162,7 @@ class FineTuning:
                     module.eval()
 
     def _diverged(self, loss: float) -> ConfigurationError:
-        step = self.standing.step
+        step = self.train_state.step
         body, head = (self.schedule.factor(step, body=each) for each in (True, False))
         return ConfigurationError(
             f"the loss is {loss:g} at step {step + 1}, or its gradient is no number (rate "
@@ -174,26 +174,26 @@ class FineTuning:
         predicted = self.recipe.inputs.logits(network, self.val.images)
         objective = self.recipe.objective
         loss, right = objective.weighted(predicted, self.val), objective.accuracy(predicted, self.val)
-        trial = Trial(name, loss, top_accuracy=right, step=self.standing.step)
-        self.standing.judged(trial, network=network)
+        trial = Validation(name, loss, top_accuracy=right, step=self.train_state.step)
+        self.train_state.judged(trial, network=network)
         watch.note(trial)
 
     def _blends(self, watch: Watch) -> None:
-        tuned = copied(self.standing.average.module)
+        tuned = copied(self.train_state.average.module)
         for share in self.recipe.blends:
-            self.network.load_state_dict(blend(self.standing.start, tuned, share=share))
+            self.network.load_state_dict(blend(self.train_state.start, tuned, share=share))
             self._try(f"{share:.0%} of the last epoch", network=self.network, watch=watch)
 
-    def _is_due(self, pace: Pace) -> bool:
+    def _is_due(self, pace: RunOptions) -> bool:
         """Whether the last checkpoint is long ago, or an epoch ends; tiny epochs share one."""
-        since = self.standing.step - self.kept
+        since = self.train_state.step - self.kept
         least = min(pace.every, TINY_EPOCH) if self._ends_epoch() else pace.every
-        return since >= least or self.standing.step == self.total
+        return since >= least or self.train_state.step == self.total
 
-    def _keep(self, pace: Pace) -> None:
-        self.kept = self.standing.step
+    def _keep(self, pace: RunOptions) -> None:
+        self.kept = self.train_state.step
         if pace.checkpoints is not None:
-            pace.checkpoints.keep(self.standing.saved())
+            pace.checkpoints.keep(self.train_state.saved())
 
 
 def _objective(recipe: Recipe, *, train: Pictures, chances: Tensor) -> Objective:

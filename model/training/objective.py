@@ -19,7 +19,7 @@ YIELDING: Final = 0.75
 """The target of a true tag beside a more dominant one, where nothing else is said: clearly below 1."""
 
 
-class Dominance:
+class SoftTargets:
     """Which label wins over which, counted in photographs with both; the others are taught `yielding`."""
 
     def __init__(

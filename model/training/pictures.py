@@ -12,7 +12,7 @@ from torch import Tensor
 from model.data.dataset import Photograph
 from model.data.progress import Tick, silent
 from model.preprocess import Preprocess
-from model.training.decoded import Decoding
+from model.training.decoded import DecodingJob
 
 SOURCE_POWER = 0.4
 """A source of n pictures is drawn n ** 0.6 times as often as a source of one: no source drowns the others."""
@@ -71,11 +71,11 @@ def load(
     photographs: Sequence[Photograph],
     *,
     labels: tuple[str, ...],
-    preprocess: Preprocess | Decoding,
+    preprocess: Preprocess | DecodingJob,
     tick: Tick = silent,
 ) -> Pictures:
     """Every photograph that decodes, in order. Raises `ConfigurationError` where none does."""
-    decoding = preprocess if isinstance(preprocess, Decoding) else Decoding(preprocess)
+    decoding = preprocess if isinstance(preprocess, DecodingJob) else DecodingJob(preprocess)
     decoded = decoding.run(photographs, tick=tick)
     kept = tuple(photographs[place] for place in decoded.kept)
     return Pictures(

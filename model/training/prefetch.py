@@ -11,7 +11,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def ahead(work: Callable[[T], R], items: Iterable[T], *, threads: int, depth: int) -> Generator[R]:
+def prefetch(work: Callable[[T], R], items: Iterable[T], *, threads: int, depth: int) -> Generator[R]:
     """`work` of each of `items`, in their order; at most `depth` results wait to be taken.
 
     What `work` raises leaves here, at its place. Left early, what was not begun is dropped.

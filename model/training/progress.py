@@ -9,7 +9,7 @@ from model.data.progress import Tick, silent
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class Validation:
     """Weights that were tried on `val`."""
 
     name: str
@@ -19,16 +19,16 @@ class Trial:
     """After how many steps of the optimizer."""
 
 
-Note = Callable[[Trial], None]
+Note = Callable[[Validation], None]
 """Told of each trial as it is done."""
 
 
-def unnoted(trial: Trial) -> None:
+def unnoted(trial: Validation) -> None:
     """A `Note` that goes nowhere."""
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class OptimizerStep:
     """One step of the optimizer."""
 
     number: int
@@ -45,11 +45,11 @@ class Step:
     """In its batch."""
 
 
-Stride = Callable[[Step], None]
+Stride = Callable[[OptimizerStep], None]
 """Told of each step."""
 
 
-def unseen(step: Step) -> None:
+def unseen(step: OptimizerStep) -> None:
     """A `Stride` that nobody watches."""
 
 

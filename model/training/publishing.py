@@ -15,7 +15,7 @@ from torch import Tensor
 from model import checkpoint
 from model.checkpoint import Version, Weights
 from model.evaluation import recording
-from model.evaluation.calibration import Decision
+from model.evaluation.calibration import DecisionRule
 from model.evaluation.card import card
 from model.evaluation.report import Report
 from model.manifest import Input, Manifest
@@ -39,7 +39,7 @@ class Provenance:
     """Markdown for the card: purpose, data, command, weaknesses."""
 
 
-def assemble(state: State, *, recipe: Recipe, decision: Decision, provenance: Provenance) -> Version:
+def assemble(state: State, *, recipe: Recipe, decision: DecisionRule, provenance: Provenance) -> Version:
     """The version in memory, its golden pictures scored by itself, its metrics and card still empty."""
     manifest = Manifest(
         name=provenance.name,
@@ -62,7 +62,7 @@ def assemble(state: State, *, recipe: Recipe, decision: Decision, provenance: Pr
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class SplitFigures:
     """The figures of one split."""
 
     report: Report
@@ -70,7 +70,9 @@ class Finding:
     """Which photographs they are of: `recording.data_digest`."""
 
 
-def publish(folder: Path, version: Version, *, findings: Mapping[str, Finding], notes: str = "") -> Manifest:
+def publish(
+    folder: Path, version: Version, *, findings: Mapping[str, SplitFigures], notes: str = ""
+) -> Manifest:
     """Write `version` with its metrics and its card. Raises `ConfigurationError` where `folder` is."""
     sealed = checkpoint.sealed(version).manifest
     reports = {split: found.report for split, found in findings.items()}

@@ -18,9 +18,9 @@ from model.checkpoint import Version
 from model.data import dataset
 from model.data.dataset import Dataset, Split
 from model.evaluation import calibration, recording
-from model.evaluation.calibration import Decision
+from model.evaluation.calibration import DecisionRule
 from model.evaluation.figures import report
-from model.evaluation.predict import look
+from model.evaluation.predict import predict
 from model.evaluation.report import Report
 from model.manifest import Manifest
 from model.networks import backbones
@@ -28,20 +28,20 @@ from model.preprocess import Preprocess
 from model.serving.classifier import Classifier
 from model.training import publishing
 from model.training.checkpoints import Checkpoints, Settings, beside
-from model.training.decoded import Decoding
-from model.training.finetune import FineTuning, Pace, Trained
-from model.training.order import Order, placed, provenance, taught
+from model.training.decoded import DecodingJob
+from model.training.finetune import FineTuning, RunOptions, Trained
+from model.training.job import TrainingJob, placed, provenance, taught
 from model.training.pictures import Pictures, load
 from model.training.probe import probe
 from model.training.progress import Watch
-from model.training.publishing import Finding
+from model.training.publishing import SplitFigures
 from model.training.recipe import Recipe
 from model.training.sampling import Draws, draws
 from model.training.scalars import recorded, summary_writer
 from schemas.errors import ConfigurationError
 
 
-def of_order(order: Order, *, device: torch.device) -> Settings:
+def of_order(order: TrainingJob, *, device: torch.device) -> Settings:
     """The recipe, and what else moves the last bits of the weights: libraries, device, threads."""
     return {
         **asdict(order.recipe),
@@ -79,14 +79,14 @@ def _short(*parts: str) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
 
 
-__all__ = ["Order", "Outcome", "Watch", "train"]
+__all__ = ["TrainingJob", "TrainingResult", "Watch", "train"]
 
 Sets = tuple[Pictures, Pictures]
 """To learn from, and to choose by."""
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class TrainingResult:
     """A finished training."""
 
     manifest: Manifest
@@ -97,7 +97,7 @@ class Outcome:
     """How imbalance was met: how many photographs a label has, and how often they were drawn."""
 
 
-def train(order: Order, *, watch: Watch | None = None) -> Outcome:
+def train(order: TrainingJob, *, watch: Watch | None = None) -> TrainingResult:
     """Train, choose, calibrate, judge, publish; from where an earlier run of the same order was killed.
 
     Raises `ConfigurationError`, before any long work where it can be known.
@@ -116,16 +116,18 @@ def train(order: Order, *, watch: Watch | None = None) -> Outcome:
     labels = taught(order, data=data)
     settings = of_order(order, device=device)
     with Checkpoints(beside(order.output), settings=settings, fresh=order.fresh) as checkpoints:
-        outcome = Run(order, data, labels=labels, checkpoints=checkpoints, watch=watch).outcome(device)
+        outcome = TrainingRun(order, data, labels=labels, checkpoints=checkpoints, watch=watch).outcome(
+            device
+        )
         checkpoints.forget()
     return outcome
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class TrainingRun:
     """All that is settled before the first picture is decoded."""
 
-    order: Order
+    order: TrainingJob
     data: Dataset
     labels: tuple[str, ...]
     checkpoints: Checkpoints
@@ -136,7 +138,7 @@ class Run:
         """The numbers."""
         return self.order.recipe
 
-    def outcome(self, device: torch.device) -> Outcome:
+    def outcome(self, device: torch.device) -> TrainingResult:
         """Everything, up to the version on the disk."""
         network = self._network().to(device)
         self.checkpoints.agree(of_weights(network))
@@ -150,7 +152,9 @@ class Run:
         findings = self._judged(version, device=device)
         manifest = self._written(version, findings=findings)
         reports = {split: found.report for split, found in findings.items()}
-        return Outcome(manifest, trained, reports, (*train_set.unreadable, *val.unreadable), draws=drawn)
+        return TrainingResult(
+            manifest, trained, reports, (*train_set.unreadable, *val.unreadable), draws=drawn
+        )
 
     def _sets(self) -> Sets:
         stored = Preprocess(size=self.recipe.cache_size, fit=self.recipe.fit)
@@ -158,7 +162,7 @@ class Run:
         return self._load(Split.TRAIN, stored), self._load(Split.VAL, served)
 
     def _load(self, split: Split, preprocess: Preprocess) -> Pictures:
-        decoding = Decoding(preprocess, cache=self.order.cache, threads=self.order.loaders)
+        decoding = DecodingJob(preprocess, cache=self.order.cache, threads=self.order.loaders)
         photographs = self.data.of(split)
         return load(photographs, labels=self.labels, preprocess=decoding, tick=self.watch.tick)
 
@@ -177,10 +181,10 @@ class Run:
             probe(network, train_set, recipe=self.recipe, tick=self.watch.tick)
         tuning = FineTuning(network, recipe=self.recipe, train=train_set, val=val)
         if saved is not None:
-            tuning.standing.resume(saved)
+            tuning.train_state.resume(saved)
             self.watch.say(f"goes on from step {saved.step} of {tuning.total} ({self.checkpoints.folder})")
-        since = tuning.standing.step
-        pace = Pace(self.order.loaders, self.checkpoints, every=self.order.checkpoint_steps)
+        since = tuning.train_state.step
+        pace = RunOptions(self.order.loaders, self.checkpoints, every=self.order.checkpoint_steps)
         with recorded(self.order.tensorboard, watch=self.watch, since=since) as watch:
             return tuning.run(watch, pace=pace)
 
@@ -193,16 +197,16 @@ class Run:
             provenance=replace(provenance(self.order), data_digest=self.data.digest),
         )
 
-    def _judged(self, version: Version, *, device: torch.device) -> Mapping[str, Finding]:
+    def _judged(self, version: Version, *, device: torch.device) -> Mapping[str, SplitFigures]:
         classifier = Classifier(version, device=device)
         splits = [Split.VAL, *([Split.TEST] if self.order.test and self.data.of(Split.TEST) else [])]
         return {split.value: self._found(classifier, split) for split in splits}
 
-    def _found(self, classifier: Classifier, split: Split) -> Finding:
-        judged = look(classifier, self.data.of(split), tick=self.watch.tick)
-        return Finding(report(judged), data=recording.data_digest(judged.photographs))
+    def _found(self, classifier: Classifier, split: Split) -> SplitFigures:
+        judged = predict(classifier, self.data.of(split), tick=self.watch.tick)
+        return SplitFigures(report(judged), data=recording.data_digest(judged.photographs))
 
-    def _written(self, version: Version, *, findings: Mapping[str, Finding]) -> Manifest:
+    def _written(self, version: Version, *, findings: Mapping[str, SplitFigures]) -> Manifest:
         notes = provenance(self.order).notes
         then = "; make room and give the same command: the training itself is done"
         self._sweep()
@@ -217,7 +221,7 @@ class Run:
                 shutil.rmtree(half, ignore_errors=True)
 
 
-def decide(network: nn.Module, *, val: Pictures, recipe: Recipe) -> Decision:
+def decide(network: nn.Module, *, val: Pictures, recipe: Recipe) -> DecisionRule:
     """Temperature and thresholds, from `val`."""
     return calibration.decide(recipe.inputs.logits(network, val.images), val, task=recipe.task)
 

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from model.training.augment import Augment
-from model.training.objective import Dominance
+from model.training.objective import SoftTargets
 from model.training.pictures import Pictures
-from model.training.prefetch import ahead
+from model.training.prefetch import prefetch
 from model.training.presets import mixed, mixing_share, preset
 from model.training.randomness import Seeded
 from model.training.recipe import Recipe
@@ -22,7 +22,7 @@ PARTNERS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class TrainingBatch:
     """`images` uint8 (B, 3, S, S), `targets` float (B, labels) in [0, 1]."""
 
     images: Tensor
@@ -39,21 +39,25 @@ class Sampler:
         self.augment = self.preset.build(recipe.train_size)
         self.objective = recipe.objective
         self.targets = self.objective.targets(pictures)
-        self.dominance = Dominance(pictures.photographs, labels=pictures.labels, yielding=recipe.yielding)
+        self.dominance = SoftTargets(pictures.photographs, labels=pictures.labels, yielding=recipe.yielding)
         self.chances = chances(pictures, recipe=recipe)
         self._cumulative = self.chances.double().cumsum(0)
 
-    def batches(self, steps: range, *, threads: int) -> Generator[Batch]:
+    def batches(self, steps: range, *, threads: int) -> Generator[TrainingBatch]:
         """The batches of `steps`, made ahead by `threads`: the device need not wait."""
-        return ahead(self.draw, steps, threads=threads, depth=threads + 1)
+        return prefetch(self.draw, steps, threads=threads, depth=threads + 1)
 
-    def draw(self, step: int) -> Batch:
+    def draw(self, step: int) -> TrainingBatch:
         """The batch of that step."""
         with Seeded(self.recipe.seed, "batch", step):
             made = [self._picture(index) for index in self._indices(self.recipe.batch_size)]
             images = torch.stack([image for image, _ in made])
             targets = self.objective.smoothed(torch.stack([target for _, target in made]))
-            return self._mixed(Batch(images, targets)) if self.preset.mixup else Batch(images, targets)
+            return (
+                self._mixed(TrainingBatch(images, targets))
+                if self.preset.mixup
+                else TrainingBatch(images, targets)
+            )
 
     def _indices(self, count: int) -> list[int]:
         """By inversion: `torch.multinomial` takes no more than 2 ** 24 pictures, and time for all of them."""
@@ -77,10 +81,10 @@ class Sampler:
                 return other
         return drawn[-1]
 
-    def _mixed(self, batch: Batch) -> Batch:
+    def _mixed(self, batch: TrainingBatch) -> TrainingBatch:
         """Every picture blended with the one before it, as all of the batch were drawn at random."""
         share = mixing_share(self.preset.mixup)
-        return Batch(
+        return TrainingBatch(
             images=mixed(batch.images, batch.images.roll(1, 0), share=share),
             targets=mixed(batch.targets, batch.targets.roll(1, 0), share=share),
         )

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from model.training.progress import Step, Trial, Watch
+from model.training.progress import OptimizerStep, Validation, Watch
 from schemas.errors import ConfigurationError
 
 T = TypeVar("T")
@@ -25,7 +25,7 @@ class Scalars:
     writer: Any
     seen: float = field(default_factory=time.monotonic)
 
-    def stride(self, step: Step) -> None:
+    def stride(self, step: OptimizerStep) -> None:
         """One step of the optimizer."""
         now = time.monotonic()
         self.writer.add_scalar("train/loss", step.loss, step.number)
@@ -36,7 +36,7 @@ class Scalars:
         )
         self.seen = now
 
-    def note(self, trial: Trial) -> None:
+    def note(self, trial: Validation) -> None:
         """What was tried on `val`; blends are of no step of their own."""
         if "of the last" not in trial.name:
             self.writer.add_scalar("val/loss", trial.loss, trial.step)

@@ -10,15 +10,15 @@ from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from model.training.checkpoints import Part, Saved, Tensors
-from model.training.progress import Trial
+from model.training.checkpoints import CheckpointPart, Saved, Tensors
+from model.training.progress import Validation
 from model.training.rates import groups
 from model.training.recipe import Recipe
 
 State = dict[str, Tensor]
 
 
-class Standing:
+class TrainState:
     """Weights, their average, the optimizer, and what was tried so far. It changes `network`."""
 
     def __init__(self, network: nn.Module, *, recipe: Recipe) -> None:
@@ -30,7 +30,7 @@ class Standing:
         )
         self.optimizer = AdamW(groups(network, recipe=recipe), weight_decay=recipe.decay)
         self.step = 0
-        self.trials: list[Trial] = []
+        self.trials: list[Validation] = []
         self.start: State = copied(network)
         """The weights before the first step."""
         self.best: State = {}
@@ -42,7 +42,7 @@ class Standing:
         losses = [trial.loss for trial in self.trials]
         return losses.index(min(losses))
 
-    def judged(self, trial: Trial, *, network: nn.Module) -> None:
+    def judged(self, trial: Validation, *, network: nn.Module) -> None:
         """Take the trial of `network` to the others, and its weights where it is the best."""
         self.trials.append(trial)
         if self.best_trial == len(self.trials) - 1:
@@ -56,9 +56,9 @@ class Standing:
             **_flat(self.optimizer),
         }
         parts = {
-            "state": Part(self.step, state),
-            "best": Part(self.best_trial, self.best),
-            "start": Part(0, self.start),
+            "state": CheckpointPart(self.step, state),
+            "best": CheckpointPart(self.best_trial, self.best),
+            "start": CheckpointPart(0, self.start),
         }
         return Saved(self.step, tuple(self.trials), parts=parts)
 

@@ -31,15 +31,15 @@ from schemas.uploads import ImageRemoved, ImageUploaded
 from schemas.wire import cloudevents, s3
 from schemas.wire.cloudevents import Envelope
 from schemas.wire.json_bodies import as_object, parsed, validated
-from schemas.wire.records import MAX_RECORDS, Ignored, Record, Removed, Spoiled, Uploaded
+from schemas.wire.records import MAX_RECORDS, Ignored, Invalid, Record, Removed, Uploaded
 from schemas.wire.trace import traceparent
 
 __all__ = [
     "Headers",
     "Ignored",
+    "Invalid",
     "Record",
     "Removed",
-    "Spoiled",
     "Uploaded",
     "decode",
     "decode_decision",
@@ -64,23 +64,23 @@ def decode(raw: bytes | None, headers: Headers, naming: Naming = PLAIN) -> tuple
             return _of_cloudevent(cloudevents.structured(body), naming)
         return _of_body(body, naming)
     except Malformed as error:
-        return (Spoiled(error),)
+        return (Invalid(error),)
 
 
-def decode_decision(raw: bytes | None, headers: Headers) -> ModerationDecided | Spoiled:
+def decode_decision(raw: bytes | None, headers: Headers) -> ModerationDecided | Invalid:
     """The decision that one message of the decisions topic is, bare or as a CloudEvent; never raises."""
     try:
         return validated(ModerationDecided, _decision(raw, headers))
     except Malformed as error:
-        return Spoiled(error)
+        return Invalid(error)
 
 
-def decode_rescore(raw: bytes | None, headers: Headers) -> RescoreRequested | Spoiled:  # noqa: ARG001 - as its siblings
+def decode_rescore(raw: bytes | None, headers: Headers) -> RescoreRequested | Invalid:  # noqa: ARG001 - as its siblings
     """The request that one message of the replay lane is; never raises."""
     try:
         return validated(RescoreRequested, as_object(parsed(raw)))
     except Malformed as error:
-        return Spoiled(error)
+        return Invalid(error)
 
 
 def encode(event: BaseModel) -> bytes:
@@ -100,7 +100,7 @@ def _of_one_in_batch(body: object, naming: Naming) -> tuple[Record, ...]:
     try:
         return _of_cloudevent(cloudevents.structured(body), naming)
     except Malformed as error:
-        return (Spoiled(error),)
+        return (Invalid(error),)
 
 
 def _of_cloudevent(event: Envelope, naming: Naming) -> tuple[Record, ...]:

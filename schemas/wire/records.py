@@ -39,10 +39,10 @@ class Ignored:
 
 
 @dataclass(frozen=True, slots=True)
-class Spoiled:
+class Invalid:
     """A record that is none of the above: to the dead letters, with this cause."""
 
     error: Malformed
 
 
-Record = Uploaded | Removed | Ignored | Spoiled
+Record = Uploaded | Removed | Ignored | Invalid

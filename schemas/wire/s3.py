@@ -32,7 +32,7 @@ from schemas.naming import Keys, Naming
 from schemas.tags import Value
 from schemas.uploads import ImageRemoved, ImageUploaded, Moment
 from schemas.wire.json_bodies import as_object, validated
-from schemas.wire.records import MAX_RECORDS, Ignored, Record, Removed, Spoiled, Uploaded
+from schemas.wire.records import MAX_RECORDS, Ignored, Invalid, Record, Removed, Uploaded
 
 _SEQUENCER: Final = re.compile(r"[0-9A-Fa-f]{1,64}")
 
@@ -141,7 +141,7 @@ def _record(sent: object, naming: Naming, *, place: int) -> Record:
         document = as_object(sent)
         return _ignored(document.get("eventName")) or _asked(validated(S3Record, document), naming)
     except Malformed as error:
-        return Spoiled(Malformed(f"Records.{place}: {error}"))
+        return Invalid(Malformed(f"Records.{place}: {error}"))
 
 
 def _ignored(name: object) -> Ignored | None:

@@ -18,7 +18,7 @@ Work = Callable[[Sequence[C]], Awaitable[Sequence[T | BaseException]]]
 """Answers each call, in order, or says what it failed of; what it raises is the answer to all."""
 
 
-class Rounds(Generic[C, T]):
+class GroupCommit(Generic[C, T]):
     """Calls, worked on together: at most `most` of them at once, and one round at a time."""
 
     def __init__(self, work: Work[C, T], *, most: int) -> None:

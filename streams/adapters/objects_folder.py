@@ -22,7 +22,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from schemas.errors import ConfigurationError, Unavailable
-from schemas.objects import LARGEST, Listed, Stored
+from schemas.objects import LARGEST, Listed, StoredObject
 
 _INCOMING: Final = ".incoming"
 _LOCK: Final = ".lock"
@@ -45,7 +45,7 @@ class FolderObjects:
     ) -> None:
         return None
 
-    async def get(self, key: str) -> Stored | None:
+    async def get(self, key: str) -> StoredObject | None:
         """See `Objects.get`."""
         return await asyncio.to_thread(self._get, key)
 
@@ -62,10 +62,10 @@ class FolderObjects:
         with _errors_of_ours():
             return await asyncio.to_thread(lambda: tuple(sorted(self._listed(prefix))))
 
-    def _get(self, key: str) -> Stored | None:
+    def _get(self, key: str) -> StoredObject | None:
         with _errors_of_ours():
             data = self._read(self._path(key))
-        return None if data is None else Stored(data, _etag(data))
+        return None if data is None else StoredObject(data, _etag(data))
 
     def _put_if_absent(self, key: str, data: bytes) -> bool:
         path = self._path(key)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from schemas.errors import Unavailable
-from schemas.objects import Listed, Stored
+from schemas.objects import Listed, StoredObject
 
 
 class MemoryObjects:
@@ -32,11 +32,11 @@ class MemoryObjects:
         finally:
             self._puts_left = None
 
-    async def get(self, key: str) -> Stored | None:
+    async def get(self, key: str) -> StoredObject | None:
         """See `Objects.get`."""
         await self._answer(f"get {key}")
         data = self.objects.get(key)
-        return None if data is None else Stored(data, _etag(data))
+        return None if data is None else StoredObject(data, _etag(data))
 
     async def put_if_absent(self, key: str, data: bytes) -> bool:
         """See `Objects.put_if_absent`."""

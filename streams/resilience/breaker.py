@@ -21,7 +21,7 @@ import structlog
 
 from schemas.errors import KeepsFailing, NotAllowed, Rejected, Unavailable
 from streams.clock import Clock
-from streams.resilience.probe_gate import Hooks, Turnstile
+from streams.resilience.probe_gate import Hooks, ProbeGate
 
 log = structlog.get_logger(__name__)
 
@@ -32,7 +32,7 @@ _DOUBLINGS = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class Backoff:
     """How long to wait between two tries, in seconds: random in [0, min(longest, first * 2**n)]."""
 
     first: float = 0.2
@@ -105,14 +105,14 @@ class Breaker:
     """One dependency's breaker. All methods belong to one event loop."""
 
     def __init__(
-        self, dependency: str, limits: BreakerLimits, patience: Patience, *, clock: Clock, hooks: Hooks
+        self, dependency: str, limits: BreakerLimits, patience: Backoff, *, clock: Clock, hooks: Hooks
     ) -> None:
         self.dependency = dependency
         self._limits = limits
         self._patience = patience
         self._clock = clock
         self._hooks = hooks
-        self._turnstile = Turnstile(clock, hooks.waiting)
+        self._turnstile = ProbeGate(clock, hooks.waiting)
         self._answers = 0
         self._refused: set[Caller] = set()  # since the last answer, and still waiting
         self._refused_since = 0.0

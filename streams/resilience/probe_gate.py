@@ -26,7 +26,7 @@ class Hooks:
     """Told the same name when it is over; after every `on_trip` exactly once."""
 
 
-class Turnstile:
+class ProbeGate:
     """Shut, it lets one at a time try, each after a pause; opened, it lets everybody go on.
 
     First come, first served: who has tried in vain stands behind all others next time, so that one

@@ -29,7 +29,7 @@ import structlog
 
 from schemas.errors import Rejected
 from streams.clock import Clock, SystemClock
-from streams.resilience.probe_gate import Hooks, Turnstile
+from streams.resilience.probe_gate import Hooks, ProbeGate
 
 log = structlog.get_logger(__name__)
 
@@ -53,7 +53,7 @@ class RejectionLimits:
     """Seconds between two tries of what is held."""
 
 
-class RejectionAlarm:
+class RejectionRateBreaker:
     """Guards work whose rejections would be buried. All methods belong to one event loop."""
 
     def __init__(
@@ -136,7 +136,7 @@ class RejectionAlarm:
 
     def _trip(self, cause: str) -> None:
         rejected, outcomes = self._recent.count(cause), self._recent.total
-        turnstile = Turnstile(self._clock, self._hooks.waiting)
+        turnstile = ProbeGate(self._clock, self._hooks.waiting)
         turnstile.shut(self._limits.probe)
         self._alarms[cause] = _Alarm(cause, self._clock.time(), turnstile)
         self._recent.clear()  # from here on only what happens under the alarm says something of it
@@ -158,7 +158,7 @@ class _Alarm:
 
     cause: str
     since: float
-    turnstile: Turnstile
+    turnstile: ProbeGate
 
 
 class _Recent:

@@ -7,15 +7,15 @@ from typing import TypeVar
 
 from schemas.errors import Unavailable
 from streams.clock import Clock, SystemClock
-from streams.resilience.breaker import Breaker, BreakerLimits, BreakerState, Caller, Patience
+from streams.resilience.breaker import Backoff, Breaker, BreakerLimits, BreakerState, Caller
 from streams.resilience.probe_gate import Hooks
 
-__all__ = ["BreakerLimits", "BreakerState", "Dependency", "Hooks", "Outages", "Patience"]
+__all__ = ["Backoff", "BreakerLimits", "BreakerState", "Dependencies", "Dependency", "Hooks"]
 
 T = TypeVar("T")
 
 
-class Outages:
+class Dependencies:
     """The dependencies of a worker, by name, each with a circuit breaker of its own.
 
     An absence is logged when it begins and when it ends; the thousand tries between them are not.
@@ -23,7 +23,7 @@ class Outages:
 
     def __init__(
         self,
-        patience: Patience,
+        patience: Backoff,
         limits: BreakerLimits | None = None,
         *,
         hooks: Hooks | None = None,
@@ -46,11 +46,11 @@ class Outages:
         """How every dependency is that was ever asked for, by name."""
         return {name: dependency.breaker.state() for name, dependency in self._dependencies.items()}
 
-    async def outlast(self, call: Callable[[], Awaitable[T]]) -> T:
+    async def retry_until_available(self, call: Callable[[], Awaitable[T]]) -> T:
         """What a call that runs alone returns, as at the start of a worker, however long that takes.
 
-        Its first refusal says that the dependency is away. Use `of(name).outlast` where many calls
-        run: only there is one object that alone keeps failing told from a dependency that is away.
+        Its first refusal says that the dependency is away. Use `of(name).retry_until_available` where many
+        calls run: only there is one object that alone keeps failing told from a dependency that is away.
         """
         try:
             return await call()
@@ -66,7 +66,9 @@ class Dependency:
     def __init__(self, breaker: Breaker) -> None:
         self.breaker = breaker
 
-    async def outlast(self, call: Callable[[], Awaitable[T]], *, attempts: int | None = None) -> T:
+    async def retry_until_available(
+        self, call: Callable[[], Awaitable[T]], *, attempts: int | None = None
+    ) -> T:
         """What `call` returns once the dependency answers it; any other error is raised as it is.
 
         It may take as long as an absence takes: hold nothing meanwhile that others need. `call` is run
@@ -89,7 +91,7 @@ class Dependency:
 
 
 async def _wait_out(breaker: Breaker, call: Callable[[], Awaitable[T]], caller: Caller) -> T:
-    """What `call` returns after the caller was refused or held up; raises as `Dependency.outlast` does."""
+    """What `call` returns after the caller was refused or held up; raises as `retry_until_available` does."""
     with breaker.held_up(caller):
         while True:
             async with breaker.turn(caller):

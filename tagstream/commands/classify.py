@@ -72,14 +72,14 @@ async def _look(paths: list[Path], config: Settings, *, tell: Callable[[Answer, 
     from contextlib import aclosing
 
     from agents.wiring.components import load_tagger
-    from operations.classify import Eye, Refused, found
+    from operations.classify import PhotoClassifier, RefusedFile, found
 
     files = list(found(paths))
     if not files:
         raise ConfigurationError("no photographs there; name a file to have it tried whatever it is called")
     failed = 0
     async with await load_tagger(config) as tagger:
-        eye = Eye(
+        eye = PhotoClassifier(
             tagger,
             at_once=config.window.concurrency,
             loading=2 * config.decode.processes,
@@ -88,5 +88,5 @@ async def _look(paths: list[Path], config: Settings, *, tell: Callable[[Answer, 
         async with aclosing(eye.look(files)) as answers:
             async for answer in answers:
                 tell(answer, len(files))
-                failed += isinstance(answer, Refused)
+                failed += isinstance(answer, RefusedFile)
     return failed

@@ -75,7 +75,10 @@ def _event(facts: dict[str, object]) -> ModerationDecided:
     from operations import current_user
     from schemas.decisions import ModerationDecided
 
-    facts |= {"decided_at": datetime.now(UTC), "decided_by": facts["decided_by"] or current_user.me()}
+    facts |= {
+        "decided_at": datetime.now(UTC),
+        "decided_by": facts["decided_by"] or current_user.current_user(),
+    }
     try:
         return ModerationDecided.model_validate(facts)
     except ValidationError as error:
@@ -91,7 +94,7 @@ async def _publish(config: Settings, event: ModerationDecided) -> None:
 
     known = None
     if stores.is_here(config.store):
-        async with stores.opened(config.store) as store:
+        async with stores.open_store(config.store) as store:
             known = await store.head(event.image_id)
     if known is None:
         raise Gone(stores.unknown(event.image_id))

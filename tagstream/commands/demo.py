@@ -11,7 +11,7 @@ from schemas.errors import ConfigurationError, TagstreamError
 
 if TYPE_CHECKING:
     from tagstream.demo.result import Result
-    from tagstream.demo.run import Run
+    from tagstream.demo.run import DemoOptions
 
 EXIT_INTERRUPTED: Final = 130
 
@@ -57,17 +57,17 @@ def demo(
         raise typer.Exit(1)
 
 
-def _asked(photos: Path | None, *, is_drill: bool) -> Run:
+def _asked(photos: Path | None, *, is_drill: bool) -> DemoOptions:
     """Everything that can be wrong with what was asked is found here, before anything starts."""
     from agents.wiring import model_source, settings
     from tagstream.demo import photos as choosing
-    from tagstream.demo.run import Run
+    from tagstream.demo.run import DemoOptions
 
     manifest = model_source.manifest_here(settings.load())
     if photos is None:
-        return Run(choosing.samples, is_drill, manifest)
+        return DemoOptions(choosing.samples, is_drill, manifest)
     chosen = choosing.of_folder(photos)
-    return Run(lambda _: chosen, is_drill, manifest)
+    return DemoOptions(lambda _: chosen, is_drill, manifest)
 
 
 def _refuse_unwritable(report: Path) -> None:
@@ -75,11 +75,11 @@ def _refuse_unwritable(report: Path) -> None:
         raise ConfigurationError(f"--report {report}: not a file in a folder that is there")
 
 
-def _run(asked: Run, *, is_quiet: bool) -> Result:
+def _run(asked: DemoOptions, *, is_quiet: bool) -> Result:
     import asyncio
     import signal
 
-    from tagstream.demo.console_reporter import Narrator
+    from tagstream.demo.console_reporter import ConsoleReporter
     from tagstream.demo.run import run
 
     # Whoever ends us, by Ctrl-C or SIGTERM: the workers are ended first.
@@ -87,7 +87,7 @@ def _run(asked: Run, *, is_quiet: bool) -> Result:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
-        with Narrator(is_quiet=is_quiet) as narrator:
+        with ConsoleReporter(is_quiet=is_quiet) as narrator:
             return asyncio.run(run(asked, narrator))
     except KeyboardInterrupt:
         typer.echo("tagstream demo: interrupted; its workers are stopped", err=True)

@@ -51,10 +51,10 @@ def dev(
     """
     import asyncio
 
-    from tagstream.dev.run import Asked, run
+    from tagstream.dev.run import DevOptions, run
     from tagstream.dev.screen import Lines, Terminal
 
     if not folder.is_dir():
         raise ConfigurationError(f"--folder {folder}: there is no such folder")
-    asked = Asked(folder, workers, metrics_port, keep)
+    asked = DevOptions(folder, workers, metrics_port, keep)
     asyncio.run(run(asked, Lines() if as_json else Terminal()))

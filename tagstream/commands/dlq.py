@@ -110,7 +110,7 @@ def redrive(  # noqa: PLR0913 - one parameter an option
     from tagstream.render import dead_letters as render
     from tagstream.render import tail
 
-    selection = dead_letters.Selection(
+    selection = dead_letters.LetterSelection(
         cause=cause,
         image_id=image,
         places=frozenset(map(dead_letters.place, offset or ())),
@@ -120,7 +120,7 @@ def redrive(  # noqa: PLR0913 - one parameter an option
         raise ConfigurationError(
             "say which letters: --cause, --image, --offset, --since, or --all, which goes with none of them"
         )
-    pace = render.Pace(rate=rate, again=again, dry_run=dry_run, yes=yes)
-    order = render.Order(selection, pace, parking=parking)
+    pace = render.RedriveOptions(rate=rate, again=again, dry_run=dry_run, yes=yes)
+    order = render.RedriveRequest(selection, pace, parking=parking)
     if not render.redrive(settings.load(), order, as_json=as_json):
         raise typer.Exit(1)

@@ -50,7 +50,7 @@ async def _link(config: Settings, image_id: str, *, seconds: float) -> str:
 
     head = None
     if store.is_here(config.store):
-        async with store.opened(config.store) as scores:
+        async with store.open_store(config.store) as scores:
             head = await scores.head(image_id)
     if head is None:
         raise Gone(store.unknown(image_id))

@@ -51,11 +51,11 @@ def replay(  # noqa: PLR0913 - one parameter an option
 
     from agents.wiring import settings
     from operations import rescore
-    from operations.rescore_selection import Selection
+    from operations.rescore_selection import RescoreSelection
     from tagstream.render import replay as render
 
     config = settings.load()
-    wanted = Selection(
+    wanted = RescoreSelection(
         model or "", restaurant_id=restaurant, only_missing=only_missing, decide_again=decide_again
     )
     order = rescore.order(config, start=start, wanted=wanted)

@@ -132,7 +132,7 @@ async def _scan(config: Settings, outlook: Outlook, limit: int | None, tick: Tic
     from operations import store as stores
     from streams.scanning import every_head
 
-    async with stores.opened(config.store) as store:
+    async with stores.open_store(config.store) as store:
         return await routes_check.scan(every_head(store), outlook, limit=limit, tick=tick)
 
 

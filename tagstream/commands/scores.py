@@ -60,5 +60,5 @@ async def _kept(config: Settings, image_id: str) -> tuple[ImageHead | None, tupl
 
     if not stores.is_here(config.store):
         return None, ()
-    async with stores.opened(config.store) as store:
+    async with stores.open_store(config.store) as store:
         return await store.head(image_id), await store.records(image_id)

@@ -50,6 +50,6 @@ def tail(
 
     config = settings.load()
     logs.configure(config.log.model_copy(update={"level": "warning"}))  # standard output is the messages'
-    asked = render.Asked(messages.full(topic), render.start(since), limit)
+    asked = render.TailRequest(messages.full(topic), render.start(since), limit)
     with contextlib.suppress(KeyboardInterrupt):  # how one ends it
         asyncio.run(render.tail(asked, config, render.write_json if as_json else render.write_line))

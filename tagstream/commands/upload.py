@@ -46,7 +46,7 @@ def upload(  # noqa: PLR0913 - one parameter an option
 
     config = settings.load()
     chosen = upload_run.choose(paths, bucket=bucket, prefix=prefix, config=config)
-    order = upload_run.Order(chosen, restaurant, timeout if wait else None)
+    order = upload_run.UploadRequest(chosen, restaurant, timeout if wait else None)
     with render.lines() if as_json else render.table() as answers:
         failed = asyncio.run(upload_run.run(order, config, answers))
     if failed:

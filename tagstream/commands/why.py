@@ -68,7 +68,7 @@ async def _kept(config: Settings, image_id: str) -> tuple[ImageHead | None, tupl
         raise ConfigurationError(
             f"TAGSTREAM_STORE__PATH: {config.store.path} is not there: no worker has kept anything in it yet"
         )
-    async with stores.opened(config.store) as store:
+    async with stores.open_store(config.store) as store:
         return await store.head(image_id), await store.records(image_id)
 
 

@@ -16,6 +16,6 @@ def worker() -> None:
 
     config = settings.load()  # before torch is imported: a wrong setting is said at once
     from agents.wiring import worker
-    from agents.wiring.components import real_parts
+    from agents.wiring.components import open_components
 
-    worker.run(config, real_parts)
+    worker.run(config, open_components)

@@ -34,7 +34,7 @@ TOPICS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class RunEvidence:
     """What the store and the topics say after the run."""
 
     heads: Mapping[str, ImageHead]
@@ -119,7 +119,7 @@ class Account:
         return not self.missing
 
 
-def account(photos: Iterable[Photo], evidence: Evidence) -> Account:
+def account(photos: Iterable[Photo], evidence: RunEvidence) -> Account:
     """What became of each of `photos`, in their order."""
     said = _Said(evidence)
     ends = [_end(photo, evidence, said) for photo in photos]
@@ -134,7 +134,7 @@ def account(photos: Iterable[Photo], evidence: Evidence) -> Account:
 class _Said:
     """The events of a run by the image they speak of."""
 
-    def __init__(self, evidence: Evidence) -> None:
+    def __init__(self, evidence: RunEvidence) -> None:
         self.tagged: dict[str, list[ImageTagged]] = {}
         self.routed: dict[str, set[tuple[str, str]]] = {}
         self.letters: dict[str, Mapping[str, str]] = {}
@@ -153,7 +153,7 @@ class _Said:
             self.routed.setdefault(event.image_id, set()).add((topic, event.label))
 
 
-def _end(photo: Photo, evidence: Evidence, said: _Said) -> End:
+def _end(photo: Photo, evidence: RunEvidence, said: _Said) -> End:
     head, letter = evidence.heads.get(photo.image_id), said.letters.get(photo.image_id)
     if head is None:
         return _buried(photo, letter)

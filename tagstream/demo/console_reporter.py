@@ -18,7 +18,7 @@ from rich.progress import (
 )
 
 
-class Narrator:
+class ConsoleReporter:
     """Says what goes on; `is_quiet` says nothing at all where standard error is no terminal."""
 
     def __init__(self, *, is_quiet: bool) -> None:

@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from schemas import topics
-from schemas.wire import decoding
+from schemas import topics, wire
 from streams.adapters.kafka.reader import read_all
 from streams.adapters.sqlite.store import SqliteScores
 from streams.scanning import every_head
@@ -38,8 +37,8 @@ async def places(bootstrap: str) -> dict[Place, str]:
     """Which image each message on the uploads topic is about."""
     found = {}
     for message in await read_all(bootstrap, topics.UPLOADED):
-        for record in decoding.decode(message.value, dict(message.headers)):
-            if isinstance(record, decoding.Uploaded):
+        for record in wire.decode(message.value, dict(message.headers)):
+            if isinstance(record, wire.Uploaded):
                 found[message.partition, message.offset] = record.upload.image_id
     return found
 

@@ -14,19 +14,19 @@ from typing import Final
 from schemas import topics
 from schemas.uploads import ImageUploaded
 from streams.adapters.kafka.connection import EmbeddedBroker
-from streams.adapters.kafka.publisher import KafkaSettings, UploadPublisher
-from streams.adapters.s3.client import S3Settings
+from streams.adapters.kafka.publisher import ProducerSettings, UploadPublisher
+from streams.adapters.s3.client import S3ClientSettings
 from streams.adapters.s3.embedded import EmbeddedS3
 from streams.adapters.s3.images import S3Images
 from streams.adapters.sqlite.store import SqliteScores
 from tagstream.demo.photos import BUCKET, Photo
-from tagstream.embedded_stack import REGION, Premises
+from tagstream.embedded_stack import REGION, EmbeddedStack
 
 UPLOADS_AT_ONCE: Final = 4
 
 
 @dataclass(frozen=True)
-class House:
+class EmbeddedServices:
     """Everything that a worker needs around it, running; all of it on loopback."""
 
     folder: Path
@@ -40,7 +40,7 @@ class House:
     def settings(self) -> dict[str, object]:
         """The settings of a worker that lives here."""
         endpoint, store = self.endpoint, self.folder / "scores.sqlite"
-        premises = Premises(self.bootstrap, endpoint.endpoint_url, endpoint.credentials, BUCKET, store)
+        premises = EmbeddedStack(self.bootstrap, endpoint.endpoint_url, endpoint.credentials, BUCKET, store)
         return premises.settings | {
             "KAFKA__GROUP": "tagstream-demo",
             "KAFKA__SESSION_TIMEOUT": 3,
@@ -74,18 +74,18 @@ class House:
 
     async def publish(self, uploads: Sequence[ImageUploaded]) -> None:
         """Publish the events, in order."""
-        async with UploadPublisher(KafkaSettings(bootstrap=self.bootstrap)) as publisher:
+        async with UploadPublisher(ProducerSettings(bootstrap=self.bootstrap)) as publisher:
             await publisher.publish(*uploads)
 
 
 @asynccontextmanager
-async def open_house() -> AsyncIterator[House]:
+async def open_embedded_services() -> AsyncIterator[EmbeddedServices]:
     """A house with its topics and its bucket, for as long as the `async with` block runs."""
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tagstream-demo-")))
         broker = stack.enter_context(EmbeddedBroker())
         endpoint = stack.enter_context(EmbeddedS3())
-        storage = S3Settings(
+        storage = S3ClientSettings(
             endpoint_url=endpoint.endpoint_url,
             region=REGION,
             credentials=endpoint.credentials,
@@ -95,4 +95,4 @@ async def open_house() -> AsyncIterator[House]:
         scores = await stack.enter_async_context(SqliteScores(folder / "scores.sqlite"))
         broker.create(*topics.ALL)
         await images.ensure_bucket(BUCKET)
-        yield House(folder, broker.bootstrap, endpoint, images, scores)
+        yield EmbeddedServices(folder, broker.bootstrap, endpoint, images, scores)

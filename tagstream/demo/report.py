@@ -45,7 +45,7 @@ _LINK: Final = re.compile(r"\[([^\]]+)\]\([^)]*\)")
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class TagGroup:
     """The photographs of one tag."""
 
     label: str
@@ -59,11 +59,11 @@ def render(result: Result) -> str:
     return environment.get_template(TEMPLATE).render(_context(result))
 
 
-def groups(tagged: Sequence[Tagged], labels: Sequence[str]) -> tuple[Group, ...]:
+def groups(tagged: Sequence[Tagged], labels: Sequence[str]) -> tuple[TagGroup, ...]:
     """The photographs by tag, in the order of `labels`, then the uncertain; one of two tags is in both."""
-    by_label = [Group(label, _surest(tagged, label)) for label in labels]
+    by_label = [TagGroup(label, _surest(tagged, label)) for label in labels]
     untagged = tuple(each for each in tagged if not each.verdict.tagged)
-    return tuple(group for group in (*by_label, Group(UNCERTAIN, untagged)) if group.photographs)
+    return tuple(group for group in (*by_label, TagGroup(UNCERTAIN, untagged)) if group.photographs)
 
 
 def _surest(tagged: Sequence[Tagged], label: str) -> tuple[Tagged, ...]:

@@ -10,7 +10,7 @@ from model.manifest import Manifest
 from schemas.records import ScoreRecord
 from tagstream.demo.accounting import Account
 from tagstream.demo.drill import Strike
-from tagstream.demo.workers import Crew
+from tagstream.demo.workers import Workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Deliveries:
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class Timing:
     """How long it took."""
 
     began: datetime
@@ -46,7 +46,7 @@ class Result:
     strike: Strike | None
     """How it stood at the kill; None without a drill, and where no moment came for one."""
     deliveries: Deliveries
-    pace: Pace
+    pace: Timing
 
     @property
     def photographs(self) -> int:
@@ -71,7 +71,7 @@ class Result:
         return f"{missing} of {self.photographs + missing} photographs are NOT accounted for ({ended})."
 
 
-def deliveries(crew: Crew) -> Deliveries:
+def deliveries(crew: Workers) -> Deliveries:
     """What happened to the messages under this crew."""
     kills = [worker.killed_at for worker in crew.workers if worker.killed_at is not None]
     taken_up = crew.workers[-1].first("message.started")
@@ -79,7 +79,7 @@ def deliveries(crew: Crew) -> Deliveries:
     return Deliveries(len(kills), crew.redelivered, takeover)
 
 
-def working_seconds(crew: Crew, records: Iterable[ScoreRecord]) -> float:
+def working_seconds(crew: Workers, records: Iterable[ScoreRecord]) -> float:
     """From each worker's first message to its kill; for the last one, to the last end of an image."""
     ends = [record.scored_at.timestamp() for record in records]
     ends.extend(filter(None, (worker.last("image.rejected") for worker in crew.workers)))
@@ -87,6 +87,6 @@ def working_seconds(crew: Crew, records: Iterable[ScoreRecord]) -> float:
     return sum(max(0.0, end - start) for start, end in spans)
 
 
-def _spans(crew: Crew, *, last: float) -> Sequence[tuple[float, float]]:
+def _spans(crew: Workers, *, last: float) -> Sequence[tuple[float, float]]:
     began = [(worker.first("message.started"), worker.killed_at or last) for worker in crew.workers]
     return [(start, end) for start, end in began if start is not None]

@@ -16,12 +16,12 @@ from model.manifest import Manifest
 from schemas.errors import Broken
 from tagstream.demo import drill, evidence, result, stages
 from tagstream.demo.accounting import account
-from tagstream.demo.console_reporter import Narrator
+from tagstream.demo.console_reporter import ConsoleReporter
 from tagstream.demo.drill import Strike
-from tagstream.demo.embedded_services import House, open_house
+from tagstream.demo.embedded_services import EmbeddedServices, open_embedded_services
 from tagstream.demo.photos import Photo
-from tagstream.demo.result import Pace, Result
-from tagstream.demo.workers import Crew, Worker, environment
+from tagstream.demo.result import Result, Timing
+from tagstream.demo.workers import Worker, Workers, environment
 from tagstream.embedded_stack import free_port
 
 LIMIT_SECONDS: Final = 300.0
@@ -34,7 +34,7 @@ _POLL: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class DemoOptions:
     """What is to be done."""
 
     choose: Callable[[Path], Sequence[Photo]]
@@ -44,16 +44,16 @@ class Run:
     """Of the model that the workers will load."""
 
 
-async def run(asked: Run, narrator: Narrator) -> Result:
+async def run(asked: DemoOptions, narrator: ConsoleReporter) -> Result:
     """Do it all; raises `Broken` when a worker dies on its own or the time is over."""
     limit = LIMIT_SECONDS
     try:
-        async with asyncio.timeout(limit) as deadline, open_house() as house:
+        async with asyncio.timeout(limit) as deadline, open_embedded_services() as house:
             photos = asked.choose(house.folder)
             limit += LIMIT_SECONDS_EACH * len(photos)
             deadline.reschedule(asyncio.get_running_loop().time() + limit)
             narrator.say(f"Broker at {house.bootstrap}, S3 at {house.endpoint.endpoint_url}, store in SQLite")
-            with Crew(house.folder, environment(house.settings)) as crew:
+            with Workers(house.folder, environment(house.settings)) as crew:
                 return await _Play(house, crew, photos=photos, narrator=narrator).play(asked)
     except TimeoutError as error:
         raise Broken(f"not done within {limit:.0f} s; nothing is claimed about this run") from error
@@ -62,7 +62,9 @@ async def run(asked: Run, narrator: Narrator) -> Result:
 class _Play:
     """One run, in an open house and with its crew."""
 
-    def __init__(self, house: House, crew: Crew, *, photos: Sequence[Photo], narrator: Narrator) -> None:
+    def __init__(
+        self, house: EmbeddedServices, crew: Workers, *, photos: Sequence[Photo], narrator: ConsoleReporter
+    ) -> None:
         self._house = house
         self._crew = crew
         self._photos = photos
@@ -70,7 +72,7 @@ class _Play:
         self._scraper = stages.Scraper()
         self._began = time.time()
 
-    async def play(self, asked: Run) -> Result:
+    async def play(self, asked: DemoOptions) -> Result:
         """Upload, work, be killed, work on, stop, count."""
         await self._upload()
         async with _beside(self._scraper.run, self._show_progress):
@@ -137,10 +139,10 @@ class _Play:
                 f"worker {last.number} exited with {code} on SIGTERM; its log ends:\n{last.last_words()}"
             )
 
-    async def _result(self, asked: Run, strike: Strike | None) -> Result:
+    async def _result(self, asked: DemoOptions, strike: Strike | None) -> Result:
         found = await evidence.gather(self._house.bootstrap, self._house.scores)
         records = [record for history in found.records.values() for record in history]
-        pace = Pace(
+        pace = Timing(
             began=datetime.fromtimestamp(self._began, UTC),
             total_seconds=time.time() - self._began,
             working_seconds=result.working_seconds(self._crew, records),

@@ -129,7 +129,7 @@ class Worker:
 
 
 @dataclass
-class Crew:
+class Workers:
     """Every worker of the run; leaving the `with` block ends them all, however it is left."""
 
     folder: Path

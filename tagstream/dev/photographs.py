@@ -8,10 +8,9 @@ from typing import Any
 from rich.text import Text
 
 from operations import messages
-from schemas import topics
+from schemas import topics, wire
 from schemas.events import ImageTagged
 from schemas.records import ImageHead
-from schemas.wire import decoding
 from streams.message import Message
 from streams.ports import ScoreStore
 
@@ -77,7 +76,7 @@ def _refused(message: Message) -> Text:
 
 def _name(message: Message) -> str:
     """The key of the object, where the letter's message names one."""
-    for record in decoding.decode(message.value, dict(message.headers)):
-        if isinstance(record, decoding.Uploaded):
+    for record in wire.decode(message.value, dict(message.headers)):
+        if isinstance(record, wire.Uploaded):
             return record.upload.location.key
     return f"message {message.partition}:{message.offset}"

@@ -11,16 +11,16 @@ from typing import Any
 
 from operations.messages import followed
 from streams.adapters.sqlite.store import SqliteScores
-from tagstream.demo.workers import Crew
+from tagstream.demo.workers import Workers
 from tagstream.dev import photographs
-from tagstream.dev.screen import Screen
-from tagstream.dev.supervisor import Tender
+from tagstream.dev.screen import DevScreen
+from tagstream.dev.supervisor import Supervisor
 from tagstream.dev.system import STORE, System, opened
 from tagstream.embedded_stack import free_port
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class DevOptions:
     """What is to run, and where."""
 
     where: Path
@@ -31,7 +31,7 @@ class Asked:
     """Go on with the store of the last run."""
 
 
-async def run(asked: Asked, screen: Screen) -> None:
+async def run(asked: DevOptions, screen: DevScreen) -> None:
     """Run until SIGINT, SIGTERM or SIGHUP; the workers are drained then and everything is closed.
 
     Raises:
@@ -44,9 +44,9 @@ async def run(asked: Asked, screen: Screen) -> None:
         if not asked.keep:
             _empty(system.folder)
         system.state.write(system.folder)
-        with Crew(system.folder, system.environment) as crew:
+        with Workers(system.folder, system.environment) as crew:
             ports = (system.metrics_port, *(free_port() for _ in range(asked.workers - 1)))
-            tender = Tender(crew, ports=ports, screen=screen)
+            tender = Supervisor(crew, ports=ports, screen=screen)
             screen.started(system.state, system.folder)
             await _first(stop.wait(), tender.tend(), _watch(system, screen))
             screen.say("Ending: the workers finish what they have begun")
@@ -75,7 +75,7 @@ def _empty(folder: Path) -> None:
         file.unlink()
 
 
-async def _watch(system: System, screen: Screen) -> None:
+async def _watch(system: System, screen: DevScreen) -> None:
     """Tell every photograph that ends."""
     where = system.premises
     async with SqliteScores(where.store) as store, followed(where.broker, photographs.ENDS) as ends:

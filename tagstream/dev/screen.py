@@ -15,7 +15,7 @@ from rich.text import Text
 
 from tagstream.demo.workers import Entry, Worker
 from tagstream.dev.photographs import Ended
-from tagstream.dev.state import State
+from tagstream.dev.state import RunningSystem
 
 _NEXT: Final = (
     ("tagstream upload PHOTO.jpg --wait", "a photograph in, its tags out"),
@@ -29,10 +29,10 @@ _STYLES: Final = {"warning": "yellow", "error": "red", "critical": "bold red"}
 _CHATTER: Final = frozenset({"level", "timestamp", "event", "logger"})
 
 
-class Screen(Protocol):
+class DevScreen(Protocol):
     """Whom the running system tells what goes on."""
 
-    def started(self, state: State, folder: Path) -> None:
+    def started(self, state: RunningSystem, folder: Path) -> None:
         """Everything is there; the workers may still be loading the model."""
 
     def ended(self, photograph: Ended) -> None:
@@ -51,8 +51,8 @@ class Terminal:
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(highlight=False)
 
-    def started(self, state: State, folder: Path) -> None:
-        """See `Screen.started`."""
+    def started(self, state: RunningSystem, folder: Path) -> None:
+        """See `DevScreen.started`."""
         places = _grid(state.addresses.items())
         hints = _grid(_NEXT, style="bold cyan")
         kept = (
@@ -65,11 +65,11 @@ class Terminal:
         self._print(Text("The worker loads its model; what is uploaded meanwhile waits for it", "dim"))
 
     def ended(self, photograph: Ended) -> None:
-        """See `Screen.ended`."""
+        """See `DevScreen.ended`."""
         self._print(photograph.line())
 
     def heard(self, worker: Worker, entry: Entry) -> None:
-        """See `Screen.heard`. Of what goes well only that it begins: the photographs tell the rest."""
+        """See `DevScreen.heard`. Of what goes well only that it begins: the photographs tell the rest."""
         event, level = str(entry.get("event")), str(entry.get("level"))
         if event == _READY:
             self._print(Text(f"Worker {worker.number} is ready, with model {entry.get('version')}", "green"))
@@ -78,7 +78,7 @@ class Terminal:
             self._print(Text(f"Worker {worker.number}: {event}  {facts}".rstrip(), _STYLES[level]))
 
     def say(self, text: str) -> None:
-        """See `Screen.say`."""
+        """See `DevScreen.say`."""
         self._print(Text(text, "bold"))
 
     def _print(self, line: Text) -> None:
@@ -88,20 +88,20 @@ class Terminal:
 class Lines:
     """For scripts: a JSON object a line on standard output, each with `what` it is."""
 
-    def started(self, state: State, folder: Path) -> None:
-        """See `Screen.started`."""
+    def started(self, state: RunningSystem, folder: Path) -> None:
+        """See `DevScreen.started`."""
         self._write("started", {"folder": str(folder), "pid": state.pid, **state.addresses})
 
     def ended(self, photograph: Ended) -> None:
-        """See `Screen.ended`."""
+        """See `DevScreen.ended`."""
         self._write("photograph", photograph.document())
 
     def heard(self, worker: Worker, entry: Entry) -> None:
-        """See `Screen.heard`."""
+        """See `DevScreen.heard`."""
         self._write("log", {"worker": worker.number, **entry})
 
     def say(self, text: str) -> None:
-        """See `Screen.say`."""
+        """See `DevScreen.say`."""
         self._write("said", {"text": text})
 
     @staticmethod

@@ -34,7 +34,7 @@ class AlreadyRuns(TagstreamError):
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class RunningSystem:
     """One running system: its process, what its addresses are, and the settings that lead to it."""
 
     pid: int
@@ -82,7 +82,7 @@ def _take(lock: int, folder: Path) -> None:
             return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() > deadline:
-                state = State.read(folder)
+                state = RunningSystem.read(folder)
                 whose = f" (process {state.pid})" if state else ""
                 raise AlreadyRuns(
                     f"a system runs in {folder.absolute()} already{whose}; end it with Ctrl-C there, "
@@ -91,11 +91,11 @@ def _take(lock: int, folder: Path) -> None:
         time.sleep(_PATIENCE / 10)
 
 
-def running(start: Path) -> State | None:
+def running(start: Path) -> RunningSystem | None:
     """The system that runs in `start` or in the nearest folder above it that has one."""
     for above in (start, *start.parents):
         folder = above / FOLDER
-        if (state := State.read(folder)) and _is_claimed(folder):
+        if (state := RunningSystem.read(folder)) and _is_claimed(folder):
             return state
     return None
 
@@ -109,7 +109,7 @@ def _is_claimed(folder: Path) -> bool:
     return False
 
 
-def adopt(environment: MutableMapping[str, str], start: Path) -> State | None:
+def adopt(environment: MutableMapping[str, str], start: Path) -> RunningSystem | None:
     """Fill `environment` with the settings of the system that runs at `start`, and say which one that is.
 
     What is set already stays. None, and nothing filled, where none runs or where the environment
@@ -123,7 +123,7 @@ def adopt(environment: MutableMapping[str, str], start: Path) -> State | None:
     return state
 
 
-def adopted(environment: Mapping[str, str], start: Path) -> State | None:
+def adopted(environment: Mapping[str, str], start: Path) -> RunningSystem | None:
     """The system at `start` whose settings `environment` has taken over; None where it has its own."""
     state = running(start)
     if state and all(

@@ -7,8 +7,8 @@ import time
 from typing import Final
 
 from schemas.errors import EXIT_CONFIGURATION, ConfigurationError
-from tagstream.demo.workers import Crew, Worker, WorkerDied
-from tagstream.dev.screen import Screen
+from tagstream.demo.workers import Worker, WorkerDied, Workers
+from tagstream.dev.screen import DevScreen
 
 DEATHS: Final = 3
 """Deaths within `SECONDS` from which on another worker is no remedy."""
@@ -18,10 +18,10 @@ SECONDS: Final = 120.0
 _LOOK: Final = 0.3
 
 
-class Tender:
+class Supervisor:
     """Keeps `ports` workers alive, each with its metrics on a port of its own."""
 
-    def __init__(self, crew: Crew, *, ports: tuple[int, ...], screen: Screen) -> None:
+    def __init__(self, crew: Workers, *, ports: tuple[int, ...], screen: DevScreen) -> None:
         self._crew = crew
         self._screen = screen
         self._posts = {port: crew.start(METRICS__PORT=port) for port in ports}

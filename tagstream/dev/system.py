@@ -12,11 +12,11 @@ from typing import Final
 
 from schemas import topics
 from streams.adapters.kafka.connection import EmbeddedBroker
-from streams.adapters.s3.client import S3Settings
+from streams.adapters.s3.client import S3ClientSettings
 from streams.adapters.s3.embedded import EmbeddedS3
 from streams.adapters.s3.images import S3Images
-from tagstream.dev.state import FOLDER, PLACES, State, claimed
-from tagstream.embedded_stack import REGION, Premises, free_port
+from tagstream.dev.state import FOLDER, PLACES, RunningSystem, claimed
+from tagstream.embedded_stack import REGION, EmbeddedStack, free_port
 
 BUCKET: Final = "photos"
 
@@ -33,7 +33,7 @@ class System:
 
     folder: Path
     """`.tagstream`."""
-    premises: Premises
+    premises: EmbeddedStack
     metrics_port: int
 
     @property
@@ -49,7 +49,7 @@ class System:
         return kept | {f"{_PREFIX}{name}": str(value) for name, value in said.items()}
 
     @property
-    def state(self) -> State:
+    def state(self) -> RunningSystem:
         """What other terminals may know: the places, and what this one's user has set himself."""
         mine = ("LOG__", "METRICS__", "KAFKA__SESSION_TIMEOUT", "KAFKA__DRAIN_LIMIT")
         theirs = tuple(_PREFIX + name for name in mine)
@@ -58,7 +58,7 @@ class System:
             for name, value in self.environment.items()
             if name.startswith(_PREFIX) and not name.startswith(theirs)
         }
-        return State(os.getpid(), datetime.now(UTC).isoformat(), self.addresses, settings)
+        return RunningSystem(os.getpid(), datetime.now(UTC).isoformat(), self.addresses, settings)
 
     @property
     def addresses(self) -> Mapping[str, str]:
@@ -87,7 +87,7 @@ async def opened(where: Path, *, metrics_port: int | None) -> AsyncIterator[Syst
         endpoint = stack.enter_context(EmbeddedS3())
         broker.create(*topics.ALL)
         await _make_bucket(endpoint)
-        premises = Premises(
+        premises = EmbeddedStack(
             broker.bootstrap, endpoint.endpoint_url, endpoint.credentials, BUCKET, folder / STORE
         )
         yield System(folder, premises, metrics_port or free_port())
@@ -101,6 +101,8 @@ def _folder(where: Path) -> Path:
 
 
 async def _make_bucket(endpoint: EmbeddedS3) -> None:
-    settings = S3Settings(endpoint_url=endpoint.endpoint_url, region=REGION, credentials=endpoint.credentials)
+    settings = S3ClientSettings(
+        endpoint_url=endpoint.endpoint_url, region=REGION, credentials=endpoint.credentials
+    )
     async with S3Images(settings) as images:
         await images.ensure_bucket(BUCKET)

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 from rich.text import Text
 
-from operations.classify import Answer, Classified, Refused
+from operations.classify import Answer, Classified, RefusedFile
 from tagstream.render import tag_columns
 
 Tell = Callable[[Answer, int], None]
@@ -63,7 +63,7 @@ def _table(answers: Sequence[Answer]) -> Table:
 
 def _row(answer: Answer, labels: Sequence[str]) -> list[Text]:
     path = Text(str(answer.path).encode(errors="replace").decode())
-    if isinstance(answer, Refused):
+    if isinstance(answer, RefusedFile):
         why = Text.assemble((answer.code, "red"), (f", {answer.message}", "dim"))
         return [path, *(Text("") for _ in labels), why]
     places = ", ".join(f"{route.topic} ({route.label})" for route in answer.verdict.routes)

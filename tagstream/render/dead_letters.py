@@ -22,12 +22,12 @@ from agents.wiring.backends import kafka_connection
 from agents.wiring.settings import Settings
 from operations import dead_letters
 from operations import redrive as redriving
-from operations.dead_letters import Letter, Selection
-from operations.redrive import Redrive, Refused, Tick, TopicJournal
+from operations.dead_letters import Letter, LetterSelection
+from operations.redrive import Redrive, RefusedLetter, Tick, TopicJournal
 from schemas import topics
 from schemas.errors import ConfigurationError
 from schemas.wire import headers as wire_headers
-from streams.adapters.kafka.producer import Outbox
+from streams.adapters.kafka.producer import RestartingProducer
 from streams.adapters.kafka.publisher import RedrivePublisher
 
 _TRACE: Final = "exception.stacktrace"
@@ -60,7 +60,7 @@ def show_one(config: Settings, place: tuple[int, int], *, parking: bool, as_json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
+class RedriveOptions:
     """How letters are sent back."""
 
     rate: float = 50.0
@@ -73,22 +73,22 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class RedriveRequest:
     """Which letters are to be sent back, and how."""
 
-    selection: Selection
-    pace: Pace
+    selection: LetterSelection
+    pace: RedriveOptions
     parking: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class RedriveResult:
     """What became of the selected letters."""
 
     chosen: Sequence[Letter]
     earlier: int
     """Selected too, and sent back before."""
-    refused: Sequence[Refused] | None
+    refused: Sequence[RefusedLetter] | None
     """None where nothing was sent."""
 
     @property
@@ -97,7 +97,7 @@ class Outcome:
         return 0 if self.refused is None else len(self.chosen) - len(self.refused)
 
 
-def redrive(config: Settings, order: Order, *, as_json: bool) -> bool:
+def redrive(config: Settings, order: RedriveRequest, *, as_json: bool) -> bool:
     """Send the selected letters back, if asked and allowed to; whether none was refused."""
     with _reading() as progress:
         name = _topic(parking=order.parking)
@@ -107,12 +107,12 @@ def redrive(config: Settings, order: Order, *, as_json: bool) -> bool:
     refused = None
     if chosen and not order.pace.dry_run and _may(chosen, order, as_json=as_json):
         refused = _send(config, chosen, order)
-    outcome = Outcome(chosen, len(selected) - len(chosen), refused)
+    outcome = RedriveResult(chosen, len(selected) - len(chosen), refused)
     _tell_json(outcome) if as_json else _tell(outcome, order)
     return not outcome.refused
 
 
-def _may(chosen: Sequence[Letter], order: Order, *, as_json: bool) -> bool:
+def _may(chosen: Sequence[Letter], order: RedriveRequest, *, as_json: bool) -> bool:
     if order.pace.yes:
         return True
     if as_json or not sys.stdin.isatty():
@@ -125,7 +125,7 @@ def _may(chosen: Sequence[Letter], order: Order, *, as_json: bool) -> bool:
     )
 
 
-def _send(config: Settings, chosen: Sequence[Letter], order: Order) -> tuple[Refused, ...]:
+def _send(config: Settings, chosen: Sequence[Letter], order: RedriveRequest) -> tuple[RefusedLetter, ...]:
     columns = (TextColumn("Sending back"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
@@ -138,13 +138,13 @@ def _send(config: Settings, chosen: Sequence[Letter], order: Order) -> tuple[Ref
 
 
 async def _redrive(
-    config: Settings, chosen: Sequence[Letter], order: Order, tick: Tick
-) -> tuple[Refused, ...]:
+    config: Settings, chosen: Sequence[Letter], order: RedriveRequest, tick: Tick
+) -> tuple[RefusedLetter, ...]:
     kafka = backends.kafka_settings(config)
     await redriving.prepare_journal(kafka.bootstrap, [_topic(parking=order.parking)])
     async with AsyncExitStack() as stack:
         publisher = await stack.enter_async_context(RedrivePublisher(kafka))
-        journal = TopicJournal(await stack.enter_async_context(Outbox(kafka)))
+        journal = TopicJournal(await stack.enter_async_context(RestartingProducer(kafka)))
         return await Redrive(publisher, journal, rate=order.pace.rate).run(chosen, tick)
 
 
@@ -161,7 +161,7 @@ def _reading() -> Iterator[redriving.Progress]:
         yield lambda done, total: progress.update(bar, completed=done, total=total)
 
 
-def _tell_json(outcome: Outcome) -> None:
+def _tell_json(outcome: RedriveResult) -> None:
     refused = [
         {"partition": each.letter.place[1], "offset": each.letter.place[2], "why": each.why}
         for each in outcome.refused or ()
@@ -175,7 +175,7 @@ def _tell_json(outcome: Outcome) -> None:
     sys.stdout.write(json.dumps(document) + "\n")
 
 
-def _tell(outcome: Outcome, order: Order) -> None:
+def _tell(outcome: RedriveResult, order: RedriveRequest) -> None:
     console = Console(highlight=False)
     earlier = f"; {outcome.earlier:,} more were sent back before" if outcome.earlier else ""
     if order.pace.dry_run and outcome.chosen:
@@ -192,11 +192,11 @@ def _tell(outcome: Outcome, order: Order) -> None:
         console.print(Text(f"{partition}:{offset} stays: {each.why}", "red"))
 
 
-def _groups(groups: Sequence[dead_letters.Group]) -> RenderableType:
+def _groups(groups: Sequence[dead_letters.LetterGroup]) -> RenderableType:
     return Group(*(Group(_group(group), _example(group.example)) for group in groups))
 
 
-def _group(group: dead_letters.Group) -> Text:
+def _group(group: dead_letters.LetterGroup) -> Text:
     one = "letter" if group.count == 1 else "letters"
     parking = " on parking" if group.topic == topics.PARKING else ""
     return Text.assemble(

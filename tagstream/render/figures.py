@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from model.evaluation.differences import Difference, Paired
     from model.evaluation.report import Report
-    from model.evaluation.run import Outcome, Versus
+    from model.evaluation.run import EvaluationResult, Versus
     from model.evaluation.speed import Speed
 
 
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from model.comparison.cells import NARROW, footnotes, narrow
-from model.comparison.row import Row
+from model.comparison.row import BackboneRow
 from model.comparison.run import Compared
 from schemas.errors import ConfigurationError
 
@@ -38,7 +38,7 @@ def show_report(split: str, report: Report) -> None:
         console.print(_speed(report.speed), highlight=False, soft_wrap=True)
 
 
-def show_gap(outcome: Outcome) -> None:
+def show_gap(outcome: EvaluationResult) -> None:
     """Print how much better the version is on the split that it is held against."""
     if outcome.gap is None:
         return
@@ -49,7 +49,7 @@ def show_gap(outcome: Outcome) -> None:
 def show_versus(versus: Versus) -> None:
     """Print one version beside another."""
     a, b = (f"{each.name} {each.version}" for each in versus.manifests)
-    comparison, race = versus.comparison, versus.race
+    comparison, race = versus.comparison, versus.benchmark
     _print(_differences(f"{versus.split}: A is {a}, B is {b}", comparison.figures))
     _print(_labels_differ(versus))
     _say(f"top label right: {_pair(comparison.top)}")
@@ -153,7 +153,7 @@ WIDTH: Final = 160
 """Columns that the table may have: a terminal of fewer wraps its lines, and no column is left out."""
 
 
-def document(compared: Compared, rows: Sequence[Row], *, by: str) -> dict[str, Any]:
+def document(compared: Compared, rows: Sequence[BackboneRow], *, by: str) -> dict[str, Any]:
     """One document: how they were compared, then the rows, the best first."""
     return {
         "split": compared.split,
@@ -167,7 +167,7 @@ def document(compared: Compared, rows: Sequence[Row], *, by: str) -> dict[str, A
     }
 
 
-def show(compared: Compared, rows: Sequence[Row]) -> None:
+def show(compared: Compared, rows: Sequence[BackboneRow]) -> None:
     """The table, why those failed that did, and what the figures are of."""
     from rich import box
     from rich.console import Console

@@ -22,7 +22,7 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
+class ProbabilityBar:
     """A label's probability beside its threshold, both 0 to 1."""
 
     label: str
@@ -39,11 +39,11 @@ class Shot:
     """A data: URI; None where it cannot be read."""
     chips: tuple[str, ...] = ()
     """A word or two each: its split, its other labels."""
-    bars: tuple[Bar, ...] = ()
+    bars: tuple[ProbabilityBar, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class GallerySection:
     """Photographs under one heading."""
 
     title: str
@@ -58,7 +58,7 @@ class Page:
     title: str
     lead: str
     facts: tuple[Fact, ...]
-    sections: Sequence[Section]
+    sections: Sequence[GallerySection]
     warnings: tuple[str, ...] = ()
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from model.registry import refs
-from model.registry.gate import Row, Verdict
-from model.registry.promotion import Promotion
+from model.registry.gate import GateRow, GateVerdict
+from model.registry.promotion import PromotionResult
 from model.registry.refs import VersionRef
 from schemas.errors import ConfigurationError
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 STYLES: Final = {
-    Verdict.PASSED: "",
-    Verdict.REFUSED: "bold red",
-    Verdict.BROKEN: "bold red",
-    Verdict.SHOWN: "dim",
+    GateVerdict.PASSED: "",
+    GateVerdict.REFUSED: "bold red",
+    GateVerdict.BROKEN: "bold red",
+    GateVerdict.SHOWN: "dim",
 }
 
 
@@ -29,7 +29,7 @@ def version(said: str) -> VersionRef:
     return ref
 
 
-def document(found: Promotion, *, ref: str) -> dict[str, Any]:
+def document(found: PromotionResult, *, ref: str) -> dict[str, Any]:
     """One document: whether the alias moved, and every row of the gate."""
     move = found.alias.last.model_dump(mode="json", by_alias=True) if found.alias and found.is_new else None
     return {
@@ -41,7 +41,7 @@ def document(found: Promotion, *, ref: str) -> dict[str, Any]:
     }
 
 
-def show(found: Promotion, *, ref: str) -> None:
+def show(found: PromotionResult, *, ref: str) -> None:
     """The table on standard output, and how it ended."""
     from rich.console import Console
 
@@ -55,7 +55,7 @@ def show(found: Promotion, *, ref: str) -> None:
     console.print("\n".join(_end(found, ref)), soft_wrap=True, markup=False)
 
 
-def _end(found: Promotion, ref: str) -> list[str]:
+def _end(found: PromotionResult, ref: str) -> list[str]:
     outcome = found.outcome
     if found.alias is None:
         return [f"refused: {outcome.candidate} is not fit for {ref}; nothing was moved", _mend(found)]
@@ -67,13 +67,13 @@ def _end(found: Promotion, ref: str) -> list[str]:
     return [f"{ref} is {found.alias.version} now{forced}{was}", "workers take it when they start again"]
 
 
-def _mend(found: Promotion) -> str:
+def _mend(found: PromotionResult) -> str:
     if found.outcome.is_broken:
         return "a worker would not start with it: train it again, or try on the device that it is for"
     return "train a better one, or, if you know better: --force --reason TEXT"
 
 
-def _table(found: Promotion) -> Table:
+def _table(found: PromotionResult) -> Table:
     from rich.table import Table
 
     outcome = found.outcome
@@ -87,7 +87,7 @@ def _table(found: Promotion) -> Table:
     return table
 
 
-def _style(row: Row) -> str:
+def _style(row: GateRow) -> str:
     return STYLES[row.verdict]
 
 

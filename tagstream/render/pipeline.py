@@ -10,7 +10,7 @@ from model.pipeline.run import Ran, run
 from model.pipeline.stages import Stages
 from model.pipeline.step import Step
 from model.registry.refs import VersionRef
-from operations.import_data import Request
+from operations.import_data import ImportRequest
 from schemas.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -26,10 +26,10 @@ STEPS: Final = ("gather", "preprocess", "train", "validate", "publish", "promote
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class PipelineRequest:
     """What the pipeline is to make, of what."""
 
-    request: Request
+    request: ImportRequest
     """Of the import; its output is the pipeline's."""
     version: VersionRef
     registry: str | None
@@ -41,7 +41,7 @@ class Wanted:
     """Steps to be done again though they are finished."""
 
 
-def steps(wanted: Wanted, stages: Stages, settings: Settings) -> Step:
+def steps(wanted: PipelineRequest, stages: Stages, settings: Settings) -> Step:
     """The last step, with all the others before it. Raises `ConfigurationError`."""
     last = _all(wanted, stages, settings)
     chain = {step.name: step for step in last.chain()}
@@ -54,7 +54,7 @@ def steps(wanted: Wanted, stages: Stages, settings: Settings) -> Step:
     return chain[wanted.until] if wanted.until else last
 
 
-def _all(wanted: Wanted, stages: Stages, settings: Settings) -> Step:
+def _all(wanted: PipelineRequest, stages: Stages, settings: Settings) -> Step:
     from operations import pipeline_ends as ends
 
     gather = ends.gather(wanted.request, stages, settings)
@@ -64,7 +64,7 @@ def _all(wanted: Wanted, stages: Stages, settings: Settings) -> Step:
     publish = ends.publish(wanted.version, stages, validate, where=ends.address(settings, wanted.registry))
     if not wanted.promote:
         return publish
-    promotion = ends.Promotion(wanted.version, ends.address(settings, wanted.registry), wanted.least_top)
+    promotion = ends.PromotionGoal(wanted.version, ends.address(settings, wanted.registry), wanted.least_top)
     return ends.promote(promotion, stages, publish, gather=gather)
 
 

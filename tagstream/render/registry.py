@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from model.manifest import Manifest
-from model.registry.aliases import Alias, Move
+from model.registry.aliases import Alias, AliasMove
 from model.registry.refs import VersionRef
 from model.registry.registry import Entry
 
@@ -20,7 +20,7 @@ MEBIBYTE: Final = 2**20
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class VersionView:
     """A version and its model's aliases."""
 
     version: VersionRef
@@ -88,7 +88,7 @@ def top(manifest: Manifest) -> str:
     return "not stated"
 
 
-def show_version(shown: Shown) -> None:
+def show_version(shown: VersionView) -> None:
     """The card as it is, then the moves."""
     from rich.console import Console
 
@@ -113,7 +113,7 @@ def _moves(name: str, alias: str, found: Alias) -> Table:
     return table
 
 
-def _gate(move: Move) -> str:
+def _gate(move: AliasMove) -> str:
     match move.gate:
         case {"verdict": "refused", "refused": list() as rows}:
             return "refused: " + ", ".join(str(row.get("name")) for row in rows if isinstance(row, dict))

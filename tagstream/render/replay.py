@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from operations.rescore import Done, Tell
-from operations.rescore_selection import SENT, Choice
+from operations.rescore import RescoreResult, Tell
+from operations.rescore_selection import SENT, RescoreChoice
 from operations.rescore_summary import Summary
 
 PHASES: Final = {
@@ -23,12 +23,12 @@ PHASES: Final = {
     "rescore": "Workers are scoring",
 }
 CHOICES: Final = {
-    Choice.SEND: "lack scores of this version",
-    Choice.DECIDE: "have scores of this version, and are decided on anew",
-    Choice.SCORED: "have scores of this version",
-    Choice.TAGGED: "have scores of another version",
-    Choice.REMOVED: "were removed",
-    Choice.ELSEWHERE: "are another restaurant's",
+    RescoreChoice.SEND: "lack scores of this version",
+    RescoreChoice.DECIDE: "have scores of this version, and are decided on anew",
+    RescoreChoice.SCORED: "have scores of this version",
+    RescoreChoice.TAGGED: "have scores of another version",
+    RescoreChoice.REMOVED: "were removed",
+    RescoreChoice.ELSEWHERE: "are another restaurant's",
 }
 
 
@@ -48,7 +48,7 @@ def progress(*, quiet: bool) -> Iterator[Tell]:
         yield tell
 
 
-def say(done: Done, *, as_json: bool) -> None:
+def say(done: RescoreResult, *, as_json: bool) -> None:
     """Everything, on standard output."""
     if as_json:
         sys.stdout.write(json.dumps(document(done)) + "\n")
@@ -61,7 +61,7 @@ def say(done: Done, *, as_json: bool) -> None:
         console.print("The workers score them behind live traffic; run it again to see what is left.")
 
 
-def document(done: Done) -> dict[str, Any]:
+def document(done: RescoreResult) -> dict[str, Any]:
     """The same as plain values."""
     return {
         "job": done.job.name,
@@ -75,7 +75,7 @@ def document(done: Done) -> dict[str, Any]:
     }
 
 
-def _plan(done: Done) -> Table:
+def _plan(done: RescoreResult) -> Table:
     plan = done.plan
     made = Table.grid(padding=(0, 2))
     made.add_row(f"{plan.read:,}", "messages read")
@@ -89,7 +89,7 @@ def _plan(done: Done) -> Table:
     return made
 
 
-def _tell_summary(console: Console, done: Done, summary: Summary) -> None:
+def _tell_summary(console: Console, done: RescoreResult, summary: Summary) -> None:
     version = done.job.selection.version
     console.print(
         f"\n{summary.rescored:,} scored by version {version}; the tags of {summary.changed:,} have changed."

@@ -130,7 +130,11 @@ def _number(change: Change, style: str) -> Text:
 
 
 def _homeless(changes: RouteChanges) -> str:
-    return f"{changes.homeless:,} have no restaurant and stay out" if changes.homeless else ""
+    return (
+        f"{changes.without_restaurant:,} have no restaurant and stay out"
+        if changes.without_restaurant
+        else ""
+    )
 
 
 def _examples(outlook: Outlook) -> Iterator[tuple[Text, str, str]]:

@@ -15,11 +15,11 @@ from model.data.photograph import Photograph, Split
 from model.data.progress import Tick
 from operations import import_data
 from schemas.errors import ConfigurationError
-from tagstream.render.gallery import Fact, Page, Section, Shot
+from tagstream.render.gallery import Fact, GallerySection, Page, Shot
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class SourceSummary:
     """All photographs of a source, counted."""
 
     source: Path
@@ -63,13 +63,13 @@ class Shown:
         }
 
 
-def read(source: Path) -> Shown:
+def read(source: Path) -> SourceSummary:
     """What is there; a snapshot's shards are verified. Raises `ConfigurationError`."""
     if snapshot.is_snapshot(source):
         about = snapshot.describe(source)
         photos = snapshot.photographs(source, about)
         names = {place: photo.path.name for place, photo in enumerate(photos)}
-        return Shown(source, about.labels, photos, names, document=about)
+        return SourceSummary(source, about.labels, photos, names, document=about)
     gathered = sources.gather(source)
     photos = tuple(each.photograph for each in gathered.found)
     labels = tuple(sorted({label for photo in photos for label in photo.labels}))
@@ -78,10 +78,10 @@ def read(source: Path) -> Shown:
         raise ConfigurationError(f"{source}: no photograph has a label{why}")
     names = {place: each.place for place, each in enumerate(gathered.found)}
     refused = tuple(f"{each.place}: {each.why}" for each in gathered.refused)
-    return Shown(source, labels, photos, names, refused)
+    return SourceSummary(source, labels, photos, names, refused)
 
 
-def page(shown: Shown, *, per_label: int, processes: int | None, tick: Tick) -> Page:
+def page(shown: SourceSummary, *, per_label: int, processes: int | None, tick: Tick) -> Page:
     """A contact sheet: of each label at most `per_label`, always the same ones, and of the negatives."""
     chosen = {label: _sample(shown, label, per_label) for label in (*shown.labels, "")}
     places = sorted({place for sample in chosen.values() for place in sample})
@@ -100,7 +100,7 @@ def page(shown: Shown, *, per_label: int, processes: int | None, tick: Tick) -> 
     )
 
 
-def _sample(shown: Shown, label: str, most: int) -> list[int]:
+def _sample(shown: SourceSummary, label: str, most: int) -> list[int]:
     having = [
         place
         for place, photo in enumerate(shown.photographs)
@@ -117,19 +117,19 @@ async def _drawn(photos: Sequence[Photograph], processes: int | None, tick: Tick
         return await thumbnails.of(pictures, by=pool, at_once=count * import_data.LOADED, tick=tick)
 
 
-def _shot(shown: Shown, place: int, picture: str | None, *, under: str) -> Shot:
+def _shot(shown: SourceSummary, place: int, picture: str | None, *, under: str) -> Shot:
     photo = shown.photographs[place]
     side = (photo.split.value,) if photo.split else ()
     others = tuple(f"also {label}" for label in photo.labels if label != under)
     return Shot(shown.names[place], picture, side + others)
 
 
-def _section(shown: Shown, label: str, shots: Sequence[Shot]) -> Section:
+def _section(shown: SourceSummary, label: str, shots: Sequence[Shot]) -> GallerySection:
     counted = {split: _count(each, label) for split, each in shown.splits.items()}
     every = sum(counted.values())
     sides = ", ".join(f"{split} {count:,}" for split, count in counted.items() if count and split)
     here = f"{len(shots):,} of {every:,}" if len(shots) < every else f"{every:,}"
-    return Section(
+    return GallerySection(
         label or "none of them", f"{here} photographs{': ' + sides if sides else ''}", tuple(shots)
     )
 
@@ -138,7 +138,7 @@ def _count(counts: Counts, label: str) -> int:
     return counts.labels.get(label, 0) if label else counts.negatives
 
 
-def _lead(shown: Shown) -> str:
+def _lead(shown: SourceSummary) -> str:
     uneven = shown.imbalance
     said = f"{uneven.ratio:g} photographs of {uneven.most} for one of {uneven.fewest}; {uneven.handled}."
     if shown.document is None:
@@ -148,7 +148,7 @@ def _lead(shown: Shown) -> str:
     return f"Digest {digest}. {said} Near duplicates: {len(near.groups)} groups, each on one side."
 
 
-def _facts(shown: Shown) -> tuple[Fact, ...]:
+def _facts(shown: SourceSummary) -> tuple[Fact, ...]:
     sides = (Fact(split or "undivided", f"{each.pictures:,}") for split, each in shown.splits.items())
     return (
         Fact("photographs", f"{len(shown.photographs):,}"),

@@ -33,7 +33,7 @@ Write = Callable[[Message], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class TailRequest:
     """What is to be shown."""
 
     topic: str
@@ -60,7 +60,7 @@ def moment(given: str, *, option: str, instead: str = "") -> datetime:
         ) from None
 
 
-async def tail(asked: Asked, config: Settings, write: Write) -> None:
+async def tail(asked: TailRequest, config: Settings, write: Write) -> None:
     """Write what is there and what comes, until cancelled or the limit is reached."""
     async with TopicReader(kafka_connection(config), asked.topic) as reader:
         begin = await _offsets(reader, asked.start)

@@ -15,13 +15,13 @@ from operations import messages
 from schemas import topics
 from streams.adapters.kafka.admin import TopicAdmin
 from streams.adapters.kafka.connection import KafkaAddress
-from streams.adapters.kafka.state import Applied, Declared, Outcome, TopicState, declared
+from streams.adapters.kafka.topic_state import Applied, Declared, TopicOutcome, TopicState, declared
 
 _STYLES: Final = {
-    Outcome.CREATED: "bold green",
-    Outcome.THERE: "green",
-    Outcome.FIRST_USE: "yellow",
-    Outcome.DIFFERS: "bold red",
+    TopicOutcome.CREATED: "bold green",
+    TopicOutcome.THERE: "green",
+    TopicOutcome.FIRST_USE: "yellow",
+    TopicOutcome.DIFFERS: "bold red",
 }
 _DAY: Final = 86_400
 
@@ -40,7 +40,7 @@ async def apply(brokers: KafkaAddress, *, partitions: int, replication: int) -> 
 
 def is_wrong(applied: Applied) -> bool:
     """Whether the topic differs in what matters: how it was partitioned is whoever's choice made it."""
-    return applied.outcome is Outcome.DIFFERS and any(
+    return applied.outcome is TopicOutcome.DIFFERS and any(
         not difference.split()[1].startswith("partition") for difference in applied.why.split("; ")
     )
 

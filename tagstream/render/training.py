@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from model.training.progress import Step, Trial, Watch
+    from model.training.progress import OptimizerStep, Validation, Watch
 
 WINDOW: Final = 20
 """Steps that the images a second are taken over."""
@@ -28,11 +28,11 @@ def watched() -> Iterator[Watch]:
     bars = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     more = TextColumn("{task.fields[more]}")
     with Progress(*bars, more, console=Console(stderr=True)) as progress:
-        screen = Screen(progress)
+        screen = TrainingScreen(progress)
         yield Watch(screen.tick, screen.note, stride=screen.stride, say=screen.say)
 
 
-class Screen:
+class TrainingScreen:
     """What is shown, and where."""
 
     def __init__(self, progress: Progress) -> None:
@@ -44,14 +44,14 @@ class Screen:
         """A phase of which `done` of `total` are done."""
         self._progress.update(self._bar(what, total=total), completed=done, total=total)
 
-    def stride(self, step: Step) -> None:
+    def stride(self, step: OptimizerStep) -> None:
         """One step of the optimizer."""
         more = f"epoch {step.epoch}, loss {step.loss:.4f}{self._speed(step.images)}"
         self._progress.update(
             self._bar("training", total=step.of), completed=step.number, total=step.of, more=more
         )
 
-    def note(self, trial: Trial) -> None:
+    def note(self, trial: Validation) -> None:
         """Weights that were tried on `val`."""
         self.say(f"{trial.name}: val loss {trial.loss:.4f}, top label {trial.top_accuracy:.1%}")
 

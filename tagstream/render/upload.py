@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from operations import messages
-from operations.await_tags import Buried, End, Tagged, Unknown
+from operations.await_tags import DeadLettered, End, TagsAnnounced, Unknown
 from operations.upload import NotSent, Sent, Source
 from schemas.records import ImageHead, State
 from tagstream.render import tag_columns
@@ -112,10 +112,10 @@ def table() -> Iterator[Answers]:
     out = Console(highlight=False)
     if answers.sends:
         out.print(_sent(answers.sends))
-    if tagged := [(sent, end) for sent, end in answers.ends if isinstance(end, Tagged)]:
+    if tagged := [(sent, end) for sent, end in answers.ends if isinstance(end, TagsAnnounced)]:
         out.print(_tagged(tagged))
     for sent, end in answers.ends:
-        if not isinstance(end, Tagged):
+        if not isinstance(end, TagsAnnounced):
             console.print(_untagged(sent, end), soft_wrap=True)
     for refusal in answers.refusals:
         console.print(_failed(refusal.source, refusal.error.code, str(refusal.error)), soft_wrap=True)
@@ -133,7 +133,7 @@ def _sent(sends: Sequence[Sent]) -> Table:
     return made
 
 
-def _tagged(tagged: Sequence[tuple[Sent, Tagged]]) -> Table:
+def _tagged(tagged: Sequence[tuple[Sent, TagsAnnounced]]) -> Table:
     verdicts = [end.head.verdict for _, end in tagged if end.head.verdict]
     labels = sorted({tag.label for verdict in verdicts for tag in verdict.tags})
     made = tag_columns.table("Photograph", labels, last="Goes to")
@@ -152,8 +152,8 @@ def _places(head: ImageHead) -> Text:
     return said.append(", hidden", "yellow") if head.state is State.HIDDEN else said
 
 
-def _untagged(sent: Sent, end: Buried | Unknown) -> Text:
-    if isinstance(end, Buried):
+def _untagged(sent: Sent, end: DeadLettered | Unknown) -> Text:
+    if isinstance(end, DeadLettered):
         return _failed(sent.source, end.code, f"{end.why}; `tagstream dlq show {end.place}` says more")
     why = f"nothing heard of it within {end.seconds:g} s; is a worker running? `tagstream doctor` looks"
     return _failed(sent.source, "timeout", why)

@@ -10,7 +10,7 @@ from agents.wiring import backends
 from agents.wiring.backends import kafka_connection, open_store
 from agents.wiring.settings import Settings
 from operations import upload as uploading
-from operations.await_tags import Tagged, Vigil
+from operations.await_tags import AwaitTags, TagsAnnounced
 from operations.messages import followed
 from operations.upload import NotSent, Sent, Source, Uploader
 from schemas import topics
@@ -24,7 +24,7 @@ LETTERS = (topics.DEAD_LETTERS, topics.PARKING)
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class UploadRequest:
     """What is to be done."""
 
     sources: tuple[Source, ...]
@@ -53,7 +53,7 @@ def choose(given: Sequence[str], *, bucket: str | None, prefix: str, config: Set
     return chosen
 
 
-async def run(order: Order, config: Settings, answers: Answers) -> int:
+async def run(order: UploadRequest, config: Settings, answers: Answers) -> int:
     """Upload, and wait if that was asked for; how many photographs failed."""
     async with AsyncExitStack() as stack:
         images = await stack.enter_async_context(S3Images(backends.s3_settings(config)))
@@ -67,10 +67,10 @@ async def run(order: Order, config: Settings, answers: Answers) -> int:
         letters = await stack.enter_async_context(followed(kafka_connection(config), LETTERS))
         async with open_store(config.store) as store:
             sent, failed = await _send(order, uploader, answers)
-            return failed + await _wait(sent, Vigil(store, letters), answers, seconds=order.patience)
+            return failed + await _wait(sent, AwaitTags(store, letters), answers, seconds=order.patience)
 
 
-async def _send(order: Order, uploader: Uploader, answers: Answers) -> tuple[list[Sent], int]:
+async def _send(order: UploadRequest, uploader: Uploader, answers: Answers) -> tuple[list[Sent], int]:
     """What was sent, and how many could not be."""
     sent: list[Sent] = []
     answers.doing("Uploading", len(order.sources))
@@ -84,7 +84,7 @@ async def _send(order: Order, uploader: Uploader, answers: Answers) -> tuple[lis
     return sent, len(order.sources) - len(sent)
 
 
-async def _wait(sent: Sequence[Sent], vigil: Vigil, answers: Answers, *, seconds: float) -> int:
+async def _wait(sent: Sequence[Sent], vigil: AwaitTags, answers: Answers, *, seconds: float) -> int:
     """Tell the end of each; how many were not tagged."""
     by_id = {each.upload.image_id: each for each in sent}
     failed = 0
@@ -92,5 +92,5 @@ async def _wait(sent: Sequence[Sent], vigil: Vigil, answers: Answers, *, seconds
     async with aclosing(vigil.ends([each.upload for each in sent], seconds=seconds)) as ends:
         async for upload, end in ends:
             answers.ended(by_id[upload.image_id], end)
-            failed += not isinstance(end, Tagged)
+            failed += not isinstance(end, TagsAnnounced)
     return failed

@@ -20,7 +20,7 @@ from schemas.uploads import Location
 from streams.adapters.folder import FolderImages
 from streams.adapters.limits import Limits
 from streams.adapters.memory import MemoryImages
-from streams.adapters.s3.client import S3Credentials, S3Settings
+from streams.adapters.s3.client import S3ClientSettings, S3Credentials
 from streams.adapters.s3.embedded import EmbeddedS3
 from streams.adapters.s3.images import S3Images
 from streams.ports import ImageStore
@@ -78,7 +78,7 @@ async def _s3(
     stack: AsyncExitStack, limits: Limits, request: pytest.FixtureRequest
 ) -> tuple[ImageStore, Put, Remove]:
     endpoint: EmbeddedS3 = request.getfixturevalue("s3")
-    where = S3Settings(
+    where = S3ClientSettings(
         endpoint_url=endpoint.endpoint_url, credentials=endpoint.credentials, **limits.model_dump()
     )
     return await _over(where, stack)
@@ -88,7 +88,7 @@ async def _versitygw(
     stack: AsyncExitStack, limits: Limits, request: pytest.FixtureRequest
 ) -> tuple[ImageStore, Put, Remove]:
     servers: Stack = request.getfixturevalue("stack")
-    where = S3Settings(
+    where = S3ClientSettings(
         endpoint_url=servers.settings["TAGSTREAM_S3__ENDPOINT_URL"],
         credentials=S3Credentials(
             access_key_id=servers.credentials.user,
@@ -99,7 +99,7 @@ async def _versitygw(
     return await _over(where, stack)
 
 
-async def _over(where: S3Settings, stack: AsyncExitStack) -> tuple[ImageStore, Put, Remove]:
+async def _over(where: S3ClientSettings, stack: AsyncExitStack) -> tuple[ImageStore, Put, Remove]:
     """The adapter over an endpoint, with its bucket made."""
     images = await stack.enter_async_context(S3Images(where))
     (bucket,) = where.allowed_buckets
@@ -246,7 +246,7 @@ async def test_an_empty_allow_list_allows_nothing(tmp_path: Path) -> None:
     stores: list[ImageStore] = [
         MemoryImages(Limits()),
         FolderImages(tmp_path, Limits()),
-        S3Images(S3Settings()),
+        S3Images(S3ClientSettings()),
     ]
     photo = Location(bucket="photos", key="a.jpg")
     for images in stores:

@@ -14,7 +14,7 @@ from pymongo import IndexModel
 
 from schemas.errors import ConfigurationError, Rejected, Stage
 from schemas.records import ImageHead, Kept, ScoreRecord
-from streams.adapters.mongo.indexes import INDEXES, FoundIndex, Standing
+from streams.adapters.mongo.indexes import INDEXES, FoundIndex, IndexState
 from streams.adapters.mongo.store import MongoScores
 
 from .builders import head, position, record
@@ -184,22 +184,22 @@ def test_the_url_is_not_shown() -> None:
     assert settings.url == SecretStr("mongodb://me:hush@localhost")
 
 
-def standings(found: tuple[FoundIndex, ...]) -> dict[str, Standing]:
+def standings(found: tuple[FoundIndex, ...]) -> dict[str, IndexState]:
     return {each.index.name: each.standing for each in found}
 
 
 async def test_indexes_that_are_missing_are_made_once(scores: MongoScores) -> None:
-    assert set(standings(await scores.indexes()).values()) == {Standing.MISSING}
-    assert set(standings(await scores.apply_indexes()).values()) == {Standing.CREATED}
-    assert set(standings(await scores.apply_indexes()).values()) == {Standing.THERE}
-    assert set(standings(await scores.indexes()).values()) == {Standing.THERE}
+    assert set(standings(await scores.indexes()).values()) == {IndexState.MISSING}
+    assert set(standings(await scores.apply_indexes()).values()) == {IndexState.CREATED}
+    assert set(standings(await scores.apply_indexes()).values()) == {IndexState.THERE}
+    assert set(standings(await scores.indexes()).values()) == {IndexState.THERE}
 
 
 async def test_an_index_that_differs_is_told_and_left_as_it_is(scores: MongoScores) -> None:
     index = INDEXES[0]
     async with scores._database() as database:
         await database[index.collection].create_indexes([IndexModel([("else", 1)], name=index.name)])
-    assert standings(await scores.apply_indexes())[index.name] is Standing.DIFFERS
+    assert standings(await scores.apply_indexes())[index.name] is IndexState.DIFFERS
     async with scores._database() as database:
         information = await database[index.collection].index_information()
     assert information[index.name]["key"] == [("else", 1)]
@@ -209,4 +209,4 @@ async def test_the_keys_of_an_index_under_another_name_are_there(scores: MongoSc
     index = INDEXES[0]
     async with scores._database() as database:
         await database[index.collection].create_indexes([IndexModel(list(index.keys), name="by_hand")])
-    assert standings(await scores.apply_indexes())[index.name] is Standing.THERE
+    assert standings(await scores.apply_indexes())[index.name] is IndexState.THERE

@@ -13,7 +13,7 @@ import pytest
 from pymongo.errors import BulkWriteError
 
 from agents.testing import FakeTagger
-from agents.transitions import Heads, Scoring
+from agents.transitions import Scoring, Transitions
 from schemas.claims import Claim
 from schemas.errors import Unavailable
 from schemas.records import Content, ImageHead
@@ -59,7 +59,7 @@ def scored() -> Change:
     claim = Claim(position=position(1), location=LOCATION, restaurant_id="r1")
     probabilities = {"food": 0.9, "menu": 0.95, "human": 0.1, "ambiance": 0.2}
     scores = Scores(probabilities=probabilities, model=FIRST_MODEL)
-    heads = Heads(image_id="img_a", rules=FakeTagger(), now=EPOCH)
+    heads = Transitions(image_id="img_a", rules=FakeTagger(), now=EPOCH)
     return heads.scored(Scoring(claim, scores, Content(digest="ab", size=7)))
 
 

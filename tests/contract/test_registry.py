@@ -51,7 +51,7 @@ def note(by: str) -> Note:
 
 
 async def alias(registry: Registry) -> Alias:
-    standing = await registry.standing(CHAMPION)
+    standing = await registry.alias_state(CHAMPION)
     assert standing is not None
     return standing.alias
 
@@ -61,7 +61,7 @@ async def test_a_version_is_published_promoted_fetched_and_rolled_back(
 ) -> None:
     for each in versions[:2]:
         published = await registry.publish(each)
-        seen = await registry.standing(CHAMPION)
+        seen = await registry.alias_state(CHAMPION)
         to = Resolved(version=published.ref.version, digest=published.digest)
         await registry.promote(CHAMPION, to, seen=seen, note=note("anna"))
     assert not (await registry.publish(versions[0])).is_new
@@ -82,7 +82,7 @@ async def test_of_many_promoters_at_once_one_wins_each_race_and_the_history_is_o
     async def promote(number: int) -> None:
         to = targets[number % len(targets)]
         resolved = Resolved(version=to.ref.version, digest=to.digest)
-        seen = await registry.standing(CHAMPION)
+        seen = await registry.alias_state(CHAMPION)
         try:
             await registry.promote(CHAMPION, resolved, seen=seen, note=note(str(number)))
         except Overtaken:

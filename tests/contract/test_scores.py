@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from schemas.claims import Claim, Claims
 from schemas.errors import UnknownImage
-from schemas.records import Content, ImageHead, Kept, Said, Stale
+from schemas.records import Content, ImageHead, Kept, PossiblyPublished, Stale
 from schemas.tags import Route
 
 from .builders import EPOCH, SECOND_MODEL, announced, head, position, record
@@ -68,7 +68,7 @@ def detailed() -> ImageHead:
         "content": Content(digest="ab", size=7),
         "judged": plain.verdict,
         "announced": announced(plain),
-        "pending": (Said(route=route, restaurant_id="r1"),),
+        "pending": (PossiblyPublished(route=route, restaurant_id="r1"),),
         "revision": 3,
         "flagged_at": EPOCH + timedelta(microseconds=123_456),
     }

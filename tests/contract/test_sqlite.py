@@ -178,7 +178,7 @@ async def test_a_file_of_the_first_release_is_read_and_written(tmp_path: Path) -
         found = await scores.head("img_a")
         assert found == ImageHead.model_validate_json(old_head)
         assert found.is_announced
-        assert found.all_claims.standing.position == found.position
+        assert found.all_claims.current.position == found.position
         assert await scores.records("img_a") == (ScoreRecord.model_validate_json(old_record),)
         newer = head(position(2))
         assert await scores.apply("img_a", at_least(newer), record(newer)) == Kept(head=newer)

@@ -11,13 +11,12 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 
 from deploy.stack.stack import Stack
-from schemas import topics
+from schemas import topics, wire
 from schemas.events import Announcement, DeadLetter
-from schemas.wire import decoding
 from streams.adapters.kafka.admin import TopicAdmin
 from streams.adapters.kafka.connection import EmbeddedBroker
-from streams.adapters.kafka.publisher import KafkaPublisher, KafkaSettings
-from streams.adapters.kafka.state import Declared
+from streams.adapters.kafka.publisher import KafkaPublisher, ProducerSettings
+from streams.adapters.kafka.topic_state import Declared
 from streams.adapters.memory import MemoryTags
 from streams.ports import TagPublisher
 
@@ -60,7 +59,7 @@ class KafkaTopics:
 def _told(announcement: Announcement) -> Found:
     """As a consumer sees what was announced."""
     event = announcement.event
-    return Found(announcement.key.encode(), None if event is None else decoding.encode(event))
+    return Found(announcement.key.encode(), None if event is None else wire.encode(event))
 
 
 async def _broker(kind: str, suffix: str, request: pytest.FixtureRequest) -> str:
@@ -98,7 +97,7 @@ async def publishing(request: pytest.FixtureRequest) -> AsyncIterator[Publishing
         yield Publishing(tags, MemoryTopics(tags), suffix)
         return
     bootstrap = await _broker(request.param, suffix, request)
-    async with KafkaPublisher(KafkaSettings(bootstrap=bootstrap)) as publisher:
+    async with KafkaPublisher(ProducerSettings(bootstrap=bootstrap)) as publisher:
         yield Publishing(publisher, KafkaTopics(bootstrap), suffix)
 
 

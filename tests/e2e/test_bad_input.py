@@ -19,7 +19,7 @@ from schemas.identity import image_id
 from schemas.uploads import Location
 from streams.adapters.kafka.connection import EmbeddedBroker
 from streams.adapters.kafka.reader import read_all
-from streams.adapters.s3.client import S3Settings
+from streams.adapters.s3.client import S3ClientSettings
 from streams.adapters.s3.embedded import EmbeddedS3
 from streams.adapters.s3.images import S3Images
 from tagstream import samples
@@ -77,7 +77,7 @@ def event(key: str) -> bytes:
 
 
 async def put_all(s3: EmbeddedS3) -> None:
-    settings = S3Settings(
+    settings = S3ClientSettings(
         endpoint_url=s3.endpoint_url, credentials=s3.credentials, allowed_buckets=frozenset({BUCKET})
     )
     async with S3Images(settings) as storage:

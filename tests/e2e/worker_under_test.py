@@ -10,11 +10,11 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
-from agents.ports import Parts
+from agents.ports import Components
 from agents.testing import FakeTagger
 from agents.wiring import settings, worker
 from agents.wiring.backends import kafka_settings, open_store, s3_settings
-from agents.wiring.components import Surroundings, decoders
+from agents.wiring.components import Runtime, decoders
 from agents.wiring.settings import Settings
 from model.decoding.pool import DecoderPool
 from model.preprocess import Preprocess
@@ -79,7 +79,7 @@ class DecodingTagger(FakeTagger):
 
 
 @asynccontextmanager
-async def tagger_under_test(config: Settings, around: Surroundings) -> AsyncIterator[FakeTagger]:
+async def tagger_under_test(config: Settings, around: Runtime) -> AsyncIterator[FakeTagger]:
     if "E2E_DECODE" in os.environ:
         pool = decoders(config, around.metrics, Preprocess(size=32), decode=os.environ["E2E_DECODE"])
         async with pool:
@@ -109,15 +109,15 @@ async def images_under_test(config: Settings) -> AsyncIterator[ImageStore]:
 
 
 @asynccontextmanager
-async def parts(config: Settings, around: Surroundings) -> AsyncIterator[Parts]:
+async def parts(config: Settings, around: Runtime) -> AsyncIterator[Components]:
     outages = around.outages
     async with AsyncExitStack() as stack:
         publisher = KafkaPublisher(kafka_settings(config))
         store: AbstractAsyncContextManager[ScoreStore] = open_store(config.store)
-        yield Parts(
+        yield Components(
             images=await stack.enter_async_context(images_under_test(config)),
-            scores=await outages.outlast(lambda: stack.enter_async_context(store)),
-            tags=await outages.outlast(lambda: stack.enter_async_context(publisher)),
+            scores=await outages.retry_until_available(lambda: stack.enter_async_context(store)),
+            tags=await outages.retry_until_available(lambda: stack.enter_async_context(publisher)),
             tagger=await stack.enter_async_context(tagger_under_test(config, around)),
         )
 

@@ -10,11 +10,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from agents.ports import Parts
+from agents.ports import Components
 from agents.testing import FakeTagger
 from agents.wiring import settings, worker
 from agents.wiring.backends import kafka_settings, open_store, s3_settings
-from agents.wiring.components import Surroundings
+from agents.wiring.components import Runtime
 from agents.wiring.settings import Settings
 from streams.adapters.kafka.publisher import KafkaPublisher
 from streams.adapters.s3.images import S3Images
@@ -40,7 +40,7 @@ def resolve_by(answers: Path) -> None:
 
 
 @asynccontextmanager
-async def parts(config: Settings, around: Surroundings) -> AsyncIterator[Parts]:
+async def parts(config: Settings, around: Runtime) -> AsyncIterator[Components]:
     outages = around.outages
     patience = {}
     if "AWAY_BROKER_SECONDS" in os.environ:
@@ -49,10 +49,10 @@ async def parts(config: Settings, around: Surroundings) -> AsyncIterator[Parts]:
     async with AsyncExitStack() as stack:
         publisher = KafkaPublisher(kafka_settings(config).model_copy(update=patience))
         store = open_store(config.store)
-        yield Parts(
+        yield Components(
             images=await stack.enter_async_context(S3Images(s3_settings(config))),
-            scores=await outages.outlast(lambda: stack.enter_async_context(store)),
-            tags=await outages.outlast(lambda: stack.enter_async_context(publisher)),
+            scores=await outages.retry_until_available(lambda: stack.enter_async_context(store)),
+            tags=await outages.retry_until_available(lambda: stack.enter_async_context(publisher)),
             tagger=FakeTagger(delay=float(os.environ["E2E_DELAY"])),
         )
 

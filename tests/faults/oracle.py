@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 
-from agents.dispatcher import DeskLimits, desk_over
-from agents.ports import Parts
+from agents.dispatcher import DispatcherLimits, build_dispatcher
+from agents.ports import Components
 from agents.telemetry.metrics import Metrics
 from agents.testing import FakeTagger
 from deploy.stack.stack import BUCKET
@@ -15,7 +15,7 @@ from schemas.uploads import Location
 from streams.adapters.limits import Limits
 from streams.adapters.memory import MemoryImages, MemoryScores, MemoryTags
 from streams.message import Message
-from streams.resilience.retry import Outages, Patience
+from streams.resilience.retry import Backoff, Dependencies
 from tests.e2e.accounts import UNREPEATABLE, Outcome
 from tests.e2e.traffic import Planned, Sent
 
@@ -35,8 +35,8 @@ async def unfaulted(messages: Iterable[Message], photographs: Mapping[str, bytes
     images, scores, tags = MemoryImages(LIMITS), MemoryScores(), MemoryTags()
     for key, data in photographs.items():
         await images.put(Location(bucket=BUCKET, key=key), data)
-    parts = Parts(images=images, scores=scores, tags=tags, tagger=FakeTagger())
-    desk = desk_over(parts, Outages(Patience()), DeskLimits(), metrics=Metrics())
+    parts = Components(images=images, scores=scores, tags=tags, tagger=FakeTagger())
+    desk = build_dispatcher(parts, Dependencies(Backoff()), DispatcherLimits(), metrics=Metrics())
     for message in messages:
         await desk.handle(message).work()
     heads = await scores.scan(limit=10_000)

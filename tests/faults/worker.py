@@ -9,11 +9,11 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from agents.ports import Parts
+from agents.ports import Components
 from agents.testing import FakeTagger
 from agents.wiring import settings, worker
 from agents.wiring.backends import kafka_settings, open_store, s3_settings
-from agents.wiring.components import Surroundings
+from agents.wiring.components import Runtime
 from agents.wiring.settings import Settings
 from streams.adapters.kafka.publisher import KafkaPublisher
 from streams.adapters.s3.images import S3Images
@@ -29,7 +29,7 @@ from tests.faults.boundaries import (
 
 
 @asynccontextmanager
-async def watched_parts(config: Settings, around: Surroundings) -> AsyncIterator[Parts]:
+async def watched_parts(config: Settings, around: Runtime) -> AsyncIterator[Components]:
     """The real S3, store and broker, each with the saboteur at its side."""
     saboteur = hired(around)
     saboteur.watch_commits()
@@ -37,7 +37,7 @@ async def watched_parts(config: Settings, around: Surroundings) -> AsyncIterator
         images = await stack.enter_async_context(S3Images(s3_settings(config)))
         scores = WatchedScores(await stack.enter_async_context(open_store(config.store)), saboteur)
         tags = await stack.enter_async_context(KafkaPublisher(kafka_settings(config)))
-        yield Parts(
+        yield Components(
             images=WatchedImages(images, saboteur),
             scores=scores,
             tags=WatchedTags(tags, saboteur, scores.announced),
@@ -45,7 +45,7 @@ async def watched_parts(config: Settings, around: Surroundings) -> AsyncIterator
         )
 
 
-def hired(around: Surroundings) -> Saboteur:
+def hired(around: Runtime) -> Saboteur:
     """The saboteur that the environment asks for; one that does nothing where it asks for none."""
     if "FAULT_BOUNDARY" not in os.environ:
         return Saboteur(around.app)

@@ -14,9 +14,9 @@ from schemas.decisions import ModerationDecided
 from schemas.records import ImageHead, Kept
 from schemas.uploads import Location
 from streams.adapters.kafka.connection import EmbeddedBroker
-from streams.adapters.kafka.producer import KafkaSettings
+from streams.adapters.kafka.producer import ProducerSettings
 from streams.adapters.kafka.publisher import DecisionPublisher
-from streams.adapters.s3.client import S3Settings
+from streams.adapters.s3.client import S3ClientSettings
 from streams.adapters.s3.embedded import CREDENTIALS, EmbeddedS3
 from streams.adapters.s3.images import S3Images
 from streams.adapters.sqlite.store import SqliteScores
@@ -41,7 +41,7 @@ def said(key: str, action: str, *labels: str) -> ModerationDecided:
 
 async def fill(s3: EmbeddedS3, bootstrap: str, store: Path) -> None:
     """Six photographs in a bucket, of which the model says menu; moderators say otherwise of some."""
-    settings = S3Settings(
+    settings = S3ClientSettings(
         endpoint_url=s3.endpoint_url, credentials=s3.credentials, allowed_buckets=frozenset({BUCKET})
     )
     async with S3Images(settings) as images, SqliteScores(store) as scores:
@@ -53,7 +53,7 @@ async def fill(s3: EmbeddedS3, bootstrap: str, store: Path) -> None:
         rows = [f"{key},menu" for key in (*FOOD, *MENU)]
         table = "\n".join(["path,label", *rows, "gone.jpg,menu"])
         await images.put(Location(bucket=BUCKET, key="2026/labels.csv"), table.encode())
-    async with DecisionPublisher(KafkaSettings(bootstrap=bootstrap)) as publisher:
+    async with DecisionPublisher(ProducerSettings(bootstrap=bootstrap)) as publisher:
         await publisher.publish(*(said(key, "correct", "food") for key in FOOD))
         await publisher.publish(*(said(key, "approve") for key in MENU[:2]), said(MENU[2], "reject"))
 

@@ -16,11 +16,10 @@ from typing import Final
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from schemas import identity, topics
+from schemas import identity, topics, wire
 from schemas.contract import asyncapi, examples
 from schemas.decisions import Decided, ModerationDecided
 from schemas.events import Action, ModerationRequested
-from schemas.wire import decoding
 from streams.adapters.kafka.connection import EmbeddedBroker
 
 DOCS: Final = Path(__file__).parents[2] / "docs"
@@ -69,7 +68,7 @@ def moderator(program: Path, environment: Mapping[str, str]) -> Iterator[subproc
 async def publish(broker: str, *asked: ModerationRequested) -> None:
     async with AIOKafkaProducer(bootstrap_servers=broker) as producer:
         for each in asked:
-            await producer.send_and_wait(topics.MODERATION, decoding.encode(each), key=each.image_id.encode())
+            await producer.send_and_wait(topics.MODERATION, wire.encode(each), key=each.image_id.encode())
 
 
 async def first(broker: str, topic: str) -> tuple[bytes | None, bytes]:
@@ -108,8 +107,8 @@ async def test_what_the_producer_publishes_is_an_upload(
     program.write_text(sample("producers.md", "producer"), encoding="utf-8")
     await asyncio.to_thread(run, program, environment)
     key, value = await first(broker, topics.UPLOADED)
-    (record,) = decoding.decode(value, {})
-    assert isinstance(record, decoding.Uploaded)
+    (record,) = wire.decode(value, {})
+    assert isinstance(record, wire.Uploaded)
     assert key == record.upload.image_id.encode()
     assert (record.upload.location.key, record.upload.restaurant_id) == ("r42/terrace.jpg", "r42")
 
@@ -133,7 +132,7 @@ async def test_the_moderator_keeps_the_queue_and_decides(
         await queued(environment["QUEUE"], labels={"uncertain"})
         assert following.poll() is None
     key, value = await first(broker, topics.DECISIONS)
-    decided = decoding.decode_decision(value, {})
+    decided = wire.decode_decision(value, {})
     assert isinstance(decided, ModerationDecided)
     assert key == decided.image_id.encode() == examples.IMAGE.encode()
     assert (decided.action, decided.decided_by) == (Decided.APPROVE, "ada")
@@ -152,6 +151,6 @@ async def test_the_moderator_revokes_what_has_left_the_queue(
     program.write_text(sample("moderation.md", "moderator"), encoding="utf-8")
     await asyncio.to_thread(run, program, environment, "revoke", examples.IMAGE)
     _, value = await first(broker, topics.DECISIONS)
-    decided = decoding.decode_decision(value, {})
+    decided = wire.decode_decision(value, {})
     assert isinstance(decided, ModerationDecided)
     assert (decided.action, decided.content_digest) == (Decided.REVOKE, None)

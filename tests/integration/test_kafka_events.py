@@ -9,16 +9,15 @@ from uuid import uuid4
 
 import pytest
 
-from schemas import topics
+from schemas import topics, wire
 from schemas.claims import Claim
 from schemas.decisions import Decided, ModerationDecided
 from schemas.errors import Malformed
 from schemas.events import Announcement, DeadLetter, ImageTagged, RescoreRequested
 from schemas.uploads import ImageRemoved, ImageUploaded, Location, Position
-from schemas.wire import decoding
 from schemas.wire import headers as wire_headers
 from streams.adapters.kafka.connection import EmbeddedBroker
-from streams.adapters.kafka.producer import KafkaSettings
+from streams.adapters.kafka.producer import ProducerSettings
 from streams.adapters.kafka.publisher import (
     DecisionPublisher,
     KafkaPublisher,
@@ -41,7 +40,7 @@ class Broker:
     """A broker of one test's own, since some of what is published names its own topic."""
 
     def __init__(self, bootstrap: str, stack: AsyncExitStack) -> None:
-        self.settings = KafkaSettings(bootstrap=bootstrap, source="/tagstream/test")
+        self.settings = ProducerSettings(bootstrap=bootstrap, source="/tagstream/test")
         self.stack = stack
 
     async def publisher(self) -> KafkaPublisher:
@@ -93,7 +92,7 @@ async def test_an_event_is_a_cloudevent_in_binary_mode(broker: Broker) -> None:
         ("ce_subject", b"img_a"),
         ("content-type", b"application/json"),
     )
-    assert found.value == decoding.encode(TAGGED)
+    assert found.value == wire.encode(TAGGED)
 
 
 async def test_the_trace_of_an_upload_goes_on_with_its_events(broker: Broker) -> None:
@@ -132,11 +131,11 @@ async def test_what_is_said_to_the_workers_is_read_as_it_was_said(broker: Broker
     async with RescorePublisher(broker.settings) as requests:
         await requests.publish(asked)
     first, second = await broker.on(topics.UPLOADED)
-    assert decoding.decode(first.value, dict(first.headers)) == (decoding.Uploaded(uploaded),)
-    assert decoding.decode(second.value, dict(second.headers)) == (decoding.Removed(removed),)
+    assert wire.decode(first.value, dict(first.headers)) == (wire.Uploaded(uploaded),)
+    assert wire.decode(second.value, dict(second.headers)) == (wire.Removed(removed),)
     decision, request = await broker.only(topics.DECISIONS), await broker.only(topics.RESCORE)
-    assert decoding.decode_decision(decision.value, dict(decision.headers)) == decided
-    assert decoding.decode_rescore(request.value, dict(request.headers)) == asked
+    assert wire.decode_decision(decision.value, dict(decision.headers)) == decided
+    assert wire.decode_rescore(request.value, dict(request.headers)) == asked
     every = (first, second, decision, request)
     assert {each.key for each in every} == {b"img_a"}
     assert [dict(each.headers)["ce_id"] for each in every] == [b"u", b"r", b"d", b"s"]

@@ -30,7 +30,7 @@ from schemas.wire.headers import PREFIX as CAUSE_PREFIX
 from schemas.wire.headers import TRUNCATED
 from streams.adapters.kafka import producer
 from streams.adapters.kafka.connection import EmbeddedBroker
-from streams.adapters.kafka.producer import KafkaSettings
+from streams.adapters.kafka.producer import ProducerSettings
 from streams.adapters.kafka.publisher import CAUSE_BYTES, KafkaPublisher
 from tests.freezing import freeze, thaw
 from tests.listener import Listener, nobody
@@ -78,7 +78,7 @@ def broker() -> Iterator[EmbeddedBroker]:
 
 @pytest.fixture
 async def publisher(broker: EmbeddedBroker) -> AsyncIterator[KafkaPublisher]:
-    async with KafkaPublisher(KafkaSettings(bootstrap=broker.bootstrap)) as running:
+    async with KafkaPublisher(ProducerSettings(bootstrap=broker.bootstrap)) as running:
         yield running
 
 
@@ -217,7 +217,7 @@ class FailingProducer:
 @asynccontextmanager
 async def publishing_through(*producers: FailingProducer) -> AsyncIterator[KafkaPublisher]:
     made = iter(producers)
-    async with KafkaPublisher(KafkaSettings(bootstrap="unused"), lambda: next(made)) as publisher:
+    async with KafkaPublisher(ProducerSettings(bootstrap="unused"), lambda: next(made)) as publisher:
         yield publisher
 
 
@@ -287,8 +287,8 @@ async def test_no_error_of_kafka_leaks(kind: type[KafkaError], when: str) -> Non
             await publisher.announce([announcement()])
 
 
-def impatient(bootstrap: str) -> KafkaSettings:
-    return KafkaSettings(bootstrap=bootstrap, request_seconds=0.5, acknowledge_seconds=1.0)
+def impatient(bootstrap: str) -> ProducerSettings:
+    return ProducerSettings(bootstrap=bootstrap, request_seconds=0.5, acknowledge_seconds=1.0)
 
 
 async def test_a_broker_that_is_not_there_at_the_start_is_unavailable() -> None:
@@ -330,7 +330,7 @@ async def test_a_publisher_whose_broker_is_away_still_closes(monkeypatch: pytest
     async with (
         broker_of_its_own() as (pid, bootstrap),
         asyncio.timeout(15),
-        KafkaPublisher(KafkaSettings(bootstrap=bootstrap)) as publisher,
+        KafkaPublisher(ProducerSettings(bootstrap=bootstrap)) as publisher,
     ):
         await publisher.announce([announcement()])
         freeze(pid)

@@ -19,7 +19,7 @@ from streams.adapters.kafka.admin import TopicAdmin
 from streams.adapters.kafka.connection import ClientCertificate, KafkaConnection, Login
 from streams.adapters.kafka.consumer import groupless
 from streams.adapters.kafka.diagnosis import refusal
-from streams.adapters.kafka.producer import KafkaSettings
+from streams.adapters.kafka.producer import ProducerSettings
 from streams.adapters.kafka.publisher import KafkaPublisher
 from streams.adapters.kafka.reader import TopicReader
 from tests.certificates import DAY, Authority, Certificate, server_context
@@ -140,7 +140,7 @@ async def test_of_several_the_first_that_refuses_is_told(embedded: str) -> None:
 
 
 def _publisher(connection: KafkaConnection) -> AbstractAsyncContextManager[object]:
-    return KafkaPublisher(KafkaSettings(bootstrap=connection))
+    return KafkaPublisher(ProducerSettings(bootstrap=connection))
 
 
 CLIENTS: dict[str, Callable[[KafkaConnection], AbstractAsyncContextManager[object]]] = {

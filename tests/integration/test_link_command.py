@@ -11,7 +11,7 @@ from pathlib import Path
 
 from schemas.records import ImageHead, Kept
 from schemas.uploads import Location
-from streams.adapters.s3.client import S3Settings
+from streams.adapters.s3.client import S3ClientSettings
 from streams.adapters.s3.embedded import CREDENTIALS, EmbeddedS3
 from streams.adapters.s3.images import S3Images
 from streams.adapters.sqlite.store import SqliteScores
@@ -48,7 +48,7 @@ def link(
 
 async def test_the_address_shows_the_image(tmp_path: Path) -> None:
     with EmbeddedS3() as s3:
-        settings = S3Settings(
+        settings = S3ClientSettings(
             endpoint_url=s3.endpoint_url, credentials=s3.credentials, allowed_buckets=frozenset({"photos"})
         )
         async with S3Images(settings) as images:

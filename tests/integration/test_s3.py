@@ -15,7 +15,7 @@ import pytest
 
 from schemas.errors import Gone, Unavailable
 from schemas.uploads import Location
-from streams.adapters.s3.client import S3Settings
+from streams.adapters.s3.client import S3ClientSettings
 from streams.adapters.s3.embedded import EmbeddedS3
 from streams.adapters.s3.images import S3Images
 
@@ -34,8 +34,8 @@ def endpoint() -> Iterator[EmbeddedS3]:
         yield running
 
 
-def settings(endpoint: EmbeddedS3, bucket: str) -> S3Settings:
-    return S3Settings(
+def settings(endpoint: EmbeddedS3, bucket: str) -> S3ClientSettings:
+    return S3ClientSettings(
         endpoint_url=endpoint.endpoint_url,
         credentials=endpoint.credentials,
         allowed_buckets=frozenset({bucket}),

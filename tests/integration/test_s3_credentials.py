@@ -12,7 +12,7 @@ import pytest
 
 from schemas.errors import Unavailable
 from schemas.uploads import Location
-from streams.adapters.s3.client import S3Settings
+from streams.adapters.s3.client import S3ClientSettings
 from streams.adapters.s3.images import S3Images
 from tests.certificates import Authority, server_context
 from tests.integration.http_server import Answer, Request, serving
@@ -52,7 +52,7 @@ def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def images(address: str, scheme: str = "http") -> S3Images:
     endpoint = f"{scheme}://{address}"
     return S3Images(
-        S3Settings(endpoint_url=endpoint, allowed_buckets=frozenset({"photos"}), deadline_seconds=10)
+        S3ClientSettings(endpoint_url=endpoint, allowed_buckets=frozenset({"photos"}), deadline_seconds=10)
     )
 
 

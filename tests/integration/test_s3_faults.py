@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from schemas.errors import ConfigurationError, Gone, NotAllowed, TagstreamError, TooLarge, Unavailable
 from schemas.uploads import Location
 from streams.adapters.s3 import errors
-from streams.adapters.s3.client import S3Credentials, S3Settings
+from streams.adapters.s3.client import S3ClientSettings, S3Credentials
 from streams.adapters.s3.images import S3Images
 from tests.listener import Listener
 
@@ -70,8 +70,8 @@ async def serving(storage: FaultyStorage) -> AsyncIterator[FaultyStorage]:
         yield storage
 
 
-def settings(url: str, **given: object) -> S3Settings:
-    return S3Settings.model_validate(
+def settings(url: str, **given: object) -> S3ClientSettings:
+    return S3ClientSettings.model_validate(
         {
             "endpoint_url": url,
             "credentials": S3Credentials(access_key_id="a", secret_access_key=SecretStr("b")),

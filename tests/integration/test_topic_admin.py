@@ -13,8 +13,8 @@ from aiokafka import AIOKafkaProducer
 
 from schemas import topics
 from schemas.errors import ConfigurationError, Unavailable
-from streams.adapters.kafka.admin import Applied, Declared, Outcome, TopicAdmin, TopicState, declared
-from streams.adapters.kafka.state import compared
+from streams.adapters.kafka.admin import Applied, Declared, TopicAdmin, TopicOutcome, TopicState, declared
+from streams.adapters.kafka.topic_state import compared
 from tests.listener import nobody
 
 COMPACT = {"cleanup.policy": "compact"}
@@ -35,7 +35,7 @@ def state(**given: object) -> TopicState:
     return TopicState(**(said | given))  # type: ignore[arg-type]
 
 
-def outcomes(applied: tuple[Applied, ...]) -> list[Outcome]:
+def outcomes(applied: tuple[Applied, ...]) -> list[TopicOutcome]:
     return [each.outcome for each in applied]
 
 
@@ -50,8 +50,8 @@ def test_every_topic_of_ours_is_declared_and_only_the_latest_tags_are_compacted(
 async def test_a_missing_topic_is_created_as_declared_and_then_there(kafka: str) -> None:
     wanted = (fresh(partitions=3), fresh(partitions=2, config=COMPACT))
     async with TopicAdmin(kafka) as admin:
-        assert outcomes(await admin.apply(wanted)) == [Outcome.CREATED, Outcome.CREATED]
-        assert outcomes(await admin.apply(wanted)) == [Outcome.THERE, Outcome.THERE]
+        assert outcomes(await admin.apply(wanted)) == [TopicOutcome.CREATED, TopicOutcome.CREATED]
+        assert outcomes(await admin.apply(wanted)) == [TopicOutcome.THERE, TopicOutcome.THERE]
         found = {each.name: each for each in await admin.topics([each.name for each in wanted])}
     assert found[wanted[0].name].ends == {0: 0, 1: 0, 2: 0}
     assert found[wanted[0].name].retention == timedelta(days=7)
@@ -66,7 +66,7 @@ async def test_what_is_there_in_another_shape_is_left_as_it_is_and_said(kafka: s
         await admin.apply([made])
         (differs,) = await admin.apply([Declared(made.name, 5, 1, COMPACT)])
         (unchanged,) = await admin.topics([made.name])
-    assert differs.outcome is Outcome.DIFFERS
+    assert differs.outcome is TopicOutcome.DIFFERS
     assert differs.why == "3 partitions, not 5; cleanup.policy delete, not compact"
     assert len(unchanged.ends) == 3
 
@@ -83,7 +83,10 @@ async def test_two_who_create_the_same_topics_at_once_are_both_content(kafka: st
     wanted = tuple(fresh() for _ in range(5))
     async with TopicAdmin(kafka) as one, TopicAdmin(kafka) as other:
         both = await asyncio.gather(one.apply(wanted), other.apply(wanted))
-    assert {outcome for each in both for outcome in outcomes(each)} == {Outcome.CREATED, Outcome.THERE}
+    assert {outcome for each in both for outcome in outcomes(each)} == {
+        TopicOutcome.CREATED,
+        TopicOutcome.THERE,
+    }
 
 
 async def test_a_broker_that_takes_no_declarations_makes_topics_by_first_use_and_that_is_said(
@@ -93,7 +96,7 @@ async def test_a_broker_that_takes_no_declarations_makes_topics_by_first_use_and
     async with TopicAdmin(embedded) as admin:
         for _ in range(2):
             applied = await admin.apply(wanted)
-            assert outcomes(applied) == [Outcome.FIRST_USE, Outcome.FIRST_USE]
+            assert outcomes(applied) == [TopicOutcome.FIRST_USE, TopicOutcome.FIRST_USE]
             assert "no controller" in applied[0].why
         found = await admin.topics([each.name for each in wanted])
     assert [len(each.ends) for each in found] == [4, 4]
@@ -160,8 +163,10 @@ def test_records_are_kept_for_ever_unless_the_broker_says_otherwise(
     ],
 )
 def test_a_topic_that_is_there_is_compared_with_what_is_declared(wanted: Declared, why: str) -> None:
-    assert compared(wanted, state()) == Applied(wanted, Outcome.DIFFERS if why else Outcome.THERE, why)
+    assert compared(wanted, state()) == Applied(
+        wanted, TopicOutcome.DIFFERS if why else TopicOutcome.THERE, why
+    )
 
 
 def test_what_the_broker_does_not_say_is_no_difference() -> None:
-    assert compared(Declared("t", 2, 1, COMPACT), state(config=None)).outcome is Outcome.THERE
+    assert compared(Declared("t", 2, 1, COMPACT), state(config=None)).outcome is TopicOutcome.THERE

@@ -17,7 +17,7 @@ from deploy.stack.stack import BUCKET, Stack
 from schemas import topics
 from streams.adapters.kafka.admin import TopicAdmin
 from streams.adapters.kafka.reader import NoTopic, TopicReader
-from streams.adapters.kafka.state import declared
+from streams.adapters.kafka.topic_state import declared
 
 PARTITIONS = 4
 WITHIN = 30.0

@@ -12,7 +12,7 @@ import pytest
 from schemas import topics
 from schemas.records import State
 from schemas.uploads import ImageUploaded, Location
-from streams.adapters.kafka.publisher import KafkaSettings, UploadPublisher
+from streams.adapters.kafka.publisher import ProducerSettings, UploadPublisher
 from tagstream import samples
 from tests.e2e.fleet import Worker
 from tests.real.bucket import Bucket
@@ -44,7 +44,7 @@ async def announce(premises: Premises, key: str) -> None:
             "restaurant_id": "r1",
         }
     )
-    async with UploadPublisher(KafkaSettings(bootstrap=premises.bootstrap)) as uploads:
+    async with UploadPublisher(ProducerSettings(bootstrap=premises.bootstrap)) as uploads:
         await uploads.publish(said)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from schemas.wire import decoding
+from schemas import wire
 from streams.message import Message
 from tests.soak.ledger import Act, Ledger
 from tests.soak.oracle import NAMING
@@ -50,9 +50,9 @@ def _says(notice: Notice, act: Act) -> bool:
 
 def _notices(uploads: Iterable[Message]) -> Iterator[Notice]:
     for message in uploads:
-        for record in decoding.decode(message.value, dict(message.headers), NAMING):
+        for record in wire.decode(message.value, dict(message.headers), NAMING):
             match record:
-                case decoding.Uploaded(event, sequencer=str()):
+                case wire.Uploaded(event, sequencer=str()):
                     yield Notice(event.location.key, event.location.etag, event.uploaded_at)
-                case decoding.Removed(event, sequencer=str()):
+                case wire.Removed(event, sequencer=str()):
                     yield Notice(event.location.key, None, event.removed_at)

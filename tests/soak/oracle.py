@@ -13,13 +13,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
-from schemas import topics
+from schemas import topics, wire
 from schemas.claims import Claim, Claims
 from schemas.decisions import Decided, Decision, ModerationDecided
 from schemas.naming import Keys, Naming, compiled
 from schemas.tags import UNCERTAIN
 from schemas.uploads import ImageRemoved, ImageUploaded, Position
-from schemas.wire import decoding
 from streams.message import Message
 from tests.soak.contents import Labels
 from tests.soak.ledger import Ledger
@@ -94,7 +93,7 @@ class Oracle:
             if message.topic == topics.DECISIONS:
                 self._decided(message)
             else:
-                for record in decoding.decode(message.value, dict(message.headers), NAMING):
+                for record in wire.decode(message.value, dict(message.headers), NAMING):
                     self._uploaded(message, record)
         expected = self._expectation
         for image_id, said in self._said.items():
@@ -103,21 +102,21 @@ class Oracle:
         self._rule_on_decisions()
         return expected
 
-    def _uploaded(self, message: Message, record: decoding.Record) -> None:
+    def _uploaded(self, message: Message, record: wire.Record) -> None:
         expected = self._expectation
         match record:
-            case decoding.Ignored():
+            case wire.Ignored():
                 expected.kinds["test event of storage"] += 1
-            case decoding.Spoiled():
+            case wire.Invalid():
                 expected.letters[message.source] = "malformed"
                 expected.kinds["bad: malformed"] += 1
-            case decoding.Uploaded(event) if (cause := _condemned(event)) is not None:
+            case wire.Uploaded(event) if (cause := _condemned(event)) is not None:
                 expected.letters[message.source] = cause
                 expected.kinds[f"bad: {cause}"] += 1
-            case decoding.Uploaded(event, sequencer=str()) if not self._ledger.at(event.location.key).acts:
+            case wire.Uploaded(event, sequencer=str()) if not self._ledger.at(event.location.key).acts:
                 expected.letters[message.source] = "gone"
                 expected.kinds["bad: a key that storage mixed up"] += 1
-            case decoding.Uploaded(event) | decoding.Removed(event):
+            case wire.Uploaded(event) | wire.Removed(event):
                 self._claimed(message, event, record.sequencer)
 
     def _claimed(self, message: Message, event: ImageUploaded | ImageRemoved, sequencer: str | None) -> None:
@@ -133,8 +132,8 @@ class Oracle:
             expected.possible.add(message.source)
 
     def _decided(self, message: Message) -> None:
-        decision = decoding.decode_decision(message.value, dict(message.headers))
-        if isinstance(decision, decoding.Spoiled):
+        decision = wire.decode_decision(message.value, dict(message.headers))
+        if isinstance(decision, wire.Invalid):
             self._expectation.letters[message.source] = "malformed"
             self._expectation.kinds["bad: malformed decision"] += 1
         elif decision.image_id.startswith("unknown-"):
@@ -159,7 +158,7 @@ class Oracle:
             self._expectation.ends[image_id] = self._end(image_id, said, others=len(decisions))
 
     def _end(self, image_id: str, said: _Said, *, others: int = 0) -> End:
-        standing = said.claims.standing
+        standing = said.claims.current
         digest = None if standing.is_removal else self._ledger.at(said.key).digest
         words = len(said.events) + others
         state, labels, routes = _holding(digest, self._ledger, said.decision)

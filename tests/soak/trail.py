@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from schemas import topics
+from schemas import topics, wire
 from schemas.identity import image_id
-from schemas.wire import decoding
 from streams.message import Message
 from tests.soak.account import Account
 from tests.soak.evidence import Evidence
@@ -57,8 +56,8 @@ def _images(message: Message) -> set[str]:
     if message.topic == topics.DECISIONS:
         return {(message.key or b"").decode(errors="replace")}
     found = set()
-    for record in decoding.decode(message.value, dict(message.headers), NAMING):
+    for record in wire.decode(message.value, dict(message.headers), NAMING):
         match record:
-            case decoding.Uploaded(event) | decoding.Removed(event):
+            case wire.Uploaded(event) | wire.Removed(event):
                 found.add(event.image_id)
     return found

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
-from agents.ports import Parts
+from agents.ports import Components
 from agents.testing import FakeTagger
 from agents.wiring import settings, worker
 from agents.wiring.backends import kafka_settings, open_store, s3_settings
-from agents.wiring.components import Surroundings
+from agents.wiring.components import Runtime
 from agents.wiring.settings import Settings
 from streams.adapters.kafka.publisher import KafkaPublisher
 from streams.adapters.s3.images import S3Images
@@ -20,16 +20,16 @@ from streams.ports import ScoreStore
 
 
 @asynccontextmanager
-async def parts(config: Settings, around: Surroundings) -> AsyncIterator[Parts]:
+async def parts(config: Settings, around: Runtime) -> AsyncIterator[Components]:
     """S3, the store and Kafka as the settings name them; waits for each that is away."""
     outages = around.outages
     async with AsyncExitStack() as stack:
         images, publisher = S3Images(s3_settings(config)), KafkaPublisher(kafka_settings(config))
         store: AbstractAsyncContextManager[ScoreStore] = open_store(config.store)
-        yield Parts(
+        yield Components(
             images=await stack.enter_async_context(images),
-            scores=await outages.outlast(lambda: stack.enter_async_context(store)),
-            tags=await outages.outlast(lambda: stack.enter_async_context(publisher)),
+            scores=await outages.retry_until_available(lambda: stack.enter_async_context(store)),
+            tags=await outages.retry_until_available(lambda: stack.enter_async_context(publisher)),
             tagger=FakeTagger(delay=0.02),
         )
 

@@ -7,13 +7,12 @@ from datetime import UTC, datetime, timedelta
 from pydantic import BaseModel
 
 from operations.dead_letters import Letter
-from schemas import topics
+from schemas import topics, wire
 from schemas.claims import Claim, Claims
 from schemas.events import DeadLetter
 from schemas.records import Announced, ImageHead, ScoreRecord, State
 from schemas.tags import ModelRef, Route, Scores, Tag, Verdict
 from schemas.uploads import ImageUploaded, Location, Position
-from schemas.wire import decoding
 from streams.message import Message
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -71,7 +70,7 @@ def message(
     offset: int = 0,
     headers: tuple[tuple[str, bytes], ...] = (),
 ) -> Message:
-    raw = decoding.encode(value) if isinstance(value, BaseModel) else value
+    raw = wire.encode(value) if isinstance(value, BaseModel) else value
     return Message(topic, 0, offset, b"img_a", raw, headers, NOW + timedelta(minutes=offset))
 
 

@@ -11,14 +11,14 @@ from typing import Any
 
 from PIL import Image
 
-from model.atomic_folders import unfinished
+from model.atomic_folders import atomic_folder
 from model.data import assembly, inspecting, snapshot, sources
 from model.data.document import Document
-from model.data.entries import Found, Refusal
+from model.data.entries import Entry, Refusal
 from model.data.inspecting import PREPROCESS, Seen
 from model.data.near_duplicates import Fingerprint
 from model.data.photograph import Photograph, Split
-from model.data.plan import Wanted
+from model.data.plan import SnapshotPlan
 from model.data.sources import Reading
 from model.decoding.threads import DecodingThreads
 
@@ -59,7 +59,7 @@ def csv(file: Path, head: str, *rows: str) -> Path:
     return file
 
 
-def inspect(found: Sequence[Found], *, smallest: int = 64) -> list[Seen | Refusal]:
+def inspect(found: Sequence[Entry], *, smallest: int = 64) -> list[Seen | Refusal]:
     async def look() -> list[Seen | Refusal]:
         async with DecodingThreads(PREPROCESS, 2) as threads:
             return await inspecting.inspect(found, by=threads, at_once=4, smallest=smallest)
@@ -68,16 +68,16 @@ def inspect(found: Sequence[Found], *, smallest: int = 64) -> list[Seen | Refusa
 
 
 def imported(
-    source: Path, output: Path, wanted: Wanted | None = None, *, negatives: Path | None = None
+    source: Path, output: Path, wanted: SnapshotPlan | None = None, *, negatives: Path | None = None
 ) -> tuple[Path, bool]:
     """The snapshot of `source`, as the command makes it but for the processes that decode."""
-    wanted = wanted or Wanted()
+    wanted = wanted or SnapshotPlan()
     gathered = sources.gather(source, Reading(wanted.leave_out))
     labels = {label for each in gathered.found for label in each.photograph.labels}
     if negatives:
         gathered = gathered.joined(sources.gather_negatives(negatives))
     seen = inspect(gathered.found, smallest=wanted.smallest)
-    with unfinished(output) as within:
+    with atomic_folder(output) as within:
         made = assembly.assemble([*gathered.refused, *seen], wanted, labels=labels)
         return assembly.keep(assembly.write(made, wanted, within=within), output=output)
 
@@ -92,7 +92,7 @@ def photo(name: str, *labels: str, split: str = "", source: str = "") -> Photogr
 
 def seen(place: str, digest: str, photograph: Photograph, *, by_person: bool = False) -> Seen:
     """A photograph as the inspection would give it, of those bytes."""
-    return Seen(Found(photograph, place, by_person), digest, 1, 96, 72, ".jpg", Fingerprint(0, 0))
+    return Seen(Entry(photograph, place, by_person), digest, 1, 96, 72, ".jpg", Fingerprint(0, 0))
 
 
 def causes(refused: Iterable[Refusal]) -> list[tuple[str, str]]:

@@ -9,16 +9,15 @@ from datetime import UTC, datetime
 from agents import announcements, transitions
 from model.manifest import Manifest
 from model.policy import DEFAULT_ROUTES, Policy
-from schemas import topics
+from schemas import topics, wire
 from schemas.events import DeadLetter
 from schemas.records import ImageHead, ScoreRecord, State
 from schemas.tags import ModelRef, Scores
 from schemas.uploads import ImageUploaded, Location, Position
-from schemas.wire import decoding
 from streams.message import Message
-from tagstream.demo.accounting import Evidence, account
+from tagstream.demo.accounting import RunEvidence, account
 from tagstream.demo.photos import BUCKET, Photo
-from tagstream.demo.result import Deliveries, Pace, Result
+from tagstream.demo.result import Deliveries, Result, Timing
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 LABELS = ("food", "ambiance", "menu", "human")
@@ -57,13 +56,13 @@ def _message(topic: str, value: bytes, headers: tuple[tuple[str, bytes], ...] = 
     return Message(topic, 0, 0, None, value, headers)
 
 
-def uploaded(of: Photo) -> Evidence:
+def uploaded(of: Photo) -> RunEvidence:
     """The event alone, and nothing that came of it."""
     upload = ImageUploaded.model_validate({"location": of.location, "uploaded_at": NOW})
-    return Evidence({}, {}, {topics.UPLOADED: [_message(topics.UPLOADED, decoding.encode(upload))]})
+    return RunEvidence({}, {}, {topics.UPLOADED: [_message(topics.UPLOADED, wire.encode(upload))]})
 
 
-def tagged(of: Photo, **probabilities: float) -> Evidence:
+def tagged(of: Photo, **probabilities: float) -> RunEvidence:
     """All that a tagged photograph leaves behind."""
     said = head(of, **probabilities)
     record = ScoreRecord(
@@ -75,12 +74,12 @@ def tagged(of: Photo, **probabilities: float) -> Evidence:
         seconds={"fetch": 0.25, "forward": 0.5},
     )
     known = transitions.acknowledged(said)(said).head
-    announced = announcements.announcements(said, announcements.moves(said))
-    events = [_message(each.topic, decoding.encode(each.event)) for each in announced if each.event]
-    return merged(uploaded(of), Evidence({of.image_id: known}, {of.image_id: [record]}, _by_topic(events)))
+    announced = announcements.announcements(said, announcements.diff(said))
+    events = [_message(each.topic, wire.encode(each.event)) for each in announced if each.event]
+    return merged(uploaded(of), RunEvidence({of.image_id: known}, {of.image_id: [record]}, _by_topic(events)))
 
 
-def buried(of: Photo, *, code: str = "gone", message: str = "it is not there") -> Evidence:
+def buried(of: Photo, *, code: str = "gone", message: str = "it is not there") -> RunEvidence:
     """All that a dead-lettered photograph leaves behind."""
     letter = DeadLetter(
         key=None,
@@ -93,10 +92,10 @@ def buried(of: Photo, *, code: str = "gone", message: str = "it is not there") -
         message=message,
     )
     message_ = _message(letter.topic, letter.value, tuple(letter.causes.items()))
-    return merged(uploaded(of), Evidence({}, {}, {letter.topic: [message_]}))
+    return merged(uploaded(of), RunEvidence({}, {}, {letter.topic: [message_]}))
 
 
-def merged(*all_evidence: Evidence) -> Evidence:
+def merged(*all_evidence: RunEvidence) -> RunEvidence:
     heads: dict[str, ImageHead] = {}
     records: dict[str, list[ScoreRecord]] = {}
     messages: list[Message] = []
@@ -104,10 +103,10 @@ def merged(*all_evidence: Evidence) -> Evidence:
         heads |= each.heads
         records |= {image_id: list(history) for image_id, history in each.records.items()}
         messages += [message for topic in each.messages.values() for message in topic]
-    return Evidence(heads, records, _by_topic(messages))
+    return RunEvidence(heads, records, _by_topic(messages))
 
 
-def without(evidence: Evidence, topic: str) -> Evidence:
+def without(evidence: RunEvidence, topic: str) -> RunEvidence:
     kept = {name: messages for name, messages in evidence.messages.items() if name != topic}
     return dataclasses.replace(evidence, messages=kept)
 
@@ -119,8 +118,8 @@ def _by_topic(messages: list[Message]) -> Mapping[str, list[Message]]:
     return found
 
 
-def result(photos: list[Photo], evidence: Evidence, **changes: object) -> Result:
-    pace = Pace(NOW, total_seconds=9.0, working_seconds=2.0, stages={"fetch": 0.25, "forward": 0.5})
+def result(photos: list[Photo], evidence: RunEvidence, **changes: object) -> Result:
+    pace = Timing(NOW, total_seconds=9.0, working_seconds=2.0, stages={"fetch": 0.25, "forward": 0.5})
     made = Result(
         account=account(photos, evidence),
         manifest=MANIFEST,

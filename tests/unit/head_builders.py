@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from agents import transitions
 from agents.testing import LABELS, FakeTagger
-from agents.transitions import Heads, Scoring
+from agents.transitions import Scoring, Transitions
 from schemas.claims import Claim, Claims
 from schemas.decisions import Decided, Decision
 from schemas.events import Reason
@@ -66,8 +66,8 @@ def decision(minute: float, action: Decided, *labels: str, content: str | None =
     )
 
 
-def changes(*arrived: Claim) -> Heads:
-    return Heads(IMAGE, TAGGER, NOW, Claims.of(*arrived))
+def changes(*arrived: Claim) -> Transitions:
+    return Transitions(IMAGE, TAGGER, NOW, Claims.of(*arrived))
 
 
 def scored(of: Claim, **seen: object) -> Change:

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from model.data.photograph import Photograph
-from model.evaluation.predictions import Judged
+from model.evaluation.predictions import Predictions
 from model.manifest import Task
 
 LABELS = ("ambiance", "food", "human")
@@ -24,10 +24,10 @@ def judged(
     sources: Sequence[str] = (),
     brightness: Sequence[float] = (),
     sides: Sequence[int] = (),
-) -> Judged:
+) -> Predictions:
     """A row of probabilities and the true tags of each photograph."""
     names = sources or [""] * len(rows)
-    return Judged(
+    return Predictions(
         task=task,
         labels=labels,
         thresholds=dict.fromkeys(labels, threshold),
@@ -40,7 +40,7 @@ def judged(
     )
 
 
-def drawn(count: int, *, seed: int = 0, sources: int = 0, task: Task = "multi_label") -> Judged:
+def drawn(count: int, *, seed: int = 0, sources: int = 0, task: Task = "multi_label") -> Predictions:
     """Photographs of random tags, judged by something that is right more often than not."""
     generator = torch.Generator().manual_seed(seed)
     mains = torch.randint(3, (count,), generator=generator)

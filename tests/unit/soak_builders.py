@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from agents.dispatcher import Desk, desk_over
-from agents.ports import Parts
+from agents.dispatcher import Dispatcher, build_dispatcher
+from agents.ports import Components
 from agents.testing import FakeTagger
 from schemas import topics
 from schemas.events import Announcement, DeadLetter
 from schemas.records import ImageHead
 from streams.message import Message
-from streams.resilience.retry import Outages
+from streams.resilience.retry import Dependencies
 from tests.soak.account import Account, balance
 from tests.soak.contents import RandomBytes
 from tests.soak.evidence import Evidence
@@ -37,10 +37,12 @@ MENU, AMBIANCE, NOTHING = b"photograph 0", b"photograph 16", b"photograph 2"
 class KeyedWorld(World):
     """Its workers read in the keys whose an image is."""
 
-    def desk(self) -> Desk:
+    def desk(self) -> Dispatcher:
         """See `World.desk`."""
-        parts = Parts(images=self.images, scores=self.scores, tags=self.tags, tagger=self.tagger)
-        return desk_over(parts, Outages(IMPATIENT), self.limits, metrics=self.metrics, naming=NAMING)
+        parts = Components(images=self.images, scores=self.scores, tags=self.tags, tagger=self.tagger)
+        return build_dispatcher(
+            parts, Dependencies(IMPATIENT), self.limits, metrics=self.metrics, naming=NAMING
+        )
 
 
 @dataclass

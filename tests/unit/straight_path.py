@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from agents.dispatcher import Desk, DeskLimits, desk_over
-from agents.ports import Forwarded, Parts
+from agents.dispatcher import Dispatcher, DispatcherLimits, build_dispatcher
+from agents.ports import Components, Forwarded
 from agents.telemetry.metrics import Metrics
 from agents.testing import LABELS, RULES, FakeTagger
 from model.policy import Policy
-from schemas import topics
+from schemas import topics, wire
 from schemas.claims import Claim
 from schemas.errors import Undecodable
 from schemas.events import (
@@ -26,19 +26,18 @@ from schemas.events import (
 from schemas.records import ImageHead, Kept, ScoreRecord, Stale
 from schemas.tags import Scores
 from schemas.uploads import ImageUploaded, Location, Position
-from schemas.wire import decoding
 from streams.adapters.limits import Limits
 from streams.adapters.memory import MemoryImages, MemoryScores, MemoryTags
 from streams.message import Message
 from streams.ports import Change, Fetched
 from streams.resilience.rejection_alarm import RejectionLimits
-from streams.resilience.retry import Outages, Patience
+from streams.resilience.retry import Backoff, Dependencies
 
 T = TypeVar("T")
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 LIMITS = Limits(allowed_buckets=frozenset({"photos"}), max_object_bytes=1000)
-IMPATIENT = Patience(first=0.0001, longest=0.0001)
+IMPATIENT = Backoff(first=0.0001, longest=0.0001)
 
 STEPS = ("head", "fetch", "decode", "score", "keep", "announce", "mark", "bury")
 BOUNDARIES = tuple((step, side) for step in STEPS for side in ("before", "after"))
@@ -149,12 +148,12 @@ class World:
         self.tags: MemoryTags = FaultyTags(self.faults)
         self.tagger: FakeTagger = SpokenTagger(self.faults)
         self.metrics = Metrics()
-        self.limits = DeskLimits(loading=32, attempts=4, rejections=RejectionLimits(share=1.0))
+        self.limits = DispatcherLimits(loading=32, attempts=4, rejections=RejectionLimits(share=1.0))
 
-    def desk(self) -> Desk:
-        parts = Parts(images=self.images, scores=self.scores, tags=self.tags, tagger=self.tagger)
-        outages = Outages(IMPATIENT)
-        return desk_over(parts, outages, self.limits, metrics=self.metrics, now=lambda: EPOCH)
+    def desk(self) -> Dispatcher:
+        parts = Components(images=self.images, scores=self.scores, tags=self.tags, tagger=self.tagger)
+        outages = Dependencies(IMPATIENT)
+        return build_dispatcher(parts, outages, self.limits, metrics=self.metrics, now=lambda: EPOCH)
 
     async def put(self, upload: ImageUploaded, seen: str) -> None:
         await self.images.put(upload.location, seen.encode())
@@ -214,7 +213,7 @@ def upload_of(
 
 def message_of(upload: ImageUploaded, *, offset: int = 0) -> Message:
     """The upload as it comes off the wire."""
-    return raw_message(decoding.encode(upload), offset=offset, key=upload.image_id.encode())
+    return raw_message(wire.encode(upload), offset=offset, key=upload.image_id.encode())
 
 
 def raw_message(value: bytes | None, *, offset: int = 0, key: bytes | None = b"key") -> Message:
@@ -260,4 +259,4 @@ def rescore_message(upload: ImageUploaded, *, version: str, offset: int = 0) -> 
         job="job-1",
         requested_at=EPOCH,
     )
-    return Message(topics.RESCORE, 0, offset, key=upload.image_id.encode(), value=decoding.encode(wanted))
+    return Message(topics.RESCORE, 0, offset, key=upload.image_id.encode(), value=wire.encode(wanted))

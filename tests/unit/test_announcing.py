@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents import announcements
-from agents.announcements import Move
+from agents.announcements import RouteMove
 from schemas import topics
 from schemas.decisions import Decided, Decision
 from schemas.events import (
@@ -17,7 +17,7 @@ from schemas.events import (
     ModerationRequested,
     TagsHeld,
 )
-from schemas.records import Announced, Content, ImageHead, Said, State
+from schemas.records import Announced, Content, ImageHead, PossiblyPublished, State
 from schemas.tags import UNCERTAIN, ModelRef, Route, Scores, Tag, Verdict
 from schemas.uploads import Location, Position
 
@@ -62,7 +62,7 @@ def head(now: Verdict, before: Verdict | None = None, *, restaurant: str | None 
 
 
 def said_of(head: ImageHead) -> tuple[Announcement, ...]:
-    return announcements.announcements(head, announcements.moves(head))
+    return announcements.announcements(head, announcements.diff(head))
 
 
 def changes(head: ImageHead) -> set[tuple[str, str, str]]:
@@ -142,7 +142,7 @@ def test_a_removal_names_the_person_who_decided() -> None:
 
 
 def test_what_was_kept_but_never_acknowledged_is_taken_back_too() -> None:
-    maybe = Said(route=verdict(MENU).routes[0], restaurant_id="r1")
+    maybe = PossiblyPublished(route=verdict(MENU).routes[0], restaurant_id="r1")
     unsure = head(verdict(AMBIANCE), verdict()).model_copy(update={"pending": (maybe,)})
     assert changes(unsure) == {(*AMBIANCE, "added"), (*MENU, "removed")}
 
@@ -150,9 +150,9 @@ def test_what_was_kept_but_never_acknowledged_is_taken_back_too() -> None:
 def test_what_an_older_revision_said_late_is_put_right() -> None:
     now = head(verdict(AMBIANCE))
     late = (
-        Move(verdict(MENU).routes[0], Action.ADDED, "r1"),
-        Move(verdict(AMBIANCE).routes[0], Action.REMOVED, "r1"),
-        Move(verdict(HUMAN).routes[0], Action.REMOVED, "r1"),
+        RouteMove(verdict(MENU).routes[0], Action.ADDED, "r1"),
+        RouteMove(verdict(AMBIANCE).routes[0], Action.REMOVED, "r1"),
+        RouteMove(verdict(HUMAN).routes[0], Action.REMOVED, "r1"),
     )
     again = {(move.route.label, move.action) for move in announcements.amends(now, late)}
     assert again == {("menu", Action.REMOVED), ("ambiance", Action.ADDED)}
@@ -166,17 +166,17 @@ def test_one_label_on_two_topics_is_two_routes() -> None:
 def test_an_announced_head_has_no_moves_left() -> None:
     fresh = head(verdict(MENU))
     announced = Announced(verdict=fresh.verdict, position=position(1), restaurant_id="r1", revision=2)
-    assert announcements.moves(fresh.model_copy(update={"announced": announced})) == ()
+    assert announcements.diff(fresh.model_copy(update={"announced": announced})) == ()
 
 
 def test_a_photograph_of_no_restaurant_is_moderated_but_joins_no_collection() -> None:
     homeless = head(verdict(MENU, AMBIANCE), restaurant=None)
     assert changes(homeless) == {(*MENU, "added")}
-    assert sum(move.is_homeless for move in announcements.moves(homeless)) == 1
+    assert sum(move.is_without_restaurant for move in announcements.diff(homeless)) == 1
 
 
 def test_with_a_restaurant_nothing_is_homeless() -> None:
-    assert not any(move.is_homeless for move in announcements.moves(head(verdict(MENU, AMBIANCE))))
+    assert not any(move.is_without_restaurant for move in announcements.diff(head(verdict(MENU, AMBIANCE))))
 
 
 VERDICTS = st.sets(st.sampled_from(PLACES)).map(lambda places: verdict(*sorted(places)))
@@ -221,8 +221,10 @@ def of_image(head: ImageHead, **facts: object) -> ImageHead:
     return head.model_copy(update=facts)
 
 
-def pending(*places: Place, restaurant: str) -> tuple[Said, ...]:
-    return tuple(Said(route=route, restaurant_id=restaurant) for route in verdict(*places).routes)
+def pending(*places: Place, restaurant: str) -> tuple[PossiblyPublished, ...]:
+    return tuple(
+        PossiblyPublished(route=route, restaurant_id=restaurant) for route in verdict(*places).routes
+    )
 
 
 def test_what_may_have_been_said_is_said_again_for_it_may_not_have_been() -> None:
@@ -232,7 +234,7 @@ def test_what_may_have_been_said_is_said_again_for_it_may_not_have_been() -> Non
 
 def test_what_may_have_been_said_to_another_restaurant_is_taken_back_there() -> None:
     unsure = of_image(head(verdict(AMBIANCE), verdict()), pending=pending(AMBIANCE, restaurant="r3"))
-    moved = {(move.restaurant_id, move.action) for move in announcements.moves(unsure)}
+    moved = {(move.restaurant_id, move.action) for move in announcements.diff(unsure)}
     assert moved == {("r1", Action.ADDED), ("r3", Action.REMOVED)}
 
 

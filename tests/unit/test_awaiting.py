@@ -8,7 +8,7 @@ from contextlib import aclosing
 
 import pytest
 
-from operations.await_tags import Buried, End, Tagged, Unknown, Vigil
+from operations.await_tags import AwaitTags, DeadLettered, End, TagsAnnounced, Unknown
 from schemas.errors import Unavailable
 from schemas.records import ImageHead, Kept
 from schemas.uploads import ImageUploaded
@@ -38,46 +38,46 @@ async def _keep(store: MemoryScores, kept: ImageHead) -> None:
     await store.apply(kept.image_id, lambda _: Kept(head=kept))
 
 
-async def _ends(vigil: Vigil, uploads: Sequence[ImageUploaded], *, seconds: float) -> dict[str, End]:
+async def _ends(vigil: AwaitTags, uploads: Sequence[ImageUploaded], *, seconds: float) -> dict[str, End]:
     async with aclosing(vigil.ends(uploads, seconds=seconds)) as ends:
         return {sent.image_id: end async for sent, end in ends}
 
 
 async def test_an_upload_ends_when_its_tags_are_announced() -> None:
     sent, store = upload(), await _store(head(upload(), announced=False))
-    waiting = asyncio.create_task(_ends(Vigil(store, _none()), [sent], seconds=60))
+    waiting = asyncio.create_task(_ends(AwaitTags(store, _none()), [sent], seconds=60))
     await asyncio.sleep(0.5)
     assert not waiting.done()
     said = head(sent)
     await _keep(store, said)
-    assert await waiting == {sent.image_id: Tagged(said)}
+    assert await waiting == {sent.image_id: TagsAnnounced(said)}
 
 
 async def test_the_tags_of_an_earlier_upload_of_the_same_image_are_not_it() -> None:
     sent = upload(minute=1)
-    ends = await _ends(Vigil(await _store(head(upload(minute=0))), _none()), [sent], seconds=0.5)
+    ends = await _ends(AwaitTags(await _store(head(upload(minute=0))), _none()), [sent], seconds=0.5)
     assert ends == {sent.image_id: Unknown(0.5)}
 
 
 async def test_a_later_upload_of_the_same_image_answers_it_too() -> None:
     later = head(upload(minute=2))
-    ends = await _ends(Vigil(await _store(later), _none()), [upload(minute=1)], seconds=60)
-    assert ends == {later.image_id: Tagged(later)}
+    ends = await _ends(AwaitTags(await _store(later), _none()), [upload(minute=1)], seconds=60)
+    assert ends == {later.image_id: TagsAnnounced(later)}
 
 
 async def test_a_letter_about_the_image_ends_it() -> None:
     sent = upload()
     dead = letter(image_id=sent.image_id, code="undecodable").message
-    ends = await _ends(Vigil(await _store(), _one(dead)), [sent], seconds=60)
+    ends = await _ends(AwaitTags(await _store(), _one(dead)), [sent], seconds=60)
     (end,) = ends.values()
-    assert isinstance(end, Buried)
+    assert isinstance(end, DeadLettered)
     assert (end.code, end.why) == ("undecodable", "it is not there")
     assert end.document()["letter"]["offset"] == 0
 
 
 async def test_letters_about_others_are_passed_over() -> None:
     sent = upload()
-    ends = await _ends(Vigil(await _store(), _one(letter().message)), [sent], seconds=0.5)
+    ends = await _ends(AwaitTags(await _store(), _one(letter().message)), [sent], seconds=0.5)
     assert ends == {sent.image_id: Unknown(0.5)}
 
 
@@ -87,4 +87,4 @@ async def test_a_broker_that_goes_away_meanwhile_is_said() -> None:
         yield letter().message
 
     with pytest.raises(Unavailable):
-        await _ends(Vigil(await _store(), away()), [upload()], seconds=60)
+        await _ends(AwaitTags(await _store(), away()), [upload()], seconds=60)

@@ -11,10 +11,10 @@ from model.clock import ManualClock
 from model.testing import settle
 from schemas.errors import Gone, KeepsFailing, NotAllowed, Unavailable
 from streams.resilience.breaker import BreakerState, Phase
-from streams.resilience.retry import BreakerLimits, Dependency, Outages, Patience
+from streams.resilience.retry import Backoff, BreakerLimits, Dependencies, Dependency
 from tests.unit.waiting_rooms import Owner, Service, cancelled, ended, pass_time, started
 
-PATIENCE = Patience(first=0.2, longest=4)
+PATIENCE = Backoff(first=0.2, longest=4)
 AT_ONCE = BreakerLimits(calls=1, after=0)
 
 
@@ -23,7 +23,9 @@ class Rig:
 
     def __init__(self, limits: BreakerLimits | None = None) -> None:
         self.clock, self.owner, self.service = ManualClock(), Owner(), Service()
-        self.outages = Outages(PATIENCE, limits or BreakerLimits(), hooks=self.owner.hooks, clock=self.clock)
+        self.outages = Dependencies(
+            PATIENCE, limits or BreakerLimits(), hooks=self.owner.hooks, clock=self.clock
+        )
         self.s3: Dependency = self.outages.of("s3")
 
     @property
@@ -31,7 +33,9 @@ class Rig:
         return self.outages.states()["s3"]
 
     def calls(self, count: int) -> list[asyncio.Task[str]]:
-        return [started(self.s3.outlast(self.service.call(str(number)))) for number in range(count)]
+        return [
+            started(self.s3.retry_until_available(self.service.call(str(number)))) for number in range(count)
+        ]
 
     async def pass_time(self, seconds: float) -> None:
         await pass_time(self.clock, seconds)
@@ -69,10 +73,10 @@ async def test_in_a_quiet_stream_few_calls_trip_it_after_a_longer_time() -> None
 
 async def test_an_answer_between_refusals_forgets_them() -> None:
     rig = Rig()
-    spoiled = [started(rig.s3.outlast(rig.service.call(is_spoiled=True))) for _ in range(8)]
+    spoiled = [started(rig.s3.retry_until_available(rig.service.call(is_spoiled=True))) for _ in range(8)]
     for _ in range(100):
         await rig.pass_time(0.5)
-        await rig.s3.outlast(rig.service.call())
+        await rig.s3.retry_until_available(rig.service.call())
     assert rig.owner.told == []
     await cancelled(*spoiled)
 
@@ -127,7 +131,7 @@ async def test_they_go_on_spread_over_a_moment() -> None:
 
 async def test_one_that_always_fails_keeps_nobody_from_finding_out() -> None:
     rig = Rig(AT_ONCE)
-    spoiled = started(rig.s3.outlast(rig.service.call("spoiled", is_spoiled=True)))
+    spoiled = started(rig.s3.retry_until_available(rig.service.call("spoiled", is_spoiled=True)))
     await rig.pass_time(20)
     assert rig.state.is_away
     good = rig.calls(3)
@@ -153,7 +157,9 @@ async def test_who_waits_and_has_not_asked_yet_is_untried() -> None:
 
 async def test_spoiled_objects_that_look_like_an_absence_are_told_by_the_next_new_call() -> None:
     rig = Rig()
-    spoiled = [started(rig.s3.outlast(rig.service.call(is_spoiled=True), attempts=2)) for _ in range(5)]
+    spoiled = [
+        started(rig.s3.retry_until_available(rig.service.call(is_spoiled=True), attempts=2)) for _ in range(5)
+    ]
     await rig.pass_time(30)
     assert rig.state.is_away
     assert rig.state.untried == 0
@@ -168,7 +174,7 @@ async def test_spoiled_objects_that_look_like_an_absence_are_told_by_the_next_ne
 async def test_an_answer_to_a_call_from_before_closes_it_and_wakes_who_sleeps() -> None:
     rig = Rig(BreakerLimits(calls=1, after=0, spread=0))
     landed = asyncio.Event()
-    slow = started(rig.s3.outlast(lambda: _after(landed)))
+    slow = started(rig.s3.retry_until_available(lambda: _after(landed)))
     await settle()
     rig.service.is_away = True
     calls = rig.calls(10)
@@ -186,7 +192,7 @@ async def test_an_answer_to_a_call_from_before_closes_it_and_wakes_who_sleeps() 
 async def test_who_is_asking_is_half_open() -> None:
     rig = Rig(AT_ONCE)
     landed = asyncio.Event()
-    asking = started(rig.s3.outlast(_refused_once_and_then(landed)))
+    asking = started(rig.s3.retry_until_available(_refused_once_and_then(landed)))
     await settle()
     states = [rig.state]
     await rig.pass_time(1)
@@ -201,7 +207,7 @@ async def test_who_is_asking_is_half_open() -> None:
 
 async def test_a_probe_that_is_cancelled_gives_its_turn_to_the_next() -> None:
     rig = Rig(AT_ONCE)
-    probe = started(rig.s3.outlast(_refused_once_and_then(asyncio.Event())))
+    probe = started(rig.s3.retry_until_available(_refused_once_and_then(asyncio.Event())))
     await rig.pass_time(1)
     assert rig.state.phase is Phase.HALF_OPEN
     others = rig.calls(2)
@@ -239,7 +245,7 @@ async def test_an_answer_that_we_do_not_like_is_an_answer() -> None:
     calls = rig.calls(2)
     await settle()
     with pytest.raises(Gone):
-        await _in_time(rig, rig.s3.outlast(_raising(Gone())))
+        await _in_time(rig, rig.s3.retry_until_available(_raising(Gone())))
     assert rig.owner.told[:2] == [("trip", "s3"), ("reset", "s3")]
     rig.service.is_away = False
     await ended(*calls, clock=rig.clock)
@@ -251,7 +257,7 @@ async def test_a_rejection_for_which_nobody_was_asked_says_nothing() -> None:
     calls = rig.calls(2)
     await settle()
     with pytest.raises(NotAllowed):
-        await _in_time(rig, rig.s3.outlast(_raising(NotAllowed())))
+        await _in_time(rig, rig.s3.retry_until_available(_raising(NotAllowed())))
     assert rig.owner.told == [("trip", "s3")]
     await cancelled(*calls)
 
@@ -261,7 +267,7 @@ async def test_dependencies_have_breakers_of_their_own() -> None:
     rig.service.is_away = True
     calls = rig.calls(1)
     await settle()
-    assert await rig.outages.of("store").outlast(Service().call("it")) == "answer to it"
+    assert await rig.outages.of("store").retry_until_available(Service().call("it")) == "answer to it"
     assert {name: state.is_away for name, state in rig.outages.states().items()} == {
         "s3": True,
         "store": False,
@@ -284,7 +290,7 @@ async def test_only_waiting_for_an_open_breaker_is_explained() -> None:
 
 async def test_a_probe_that_never_returns_is_not_excused() -> None:
     rig = Rig(AT_ONCE)
-    stuck = started(rig.s3.outlast(_refused_once_and_then(asyncio.Event())))
+    stuck = started(rig.s3.retry_until_available(_refused_once_and_then(asyncio.Event())))
     await rig.pass_time(1)
     calls = rig.calls(3)
     await rig.pass_time(100)

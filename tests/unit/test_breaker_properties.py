@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from model.clock import ManualClock
 from model.testing import settle
 from schemas.errors import KeepsFailing, Unavailable
-from streams.resilience.retry import BreakerLimits, Outages, Patience
+from streams.resilience.retry import Backoff, BreakerLimits, Dependencies
 from tests.unit.waiting_rooms import Owner, cancelled, started
 
 ATTEMPTS = 2
@@ -42,7 +42,9 @@ class World:
     probing: int = 0
 
     def __post_init__(self) -> None:
-        self.s3 = Outages(Patience(0.2, 4), self.limits, hooks=self.owner.hooks, clock=self.clock).of("s3")
+        self.s3 = Dependencies(Backoff(0.2, 4), self.limits, hooks=self.owner.hooks, clock=self.clock).of(
+            "s3"
+        )
 
     async def ask(self, call: Call) -> None:
         is_probe = self.s3.breaker.is_open
@@ -60,7 +62,7 @@ class World:
 
     def start(self, call: Call) -> None:
         self.calls.append(call)
-        self.tasks.append(started(self.s3.outlast(lambda: self.ask(call), attempts=ATTEMPTS)))
+        self.tasks.append(started(self.s3.retry_until_available(lambda: self.ask(call), attempts=ATTEMPTS)))
 
     async def arrive(self, number: int) -> None:
         for each in range(number % 4 + 1):

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.adapters.s3.budget import Budget
+from streams.adapters.s3.budget import ByteSemaphore
 
 
 class Holder:
     """A task that takes an amount and holds it until it is told to let go."""
 
-    def __init__(self, budget: Budget, amount: int) -> None:
+    def __init__(self, budget: ByteSemaphore, amount: int) -> None:
         self._budget = budget
         self._amount = amount
         self.got = False
@@ -36,14 +36,14 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-async def holding(budget: Budget, *amounts: int) -> list[Holder]:
+async def holding(budget: ByteSemaphore, *amounts: int) -> list[Holder]:
     holders = [Holder(budget, amount) for amount in amounts]
     await settle()
     return holders
 
 
 async def test_what_fits_is_given_at_once() -> None:
-    budget = Budget(10)
+    budget = ByteSemaphore(10)
     first, second = await holding(budget, 4, 6)
     assert first.got
     assert second.got
@@ -54,7 +54,7 @@ async def test_what_fits_is_given_at_once() -> None:
 
 
 async def test_what_does_not_fit_waits_until_it_does() -> None:
-    budget = Budget(10)
+    budget = ByteSemaphore(10)
     first, second = await holding(budget, 6, 5)
     assert not second.got
     assert budget.waiting == 1
@@ -64,7 +64,7 @@ async def test_what_does_not_fit_waits_until_it_does() -> None:
 
 
 async def test_a_small_amount_does_not_overtake_a_large_one_that_waits() -> None:
-    budget = Budget(10)
+    budget = ByteSemaphore(10)
     first, large, small = await holding(budget, 6, 9, 1)
     assert not large.got
     assert not small.got
@@ -76,7 +76,7 @@ async def test_a_small_amount_does_not_overtake_a_large_one_that_waits() -> None
 
 
 async def test_more_than_the_whole_budget_is_given_alone() -> None:
-    budget = Budget(10)
+    budget = ByteSemaphore(10)
     first, huge, after = await holding(budget, 1, 25, 1)
     assert not huge.got
     await first.let_go()
@@ -89,7 +89,7 @@ async def test_more_than_the_whole_budget_is_given_alone() -> None:
 
 
 async def test_a_waiter_that_is_cancelled_leaves_and_lets_the_next_pass() -> None:
-    budget = Budget(10)
+    budget = ByteSemaphore(10)
     first, large, small = await holding(budget, 6, 9, 4)
     large.task.cancel()
     await settle()
@@ -101,7 +101,7 @@ async def test_a_waiter_that_is_cancelled_leaves_and_lets_the_next_pass() -> Non
 
 
 async def test_a_waiter_cancelled_in_the_moment_it_is_given_its_amount_gives_it_back() -> None:
-    budget = Budget(10)
+    budget = ByteSemaphore(10)
     first, second, third = await holding(budget, 10, 10, 10)
     first._let_go.set()
     while not first.task.done():
@@ -115,7 +115,7 @@ async def test_a_waiter_cancelled_in_the_moment_it_is_given_its_amount_gives_it_
 
 
 async def test_a_waiter_cancelled_in_the_moment_before_is_passed_over() -> None:
-    budget = Budget(10)
+    budget = ByteSemaphore(10)
     first, second, third = await holding(budget, 10, 10, 10)
     second.task.cancel()
     await first.let_go()
@@ -125,7 +125,7 @@ async def test_a_waiter_cancelled_in_the_moment_before_is_passed_over() -> None:
 
 
 async def test_a_holder_that_fails_gives_its_amount_back() -> None:
-    budget = Budget(10)
+    budget = ByteSemaphore(10)
     with pytest.raises(ZeroDivisionError):
         async with budget.take(10):
             raise ZeroDivisionError
@@ -133,19 +133,19 @@ async def test_a_holder_that_fails_gives_its_amount_back() -> None:
 
 
 async def test_nothing_is_taken_at_once_even_from_an_empty_budget_of_one() -> None:
-    async with Budget(1).take(1), asyncio.timeout(1), Budget(1).take(0):
+    async with ByteSemaphore(1).take(1), asyncio.timeout(1), ByteSemaphore(1).take(0):
         pass
 
 
 async def test_a_negative_amount_is_refused() -> None:
     with pytest.raises(ValueError, match="-1"):
-        async with Budget(1).take(-1):
+        async with ByteSemaphore(1).take(-1):
             pass
 
 
 def test_a_budget_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="0"):
-        Budget(0)
+        ByteSemaphore(0)
 
 
 @settings(deadline=None)
@@ -157,7 +157,7 @@ def test_a_budget_of_nothing_is_refused() -> None:
 async def test_whatever_is_taken_cancelled_and_given_back_the_bound_holds_and_all_comes_back(
     amounts: list[int], cancelled: set[int], order: Random
 ) -> None:
-    budget = Budget(10)
+    budget = ByteSemaphore(10)
     holders = await holding(budget, *amounts)
     steps = list(enumerate(holders))
     order.shuffle(steps)

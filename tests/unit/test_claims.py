@@ -83,7 +83,7 @@ def test_the_outcome_is_the_same_in_any_order_and_however_often_each_event_comes
     random.shuffle(told)
     heard, once = Claims.of(*told), Claims.of(*story)
     assert heard == once
-    assert heard.standing == once.standing
+    assert heard.current == once.current
     assert heard.restaurant_id == once.restaurant_id
 
 
@@ -111,7 +111,7 @@ def test_two_workers_that_heard_half_each_agree_when_they_meet(story: list[Claim
 @FEW
 @given(story=STORIES)
 def test_the_standing_claim_is_the_latest_of_its_voice(story: list[Claim]) -> None:
-    standing = Claims.of(*story).standing
+    standing = Claims.of(*story).current
     own_voice = [each for each in story if bool(each.position.sequencer) == bool(standing.position.sequencer)]
     assert not any(standing.position.precedes(each.position) for each in own_voice)
 
@@ -120,7 +120,7 @@ def test_three_events_that_form_a_cycle_have_one_outcome() -> None:
     first = claim("a", minute=0, sequencer="1")
     second = claim("b", minute=-5)
     third = claim("c", minute=-10, sequencer="2")
-    outcomes = {Claims.of(*told).standing.position.event_id for told in permutations((first, second, third))}
+    outcomes = {Claims.of(*told).current.position.event_id for told in permutations((first, second, third))}
     assert first.position.precedes(third.position)
     assert third.position.precedes(second.position)
     assert second.position.precedes(first.position)
@@ -136,7 +136,7 @@ def test_two_records_of_one_message_with_one_time_have_one_outcome() -> None:
 
 def test_a_producers_word_for_the_restaurant_holds_though_storage_spoke_last() -> None:
     said = Claims.of(claim("a", minute=0, restaurant_id="r1"), claim("b", minute=1, sequencer="1"))
-    assert said.standing.position.event_id == "b"
+    assert said.current.position.event_id == "b"
     assert said.restaurant_id == "r1"
 
 
@@ -147,7 +147,7 @@ def test_the_standing_claims_own_word_for_the_restaurant_comes_first() -> None:
 
 def test_no_claim_stands_where_none_was_made() -> None:
     with pytest.raises(LookupError):
-        _ = Claims().standing
+        _ = Claims().current
 
 
 def test_an_upload_claims_what_it_says() -> None:

@@ -18,15 +18,15 @@ from agents.ports import Forwarded
 from agents.testing import FakeTagger
 from model.tiny_version import write_tiny_version
 from operations import photographs
-from operations.classify import Answer, Classified, Eye, Refused, found
+from operations.classify import Answer, Classified, PhotoClassifier, RefusedFile, found
 from schemas.errors import DeviceBroken
 
 
-def _eye(tagger: FakeTagger | None = None, *, at_once: int = 4) -> Eye:
-    return Eye(tagger or FakeTagger(), at_once=at_once, loading=2, max_bytes=100)
+def _eye(tagger: FakeTagger | None = None, *, at_once: int = 4) -> PhotoClassifier:
+    return PhotoClassifier(tagger or FakeTagger(), at_once=at_once, loading=2, max_bytes=100)
 
 
-async def _look(eye: Eye, paths: list[Path]) -> dict[str, Answer]:
+async def _look(eye: PhotoClassifier, paths: list[Path]) -> dict[str, Answer]:
     async with aclosing(eye.look(paths)) as answers:
         return {answer.path.name: answer async for answer in answers}
 
@@ -42,7 +42,7 @@ async def test_a_file_that_cannot_be_classified_does_not_stop_the_others(tmp_pat
     paths = _write(tmp_path, good=b"good", bad=b"broken", large=bytes(101), also=b"also good")
     os.mkfifo(tmp_path / "pipe")
     answers = await _look(_eye(), [*paths, tmp_path / "pipe", tmp_path / "nowhere", tmp_path])
-    codes = {name: each.code for name, each in answers.items() if isinstance(each, Refused)}
+    codes = {name: each.code for name, each in answers.items() if isinstance(each, RefusedFile)}
     assert codes == {
         "bad": "undecodable",
         "large": "too_large",

@@ -178,7 +178,7 @@ def test_commands_take_the_settings_of_the_system_that_runs_here(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TAGSTREAM_BATCH__MAX_SIZE", "4")
     with state.claimed(folder):
-        state.State(1, "now", {}, {"TAGSTREAM_KAFKA__BROKERS": "127.0.0.1:1234"}).write(folder)
+        state.RunningSystem(1, "now", {}, {"TAGSTREAM_KAFKA__BROKERS": "127.0.0.1:1234"}).write(folder)
         assert _main(monkeypatch, "config", "show", "--changed", "--json") == 0
     shown = json.loads(capsys.readouterr().out)
     assert {name: (each["value"], each["source"]) for name, each in shown.items()} == {

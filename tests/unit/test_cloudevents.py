@@ -7,7 +7,7 @@ from typing import get_args
 
 import pytest
 
-from schemas import topics
+from schemas import topics, wire
 from schemas.claims import Claim
 from schemas.decisions import Decided, ModerationDecided
 from schemas.events import (
@@ -20,7 +20,7 @@ from schemas.events import (
 )
 from schemas.tags import Route
 from schemas.uploads import ImageRemoved, ImageUploaded, Location, Position
-from schemas.wire import cloudevents, decoding
+from schemas.wire import cloudevents
 from schemas.wire.cloudevents import Event
 
 THEN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -113,10 +113,10 @@ def test_what_we_found_occurred_when_we_said_it(event: Event) -> None:
 
 
 def test_what_is_published_under_these_headers_is_read_as_what_it_was() -> None:
-    assert decoding.decode(decoding.encode(UPLOADED), said(UPLOADED)) == (decoding.Uploaded(UPLOADED),)
-    assert decoding.decode(decoding.encode(REMOVED), said(REMOVED)) == (decoding.Removed(REMOVED),)
-    assert decoding.decode_decision(decoding.encode(DECIDED), said(DECIDED)) == DECIDED
-    assert decoding.decode_rescore(decoding.encode(RESCORE), said(RESCORE)) == RESCORE
+    assert wire.decode(wire.encode(UPLOADED), said(UPLOADED)) == (wire.Uploaded(UPLOADED),)
+    assert wire.decode(wire.encode(REMOVED), said(REMOVED)) == (wire.Removed(REMOVED),)
+    assert wire.decode_decision(wire.encode(DECIDED), said(DECIDED)) == DECIDED
+    assert wire.decode_rescore(wire.encode(RESCORE), said(RESCORE)) == RESCORE
 
 
 def test_a_trace_goes_along_where_there_is_one() -> None:

@@ -17,10 +17,11 @@ from model.data.inspecting import PREPROCESS, Seen
 from model.decoding.options import DecoderLimits
 from model.decoding.pool import DecoderPool
 from model.tiny_version import LABELS, write_tiny_version
-from operations.import_data import Request
+from operations import import_data, prelabel
+from operations.import_data import ImportRequest
 from schemas.errors import ConfigurationError
-from tagstream.render import gallery, import_data, prelabel, showing
-from tagstream.render.gallery import Bar, Fact, Page, Section, Shot
+from tagstream.render import gallery, showing
+from tagstream.render.gallery import Fact, GallerySection, Page, ProbabilityBar, Shot
 from tests.unit.data_builders import drawn, encoded, folder, picture, put
 from tests.unit.deadly_decoding import HERE
 
@@ -105,7 +106,7 @@ def test_several_sources_become_one_snapshot_and_say_which_was_whose(tmp_path: P
     folder(tmp_path / "one", "food", "menu", each=3)
     folder(tmp_path / "two", "menu", "human", each=3)
     put(tmp_path / "two/human/broken.jpg", b"broken")
-    request = Request((f"{tmp_path}/one", f"{tmp_path}/two/"), tmp_path / "out", processes=1)
+    request = ImportRequest((f"{tmp_path}/one", f"{tmp_path}/two/"), tmp_path / "out", processes=1)
     about = import_data.run(request, Settings(), tick=silent).about
     assert about.labels == ("food", "human", "menu")
     refused = {each.place: each.cause.value for each in about.refused.every}
@@ -115,7 +116,7 @@ def test_several_sources_become_one_snapshot_and_say_which_was_whose(tmp_path: P
 
 def test_nothing_to_import_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="name a SOURCE, or --decisions"):
-        import_data.run(Request((), tmp_path / "out"), Settings(), tick=silent)
+        import_data.run(ImportRequest((), tmp_path / "out"), Settings(), tick=silent)
 
 
 async def test_a_photograph_that_kills_its_decoder_is_left_out_and_the_import_lives(tmp_path: Path) -> None:
@@ -153,8 +154,8 @@ def test_a_contact_sheet_shows_a_sample_of_each_label_and_what_cannot_be_read(tm
 
 def test_a_page_escapes_whatever_a_name_holds() -> None:
     evil = "<script>alert('x')</script>"
-    shot = Shot(evil, None, (evil,), (Bar(evil, 0.7, 0.5),))
-    page = Page(evil, evil, (Fact(evil, evil),), [Section(evil, evil, (shot,))] * 2, (evil,))
+    shot = Shot(evil, None, (evil,), (ProbabilityBar(evil, 0.7, 0.5),))
+    page = Page(evil, evil, (Fact(evil, evil),), [GallerySection(evil, evil, (shot,))] * 2, (evil,))
     text = gallery.render(page)
     assert "<script" not in text
     assert "http" not in text
@@ -167,7 +168,7 @@ def test_a_model_s_tags_are_a_batch_that_is_imported_once_corrected(tmp_path: Pa
     put(tmp_path / "new/broken.jpg", b"broken")
     model = write_tiny_version(tmp_path / "tiny-v1")
     batch = tmp_path / "batch"
-    request = prelabel.Request(tmp_path / "new", batch, model, most=4, processes=1, threads=1)
+    request = prelabel.PrelabelRequest(tmp_path / "new", batch, model, most=4, processes=1, threads=1)
     made = prelabel.run(request, tick=silent)
     assert len(made.proposals) == 6
     assert [line.partition(":")[0] for line in made.unreadable] == ["broken.jpg"]
@@ -187,7 +188,9 @@ def test_a_model_s_tags_are_a_batch_that_is_imported_once_corrected(tmp_path: Pa
     for number, each in enumerate(cells[:5]):
         each[1], each[2] = ("pasta" if number % 2 else "soup"), "yes"
     (batch / "review.csv").write_text("\n".join([head, *(",".join(each) for each in cells)]))
-    done = import_data.run(Request((str(batch),), tmp_path / "out", processes=1), Settings(), tick=silent)
+    done = import_data.run(
+        ImportRequest((str(batch),), tmp_path / "out", processes=1), Settings(), tick=silent
+    )
     assert done.about.labels == ("pasta", "soup")
     assert dict(done.about.refused.counts) == {"unreviewed": 1}
     assert snapshot.is_snapshot(done.folder)

@@ -9,15 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from model.data.entries import Gathered
+from model.data.entries import Entries
 from operations import bulk_fetch, decision_dataset
 from operations.decision_dataset import Stores
-from schemas import topics
+from schemas import topics, wire
 from schemas.decisions import Decided, Decision, ModerationDecided
 from schemas.errors import ConfigurationError, Unavailable
 from schemas.records import Content, ImageHead, Kept, State
 from schemas.uploads import Location
-from schemas.wire import decoding
 from streams.adapters.limits import Limits
 from streams.adapters.memory import AwayImages, MemoryImages, MemoryScores
 from streams.message import Message
@@ -42,19 +41,19 @@ async def said(*values: bytes) -> AsyncIterator[Message]:
 
 async def gathered(
     into: Path, *words: ModerationDecided, data: bytes = DATA, kept: ImageHead | None = None
-) -> Gathered:
+) -> Entries:
     """What becomes of these decisions on `lunch.jpg`, of which the model says menu."""
     images, scores = MemoryImages(LIMITS), MemoryScores()
     await images.put(Location(bucket="photos", key="lunch.jpg"), data)
     content = Content(digest=sha256(DATA).hexdigest(), size=len(DATA))
     standing = kept or head(upload()).model_copy(update={"content": content, "restaurant_id": "r1"})
     await scores.apply(standing.image_id, lambda _: Kept(head=standing))
-    spoken, spoiled = await decision_dataset.latest(said(*map(decoding.encode, words)))
+    spoken, spoiled = await decision_dataset.latest(said(*map(wire.encode, words)))
     assert not spoiled
     return await decision_dataset.labelled(spoken, Stores(scores, images), into=into)
 
 
-def labels(found: Gathered) -> list[tuple[str, ...]]:
+def labels(found: Entries) -> list[tuple[str, ...]]:
     return [each.photograph.labels for each in found.found]
 
 
@@ -91,7 +90,7 @@ async def test_an_approval_is_none_of_tags_that_were_made_later(tmp_path: Path) 
     standing = head(upload(minute=-60))
     await scores.apply(standing.image_id, lambda _: Kept(head=standing), record(standing))  # scored at NOW
     for minute, why in ((1, []), (-1, ["approved, but of another model's tags"])):
-        spoken, _ = await decision_dataset.latest(said(decoding.encode(word("approve", minute=minute))))
+        spoken, _ = await decision_dataset.latest(said(wire.encode(word("approve", minute=minute))))
         found = await decision_dataset.labelled(spoken, Stores(scores, images), into=tmp_path)
         assert [each.why.partition(":")[0] for each in found.refused] == why
         assert len(found.found) == 1 - len(why)
@@ -138,7 +137,7 @@ async def test_a_slip_of_one_moderator_does_not_end_the_import(tmp_path: Path) -
 
 
 async def test_what_is_no_decision_is_named_by_its_place() -> None:
-    spoken, spoiled = await decision_dataset.latest(said(b"{}", decoding.encode(word("approve"))))
+    spoken, spoiled = await decision_dataset.latest(said(b"{}", wire.encode(word("approve"))))
     assert [each.action for each in spoken.values()] == [Decided.APPROVE]
     assert causes(spoiled) == [(f"{topics.DECISIONS}[0]@0", "not_decided")]
 

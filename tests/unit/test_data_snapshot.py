@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from model.atomic_folders import unfinished
+from model.atomic_folders import atomic_folder
 from model.data import assembly, snapshot, sources
 from model.data.dataset import Split, read, refuse_untrainable
 from model.data.division import How, Shares
-from model.data.entries import Found
+from model.data.entries import Entry
 from model.data.inspecting import Seen
-from model.data.plan import Wanted
+from model.data.plan import SnapshotPlan
 from model.data.shards import samples
 from schemas.errors import ConfigurationError
 from tests.unit.data_builders import (
@@ -38,7 +38,7 @@ from tests.unit.data_builders import (
 LABELS = ("food", "menu")
 
 
-def refusal(source: Path, output: Path, wanted: Wanted | None = None, **more: Path) -> str:
+def refusal(source: Path, output: Path, wanted: SnapshotPlan | None = None, **more: Path) -> str:
     with pytest.raises(ConfigurationError) as caught:
         imported(source, output, wanted, **more)
     assert not output.exists() or list(output.iterdir()) == []
@@ -50,14 +50,14 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("made")
     folder(place / "photos", *LABELS, each=10)
     folder(place / "none", ".", each=5)
-    return imported(place / "photos", place / "out", Wanted("small"), negatives=place / "none")[0]
+    return imported(place / "photos", place / "out", SnapshotPlan("small"), negatives=place / "none")[0]
 
 
 def test_the_same_photographs_give_the_same_bytes_under_the_same_name(tmp_path: Path, made: Path) -> None:
     folder(tmp_path / "photos", *reversed(LABELS), each=10)
     folder(tmp_path / "none", ".", each=5)
     again, existed = imported(
-        tmp_path / "photos", tmp_path / "out", Wanted("small"), negatives=tmp_path / "none"
+        tmp_path / "photos", tmp_path / "out", SnapshotPlan("small"), negatives=tmp_path / "none"
     )
     assert not existed
     assert again.name == made.name
@@ -69,7 +69,7 @@ def test_the_same_photographs_give_the_same_bytes_under_the_same_name(tmp_path: 
 def test_the_digest_follows_labels_and_splits(tmp_path: Path) -> None:
     photos = folder(tmp_path / "photos", *LABELS)
     first = about(imported(photos, tmp_path / "out"))
-    other_split = about(imported(photos, tmp_path / "out", Wanted(how=How(seed=3))))
+    other_split = about(imported(photos, tmp_path / "out", SnapshotPlan(how=How(seed=3))))
     (photos / "menu").rename(photos / "human")
     other_label = about(imported(photos, tmp_path / "out"))
     assert len({first.digest, other_split.digest, other_label.digest}) == 3
@@ -125,7 +125,7 @@ def test_training_draws_the_labels_of_a_snapshot_evenly(tmp_path: Path) -> None:
     for label, count in (("food", 30), ("menu", 6)):
         for number in range(count):
             put(tmp_path / "photos" / label / f"{number}.jpg", picture((label, number)))
-    place = imported(tmp_path / "photos", tmp_path / "out", Wanted(how=How(Shares(0.5, 0.5, 0.0))))[0]
+    place = imported(tmp_path / "photos", tmp_path / "out", SnapshotPlan(how=How(Shares(0.5, 0.5, 0.0))))[0]
     data = read(place)
     loaded = pictures.load(data.of(Split.TRAIN), labels=data.labels, preprocess=Preprocess(size=32))
     totals = defaultdict[str, float](float)
@@ -190,7 +190,7 @@ def test_a_snapshot_json_that_is_none_is_refused(tmp_path: Path, made: Path) -> 
 
 def test_many_photographs_make_several_shards(tmp_path: Path) -> None:
     found = sources.gather(folder(tmp_path / "photos", *LABELS)).found
-    made = assembly.assemble(inspect(found), Wanted(), labels=LABELS)
+    made = assembly.assemble(inspect(found), SnapshotPlan(), labels=LABELS)
     (tmp_path / "out").mkdir()
     written = snapshot.write_shards(tmp_path / "out", made.placed, per_shard=3)
     assert [(each.file, each.pictures) for each in written] == [
@@ -235,7 +235,7 @@ def test_a_snapshot_says_what_is_in_it_and_what_was_left_out(tmp_path: Path) -> 
 def test_a_conflict_is_merged_where_it_is_wanted(tmp_path: Path) -> None:
     photos = folder(tmp_path / "photos", *LABELS)
     put(photos / "food/both.jpg", picture(("menu", 3)))
-    document = about(imported(photos, tmp_path / "out", Wanted(merge_conflicts=True)))
+    document = about(imported(photos, tmp_path / "out", SnapshotPlan(merge_conflicts=True)))
     assert document.merged == ("food/both.jpg = menu/3.jpg: food, menu",)
 
 
@@ -247,7 +247,7 @@ def test_near_duplicates_that_the_data_parted_are_moved_and_told(tmp_path: Path)
     table = csv(tmp_path / "labels.csv", "path,label,split", *rows)
     near = about(imported(table, tmp_path / "out")).near_duplicates
     assert (near.across, near.moved) == (1, ("food/0.jpg",))
-    assert about(imported(table, tmp_path / "out", Wanted(resplit=True))).near_duplicates.moved == ()
+    assert about(imported(table, tmp_path / "out", SnapshotPlan(resplit=True))).near_duplicates.moved == ()
 
 
 def test_what_may_mislead_is_told(tmp_path: Path) -> None:
@@ -280,7 +280,7 @@ def test_a_label_whose_photographs_are_all_unreadable_is_refused(tmp_path: Path)
     put(photos / "menu/a.jpg", b"broken")
     said = refusal(photos, tmp_path / "out")
     assert "0 photographs of 'menu' (left out: 1 unreadable, as menu/a.jpg: not an image" in said
-    assert imported(photos, tmp_path / "out", Wanted(leave_out=("menu",)))[0].is_dir()
+    assert imported(photos, tmp_path / "out", SnapshotPlan(leave_out=("menu",)))[0].is_dir()
 
 
 def test_nothing_readable_at_all_is_refused(tmp_path: Path) -> None:
@@ -319,7 +319,7 @@ def test_a_snapshot_for_judging_alone_may_be_and_says_so(tmp_path: Path) -> None
 def test_a_photograph_that_changes_meanwhile_is_told_and_nothing_is_written(tmp_path: Path) -> None:
     photos = folder(tmp_path / "photos", *LABELS)
     found = [
-        Found(replace(photo("", label), path=path), path.name)
+        Entry(replace(photo("", label), path=path), path.name)
         for label in LABELS
         for path in (photos / label).iterdir()
     ]
@@ -327,14 +327,16 @@ def test_a_photograph_that_changes_meanwhile_is_told_and_nothing_is_written(tmp_
     put(photos / "food/1.jpg", picture("another"))
     with (
         pytest.raises(ConfigurationError, match=r"1\.jpg: changed while it was imported"),
-        unfinished(tmp_path / "out") as within,
+        atomic_folder(tmp_path / "out") as within,
     ):
-        assembly.write(assembly.assemble(answers, Wanted(), labels=LABELS), Wanted(), within=within)
+        assembly.write(
+            assembly.assemble(answers, SnapshotPlan(), labels=LABELS), SnapshotPlan(), within=within
+        )
     assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_a_snapshot_is_a_source_of_the_next_one(tmp_path: Path, made: Path) -> None:
-    again = imported(made, tmp_path / "out", Wanted("small"))
+    again = imported(made, tmp_path / "out", SnapshotPlan("small"))
     assert about(again).digest == snapshot.describe(made).digest
 
 
@@ -355,6 +357,6 @@ def test_a_photograph_that_lies_on_its_side_is_measured_upright(tmp_path: Path) 
     exif = drawn("x").getexif()
     exif[0x0112] = 6
     file = put(tmp_path / "a.jpg", encoded(drawn("x", (200, 100)), exif=exif))
-    (answer,) = inspect([Found(replace(photo("", "food"), path=file), "a.jpg")])
+    (answer,) = inspect([Entry(replace(photo("", "food"), path=file), "a.jpg")])
     assert isinstance(answer, Seen)
     assert (answer.width, answer.height) == (100, 200)

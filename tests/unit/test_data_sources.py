@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from model.data import sources
-from model.data.entries import Gathered
+from model.data.entries import Entries
 from model.data.sources import Reading
 from schemas.errors import ConfigurationError
 from tests.unit.data_builders import causes, csv, put
 
 
-def told(gathered: Gathered) -> list[tuple[str, tuple[str, ...]]]:
+def told(gathered: Entries) -> list[tuple[str, tuple[str, ...]]]:
     return [(each.place, each.photograph.labels) for each in gathered.found]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from model.atomic_folders import PREFIX, put, unfinished, write_file
+from model.atomic_folders import PREFIX, atomic_folder, place_folder, write_file
 from schemas.errors import ConfigurationError
 
 
@@ -18,17 +18,17 @@ def hidden(parent: Path) -> list[Path]:
 
 
 def broken_off(parent: Path, error: BaseException) -> None:
-    with unfinished(parent) as within:
+    with atomic_folder(parent) as within:
         (within / "half").write_text("half")
         raise error
 
 
 def test_what_is_put_is_there_and_nothing_else(tmp_path: Path) -> None:
-    with unfinished(tmp_path / "out") as within:
+    with atomic_folder(tmp_path / "out") as within:
         (within / "made").mkdir()
         (within / "made" / "file").write_text("whole")
         assert len(hidden(tmp_path / "out")) == 1
-        put(within / "made", tmp_path / "out" / "name")
+        place_folder(within / "made", tmp_path / "out" / "name")
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["name"]
     assert (tmp_path / "out/name/file").read_text() == "whole"
 
@@ -36,9 +36,9 @@ def test_what_is_put_is_there_and_nothing_else(tmp_path: Path) -> None:
 def test_a_place_that_is_taken_stays_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "name").mkdir()
     (tmp_path / "name/first").write_text("first")
-    with unfinished(tmp_path) as within:
+    with atomic_folder(tmp_path) as within:
         (within / "made").mkdir()
-        assert not put(within / "made", tmp_path / "name")
+        assert not place_folder(within / "made", tmp_path / "name")
     assert [path.name for path in (tmp_path / "name").iterdir()] == ["first"]
 
 
@@ -61,7 +61,7 @@ def test_a_disk_that_is_full_or_closed_is_a_wrong_setting(tmp_path: Path, number
 
 def test_a_place_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
-    with pytest.raises(ConfigurationError, match="cannot be made"), unfinished(tmp_path / "file"):
+    with pytest.raises(ConfigurationError, match="cannot be made"), atomic_folder(tmp_path / "file"):
         pass
 
 
@@ -79,14 +79,14 @@ def test_what_a_killed_one_left_the_next_one_removes(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=False)
     (left,) = hidden(tmp_path)
     assert (left / "half").read_text() == "half"
-    with unfinished(tmp_path) as within:
+    with atomic_folder(tmp_path) as within:
         assert hidden(tmp_path) == [within]
     assert hidden(tmp_path) == []
 
 
 def test_two_at_once_leave_each_other_alone(tmp_path: Path) -> None:
-    with unfinished(tmp_path) as first:
-        with unfinished(tmp_path) as second:
+    with atomic_folder(tmp_path) as first:
+        with atomic_folder(tmp_path) as second:
             assert sorted(hidden(tmp_path)) == sorted([first, second])
         assert first.is_dir()
 

@@ -15,7 +15,15 @@ import structlog
 from agents.telemetry.metrics import Metrics
 from agents.wiring.components import decoders as decoders_of
 from agents.wiring.settings import DecodeSettings, Settings
-from model.decoding.decoder import GARBLED, Cause, Death, Decoder, DecoderDied, Recipe, death_of
+from model.decoding.decoder import (
+    GARBLED,
+    Decoder,
+    DecoderDied,
+    DecoderExit,
+    DecoderRecipe,
+    ExitCause,
+    exit_of,
+)
 from model.decoding.options import DecoderLimits
 from model.decoding.pool import DEATHS
 from model.preprocess import Preprocess
@@ -27,41 +35,41 @@ from tests.unit.decoder_builders import MEMORY, lines, pool, until_begun
 
 SEVEN = np.full((3, 32, 32), 7, np.uint8)
 CRASHES = {
-    "abort": (Cause.CRASH, "SIGABRT"),
-    "segfault": (Cause.CRASH, "SIGSEGV"),
-    "kill": (Cause.KILLED, "SIGKILL"),
-    "eat": (Cause.MEMORY, f"more than {MEMORY:,} bytes of memory"),
-    "leave 0": (Cause.EXIT, "exit code 0"),
-    "garble": (Cause.GARBLED, "an answer that is none"),
+    "abort": (ExitCause.CRASH, "SIGABRT"),
+    "segfault": (ExitCause.CRASH, "SIGSEGV"),
+    "kill": (ExitCause.KILLED, "SIGKILL"),
+    "eat": (ExitCause.MEMORY, f"more than {MEMORY:,} bytes of memory"),
+    "leave 0": (ExitCause.EXIT, "exit code 0"),
+    "garble": (ExitCause.GARBLED, "an answer that is none"),
 }
 
 
 @pytest.mark.parametrize("deed", CRASHES)
 async def test_an_image_is_condemned_when_three_decoders_died_of_it_alone(deed: str, tmp_path: Path) -> None:
-    journal, deaths = tmp_path / "journal", list[Death]()
+    journal, deaths = tmp_path / "journal", list[DecoderExit]()
     cause, how = CRASHES[deed]
     async with pool(1, on_death=deaths.append) as decoders:
         with pytest.raises(DeadlyImage, match=f"3 times while nothing else was decoded: {how}$"):
             await decoders.decode(f"tell {journal} {deed}".encode())
         np.testing.assert_array_equal(await decoders.decode(b"good"), SEVEN)
         assert len(decoders.pids) == 1
-    assert deaths == [Death(cause, how)] * (1 + DEATHS)
+    assert deaths == [DecoderExit(cause, how)] * (1 + DEATHS)
     assert lines(journal) == [f"begins {deed}"] * (1 + DEATHS)
 
 
 async def test_a_decoder_that_hides_is_found_dead() -> None:
-    decoder = Decoder.start(Recipe(Preprocess(size=32), DecoderLimits(1, MEMORY), HERE))
+    decoder = Decoder.start(DecoderRecipe(Preprocess(size=32), DecoderLimits(1, MEMORY), HERE))
     with pytest.raises(DecoderDied) as died:
         await decoder.decode(b"hide")
     assert died.value.death == GARBLED
 
 
 async def test_too_much_cpu_time_alone_condemns_at_the_first_time(tmp_path: Path) -> None:
-    journal, deaths = tmp_path / "journal", list[Death]()
+    journal, deaths = tmp_path / "journal", list[DecoderExit]()
     async with pool(1, deadline=1, on_death=deaths.append) as decoders:
         with pytest.raises(DeadlyImage, match=r"once while .*: more than 1 seconds of CPU time"):
             await decoders.decode(f"tell {journal} spin".encode())
-    assert [death.cause for death in deaths] == [Cause.CPU] * 2
+    assert [death.cause for death in deaths] == [ExitCause.CPU] * 2
     assert lines(journal) == ["begins spin"] * 2
 
 
@@ -75,11 +83,11 @@ async def test_the_cpu_time_of_earlier_images_counts_for_none() -> None:
 
 
 async def test_a_decoder_that_does_nothing_at_all_is_killed() -> None:
-    deaths = list[Death]()
+    deaths = list[DecoderExit]()
     async with pool(1, deadline=1, on_death=deaths.append) as decoders:
         with pytest.raises(DeadlyImage, match=r"once while .*: nothing done for 1 seconds"):
             await decoders.decode(b"sleep 3600")
-    assert [death.cause for death in deaths] == [Cause.HUNG] * 2
+    assert [death.cause for death in deaths] == [ExitCause.HUNG] * 2
 
 
 async def test_a_machine_that_stands_still_condemns_nobody(tmp_path: Path) -> None:
@@ -105,7 +113,7 @@ async def test_a_decoder_that_waits_for_its_image_does_not_hang() -> None:
 
 
 async def test_an_image_that_survives_its_second_try_is_good(tmp_path: Path) -> None:
-    deaths = list[Death]()
+    deaths = list[DecoderExit]()
     async with pool(on_death=deaths.append) as decoders:
         pixels = await decoders.decode(f"once {tmp_path / 'memory'}".encode())
     np.testing.assert_array_equal(pixels, SEVEN)
@@ -154,14 +162,14 @@ async def test_two_deadly_images_at_once_are_both_found() -> None:
 
 
 async def test_a_decoder_that_died_while_it_had_nothing_to_do_is_nobodys_fault(tmp_path: Path) -> None:
-    journal, deaths = tmp_path / "journal", list[Death]()
+    journal, deaths = tmp_path / "journal", list[DecoderExit]()
     async with pool(2, on_death=deaths.append) as decoders:
         await decoders.warm()
         for pid in decoders.pids:
             os.kill(pid, signal.SIGKILL)
             await asyncio.to_thread(os.waitid, os.P_PID, pid, os.WEXITED | os.WNOWAIT)
         np.testing.assert_array_equal(await decoders.decode(f"tell {journal} good".encode()), SEVEN)
-    assert {death.cause for death in deaths} == {Cause.KILLED}
+    assert {death.cause for death in deaths} == {ExitCause.KILLED}
     assert lines(journal) == ["begins good", "ends good"]
 
 
@@ -212,7 +220,7 @@ async def test_deaths_are_logged_and_counted_by_what_they_were_of() -> None:
 
 @pytest.mark.parametrize("code", [-signal.SIGBUS, -signal.SIGILL, -signal.SIGFPE, -signal.SIGTERM])
 def test_a_signal_is_called_by_its_name(code: int) -> None:
-    assert death_of(code, DecoderLimits()) == Death(Cause.CRASH, signal.Signals(-code).name)
+    assert exit_of(code, DecoderLimits()) == DecoderExit(ExitCause.CRASH, signal.Signals(-code).name)
 
 
 def test_the_limits_are_those_of_the_settings() -> None:

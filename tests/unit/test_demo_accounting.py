@@ -8,13 +8,13 @@ from collections.abc import Callable
 import pytest
 
 from schemas import topics
-from tagstream.demo.accounting import Account, Evidence, account
+from tagstream.demo.accounting import Account, RunEvidence, account
 from tests.unit.demo_builders import buried, head, merged, photo, tagged, uploaded, without
 
 MENU, HALL, GONE = photo("menu.jpg"), photo("hall.jpg"), photo("gone.jpg")
 
 
-def _why(evidence: Evidence) -> str:
+def _why(evidence: RunEvidence) -> str:
     (missing,) = account([MENU], evidence).missing
     return missing.why
 
@@ -46,7 +46,7 @@ def test_a_photograph_without_any_end_is_missing() -> None:
     ],
 )
 def test_a_tagged_photograph_that_lacks_something_is_missing(
-    spoil: Callable[[Evidence], Evidence], why: str
+    spoil: Callable[[RunEvidence], RunEvidence], why: str
 ) -> None:
     assert _why(spoil(tagged(MENU, menu=0.9))) == why
 

@@ -17,7 +17,7 @@ from streams.ports import Change
 from tagstream.demo import drill, photos, stages
 from tagstream.demo.drill import Aim
 from tagstream.demo.photos import Photo
-from tagstream.demo.workers import Crew, Worker, WorkerDied, environment
+from tagstream.demo.workers import Worker, WorkerDied, Workers, environment
 from tests.unit.demo_builders import photo, tagged
 
 SLEEPER = "import time; time.sleep(60)"
@@ -82,7 +82,7 @@ def _log(worker: Worker, event: str, **fields: object) -> None:
 
 
 def test_redeliveries_are_the_starts_beyond_the_first(tmp_path: Path) -> None:
-    with Crew(tmp_path, {}) as crew:
+    with Workers(tmp_path, {}) as crew:
         crew.workers += [_worker(tmp_path), _worker(tmp_path, number=2)]
         for worker, offsets in zip(crew.workers, ([0, 1, 2], [1, 2, 3]), strict=True):
             for offset in offsets:
@@ -93,7 +93,7 @@ def test_redeliveries_are_the_starts_beyond_the_first(tmp_path: Path) -> None:
 
 
 def test_a_log_line_that_is_still_being_written_is_read_later(tmp_path: Path) -> None:
-    with Crew(tmp_path, {}) as crew:
+    with Workers(tmp_path, {}) as crew:
         crew.workers.append(worker := _worker(tmp_path))
         worker.log.write_text('no JSON\n{"event": "message.started", "partition": 0, "off')
         assert worker.starts() == []
@@ -111,7 +111,7 @@ def test_a_worker_that_exits_on_its_own_is_reported_with_its_last_words(tmp_path
 
 
 def test_leaving_the_crew_ends_every_worker_frozen_ones_too(tmp_path: Path) -> None:
-    with Crew(tmp_path, {}) as crew:
+    with Workers(tmp_path, {}) as crew:
         crew.workers += [_worker(tmp_path), _worker(tmp_path, number=2)]
         crew.workers[1].freeze()
     assert all(worker.process.poll() is not None for worker in crew.workers)
@@ -140,7 +140,7 @@ async def test_the_drill_kills_when_some_are_done_and_some_in_work(tmp_path: Pat
     chosen = [photo(f"{number}.jpg") for number in range(5)]
     images = {(0, number): each.image_id for number, each in enumerate(chosen)}
     async with SqliteScores(tmp_path / "scores.sqlite") as scores:
-        with Crew(tmp_path, {}) as crew:
+        with Workers(tmp_path, {}) as crew:
             crew.workers.append(worker := _worker(tmp_path))
             for offset in range(3):
                 _log(worker, "message.started", partition=0, offset=offset)
@@ -154,7 +154,7 @@ async def test_the_drill_kills_when_some_are_done_and_some_in_work(tmp_path: Pat
 async def test_a_worker_that_is_done_with_everything_is_not_killed(tmp_path: Path) -> None:
     only = photo("only.jpg")
     async with SqliteScores(tmp_path / "scores.sqlite") as scores:
-        with Crew(tmp_path, {}) as crew:
+        with Workers(tmp_path, {}) as crew:
             crew.workers.append(worker := _worker(tmp_path))
             _log(worker, "message.started", partition=0, offset=0)
             await _scores_of(scores, only)

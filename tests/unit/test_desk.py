@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from agents.dispatcher import desk_over
-from agents.ports import Parts
+from agents.dispatcher import build_dispatcher
+from agents.ports import Components
 from agents.telemetry.masking import Mask
 from schemas import topics
 from schemas.errors import Unavailable
@@ -21,8 +21,8 @@ from schemas.uploads import Location
 from schemas.wire.headers import PREFIX
 from streams.inflight import Urgency
 from streams.message import Message
-from streams.resilience.rejection_alarm import RejectionAlarm, RejectionLimits
-from streams.resilience.retry import Outages
+from streams.resilience.rejection_alarm import RejectionLimits, RejectionRateBreaker
+from streams.resilience.retry import Dependencies
 
 from .straight_path import (
     IMPATIENT,
@@ -126,17 +126,19 @@ async def test_an_image_that_a_producer_wrote_into_a_header_hides_no_record() ->
 async def test_keys_are_read_as_the_naming_says() -> None:
     world = World()
     await world.images.put(Location(bucket="photos", key="r7/a.jpg"), b"ambiance=0.9")
-    parts = Parts(images=world.images, scores=world.scores, tags=world.tags, tagger=world.tagger)
+    parts = Components(images=world.images, scores=world.scores, tags=world.tags, tagger=world.tagger)
     naming = Naming(pattern=re.compile("(?P<restaurant>[^/]+)/"))
-    desk = desk_over(parts, Outages(IMPATIENT), world.limits, metrics=world.metrics, naming=naming)
+    desk = build_dispatcher(
+        parts, Dependencies(IMPATIENT), world.limits, metrics=world.metrics, naming=naming
+    )
     await desk.handle(s3_message("ObjectCreated:Put", "r7/a.jpg", minute=1, sequencer="A")).work()
     assert [said.key for said in world.tags.on(topics.AMBIANCE)] == ["r7"]
 
 
 async def test_an_alarm_that_is_handed_in_is_the_one_that_guards() -> None:
-    world, alarm = World(), RejectionAlarm(RejectionLimits(share=0.0, minimum=1))
-    parts = Parts(images=world.images, scores=world.scores, tags=world.tags, tagger=world.tagger)
-    desk = desk_over(parts, Outages(IMPATIENT), world.limits, metrics=world.metrics, alarm=alarm)
+    world, alarm = World(), RejectionRateBreaker(RejectionLimits(share=0.0, minimum=1))
+    parts = Components(images=world.images, scores=world.scores, tags=world.tags, tagger=world.tagger)
+    desk = build_dispatcher(parts, Dependencies(IMPATIENT), world.limits, metrics=world.metrics, alarm=alarm)
     work = asyncio.create_task(desk.handle(Message(topics.UPLOADED, 0, 0, None, b"?")).work())
     await asyncio.sleep(0)
     assert set(alarm.alarms()) == {"malformed"}
@@ -146,9 +148,9 @@ async def test_an_alarm_that_is_handed_in_is_the_one_that_guards() -> None:
 
 async def test_a_dead_letter_s_cause_loses_its_secrets_and_its_message_nothing() -> None:
     world = World()
-    parts = Parts(images=world.images, scores=world.scores, tags=world.tags, tagger=world.tagger)
+    parts = Components(images=world.images, scores=world.scores, tags=world.tags, tagger=world.tagger)
     hide = Mask(["canary-of-mongo"]).hide
-    desk = desk_over(parts, Outages(IMPATIENT), world.limits, metrics=world.metrics, hide=hide)
+    desk = build_dispatcher(parts, Dependencies(IMPATIENT), world.limits, metrics=world.metrics, hide=hide)
     value = json.dumps(
         {"location": {"bucket": "canary-of-mongo", "key": "a"}, "uploaded_at": "2026-01-01"}
     ).encode()

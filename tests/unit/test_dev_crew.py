@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from schemas.errors import ConfigurationError
-from tagstream.demo.workers import Crew, Entry, Worker, WorkerDied
+from tagstream.demo.workers import Entry, Worker, WorkerDied, Workers
 from tagstream.dev.photographs import Ended
-from tagstream.dev.state import State
-from tagstream.dev.supervisor import DEATHS, Tender
+from tagstream.dev.state import RunningSystem
+from tagstream.dev.supervisor import DEATHS, Supervisor
 
 PORT = 20_000
 
@@ -24,7 +24,7 @@ class Heard:
         self.said: list[str] = []
         self.entries: list[Entry] = []
 
-    def started(self, state: State, folder: Path) -> None:
+    def started(self, state: RunningSystem, folder: Path) -> None:
         raise AssertionError((state, folder))
 
     def ended(self, photograph: Ended) -> None:
@@ -37,15 +37,15 @@ class Heard:
         self.said.append(text)
 
 
-def _crew(folder: Path, program: str) -> Crew:
-    return Crew(folder, {}, command=(sys.executable, "-c", program))
+def _crew(folder: Path, program: str) -> Workers:
+    return Workers(folder, {}, command=(sys.executable, "-c", program))
 
 
 async def test_a_worker_that_dies_is_replaced_until_it_is_hopeless(tmp_path: Path) -> None:
     heard = Heard()
     with _crew(tmp_path, "import sys; sys.exit('the disk is on fire')") as crew:
         with pytest.raises(WorkerDied, match=r"(?s)exited with 1 and said:.*the disk is on fire"):
-            await Tender(crew, ports=(PORT,), screen=heard).tend()
+            await Supervisor(crew, ports=(PORT,), screen=heard).tend()
         assert len(crew.workers) == DEATHS
     assert [text.split(";")[0] for text in heard.said] == [
         f"Worker {number} died (exit code 1)" for number in range(1, DEATHS)
@@ -56,7 +56,7 @@ async def test_a_wrong_setting_is_not_tried_again(tmp_path: Path) -> None:
     program = "import sys; print('tagstream: TAGSTREAM_X is not a setting', file=sys.stderr); sys.exit(2)"
     with _crew(tmp_path, program) as crew:
         with pytest.raises(ConfigurationError, match=r"^TAGSTREAM_X is not a setting$"):
-            await Tender(crew, ports=(PORT,), screen=Heard()).tend()
+            await Supervisor(crew, ports=(PORT,), screen=Heard()).tend()
         assert len(crew.workers) == 1
 
 
@@ -64,7 +64,7 @@ async def test_what_workers_log_is_handed_on_once(tmp_path: Path) -> None:
     heard = Heard()
     program = 'import time; print(\'{"event": "model.warm"}\\nno json\', flush=True); time.sleep(60)'
     with _crew(tmp_path, program) as crew:
-        tending = asyncio.create_task(Tender(crew, ports=(PORT,), screen=heard).tend())
+        tending = asyncio.create_task(Supervisor(crew, ports=(PORT,), screen=heard).tend())
         while not heard.entries:
             await asyncio.sleep(0.05)
         await asyncio.sleep(0.7)  # two looks more

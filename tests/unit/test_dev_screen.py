@@ -16,10 +16,10 @@ from streams.adapters.memory import MemoryScores
 from streams.message import Message
 from tagstream.dev.photographs import Ended, ended
 from tagstream.dev.screen import Lines, Terminal
-from tagstream.dev.state import State
+from tagstream.dev.state import RunningSystem
 from tests.unit.cli_builders import MODEL, TAGS, head, letter, message, record, upload
 
-STATE = State(4711, "now", {"broker": "127.0.0.1:1", "s3": "http://127.0.0.1:2"}, {})
+STATE = RunningSystem(4711, "now", {"broker": "127.0.0.1:1", "s3": "http://127.0.0.1:2"}, {})
 
 
 def _tagged() -> Message:

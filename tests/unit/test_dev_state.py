@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from tagstream.dev import state
-from tagstream.dev.state import AlreadyRuns, State
+from tagstream.dev.state import AlreadyRuns, RunningSystem
 
 SETTINGS = {"TAGSTREAM_KAFKA__BROKERS": "127.0.0.1:1", "TAGSTREAM_BATCH__MAX_SIZE": "8"}
-RUNNING = State(4711, "2026-01-01T00:00:00+00:00", {"broker": "127.0.0.1:1"}, SETTINGS)
+RUNNING = RunningSystem(4711, "2026-01-01T00:00:00+00:00", {"broker": "127.0.0.1:1"}, SETTINGS)
 
 HOLDER = """
 import sys

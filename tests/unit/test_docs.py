@@ -17,10 +17,9 @@ from typer.core import TyperGroup
 from agents.telemetry import log_events
 from agents.telemetry.metrics import Metrics
 from agents.wiring import settings
-from schemas import topics
+from schemas import topics, wire
 from schemas.contract import published
 from schemas.errors import Malformed
-from schemas.wire import decoding
 from schemas.wire.cloudevents import STRUCTURED_JSON
 from tagstream import cli
 from tagstream.reference import pages as reference
@@ -129,8 +128,8 @@ def _judge(block: Block) -> None:
     if block.about in EVENTS:
         _read(EVENTS[block.about], block.text)
     elif block.about == "CloudEvent":
-        for record in decoding.decode(block.text.encode(), {"content-type": STRUCTURED_JSON.encode()}):
-            if isinstance(record, decoding.Spoiled):
+        for record in wire.decode(block.text.encode(), {"content-type": STRUCTURED_JSON.encode()}):
+            if isinstance(record, wire.Invalid):
                 raise record.error
     else:
         raise LookupError("no event has this name")
@@ -139,8 +138,8 @@ def _judge(block: Block) -> None:
 def _read(event: type[BaseModel], text: str) -> None:
     read = event.model_validate_json(text)
     if event in {EVENTS["ImageUploaded"], EVENTS["ImageRemoved"]}:
-        (record,) = decoding.decode(text.encode(), {})
-        assert not isinstance(record, decoding.Spoiled | decoding.Ignored)
+        (record,) = wire.decode(text.encode(), {})
+        assert not isinstance(record, wire.Invalid | wire.Ignored)
     fields = {field.alias or name for name, field in event.model_fields.items()}
     # A field that nobody reads is a mistake in an example, and no error on the wire.
     if strangers := set(json.loads(text)) - fields - {"type"}:

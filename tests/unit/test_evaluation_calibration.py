@@ -21,7 +21,7 @@ from model.evaluation.calibration import (
     probabilities,
     temperature,
 )
-from model.evaluation.predictions import Judged
+from model.evaluation.predictions import Predictions
 from model.manifest import Task
 from schemas.errors import ConfigurationError
 from tests.unit.judged_builders import drawn, judged
@@ -171,13 +171,13 @@ def test_the_logits_of_what_was_judged_make_its_probabilities_again() -> None:
         assert torch.allclose(again, seen.probabilities, atol=1e-6)
 
 
-def seen(known: list[float], nothing: list[float], *, task: Task = "multi_label") -> Judged:
+def seen(known: list[float], nothing: list[float], *, task: Task = "multi_label") -> Predictions:
     """Photographs of one tag with these probabilities, and pictures of nothing with those."""
     rows = [[score, 0.01, 0.01] for score in (*known, *nothing)]
     return judged(rows, [("ambiance",)] * len(known) + [()] * len(nothing), task=task)
 
 
-def refusal(truth: Judged) -> tuple[float, list[float]]:
+def refusal(truth: Predictions) -> tuple[float, list[float]]:
     """What is chosen, and the probabilities that it is held against."""
     logits = logits_of(truth, temperature=1.0)
     decision = decide(logits, truth, task=truth.task)

@@ -16,7 +16,7 @@ from model import checkpoint
 from model.data.dataset import Split, read
 from model.evaluation import content_digest, predict, speed
 from model.evaluation.figures import report
-from model.evaluation.race import race
+from model.evaluation.race import benchmark
 from model.manifest import Input
 from model.serving.classifier import Classifier, with_golden
 from model.tiny_version import LABELS, write_tiny_version
@@ -57,7 +57,7 @@ def data(place: Path) -> tuple[object, ...]:
 def test_a_version_is_judged_through_the_path_that_serves(place: Path) -> None:
     classifier = Classifier.load(place / "tiny-v1", device="cpu")
     photographs = read(place / "labels.csv").of(Split.VAL)
-    seen = predict.look(classifier, photographs)
+    seen = predict.predict(classifier, photographs)
     (line,) = seen.unreadable
     assert line.startswith("cut.jpg: ")
     for photo, row in zip(seen.photographs, seen.probabilities.tolist(), strict=True):
@@ -71,8 +71,8 @@ def test_a_version_is_judged_through_the_path_that_serves(place: Path) -> None:
 def test_labels_may_be_had_in_another_order(place: Path) -> None:
     classifier = Classifier.load(place / "tiny-v1", device="cpu")
     photographs = read(place / "labels.csv").of(Split.VAL)
-    turned = predict.look(classifier, photographs, labels=LABELS[::-1])
-    assert torch.equal(turned.probabilities.flip(1), predict.look(classifier, photographs).probabilities)
+    turned = predict.predict(classifier, photographs, labels=LABELS[::-1])
+    assert torch.equal(turned.probabilities.flip(1), predict.predict(classifier, photographs).probabilities)
 
 
 def test_evaluate_prints_one_document(place: Path) -> None:
@@ -156,7 +156,7 @@ def test_calibrate_writes_a_new_version_of_the_same_weights(place: Path) -> None
     assert json.loads(result.stdout)["thresholds"] == dict(new.manifest.thresholds)
     Classifier.load(output, device="cpu").check_golden()
     assert "The weights of tiny v1, unchanged" in new.card
-    seen = predict.look(Classifier.load(output, device="cpu"), read(place / "labels.csv").of(Split.VAL))
+    seen = predict.predict(Classifier.load(output, device="cpu"), read(place / "labels.csv").of(Split.VAL))
     assert report(seen).tag_recall["food"].value >= 0.6
 
 
@@ -272,7 +272,7 @@ def test_speed_is_that_of_batches_that_are_full_and_of_one_alone(place: Path) ->
 
 def test_a_race_is_run_in_turns(place: Path) -> None:
     a, b = (Classifier.load(place / name, device="cpu") for name in ("tiny-v1", "tiny-v2"))
-    found = race(a, b, read(place / "labels.csv").of(Split.VAL), batch=4, rounds=3)
+    found = benchmark(a, b, read(place / "labels.csv").of(Split.VAL), batch=4, rounds=3)
     assert len(found.a) == len(found.b) == 3
     assert min(found.ratios) <= found.ratio <= max(found.ratios)
 

@@ -12,7 +12,7 @@ from torchmetrics.functional.retrieval import retrieval_recall
 
 from model.evaluation import metrics, statistics
 from model.evaluation.figures import most_confident, recall_at, report
-from model.evaluation.predictions import Judged
+from model.evaluation.predictions import Predictions
 from model.evaluation.reliability import BINS
 from model.evaluation.shares import Share
 from model.evaluation.slices import SMALL
@@ -230,7 +230,7 @@ def test_the_keys_that_manifests_have_had_are_still_there() -> None:
 
 
 def test_a_selection_is_judged_as_if_there_were_nothing_else() -> None:
-    part: Judged = FOUR.select(torch.tensor([2, 0]))
+    part: Predictions = FOUR.select(torch.tensor([2, 0]))
     assert [photo.path.name for photo in part.photographs] == ["2.jpg", "0.jpg"]
     assert report(part).top_accuracy == Share(1, of=2)
     assert part.labels == LABELS

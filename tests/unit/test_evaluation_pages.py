@@ -16,9 +16,9 @@ from model.evaluation.figures import report
 from model.evaluation.generalisation_gap import gap
 from model.evaluation.pages import comparison, evaluation, plots
 from model.evaluation.pages.mistakes import WORST
-from model.evaluation.predictions import Judged
-from model.evaluation.race import Race
-from model.evaluation.run import Outcome, Versus
+from model.evaluation.predictions import Predictions
+from model.evaluation.race import Benchmark
+from model.evaluation.run import EvaluationResult, Versus
 from model.evaluation.speed import Speed
 from model.manifest import Manifest
 from tests.unit.judged_builders import LABELS, drawn, judged
@@ -35,7 +35,7 @@ SPEED = Speed("cpu", 1, 8, images_per_second=90.0, cpu_ms=11, latency_ms=12, lat
 
 
 @pytest.fixture(scope="module")
-def many(tmp_path_factory: pytest.TempPathFactory) -> Judged:
+def many(tmp_path_factory: pytest.TempPathFactory) -> Predictions:
     """With one drawn picture for all of them, and a name and a source that want escaping."""
     folder = tmp_path_factory.mktemp("photographs")
     Image.new("RGB", (900, 600), "orange").save(folder / "<b>.jpg")
@@ -48,14 +48,16 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Judged:
 
 
 @pytest.fixture(scope="module")
-def page(many: Judged) -> str:
+def page(many: Predictions) -> str:
     figures = replace(report(many, resamples=50), speed=SPEED)
-    outcome = Outcome(MANIFEST, "val", many, figures, against="train", other=figures, gap=gap(many, many))
+    outcome = EvaluationResult(
+        MANIFEST, "val", many, figures, against="train", other=figures, gap=gap(many, many)
+    )
     return evaluation.render(outcome)
 
 
 @pytest.fixture(scope="module")
-def versus(many: Judged) -> str:
+def versus(many: Predictions) -> str:
     other = replace(many, probabilities=many.probabilities.roll(1, dims=1))
     return comparison.render(
         Versus(
@@ -64,7 +66,7 @@ def versus(many: Judged) -> str:
             judged=(many, other),
             reports=(report(many, resamples=50), report(other, resamples=50)),
             comparison=compare(many, other, resamples=50),
-            race=Race("cpu", 1, 8, a=(10.0, 20.0), b=(20.0, 20.0)),
+            benchmark=Benchmark("cpu", 1, 8, a=(10.0, 20.0), b=(20.0, 20.0)),
         )
     )
 
@@ -110,7 +112,7 @@ def test_a_comparison_shows_what_each_alone_gets_right(versus: str) -> None:
 
 def test_photographs_that_are_gone_leave_a_page_without_their_picture() -> None:
     some = judged([[0.1, 0.9, 0.1], [0.1, 0.9, 0.2]], [("human",), ("food",)])
-    text = evaluation.render(Outcome(MANIFEST, "val", some, report(some, resamples=50)))
+    text = evaluation.render(EvaluationResult(MANIFEST, "val", some, report(some, resamples=50)))
     assert "no picture" in text
     assert "no photograph of it" in text  # ambiance has no curve
 
@@ -119,14 +121,18 @@ def test_a_version_that_refuses_says_below_what() -> None:
     some = judged([[0.1, 0.9, 0.1], [0.1, 0.9, 0.2]], [("food",), ("food",)])
     figures = report(some, resamples=50)
     refusing = MANIFEST.model_copy(update={"refusal": 0.83})
-    assert "unless no label reaches 0.83" in evaluation.render(Outcome(refusing, "val", some, figures))
-    assert "refused" not in evaluation.render(Outcome(MANIFEST, "val", some, figures))
+    assert "unless no label reaches 0.83" in evaluation.render(
+        EvaluationResult(refusing, "val", some, figures)
+    )
+    assert "refused" not in evaluation.render(EvaluationResult(MANIFEST, "val", some, figures))
 
 
 def test_negatives_alone_have_a_page() -> None:
     photo = Photograph(Path("x.jpg"), labels=())
     some = replace(judged([[0.9, 0.1, 0.1]], [()]), photographs=(photo,))
-    assert "true: none of the labels" in evaluation.render(Outcome(MANIFEST, "val", some, report(some)))
+    assert "true: none of the labels" in evaluation.render(
+        EvaluationResult(MANIFEST, "val", some, report(some))
+    )
 
 
 def test_a_binary_version_has_a_page() -> None:
@@ -139,7 +145,7 @@ def test_a_binary_version_has_a_page() -> None:
         architecture="tiny",
         thresholds={"menu": 0.5},
     )
-    assert "not menu" in evaluation.render(Outcome(manifest, "val", some, report(some)))
+    assert "not menu" in evaluation.render(EvaluationResult(manifest, "val", some, report(some)))
 
 
 def test_a_curve_goes_through_the_point_of_its_threshold() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from schemas import topics
+from schemas import topics, wire
 from schemas.errors import TRACE_LIMIT, Gone, Stage, Unforeseen
 from schemas.events import (
     Action,
@@ -18,7 +18,6 @@ from schemas.events import (
 )
 from schemas.tags import ModelRef, Route, Scores, Tag, Value
 from schemas.uploads import Location, Position
-from schemas.wire import decoding
 
 FACTS: dict[str, Any] = {
     "event_id": "e-1",
@@ -52,12 +51,12 @@ def letter(**changes: Any) -> DeadLetter:
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.type)
 def test_an_event_survives_its_json(event: AnyTagEvent) -> None:
-    assert type(event).model_validate_json(decoding.encode(event)) == event
+    assert type(event).model_validate_json(wire.encode(event)) == event
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.type)
 def test_the_type_on_the_wire_tells_the_events_apart(event: AnyTagEvent) -> None:
-    decoded: AnyTagEvent = TypeAdapter(AnyTagEvent).validate_json(decoding.encode(event))
+    decoded: AnyTagEvent = TypeAdapter(AnyTagEvent).validate_json(wire.encode(event))
     assert decoded == event
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from agents import announcements, transitions
 from agents.testing import LABELS, RULES
-from agents.transitions import Heads
+from agents.transitions import Transitions
 from model.policy import Policy
 from schemas import topics
 from schemas.claims import Claims
@@ -97,7 +97,7 @@ def test_a_producers_word_on_what_storage_said_gives_it_its_restaurant() -> None
     noted = outcome(told(head), changes(claim(4, restaurant="r9")).noted).head
     assert (noted.restaurant_id, noted.revision) == ("r9", 2)
     assert [
-        (m.restaurant_id, m.action) for m in announcements.moves(noted) if m.route.topic == topics.AMBIANCE
+        (m.restaurant_id, m.action) for m in announcements.diff(noted) if m.route.topic == topics.AMBIANCE
     ] == [
         ("r9", Action.ADDED),
         (None, Action.REMOVED),
@@ -124,7 +124,7 @@ def test_noting_a_claim_that_stands_and_was_never_scored_is_stale() -> None:
 def test_three_events_that_follow_each_other_in_a_ring_end_alike_in_every_order() -> None:
     first, second, third = claim(10, sequencer="1"), claim(5), claim(0, sequencer="2")
     everything = Claims.of(first, second, third)
-    assert everything.standing == second
+    assert everything.current == second
     head = outcome(after(scored(first)), changes(second).noted).head
     # The third outranks the first, and the second outranks the third: it is the second's turn.
     healed = changes(third).scored(scoring(second, ambiance=0.9))(head)
@@ -155,7 +155,7 @@ def test_a_decision_is_kept_with_the_bytes_that_it_was_made_of() -> None:
 def test_an_image_is_flagged_from_its_first_flag_on_until_none_is_left() -> None:
     head = after(scored(claim(1), menu=0.9))
     assert head.flagged_at == NOW
-    later = transitions.Heads("img_1", changes().rules, at(9_999), Claims.of(claim(2)))
+    later = transitions.Transitions("img_1", changes().rules, at(9_999), Claims.of(claim(2)))
     still = outcome(head, later.scored(scoring(claim(2), human=0.9))).head
     assert still.flagged_at == NOW
     assert outcome(still, decided(10, Decided.APPROVE)).head.flagged_at is None
@@ -164,7 +164,7 @@ def test_an_image_is_flagged_from_its_first_flag_on_until_none_is_left() -> None
 def test_what_was_kept_but_never_acknowledged_is_pending() -> None:
     head = after(scored(claim(1), menu=0.9), scored(claim(2), content="b", human=0.9))
     assert [said.route.label for said in head.pending] == ["menu"]
-    moves = {(move.route.label, move.action) for move in announcements.moves(head)}
+    moves = {(move.route.label, move.action) for move in announcements.diff(head)}
     assert moves == {("human", Action.ADDED), ("menu", Action.REMOVED)}
 
 
@@ -249,8 +249,8 @@ def test_a_late_acknowledgement_says_what_was_said_and_not_what_holds() -> None:
     assert announced.verdict == first.verdict
 
 
-def by(rules: transitions.Rules) -> Heads:
-    return Heads("img_1", rules, NOW)
+def by(rules: transitions.Rules) -> Transitions:
+    return Transitions("img_1", rules, NOW)
 
 
 def test_what_is_decided_again_says_that_it_was_replayed_and_by_what_job() -> None:

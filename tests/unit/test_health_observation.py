@@ -13,7 +13,7 @@ from agents.telemetry.observation import Observation, observing
 from agents.wiring.settings import MetricsSettings
 from model.serving.batcher import BatchLimits, DeviceChecks, MicroBatcher
 from schemas.errors import Broken, DeviceBroken
-from streams.adapters.s3.budget import Budget
+from streams.adapters.s3.budget import ByteSemaphore
 from streams.app import StreamApp, StreamSettings
 from streams.inflight import InFlight, Partition, WindowLimits
 from streams.message import Handler
@@ -158,7 +158,7 @@ def test_alarms_are_shown_while_they_are_on(seen: Observation) -> None:
 
 
 async def test_the_fetch_budget_and_the_lag_are_looked_at(seen: Observation) -> None:
-    budget = Budget(100)
+    budget = ByteSemaphore(100)
     seen.budget(budget)
     seen.lag(lambda: {Partition("uploads", 2): 7})
     async with budget.take(40):

@@ -32,7 +32,7 @@ HEAVY = ("torch", "torchvision")
 OURS = ("model", "streams", "agents", "tagstream")
 SERVERS = ("faust", "aiokafka", "aioboto3", "motor")
 FREE_OF = {
-    "schemas.wire.decoding, schemas.events, schemas.records": (*HEAVY, *SERVERS, *OURS, "structlog"),
+    "schemas.wire, schemas.events, schemas.records": (*HEAVY, *SERVERS, *OURS, "structlog"),
     "streams.inflight, streams.message, streams.ports": (*HEAVY, *SERVERS, "model", "agents"),
     "model.decoding.process": (*HEAVY, *SERVERS, "streams", "agents", "pydantic", "asyncio", "structlog"),
     "model.policy, model.serving.batcher": (*HEAVY, *SERVERS, "streams", "agents"),
@@ -57,7 +57,7 @@ def watch(event, details):
     if event in IO or (event == "open" and set(str(details[1])) & set("wax+")):
         print(event, *map(str, details[:2]))
 sys.addaudithook(watch)
-import schemas.wire.decoding, schemas.events, streams.app, streams.adapters.memory
+import schemas.wire, schemas.events, streams.app, streams.adapters.memory
 import agents.pipeline, agents.wiring.worker
 """
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from operations import dead_letters
-from operations.dead_letters import Selection
+from operations.dead_letters import LetterSelection
 from schemas import topics
 from schemas.errors import ConfigurationError
 from tests.unit.cli_builders import NOW, letter
@@ -44,23 +44,23 @@ def test_a_letter_names_its_cause_its_image_and_its_origin() -> None:
 @pytest.mark.parametrize(
     ("selection", "chosen"),
     [
-        (Selection(), [0, 1, 2]),
-        (Selection(cause="gone"), [0, 2]),
-        (Selection(image_id="img_b"), [1]),
-        (Selection(places=frozenset({(0, 2), (0, 1), (1, 0)})), [1, 2]),
-        (Selection(since=NOW + timedelta(minutes=1)), [1, 2]),
-        (Selection(cause="gone", since=NOW + timedelta(minutes=1)), [2]),
-        (Selection(cause="too_large"), []),
+        (LetterSelection(), [0, 1, 2]),
+        (LetterSelection(cause="gone"), [0, 2]),
+        (LetterSelection(image_id="img_b"), [1]),
+        (LetterSelection(places=frozenset({(0, 2), (0, 1), (1, 0)})), [1, 2]),
+        (LetterSelection(since=NOW + timedelta(minutes=1)), [1, 2]),
+        (LetterSelection(cause="gone", since=NOW + timedelta(minutes=1)), [2]),
+        (LetterSelection(cause="too_large"), []),
     ],
 )
-def test_a_selection_holds_those_of_which_all_is_true(selection: Selection, chosen: list[int]) -> None:
+def test_a_selection_holds_those_of_which_all_is_true(selection: LetterSelection, chosen: list[int]) -> None:
     found = [
         letter(code="gone", offset=0),
         letter(code="undecodable", image_id="img_b", offset=1),
         letter(code="gone", offset=2),
     ]
     assert [each.place[2] for each in found if selection.holds(each)] == chosen
-    assert selection.is_everything == (selection == Selection())
+    assert selection.is_everything == (selection == LetterSelection())
 
 
 def test_a_place_is_a_partition_and_an_offset() -> None:

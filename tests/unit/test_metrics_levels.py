@@ -12,7 +12,7 @@ from agents.telemetry.metrics import Metrics
 from model.clock import ManualClock
 from model.serving.batcher import BatchLimits, DeviceChecks, MicroBatcher
 from model.serving.statistics import BatchStatistics, DeviceTally
-from streams.adapters.s3.budget import Budget
+from streams.adapters.s3.budget import ByteSemaphore
 from streams.inflight import Delivery, InFlight, Partition, WindowLimits
 
 LIMITS = WindowLimits(concurrency=4, span=10, stall=60)
@@ -151,7 +151,7 @@ def test_a_new_batcher_s_counts_are_added_to_those_of_the_old_one(metrics: Metri
 
 
 async def test_the_fetch_budget_shows_its_bytes(metrics: Metrics) -> None:
-    budget = Budget(100)
+    budget = ByteSemaphore(100)
     async with budget.take(60):
         metrics.loading.update(budget)
     assert read(metrics, "tagstream_fetch_in_flight_bytes") == 60

@@ -13,12 +13,12 @@ import torch
 from typer.testing import CliRunner, Result
 
 from model.comparison import markdown, page
-from model.comparison.order import Order, WeightsFrom
-from model.comparison.row import METRICS, Figures, Row, Value, ordered
+from model.comparison.job import ComparisonJob, WeightsFrom
+from model.comparison.row import METRICS, BackboneRow, Figures, IntervalValue, ordered
 from model.comparison.run import Compared
-from model.comparison.speed import Pace
+from model.comparison.speed import ForwardSpeed
 from model.networks import network
-from model.training.order import Order as Training
+from model.training.job import TrainingJob
 from schemas.errors import ConfigurationError
 from tagstream.commands.model import app
 from tests.unit.model_pipeline_builders import drawn
@@ -118,16 +118,16 @@ def test_weights_are_named_one_by_one_and_for_all_others() -> None:
 
 
 def test_a_backbone_with_weights_and_one_from_scratch_differ_in_nothing_else_of_the_recipe() -> None:
-    training = Training(Path("photos"), output=Path("out"))
+    training = TrainingJob(Path("photos"), output=Path("out"))
     weights = WeightsFrom({"tiny": Path("tiny.safetensors")})
-    order = Order(("tiny", "mobilenet_v2_same"), Path("out"), training, weights=weights, size=64)
+    order = ComparisonJob(("tiny", "mobilenet_v2_same"), Path("out"), training, weights=weights, size=64)
     tuned, new = (order.training_of(name).recipe for name in order.names)
     same = replace(new, architecture="tiny", mean=tuned.mean, std=tuned.std)
     assert same == tuned.from_nothing()
     assert (tuned.norms, new.norms) == ("frozen", "learned")
 
 
-GOOD = Value(value=0.9, interval=(0.8, 0.95), of=40)
+GOOD = IntervalValue(value=0.9, interval=(0.8, 0.95), of=40)
 FIGURES = Figures(
     weights="public (hub)",
     size=224,
@@ -135,25 +135,25 @@ FIGURES = Figures(
     bytes=22_000_000,
     top_accuracy=GOOD,
     f1_samples=GOOD,
-    mean_average_precision=Value(value=None, interval=(None, None), of=0),
+    mean_average_precision=IntervalValue(value=None, interval=(None, None), of=0),
     epochs=3,
     train_seconds=100.0,
     train_cpu_seconds=190.0,
     resumed=False,
 )
-PACE = Pace("cpu", 1, 32, 100.0, latency_ms=12.0, throughput_ratio=1.0, latency_ratio=1.0)
+PACE = ForwardSpeed("cpu", 1, 32, 100.0, latency_ms=12.0, throughput_ratio=1.0, latency_ratio=1.0)
 ROWS = (
-    Row("slow", "public (hub)", FIGURES, PACE),
-    Row("no<where", "from scratch", error="not | known"),
-    Row(
+    BackboneRow("slow", "public (hub)", FIGURES, PACE),
+    BackboneRow("no<where", "from scratch", error="not | known"),
+    BackboneRow(
         "quick",
         "from scratch",
         FIGURES.model_copy(
             update={
                 "weights": "from scratch",
                 "resumed": True,
-                "top_accuracy": Value(value=0.5, interval=(0.4, 0.6), of=40),
-                "f1_samples": Value(value=0.4, interval=(0.3, 0.5), of=40),
+                "top_accuracy": IntervalValue(value=0.5, interval=(0.4, 0.6), of=40),
+                "f1_samples": IntervalValue(value=0.4, interval=(0.3, 0.5), of=40),
                 "bytes": 1_000_000,
                 "parameters": 500_000,
                 "train_seconds": 10.0,

@@ -351,7 +351,7 @@ async def test_an_event_may_give_way_to_one_that_was_outranked_before(world: Wor
     await world.deliver(first, message_of(second, offset=1), third)
     head = await world.head_of(second)
     assert head.position.event_id == second.event_id
-    assert head.claims.standing.position.event_id == second.event_id
+    assert head.claims.current.position.event_id == second.event_id
 
 
 async def test_an_outranked_event_is_no_reason_to_score_by_a_newer_model(world: World) -> None:

@@ -7,11 +7,10 @@ from datetime import timedelta
 
 import pytest
 
-from schemas import topics
+from schemas import topics, wire
 from schemas.identity import image_id
 from schemas.records import ImageHead, State
 from schemas.uploads import ImageRemoved
-from schemas.wire import decoding
 from streams.adapters.memory import AwayImages, MemoryScores
 from streams.message import Message
 
@@ -196,7 +195,7 @@ async def test_a_removal_that_was_outranked_may_hold_after_all() -> None:
     await world.images.put(removal.location, b"ambiance=0.9")
     await world.deliver(
         s3_message(CREATED, KEY, minute=10, sequencer="1"),
-        raw_message(decoding.encode(removal), offset=1),
+        raw_message(wire.encode(removal), offset=1),
         s3_message(CREATED, KEY, minute=0, sequencer="2", offset=2),
     )
     head = await head_of(world)

@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.registry import aliases
-from model.registry.aliases import Alias, Kind, Note
+from model.registry.aliases import Alias, MoveKind, Note
 from model.registry.cache import Resolved
 from model.registry.contents import Contents
 from model.registry.refs import AliasRef
-from model.registry.registry import Overtaken, Registry, Standing
+from model.registry.registry import AliasState, Overtaken, Registry
 from schemas.errors import ConfigurationError, Unavailable
-from schemas.objects import Stored
+from schemas.objects import StoredObject
 from streams.adapters.objects_memory import MemoryObjects
 
 from .registry_builders import in_memory, version
@@ -48,7 +48,7 @@ def to(versions: dict[str, Contents], name: str) -> Resolved:
 
 
 async def promote(registry: Registry, versions: dict[str, Contents], name: str, by: str = "anna") -> Alias:
-    seen = await registry.standing(CHAMPION)
+    seen = await registry.alias_state(CHAMPION)
     return await registry.promote(CHAMPION, to(versions, name), seen=seen, note=note(by))
 
 
@@ -83,7 +83,7 @@ async def test_of_two_promoters_at_once_one_wins_and_the_other_is_told_who_and_w
 ) -> None:
     registry = await stocked(versions)
     await promote(registry, versions, "v1")
-    seen = await registry.standing(CHAMPION)
+    seen = await registry.alias_state(CHAMPION)
     first = registry.promote(CHAMPION, to(versions, "v2"), seen=seen, note=note("ben"))
     second = registry.promote(CHAMPION, to(versions, "v3"), seen=seen, note=note("cleo"))
     ended = await asyncio.gather(first, second, return_exceptions=True)
@@ -125,7 +125,7 @@ async def test_a_rollback_goes_to_the_version_before_and_again_further_back(
     assert (await registry.rollback(CHAMPION, note=note())).version == "v2"
     last = await registry.rollback(CHAMPION, note=note("ben", reason="it is worse"))
     assert last.version == "v1"
-    assert (last.last.kind, last.last.by, last.last.reason) == (Kind.ROLLBACK, "ben", "it is worse")
+    assert (last.last.kind, last.last.by, last.last.reason) == (MoveKind.ROLLBACK, "ben", "it is worse")
     assert [move.to for move in last.history] == ["v1", "v2", "v3", "v2", "v1"]
     with pytest.raises(ConfigurationError, match="no version before v1"):
         await registry.rollback(CHAMPION, note=note())
@@ -188,7 +188,7 @@ class Shuffled(MemoryObjects):
         for _ in range(self.turns.pop() if self.turns else 0):
             await asyncio.sleep(0)
 
-    async def get(self, key: str) -> Stored | None:
+    async def get(self, key: str) -> StoredObject | None:
         found = await super().get(key)
         await self._answer("answer")  # between an answer and who waits for it others work as well
         return found
@@ -202,7 +202,7 @@ class Shuffled(MemoryObjects):
 def test_however_many_move_an_alias_at_once_its_history_is_one_chain_of_those_who_won(
     versions: dict[str, Contents], moves: list[str], turns: list[int]
 ) -> None:
-    async def race() -> tuple[list[str], Standing | None]:
+    async def race() -> tuple[list[str], AliasState | None]:
         objects = Shuffled([])
         registry = await stocked(versions, objects)
         objects.turns = turns
@@ -220,7 +220,7 @@ def test_however_many_move_an_alias_at_once_its_history_is_one_chain_of_those_wh
                 return
 
         await asyncio.gather(*(one(number, move) for number, move in enumerate(moves)))
-        return won, await registry.standing(CHAMPION)
+        return won, await registry.alias_state(CHAMPION)
 
     won, standing = asyncio.run(race())
     if standing is None:
@@ -232,6 +232,6 @@ def test_however_many_move_an_alias_at_once_its_history_is_one_chain_of_those_wh
 
 
 async def _alias(registry: Registry) -> Alias:
-    standing = await registry.standing(CHAMPION)
+    standing = await registry.alias_state(CHAMPION)
     assert standing is not None
     return standing.alias

@@ -385,6 +385,6 @@ def test_other_commands_take_an_alias_for_the_version_that_it_points_at(
 def _evaluated(folder: Path, options: list[str]) -> None:
     """As `tagstream model evaluate --record` does."""
     data = dataset.read(Path(options[1]), negatives=Path(options[3]))
-    seen = predict.look(Classifier.load(folder, device="cpu"), data.of(dataset.Split.TEST))
+    seen = predict.predict(Classifier.load(folder, device="cpu"), data.of(dataset.Split.TEST))
     digest = recording.data_digest(seen.photographs)
     recording.record(folder, "test", report=figures.report(seen), data=digest)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from model.evaluation import content_digest
 from model.manifest import Manifest
 from model.registry import gate, significance
-from model.registry.gate import Row, Tolerances, Verdict
+from model.registry.gate import GateRow, GateVerdict, Tolerances
 from model.registry.significance import Pair
 from schemas.errors import ConfigurationError
 
@@ -44,12 +44,12 @@ def report(hits: int, of: int, **more: Any) -> dict[str, Any]:
 
 def rows(
     champion: dict[str, Any], candidate: dict[str, Any], pairs: gate.Pairs | None = None
-) -> dict[str, Row]:
+) -> dict[str, GateRow]:
     return {row.name: row for row in gate.rows(champion, candidate, LIMITS, pairs=pairs or {})}
 
 
-def refused(found: Iterable[Row]) -> set[str]:
-    return {row.name for row in found if row.verdict is Verdict.REFUSED}
+def refused(found: Iterable[GateRow]) -> set[str]:
+    return {row.name for row in found if row.verdict is GateVerdict.REFUSED}
 
 
 @given(of=st.integers(1, 5000), share_of_hits=st.floats(0, 1), better=st.floats(0, 1))
@@ -95,32 +95,32 @@ def test_every_group_of_figures_can_refuse() -> None:
 def test_a_fall_beyond_the_tolerance_is_allowed_while_it_may_be_chance() -> None:
     row = rows(report(970, 1000), report(955, 1000))["top_accuracy"]
     assert (row.champion, row.candidate, row.allowed) == (0.97, 0.955, 0.965)
-    assert row.verdict is Verdict.PASSED
+    assert row.verdict is GateVerdict.PASSED
     assert "may be chance" in row.why
 
 
 def test_the_same_fall_on_more_photographs_is_no_chance() -> None:
     row = rows(report(9700, 10_000), report(9550, 10_000))["top_accuracy"]
-    assert row.verdict is Verdict.REFUSED
+    assert row.verdict is GateVerdict.REFUSED
     assert "hardly by chance" in row.why
 
 
 def test_the_same_fall_is_no_chance_where_it_is_known_that_nothing_was_gained_by_it() -> None:
     both = report(970, 1000), report(955, 1000)
-    assert rows(*both, {"top_accuracy": Pair(15, 0)})["top_accuracy"].verdict is Verdict.REFUSED
-    assert rows(*both, {"top_accuracy": Pair(55, 40)})["top_accuracy"].verdict is Verdict.PASSED
+    assert rows(*both, {"top_accuracy": Pair(15, 0)})["top_accuracy"].verdict is GateVerdict.REFUSED
+    assert rows(*both, {"top_accuracy": Pair(55, 40)})["top_accuracy"].verdict is GateVerdict.PASSED
 
 
 def test_a_fall_beyond_the_hard_limit_is_refused_whatever_chance_says() -> None:
     row = rows(report(97, 100), report(94, 100), {"top_accuracy": Pair(10, 7)})["top_accuracy"]
-    assert row.verdict is Verdict.REFUSED
+    assert row.verdict is GateVerdict.REFUSED
     assert "worse by more than 2.0%" in row.why
 
 
 def test_a_rise_of_what_should_be_low_is_a_fall() -> None:
     row = rows(report(95, 100), report(95, 100, negatives_acted_on=share(30, 100)))["negatives_acted_on"]
     assert (row.champion, row.candidate, row.allowed) == (0.05, 0.3, 0.07)
-    assert row.verdict is Verdict.REFUSED
+    assert row.verdict is GateVerdict.REFUSED
 
 
 def test_a_small_slice_is_not_looked_at() -> None:
@@ -129,13 +129,13 @@ def test_a_small_slice_is_not_looked_at() -> None:
 
 
 def test_probabilities_that_are_off_are_refused_by_more_on_fewer_photographs() -> None:
-    def ece(of: int, value: float) -> Verdict:
+    def ece(of: int, value: float) -> GateVerdict:
         return rows(report(of, of), report(of, of, ece={"value": value, "of": of}))["ece"].verdict
 
-    assert ece(10_000, 0.042) is Verdict.PASSED
-    assert ece(10_000, 0.05) is Verdict.REFUSED
-    assert ece(100, 0.06) is Verdict.PASSED
-    assert ece(100, 0.08) is Verdict.REFUSED
+    assert ece(10_000, 0.042) is GateVerdict.PASSED
+    assert ece(10_000, 0.05) is GateVerdict.REFUSED
+    assert ece(100, 0.06) is GateVerdict.PASSED
+    assert ece(100, 0.08) is GateVerdict.REFUSED
 
 
 @pytest.mark.parametrize("name", ["top_accuracy", "negatives_acted_on", "ece", "recall", "slices"])
@@ -143,7 +143,7 @@ def test_a_report_that_does_not_say_what_the_champion_s_says_is_refused(name: st
     short = report(95, 100)
     del short[name]
     row = rows(report(95, 100), short)[name]
-    assert row.verdict is Verdict.REFUSED
+    assert row.verdict is GateVerdict.REFUSED
     assert "--data" in row.why
 
 
@@ -154,19 +154,19 @@ def test_a_figure_of_no_photographs_is_not_held_against_anybody() -> None:
 
 
 def test_slower_counts_from_a_quarter_on_and_from_a_thousandth_of_a_second_on() -> None:
-    def verdict(before: float, after: float) -> Verdict:
+    def verdict(before: float, after: float) -> GateVerdict:
         return gate.slower("ms an image", before, after, LIMITS).verdict
 
-    assert verdict(0.020, 0.024) is Verdict.PASSED
-    assert verdict(0.020, 0.026) is Verdict.REFUSED
-    assert verdict(0.0005, 0.0014) is Verdict.PASSED
-    assert verdict(0.0005, 0.0016) is Verdict.REFUSED
+    assert verdict(0.020, 0.024) is GateVerdict.PASSED
+    assert verdict(0.020, 0.026) is GateVerdict.REFUSED
+    assert verdict(0.0005, 0.0014) is GateVerdict.PASSED
+    assert verdict(0.0005, 0.0016) is GateVerdict.REFUSED
 
 
 def test_other_labels_and_the_same_in_another_order_are_refused() -> None:
-    assert gate.same("labels", "a, b", "a, b", why="-").verdict is Verdict.PASSED
-    assert gate.same("labels", "a, b", "b, a", why="-").verdict is Verdict.REFUSED
-    assert gate.same("labels", "a, b", "a, c", why="-").verdict is Verdict.REFUSED
+    assert gate.same("labels", "a, b", "a, b", why="-").verdict is GateVerdict.PASSED
+    assert gate.same("labels", "a, b", "b, a", why="-").verdict is GateVerdict.REFUSED
+    assert gate.same("labels", "a, b", "a, c", why="-").verdict is GateVerdict.REFUSED
 
 
 @pytest.mark.parametrize(

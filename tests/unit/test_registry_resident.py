@@ -14,7 +14,7 @@ import structlog
 from agents.wiring import model_source as residing
 from agents.wiring import settings
 from agents.wiring.components import load_tagger
-from agents.wiring.model_source import resident
+from agents.wiring.model_source import resolve_model
 from agents.wiring.settings import Settings
 from model import checkpoint
 from model.registry import contents
@@ -25,11 +25,11 @@ from model.tiny_version import write_tiny_version
 from operations import health_checks
 from schemas.errors import ConfigurationError, Unavailable
 from streams.adapters.objects_folder import FolderObjects
-from streams.adapters.s3.client import S3Settings
+from streams.adapters.s3.client import S3ClientSettings
 from streams.adapters.s3.embedded import EmbeddedS3
 from streams.adapters.s3.images import S3Images
 from streams.adapters.s3.objects import S3Objects
-from streams.resilience.retry import Outages, Patience
+from streams.resilience.retry import Backoff, Dependencies
 from tests.faults.speech import Http
 from tests.faults.wire import Wire
 
@@ -60,7 +60,7 @@ def named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def storage(versions: dict[str, Path]) -> Iterator[Wire]:
     """A wire that may be cut, to an S3 endpoint in which v1 is the champion."""
     with EmbeddedS3() as s3, Wire(int(s3.endpoint_url.rsplit(":", 1)[1]), Http()) as wire:
-        where = S3Settings(endpoint_url=s3.endpoint_url, credentials=s3.credentials)
+        where = S3ClientSettings(endpoint_url=s3.endpoint_url, credentials=s3.credentials)
         asyncio.run(in_s3(where, versions["v1"]))
         yield wire
 
@@ -68,11 +68,11 @@ def storage(versions: dict[str, Path]) -> Iterator[Wire]:
 async def champion(registry: Registry, folder: Path) -> None:
     """Publish the version, and point the champion at it."""
     published = await registry.publish(contents.of_folder(folder))
-    seen, to = await registry.standing(CHAMPION), await registry.resolve(published.ref)
+    seen, to = await registry.alias_state(CHAMPION), await registry.resolve(published.ref)
     await registry.promote(CHAMPION, to, seen=seen, note=Note(when=datetime.now(UTC), by="anna"))
 
 
-async def in_s3(where: S3Settings, folder: Path) -> None:
+async def in_s3(where: S3ClientSettings, folder: Path) -> None:
     async with S3Images(where.model_copy(update={"allowed_buckets": frozenset({BUCKET})})) as images:
         await images.ensure_bucket(BUCKET)
     async with S3Objects(BUCKET, "tagstream", where) as objects:
@@ -87,9 +87,9 @@ async def in_folder(root: Path, folder: Path) -> None:
 async def test_without_a_ref_it_is_the_folder_or_the_packaged_version(
     versions: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert (await resident(settings.load())).folder == checkpoint.PACKAGED
+    assert (await resolve_model(settings.load())).folder == checkpoint.PACKAGED
     monkeypatch.setenv("TAGSTREAM_MODEL__FOLDER", str(versions["v1"]))
-    assert (await resident(settings.load())).folder == versions["v1"]
+    assert (await resolve_model(settings.load())).folder == versions["v1"]
 
 
 async def test_a_worker_s_model_is_what_the_alias_points_at_when_it_starts(
@@ -108,7 +108,7 @@ async def test_a_version_may_be_named_itself(
     for folder in versions.values():
         await in_folder(named, folder)
     monkeypatch.setenv("TAGSTREAM_MODEL__REF", "tiny/v1")
-    assert checkpoint.read_manifest((await resident(settings.load())).folder).version == "v1"
+    assert checkpoint.read_manifest((await resolve_model(settings.load())).folder).version == "v1"
 
 
 async def test_a_version_that_is_named_itself_stays_what_it_was(
@@ -116,11 +116,11 @@ async def test_a_version_that_is_named_itself_stays_what_it_was(
 ) -> None:
     await in_folder(named, versions["v1"])
     monkeypatch.setenv("TAGSTREAM_MODEL__REF", "tiny/v1")
-    await resident(settings.load())
+    await resolve_model(settings.load())
     manifest = named / "tiny" / "v1" / "manifest.json"
     manifest.write_text(manifest.read_text().replace("Apache-2.0", "MIT"))
     with pytest.raises(ConfigurationError, match="tiny/v1 is not the one that this machine has"):
-        await resident(settings.load())
+        await resolve_model(settings.load())
 
 
 async def test_weights_that_were_flipped_in_the_registry_name_the_setting_the_file_and_what_to_do(
@@ -141,7 +141,7 @@ async def test_weights_that_were_flipped_in_the_cache_are_fetched_again(
     named: Path, versions: dict[str, Path]
 ) -> None:
     await in_folder(named, versions["v1"])
-    folder = (await resident(settings.load())).folder
+    folder = (await resolve_model(settings.load())).folder
     weights = folder / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1] + b"\x7f")
     assert (await load_tagger(settings.load())).model.version == "v1"
@@ -161,11 +161,11 @@ async def test_a_folder_that_is_not_mounted_is_a_registry_that_is_away(
     named: Path, versions: dict[str, Path]
 ) -> None:
     with pytest.raises(Unavailable, match="there is no such folder"):
-        await resident(settings.load())
+        await resolve_model(settings.load())
     await in_folder(named, versions["v1"])
-    assert not (await resident(settings.load())).is_remembered
+    assert not (await resolve_model(settings.load())).is_remembered
     shutil.rmtree(named)
-    known = await resident(settings.load())
+    known = await resolve_model(settings.load())
     assert known.is_remembered
     assert checkpoint.read_manifest(known.folder).version == "v1"
 
@@ -174,11 +174,11 @@ async def test_while_the_registry_is_away_the_version_that_was_last_known_here_i
     storage: Wire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = over_s3(storage, monkeypatch, tmp_path / "cache")
-    fresh = await resident(config)
+    fresh = await resolve_model(config)
     storage.refuse()
     try:
         with structlog.testing.capture_logs() as lines:
-            remembered = await resident(config)
+            remembered = await resolve_model(config)
     finally:
         storage.heal()
     assert remembered.folder == fresh.folder
@@ -191,12 +191,12 @@ async def test_a_memory_without_its_version_is_of_no_use(
     storage: Wire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = over_s3(storage, monkeypatch, tmp_path / "cache")
-    await resident(config)
+    await resolve_model(config)
     shutil.rmtree(tmp_path / "cache" / "versions")
     storage.refuse()
     try:
         with pytest.raises(Unavailable) as raised:
-            await resident(config)
+            await resolve_model(config)
     finally:
         storage.heal()
     assert raised.value.dependency == "registry"
@@ -207,10 +207,10 @@ async def test_a_worker_that_knows_no_version_waits_for_the_registry(
     storage: Wire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = over_s3(storage, monkeypatch, tmp_path / "cache")
-    outages = Outages(Patience(0.01, 0.05))
+    outages = Dependencies(Backoff(0.01, 0.05))
     storage.refuse()
     try:
-        waiting = asyncio.create_task(outages.outlast(lambda: resident(config)))
+        waiting = asyncio.create_task(outages.retry_until_available(lambda: resolve_model(config)))
         while not (state := outages.states().get("registry")) or not state.is_away:
             await asyncio.sleep(0.01)
         assert not waiting.done()
@@ -270,7 +270,7 @@ def test_settings_that_cannot_be_are_refused_without_repeating_them(
 async def test_a_ref_without_a_registry_says_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TAGSTREAM_MODEL__REF", "tiny@champion")
     with pytest.raises(ConfigurationError, match=r"TAGSTREAM_MODEL__REF: .*set TAGSTREAM_REGISTRY__URL"):
-        await resident(settings.load())
+        await resolve_model(settings.load())
 
 
 def test_refs_know_their_keys() -> None:

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from model.clock import ManualClock
 from model.testing import settle
 from schemas.errors import Gone, KeepsFailing, Malformed, Rejected, TooLarge, Undecodable
-from streams.resilience.rejection_alarm import RejectionAlarm, RejectionLimits
+from streams.resilience.rejection_alarm import RejectionLimits, RejectionRateBreaker
 from tests.unit.waiting_rooms import Owner, cancelled, ended, pass_time, started
 
 LIMITS = RejectionLimits(share=0.5, window=60, minimum=10, probe=5)
@@ -39,7 +39,7 @@ class Rig:
 
     def __init__(self, limits: RejectionLimits = LIMITS) -> None:
         self.clock, self.owner, self.decoder = ManualClock(), Owner(), Decoder()
-        self.alarm = RejectionAlarm(limits, hooks=self.owner.hooks, clock=self.clock)
+        self.alarm = RejectionRateBreaker(limits, hooks=self.owner.hooks, clock=self.clock)
         self.buried = 0
 
     async def meet(self, count: int, rejection: Rejected | None = None) -> None:

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from model.clock import ManualClock
 from model.testing import settle
 from schemas.errors import Gone, Rejected, Undecodable
-from streams.resilience.rejection_alarm import RejectionAlarm, RejectionLimits
+from streams.resilience.rejection_alarm import RejectionLimits, RejectionRateBreaker
 from tests.unit.waiting_rooms import Owner, cancelled, started
 
 LIMITS = RejectionLimits(share=0.5, window=20, minimum=4, probe=3)
@@ -28,7 +28,7 @@ class World:
     is_broken: bool = False
 
     def __post_init__(self) -> None:
-        self.alarm = RejectionAlarm(LIMITS, hooks=self.owner.hooks, clock=self.clock)
+        self.alarm = RejectionRateBreaker(LIMITS, hooks=self.owner.hooks, clock=self.clock)
 
     async def work(self, number: int, defect: Rejected | None, seconds: float) -> None:
         turn = self.turn_of(number)

@@ -10,14 +10,13 @@ import pytest
 
 from operations.rescore import Job, Replay
 from operations.rescore_latest import LatestClaims
-from operations.rescore_selection import Selection, SentImages, Start
+from operations.rescore_selection import RescoreSelection, SentImages, Start
 from operations.rescore_summary import Plan
-from schemas import topics
+from schemas import topics, wire
 from schemas.claims import Claims
 from schemas.errors import ConfigurationError
 from schemas.events import RescoreRequested
 from schemas.uploads import ImageUploaded
-from schemas.wire import decoding
 from streams.message import Message
 
 from .head_builders import claim
@@ -92,7 +91,7 @@ class Rig:
         self.runs += 1
         scratch = self.folder / str(self.runs)
         scratch.mkdir()
-        selection = Selection(version, **wanted)  # type: ignore[arg-type]
+        selection = RescoreSelection(version, **wanted)  # type: ignore[arg-type]
         job = Job("job-1", Start.parse(start), selection)
         replay = Replay(job, self.world.scores, scratch=scratch, tell=lambda *said: self.told.append(said))
         return replay, await replay.send(Log(*self.messages), None if dry else self.lane)
@@ -101,7 +100,7 @@ class Rig:
         """Workers with version 2 serve the lane."""
         self.world.tagger = SpokenTagger(self.world.faults, version="2")
         for offset, event in enumerate(self.lane.sent):
-            message = Message(topics.RESCORE, 0, offset, key=None, value=decoding.encode(event))
+            message = Message(topics.RESCORE, 0, offset, key=None, value=wire.encode(event))
             await self.world.deliver(message)
 
 

@@ -6,11 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from schemas import topics
+from schemas import topics, wire
 from schemas.events import ImageTagged, Reason, RescoreRequested
 from schemas.tags import RouteRule
 from schemas.uploads import Location
-from schemas.wire import decoding
 from streams.adapters.memory import MemoryImages
 from streams.inflight import Urgency
 from streams.message import Message
@@ -164,7 +163,7 @@ async def test_new_routes_are_obeyed_by_the_scores_that_are_there_when_it_is_ask
     world.tagger = tagger = SpokenTagger(world.faults)
     tagger._policy = replace(tagger._policy, rules=(RouteRule(label="food", topic="photos.food.v1"),))
     asked = RescoreRequested.model_validate_json(rescore_message(UPLOAD, version="1").value or b"")
-    again = decoding.encode(asked.model_copy(update={"decide_again": True}))
+    again = wire.encode(asked.model_copy(update={"decide_again": True}))
     await world.deliver(Message(topics.RESCORE, 0, 1, key=None, value=again))
     assert sorted(world.said[told:]) == [
         (topics.AMBIANCE, "ambiance", "removed"),

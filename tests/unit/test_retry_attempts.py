@@ -6,7 +6,7 @@ import pytest
 
 from model.clock import ManualClock
 from schemas.errors import KeepsFailing, Unavailable
-from streams.resilience.retry import BreakerLimits, Dependency, Hooks, Outages, Patience
+from streams.resilience.retry import Backoff, BreakerLimits, Dependencies, Dependency, Hooks
 from tests.unit.waiting_rooms import Service, cancelled, ended, pass_time, started
 
 ATTEMPTS = 3
@@ -19,10 +19,10 @@ class Rig:
         self.clock, self.service = ManualClock(), Service()
         self.refusals_when_back: list[int] = []
         hooks = Hooks(on_reset=lambda _: self.refusals_when_back.append(self.refusals))
-        outages = Outages(Patience(), limits or BreakerLimits(), hooks=hooks, clock=self.clock)
+        outages = Dependencies(Backoff(), limits or BreakerLimits(), hooks=hooks, clock=self.clock)
         self.s3: Dependency = outages.of("s3")
         self.spoiled: asyncio.Task[str] = started(
-            self.s3.outlast(self.service.call("spoiled", is_spoiled=True), attempts=ATTEMPTS)
+            self.s3.retry_until_available(self.service.call("spoiled", is_spoiled=True), attempts=ATTEMPTS)
         )
 
     @property
@@ -37,7 +37,7 @@ async def test_refused_often_enough_while_others_are_answered_it_is_given_up() -
     rig = Rig()
     while not rig.spoiled.done():
         await rig.pass_time(0.5)
-        await rig.s3.outlast(rig.service.call())
+        await rig.s3.retry_until_available(rig.service.call())
     with pytest.raises(KeepsFailing) as raised:
         await rig.spoiled
     assert rig.refusals == ATTEMPTS
@@ -56,7 +56,7 @@ async def test_with_no_answer_to_anyone_it_is_waited_for() -> None:
 async def test_the_first_answer_to_another_is_enough() -> None:
     rig = Rig()
     await rig.pass_time(25)
-    await rig.s3.outlast(rig.service.call())
+    await rig.s3.retry_until_available(rig.service.call())
     refusals = rig.refusals
     await ended(rig.spoiled, clock=rig.clock)
     assert isinstance(rig.spoiled.exception(), KeepsFailing)
@@ -67,7 +67,7 @@ async def test_in_a_quiet_stream_it_does_not_pass_for_an_absence() -> None:
     rig = Rig()
     await rig.pass_time(60)
     assert rig.s3.breaker.is_open
-    other = started(rig.s3.outlast(rig.service.call()))
+    other = started(rig.s3.retry_until_available(rig.service.call()))
     await ended(other, rig.spoiled, clock=rig.clock)
     assert isinstance(rig.spoiled.exception(), KeepsFailing)
 
@@ -75,24 +75,24 @@ async def test_in_a_quiet_stream_it_does_not_pass_for_an_absence() -> None:
 async def test_refusals_of_an_absence_do_not_count() -> None:
     rig = Rig(BreakerLimits(calls=2, after=0))
     rig.service.is_away = True
-    other = started(rig.s3.outlast(rig.service.call()))
+    other = started(rig.s3.retry_until_available(rig.service.call()))
     await rig.pass_time(100)
     assert rig.refusals > ATTEMPTS
     rig.service.is_away = False
     await ended(other, clock=rig.clock)
     while not rig.spoiled.done():
         await rig.pass_time(0.5)
-        await rig.s3.outlast(rig.service.call())
+        await rig.s3.retry_until_available(rig.service.call())
     assert isinstance(rig.spoiled.exception(), KeepsFailing)
     assert rig.refusals >= rig.refusals_when_back[0] + ATTEMPTS
 
 
 async def test_without_a_bound_it_is_waited_for_as_long_as_it_takes() -> None:
     rig = Rig()
-    patient = started(rig.s3.outlast(rig.service.call("patient", is_spoiled=True)))
+    patient = started(rig.s3.retry_until_available(rig.service.call("patient", is_spoiled=True)))
     for _ in range(100):
         await rig.pass_time(1)
-        await rig.s3.outlast(rig.service.call())
+        await rig.s3.retry_until_available(rig.service.call())
     assert isinstance(rig.spoiled.exception(), KeepsFailing)
     assert not patient.done()
     await cancelled(patient)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from agents import transitions
 from agents.testing import LABELS, RULES
-from agents.transitions import Heads
+from agents.transitions import Transitions
 from model.policy import Policy
 from operations.routes_check import EXAMPLES, Outlook, redecided, scan, share_behind
 from schemas import topics
@@ -67,7 +67,7 @@ def test_one_more_line_is_one_more_collection() -> None:
 
 def test_an_image_of_no_restaurant_joins_no_collection_and_is_counted() -> None:
     seen = outlook(ADDED, after(scored(claim(1, restaurant=None), ambiance=0.6)))
-    assert seen.routes[INDOOR, "ambiance"].homeless == 1
+    assert seen.routes[INDOOR, "ambiance"].without_restaurant == 1
 
 
 def test_a_higher_threshold_takes_images_out() -> None:
@@ -147,10 +147,10 @@ def test_the_rules_that_decided_an_image_would_change_nothing_whatever_befell_it
     first: float, steps: list[tuple[str, object]]
 ) -> None:
     policy = Policy(THRESHOLDS, HESITANT)
-    head = outcome(None, Heads("img_1", policy, NOW).scored(scoring(claim(1), ambiance=first))).head
+    head = outcome(None, Transitions("img_1", policy, NOW).scored(scoring(claim(1), ambiance=first))).head
     head = told(head)
     for minute, (what, how) in enumerate(steps, 2):
-        changes = Heads("img_1", policy, NOW)
+        changes = Transitions("img_1", policy, NOW)
         if what == "score":
             change = changes.scored(scoring(claim(minute), **how))  # type: ignore[arg-type]
         elif what == "decide":
@@ -175,7 +175,9 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 
 async def _kept(store: ScoreStore, images: int) -> dict[str, ImageHead]:
     for number in range(images):
-        change: Change = Heads(f"img_{number}", TAGGER, NOW).scored(scoring(claim(1), ambiance=0.6, food=0.9))
+        change: Change = Transitions(f"img_{number}", TAGGER, NOW).scored(
+            scoring(claim(1), ambiance=0.6, food=0.9)
+        )
         await store.apply(f"img_{number}", change)
     return {head.image_id: head async for head in every_head(store)}
 

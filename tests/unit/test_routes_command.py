@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from agents import announcements
-from agents.transitions import Heads, Scoring
+from agents.transitions import Scoring, Transitions
 from agents.wiring import components, settings
 from model import checkpoint, routes
 from model.policy import Policy
@@ -41,7 +41,7 @@ def scored(ambiance: float) -> Scoring:
 async def _fill(path: Path) -> None:
     async with SqliteScores(path) as store:
         for image_id, ambiance in SEEN.items():
-            changes = Heads(image_id, Policy.of(PACKAGED), NOW)
+            changes = Transitions(image_id, Policy.of(PACKAGED), NOW)
             await store.apply(image_id, changes.scored(scored(ambiance)))
 
 
@@ -199,8 +199,8 @@ async def test_a_workers_new_collection_is_a_line_in_its_file(
                 model=tagger.model,
             )
             asked = Scoring(claim(1), scores, Content(digest="bytes", size=1))
-            head = outcome(None, Heads("img_1", tagger, NOW).scored(asked)).head
-            said = announcements.announcements(head, announcements.moves(head))
+            head = outcome(None, Transitions("img_1", tagger, NOW).scored(asked)).head
+            said = announcements.announcements(head, announcements.diff(head))
             collections = [each for each in said if isinstance(each.event, CollectionChanged)]
             assert {each.topic for each in collections} == expected
             assert {each.key for each in collections} <= {"r1"}

@@ -7,10 +7,10 @@ from typing import Any, Final
 import pytest
 from pydantic import BaseModel
 
+from schemas import wire
 from schemas.contract import examples, published
 from schemas.contract.compatibility import breaks
 from schemas.records import ImageHead, ScoreRecord
-from schemas.wire import decoding
 
 CORPUS: Final = Path(__file__).parents[1] / "corpus"
 STORED: Final = sorted((CORPUS / "stored" / "v1").glob("*.json"))
@@ -64,14 +64,14 @@ def _within(written: Any, read: Any) -> bool:
 
 @pytest.mark.parametrize("path", [each for each in STORED if each.name.startswith("ImageUploaded")])
 def test_an_upload_that_an_earlier_version_published_can_be_replayed(path: Path) -> None:
-    (record,) = decoding.decode(path.read_bytes(), {})
-    assert isinstance(record, decoding.Uploaded)
+    (record,) = wire.decode(path.read_bytes(), {})
+    assert isinstance(record, wire.Uploaded)
 
 
 def test_a_head_of_the_first_version_has_its_claim_and_counts_as_announced() -> None:
     raw = (CORPUS / "stored" / "v1" / "ImageHead.0-1-0-announced.json").read_bytes()
     head = ImageHead.model_validate_json(raw)
-    assert head.all_claims.standing.position == head.position
+    assert head.all_claims.current.position == head.position
     assert head.is_announced
 
 

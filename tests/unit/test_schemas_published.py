@@ -12,11 +12,11 @@ from jsonschema import Draft7Validator, Draft202012Validator  # type: ignore[imp
 from pydantic import BaseModel
 from typer.testing import CliRunner
 
-from schemas import topics
+from schemas import topics, wire
 from schemas.contract import asyncapi, examples, published
 from schemas.decisions import ModerationDecided
 from schemas.uploads import ImageRemoved, ImageUploaded
-from schemas.wire import cloudevents, decoding
+from schemas.wire import cloudevents
 from tagstream.commands import schemas as command
 
 COMMITTED: Final = Path(__file__).parents[2] / "docs" / "schemas"
@@ -142,8 +142,8 @@ def test_what_the_schema_lets_a_producer_leave_out_may_be_left_out(event: type[B
 def test_the_least_upload_of_the_schema_is_an_upload_on_the_wire() -> None:
     said = asyncapi.example(ImageUploaded)
     least = {name: said[name] for name in published.json_schema(ImageUploaded)["required"]}
-    (record,) = decoding.decode(json.dumps(least).encode(), {})
-    assert isinstance(record, decoding.Uploaded)
+    (record,) = wire.decode(json.dumps(least).encode(), {})
+    assert isinstance(record, wire.Uploaded)
 
 
 def test_a_fields_docstring_is_its_description() -> None:

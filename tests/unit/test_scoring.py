@@ -53,7 +53,7 @@ async def test_the_restaurant_is_read_from_the_object_s_metadata(name: str) -> N
 async def test_the_uploader_is_read_from_the_object_s_metadata() -> None:
     world = await described(uploader_id="u7")
     await world.deliver(notified())
-    assert (await head_of(world)).claims.standing.uploader_id == "u7"
+    assert (await head_of(world)).claims.current.uploader_id == "u7"
 
 
 async def test_what_the_event_says_comes_before_the_object_s_metadata() -> None:
@@ -68,7 +68,7 @@ async def test_a_redelivery_keeps_the_restaurant_that_the_metadata_named(offset:
     world = await described(restaurant_id="r7", uploader_id="u7")
     await world.deliver(notified(), notified(offset=offset))
     head = await head_of(world)
-    assert (head.restaurant_id, head.claims.standing.uploader_id, head.revision) == ("r7", "u7", 1)
+    assert (head.restaurant_id, head.claims.current.uploader_id, head.revision) == ("r7", "u7", 1)
     assert world.said == [(topics.AMBIANCE, "ambiance", "added")]
 
 

@@ -17,8 +17,8 @@ from agents.telemetry.trace_otel import OtelTracer, open_otel_tracer
 from agents.telemetry.tracing import Linked, NoTracer, linked, open_tracer
 from agents.wiring.settings import Settings, TracingSettings
 from model.serving.batcher import BatchLimits, DeviceChecks, MicroBatcher
+from schemas import wire
 from schemas.errors import ConfigurationError
-from schemas.wire import decoding
 from tests.unit.otlp_receiver import Receiver, receiving, values
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
@@ -70,7 +70,7 @@ async def test_what_goes_out_is_a_child_of_the_message_s_span(receiver: Receiver
         with tracer.message(KEPT, "process", {}) as span:
             said = span.traceparent
     assert said == f"00-{TRACE}-{receiver.one('process').span_id.hex()}-01"
-    assert decoding.traceparent({"traceparent": str(said).encode()}) == said
+    assert wire.traceparent({"traceparent": str(said).encode()}) == said
 
 
 async def test_stages_are_children_of_their_message_also_of_many_at_once(receiver: Receiver) -> None:

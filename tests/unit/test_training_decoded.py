@@ -13,7 +13,7 @@ import torch
 from model.data.dataset import Photograph
 from model.data.progress import silent
 from model.preprocess import Fit, Preprocess
-from model.training.decoded import ABANDONED, INDEX, PIXELS, Decoded, Decoding
+from model.training.decoded import ABANDONED, INDEX, PIXELS, Decoded, DecodingJob
 from schemas.errors import ConfigurationError
 from tests.unit.training_builders import shapes
 
@@ -31,7 +31,7 @@ Decode = Callable[..., Decoded]
 @pytest.fixture
 def decode(photographs: tuple[Photograph, ...], tmp_path: Path) -> Decode:
     def run(*, cached: bool = True, ticks: list[int] | None = None, fit: Fit = Fit.SQUASH) -> Decoded:
-        decoding = Decoding(Preprocess(size=32, fit=fit), cache=tmp_path / "cache" if cached else None)
+        decoding = DecodingJob(Preprocess(size=32, fit=fit), cache=tmp_path / "cache" if cached else None)
         tick = silent if ticks is None else lambda _what, done, _total: ticks.append(done)
         return decoding.run(photographs, tick=tick)
 

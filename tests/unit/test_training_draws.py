@@ -15,7 +15,7 @@ from model.manifest import Task
 from model.training.augment import Augment
 from model.training.objective import YIELDING, Objective, positive_weights
 from model.training.pictures import Pictures
-from model.training.prefetch import ahead
+from model.training.prefetch import prefetch
 from model.training.presets import PRESETS, mixed, mixing_share, preset
 from model.training.randomness import Seeded, derived
 from model.training.rates import Schedule
@@ -242,7 +242,7 @@ def test_work_ahead_is_bounded_and_its_error_comes_at_its_place() -> None:
             raise ValueError("five")
         return item
 
-    results = ahead(work, range(100), threads=2, depth=3)
+    results = prefetch(work, range(100), threads=2, depth=3)
     assert [next(results) for _ in range(5)] == [0, 1, 2, 3, 4]
     with pytest.raises(ValueError, match="five"):
         next(results)

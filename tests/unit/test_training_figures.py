@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from model.data.dataset import Photograph
-from model.training.objective import Dominance, ranked
+from model.training.objective import SoftTargets, ranked
 from model.training.pictures import Pictures, balanced
 
 LABELS = ("ambiance", "food", "human")
@@ -31,7 +31,7 @@ def test_in_a_composite_the_label_that_wins_in_the_dataset_wins() -> None:
     photos = pictures(
         ("human", "food"), ("human", "food"), ("food", "human"), ("food", "ambiance")
     ).photographs
-    dominance = Dominance(photos, labels=LABELS, yielding=0.6)
+    dominance = SoftTargets(photos, labels=LABELS, yielding=0.6)
     assert dominance.together(torch.tensor([0.0, 1, 1])).tolist() == [0, pytest.approx(0.6), 1]
     assert dominance.together(torch.tensor([1.0, 0, 1])).tolist() == [1, 0, 1]
 

@@ -14,9 +14,9 @@ import pytest
 import torch
 
 from model.training.checkpoints import INDEX, Checkpoints, beside
-from model.training.progress import Step, Watch
+from model.training.progress import OptimizerStep, Watch
 from model.training.recipe import Recipe
-from model.training.run import Order, Outcome, train
+from model.training.run import TrainingJob, TrainingResult, train
 from schemas.errors import ConfigurationError
 from tests.unit.training_builders import RECIPE, STEPS, shapes
 
@@ -47,7 +47,7 @@ class Stop(Exception):
 
 
 def stopping(at: int) -> Watch:
-    def stride(step: Step) -> None:
+    def stride(step: OptimizerStep) -> None:
         if step.number == at:
             raise Stop
 
@@ -59,13 +59,13 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return shapes(tmp_path_factory.mktemp("resume") / "shapes")
 
 
-Ordering = Callable[..., Order]
+Ordering = Callable[..., TrainingJob]
 
 
 @pytest.fixture
 def ordered(photographs: Path, tmp_path: Path) -> Ordering:
-    def order(recipe: Recipe = RECIPE, *, name: str = "shapes-v1", fresh: bool = False) -> Order:
-        return Order(
+    def order(recipe: Recipe = RECIPE, *, name: str = "shapes-v1", fresh: bool = False) -> TrainingJob:
+        return TrainingJob(
             photographs,
             tmp_path / name,
             recipe=recipe,
@@ -79,18 +79,18 @@ def ordered(photographs: Path, tmp_path: Path) -> Ordering:
 
 
 @pytest.fixture(scope="module")
-def straight(photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+def straight(photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> TrainingResult:
     output = tmp_path_factory.mktemp("straight") / "shapes-v1"
-    return train(Order(photographs, output, recipe=RECIPE, threads=1, test=False))
+    return train(TrainingJob(photographs, output, recipe=RECIPE, threads=1, test=False))
 
 
-def checkpointed(order: Order) -> int:
+def checkpointed(order: TrainingJob) -> int:
     index = json.loads((beside(order.output) / INDEX).read_text())
     return int(index["step"])
 
 
 def test_killed_by_force_in_mid_epoch_again_and_again_it_ends_with_the_same_weights(
-    ordered: Ordering, straight: Outcome
+    ordered: Ordering, straight: TrainingResult
 ) -> None:
     order = ordered()
     steps = ["2", str(STEPS + 1), str(2 * STEPS - 1)]
@@ -106,7 +106,7 @@ def test_killed_by_force_in_mid_epoch_again_and_again_it_ends_with_the_same_weig
 
 @pytest.mark.parametrize("step", [1, 4, STEPS, STEPS + 1, 2 * STEPS])
 def test_stopped_after_any_step_it_ends_with_the_same_weights(
-    ordered: Ordering, straight: Outcome, step: int
+    ordered: Ordering, straight: TrainingResult, step: int
 ) -> None:
     with pytest.raises(Stop):
         train(ordered(), watch=stopping(step))
@@ -117,7 +117,9 @@ def test_stopped_after_any_step_it_ends_with_the_same_weights(
     assert any("goes on from step" in line for line in said)
 
 
-def test_what_else_a_run_does_changes_no_bit(ordered: Ordering, straight: Outcome, tmp_path: Path) -> None:
+def test_what_else_a_run_does_changes_no_bit(
+    ordered: Ordering, straight: TrainingResult, tmp_path: Path
+) -> None:
     order = replace(
         ordered(), loaders=5, cache=tmp_path / "cache", tensorboard=tmp_path / "board", checkpoint_steps=1
     )
@@ -142,7 +144,7 @@ def test_the_best_weights_so_far_are_taken_up_too(ordered: Ordering) -> None:
     assert train(ordered(spoiling)).manifest.sha256 == through.manifest.sha256
 
 
-def test_another_seed_trains_other_weights(ordered: Ordering, straight: Outcome) -> None:
+def test_another_seed_trains_other_weights(ordered: Ordering, straight: TrainingResult) -> None:
     assert train(ordered(replace(RECIPE, seed=1))).manifest.sha256 != straight.manifest.sha256
 
 
@@ -191,9 +193,9 @@ def test_a_damaged_checkpoint_is_refused_and_fresh_gets_past_it(ordered: Orderin
 
 
 def test_a_full_disk_is_said_and_the_earlier_checkpoint_stays_good(
-    ordered: Ordering, straight: Outcome
+    ordered: Ordering, straight: TrainingResult
 ) -> None:
-    def stride(step: Step) -> None:
+    def stride(step: OptimizerStep) -> None:
         if step.number == 5:
             resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, unlimited))
 
@@ -210,7 +212,7 @@ def test_a_full_disk_is_said_and_the_earlier_checkpoint_stays_good(
 def test_of_two_that_would_write_one_version_the_second_is_refused(ordered: Ordering) -> None:
     refused: list[str] = []
 
-    def stride(step: Step) -> None:
+    def stride(step: OptimizerStep) -> None:
         if step.number == 2:
             with pytest.raises(ConfigurationError, match="another training") as caught:
                 train(ordered())
@@ -241,7 +243,7 @@ def test_what_fails_before_the_first_checkpoint_leaves_nothing_behind(ordered: O
 
 
 def test_a_batch_that_the_memory_does_not_hold_names_the_option(ordered: Ordering) -> None:
-    def stride(step: Step) -> None:
+    def stride(step: OptimizerStep) -> None:
         raise torch.OutOfMemoryError(f"CUDA out of memory at {step.number}")
 
     with pytest.raises(ConfigurationError, match="--batch-size"):

@@ -21,7 +21,7 @@ from model.serving.classifier import Classifier
 from model.training.finetune import FineTuning
 from model.training.pictures import load
 from model.training.recipe import Recipe
-from model.training.run import Order, Outcome, train
+from model.training.run import TrainingJob, TrainingResult, train
 from model.training.sampling import Sampler
 from schemas.errors import ConfigurationError
 from tagstream.commands.model import app
@@ -50,12 +50,12 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def outcome(place: Path) -> Outcome:
+def outcome(place: Path) -> TrainingResult:
     torch.set_num_threads(1)
-    return train(Order(shapes(place / "shapes"), output=place / "shapes-v1", recipe=RECIPE))
+    return train(TrainingJob(shapes(place / "shapes"), output=place / "shapes-v1", recipe=RECIPE))
 
 
-def test_a_training_writes_a_version_that_loads_and_serves(place: Path, outcome: Outcome) -> None:
+def test_a_training_writes_a_version_that_loads_and_serves(place: Path, outcome: TrainingResult) -> None:
     classifier = Classifier.load(place / "shapes-v1", device="cpu")
     classifier.check_golden()
     picture = (place / "shapes" / "disc" / "disc1.png").read_bytes()
@@ -64,49 +64,51 @@ def test_a_training_writes_a_version_that_loads_and_serves(place: Path, outcome:
     assert scores.model == outcome.manifest.ref
 
 
-def test_a_picture_that_cannot_be_read_is_left_out_and_said(outcome: Outcome) -> None:
+def test_a_picture_that_cannot_be_read_is_left_out_and_said(outcome: TrainingResult) -> None:
     (line,) = outcome.unreadable
     assert line.startswith("cut.jpg: ")
 
 
-def test_the_probe_every_epoch_and_the_blends_are_tried_and_the_best_is_kept(outcome: Outcome) -> None:
+def test_the_probe_every_epoch_and_the_blends_are_tried_and_the_best_is_kept(outcome: TrainingResult) -> None:
     trials = outcome.trained.trials
     assert [trial.name for trial in trials][:3] == ["probe", "epoch 1", "epoch 2"]
     assert outcome.trained.chosen.loss == min(trial.loss for trial in trials)
 
 
-def test_patience_ends_a_training_that_gets_no_better(place: Path, outcome: Outcome) -> None:
+def test_patience_ends_a_training_that_gets_no_better(place: Path, outcome: TrainingResult) -> None:
     assert outcome
     still = replace(RECIPE, epochs=50, patience=2, head_rate=0.0, body_rate=0.0, blends=())
-    found = train(Order(place / "shapes", output=place / "still-v1", recipe=still))
+    found = train(TrainingJob(place / "shapes", output=place / "still-v1", recipe=still))
     assert [trial.name for trial in found.trained.trials] == ["probe", "epoch 1", "epoch 2"]
 
 
-def test_patience_begins_when_the_body_learns(place: Path, outcome: Outcome) -> None:
+def test_patience_begins_when_the_body_learns(place: Path, outcome: TrainingResult) -> None:
     assert outcome
     still = replace(RECIPE, epochs=50, patience=1, freeze_epochs=2, head_rate=0.0, body_rate=0.0, blends=())
-    found = train(Order(place / "shapes", output=place / "frozen-v1", recipe=still))
+    found = train(TrainingJob(place / "shapes", output=place / "frozen-v1", recipe=still))
     assert [trial.name for trial in found.trained.trials][-1] == "epoch 3"
 
 
-def test_name_and_version_are_those_of_the_folder(outcome: Outcome) -> None:
+def test_name_and_version_are_those_of_the_folder(outcome: TrainingResult) -> None:
     assert (outcome.manifest.name, outcome.manifest.version) == ("shapes", "v1")
 
 
-def test_the_card_and_the_manifest_carry_the_report(place: Path, outcome: Outcome) -> None:
+def test_the_card_and_the_manifest_carry_the_report(place: Path, outcome: TrainingResult) -> None:
     card = (place / "shapes-v1" / "model-card.md").read_text()
     assert "Report on `val`" in card
     assert set(outcome.manifest.metrics) == {"val"}
 
 
-def test_recorded_figures_say_of_which_decisions_and_photographs_they_are(outcome: Outcome) -> None:
+def test_recorded_figures_say_of_which_decisions_and_photographs_they_are(outcome: TrainingResult) -> None:
     found = outcome.manifest.metrics["val"]
     assert isinstance(found, dict)
     assert found["judged"] == content_digest.digest(outcome.manifest)
     assert len(str(found["data"])) == 64
 
 
-def test_every_layer_learns_and_the_statistics_of_the_batch_norms_stay(place: Path, outcome: Outcome) -> None:
+def test_every_layer_learns_and_the_statistics_of_the_batch_norms_stay(
+    place: Path, outcome: TrainingResult
+) -> None:
     assert outcome
     data = read(place / "shapes")
     drawn = load(data.of(Split.TRAIN), labels=data.labels, preprocess=Preprocess(size=64))
@@ -119,35 +121,35 @@ def test_every_layer_learns_and_the_statistics_of_the_batch_norms_stay(place: Pa
     assert moved == {name for name, _ in network.named_parameters()}
 
 
-def test_the_same_seed_trains_the_same_weights(place: Path, outcome: Outcome) -> None:
-    again = train(Order(place / "shapes", output=place / "again-v1", recipe=RECIPE))
+def test_the_same_seed_trains_the_same_weights(place: Path, outcome: TrainingResult) -> None:
+    again = train(TrainingJob(place / "shapes", output=place / "again-v1", recipe=RECIPE))
     assert again.manifest.sha256 == outcome.manifest.sha256
 
 
-def test_an_output_that_exists_is_refused_before_any_work(place: Path, outcome: Outcome) -> None:
+def test_an_output_that_exists_is_refused_before_any_work(place: Path, outcome: TrainingResult) -> None:
     with pytest.raises(ConfigurationError, match=outcome.manifest.name):
-        train(Order(place / "shapes", output=place / "shapes-v1", recipe=RECIPE))
+        train(TrainingJob(place / "shapes", output=place / "shapes-v1", recipe=RECIPE))
 
 
 def test_an_output_without_a_version_in_its_name_is_refused(place: Path) -> None:
     with pytest.raises(ConfigurationError, match="NAME-VERSION"):
-        train(Order(place / "shapes", output=place / "model", recipe=RECIPE))
+        train(TrainingJob(place / "shapes", output=place / "model", recipe=RECIPE))
 
 
-def test_weights_of_another_network_are_refused(place: Path, outcome: Outcome) -> None:
+def test_weights_of_another_network_are_refused(place: Path, outcome: TrainingResult) -> None:
     assert outcome
     save_file({"features.9.weight": torch.zeros(3)}, place / "foreign.safetensors")
-    order = Order(
+    order = TrainingJob(
         place / "shapes", output=place / "x-v1", weights=place / "foreign.safetensors", recipe=RECIPE
     )
     with pytest.raises(ConfigurationError, match=r"foreign\.safetensors"):
         train(order)
 
 
-def test_a_version_can_be_trained_on_from_its_own_weights(place: Path, outcome: Outcome) -> None:
+def test_a_version_can_be_trained_on_from_its_own_weights(place: Path, outcome: TrainingResult) -> None:
     assert outcome
     weights = place / "shapes-v1" / "model.safetensors"
-    train(Order(place / "shapes", output=place / "shapes-v2", weights=weights, recipe=RECIPE))
+    train(TrainingJob(place / "shapes", output=place / "shapes-v2", weights=weights, recipe=RECIPE))
     assert checkpoint.read(place / "shapes-v2").manifest.version == "v2"
 
 

@@ -296,7 +296,9 @@ def test_a_trail_agrees_with_what_holds_and_with_what_is_said(
     assert {(led.topic, led.label) for led in of.routes if led.in_force} == standing - homeless
     assert all((led.why_not is None) is led.in_force for led in of.routes)
     to_say = {
-        (move.route.topic, move.route.label) for move in announcements.moves(head) if not move.is_homeless
+        (move.route.topic, move.route.label)
+        for move in announcements.diff(head)
+        if not move.is_without_restaurant
     }
     waiting = {Hearing.TO_ADD, Hearing.TO_REMOVE}
     assert {(each.topic, each.label) for each in of.told.routes if each.hearing in waiting} == to_say

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Producer
 
-from agents.transitions import Heads
+from agents.transitions import Transitions
 from operations import audit_trail
 from schemas import identity, topics
 from schemas.events import DeadLetter
@@ -30,7 +30,7 @@ REFUSED = identity.image_id("photos", "broken.jpg")
 
 async def _keep(store: ScoreStore) -> None:
     seen = scoring(claim(1), menu=0.9)
-    change = Heads(LUNCH, TAGGER, NOW).scored(seen)
+    change = Transitions(LUNCH, TAGGER, NOW).scored(seen)
     await store.apply(LUNCH, change, record(seen).model_copy(update={"image_id": LUNCH}))
 
 

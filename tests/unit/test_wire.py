@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas import wire
 from schemas.identity import image_id
 from schemas.uploads import ImageUploaded
-from schemas.wire import decoding
 
 DOCUMENT: dict[str, Any] = {
     "event_id": "e-1",
@@ -24,14 +24,14 @@ DOCUMENT: dict[str, Any] = {
 
 
 def uploaded(**changes: Any) -> ImageUploaded:
-    (record,) = decoding.decode(json.dumps(DOCUMENT | changes).encode(), {})
-    assert isinstance(record, decoding.Uploaded)
+    (record,) = wire.decode(json.dumps(DOCUMENT | changes).encode(), {})
+    assert isinstance(record, wire.Uploaded)
     return record.upload
 
 
 def cause(raw: bytes | None) -> str:
-    (record,) = decoding.decode(raw, {})
-    assert isinstance(record, decoding.Spoiled)
+    (record,) = wire.decode(raw, {})
+    assert isinstance(record, wire.Invalid)
     return str(record.error)
 
 
@@ -49,8 +49,8 @@ def test_an_upload_event_is_an_upload() -> None:
 
 def test_what_is_encoded_decodes_to_the_same() -> None:
     upload = uploaded()
-    (record,) = decoding.decode(decoding.encode(upload), {})
-    assert record == decoding.Uploaded(upload)
+    (record,) = wire.decode(wire.encode(upload), {})
+    assert record == wire.Uploaded(upload)
 
 
 def test_fields_of_a_later_version_are_ignored() -> None:
@@ -58,17 +58,15 @@ def test_fields_of_a_later_version_are_ignored() -> None:
 
 
 def test_location_and_time_are_enough() -> None:
-    (record,) = decoding.decode(
-        without("event_id", "image_id", "restaurant_id", "uploader_id", "attributes"), {}
-    )
-    assert isinstance(record, decoding.Uploaded)
+    (record,) = wire.decode(without("event_id", "image_id", "restaurant_id", "uploader_id", "attributes"), {})
+    assert isinstance(record, wire.Uploaded)
     assert record.upload.image_id == image_id("photos", "r1/a.jpg")
     assert record.upload.restaurant_id is None
 
 
 def test_an_event_without_an_id_derives_the_same_one_each_time_it_comes() -> None:
     raw = without("event_id", "image_id")
-    assert decoding.decode(raw, {}) == decoding.decode(raw, {})
+    assert wire.decode(raw, {}) == wire.decode(raw, {})
 
 
 @pytest.mark.parametrize(
@@ -136,4 +134,4 @@ def test_every_wrong_field_is_named_in_one_line() -> None:
 
 @given(raw=st.binary())
 def test_no_bytes_whatever_are_an_error_or_nothing(raw: bytes) -> None:
-    assert decoding.decode(raw, {})
+    assert wire.decode(raw, {})

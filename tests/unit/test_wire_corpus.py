@@ -10,29 +10,28 @@ from typing import Any, Final
 
 import pytest
 
-from schemas import identity
+from schemas import identity, wire
 from schemas.naming import Keys, Naming, compiled
 from schemas.uploads import ImageRemoved, ImageUploaded
-from schemas.wire import decoding
 
 FOLDER: Final = Path(__file__).parents[1] / "corpus" / "wire"
 EXPECTED: Final = sorted(FOLDER.rglob("*.expected.json"))
 SENDERS: Final = ("aws", "minio", "versitygw", "others", "own", "cloudevents")
 
 
-def told(record: decoding.Record) -> dict[str, Any]:
+def told(record: wire.Record) -> dict[str, Any]:
     """The record in the corpus' words."""
     match record:
-        case decoding.Uploaded(upload, sequencer):
+        case wire.Uploaded(upload, sequencer):
             said = {"asks": "uploaded", "at": upload.uploaded_at, "sequencer": sequencer}
             whose = upload.model_dump(include={"restaurant_id", "uploader_id"})
             return where(upload) | whose | said
-        case decoding.Removed(removal, sequencer, if_gone):
+        case wire.Removed(removal, sequencer, if_gone):
             said = {"asks": "removed", "at": removal.removed_at, "sequencer": sequencer}
             return where(removal) | said | {"if_gone": if_gone}
-        case decoding.Ignored(why):
+        case wire.Ignored(why):
             return {"asks": "ignored", "why": why}
-        case decoding.Spoiled(error):
+        case wire.Invalid(error):
             return {"asks": "spoiled", "cause": str(error)}
 
 
@@ -41,7 +40,7 @@ def where(event: ImageUploaded | ImageRemoved) -> dict[str, Any]:
     return event.location.model_dump(include={"bucket", "key", "version", "etag"}) | ids
 
 
-def assert_as(expected: dict[str, Any], record: decoding.Record) -> None:
+def assert_as(expected: dict[str, Any], record: wire.Record) -> None:
     """`record` is as the corpus says; ids that it does not name are the derived ones."""
     said = told(record)
     if expected["asks"] == "spoiled":
@@ -60,13 +59,13 @@ def payload(expected: Path) -> Path:
     return expected.with_name(named)
 
 
-def asked(expected: Path) -> tuple[decoding.Record, ...]:
+def asked(expected: Path) -> tuple[wire.Record, ...]:
     said = json.loads(expected.read_text())
     headers = {name: value.encode() for name, value in said.get("headers", {}).items()}
     settings = said.get("settings", {})
     pattern = compiled(settings["key_pattern"]) if "key_pattern" in settings else None
     raw = payload(expected).read_bytes()
-    return decoding.decode(raw, headers, Naming(Keys(settings.get("keys", "auto")), pattern))
+    return wire.decode(raw, headers, Naming(Keys(settings.get("keys", "auto")), pattern))
 
 
 @pytest.mark.parametrize("expected", EXPECTED, ids=lambda path: str(path.relative_to(FOLDER)).split(".")[0])

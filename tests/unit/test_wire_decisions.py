@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas import wire
 from schemas.claims import Claim
 from schemas.decisions import Decided, ModerationDecided
 from schemas.events import RescoreRequested
 from schemas.uploads import Location, Position
-from schemas.wire import decoding
 
 NOON: Final = datetime(2026, 1, 1, 12, tzinfo=UTC)
 SAID: Final[dict[str, Any]] = {
@@ -31,14 +31,14 @@ HEADERS: Final = {
 
 
 def decided(**changes: Any) -> ModerationDecided:
-    said = decoding.decode_decision(json.dumps(SAID | changes).encode(), {})
+    said = wire.decode_decision(json.dumps(SAID | changes).encode(), {})
     assert isinstance(said, ModerationDecided)
     return said
 
 
 def spoiled(**changes: Any) -> str:
-    said = decoding.decode_decision(json.dumps(SAID | changes).encode(), {})
-    assert isinstance(said, decoding.Spoiled)
+    said = wire.decode_decision(json.dumps(SAID | changes).encode(), {})
+    assert isinstance(said, wire.Invalid)
     return str(said.error)
 
 
@@ -49,7 +49,7 @@ def test_a_decision_is_a_decision() -> None:
 
 def test_what_is_encoded_decodes_to_the_same() -> None:
     said = decided()
-    assert decoding.decode_decision(decoding.encode(said), {}) == said
+    assert wire.decode_decision(wire.encode(said), {}) == said
 
 
 @pytest.mark.parametrize(
@@ -70,14 +70,14 @@ def test_what_is_wrong_with_a_decision_is_named(changes: dict[str, Any], said: s
 
 @pytest.mark.parametrize("raw", [None, b"", b"{", b"[]", b"null", b"\xff"])
 def test_what_is_no_decision_is_spoiled(raw: bytes | None) -> None:
-    assert isinstance(decoding.decode_decision(raw, {}), decoding.Spoiled)
+    assert isinstance(wire.decode_decision(raw, {}), wire.Invalid)
 
 
 def test_a_decision_may_come_as_a_cloudevent_of_either_mode() -> None:
     bare = {name: value for name, value in SAID.items() if name != "decided_at"}
     envelope = {name.removeprefix("ce_"): value.decode() for name, value in HEADERS.items()}
-    binary = decoding.decode_decision(json.dumps(bare).encode(), HEADERS)
-    structured = decoding.decode_decision(json.dumps(envelope | {"data": bare}).encode(), {})
+    binary = wire.decode_decision(json.dumps(bare).encode(), HEADERS)
+    structured = wire.decode_decision(json.dumps(envelope | {"data": bare}).encode(), {})
     assert isinstance(binary, ModerationDecided)
     assert binary == structured
     assert binary.decided_at == NOON
@@ -85,12 +85,12 @@ def test_a_decision_may_come_as_a_cloudevent_of_either_mode() -> None:
 
 def test_a_cloudevent_that_is_broken_is_no_decision() -> None:
     headers = HEADERS | {"ce_specversion": b"0.3"}
-    assert isinstance(decoding.decode_decision(json.dumps(SAID).encode(), headers), decoding.Spoiled)
+    assert isinstance(wire.decode_decision(json.dumps(SAID).encode(), headers), wire.Invalid)
 
 
 @given(name=st.sampled_from((*SAID, "labels", "comment", "event_id")), value=st.text() | st.integers())
 def test_no_value_of_any_field_is_an_error(name: str, value: object) -> None:
-    assert decoding.decode_decision(json.dumps(SAID | {name: value}).encode(), {})
+    assert wire.decode_decision(json.dumps(SAID | {name: value}).encode(), {})
 
 
 def request() -> RescoreRequested:
@@ -101,9 +101,9 @@ def request() -> RescoreRequested:
 
 
 def test_a_request_to_score_again_decodes_to_itself() -> None:
-    assert decoding.decode_rescore(decoding.encode(request()), {}) == request()
+    assert wire.decode_rescore(wire.encode(request()), {}) == request()
 
 
 @pytest.mark.parametrize("raw", [None, b"", b"{}", b"[]", b"\xff"])
 def test_what_is_no_request_is_spoiled(raw: bytes | None) -> None:
-    assert isinstance(decoding.decode_rescore(raw, {}), decoding.Spoiled)
+    assert isinstance(wire.decode_rescore(raw, {}), wire.Invalid)

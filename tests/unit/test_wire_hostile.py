@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.wire import decoding
+from schemas import wire
 
 BASE: dict[str, Any] = {
     "location": {"bucket": "photos", "key": "r1/a.jpg"},
@@ -27,50 +27,50 @@ ANY_JSON = st.recursive(
 )
 
 
-def decoded(**changes: Any) -> decoding.Record:
-    (record,) = decoding.decode(json.dumps(BASE | changes).encode(), {})
+def decoded(**changes: Any) -> wire.Record:
+    (record,) = wire.decode(json.dumps(BASE | changes).encode(), {})
     return record
 
 
 @pytest.mark.parametrize("value", [5, 1.5, True, ["img"], {"id": "img"}])
 def test_an_image_id_that_is_no_text_is_spoiled(value: object) -> None:
-    assert isinstance(decoded(image_id=value), decoding.Spoiled)
+    assert isinstance(decoded(image_id=value), wire.Invalid)
 
 
 @pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00"])
 def test_a_time_beyond_the_calendar_is_spoiled(moment: str) -> None:
-    assert isinstance(decoded(uploaded_at=moment), decoding.Spoiled)
+    assert isinstance(decoded(uploaded_at=moment), wire.Invalid)
 
 
 @pytest.mark.parametrize("field", ["event_id", "image_id", "restaurant_id", "uploader_id"])
 def test_half_a_character_is_spoiled_for_no_event_could_say_it_again(field: str) -> None:
-    assert isinstance(decoded(**{field: "r\ud800"}), decoding.Spoiled)
+    assert isinstance(decoded(**{field: "r\ud800"}), wire.Invalid)
 
 
 @pytest.mark.parametrize("attributes", [{"a": "\ud800"}, {"\ud800": "a"}])
 def test_half_a_character_in_an_attribute_is_spoiled(attributes: dict[str, str]) -> None:
-    assert isinstance(decoded(attributes=attributes), decoding.Spoiled)
+    assert isinstance(decoded(attributes=attributes), wire.Invalid)
 
 
 @pytest.mark.parametrize("field", ["restaurant_id", "uploader_id"])
 def test_an_id_too_long_to_be_said_again_is_spoiled(field: str) -> None:
-    assert isinstance(decoded(**{field: "r" * 500_000}), decoding.Spoiled)
+    assert isinstance(decoded(**{field: "r" * 500_000}), wire.Invalid)
 
 
 @pytest.mark.parametrize("field", ["version", "etag"])
 def test_a_content_version_too_long_to_be_said_again_is_spoiled(field: str) -> None:
-    assert isinstance(decoded(location=BASE["location"] | {field: "e" * 500_000}), decoding.Spoiled)
+    assert isinstance(decoded(location=BASE["location"] | {field: "e" * 500_000}), wire.Invalid)
 
 
 def test_the_cause_of_ten_thousand_wrong_fields_is_still_short() -> None:
     record = decoded(attributes={str(number): number for number in range(10_000)})
-    assert isinstance(record, decoding.Spoiled)
+    assert isinstance(record, wire.Invalid)
     assert len(str(record.error)) < 2_000
 
 
 def test_the_cause_does_not_repeat_a_name_of_a_megabyte() -> None:
     record = decoded(attributes={"a" * 1_000_000: 1})
-    assert isinstance(record, decoding.Spoiled)
+    assert isinstance(record, wire.Invalid)
     assert len(str(record.error)) < 2_000
 
 
@@ -102,15 +102,15 @@ VALID = json.dumps(BASE)
     ids=lambda raw: raw[:20].decode(errors="replace"),
 )
 def test_what_looks_like_an_event_and_is_none_is_spoiled_in_few_words(raw: bytes) -> None:
-    (record,) = decoding.decode(raw, {})
-    assert isinstance(record, decoding.Spoiled)
+    (record,) = wire.decode(raw, {})
+    assert isinstance(record, wire.Invalid)
     assert len(str(record.error)) < 2_000
 
 
 def test_of_a_field_said_twice_the_last_one_holds() -> None:
     raw = VALID[:-1] + ', "uploaded_at": "2027-01-01T00:00:00Z"}'
-    (record,) = decoding.decode(raw.encode(), {})
-    assert isinstance(record, decoding.Uploaded)
+    (record,) = wire.decode(raw.encode(), {})
+    assert isinstance(record, wire.Uploaded)
     assert record.upload.uploaded_at.year == 2027
 
 
@@ -123,5 +123,5 @@ def test_no_value_of_any_field_is_an_error_and_what_is_an_upload_can_be_said_aga
     field: str, value: Any
 ) -> None:
     record = decoded(**{field: value})
-    if isinstance(record, decoding.Uploaded):
-        assert decoding.decode(decoding.encode(record.upload), {}) == (record,)
+    if isinstance(record, wire.Uploaded):
+        assert wire.decode(wire.encode(record.upload), {}) == (record,)

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas import wire
 from schemas.claims import Claim
 from schemas.naming import Keys, Naming, compiled
 from schemas.uploads import Position
-from schemas.wire import decoding
+from schemas.wire.decoding import PLAIN
 from schemas.wire.records import MAX_RECORDS
 
 KEYS: Final = st.text(st.characters(codec="utf-8"), min_size=1, max_size=40).filter(
@@ -42,13 +43,13 @@ def of_gateway(key: str, *, count: int, at: str = "2026-03-14T18:25:43Z", **chan
     return record(object_key=key, eventTime=at, **(said | changes))
 
 
-def decoded(*records: object, naming: Naming = decoding.PLAIN) -> tuple[decoding.Record, ...]:
-    return decoding.decode(json.dumps({"Records": records}).encode(), {}, naming)
+def decoded(*records: object, naming: Naming = PLAIN) -> tuple[wire.Record, ...]:
+    return wire.decode(json.dumps({"Records": records}).encode(), {}, naming)
 
 
-def uploaded(said: object, naming: Naming = decoding.PLAIN) -> decoding.Uploaded:
+def uploaded(said: object, naming: Naming = PLAIN) -> wire.Uploaded:
     (answer,) = decoded(said, naming=naming)
-    assert isinstance(answer, decoding.Uploaded)
+    assert isinstance(answer, wire.Uploaded)
     return answer
 
 
@@ -100,7 +101,7 @@ def test_without_a_sequencer_its_time_tells_an_event_from_another() -> None:
 
 @given(key=KEYS)
 def test_a_key_that_was_encoded_is_read_back(key: str) -> None:
-    for naming in (decoding.PLAIN, Naming(Keys.ENCODED)):
+    for naming in (PLAIN, Naming(Keys.ENCODED)):
         assert uploaded(record(object_key=quote_plus(key)), naming).upload.location.key == key
 
 
@@ -138,22 +139,22 @@ def test_a_sequencer_that_is_not_hexadecimal_counts_as_absent(sequencer: object)
 
 def test_a_bad_record_is_spoiled_alone_and_its_place_is_named() -> None:
     first, second, third = decoded(record(), record(object_key=7), record())
-    assert isinstance(first, decoding.Uploaded)
-    assert isinstance(third, decoding.Uploaded)
-    assert isinstance(second, decoding.Spoiled)
+    assert isinstance(first, wire.Uploaded)
+    assert isinstance(third, wire.Uploaded)
+    assert isinstance(second, wire.Invalid)
     assert str(second.error) == "Records.1: s3.object.key: Input should be a valid string"
 
 
 @pytest.mark.parametrize("records", [None, "r", 7, {}])
 def test_records_that_are_no_list_are_spoiled(records: object) -> None:
-    (answer,) = decoding.decode(json.dumps({"Records": records}).encode(), {})
-    assert isinstance(answer, decoding.Spoiled)
+    (answer,) = wire.decode(json.dumps({"Records": records}).encode(), {})
+    assert isinstance(answer, wire.Invalid)
 
 
 def test_as_many_records_as_the_cap_are_taken_and_one_more_spoils_the_message() -> None:
     assert len(decoded(*[{}] * MAX_RECORDS)) == MAX_RECORDS
     (answer,) = decoded(*[{}] * (MAX_RECORDS + 1))
-    assert isinstance(answer, decoding.Spoiled)
+    assert isinstance(answer, wire.Invalid)
     assert str(answer.error) == "Records: 1,001 of them; at most 1,000 are taken"
 
 
@@ -201,7 +202,7 @@ def test_no_value_anywhere_in_a_record_is_an_error(path: list[str], value: objec
         holder = holder[name] if isinstance(holder, dict) and isinstance(holder.get(name), dict) else holder
     holder[path[-1]] = value
     (answer,) = decoded(said)
-    assert isinstance(answer, decoding.Record)
+    assert isinstance(answer, wire.Record)
 
 
 def test_a_claim_of_a_notification_is_a_claim_of_its_event() -> None:

@@ -17,7 +17,7 @@ def render(versus: Versus) -> str:
     context = {
         "versus": versus,
         "comparison": versus.comparison,
-        "race": versus.race,
+        "race": versus.benchmark,
         "names": tuple(f"{each.name} {each.version}" for each in versus.manifests),
         "only_a": mistakes.alone(a, b, order=(a, b)),
         "only_b": mistakes.alone(b, a, order=(a, b)),

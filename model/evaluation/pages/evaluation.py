@@ -6,13 +6,13 @@ from importlib import metadata
 
 from model.evaluation.pages import mistakes, plots, template
 from model.evaluation.report import Report
-from model.evaluation.run import Outcome
+from model.evaluation.run import EvaluationResult
 from model.evaluation.shares import Figure, Share
 
 TEMPLATE = "evaluation.html.j2"
 
 
-def render(outcome: Outcome) -> str:
+def render(outcome: EvaluationResult) -> str:
     """The whole page."""
     report, judged = outcome.report, outcome.judged
     worst, wrong = mistakes.worst(judged)

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from model.data.photograph import Photograph
-from model.evaluation.predictions import Judged
+from model.evaluation.predictions import Predictions
 from model.preprocess import FORMATS
 from model.thumbnail import thumbnail as small
 
@@ -54,7 +54,7 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ShownPhotograph:
     """One photograph, what is true of it, and what was said."""
 
     name: str
@@ -67,7 +67,7 @@ class Shown:
     """Of each version."""
 
 
-def worst(judged: Judged) -> tuple[tuple[Shown, ...], int]:
+def worst(judged: Predictions) -> tuple[tuple[ShownPhotograph, ...], int]:
     """Those with the highest cross-entropy first, and how many are wrong in all."""
     wrong = (judged.known & ~judged.right) | ~judged.all_right
     places = wrong.nonzero()[:, 0]
@@ -75,24 +75,26 @@ def worst(judged: Judged) -> tuple[tuple[Shown, ...], int]:
     return tuple(shown(place, judged) for place in order[:WORST].tolist()), len(places)
 
 
-def alone(right: Judged, wrong: Judged, *, order: tuple[Judged, Judged]) -> tuple[Shown, ...]:
+def alone(
+    right: Predictions, wrong: Predictions, *, order: tuple[Predictions, Predictions]
+) -> tuple[ShownPhotograph, ...]:
     """What one version alone tags right, those first that the other gets most wrong."""
     places = (right.all_right & ~wrong.all_right).nonzero()[:, 0]
     ordered = places[loss(wrong)[places].argsort(descending=True, stable=True)]
     return tuple(shown(place, wrong, beside=order) for place in ordered[:EACH].tolist())
 
 
-def loss(judged: Judged) -> Tensor:
+def loss(judged: Predictions) -> Tensor:
     """Float64 (N,): the cross-entropy of each photograph's probabilities with its tags."""
     inside = judged.probabilities.clamp(1e-6, 1 - 1e-6)
     each = functional.binary_cross_entropy(inside, judged.targets.double(), reduction="none")
     return torch.sum(each, dim=1)
 
 
-def shown(place: int, judged: Judged, *, beside: tuple[Judged, ...] = ()) -> Shown:
+def shown(place: int, judged: Predictions, *, beside: tuple[Predictions, ...] = ()) -> ShownPhotograph:
     """The photograph at `place`, with the faults of `judged` and the scores of all `beside`."""
     photo = judged.photographs[place]
-    return Shown(
+    return ShownPhotograph(
         name=photo.path.name,
         source=photo.source,
         picture=thumbnail(photo),
@@ -102,7 +104,7 @@ def shown(place: int, judged: Judged, *, beside: tuple[Judged, ...] = ()) -> Sho
     )
 
 
-def _faults(place: int, judged: Judged) -> list[str]:
+def _faults(place: int, judged: Predictions) -> list[str]:
     tagged, true = judged.tagged[place].tolist(), judged.targets[place].tolist()
     columns = list(zip(judged.labels, tagged, true, strict=True))
     faults = [f"{label} missed" for label, is_tagged, is_true in columns if is_true and not is_tagged]
@@ -112,7 +114,7 @@ def _faults(place: int, judged: Judged) -> list[str]:
     return faults
 
 
-def _scores(place: int, judged: Judged) -> tuple[Score, ...]:
+def _scores(place: int, judged: Predictions) -> tuple[Score, ...]:
     rows = (judged.probabilities, judged.targets, judged.tagged)
     columns = zip(judged.labels, *(row[place].tolist() for row in rows), strict=True)
     return tuple(

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from model.evaluation import metrics
-from model.evaluation.predictions import Judged
+from model.evaluation.predictions import Predictions
 from model.evaluation.reliability import Reliability
 from model.evaluation.report import Report
 
@@ -52,7 +52,7 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True)
-class Dot:
+class ReliabilityDot:
     """One bin of a reliability diagram."""
 
     x: float
@@ -62,7 +62,7 @@ class Dot:
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
+class HistogramBar:
     """One bar of a histogram: its left edge, how far up and down it goes, and what it holds."""
 
     left: float
@@ -76,13 +76,13 @@ class Histogram:
     """The probabilities of one label: true above the line, false below."""
 
     label: str
-    bars: tuple[Bar, ...]
+    bars: tuple[HistogramBar, ...]
     threshold: float
     true: int
     false: int
 
 
-def curves(judged: Judged, report: Report) -> tuple[Curve, ...]:
+def curves(judged: Predictions, report: Report) -> tuple[Curve, ...]:
     """One a label."""
     return tuple(
         Curve(
@@ -96,11 +96,11 @@ def curves(judged: Judged, report: Report) -> tuple[Curve, ...]:
     )
 
 
-def dots(reliability: Reliability) -> tuple[Dot, ...]:
+def dots(reliability: Reliability) -> tuple[ReliabilityDot, ...]:
     """One a bin that holds anything; its area says how much."""
     most = max(1, reliability.error.of)
     return tuple(
-        Dot(
+        ReliabilityDot(
             x(each.probability),
             y(each.share),
             radius=round(2 + LARGEST * sqrt(each.of / most), 1),
@@ -111,7 +111,7 @@ def dots(reliability: Reliability) -> tuple[Dot, ...]:
     )
 
 
-def histograms(judged: Judged) -> tuple[Histogram, ...]:
+def histograms(judged: Predictions) -> tuple[Histogram, ...]:
     """One a label, negatives among the false."""
     return tuple(
         _histogram(
@@ -143,7 +143,7 @@ def _histogram(label: str, scores: Tensor, truth: Tensor, *, threshold: float) -
     most = max(1, *true, *false)
     half = (HEIGHT - TOP - BOTTOM) / 2
     bars = tuple(
-        Bar(
+        HistogramBar(
             x(i / BARS),
             up=round(half * sqrt(true[i] / most), 1),
             down=round(half * sqrt(false[i] / most), 1),

@@ -21,9 +21,9 @@ from schemas.errors import ConfigurationError, Unavailable
 from streams.adapters.kafka.connection import KafkaAddress, KafkaConnection
 from streams.adapters.kafka.consumer import asking, groupless, mapped
 from streams.adapters.kafka.diagnosis import starting
-from streams.adapters.kafka.state import Applied, Declared, Outcome, TopicState, compared, declared
+from streams.adapters.kafka.topic_state import Applied, Declared, TopicOutcome, TopicState, compared, declared
 
-__all__ = ["Applied", "Declared", "Outcome", "TopicAdmin", "TopicState", "declared"]
+__all__ = ["Applied", "Declared", "TopicAdmin", "TopicOutcome", "TopicState", "declared"]
 
 SECONDS: Final = 30.0
 """For one question; beyond it the broker is `Unavailable`."""
@@ -121,7 +121,7 @@ class TopicAdmin:
         for each in said:
             if each["error_code"]:
                 raise Unavailable("broker", f"{each['topic']}: {for_code(each['error_code']).__name__}")
-        return tuple(Applied(each, Outcome.FIRST_USE, why) for each in wanted)
+        return tuple(Applied(each, TopicOutcome.FIRST_USE, why) for each in wanted)
 
     async def _has_controller(self) -> bool:
         async with self._asking():
@@ -190,9 +190,9 @@ def _created(missing: Iterable[Declared], said: Iterable[Any]) -> tuple[Applied,
 
 def _answered(topic: Declared, code: int, message: str | None) -> Applied:
     if not code:
-        return Applied(topic, Outcome.CREATED)
+        return Applied(topic, TopicOutcome.CREATED)
     error = for_code(code)
     if error is TopicAlreadyExistsError:
-        return Applied(topic, Outcome.THERE, "somebody else created it meanwhile")
+        return Applied(topic, TopicOutcome.THERE, "somebody else created it meanwhile")
     refusal = f"{topic.name} cannot be created: {message or error.__name__}"
     raise Unavailable("broker", refusal) if error.retriable else ConfigurationError(refusal)

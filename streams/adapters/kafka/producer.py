@@ -51,7 +51,7 @@ _ABOUT_ONE_MESSAGE: Final = (
 """Refusals before a message is queued: the producer itself is as good as before."""
 
 
-class KafkaSettings(BaseModel):
+class ProducerSettings(BaseModel):
     """Where the broker is and how long it may take."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -103,10 +103,10 @@ class TooLargeForBroker(Exception):
     """The broker, or the producer on its behalf, refuses a message of this size."""
 
 
-class Outbox:
+class RestartingProducer:
     """Sends messages and waits for every in-sync replica, replacing its producer when that has failed."""
 
-    def __init__(self, settings: KafkaSettings, produce: Callable[[], Producer] | None = None) -> None:
+    def __init__(self, settings: ProducerSettings, produce: Callable[[], Producer] | None = None) -> None:
         self._settings = settings
         self._produce = produce or (lambda: _producer(settings))
         self._producer: Producer | None = None
@@ -211,7 +211,7 @@ class Outbox:
         closing.add_done_callback(self._abandoned.discard)
 
 
-def _producer(settings: KafkaSettings) -> Producer:
+def _producer(settings: ProducerSettings) -> Producer:
     producer: Producer = AIOKafkaProducer(  # type: ignore[no-untyped-call]
         **KafkaConnection.to(settings.bootstrap).options,
         acks="all",

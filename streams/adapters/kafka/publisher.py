@@ -7,20 +7,26 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import ClassVar, Final, Generic, Self, TypeVar
 
-from schemas import topics
+from schemas import topics, wire
 from schemas.decisions import ModerationDecided
 from schemas.errors import Malformed, Unavailable
 from schemas.events import Announcement, DeadLetter, RescoreRequested
 from schemas.uploads import ImageRemoved, ImageUploaded
-from schemas.wire import cloudevents, decoding
+from schemas.wire import cloudevents
 from schemas.wire import headers as wire_headers
-from streams.adapters.kafka.producer import KafkaSettings, Outbox, Outgoing, Producer, TooLargeForBroker
+from streams.adapters.kafka.producer import (
+    Outgoing,
+    Producer,
+    ProducerSettings,
+    RestartingProducer,
+    TooLargeForBroker,
+)
 from streams.message import Message
 
 __all__ = [
     "DecisionPublisher",
     "KafkaPublisher",
-    "KafkaSettings",
+    "ProducerSettings",
     "RedrivePublisher",
     "RescorePublisher",
     "UploadPublisher",
@@ -43,9 +49,13 @@ class _Publisher:
     """Whoever sends through an outbox of its own."""
 
     def __init__(
-        self, settings: KafkaSettings, produce: Callable[[], Producer] | None = None, *, clock: Clock = _now
+        self,
+        settings: ProducerSettings,
+        produce: Callable[[], Producer] | None = None,
+        *,
+        clock: Clock = _now,
     ) -> None:
-        self._outbox = Outbox(settings, produce)
+        self._outbox = RestartingProducer(settings, produce)
         self._source = settings.source
         self._clock = clock
 
@@ -92,7 +102,7 @@ class KafkaPublisher(_Publisher):
         trace = cloudevents.traced(said.traceparent)
         if said.event is None:
             return Outgoing(said.topic, said.key.encode(), None, trace)
-        value, headers = decoding.encode(said.event), self._headers(said.event)
+        value, headers = wire.encode(said.event), self._headers(said.event)
         return Outgoing(said.topic, said.key.encode(), value, headers + trace)
 
 
@@ -109,7 +119,7 @@ class _InboundPublisher(_Publisher, Generic[E]):
         await self._send([self._inbound(each) for each in events])
 
     def _inbound(self, event: E) -> Outgoing:
-        return Outgoing(self.topic, event.image_id.encode(), decoding.encode(event), self._headers(event))
+        return Outgoing(self.topic, event.image_id.encode(), wire.encode(event), self._headers(event))
 
 
 class UploadPublisher(_InboundPublisher[ImageUploaded | ImageRemoved]):

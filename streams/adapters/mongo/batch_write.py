@@ -18,7 +18,7 @@ from pymongo.errors import BulkWriteError
 from schemas.errors import Unavailable
 from schemas.records import ImageHead, Kept, ScoreRecord, Stale
 from streams.adapters.mongo import documents, errors
-from streams.adapters.mongo.documents import Document, Stored
+from streams.adapters.mongo.documents import Document, StoredHead
 from streams.ports import Change
 
 Outcome = Kept | Stale | Exception
@@ -37,12 +37,12 @@ class Call:
 class Fold:
     """The head of one image through the calls of one round; `token` marks the round's write."""
 
-    def __init__(self, image_id: str, stored: Stored | Exception | None, *, token: int) -> None:
+    def __init__(self, image_id: str, stored: StoredHead | Exception | None, *, token: int) -> None:
         self.image_id = image_id
         self.records: dict[tuple[str, ...], UpdateOne] = {}
         """What joins the history, by its key; of two alike the first."""
         self._stored = stored
-        self._head: ImageHead | None = stored.head if isinstance(stored, Stored) else None
+        self._head: ImageHead | None = stored.head if isinstance(stored, StoredHead) else None
         self._token = token
         self._document: RawBSONDocument | None = None
 
@@ -64,11 +64,11 @@ class Fold:
         """The write of the head, which takes if nobody has written since it was read; None if it stays."""
         if self._document is None:
             return None
-        if not isinstance(self._stored, Stored):
+        if not isinstance(self._stored, StoredHead):
             return UpdateOne({"_id": self.image_id}, {"$setOnInsert": self._document}, upsert=True)
         return ReplaceOne({"_id": self.image_id, "token": self._stored.token}, self._document)
 
-    def _changed(self, call: Call, stored: Stored | None) -> Kept | Stale:
+    def _changed(self, call: Call, stored: StoredHead | None) -> Kept | Stale:
         outcome = call.change(self._head)
         record = _insertion(call.record) if call.record else None
         if isinstance(outcome, Kept) and outcome.head is not self._head:
@@ -90,7 +90,7 @@ Missed = Mapping[str, Unavailable | None]
 """The images whose write did not take, and why; None where somebody else was first."""
 
 
-async def stored(image_ids: Collection[str], database: Any) -> Mapping[str, Stored | Exception]:  # noqa: ANN401
+async def stored(image_ids: Collection[str], database: Any) -> Mapping[str, StoredHead | Exception]:  # noqa: ANN401
     """What is kept of each known image, or what is wrong with it."""
     wanted: Document = {"_id": {"$in": list(image_ids)}}
     fields = {"head": 1, "token": 1, "past": 1}
@@ -162,8 +162,8 @@ async def _written_by(token: int, image_ids: Sequence[str], images: Any) -> froz
     return frozenset(document["_id"] for document in found)
 
 
-def _decoded(document: Document) -> Stored | Exception:
+def _decoded(document: Document) -> StoredHead | Exception:
     try:
-        return Stored.of(document)
+        return StoredHead.of(document)
     except Exception as error:  # noqa: BLE001 - one spoiled document is its own callers' trouble alone
         return error

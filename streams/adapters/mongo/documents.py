@@ -34,7 +34,7 @@ since; beyond that it would make its change once more.
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredHead:
     """A head as it was read, and the tokens of the writes that made it: the newest, and those before it."""
 
     head: ImageHead
@@ -53,7 +53,7 @@ class Stored:
         return self.past if self.token is None else (self.token, *self.past)
 
 
-def of_head(head: ImageHead, *, token: int, before: Stored | None) -> RawBSONDocument:
+def of_head(head: ImageHead, *, token: int, before: StoredHead | None) -> RawBSONDocument:
     """The document of `head`, written over `before`, without its `_id`; raises `Rejected`."""
     return _encoded(
         {

@@ -38,7 +38,7 @@ So an `_id` is the only one of its collection although each shard looks at its o
 """
 
 
-class Standing(StrEnum):
+class IndexState(StrEnum):
     """What a database has of a declared index."""
 
     THERE = "there"
@@ -53,7 +53,7 @@ class FoundIndex:
     """A declared index, and what the database has of it."""
 
     index: Index
-    standing: Standing
+    standing: IndexState
 
 
 async def found(database: Any) -> tuple[FoundIndex, ...]:  # noqa: ANN401 - motor stays in its own file
@@ -76,11 +76,11 @@ def shard_commands(database: str) -> tuple[str, ...]:
 
 
 async def _made(database: Any, each: FoundIndex) -> FoundIndex:  # noqa: ANN401
-    if each.standing is not Standing.MISSING:
+    if each.standing is not IndexState.MISSING:
         return each
     model = IndexModel(list(each.index.keys), name=each.index.name)
     await database[each.index.collection].create_indexes([model])
-    return FoundIndex(each.index, Standing.CREATED)
+    return FoundIndex(each.index, IndexState.CREATED)
 
 
 async def _keys(collection: Any) -> Mapping[str, Keys]:  # noqa: ANN401
@@ -89,10 +89,10 @@ async def _keys(collection: Any) -> Mapping[str, Keys]:  # noqa: ANN401
     return {name: tuple(index["key"]) for name, index in information.items()}
 
 
-def _standing(index: Index, has: Mapping[str, Keys]) -> Standing:
+def _standing(index: Index, has: Mapping[str, Keys]) -> IndexState:
     if index.keys in has.values():  # under whatever name: MongoDB takes no two of the same keys
-        return Standing.THERE
-    return Standing.DIFFERS if index.name in has else Standing.MISSING
+        return IndexState.THERE
+    return IndexState.DIFFERS if index.name in has else IndexState.MISSING
 
 
 def _spelled(keys: Keys) -> str:

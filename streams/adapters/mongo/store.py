@@ -28,11 +28,11 @@ from pymongo.read_concern import ReadConcern
 
 from schemas.errors import Unavailable
 from schemas.records import ImageHead, Kept, ScoreRecord, Stale
-from streams.adapters.group_commit import Rounds
+from streams.adapters.group_commit import GroupCommit
 from streams.adapters.mongo import batch_write, documents, errors
 from streams.adapters.mongo import indexes as index_tools
 from streams.adapters.mongo.batch_write import Call
-from streams.adapters.mongo.documents import Document, Stored
+from streams.adapters.mongo.documents import Document, StoredHead
 from streams.adapters.mongo.indexes import FoundIndex
 from streams.ports import STORE, Change
 
@@ -73,8 +73,10 @@ class MongoScores:
     def __init__(self, settings: MongoSettings) -> None:
         self._settings = settings
         self._client: AsyncIOMotorClient[Document] | None = None
-        self._reads: Rounds[str, ImageHead | None] = Rounds(self._read_together, most=MOST_TOGETHER)
-        self._writes: Rounds[Call, Kept | Stale | None] = Rounds(self._apply_together, most=MOST_TOGETHER)
+        self._reads: GroupCommit[str, ImageHead | None] = GroupCommit(self._read_together, most=MOST_TOGETHER)
+        self._writes: GroupCommit[Call, Kept | Stale | None] = GroupCommit(
+            self._apply_together, most=MOST_TOGETHER
+        )
         self._is_open = False
         self._visitors = 0
         self._nobody = asyncio.Event()
@@ -128,7 +130,7 @@ class MongoScores:
             async with self._database() as database:
                 found = database.images.find({"_id": {"$gt": after}}, {"head": 1}, batch_size=limit)
                 page = await found.sort("_id", 1).limit(limit).to_list(None)
-        return tuple(Stored.of(document).head for document in page)
+        return tuple(StoredHead.of(document).head for document in page)
 
     async def records(self, image_id: str) -> tuple[ScoreRecord, ...]:
         """The image's history, by content version and model version."""
@@ -189,7 +191,7 @@ class MongoScores:
         async with self._database() as database:
             stored = await batch_write.stored(set(image_ids), database)
         found = (stored.get(image_id) for image_id in image_ids)
-        return [each.head if isinstance(each, Stored) else each for each in found]
+        return [each.head if isinstance(each, StoredHead) else each for each in found]
 
     async def _apply_together(self, calls: Sequence[Call]) -> Sequence[Kept | Stale | Exception | None]:
         async with self._database() as database:

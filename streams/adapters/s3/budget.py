@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 
-class Budget:
+class ByteSemaphore:
     """At most `limit` units are out at once, given first come, first served.
 
     An amount above the whole limit is given when nothing else is out: one huge object is slow, never

@@ -48,7 +48,7 @@ a storage that is away is the pipeline's, which then acknowledges nothing."""
 CONNECT_SECONDS: Final = 5.0
 
 
-async def opened(stack: AsyncExitStack, settings: S3Settings) -> S3Client:
+async def opened(stack: AsyncExitStack, settings: S3ClientSettings) -> S3Client:
     """A client that `stack` closes. No request is made yet.
 
     Raises `Unavailable` where nobody gives credentials now, `ConfigurationError` for settings of no storage.
@@ -72,7 +72,7 @@ async def _find_credentials(session: Any) -> None:  # noqa: ANN401 - aioboto3's,
         raise Unavailable("s3", "no credentials, neither in the settings nor in AWS's standard chain")
 
 
-def _whereabouts(settings: S3Settings) -> dict[str, Any]:
+def _whereabouts(settings: S3ClientSettings) -> dict[str, Any]:
     said = {"endpoint_url": settings.endpoint_url, "region_name": settings.region}
     if not (given := settings.credentials):
         return said
@@ -85,7 +85,7 @@ def _whereabouts(settings: S3Settings) -> dict[str, Any]:
     }
 
 
-def _config(settings: S3Settings) -> AioConfig:
+def _config(settings: S3ClientSettings) -> AioConfig:
     return AioConfig(
         http_session_cls=StayingSession,
         signature_version="s3v4",
@@ -119,7 +119,7 @@ class S3Credentials(BaseModel):
     session_token: SecretStr | None = None
 
 
-class S3Settings(Limits):
+class S3ClientSettings(Limits):
     """Where the storage is and how much is asked of it at once."""
 
     endpoint_url: str | None = None

@@ -21,8 +21,8 @@ from botocore.exceptions import ClientError
 from schemas.errors import Gone
 from schemas.uploads import Location
 from streams.adapters.s3 import client, errors, listing
-from streams.adapters.s3.budget import Budget
-from streams.adapters.s3.client import S3Settings
+from streams.adapters.s3.budget import ByteSemaphore
+from streams.adapters.s3.client import S3ClientSettings
 from streams.ports import Fetched
 
 if TYPE_CHECKING:
@@ -38,12 +38,12 @@ LONGEST_LINK_SECONDS: Final = 7 * 24 * 60 * 60
 class S3Images:
     """The images of the allowed buckets. One client a process: entered once, shared by all fetches."""
 
-    def __init__(self, settings: S3Settings) -> None:
+    def __init__(self, settings: S3ClientSettings) -> None:
         self._settings = settings
         self._slots = asyncio.Semaphore(settings.fetch_concurrency)
         self._stack = AsyncExitStack()
         self._opened: S3Client | None = None
-        self.budget = Budget(settings.bytes_in_flight)
+        self.budget = ByteSemaphore(settings.bytes_in_flight)
         """Bytes being read now, for metrics."""
 
     async def __aenter__(self) -> Self:

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from botocore.exceptions import ClientError
 
 from schemas.errors import ConfigurationError, Unavailable
-from schemas.objects import LARGEST, Listed, Stored
+from schemas.objects import LARGEST, Listed, StoredObject
 from streams.adapters.s3 import client, errors
-from streams.adapters.s3.client import S3Settings
+from streams.adapters.s3.client import S3ClientSettings
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
@@ -37,7 +37,7 @@ FIRST_PAUSE: Final = 0.05
 class S3Objects:
     """The objects of `bucket` whose keys begin with `prefix/`. The deadline holds for each request."""
 
-    def __init__(self, bucket: str, prefix: str, settings: S3Settings) -> None:
+    def __init__(self, bucket: str, prefix: str, settings: S3ClientSettings) -> None:
         self._bucket = bucket
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
         self._settings = settings
@@ -57,7 +57,7 @@ class S3Objects:
         self._opened = None
         await self._stack.aclose()
 
-    async def get(self, key: str) -> Stored | None:
+    async def get(self, key: str) -> StoredObject | None:
         """See `Objects.get`."""
         async with self._asking():
             try:
@@ -68,7 +68,7 @@ class S3Objects:
                 raise
             async with reply["Body"] as body:
                 self._refuse_larger(int(reply["ContentLength"]), key)
-                return Stored(await body.read(), reply["ETag"])
+                return StoredObject(await body.read(), reply["ETag"])
 
     async def put_if_absent(self, key: str, data: bytes) -> bool:
         """See `Objects.put_if_absent`."""

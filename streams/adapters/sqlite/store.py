@@ -22,7 +22,7 @@ from typing import Any, Final, Self
 
 from schemas.errors import ConfigurationError, Unavailable
 from schemas.records import ImageHead, Kept, ScoreRecord, Stale
-from streams.adapters.group_commit import Rounds
+from streams.adapters.group_commit import GroupCommit
 from streams.adapters.sqlite import rows
 from streams.ports import STORE, Change
 
@@ -110,7 +110,7 @@ class _Lane:
         self._are_writes = writes
         self._thread: ThreadPoolExecutor | None = None
         self._connection: sqlite3.Connection | None = None
-        self._rounds: Rounds[Work, Any] = Rounds(self._together, most=MOST_TOGETHER)
+        self._rounds: GroupCommit[Work, Any] = GroupCommit(self._together, most=MOST_TOGETHER)
 
     async def __aenter__(self) -> Self:
         thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite")

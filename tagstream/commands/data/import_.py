@@ -13,7 +13,7 @@ from tagstream.commands.model import options
 
 if TYPE_CHECKING:
     from agents.wiring.settings import Settings
-    from operations.import_data import Request
+    from operations.import_data import ImportRequest
 
 
 def import_(  # noqa: PLR0913 - one parameter an option
@@ -73,10 +73,10 @@ def import_(  # noqa: PLR0913 - one parameter an option
     from agents.telemetry import logs
     from agents.wiring import settings
     from model.data.near_duplicates import Nearness
-    from model.data.plan import Wanted
+    from model.data.plan import SnapshotPlan
     from operations import import_data
 
-    wanted = Wanted(
+    wanted = SnapshotPlan(
         name=_plain(name),
         how=options.division(shares, seed=seed, by_source=not ignore_sources),
         nearness=Nearness(*_whole_numbers(nearness)),
@@ -85,7 +85,7 @@ def import_(  # noqa: PLR0913 - one parameter an option
         merge_conflicts=merge_conflicts,
         leave_out=tuple(sorted(set(leave_out or ()))),
     )
-    request = import_data.Request(
+    request = import_data.ImportRequest(
         tuple(sources or ()),
         output,
         negatives=tuple(negatives or ()),
@@ -99,7 +99,7 @@ def import_(  # noqa: PLR0913 - one parameter an option
     _run(request, config, as_json=as_json)
 
 
-def _run(request: Request, config: Settings, *, as_json: bool) -> None:
+def _run(request: ImportRequest, config: Settings, *, as_json: bool) -> None:
     from rich.console import Console
 
     from operations import import_data

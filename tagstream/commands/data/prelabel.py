@@ -50,7 +50,9 @@ def prelabel(  # noqa: PLR0913 - one parameter an option
     checkpoint.read_manifest(folder)  # before torch is imported, which takes its time
     from operations import prelabel as prelabelling
 
-    request = prelabelling.Request(source, output, folder, sheet, processes=processes, threads=threads)
+    request = prelabelling.PrelabelRequest(
+        source, output, folder, sheet, processes=processes, threads=threads
+    )
     with progress.shown() as tick:
         batch = prelabelling.run(request, tick=tick)
     if as_json:

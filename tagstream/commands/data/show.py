@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from tagstream.render.showing import Shown
+    from tagstream.render.showing import SourceSummary
 
 
 def show(
@@ -47,7 +47,7 @@ def show(
         typer.echo(f"contact sheet: {html}", err=True)
 
 
-def _draw(shown: Shown, file: Path, *, per_label: int, processes: int | None) -> None:
+def _draw(shown: SourceSummary, file: Path, *, per_label: int, processes: int | None) -> None:
     from agents.telemetry import logs
     from agents.wiring import settings
     from model import atomic_folders
@@ -59,7 +59,7 @@ def _draw(shown: Shown, file: Path, *, per_label: int, processes: int | None) ->
     atomic_folders.write_file(file, gallery.render(page).encode())
 
 
-def _print(shown: Shown) -> None:
+def _print(shown: SourceSummary) -> None:
     from rich.console import Console
 
     from tagstream.render import data

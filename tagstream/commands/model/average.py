@@ -57,7 +57,7 @@ def average(  # noqa: PLR0913, PLR0917 - one parameter an option
     labels = checkpoint.read_manifest(folders[0]).labels
     wanted = targets(recall or (), precision or (), labels=labels) if recall or precision else {}
     chosen = run.chosen(dataset.read(photographs, negatives=negatives), SPLIT)
-    asked = recalibrating.Asked(SPLIT, chosen, targets=wanted, refusal=refusal)
+    asked = recalibrating.RecalibrationRequest(SPLIT, chosen, targets=wanted, refusal=refusal)
     written = notes.read_text(encoding="utf-8") if notes else ""
     with bars() as tick:
         made = averaging.average(folders, output, asked=asked, notes=written, device=device, tick=tick)

@@ -51,7 +51,7 @@ def calibrate(  # noqa: PLR0913, PLR0917 - one parameter an option
     labels = checkpoint.read_manifest(folder).labels
     wanted = targets(recall or (), precision or (), labels=labels)
     chosen = run.chosen(dataset.read(photographs, negatives=negatives), SPLIT)
-    asked = recalibrating.Asked(SPLIT, chosen, targets=wanted, refusal=refusal)
+    asked = recalibrating.RecalibrationRequest(SPLIT, chosen, targets=wanted, refusal=refusal)
     with bars() as tick:
         made = recalibrating.recalibrate(folder, output, asked=asked, device=device, tick=tick)
     for line in made.decision.missed:

@@ -43,7 +43,7 @@ def compare(  # noqa: PLR0913, PLR0917 - one parameter an option
     figures.refuse_unwritable(html)
     folders = resolve(a), resolve(b)
     data = dataset.read(photographs, negatives=negatives)
-    order = run.Order(folders[0], data, split=split, device=device, threads=threads)
+    order = run.EvaluationJob(folders[0], data, split=split, device=device, threads=threads)
     with bars() as tick:
         versus = run.versus(order, folders[1], tick=tick)
     if html is not None:

@@ -14,7 +14,7 @@ from tagstream.commands.model import options
 from tagstream.render import figures
 
 if TYPE_CHECKING:
-    from model.comparison.order import Order
+    from model.comparison.job import ComparisonJob
     from model.comparison.run import Compared
 
 Metric = Literal[
@@ -77,9 +77,9 @@ def compare_backbones(  # noqa: PLR0913 - one parameter an option
 
       tagstream model compare-backbones photos.csv --backbones resnet18,alexnet --output cmp --html cmp.html
     """
-    from model.comparison.order import Order, WeightsFrom
+    from model.comparison.job import ComparisonJob, WeightsFrom
     from model.comparison.row import ordered
-    from model.training.order import Order as Training
+    from model.training.job import TrainingJob
     from model.training.recipe import Recipe
 
     for file in (html, markdown):
@@ -93,7 +93,7 @@ def compare_backbones(  # noqa: PLR0913 - one parameter an option
         freeze_epochs=freeze_epochs,
         seed=seed,
     )
-    training = Training(
+    training = TrainingJob(
         photographs,
         output=output,
         negatives=negatives,
@@ -103,7 +103,9 @@ def compare_backbones(  # noqa: PLR0913 - one parameter an option
         threads=threads,
     )
     names = tuple(name.strip() for name in backbones.split(",") if name.strip())
-    order = Order(names, output, training, weights=WeightsFrom.parsed(weights), size=size, split=split)
+    order = ComparisonJob(
+        names, output, training, weights=WeightsFrom.parsed(weights), size=size, split=split
+    )
     compared = _compare(order)
     rows = ordered(compared.rows, by=by)
     if html is not None:
@@ -122,7 +124,7 @@ def compare_backbones(  # noqa: PLR0913 - one parameter an option
         raise typer.Exit(1)
 
 
-def _compare(order: Order) -> Compared:
+def _compare(order: ComparisonJob) -> Compared:
     from model.comparison.run import compare
     from tagstream.render.training import watched
 

@@ -57,7 +57,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter an option
     if record:
         recording.refuse_recorded(folder, split)
     data = dataset.read(photographs, negatives=negatives)
-    order = run.Order(folder, data, split=split, against=against, device=device, threads=threads)
+    order = run.EvaluationJob(folder, data, split=split, against=against, device=device, threads=threads)
     with bars() as tick:
         outcome = run.evaluate(order, tick=tick)
     if html is not None:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from agents.wiring.settings import Settings
     from model.pipeline.run import Ran
     from model.registry.refs import VersionRef
-    from model.training.order import Order
-    from tagstream.render.pipeline import Wanted
+    from model.training.job import TrainingJob
+    from tagstream.render.pipeline import PipelineRequest
 
 StepName = Literal["gather", "preprocess", "train", "validate", "publish", "promote"]
 
@@ -90,14 +90,14 @@ def pipeline(  # noqa: PLR0913 - one parameter an option
     """
     from agents.telemetry import logs
     from agents.wiring import settings
-    from model.data.plan import Wanted as Snapshot
+    from model.data.plan import SnapshotPlan as Snapshot
     from model.networks import backbones
     from model.registry.refs import VersionRef
-    from model.training.order import Order, provenance
+    from model.training.job import TrainingJob, provenance
     from model.training.recipe import Recipe
-    from operations.import_data import Request
+    from operations.import_data import ImportRequest
     from tagstream.commands.model import options
-    from tagstream.render.pipeline import Wanted
+    from tagstream.render.pipeline import PipelineRequest
 
     ref = VersionRef(name, version)
     recipe = Recipe(
@@ -109,7 +109,7 @@ def pipeline(  # noqa: PLR0913 - one parameter an option
         freeze_epochs=freeze_epochs,
         seed=seed,
     ).sized(backbones.describe(backbone), size=size)
-    order = Order(
+    order = TrainingJob(
         work,
         output=work / f"{name}-{version}",
         weights=options.weights(weights),
@@ -120,8 +120,8 @@ def pipeline(  # noqa: PLR0913 - one parameter an option
         threads=threads,
     )
     provenance(order)
-    wanted = Wanted(
-        Request(
+    wanted = PipelineRequest(
+        ImportRequest(
             tuple(sources),
             work,
             negatives=tuple(negatives or ()),
@@ -148,7 +148,9 @@ def _visualised(port: int | None, *, keep: bool) -> AbstractContextManager[None]
     return shown(port, keep=keep)
 
 
-def _run(wanted: Wanted, order: Order, config: Settings, *, port: int | None) -> tuple[Ran, ...]:
+def _run(
+    wanted: PipelineRequest, order: TrainingJob, config: Settings, *, port: int | None
+) -> tuple[Ran, ...]:
     from model.pipeline.stages import Stages
     from tagstream.render import pipeline as render
     from tagstream.render.training import watched

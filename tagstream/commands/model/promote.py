@@ -12,7 +12,7 @@ from operations.registry import Json, Url, over
 if TYPE_CHECKING:
     from agents.wiring.settings import Settings
     from model.data.photograph import Photograph
-    from model.registry.promotion import Promotion
+    from model.registry.promotion import PromotionResult
     from model.registry.registry import Registry
 
 
@@ -56,17 +56,21 @@ def promote(  # noqa: PLR0913, PLR0917 - one parameter an option
 
     from agents.wiring.registry import cache
     from model.registry import promotion
-    from model.registry.promotion_evaluation import Trial
-    from operations.current_user import me
+    from model.registry.promotion_evaluation import PromotionCriteria
+    from operations.current_user import current_user
     from tagstream.render import gate
     from tagstream.render.progress import bars
 
     ref = gate.version(version)
     photographs = _photographs(data, negatives, split)
 
-    async def go(opened: Registry, config: Settings) -> Promotion:
-        trial = Trial(photographs, split, least_top, device=config.model.device, threads=config.model.threads)
-        order = promotion.Order(ref, me(), alias, reason=reason, force=force, trial=trial)
+    async def go(opened: Registry, config: Settings) -> PromotionResult:
+        trial = PromotionCriteria(
+            photographs, split, least_top, device=config.model.device, threads=config.model.threads
+        )
+        order = promotion.PromotionRequest(
+            ref, current_user(), alias, reason=reason, force=force, trial=trial
+        )
         with bars() as tick:
             return await promotion.promote(opened, cache(config), order, tick=tick)
 

@@ -36,11 +36,11 @@ def rollback(
 
     from model.registry.aliases import Note
     from model.registry.refs import CHAMPION, AliasRef
-    from operations.current_user import me
+    from operations.current_user import current_user
 
     name, _, said = alias.partition("@")
     ref = AliasRef(name, said or CHAMPION)
-    note = Note(when=datetime.now(UTC), by=me(), reason=reason)
+    note = Note(when=datetime.now(UTC), by=current_user(), reason=reason)
 
     async def back(opened: Registry, _: Settings) -> Alias:
         return await opened.rollback(ref, note=note)

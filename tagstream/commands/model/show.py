@@ -11,7 +11,7 @@ from operations.registry import Json, Url, over
 if TYPE_CHECKING:
     from agents.wiring.settings import Settings
     from model.registry.registry import Registry
-    from tagstream.render.registry import Shown
+    from tagstream.render.registry import VersionView
 
 
 def show(
@@ -36,12 +36,12 @@ def show(
 
     meant = refs.parse(ref)
 
-    async def look(opened: Registry, _: Settings) -> Shown:
+    async def look(opened: Registry, _: Settings) -> VersionView:
         found = await opened.resolve(meant)
         version = VersionRef(meant.name, found.version)
         manifest = await opened.manifest(version, digest=found.digest)
         aliases = await opened.aliases(meant.name)
-        return render.Shown(version, found.digest, manifest, await opened.card(version), aliases)
+        return render.VersionView(version, found.digest, manifest, await opened.card(version), aliases)
 
     shown = over(registry, look)
     if as_json:

@@ -17,7 +17,7 @@ from tagstream.render.training import watched
 EXIT_INTERRUPTED: Final = 130
 
 if TYPE_CHECKING:
-    from model.training.run import Order, Outcome
+    from model.training.run import TrainingJob, TrainingResult
 
 
 def train(  # noqa: PLR0913, PLR0917 - one parameter an option
@@ -127,7 +127,7 @@ def train(  # noqa: PLR0913, PLR0917 - one parameter an option
     """
     from model.networks import backbones
     from model.training.recipe import Recipe
-    from model.training.run import Order
+    from model.training.run import TrainingJob
 
     recipe = Recipe(
         task=task,
@@ -149,7 +149,7 @@ def train(  # noqa: PLR0913, PLR0917 - one parameter an option
         seed=seed,
     ).sized(backbones.describe(backbone), size=size)
     recipe = options.recipe(recipe, weights=weights, rate=rate, layer_decay=layer_decay)
-    order = Order(
+    order = TrainingJob(
         photographs,
         output=output,
         weights=options.weights(weights),
@@ -175,7 +175,7 @@ def _cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tagstream" / "pictures"
 
 
-def _train(order: Order) -> Outcome:
+def _train(order: TrainingJob) -> TrainingResult:
     from model.training.run import train
 
     try:
@@ -186,7 +186,7 @@ def _train(order: Order) -> Outcome:
         raise typer.Exit(EXIT_INTERRUPTED) from None
 
 
-def _show(outcome: Outcome, *, folder: Path) -> None:
+def _show(outcome: TrainingResult, *, folder: Path) -> None:
     for line in outcome.unreadable[:10]:
         typer.echo(f"skipped {line}", err=True)
     if outcome.unreadable:
@@ -196,7 +196,7 @@ def _show(outcome: Outcome, *, folder: Path) -> None:
     typer.echo(f"kept: {outcome.trained.chosen.name}; version written to {folder}")
 
 
-def _show_json(outcome: Outcome) -> None:
+def _show_json(outcome: TrainingResult) -> None:
     document = {
         "model": outcome.manifest.ref.model_dump(),
         "kept": outcome.trained.chosen.name,

@@ -18,7 +18,7 @@ LICENCE: Final = "Apache-2.0"
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class TrainingJob:
     """What to train, from what, to where."""
 
     photographs: Path
@@ -49,7 +49,7 @@ class Order:
     """Start anew where there is a checkpoint, instead of going on from it."""
 
 
-def provenance(order: Order) -> Provenance:
+def provenance(order: TrainingJob) -> Provenance:
     """Name and version from the output folder's name. Raises `ConfigurationError` for what cannot be."""
     if order.output.exists():
         raise ConfigurationError(f"{order.output}: a version is there already, and versions do not change")
@@ -64,7 +64,7 @@ def provenance(order: Order) -> Provenance:
     return Provenance(name, version, licence=LICENCE, notes=notes)
 
 
-def taught(order: Order, *, data: Dataset) -> tuple[str, ...]:
+def taught(order: TrainingJob, *, data: Dataset) -> tuple[str, ...]:
     """The labels of the network's outputs. Raises `ConfigurationError` where task and data do not agree."""
     for split in (Split.TRAIN, Split.VAL):
         if not any(photo.labels for photo in data.of(split)):
@@ -81,7 +81,7 @@ def taught(order: Order, *, data: Dataset) -> tuple[str, ...]:
     return (order.positive,)
 
 
-def placed(order: Order) -> tuple[Order, torch.device]:
+def placed(order: TrainingJob) -> tuple[TrainingJob, torch.device]:
     """`order` with its precision decided, and the device. Raises `ConfigurationError` for one not there."""
     device = devices.device(order.device, asked_by="--device:")
     precision = order.recipe.precision

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal, Self
 
 from model.networks import backbones
-from model.training.order import Order as Training
+from model.training.job import TrainingJob
 from model.training.recipe import Recipe
 from schemas.errors import ConfigurationError
 
@@ -50,12 +50,12 @@ def _weights(said: str) -> Weights:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class ComparisonJob:
     """What to compare. `training` says all but the backbone, its weights and where to."""
 
     names: tuple[str, ...]
     root: Path
-    training: Training
+    training: TrainingJob
     weights: WeightsFrom
     size: int | None = None
     """Of all of them; each one's own if None."""
@@ -69,7 +69,7 @@ class Order:
         if not self.names or len(set(self.names)) < len(self.names):
             raise ConfigurationError("--backbones: name each once, as in resnet18,mobilenet_v2")
 
-    def training_of(self, name: str) -> Training:
+    def training_of(self, name: str) -> TrainingJob:
         """The training of one. Raises `ConfigurationError` for a name or a size that cannot be."""
         weights = self.weights.of(name)
         recipe: Recipe = self.training.recipe.sized(backbones.describe(name), size=self.size)

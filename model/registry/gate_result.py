@@ -5,31 +5,31 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from model.registry.gate import Row, Verdict
+from model.registry.gate import GateRow, GateVerdict
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class GateResult:
     """Every row, and what it was taken on."""
 
     candidate: str
     """NAME/VERSION."""
     champion: str | None
-    rows: tuple[Row, ...]
+    rows: tuple[GateRow, ...]
     photographs: int = 0
     data: str = ""
     """Digest of the photographs; empty where none were looked at."""
     note: str = ""
 
     @property
-    def refused(self) -> tuple[Row, ...]:
+    def refused(self) -> tuple[GateRow, ...]:
         """The rows that refuse it."""
-        return tuple(row for row in self.rows if row.verdict in (Verdict.REFUSED, Verdict.BROKEN))
+        return tuple(row for row in self.rows if row.verdict in (GateVerdict.REFUSED, GateVerdict.BROKEN))
 
     @property
     def is_broken(self) -> bool:
         """Whether no force helps."""
-        return any(row.verdict is Verdict.BROKEN for row in self.rows)
+        return any(row.verdict is GateVerdict.BROKEN for row in self.rows)
 
     @property
     def verdict(self) -> str:

@@ -14,7 +14,7 @@ _CLEANUP: Final = "cleanup.policy"
 _RETENTION: Final = "retention.ms"
 
 
-class Outcome(StrEnum):
+class TopicOutcome(StrEnum):
     """What became of a topic that should be there."""
 
     CREATED = "created"
@@ -40,7 +40,7 @@ class Applied:
     """A declared topic, what became of it, and in words why."""
 
     topic: Declared
-    outcome: Outcome
+    outcome: TopicOutcome
     why: str = ""
 
 
@@ -86,7 +86,9 @@ def declared(*, partitions: int, replication: int) -> tuple[Declared, ...]:
 def compared(wanted: Declared, there: TopicState) -> Applied:
     """What becomes of a declared topic that is there: nothing."""
     differences = list(_differences(wanted, there))
-    return Applied(wanted, Outcome.DIFFERS if differences else Outcome.THERE, "; ".join(differences))
+    return Applied(
+        wanted, TopicOutcome.DIFFERS if differences else TopicOutcome.THERE, "; ".join(differences)
+    )
 
 
 def _differences(wanted: Declared, there: TopicState) -> Iterable[str]:

@@ -9,7 +9,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-async def each(items: Iterable[T], work: Callable[[T], Awaitable[None]], *, at_once: int) -> None:
+async def gather_bounded(items: Iterable[T], work: Callable[[T], Awaitable[None]], *, at_once: int) -> None:
     """Await `work` for every item, `at_once` of them together.
 
     The first error ends the others and leaves as it is: a TaskGroup would wrap it up.
