@@ -290,7 +290,7 @@ async def test_the_standard_endpoint_is_honoured(receiver: Receiver, monkeypatch
 def test_without_an_endpoint_the_sdk_is_not_imported() -> None:
     program = """
 import asyncio, sys
-from agents import settings
+from agents.wiring import settings
 from agents.telemetry import metrics, tracing
 
 async def main():
