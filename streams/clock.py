@@ -1,4 +1,4 @@
-"""Time as a part that is handed in.
+"""Injected clock: time as a part that is handed in.
 
 `model.clock` says the same of itself: `model` and `streams` are siblings that do not import each
 other, and a protocol is met by shape, so that one `ManualClock` serves the tests of both.

@@ -1,4 +1,4 @@
-"""The in-flight window: work runs concurrently, offsets are committed in order, nothing is lost.
+"""In-flight window: work runs concurrently, offsets are committed in order, nothing is lost.
 
 Faust acknowledges an event when its agent is done with it, not when its work is (ADR 2), so the
 window keeps its own account. Every admitted message is an `_Entry` in its partition's span:

@@ -1,4 +1,4 @@
-"""The wiring of the program, in one place: settings and parts in, a Faust app out."""
+"""Composition root of a worker: settings and components in, a Faust app and its process out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the demo uploads: the samples and two bad ones, or the user's own folder."""
+"""Demo photographs: the samples and two bad ones, or the user's own folder."""
 
 from __future__ import annotations
 

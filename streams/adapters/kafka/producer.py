@@ -1,4 +1,4 @@
-"""One idempotent producer that outlives its own failures: what the publishers send through.
+"""Self-healing producer: one idempotent producer that is replaced when it fails.
 
 An idempotent producer of aiokafka never gives up on a batch, and once a delivery has failed for good
 its sequence numbers have a gap: every later batch of that partition would be refused. So a producer

@@ -1,4 +1,4 @@
-"""Heads and scores in one SQLite file: nothing to install, safe to write from several workers at once.
+"""SQLite score store, in one file: nothing to install, safe to write from several workers at once.
 
 All statements run on threads of the store's own, so that the loop never waits on the disk. What
 queues up while a transaction commits shares the next one (group commit): one fsync for many images.
