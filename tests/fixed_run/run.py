@@ -90,7 +90,7 @@ async def payloads_together() -> Told:
     return await account(world)
 
 
-KEYS = tuple(f"r1/{number:02}.jpg" for number in range(24))
+KEYS = tuple(f"r1/{number:02}.jpg" for number in range(32))
 
 
 async def a_day() -> Told:
@@ -102,7 +102,7 @@ async def a_day() -> Told:
     handle = dispatcher(world)
     await deliver(handle, *_uploads(), *_decisions())
     await _deferred(world, handle)
-    await _death(world, handle)
+    await _deaths(world, handle)
     await deliver(dispatcher(world, tagger=newer_tagger()), *_replay())
     await _changes(world, handle)
     await deliver(handle, *_uploads(), *_decisions())
@@ -139,7 +139,7 @@ async def _deferred(world: World, handle: Handler) -> None:
     """One object that storage refuses alone, at its first message, at its third, and after its last."""
     key = KEYS[20]
     world.images.refused.add(key)
-    message = notification(key, KEYS[21], offset=30, minute=60)
+    message = notification(key, KEYS[21], "r1/missing-too.jpg", offset=30, minute=60)
     for offset, attempts in enumerate((0, 2, 5)):
         came = retried(message, key, attempts=attempts, offset=offset) if attempts else message
         await _while_others_are_answered(handle, came)
@@ -158,13 +158,18 @@ async def _while_others_are_answered(handle: Handler, message: Message) -> None:
     await work
 
 
-async def _death(world: World, handle: Handler) -> None:
-    """A worker dies between its first event and its second; the next one goes on where it ended."""
-    message = upload(KEYS[22], offset=40, minute=62)
-    world.tags.dies = True
-    with contextlib.suppress(Crash):
+async def _deaths(world: World, handle: Handler) -> None:
+    """A worker dies between its first event and its second; the next goes on, or hears something newer."""
+    for number, key in enumerate(KEYS[22:32]):
+        message = upload(key, offset=40 + number, minute=62)
+        world.tags.dies = True
+        with contextlib.suppress(Crash):
+            await deliver(handle, message)
+        if number % 3 == 1:
+            await world.put("photos", key, f"a photograph put since the death {number}".encode())
+        if number % 3:
+            await deliver(handle, upload(key, offset=70 + number, minute=63))
         await deliver(handle, message)
-    await deliver(handle, message)
 
 
 def _replay() -> Iterator[Message]:
@@ -175,6 +180,7 @@ def _replay() -> Iterator[Message]:
     yield rescore(KEYS[13], version="3", offset=30, minute=13)
     yield rescore("r1/missing.jpg", version="2", offset=31, minute=18)
     yield rescore(KEYS[23], version="2", offset=32, minute=20)
+    yield retried(rescore(KEYS[19], version="2", offset=34, minute=16), KEYS[19], attempts=1, offset=10)
     yield raw(b"[]", offset=33, topic="photos.rescore.v1")
 
 
@@ -193,6 +199,7 @@ async def _changes(world: World, handle: Handler) -> None:
         notification(KEYS[16], event="ObjectRemoved:Delete", offset=68, minute=83),
         notification(KEYS[17], event="ObjectRemoved:Delete", offset=69, minute=84, version="v1"),
         decision(KEYS[12], "approve", offset=30, minute=85),
+        retried(decision(KEYS[18], "reject", offset=31, minute=86), KEYS[18], attempts=1, offset=11),
     )
 
 
