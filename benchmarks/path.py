@@ -27,22 +27,21 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
-from agents.decoders import decoders
-from agents.desk import DeskLimits, desk_over
-from agents.parts import load_tagger
-from agents.ports import Parts
-from agents.settings import LogSettings, Settings
+from agents.ports import Components
 from agents.telemetry import logs
 from agents.telemetry.metrics import Metrics
+from agents.wiring.components import decoders, load_tagger
+from agents.wiring.handlers import DispatcherLimits, build_dispatcher
+from agents.wiring.settings import LogSettings, Settings
 from schemas.uploads import ImageUploaded, Location
-from streams.adapters.kafka import KafkaPublisher
-from streams.adapters.kafka_outbox import KafkaSettings
+from streams.adapters.kafka.producer import ProducerSettings
+from streams.adapters.kafka.publisher import KafkaPublisher
 from streams.adapters.limits import Limits
 from streams.adapters.memory import MemoryImages
-from streams.adapters.sqlite import SqliteScores
+from streams.adapters.sqlite.store import SqliteScores
 from streams.inflight import Delivery, InFlight, Partition, WindowLimits
 from streams.message import Handler, Message
-from streams.retry import Outages, Patience
+from streams.resilience.retry import Backoff, Dependencies
 from tagstream import samples
 
 ROOT: Final = Path(__file__).parents[1]
@@ -161,11 +160,11 @@ async def _worker(images: MemoryImages, folder: Path) -> AsyncIterator[Handler]:
     async with (
         await load_tagger(settings, decoding=decoding) as tagger,
         SqliteScores(folder / "scores.sqlite") as scores,
-        KafkaPublisher(KafkaSettings(bootstrap="unused"), Acknowledging) as tags,
+        KafkaPublisher(ProducerSettings(bootstrap="unused"), Acknowledging) as tags,
     ):
         await tagger.warm()
-        parts = Parts(images=images, scores=scores, tags=tags, tagger=tagger)
-        yield desk_over(parts, Outages(Patience()), DeskLimits(), metrics=metrics).handle
+        parts = Components(images=images, scores=scores, tags=tags, tagger=tagger)
+        yield build_dispatcher(parts, Dependencies(Backoff()), DispatcherLimits(), metrics=metrics).handle
 
 
 async def measure() -> Trace:

@@ -4,8 +4,8 @@ import argparse
 import asyncio
 import sys
 
-from agents.settings import LogSettings
 from agents.telemetry import logs
+from agents.wiring.settings import LogSettings
 
 from .differences import report
 from .expected import FILE, SECTIONS, compared, write

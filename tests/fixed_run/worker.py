@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from agents.desk import DeskLimits, desk_over
-from agents.parts import load_tagger
-from agents.ports import Parts, Tagger
-from agents.settings import Settings
+from agents.ports import Components, Tagger
 from agents.telemetry.metrics import Metrics
 from agents.testing import FakeTagger
+from agents.wiring.components import load_tagger
+from agents.wiring.handlers import DispatcherLimits, build_dispatcher
+from agents.wiring.settings import Settings
 from schemas.errors import Unavailable
 from schemas.naming import Keys, Naming, compiled
 from schemas.uploads import Location
@@ -21,8 +21,8 @@ from streams.adapters.limits import Limits
 from streams.adapters.memory import MemoryImages, MemoryScores, MemoryTags
 from streams.message import Handler, Message
 from streams.ports import Fetched
-from streams.rejections import RejectionLimits
-from streams.retry import Outages, Patience
+from streams.resilience.rejection_alarm import RejectionLimits
+from streams.resilience.retry import Backoff, Dependencies
 
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
 BUCKETS = frozenset({"photos", "restaurant-photos"})
@@ -77,13 +77,13 @@ def dispatcher(
     world: World, *, tagger: Tagger | None = None, keys: str = "auto", key_pattern: str | None = None
 ) -> Handler:
     """What a worker over `world` makes of a message: the one place that knows how it is built."""
-    parts = Parts(
+    parts = Components(
         images=world.images, scores=world.scores, tags=world.tags, tagger=tagger or FakeTagger(version="1")
     )
-    desk = desk_over(
+    desk = build_dispatcher(
         parts,
-        Outages(Patience(first=0.0001, longest=0.0001)),
-        DeskLimits(attempts=4, rejections=RejectionLimits(share=1.0)),
+        Dependencies(Backoff(first=0.0001, longest=0.0001)),
+        DispatcherLimits(attempts=4, rejections=RejectionLimits(share=1.0)),
         metrics=Metrics(),
         naming=Naming(Keys(keys), compiled(key_pattern) if key_pattern else None),
         now=lambda: NOW,
