@@ -98,4 +98,4 @@ class Dispatcher:
 
 def _is_ready(message: Message, jobs: Jobs) -> bool:
     due = headers.due_at(message.headers) if message.topic == topics.RETRY else None
-    return (due is None or datetime.now(UTC) >= due) and jobs.is_ready()
+    return (due is None or datetime.now(UTC) >= due) and (jobs.is_ready is None or jobs.is_ready())

@@ -32,7 +32,8 @@ class Jobs:
     urgency: Urgency = Urgency.LIVE
     needs: frozenset[str] = field(default=frozenset({IMAGES, STORE, BROKER}))
     """The dependencies without which it need not be started."""
-    is_ready: Callable[[], bool] = lambda: True
+    is_ready: Callable[[], bool] | None = None
+    """Asked until it says so; None where there is nothing to wait for."""
 
 
 class Entrance(Protocol):

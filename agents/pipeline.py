@@ -16,8 +16,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from agents import announcements
-from agents.content import content_of, is_same_object, with_metadata
-from agents.image import Image
+from agents.image import Image, content_of, is_same_object, with_metadata
 from agents.ports import Tagger
 from agents.telemetry.metrics import Metrics, Stopwatch
 from agents.telemetry.tracing import TRACEPARENT, Tracer

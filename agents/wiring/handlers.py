@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
+from typing import Final
 
 from agents.dead_letters import Deferrals, ErrorRouter, Hide
 from agents.decisions import Decisions
@@ -21,8 +23,7 @@ from schemas.naming import Naming
 from streams.ports import BROKER, IMAGES, STORE
 from streams.resilience.rejection_alarm import RejectionLimits, RejectionRateBreaker
 from streams.resilience.retry import Dependencies
-from streams.resilience.retrying import RetryingImages, RetryingScores, RetryingTags
-from streams.resilience.slots import Slots
+from streams.resilience.retrying import RetryingImages, RetryingScores, RetryingTags, Slots
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +38,7 @@ class DispatcherLimits:
     rejections: RejectionLimits = field(default_factory=RejectionLimits)
 
 
-def utc_now() -> datetime:
-    """The time of day."""
-    return datetime.now(UTC)
+UTC_NOW: Final = partial(datetime.now, UTC)
 
 
 def build_dispatcher(  # noqa: PLR0913 - all that a worker is made of comes together here
@@ -51,7 +50,7 @@ def build_dispatcher(  # noqa: PLR0913 - all that a worker is made of comes toge
     naming: Naming | None = None,
     tracer: Tracer = NO_TRACER,
     alarm: RejectionRateBreaker | None = None,
-    now: Callable[[], datetime] = utc_now,
+    now: Callable[[], datetime] = UTC_NOW,
     hide: Hide = str,
 ) -> Dispatcher:
     """The dispatcher of every topic that a worker reads, over these components."""

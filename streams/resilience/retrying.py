@@ -6,8 +6,9 @@ Who calls them sees a port that answers, however long an absence takes. What the
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from functools import partial
 
 from schemas.events import Announcement, DeadLetter
@@ -15,10 +16,26 @@ from schemas.records import ImageHead, Kept, ScoreRecord, Stale
 from schemas.uploads import Location
 from streams.ports import Change, Fetched, ImageStore, ScoreStore, TagPublisher
 from streams.resilience.retry import Dependency
-from streams.resilience.slots import Slots
 
 Timed = Callable[[], AbstractContextManager[object]]
 """Entered around each attempt: what is waited for between them is no part of it."""
+
+
+class Slots:
+    """A semaphore of `count` slots; `watched` is entered for as long as one is taken."""
+
+    def __init__(
+        self, count: int, *, watched: Callable[[], AbstractContextManager[object]] = nullcontext
+    ) -> None:
+        self._free = asyncio.Semaphore(count)
+        self._watched = watched
+
+    @asynccontextmanager
+    async def taken(self) -> AsyncIterator[None]:
+        """Wait for a slot, and hold it for the block."""
+        async with self._free:
+            with self._watched():
+                yield
 
 
 class RetryingImages:
