@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Protocol
 
-from agents.replay.latest import LatestClaims
+from agents.replay.latest import TOGETHER, LatestClaims
 from agents.replay.selection import SENT, Selection
 from agents.replay.sent import SentImages
 from agents.replay.start import Offsets, Start
@@ -30,8 +30,6 @@ from streams.message import Message
 from streams.ports import ScoreStore
 
 _PAGE: Final = 500
-_ASK_EVERY: Final = 1.0
-"""Seconds between two looks at how far the lane is."""
 
 
 class Uploads(Offsets, Protocol):
@@ -64,6 +62,8 @@ class Job:
     start: Start
     selection: Selection
     naming: Naming = field(default_factory=Naming)
+    together: int = TOGETHER
+    """Images that are held in memory while the uploads are read."""
 
 
 class Replay:
@@ -78,18 +78,21 @@ class Replay:
 
     async def send(self, uploads: Uploads, lane: Lane | None) -> Plan:
         """Send to the lane what lacks the scores, or only count it where there is no lane."""
-        with LatestClaims(self._scratch / "latest.sqlite") as latest:
+        with LatestClaims(self._scratch / "latest.sqlite", together=self._job.together) as latest:
             read, unreadable = await self._gather(uploads, latest)
             choices = await self._choose(latest, lane)
             return Plan(read, len(latest), dict(sorted(choices.items())), unreadable)
 
-    async def wait(self, left: Callable[[], Awaitable[int]]) -> None:
-        """Return when the workers have committed the whole lane; `left` says how many messages are not."""
+    async def wait(self, left: Callable[[], Awaitable[int]], *, every: float = 1.0) -> None:
+        """Return when the workers have committed the whole lane; `left` says how many messages are not.
+
+        It is asked again `every` so many seconds.
+        """
         most = await left()
         while remaining := await left():
             most = max(most, remaining)
             self._tell("rescore", most - remaining, most)
-            await asyncio.sleep(_ASK_EVERY)
+            await asyncio.sleep(every)
         self._tell("rescore", most, most)
 
     async def summary(self) -> Summary:

@@ -28,7 +28,6 @@ from schemas.hops import PREFIX as CAUSE_PREFIX
 from schemas.hops import TRUNCATED
 from schemas.tags import ModelRef, Route
 from schemas.uploads import Location, Position
-from streams.adapters import kafka_outbox
 from streams.adapters.broker import EmbeddedBroker
 from streams.adapters.kafka import CAUSE_BYTES, KafkaPublisher
 from streams.adapters.kafka_outbox import KafkaSettings
@@ -325,12 +324,11 @@ async def test_a_broker_that_freezes_is_unavailable_to_all_until_it_thaws(
     assert "was destroyed" not in caplog.text
 
 
-async def test_a_publisher_whose_broker_is_away_still_closes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kafka_outbox, "FLUSH_SECONDS", 0.3)
+async def test_a_publisher_whose_broker_is_away_still_closes() -> None:
     async with (
         broker_of_its_own() as (pid, bootstrap),
         asyncio.timeout(15),
-        KafkaPublisher(KafkaSettings(bootstrap=bootstrap)) as publisher,
+        KafkaPublisher(KafkaSettings(bootstrap=bootstrap, flush_seconds=0.3)) as publisher,
     ):
         await publisher.announce([announcement()])
         freeze(pid)
