@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -101,17 +99,6 @@ def test_a_version_on_disk_scores_as_the_network_did_before_it_was_folded(name: 
     found = [list(scores.probabilities.values()) for scores in classifier.forward(list(images))]
     assert torch.tensor(found).allclose(known, atol=1e-4)
     assert ((known > 0.02) & (known < 0.98)).any()
-
-
-def test_serving_and_describing_need_no_timm(tmp_path: Path) -> None:
-    program = (
-        "import sys; from model import backbones, classifier; backbones.describe('resnet18');"
-        "print('timm' in sys.modules, 'torchvision' in sys.modules)"
-    )
-    ran = subprocess.run(
-        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
-    assert ran.stdout.split() == ["False", "True"]
 
 
 def test_random_weights_come_from_torchs_generator() -> None:
