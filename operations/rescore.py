@@ -21,7 +21,7 @@ from agents.wiring.backends import kafka_connection, kafka_settings
 from agents.wiring.model_source import manifest_here
 from agents.wiring.settings import Settings
 from operations import store
-from operations.rescore_latest import LatestClaims
+from operations.rescore_latest import TOGETHER, LatestClaims
 from operations.rescore_selection import SENT, Offsets, RescoreSelection, SentImages, Start
 from operations.rescore_summary import Plan, Summary, tags
 from schemas import identity, topics, wire
@@ -37,8 +37,6 @@ from streams.message import Message
 from streams.ports import ScoreStore
 
 _PAGE: Final = 500
-_ASK_EVERY: Final = 1.0
-"""Seconds between two looks at how far the lane is."""
 
 
 class Uploads(Offsets, Protocol):
@@ -71,6 +69,8 @@ class Job:
     start: Start
     selection: RescoreSelection
     naming: Naming = field(default_factory=Naming)
+    together: int = TOGETHER
+    """Images that are held in memory while the uploads are read."""
 
 
 class Replay:
@@ -85,18 +85,21 @@ class Replay:
 
     async def send(self, uploads: Uploads, lane: Lane | None) -> Plan:
         """Send to the lane what lacks the scores, or only count it where there is no lane."""
-        with LatestClaims(self._scratch / "latest.sqlite") as latest:
+        with LatestClaims(self._scratch / "latest.sqlite", together=self._job.together) as latest:
             read, unreadable = await self._gather(uploads, latest)
             choices = await self._choose(latest, lane)
             return Plan(read, len(latest), dict(sorted(choices.items())), unreadable)
 
-    async def wait(self, left: Callable[[], Awaitable[int]]) -> None:
-        """Return when the workers have committed the whole lane; `left` says how many messages are not."""
+    async def wait(self, left: Callable[[], Awaitable[int]], *, every: float = 1.0) -> None:
+        """Return when the workers have committed the whole lane; `left` says how many messages are not.
+
+        It is asked again `every` so many seconds.
+        """
         most = await left()
         while remaining := await left():
             most = max(most, remaining)
             self._tell("rescore", most - remaining, most)
-            await asyncio.sleep(_ASK_EVERY)
+            await asyncio.sleep(every)
         self._tell("rescore", most, most)
 
     async def summary(self) -> Summary:

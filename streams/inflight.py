@@ -27,9 +27,6 @@ from typing import Any, NamedTuple
 
 from schemas.errors import Stalled
 
-_CANCEL_GRACE = 2.0
-"""Seconds that cancelled work has to clean up; work that ignores its cancellation is left behind."""
-
 Work = Callable[[], Coroutine[Any, Any, None]]
 
 
@@ -78,6 +75,8 @@ class WindowLimits:
     """Offsets from a partition's oldest unfinished message to its newest admitted one."""
     stall: float = 300.0
     """Seconds with work in flight and none finished, after which the worker must exit."""
+    cancel_grace: float = 2.0
+    """Seconds that cancelled work has to clean up; work that ignores its cancellation is left behind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -372,7 +371,7 @@ class InFlight:
         for task in tasks:
             task.cancel()
         if tasks:
-            await asyncio.wait(tasks, timeout=_CANCEL_GRACE)
+            await asyncio.wait(tasks, timeout=self.limits.cancel_grace)
 
     async def _change(self, *, seeks_slot: bool = False) -> None:
         self._changed.clear()

@@ -49,6 +49,27 @@ def test_importing_modules_imports_no_more_than_they_need(modules: str, tmp_path
     assert not loaded & set(FREE_OF[modules])
 
 
+def test_what_the_command_line_imports_of_the_model_brings_no_torch(tmp_path: Path) -> None:
+    modules = ("model", "model.preprocess", "model.policy", "model.manifest", "model.checkpoint")
+    brought = "; ".join(
+        f"import {module}; print({module!r} * ('torch' in sys.modules))" for module in modules
+    )
+    assert run(f"import sys; {brought}", tmp_path).split() == []
+
+
+def test_serving_and_describing_need_no_timm(tmp_path: Path) -> None:
+    program = (
+        "import sys; from model import backbones, classifier; backbones.describe('resnet18');"
+        "print('timm' in sys.modules, 'torchvision' in sys.modules)"
+    )
+    assert run(program, tmp_path).split() == ["False", "True"]
+
+
+def test_importing_the_samples_loads_no_imaging_and_no_model(tmp_path: Path) -> None:
+    loaded = run("import sys, tagstream.samples; print(*sys.modules)", tmp_path).split()
+    assert {"torch", "PIL", "numpy"}.isdisjoint(loaded)
+
+
 WATCHED = """
 import sys
 sys.dont_write_bytecode = True
