@@ -59,7 +59,8 @@ def test_what_the_command_line_imports_of_the_model_brings_no_torch(tmp_path: Pa
 
 def test_serving_and_describing_need_no_timm(tmp_path: Path) -> None:
     program = (
-        "import sys; from model import backbones, classifier; backbones.describe('resnet18');"
+        "import sys; from model.networks import backbones; from model.serving import classifier; "
+        "backbones.describe('resnet18');"
         "print('timm' in sys.modules, 'torchvision' in sys.modules)"
     )
     assert run(program, tmp_path).split() == ["False", "True"]
