@@ -10,13 +10,13 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from agents import settings
-from agents.telemetry import log_events
+from tools.reference import log_events
 from agents.telemetry.metrics import Metrics
 from schemas import asyncapi, cloudevents, examples, published, topics
 from schemas.errors import Rejected
 from schemas.published import CHANNELS, Channel
-from tagstream.reference.fields import fields
-from tagstream.reference.tables import code, table
+from tools.reference.fields import fields
+from tools.reference.tables import code, table
 
 
 def rendered(what: str) -> str:
