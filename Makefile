@@ -74,6 +74,9 @@ soak: setup  ## Steady traffic and random faults over real servers; MINUTES=3 RA
 	$(BIN)/python -m tests.soak --minutes $(or $(MINUTES),3) --rate $(or $(RATE),20) --workers $(or $(WORKERS),2) \
 		--seed $(or $(SEED),1) $(if $(REPORT),--report $(REPORT))
 
+sabotage: setup  ## Break the code on purpose, in a copy, and see the tests turn red; ROW=name for one
+	$(BIN)/python -m tests.sabotage $(ROW)
+
 benchmark: setup  ## What a photograph costs, by stage
 	$(BIN)/python -m benchmarks
 

@@ -1,4 +1,4 @@
-"""The rows of `rows.toml`: a break, as a text and what stands in its place, and the tests that guard against it."""
+"""The rows of `rows.toml`: a break, as a text and what takes its place, and the tests that must see it."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 from tests.sabotage.rows import ROOT, Row
 
@@ -94,8 +94,17 @@ def _failed(row: Row, tree: Path, seconds: float) -> tuple[tuple[str, ...], str]
     """The ids of the tests that failed, and why they could not be run, if so."""
     report = tree / ".sabotage.xml"
     report.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "pytest", "-q", "--tb=line", "-p", "no:cacheprovider", "-m", ""]
-    command += ["-o", "junit_family=xunit1", f"--junit-xml={report}", *row.tests]
+    command = [sys.executable, "-m", "pytest", "-q", "--tb=line", "-p", "no:cacheprovider"]
+    command += [
+        "-p",
+        "tests.sabotage.unshrunk",
+        "-m",
+        "",
+        "-o",
+        "junit_family=xunit1",
+        f"--junit-xml={report}",
+        *row.tests,
+    ]
     # The copy before the package that is installed, in the tests and in what they start.
     environment = os.environ | {"PYTHONPATH": str(tree)}
     try:
@@ -110,7 +119,7 @@ def _failed(row: Row, tree: Path, seconds: float) -> tuple[tuple[str, ...], str]
 
 
 def _red(report: Path) -> Iterator[str]:
-    for case in ElementTree.parse(report).iter("testcase"):  # noqa: S314 - pytest wrote it, just now
+    for case in ET.parse(report).iter("testcase"):  # noqa: S314 - pytest wrote it, just now
         if case.find("failure") is not None or case.find("error") is not None:
             yield f"{case.get('file')}::{case.get('name')}"
 

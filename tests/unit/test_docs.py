@@ -15,12 +15,12 @@ from pydantic import BaseModel
 from typer.core import TyperGroup
 
 from agents import settings
-from tools.reference import log_events
 from agents.telemetry.metrics import Metrics
 from schemas import published, topics, wire
 from schemas.cloudevents_in import STRUCTURED_JSON
 from schemas.errors import Malformed
 from tagstream import cli
+from tools.reference import log_events
 from tools.reference import pages as reference
 
 ROOT: Final = Path(__file__).parents[2]

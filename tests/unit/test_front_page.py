@@ -7,7 +7,7 @@ import shlex
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
-DRAWING = ElementTree.parse(ROOT / "docs" / "straight-path.svg")  # noqa: S314 - a file of ours
+DRAWING = ET.parse(ROOT / "docs" / "straight-path.svg")  # noqa: S314 - a file of ours
 OUTSIDE = {"benchmarks", "deploy", "docs", "tests", "tools"}
 SHELL = {"tagstream", "make", "export", "set", ".", "jq"}
 """All that the README's shell lines may begin with."""
@@ -58,10 +58,25 @@ def test_every_line_of_the_readme_s_shell_blocks_runs_as_it_stands() -> None:
 
 @pytest.mark.parametrize("page", [README, CONTRIBUTING], ids=["README", "CONTRIBUTING"])
 def test_every_make_target_that_is_named_is_there(page: str) -> None:
-    in_blocks = {words[1] for line in shell_lines(page) for words in programs(line) if words[0] == "make"}
+    called = [words for line in shell_lines(page) for words in programs(line) if words[0] == "make"]
+    in_blocks = {word for words in called for word in words[1:] if "=" not in word}
     in_prose = set(re.findall(r"`make ([a-z-]+)", page))
     assert in_blocks
     assert in_blocks | in_prose <= targets()
+
+
+def test_every_switch_that_is_named_is_asked_for() -> None:
+    named = re.findall(r"^\| `(?:make \w+ )?([A-Z_]+)=", CONTRIBUTING, re.MULTILINE)
+    asking = [
+        MAKEFILE,
+        *(file.read_text() for top in ("tests", "deploy") for file in (ROOT / top).rglob("*.py")),
+    ]
+    assert len(named) >= 5
+    assert [name for name in named if not any(name in text for text in asking)] == []
+
+
+def test_contributing_is_three_screens() -> None:
+    assert len(CONTRIBUTING.splitlines()) <= 80
 
 
 def test_every_target_of_the_makefile_is_declared_as_none_of_a_file() -> None:

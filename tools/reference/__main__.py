@@ -1,4 +1,4 @@
-"""`python -m tools.reference README.md docs`: write what pages take out of the code anew, and say which did."""
+"""`python -m tools.reference README.md docs`: write what pages take out of the code anew."""
 
 from __future__ import annotations
 

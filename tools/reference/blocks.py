@@ -1,4 +1,4 @@
-"""The generated parts by their names: tables of settings, metrics, log lines, topics, events and errors."""
+"""The generated parts by their names: settings, metrics, log lines, topics, events, errors, breaks."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from agents import settings
-from tools.reference import log_events
 from agents.telemetry.metrics import Metrics
 from schemas import asyncapi, cloudevents, examples, published, topics
 from schemas.errors import Rejected
 from schemas.published import CHANNELS, Channel
+from tests.sabotage import rows
+from tests.sabotage.rows import Row
+from tools.reference import log_events
 from tools.reference.fields import fields
 from tools.reference.tables import code, table
 
@@ -125,6 +127,16 @@ def _stage(error: type[Rejected]) -> str:
     return "" if error.code == "unforeseen" else str(error.stage)  # that one is told by whoever raises it
 
 
+def _sabotage() -> str:
+    read = ((code(each.name), code(each.file), each.about, _guards(each)) for each in rows.read())
+    return table(("Row", "Breaks", "How", "Turns red"), read)
+
+
+def _guards(row: Row) -> str:
+    named = ", ".join(code(test.rpartition("/")[2].rpartition("::")[2]) for test in row.tests)
+    return f"{named} (slow)" if row.slow else named
+
+
 def _first_line(error: type[Rejected]) -> str:
     return (error.__doc__ or "").splitlines()[0]
 
@@ -136,6 +148,7 @@ _WHOLE: Final[Mapping[str, Callable[[], str]]] = {
     "topics": _topics,
     "rejections": _rejections,
     "letter-headers": _letter_headers,
+    "sabotage": _sabotage,
 }
 _ABOUT: Final[Mapping[str, Callable[[str], str]]] = {
     "topic": _topic,

@@ -97,7 +97,9 @@ def read(page: str) -> tuple[Line, ...]:
     found = _MARKED.search(page)
     if found is None:
         raise LookupError("the page has no part <!-- measured: samples -->")
-    heads, *rows = [line for line in found["text"].splitlines() if line and not line.startswith("```")] or [""]
+    heads, *rows = [line for line in found["text"].splitlines() if line and not line.startswith("```")] or [
+        ""
+    ]
     labels = heads.removeprefix(_HEADS[0]).removesuffix(_HEADS[1]).split()
     return tuple(_read(row, labels) for row in rows)
 
