@@ -1,4 +1,4 @@
-"""`python -m tests.sabotage [ROW ...]`: exits 0 if every break turned its tests red, 1 if not, 2 for misuse."""
+"""`python -m tests.sabotage [ROW ...]`: 0 if every break turned its tests red, else 1; 2 for misuse."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class Row(BaseModel):
     def broken(self, text: str) -> str:
         """The file's text with the break in it. Raises `ValueError` where it cannot be made."""
         if (count := text.count(self.old)) != 1:
-            raise ValueError(f"{self.name}: its old text stands in {self.file} {count} times, not once")
+            raise ValueError(f"its old text stands in {self.file} {count} times, not once")
         return text.replace(self.old, self.new)
 
 

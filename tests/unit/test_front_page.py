@@ -36,7 +36,7 @@ def programs(line: str) -> Iterator[list[str]]:
     words: list[str] = []
     for word in [*lexer, "|"]:
         if set(word) <= set("|;&<>"):
-            while words and re.fullmatch(r"[A-Z_]+=.*", words[0], re.DOTALL):
+            while words and re.fullmatch(r"[A-Z0-9_]+=.*", words[0], re.DOTALL):
                 words.pop(0)
             if words:
                 yield words
@@ -98,6 +98,7 @@ def test_the_map_names_every_package_and_every_folder_around_them() -> None:
     named = re.findall(r"^([a-z]+)/ ", README, re.MULTILINE)
     assert set(wheel["packages"]) | OUTSIDE <= set(named)
     assert len(named) == len(set(named))
+    assert OUTSIDE.isdisjoint(wheel["packages"])
     assert README.index("schemas/ ") < README.index("## What one sees")
 
 
