@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -85,6 +86,7 @@ def tried(row: Row, tree: Path, *, seconds: float = SECONDS) -> Result:
         failed, why = _failed(row, tree, seconds)
     finally:
         _write(file, whole)
+        _end_what_is_left(tree)
     green = tuple(test for test in row.tests if not any(_is_of(each, test) for each in failed))
     ending = Ending.ERROR if why else Ending.GREEN if green else Ending.RED
     return Result(row, ending, failed, green, time.monotonic() - began, why)
@@ -126,6 +128,14 @@ def _red(report: Path) -> Iterator[str]:
 
 def _is_of(failed: str, test: str) -> bool:
     return failed == test or failed.startswith((f"{test}::", f"{test}["))
+
+
+def _end_what_is_left(tree: Path) -> None:
+    """What a break kept from ending: processes that still work in the copy."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if (process / "cwd").readlink().is_relative_to(tree.resolve()):
+                os.kill(int(process.name), signal.SIGKILL)
 
 
 def _last_line(text: str) -> str:
