@@ -14,7 +14,6 @@ import typer
 from pydantic import BaseModel
 from typer.core import TyperGroup
 
-from agents.telemetry import log_events
 from agents.telemetry.metrics import Metrics
 from agents.wiring import settings
 from schemas import topics, wire
@@ -22,11 +21,12 @@ from schemas.contract import published
 from schemas.errors import Malformed
 from schemas.wire.cloudevents import STRUCTURED_JSON
 from tagstream import cli
-from tagstream.reference import pages as reference
+from tools.reference import log_events
+from tools.reference import pages as reference
 
 ROOT: Final = Path(__file__).parents[2]
 DOCS: Final = ROOT / "docs"
-PAGES: Final = (ROOT / "README.md", *reference.pages(DOCS))
+PAGES: Final = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *reference.pages(DOCS))
 GUIDES: Final = {"producers.md", "moderation.md", "operations.md"}
 
 EVENTS: Final = {event.__name__: event for event in published.EVENTS}

@@ -10,7 +10,7 @@ from PIL import Image
 
 import tagstream.samples
 from tagstream.samples import photographs
-from tagstream.samples.render_menus import MENUS, QUALITY, SIZE, main, render
+from tools.render_menus import MENUS, QUALITY, SIZE, main, render
 
 _LICENSES = Path(tagstream.samples.__file__).parent / "LICENSES.md"
 _ORIENTATION = 0x0112
