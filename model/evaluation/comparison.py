@@ -14,7 +14,7 @@ import torch
 from pydantic import JsonValue
 from torch import Tensor
 
-from model.evaluation import metrics, statistics
+from model.evaluation import statistics
 from model.evaluation.bootstrap_intervals import Bootstrap, Statistic
 from model.evaluation.differences import Difference, Paired
 from model.evaluation.predictions import Predictions
@@ -154,7 +154,7 @@ def _figures(a: Predictions, b: Predictions, *, bootstrap: Bootstrap) -> Mapping
 def statistics_of(judged: Predictions) -> Mapping[str, Statistic]:
     """The figures of the whole that are compared, by the names that the report has for them."""
     known, counts = judged.known, judged.targets.sum(1)
-    by_sample = metrics.f1_by_sample(judged.tagged, judged.targets)
+    by_sample = statistics.f1_by_sample(judged.tagged, judged.targets)
     return {
         "top_accuracy": statistics.share(judged.right, known),
         "f1_samples": statistics.mean(by_sample, known),
@@ -199,10 +199,8 @@ def _of_label(judged: Predictions, *, place: int) -> Mapping[str, Statistic]:
 
 
 def _difference(a: Statistic, b: Statistic, *, bootstrap: Bootstrap) -> Difference:
-    whole = torch.ones(1, len(bootstrap.members), dtype=torch.float64)
-    return Difference(
-        a=float(a(whole)), b=float(b(whole)), interval=bootstrap.interval(statistics.difference(b, a))
-    )
+    one, other = (float(statistics.value(each, of=len(bootstrap.members))) for each in (a, b))
+    return Difference(a=one, b=other, interval=bootstrap.interval(statistics.difference(b, a)))
 
 
 def _part(a: Predictions, b: Predictions, *, inside: Tensor) -> SliceComparison:

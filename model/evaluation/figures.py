@@ -1,16 +1,16 @@
-"""The report of what was judged."""
+"""Report builder: every figure of a version's predictions, with its interval."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, nan
 from typing import Final
 
 import torch
 from torch import Tensor
 
-from model.evaluation import metrics, statistics
+from model.evaluation import statistics
 from model.evaluation.bootstrap_intervals import Bootstrap, Statistic
 from model.evaluation.predictions import Predictions
 from model.evaluation.reliability import reliability
@@ -28,7 +28,6 @@ def report(judged: Predictions, *, resamples: int = 1000, seed: int = 0) -> Repo
     taking = Taking(judged, Bootstrap.of(judged.photographs, resamples=resamples, seed=seed))
     top_accuracy, at_1, mixed, extra, negatives, covered = taking.overall()
     per_label = taking.per_label()
-    precisions = taking.average_precisions()
     by_sample = taking.f1_by_sample()
     return Report(
         task=judged.task,
@@ -43,8 +42,8 @@ def report(judged: Predictions, *, resamples: int = 1000, seed: int = 0) -> Repo
         tag_precision=per_label[2],
         tag_recall=per_label[3],
         f1=taking.f1(),
-        average_precision=precisions,
-        mean_average_precision=taking.mean_average_precision(precisions),
+        average_precision=taking.average_precisions(),
+        mean_average_precision=taking.mean_average_precision(),
         f1_samples=taking.mean(by_sample),
         precision_at_1=at_1,
         recall_at_5=taking.mean(recall_at(judged, HIGHEST), among=judged.known & judged.answers.any(1)),
@@ -117,34 +116,33 @@ class Taking:
 
     def f1(self) -> Figures:
         """Of each label's tags."""
-        values = metrics.f1(self.judged.tagged, self.judged.targets)
-        return self._figures(values, statistics.f1(self.judged.tagged, self.judged.targets))
+        return self._figures(statistics.f1(self.judged.tagged, self.judged.targets), undefined=0.0)
 
     def average_precisions(self) -> Figures:
         """Of each label."""
-        values = metrics.average_precision(self.judged.probabilities, self.judged.targets)
-        return self._figures(values, self._average_precision())
+        return self._figures(self._average_precision())
 
-    def mean_average_precision(self, each: Figures) -> Figure:
+    def mean_average_precision(self) -> Figure:
         """Their mean, labels of which there is no photograph left out."""
-        values = torch.tensor([figure.value for figure in each.values()], dtype=torch.float64)
-        interval = self.bootstrap.interval(statistics.macro(self._average_precision()))
-        return Figure(float(values.nanmean()), of=len(self.judged), interval=interval)
+        statistic = statistics.macro(self._average_precision())
+        value = float(statistics.value(statistic, of=len(self.judged)))
+        return Figure(value, of=len(self.judged), interval=self.bootstrap.interval(statistic))
 
     def f1_by_sample(self) -> Tensor:
         """Float (N,)."""
-        return metrics.f1_by_sample(self.judged.tagged, self.judged.targets)
+        return statistics.f1_by_sample(self.judged.tagged, self.judged.targets)
 
     def mean(self, values: Tensor, *, among: Tensor | None = None) -> Figure:
         """The mean of float (N,), over the photographs that have tags where nothing else is said."""
         among = self.judged.known if among is None else among
-        value = float(values[among].double().mean()) if among.any() else float("nan")
-        return Figure(value, int(among.sum()), self.bootstrap.interval(statistics.mean(values, among)))
+        statistic = statistics.mean(values, among)
+        value = float(statistics.value(statistic, of=len(self.judged)))
+        return Figure(value, int(among.sum()), self.bootstrap.interval(statistic))
 
     def confusion(self) -> tuple[tuple[int, ...], ...]:
         """Of the photographs that have tags."""
         known = self.judged.known
-        counts = metrics.confusion(
+        counts = statistics.confusion(
             self.judged.tops[known], self.judged.mains[known], classes=len(self.judged.classes)
         )
         return tuple(tuple(row) for row in counts.tolist())
@@ -165,7 +163,8 @@ class Taking:
     def _average_precision(self) -> Statistic:
         return statistics.average_precision(self.judged.probabilities, self.judged.targets)
 
-    def _figures(self, values: Tensor, statistic: Statistic) -> Figures:
+    def _figures(self, statistic: Statistic, *, undefined: float = nan) -> Figures:
+        values = statistics.value(statistic, of=len(self.judged)).nan_to_num(undefined)
         counts = self.judged.targets.sum(0).tolist()
         intervals = self.bootstrap.intervals(statistic)
         rows = zip(self.judged.labels, values.tolist(), counts, intervals, strict=True)

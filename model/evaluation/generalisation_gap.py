@@ -7,6 +7,7 @@ from math import nan
 
 import torch
 
+from model.evaluation import statistics
 from model.evaluation.bootstrap_intervals import Bootstrap
 from model.evaluation.comparison import statistics_of
 from model.evaluation.differences import Difference
@@ -22,8 +23,9 @@ def gap(judged: Predictions, against: Predictions) -> Mapping[str, Difference]:
     for each, seed in zip((judged, against), SEEDS, strict=True):
         figures = statistics_of(each)
         bootstrap = Bootstrap.of(each.photographs, seed=seed)
-        once = torch.ones(1, len(each), dtype=torch.float64)
-        whole.append({name: float(statistic(once)) for name, statistic in figures.items()})
+        whole.append(
+            {name: float(statistics.value(statistic, of=len(each))) for name, statistic in figures.items()}
+        )
         drawn.append({name: bootstrap.drawn(statistic)[:, 0] for name, statistic in figures.items()})
     return {
         name: Difference(a, whole[1][name], interval=_interval(drawn[1][name] - drawn[0][name]))

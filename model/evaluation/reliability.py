@@ -15,7 +15,7 @@ import torch
 from pydantic import JsonValue
 from torch import Tensor
 
-from model.evaluation import metrics, statistics
+from model.evaluation import statistics
 from model.evaluation.bootstrap_intervals import Bootstrap
 from model.evaluation.shares import DECIMALS, Figure
 
@@ -55,11 +55,10 @@ class Reliability:
 
 def reliability(probabilities: Tensor, truths: Tensor, *, known: Tensor, bootstrap: Bootstrap) -> Reliability:
     """Of float (N, k) against bool (N, k), the photographs outside `known`, bool (N,), left out."""
-    sums = _sums(probabilities, truths, known=known)
-    value = metrics.calibration_error(probabilities[known].flatten(), truths[known].flatten(), bins=BINS)
-    count, probability, true = sums
-    interval = bootstrap.interval(statistics.calibration_error(count, probability, true))
-    error = Figure(value, of=int(count.sum()), interval=interval)
+    count, probability, true = _sums(probabilities, truths, known=known)
+    statistic = statistics.calibration_error(count, probability, true)
+    value = float(statistics.value(statistic, of=len(known)))
+    error = Figure(value, of=int(count.sum()), interval=bootstrap.interval(statistic))
     return Reliability(error, _bins(count.sum(0), probability.sum(0), true.sum(0)))
 
 

@@ -10,7 +10,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from model.evaluation import metrics
+from model.evaluation import statistics
 from model.evaluation.predictions import Predictions
 from model.evaluation.reliability import Reliability
 from model.evaluation.report import Report
@@ -124,7 +124,7 @@ def histograms(judged: Predictions) -> tuple[Histogram, ...]:
 def _path(scores: Tensor, truth: Tensor) -> str:
     if not truth.any():
         return ""
-    precision, recall = metrics.precision_recall(scores, truth)
+    precision, recall = statistics.precision_recall(scores, truth)
     pairs = list(
         dict.fromkeys((x(r), y(p)) for p, r in zip(precision.tolist(), recall.tolist(), strict=True))
     )
