@@ -7,7 +7,7 @@ from typing import Final
 
 from model.comparison.row import MEGABYTE, SCRATCH, BackboneRow, Figures, IntervalValue
 from model.comparison.run import Compared
-from model.comparison.speed import ForwardSpeed
+from model.evaluation.speed import ForwardSpeed
 
 COLUMNS: Final = (
     "backbone",

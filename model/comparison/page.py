@@ -13,8 +13,8 @@ from model import templates
 from model.comparison.cells import footnotes
 from model.comparison.row import SCRATCH, BackboneRow, Figures
 from model.comparison.run import Compared
-from model.comparison.speed import ForwardSpeed
 from model.evaluation.pages import template
+from model.evaluation.speed import ForwardSpeed
 
 TEMPLATE: Final = "comparison.html.j2"
 WIDTH: Final = 900

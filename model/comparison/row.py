@@ -9,7 +9,7 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
-from model.comparison.speed import ForwardSpeed
+from model.evaluation.speed import ForwardSpeed
 
 MEGABYTE: Final = 1e6
 SCRATCH: Final = "from scratch"

@@ -14,12 +14,12 @@ from pydantic import JsonValue
 from model import checkpoint
 from model.comparison.job import ComparisonJob, Weights, plain
 from model.comparison.row import SCRATCH, BackboneRow, Figures, IntervalValue
-from model.comparison.speed import paces
 from model.data import dataset
 from model.data.dataset import Dataset, Split
 from model.data.photograph import Photograph
 from model.evaluation.predict import judge
 from model.evaluation.run import chosen
+from model.evaluation.speed import forward_speeds
 from model.networks import network
 from model.pipeline import sources
 from model.pipeline.stages import judged_by, prepared
@@ -101,7 +101,7 @@ class Comparing:
             return tuple(rows)
         device, threads = self.order.training.device, self.order.training.threads
         classifiers = [Classifier.load(each, device=device, threads=threads) for each in versions.values()]
-        found = paces(classifiers, self.judged, tick=self.watch.tick)
+        found = forward_speeds(classifiers, self.judged, tick=self.watch.tick)
         by_name = dict(zip(versions, found, strict=True))
         return tuple(replace(row, pace=by_name.get(row.backbone)) for row in rows)
 

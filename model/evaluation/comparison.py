@@ -7,14 +7,14 @@ over the same resamples for both. The test takes photographs for independent; th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
 from pydantic import JsonValue
 from torch import Tensor
 
-from model.evaluation import statistics
+from model.evaluation import outcomes, statistics
 from model.evaluation.bootstrap_intervals import Bootstrap, Statistic
 from model.evaluation.differences import Difference, Paired
 from model.evaluation.predictions import Predictions
@@ -66,14 +66,19 @@ class Comparison:
     labels: tuple[str, ...]
     photographs: int
     negatives: int
-    top: Paired
-    """Whose top label is right, photographs that have tags."""
+    pairs: Mapping[str, Paired]
+    """Photographs that one alone gets right, by figure; of a label and of a slice as `food: recall`."""
     all_tags: Paired
     """Whose tags are exactly the true ones, negatives among them: there none is right."""
     figures: Mapping[str, Difference]
     per_label: Mapping[str, PerLabel]
     slices: Mapping[str, Mapping[str, SliceComparison]]
     bootstrap: Bootstrap
+
+    @property
+    def top(self) -> Paired:
+        """Whose top label is right, photographs that have tags."""
+        return self.pairs["top_accuracy"]
 
     def as_json(self) -> dict[str, JsonValue]:
         """For `--json`."""
@@ -104,7 +109,7 @@ def compare(a: Predictions, b: Predictions, *, resamples: int = 1000, seed: int 
         labels=a.labels,
         photographs=int(a.known.sum()),
         negatives=int((~a.known).sum()),
-        top=paired(a.right, b.right, among=a.known),
+        pairs=dict(_pairs(a, b)),
         all_tags=paired(a.all_right, b.all_right),
         figures=_figures(a, b, bootstrap=bootstrap),
         per_label=_per_label(a, b, bootstrap=bootstrap),
@@ -144,6 +149,29 @@ def paired(a: Tensor, b: Tensor, *, among: Tensor | None = None) -> Paired:
     return Paired(int((a & ~b & inside).sum()), int((b & ~a & inside).sum()), of=int(inside.sum()))
 
 
+def _pairs(a: Predictions, b: Predictions) -> Iterator[tuple[str, Paired]]:
+    """Not of the precisions: there each version has its own photographs."""
+    one, other = outcomes.overall(a), outcomes.overall(b)
+    mixed = "mixed_all_found"
+    yield mixed, paired(one[mixed].hits, other[mixed].hits, among=one[mixed].among)
+    for name in ("singles_with_extra", "negatives_acted_on"):
+        yield name, paired(~one[name].hits, ~other[name].hits, among=one[name].among)
+    for place, label in enumerate(a.labels):
+        both = [outcomes.of_label(each, place) for each in (a, b)]
+        for name in ("recall", "tag_recall"):
+            before, after = (each[name] for each in both)
+            yield f"{label}: {name}", paired(before.hits, after.hits, among=before.among)
+    f1 = outcomes.f1_by_sample(a), outcomes.f1_by_sample(b)
+    parts = {"": a.known} | {
+        f"{kind} {name}: ": inside & a.known
+        for kind, parts in partition(a).items()
+        for name, inside in parts.items()
+    }
+    for where, inside in parts.items():
+        yield f"{where}top_accuracy", paired(a.right, b.right, among=inside)
+        yield f"{where}f1_samples", paired(f1[0] > f1[1], f1[1] > f1[0], among=inside)
+
+
 def _figures(a: Predictions, b: Predictions, *, bootstrap: Bootstrap) -> Mapping[str, Difference]:
     return {
         name: _difference(one, other, bootstrap=bootstrap)
@@ -153,17 +181,16 @@ def _figures(a: Predictions, b: Predictions, *, bootstrap: Bootstrap) -> Mapping
 
 def statistics_of(judged: Predictions) -> Mapping[str, Statistic]:
     """The figures of the whole that are compared, by the names that the report has for them."""
-    known, counts = judged.known, judged.targets.sum(1)
-    by_sample = statistics.f1_by_sample(judged.tagged, judged.targets)
+    shares = {
+        name: statistics.share(each.hits, each.among) for name, each in outcomes.overall(judged).items()
+    }
     return {
-        "top_accuracy": statistics.share(judged.right, known),
-        "f1_samples": statistics.mean(by_sample, known),
+        "top_accuracy": shares["top_accuracy"],
+        "f1_samples": statistics.mean(outcomes.f1_by_sample(judged), judged.known),
         "mean_average_precision": statistics.macro(
             statistics.average_precision(judged.probabilities, judged.targets)
         ),
-        "mixed_all_found": statistics.share((judged.tagged | ~judged.targets).all(1), counts > 1),
-        "singles_with_extra": statistics.share((judged.tagged & ~judged.targets).any(1), counts == 1),
-        "negatives_acted_on": statistics.share(judged.tagged.any(1), ~known),
+        **{name: shares[name] for name in ("mixed_all_found", "singles_with_extra", "negatives_acted_on")},
     }
 
 

@@ -10,8 +10,9 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from model.evaluation import statistics
+from model.evaluation import outcomes, statistics
 from model.evaluation.bootstrap_intervals import Bootstrap, Statistic
+from model.evaluation.outcomes import Counted
 from model.evaluation.predictions import Predictions
 from model.evaluation.reliability import reliability
 from model.evaluation.report import Figures, Report, Shares
@@ -91,28 +92,16 @@ class Taking:
 
     def overall(self) -> list[Share]:
         """Top accuracy, precision at 1, mixed ones found, singles with one too many, negatives, coverage."""
-        judged, known, targets = self.judged, self.judged.known, self.judged.targets
-        counts = targets.sum(1)
-        columns = [
-            (judged.right, known),
-            (judged.top_true, known),
-            ((judged.tagged | ~targets).all(1), counts > 1),
-            ((judged.tagged & ~targets).any(1), counts == 1),
-            (judged.tagged.any(1), ~known),
-            (judged.right, most_confident(judged, COVERAGE)),
-        ]
-        return self.shares([hits for hits, _ in columns], [among for _, among in columns])
+        covered = Counted(self.judged.right, most_confident(self.judged, COVERAGE))
+        return self.shares([*outcomes.overall(self.judged).values(), covered])
 
     def per_label(self) -> list[Shares]:
         """Precision and recall of the top label, precision and recall of the tag."""
-        judged, labels = self.judged, self.judged.labels
-        each = range(len(labels))
-        tops = [judged.known & (judged.tops == i) for i in each]
-        mains = [judged.mains == i for i in each]
-        tagged = [judged.tagged[:, i] for i in each]
-        true = [judged.targets[:, i] for i in each]
-        pairs = ((mains, tops), (tops, mains), (true, tagged), (tagged, true))
-        return [dict(zip(labels, self.shares(hits, among), strict=True)) for hits, among in pairs]
+        labels = self.judged.labels
+        by_label = [outcomes.of_label(self.judged, place).values() for place in range(len(labels))]
+        return [
+            dict(zip(labels, self.shares(counted), strict=True)) for counted in zip(*by_label, strict=True)
+        ]
 
     def f1(self) -> Figures:
         """Of each label's tags."""
@@ -130,7 +119,7 @@ class Taking:
 
     def f1_by_sample(self) -> Tensor:
         """Float (N,)."""
-        return statistics.f1_by_sample(self.judged.tagged, self.judged.targets)
+        return outcomes.f1_by_sample(self.judged)
 
     def mean(self, values: Tensor, *, among: Tensor | None = None) -> Figure:
         """The mean of float (N,), over the photographs that have tags where nothing else is said."""
@@ -147,10 +136,10 @@ class Taking:
         )
         return tuple(tuple(row) for row in counts.tolist())
 
-    def shares(self, hits: Sequence[Tensor], among: Sequence[Tensor]) -> list[Share]:
-        """A share for each pair of bool (N,); where sources are given, with the interval over them."""
-        counted = torch.stack(list(among), dim=1)
-        hit = torch.stack(list(hits), dim=1) & counted
+    def shares(self, figures: Sequence[Counted]) -> list[Share]:
+        """A share each; where sources are given, with the interval over them."""
+        counted = torch.stack([each.among for each in figures], dim=1)
+        hit = torch.stack([each.hits for each in figures], dim=1) & counted
         totals = zip(hit.sum(0).tolist(), counted.sum(0).tolist(), strict=True)
         if self.bootstrap.by != "source":
             return [Share(n, of=of) for n, of in totals]

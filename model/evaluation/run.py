@@ -18,8 +18,8 @@ from model.evaluation.figures import report
 from model.evaluation.generalisation_gap import gap
 from model.evaluation.predict import predict
 from model.evaluation.predictions import Predictions
-from model.evaluation.race import Benchmark, benchmark
 from model.evaluation.report import Report
+from model.evaluation.speed import Benchmark, benchmark
 from model.manifest import Manifest
 from model.serving.classifier import Classifier
 from schemas.errors import ConfigurationError

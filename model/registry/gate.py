@@ -12,9 +12,8 @@ from math import sqrt
 from typing import Any, Final
 
 from model.evaluation import content_digest
+from model.evaluation.differences import Paired, unpaired
 from model.manifest import Manifest
-from model.registry import significance
-from model.registry.significance import Pair
 from schemas.errors import ConfigurationError
 
 
@@ -76,7 +75,7 @@ def _name(manifest: Manifest) -> str:
 
 Figures = Mapping[str, Any]
 """A report, as JSON: `model.evaluation.report.Report.as_json`."""
-Pairs = Mapping[str, Pair]
+Pairs = Mapping[str, Paired]
 """By a row's name; where both were judged on the same photographs here."""
 
 OVERALL: Final = ("top_accuracy", "f1_samples", "mixed_all_found")
@@ -227,7 +226,7 @@ def _judged(group: list[_Measured], tolerances: Tolerances, pairs: Pairs) -> Ite
     return [_row(each, tolerances, level=level, pair=pairs.get(each.name)) for each in group]
 
 
-def _row(each: _Measured, tolerances: Tolerances, *, level: float, pair: Pair | None) -> GateRow:
+def _row(each: _Measured, tolerances: Tolerances, *, level: float, pair: Paired | None) -> GateRow:
     def shown(value: float) -> float:
         return round(1 - value if each.is_flipped else value, 4)
 
@@ -237,7 +236,7 @@ def _row(each: _Measured, tolerances: Tolerances, *, level: float, pair: Pair | 
 
 
 def _verdict(
-    each: _Measured, tolerances: Tolerances, *, level: float, pair: Pair | None
+    each: _Measured, tolerances: Tolerances, *, level: float, pair: Paired | None
 ) -> tuple[GateVerdict, str]:
     fall = each.before[0] - each.after[0]
     fewest = min(each.before[1], each.after[1])
@@ -247,7 +246,7 @@ def _verdict(
         return GateVerdict.PASSED, f"by less than {tolerances.fewest} of {fewest} photographs"
     if fall > each.tolerance.hard:
         return GateVerdict.REFUSED, f"worse by more than {each.tolerance.hard:.1%}"
-    chance = significance.paired(pair) if pair else significance.unpaired(each.before, each.after)
+    chance = pair.p_worse if pair else unpaired(each.before, each.after)
     if chance < level:
         return GateVerdict.REFUSED, f"worse by {fall:.1%}, and hardly by chance (p {chance:.2g})"
     return GateVerdict.PASSED, f"worse by {fall:.1%}, which may be chance (p {chance:.2g})"

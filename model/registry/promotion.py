@@ -18,7 +18,7 @@ from model.registry.registry import AliasState, Registry
 from schemas.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from model.registry.candidate_evaluation import Tick
+    from model.data.progress import Tick
 
 
 @dataclass(frozen=True, slots=True)

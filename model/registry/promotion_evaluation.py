@@ -15,7 +15,8 @@ from model.registry.refs import CHAMPION
 from schemas.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from model.registry.candidate_evaluation import Candidate, Tick
+    from model.data.progress import Tick
+    from model.registry.candidate_evaluation import Candidate
 
 Contested = Path | ConfigurationError | None
 """The champion's folder; why it cannot be loaded; or None where there is none yet."""
@@ -62,6 +63,7 @@ def _alone(trial: PromotionCriteria, candidate: Candidate, tick: Tick) -> GateRe
 
 
 def _beside(trial: PromotionCriteria, champion: Candidate, candidate: Candidate, tick: Tick) -> GateResult:
+    from model.evaluation.speed import seconds_an_image  # noqa: PLC0415
     from model.registry import candidate_evaluation as trying  # noqa: PLC0415
 
     rows = list(_same(champion, candidate))
@@ -71,7 +73,7 @@ def _beside(trial: PromotionCriteria, champion: Candidate, candidate: Candidate,
         rows += _floor(trial, found)
         rows += _figures(trial, found)
     rows += trying.golden(champion, candidate)
-    for batch, ours, theirs in trying.seconds_an_image(champion, candidate):
+    for batch, ours, theirs in seconds_an_image(champion.classifier, candidate.classifier):
         rows.append(gate.slower(f"ms an image, {batch} at once", ours, theirs, trial.tolerances))
     return _outcome(candidate, champion, rows, found)
 

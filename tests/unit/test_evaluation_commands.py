@@ -16,7 +16,7 @@ from model import checkpoint
 from model.data.dataset import Split, read
 from model.evaluation import content_digest, predict, speed
 from model.evaluation.figures import report
-from model.evaluation.race import benchmark
+from model.evaluation.speed import benchmark
 from model.manifest import Input
 from model.serving.classifier import Classifier, with_golden
 from model.tiny_version import LABELS, write_tiny_version

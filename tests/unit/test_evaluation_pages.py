@@ -17,9 +17,8 @@ from model.evaluation.generalisation_gap import gap
 from model.evaluation.pages import comparison, evaluation, plots
 from model.evaluation.pages.mistakes import WORST
 from model.evaluation.predictions import Predictions
-from model.evaluation.race import Benchmark
 from model.evaluation.run import EvaluationResult, Versus
-from model.evaluation.speed import Speed
+from model.evaluation.speed import Benchmark, Speed
 from model.manifest import Manifest
 from tests.unit.judged_builders import LABELS, drawn, judged
 

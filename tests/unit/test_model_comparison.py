@@ -16,7 +16,7 @@ from model.comparison import markdown, page
 from model.comparison.job import ComparisonJob, WeightsFrom
 from model.comparison.row import METRICS, BackboneRow, Figures, IntervalValue, ordered
 from model.comparison.run import Compared
-from model.comparison.speed import ForwardSpeed
+from model.evaluation.speed import ForwardSpeed
 from model.networks import network
 from model.training.job import TrainingJob
 from schemas.errors import ConfigurationError

@@ -1,0 +1,54 @@
+"""Per-photograph outcomes: for each figure that is a share, which photographs count and which of them hit.
+
+The report, the comparison and the gate take their figures from here: no figure is defined twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from model.evaluation import statistics
+from model.evaluation.predictions import Predictions
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """The photographs of one share."""
+
+    hits: Tensor
+    """Bool (N,)."""
+    among: Tensor
+    """Bool (N,)."""
+
+
+def overall(found: Predictions) -> Mapping[str, Counted]:
+    """By the names that the report has for them."""
+    known, tagged, targets = found.known, found.tagged, found.targets
+    counts = targets.sum(1)
+    return {
+        "top_accuracy": Counted(found.right, known),
+        "precision_at_1": Counted(found.top_true, known),
+        "mixed_all_found": Counted((tagged | ~targets).all(1), counts > 1),
+        "singles_with_extra": Counted((tagged & ~targets).any(1), counts == 1),
+        "negatives_acted_on": Counted(tagged.any(1), ~known),
+    }
+
+
+def of_label(found: Predictions, place: int) -> Mapping[str, Counted]:
+    """Precision and recall of the label at `place`: of the top label, and of the tag."""
+    top, main = found.known & (found.tops == place), found.mains == place
+    tagged, true = found.tagged[:, place], found.targets[:, place]
+    return {
+        "precision": Counted(main, top),
+        "recall": Counted(top, main),
+        "tag_precision": Counted(true, tagged),
+        "tag_recall": Counted(tagged, true),
+    }
+
+
+def f1_by_sample(found: Predictions) -> Tensor:
+    """Float64 (N,): the F1 of each photograph's tags."""
+    return statistics.f1_by_sample(found.tagged, found.targets)
