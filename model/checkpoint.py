@@ -12,9 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,6 +23,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
+from model.atomic_folders import building, write_synced
 from model.manifest import Golden, Manifest
 from schemas.errors import ConfigurationError
 
@@ -86,15 +84,9 @@ def write(folder: Path, version: Version) -> Manifest:
     """
     if folder.exists():
         raise ConfigurationError(f"{folder}: a version is there already, and versions do not change")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    building = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
-        manifest = _fill(building, version)
-        building.chmod(0o755)
-        building.rename(folder)
-    except BaseException:
-        shutil.rmtree(building, ignore_errors=True)
-        raise
+    with building(folder.parent, prefix=f".{folder.name}.") as made:
+        manifest = _fill(made, version)
+        made.rename(folder)
     return manifest
 
 
@@ -111,21 +103,13 @@ def _encoded(version: Version) -> bytes:
 def _fill(folder: Path, version: Version) -> Manifest:
     weights = _encoded(version)
     manifest = version.manifest.model_copy(update={"sha256": _digest(weights)})
-    _keep(folder / WEIGHTS, weights)
-    _keep(folder / CARD, version.card.encode())
-    _keep(folder / MANIFEST, (manifest.model_dump_json(indent=2) + "\n").encode())
+    write_synced(folder / WEIGHTS, weights)
+    write_synced(folder / CARD, version.card.encode())
+    write_synced(folder / MANIFEST, (manifest.model_dump_json(indent=2) + "\n").encode())
     (folder / GOLDEN).mkdir()
     for name, png in version.golden.items():
-        _keep(folder / GOLDEN / name, png)
+        write_synced(folder / GOLDEN / name, png)
     return manifest
-
-
-def _keep(file: Path, data: bytes) -> None:
-    """Write and sync, so that the rename never comes to disk before what it names."""
-    with file.open("wb") as target:
-        target.write(data)
-        target.flush()
-        os.fsync(target.fileno())
 
 
 def _golden(folder: Path, golden: Golden) -> bytes:

@@ -13,8 +13,6 @@ happens, it names a whole state. No generator's state is kept, since chance is a
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import hashlib
 import json
 import os
@@ -29,7 +27,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from model.atomic_folders import kept_room, write
+from model.atomic_folders import kept_room, lock, write
 from model.training.progress import Validation
 from schemas.errors import ConfigurationError
 
@@ -65,7 +63,10 @@ class Checkpoints:
     def __init__(self, folder: Path, *, settings: Settings, fresh: bool = False) -> None:
         self.folder = folder
         self.settings: Settings = {}
-        self._lock = _locked(folder)
+        with kept_room(folder, what="the checkpoint"):
+            self._lock = lock(
+                folder / LOCK, busy=f"{folder}: another training writes this version at this moment"
+            )
         try:
             if fresh:
                 self.forget()
@@ -189,18 +190,3 @@ def refuse_other(found: Settings, *, now: Settings, folder: Path) -> None:
             f"{folder}: the checkpoint is of another training: {'; '.join(others)}. Give the command "
             "that began it, or start anew with --fresh"
         )
-
-
-def _locked(folder: Path) -> int:
-    """The open lock, which the kernel lets go of however the process ends."""
-    with kept_room(folder, what="the checkpoint"):
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(lock)
-        if error.errno not in {errno.EAGAIN, errno.EACCES}:
-            raise
-        raise ConfigurationError(f"{folder}: another training writes this version at this moment") from error
-    return lock

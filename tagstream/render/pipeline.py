@@ -128,7 +128,7 @@ def shown(port: int | None, *, keep: bool) -> Iterator[None]:
     if port is None:
         yield
         return
-    from model.pipeline.visualiser import visualiser
+    from model.pipeline.tasks import visualiser
 
     with visualiser(port) as address:
         typer.echo(f"Luigi's visualiser: {address}", err=True)
