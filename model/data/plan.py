@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -43,15 +41,6 @@ class Assembled:
     selected: Selected
     groups: tuple[tuple[int, ...], ...]
     divided: Divided
-
-
-def sides(labels: Sequence[str], placed: Sequence[Placed]) -> dict[str, Counter[Split]]:
-    """How many photographs of each label stand on each side."""
-    on = {label: Counter[Split]() for label in labels}
-    for each in placed:
-        for label in each.photograph.labels:
-            on[label][each.split] += 1
-    return on
 
 
 def wished(seen: Seen, wanted: SnapshotPlan) -> Photograph:

@@ -31,10 +31,14 @@ STALE_SECONDS: Final = 24 * 60 * 60
 """What was begun so long ago, somebody died over."""
 
 
+def cache_home() -> Path:
+    """`$XDG_CACHE_HOME/tagstream`, or the same below `~/.cache`."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tagstream"
+
+
 def default_root() -> Path:
-    """`$XDG_CACHE_HOME/tagstream/models`, or the same below `~/.cache`."""
-    home = os.environ.get("XDG_CACHE_HOME")
-    return (Path(home) if home else Path.home() / ".cache") / "tagstream" / "models"
+    """`models` in `cache_home`."""
+    return cache_home() / "models"
 
 
 class Resolved(BaseModel):

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from model.comparison.cells import NARROW, footnotes, narrow
+from model.comparison.page import NARROW, footnotes, narrow
 from model.comparison.row import BackboneRow
 from model.comparison.run import Compared
 from schemas.errors import ConfigurationError

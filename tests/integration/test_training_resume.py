@@ -29,16 +29,16 @@ from model.training.run import TrainingJob, train
 from tests.unit.training_builders import RECIPE
 
 photographs, output, *steps = sys.argv[1:]
-order = TrainingJob(Path(photographs), Path(output), recipe=RECIPE, threads=1, checkpoint_steps=3)
+job = TrainingJob(Path(photographs), Path(output), recipe=RECIPE, threads=1, checkpoint_steps=3)
 for last in map(int, steps):
     def stride(step):
         if step.number == last:
             os.kill(os.getpid(), signal.SIGKILL)
 
     if (child := os.fork()) == 0:  # a process of its own for each training, for one import of torch
-        train(order, watch=Watch(stride=stride))
+        train(job, watch=Watch(stride=stride))
     print(os.WTERMSIG(os.waitpid(child, 0)[1]))
-    print(json.loads((beside(order.output) / INDEX).read_text())["step"])
+    print(json.loads((beside(job.output) / INDEX).read_text())["step"])
 """
 
 

@@ -1,42 +1,22 @@
-"""The photographs that a version got most wrong, or that one of two versions alone got right."""
+"""Error gallery: the photographs that a version got most wrong, or that one of two alone got right."""
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Final
 
 import torch
-from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
-from model.data.photograph import Photograph
+from model import thumbnail
+from model.data.photograph import Encoded
 from model.evaluation.predictions import Predictions
-from model.preprocess import FORMATS
-from model.thumbnail import thumbnail as small
 
 SIDE: Final = 240
 QUALITY: Final = 68
 """About 10 kB each."""
-
-
-def thumbnail(photograph: Photograph) -> str:
-    """A data: URI; empty where Pillow cannot show it, and the page goes without that picture."""
-    try:
-        with Image.open(BytesIO(photograph.path.read_bytes()), formats=FORMATS) as image:
-            return _data_uri(small(image, SIDE))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning):
-        return ""
-
-
-def _data_uri(image: Image.Image) -> str:
-    jpeg = BytesIO()
-    image.save(jpeg, "JPEG", quality=QUALITY, optimize=True)
-    return "data:image/jpeg;base64," + base64.b64encode(jpeg.getvalue()).decode()
-
-
 WORST: Final = 24
 EACH: Final = 12
 """Of those that one of two versions alone gets right."""
@@ -97,11 +77,18 @@ def shown(place: int, judged: Predictions, *, beside: tuple[Predictions, ...] = 
     return ShownPhotograph(
         name=photo.path.name,
         source=photo.source,
-        picture=thumbnail(photo),
+        picture=_picture(photo.path),
         tags=photo.labels,
         faults=tuple(_faults(place, judged)),
         scores=tuple(_scores(place, each) for each in beside or (judged,)),
     )
+
+
+def _picture(path: Encoded) -> str:
+    try:
+        return thumbnail.opened(BytesIO(path.read_bytes()), SIDE, quality=QUALITY) or ""
+    except OSError:
+        return ""
 
 
 def _faults(place: int, judged: Predictions) -> list[str]:

@@ -109,13 +109,13 @@ def compare_backbones(  # noqa: PLR0913 - one parameter an option
     compared = _compare(order)
     rows = ordered(compared.rows, by=by)
     if html is not None:
-        from model.comparison import page
+        from model.comparison.page import render_html
 
-        atomic_folders.keep(html, page.render(compared, rows))
+        atomic_folders.keep(html, render_html(compared, rows))
     if markdown is not None:
-        from model.comparison import markdown as writing
+        from model.comparison.page import render_markdown
 
-        atomic_folders.keep(markdown, writing.render(compared, rows))
+        atomic_folders.keep(markdown, render_markdown(compared, rows))
     if as_json:
         typer.echo(json.dumps(figures.document(compared, rows, by=by)))
     else:
