@@ -1,4 +1,4 @@
-"""A model version as a folder: written whole or not at all, and read only if nothing in it has changed.
+"""Model version on disk: written whole or not at all, and read only if nothing in it has changed.
 
     model.safetensors   the weights; their labels in its metadata
     manifest.json       see `model.manifest`

@@ -1,4 +1,4 @@
-"""What is known of one backbone in the end, and in which order they are shown."""
+"""Comparison rows: what is known of one backbone in the end, and in which order they are shown."""
 
 from __future__ import annotations
 

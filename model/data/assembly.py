@@ -1,4 +1,4 @@
-"""From photographs that were looked at to a snapshot: selected, divided, accounted for, written."""
+"""Snapshot assembly: photographs are selected, divided, accounted for and written."""
 
 from __future__ import annotations
 

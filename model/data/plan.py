@@ -1,4 +1,4 @@
-"""What an import is told, and what it makes of the photographs before anything is written."""
+"""Snapshot plan: what an import is told, and what it makes of the photographs before it writes."""
 
 from __future__ import annotations
 

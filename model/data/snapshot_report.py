@@ -1,4 +1,4 @@
-"""The account that a snapshot gives of itself: counts, what was left out, and what to be careful of."""
+"""Snapshot report: counts, what was left out, and what to be careful of."""
 
 from __future__ import annotations
 

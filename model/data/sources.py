@@ -1,4 +1,4 @@
-"""Reads photographs wherever they are: folders, annotations, CSVs, shards, snapshots. Nothing is decoded."""
+"""Dataset readers: folders, annotations, CSVs, shards, snapshots. Nothing is decoded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A CSV of photographs: `path` and `label`, and as one has them `labels`, `split`, `source`, `reviewed`."""
+"""CSV reader: `path` and `label`, and as one has them `labels`, `split`, `source`, `reviewed`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The mean of several versions' weights, as one version that costs no more than one of them.
+"""Weight averaging of several versions into one, which costs no more than one of them.
 
 Runs that began at the same weights and learned by other seeds or recipes end in one basin; the middle of it
 travels better to new sources than any of its edges (Wortsman et al. 2022, "Model soups").

@@ -1,4 +1,4 @@
-"""Two versions on the same photographs, paired: what one gets right that the other does not.
+"""Paired comparison of two versions on the same photographs; feeds report, gate and pages.
 
 McNemar's test (1947) looks at the discordant photographs alone, those that exactly one of the two gets right:
 were the versions equally good, each would have half of them. Differences of figures have bootstrap intervals,
@@ -179,16 +179,16 @@ def _figures(a: Predictions, b: Predictions, *, bootstrap: Bootstrap) -> Mapping
     }
 
 
-def statistics_of(judged: Predictions) -> Mapping[str, Statistic]:
+def statistics_of(predictions: Predictions) -> Mapping[str, Statistic]:
     """The figures of the whole that are compared, by the names that the report has for them."""
     shares = {
-        name: statistics.share(each.hits, each.among) for name, each in outcomes.overall(judged).items()
+        name: statistics.share(each.hits, each.among) for name, each in outcomes.overall(predictions).items()
     }
     return {
         "top_accuracy": shares["top_accuracy"],
-        "f1_samples": statistics.mean(outcomes.f1_by_sample(judged), judged.known),
+        "f1_samples": statistics.mean(outcomes.f1_by_sample(predictions), predictions.known),
         "mean_average_precision": statistics.macro(
-            statistics.average_precision(judged.probabilities, judged.targets)
+            statistics.average_precision(predictions.probabilities, predictions.targets)
         ),
         **{name: shares[name] for name in ("mixed_all_found", "singles_with_extra", "negatives_acted_on")},
     }
@@ -214,14 +214,14 @@ def _label(a: Predictions, b: Predictions, *, place: int, bootstrap: Bootstrap) 
     )
 
 
-def _of_label(judged: Predictions, *, place: int) -> Mapping[str, Statistic]:
+def _of_label(predictions: Predictions, *, place: int) -> Mapping[str, Statistic]:
     """Of its tags."""
-    true, tagged = judged.targets[:, [place]], judged.tagged[:, [place]]
+    true, tagged = predictions.targets[:, [place]], predictions.tagged[:, [place]]
     return {
         "recall": statistics.share(tagged[:, 0], true[:, 0]),
         "precision": statistics.share(true[:, 0], tagged[:, 0]),
         "f1": statistics.f1(tagged, true),
-        "average_precision": statistics.average_precision(judged.probabilities[:, [place]], true),
+        "average_precision": statistics.average_precision(predictions.probabilities[:, [place]], true),
     }
 
 

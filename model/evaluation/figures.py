@@ -24,19 +24,19 @@ HIGHEST: Final = 5
 """Of `recall_at_5`."""
 
 
-def report(judged: Predictions, *, resamples: int = 1000, seed: int = 0) -> Report:
+def report(predictions: Predictions, *, resamples: int = 1000, seed: int = 0) -> Report:
     """Every figure but the speed; `seed` is that of the bootstrap."""
-    taking = Taking(judged, Bootstrap.of(judged.photographs, resamples=resamples, seed=seed))
+    taking = Taking(predictions, Bootstrap.of(predictions.photographs, resamples=resamples, seed=seed))
     top_accuracy, at_1, mixed, extra, negatives, covered = taking.overall()
     per_label = taking.per_label()
     by_sample = taking.f1_by_sample()
     return Report(
-        task=judged.task,
-        labels=judged.labels,
-        classes=judged.classes,
-        photographs=int(judged.known.sum()),
-        negatives=int((~judged.known).sum()),
-        unreadable=len(judged.unreadable),
+        task=predictions.task,
+        labels=predictions.labels,
+        classes=predictions.classes,
+        photographs=int(predictions.known.sum()),
+        negatives=int((~predictions.known).sum()),
+        unreadable=len(predictions.unreadable),
         top_accuracy=top_accuracy,
         precision=per_label[0],
         recall=per_label[1],
@@ -47,38 +47,43 @@ def report(judged: Predictions, *, resamples: int = 1000, seed: int = 0) -> Repo
         mean_average_precision=taking.mean_average_precision(),
         f1_samples=taking.mean(by_sample),
         precision_at_1=at_1,
-        recall_at_5=taking.mean(recall_at(judged, HIGHEST), among=judged.known & judged.answers.any(1)),
+        recall_at_5=taking.mean(
+            recall_at(predictions, HIGHEST), among=predictions.known & predictions.answers.any(1)
+        ),
         confusion=taking.confusion(),
         mixed_all_found=mixed,
         singles_with_extra=extra,
         negatives_acted_on=negatives,
         coverage_90=covered,
         tags=reliability(
-            judged.probabilities, judged.targets, known=judged.known, bootstrap=taking.bootstrap
-        ),
-        tops=reliability(
-            judged.confidence[:, None],
-            judged.top_true[:, None],
-            known=judged.known,
+            predictions.probabilities,
+            predictions.targets,
+            known=predictions.known,
             bootstrap=taking.bootstrap,
         ),
-        slices=slices(judged, right=judged.right, f1=by_sample),
+        tops=reliability(
+            predictions.confidence[:, None],
+            predictions.top_true[:, None],
+            known=predictions.known,
+            bootstrap=taking.bootstrap,
+        ),
+        slices=slices(predictions, right=predictions.right, f1=by_sample),
         bootstrap=taking.bootstrap,
     )
 
 
-def recall_at(judged: Predictions, k: int) -> Tensor:
+def recall_at(predictions: Predictions, k: int) -> Tensor:
     """Float64 (N,): of each photograph's true classes, those among its `k` highest."""
-    best = judged.scores.topk(min(k, judged.scores.shape[1]), dim=1).indices
-    found = judged.answers.gather(1, best).sum(1)
-    return found.double() / judged.answers.sum(1).clamp(min=1)
+    best = predictions.scores.topk(min(k, predictions.scores.shape[1]), dim=1).indices
+    found = predictions.answers.gather(1, best).sum(1)
+    return found.double() / predictions.answers.sum(1).clamp(min=1)
 
 
-def most_confident(judged: Predictions, share: float) -> Tensor:
+def most_confident(predictions: Predictions, share: float) -> Tensor:
     """Bool (N,): the `share` of the photographs that have tags with the most probable top labels."""
-    places = judged.known.nonzero()[:, 0]
-    order = judged.confidence[places].argsort(descending=True, stable=True)
-    kept = torch.zeros(len(judged), dtype=torch.bool)
+    places = predictions.known.nonzero()[:, 0]
+    order = predictions.confidence[places].argsort(descending=True, stable=True)
+    kept = torch.zeros(len(predictions), dtype=torch.bool)
     kept[places[order[: ceil(share * len(places))]]] = True
     return kept
 
@@ -87,25 +92,25 @@ def most_confident(judged: Predictions, share: float) -> Tensor:
 class Taking:
     """Figures of one `Predictions`, their intervals from one bootstrap."""
 
-    judged: Predictions
+    predictions: Predictions
     bootstrap: Bootstrap
 
     def overall(self) -> list[Share]:
         """Top accuracy, precision at 1, mixed ones found, singles with one too many, negatives, coverage."""
-        covered = Counted(self.judged.right, most_confident(self.judged, COVERAGE))
-        return self.shares([*outcomes.overall(self.judged).values(), covered])
+        covered = Counted(self.predictions.right, most_confident(self.predictions, COVERAGE))
+        return self.shares([*outcomes.overall(self.predictions).values(), covered])
 
     def per_label(self) -> list[Shares]:
         """Precision and recall of the top label, precision and recall of the tag."""
-        labels = self.judged.labels
-        by_label = [outcomes.of_label(self.judged, place).values() for place in range(len(labels))]
+        labels = self.predictions.labels
+        by_label = [outcomes.of_label(self.predictions, place).values() for place in range(len(labels))]
         return [
             dict(zip(labels, self.shares(counted), strict=True)) for counted in zip(*by_label, strict=True)
         ]
 
     def f1(self) -> Figures:
         """Of each label's tags."""
-        return self._figures(statistics.f1(self.judged.tagged, self.judged.targets), undefined=0.0)
+        return self._figures(statistics.f1(self.predictions.tagged, self.predictions.targets), undefined=0.0)
 
     def average_precisions(self) -> Figures:
         """Of each label."""
@@ -114,25 +119,25 @@ class Taking:
     def mean_average_precision(self) -> Figure:
         """Their mean, labels of which there is no photograph left out."""
         statistic = statistics.macro(self._average_precision())
-        value = float(statistics.value(statistic, of=len(self.judged)))
-        return Figure(value, of=len(self.judged), interval=self.bootstrap.interval(statistic))
+        value = float(statistics.value(statistic, of=len(self.predictions)))
+        return Figure(value, of=len(self.predictions), interval=self.bootstrap.interval(statistic))
 
     def f1_by_sample(self) -> Tensor:
         """Float (N,)."""
-        return outcomes.f1_by_sample(self.judged)
+        return outcomes.f1_by_sample(self.predictions)
 
     def mean(self, values: Tensor, *, among: Tensor | None = None) -> Figure:
         """The mean of float (N,), over the photographs that have tags where nothing else is said."""
-        among = self.judged.known if among is None else among
+        among = self.predictions.known if among is None else among
         statistic = statistics.mean(values, among)
-        value = float(statistics.value(statistic, of=len(self.judged)))
+        value = float(statistics.value(statistic, of=len(self.predictions)))
         return Figure(value, int(among.sum()), self.bootstrap.interval(statistic))
 
     def confusion(self) -> tuple[tuple[int, ...], ...]:
         """Of the photographs that have tags."""
-        known = self.judged.known
+        known = self.predictions.known
         counts = statistics.confusion(
-            self.judged.tops[known], self.judged.mains[known], classes=len(self.judged.classes)
+            self.predictions.tops[known], self.predictions.mains[known], classes=len(self.predictions.classes)
         )
         return tuple(tuple(row) for row in counts.tolist())
 
@@ -150,11 +155,11 @@ class Taking:
         ]
 
     def _average_precision(self) -> Statistic:
-        return statistics.average_precision(self.judged.probabilities, self.judged.targets)
+        return statistics.average_precision(self.predictions.probabilities, self.predictions.targets)
 
     def _figures(self, statistic: Statistic, *, undefined: float = nan) -> Figures:
-        values = statistics.value(statistic, of=len(self.judged)).nan_to_num(undefined)
-        counts = self.judged.targets.sum(0).tolist()
+        values = statistics.value(statistic, of=len(self.predictions)).nan_to_num(undefined)
+        counts = self.predictions.targets.sum(0).tolist()
         intervals = self.bootstrap.intervals(statistic)
-        rows = zip(self.judged.labels, values.tolist(), counts, intervals, strict=True)
+        rows = zip(self.predictions.labels, values.tolist(), counts, intervals, strict=True)
         return {label: Figure(value, of=of, interval=interval) for label, value, of, interval in rows}

@@ -1,4 +1,4 @@
-"""How much better a version is where it learned than where it did not: what it has by heart."""
+"""Generalisation gap: metrics on the training split minus metrics on the test split."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ SEEDS = (0, 1)
 """Of the two bootstraps: the splits have different photographs, and are drawn apart."""
 
 
-def gap(judged: Predictions, against: Predictions) -> Mapping[str, Difference]:
-    """For each figure `judged`'s as A, `against`'s as B, and B less A: positive where B is higher."""
+def gap(predictions: Predictions, against: Predictions) -> Mapping[str, Difference]:
+    """For each figure `predictions`'s as A, `against`'s as B, and B less A: positive where B is higher."""
     whole, drawn = [], []
-    for each, seed in zip((judged, against), SEEDS, strict=True):
+    for each, seed in zip((predictions, against), SEEDS, strict=True):
         figures = statistics_of(each)
         bootstrap = Bootstrap.of(each.photographs, seed=seed)
         whole.append(

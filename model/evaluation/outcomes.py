@@ -24,23 +24,23 @@ class Counted:
     """Bool (N,)."""
 
 
-def overall(found: Predictions) -> Mapping[str, Counted]:
+def overall(predictions: Predictions) -> Mapping[str, Counted]:
     """By the names that the report has for them."""
-    known, tagged, targets = found.known, found.tagged, found.targets
+    known, tagged, targets = predictions.known, predictions.tagged, predictions.targets
     counts = targets.sum(1)
     return {
-        "top_accuracy": Counted(found.right, known),
-        "precision_at_1": Counted(found.top_true, known),
+        "top_accuracy": Counted(predictions.right, known),
+        "precision_at_1": Counted(predictions.top_true, known),
         "mixed_all_found": Counted((tagged | ~targets).all(1), counts > 1),
         "singles_with_extra": Counted((tagged & ~targets).any(1), counts == 1),
         "negatives_acted_on": Counted(tagged.any(1), ~known),
     }
 
 
-def of_label(found: Predictions, place: int) -> Mapping[str, Counted]:
+def of_label(predictions: Predictions, place: int) -> Mapping[str, Counted]:
     """Precision and recall of the label at `place`: of the top label, and of the tag."""
-    top, main = found.known & (found.tops == place), found.mains == place
-    tagged, true = found.tagged[:, place], found.targets[:, place]
+    top, main = predictions.known & (predictions.tops == place), predictions.mains == place
+    tagged, true = predictions.tagged[:, place], predictions.targets[:, place]
     return {
         "precision": Counted(main, top),
         "recall": Counted(top, main),
@@ -49,6 +49,6 @@ def of_label(found: Predictions, place: int) -> Mapping[str, Counted]:
     }
 
 
-def f1_by_sample(found: Predictions) -> Tensor:
+def f1_by_sample(predictions: Predictions) -> Tensor:
     """Float64 (N,): the F1 of each photograph's tags."""
-    return statistics.f1_by_sample(found.tagged, found.targets)
+    return statistics.f1_by_sample(predictions.tagged, predictions.targets)

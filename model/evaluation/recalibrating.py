@@ -1,4 +1,4 @@
-"""A version's weights with a temperature and thresholds chosen anew: a new version, for none ever changes."""
+"""Recalibration: a version's weights with temperature and thresholds chosen anew, as a new version."""
 
 from __future__ import annotations
 

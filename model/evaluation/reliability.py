@@ -1,4 +1,4 @@
-"""Whether a probability of 0.8 is right in 8 of 10 cases.
+"""Calibration error: whether a probability of 0.8 is right in 8 of 10 cases.
 
 The expected calibration error (Naeini et al. 2015; Guo et al. 2017): probabilities fall into 15 bins of equal
 width; in each bin the gap between the mean probability and the share that was right; their mean, weighted by

@@ -1,4 +1,4 @@
-"""Versions on this machine, under the digest of their manifest; read again in full before each use.
+"""Content-addressed cache of versions on this machine; each is verified in full before each use.
 
     versions/DIGEST/...     a version's folder
     resolved/DIGEST.json    what a ref of a registry stood for when it was last asked

@@ -1,4 +1,4 @@
-"""A candidate beside the champion on this device: the same photographs, the golden images, the time it takes.
+"""Candidate evaluation on this device: the champion's photographs, and its golden images.
 
 The only part of the registry that needs torch.
 """
@@ -43,7 +43,7 @@ class Candidate:
         return cls(f"{manifest.name}/{manifest.version}", version, classifier)
 
 
-def judge(
+def evaluate_candidate(
     champion: Candidate | None, candidate: Candidate, photographs: Sequence[Photograph], *, tick: Tick
 ) -> GateEvidence:
     """Both on the photographs, in one order, with those on which they differ.
@@ -75,8 +75,8 @@ def golden(champion: Candidate | None, candidate: Candidate) -> tuple[GateRow, .
     return (*own, *_champions_golden(champion, candidate)) if champion else tuple(own)
 
 
-def _named(tick: Tick, contestant: Candidate) -> Tick:
-    return lambda what, done, total: tick(f"{what} {contestant.name}", done, total)
+def _named(tick: Tick, candidate: Candidate) -> Tick:
+    return lambda what, done, total: tick(f"{what} {candidate.name}", done, total)
 
 
 def _own_golden(candidate: Candidate) -> GateRow:

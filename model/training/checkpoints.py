@@ -1,4 +1,4 @@
-"""Where a training stands, on disk: killed at any moment, it goes on from here to the same weights.
+"""Training checkpoints: killed at any moment, a training goes on from here to the same weights.
 
     .NAME-VERSION.partial/       beside the output, gone when the version is written
         checkpoint.json          step, trials, what it was made with, and the files below with their sha256

@@ -1,4 +1,4 @@
-"""Photographs decoded once: in memory, or in files of a cache folder that are mapped instead of read.
+"""Cache of decoded photographs: in memory, or in files of a folder that are mapped instead of read.
 
 A cache entry is a folder named after what is in it: which files, of which size and time, decoded how. It is
 written under another name and renamed when it is whole. Its sha256 is verified each time it is opened; one

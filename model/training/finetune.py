@@ -106,7 +106,7 @@ class FineTuning:
         steps = range(self.train_state.step, self.total)
         with closing(self.sampler.batches(steps, threads=pace.loaders)) as batches:
             while not self._over():
-                watch.stride(self.learn(next(batches)))
+                watch.on_step(self.learn(next(batches)))
                 if self._ends_epoch():
                     self._try(self._name(), network=self.train_state.average.module, watch=watch)
                 if self._is_due(pace):
@@ -175,8 +175,8 @@ class FineTuning:
         objective = self.recipe.objective
         loss, right = objective.weighted(predicted, self.val), objective.accuracy(predicted, self.val)
         trial = Validation(name, loss, top_accuracy=right, step=self.train_state.step)
-        self.train_state.judged(trial, network=network)
-        watch.note(trial)
+        self.train_state.add(trial, network=network)
+        watch.on_validation(trial)
 
     def _blends(self, watch: Watch) -> None:
         tuned = copied(self.train_state.average.module)

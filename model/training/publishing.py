@@ -1,4 +1,4 @@
-"""From chosen weights to a version folder that can be served."""
+"""Version assembly: from chosen weights to a folder that can be served."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a training stands: all that its next step depends on, to be kept and to be taken up again."""
+"""Training state: weights, their average, the optimizer and the trials so far; saved and resumed."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class TrainState:
         losses = [trial.loss for trial in self.trials]
         return losses.index(min(losses))
 
-    def judged(self, trial: Validation, *, network: nn.Module) -> None:
+    def add(self, trial: Validation, *, network: nn.Module) -> None:
         """Take the trial of `network` to the others, and its weights where it is the best."""
         self.trials.append(trial)
         if self.best_trial == len(self.trials) - 1:

@@ -58,7 +58,7 @@ def _all(wanted: PipelineRequest, stages: Stages, settings: Settings) -> Step:
     from operations import pipeline_ends as ends
 
     gather = ends.gather(wanted.request, stages, settings)
-    validate = stages.judged(gather)
+    validate = stages.validated(gather)
     if wanted.until in STEPS[: STEPS.index("publish")]:
         return validate  # no registry need be named
     publish = ends.publish(wanted.version, stages, validate, where=ends.address(settings, wanted.registry))

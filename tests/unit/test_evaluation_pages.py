@@ -62,7 +62,7 @@ def versus(many: Predictions) -> str:
         Versus(
             manifests=(MANIFEST, MANIFEST.model_copy(update={"version": "v2"})),
             split="val",
-            judged=(many, other),
+            predictions=(many, other),
             reports=(report(many, resamples=50), report(other, resamples=50)),
             comparison=compare(many, other, resamples=50),
             benchmark=Benchmark("cpu", 1, 8, a=(10.0, 20.0), b=(20.0, 20.0)),

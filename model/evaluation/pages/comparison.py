@@ -13,7 +13,7 @@ TEMPLATE = "comparison.html.j2"
 
 def render(versus: Versus) -> str:
     """The whole page."""
-    a, b = aligned(*versus.judged)
+    a, b = aligned(*versus.predictions)
     context = {
         "versus": versus,
         "comparison": versus.comparison,

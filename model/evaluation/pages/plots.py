@@ -1,4 +1,4 @@
-"""The plots' points, in the units of an SVG whose axes both go from 0 to 1."""
+"""Plot geometry: points in the units of an SVG whose axes both go from 0 to 1."""
 
 from __future__ import annotations
 
@@ -82,17 +82,17 @@ class Histogram:
     false: int
 
 
-def curves(judged: Predictions, report: Report) -> tuple[Curve, ...]:
+def curves(predictions: Predictions, report: Report) -> tuple[Curve, ...]:
     """One a label."""
     return tuple(
         Curve(
             label,
-            _path(judged.probabilities[:, i], judged.targets[:, i]),
+            _path(predictions.probabilities[:, i], predictions.targets[:, i]),
             recall=report.tag_recall[label].value,
             precision=report.tag_precision[label].value,
-            threshold=judged.thresholds[label],
+            threshold=predictions.thresholds[label],
         )
-        for i, label in enumerate(judged.labels)
+        for i, label in enumerate(predictions.labels)
     )
 
 
@@ -111,13 +111,16 @@ def dots(reliability: Reliability) -> tuple[ReliabilityDot, ...]:
     )
 
 
-def histograms(judged: Predictions) -> tuple[Histogram, ...]:
+def histograms(predictions: Predictions) -> tuple[Histogram, ...]:
     """One a label, negatives among the false."""
     return tuple(
         _histogram(
-            label, judged.probabilities[:, i], judged.targets[:, i], threshold=judged.thresholds[label]
+            label,
+            predictions.probabilities[:, i],
+            predictions.targets[:, i],
+            threshold=predictions.thresholds[label],
         )
-        for i, label in enumerate(judged.labels)
+        for i, label in enumerate(predictions.labels)
     )
 
 

@@ -66,7 +66,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter an option
         atomic_folders.keep(html, evaluation.render(outcome))
     if record:
         recording.record(
-            folder, split, report=outcome.report, data=recording.data_digest(outcome.judged.photographs)
+            folder, split, report=outcome.report, data=recording.data_digest(outcome.predictions.photographs)
         )
     if as_json:
         typer.echo(json.dumps(outcome.as_json()))
