@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from model import templates
-from model.comparison.row import MEGABYTE, SCRATCH, BackboneRow, Figures, IntervalValue
+from model.comparison.row import MEGABYTE, SCRATCH, BackboneFigures, BackboneRow, IntervalValue
 from model.comparison.run import Compared
 from model.evaluation.pages import template
 from model.evaluation.speed import ForwardSpeed
@@ -209,7 +209,7 @@ class Axis:
 
 
 def _dot(
-    number: int, row: BackboneRow, known: tuple[Figures, ForwardSpeed], axes: tuple[Axis, Axis]
+    number: int, row: BackboneRow, known: tuple[BackboneFigures, ForwardSpeed], axes: tuple[Axis, Axis]
 ) -> BackboneDot:
     (figures, pace), (across, up) = known, axes
     low, high = (end or 0.0 for end in figures.top_accuracy.interval)
@@ -239,7 +239,7 @@ def _value(value: IntervalValue) -> str:
     return "-" if value.value is None else f"{value.value:.3f}"
 
 
-def _least(figures: Figures) -> str:
+def _least(figures: BackboneFigures) -> str:
     return "≥ " if figures.resumed else ""
 
 

@@ -13,7 +13,7 @@ from pydantic import JsonValue
 
 from model import checkpoint
 from model.comparison.job import ComparisonJob, Weights, plain
-from model.comparison.row import SCRATCH, BackboneRow, Figures, IntervalValue
+from model.comparison.row import SCRATCH, BackboneFigures, BackboneRow, IntervalValue
 from model.data import dataset
 from model.data.dataset import Dataset, Split
 from model.data.photograph import Photograph
@@ -87,7 +87,7 @@ class Comparing:
             step = self._step(name)
             before = step.done()
             self.watch.say(f"{name}, {weights}{': finished before' if before else ''}")
-            figures = Figures.model_validate((before or step.run()).about)
+            figures = BackboneFigures.model_validate((before or step.run()).about)
         except (TagstreamError, RuntimeError, ValueError, ArithmeticError) as error:
             why = str(error).strip().splitlines() or [type(error).__name__]
             self.watch.say(f"{name}: {why[0]}")
@@ -129,7 +129,7 @@ class Comparing:
         seconds, cpu_seconds = time.monotonic() - began, time.process_time() - used
         classifier = Classifier.load(job.output, device=job.device, threads=job.threads)
         report = report_of(classifier, self.photographs, tick=self.watch.tick)
-        figures = Figures(
+        figures = BackboneFigures(
             weights=said(job.weights),
             size=job.recipe.size,
             parameters=parameters(job, len(self.labels)),

@@ -23,7 +23,7 @@ VAL_SHARE: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Shares:
+class SplitShares:
     """Of each label on each side; they add up to 1. Raises `ConfigurationError` for what cannot be."""
 
     train: float = 0.7
@@ -44,10 +44,10 @@ class Shares:
 
 
 @dataclass(frozen=True, slots=True)
-class How:
+class SplitOptions:
     """How to divide what is not divided yet."""
 
-    shares: Shares = Shares()
+    shares: SplitShares = SplitShares()
     seed: int = 0
     by_source: bool = True
 
@@ -60,7 +60,9 @@ class Divided:
     moved: tuple[int, ...] = ()
 
 
-def divide(photographs: Sequence[Photograph], *, groups: Sequence[Sequence[int]], how: How) -> Divided:
+def divide(
+    photographs: Sequence[Photograph], *, groups: Sequence[Sequence[int]], how: SplitOptions
+) -> Divided:
     """The split of each photograph; `groups` are the places of near duplicates.
 
     A split that the data brings is kept, and what is near it, or of its source, joins it. A group whose
@@ -171,7 +173,7 @@ def _sets(
     free: Sequence[int],
     units: Mapping[int, Sequence[int]],
     photographs: Sequence[Photograph],
-    how: How,
+    how: SplitOptions,
 ) -> list[_Set]:
     """The units that are free, those that share a source together."""
     forest = Forest(len(free))
@@ -186,7 +188,10 @@ def _sets(
 
 
 def _set(
-    joined: Sequence[int], units: Mapping[int, Sequence[int]], photographs: Sequence[Photograph], how: How
+    joined: Sequence[int],
+    units: Mapping[int, Sequence[int]],
+    photographs: Sequence[Photograph],
+    how: SplitOptions,
 ) -> _Set:
     members = [photographs[place] for unit in joined for place in units[unit]]
     counts = Counter(label for photo in members for label in photo.labels or ("",))
@@ -205,7 +210,9 @@ def _counted(
     return counts
 
 
-def _stratified(sets: Sequence[_Set], already: Mapping[Split, Counter[str]], how: How) -> dict[int, Split]:
+def _stratified(
+    sets: Sequence[_Set], already: Mapping[Split, Counter[str]], how: SplitOptions
+) -> dict[int, Split]:
     """A side for each set: the largest first, each to the side that lacks the most of it."""
     totals = sum((Counter(one.counts) for one in sets), sum(already.values(), Counter[str]()))
     sides = [side for side in SIDES if how.shares.of(side)]

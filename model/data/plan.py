@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final
 
-from model.data.division import Divided, How
+from model.data.division import Divided, SplitOptions
 from model.data.inspecting import SMALLEST, Seen
 from model.data.near_duplicates import Nearness
 from model.data.photograph import Photograph, Split
 from model.data.selection import Selected
 from model.data.snapshot import Placed
 
-DIVIDE: Final = How()
+DIVIDE: Final = SplitOptions()
 NEAR: Final = Nearness()
 
 
@@ -21,7 +21,7 @@ class SnapshotPlan:
     """How the snapshot is to be made."""
 
     name: str = "photos"
-    how: How = DIVIDE
+    how: SplitOptions = DIVIDE
     nearness: Nearness = NEAR
     smallest: int = SMALLEST
     resplit: bool = False

@@ -37,7 +37,7 @@ INDEX: Final = "checkpoint.json"
 LOCK: Final = "lock"
 
 Tensors = Mapping[str, Tensor]
-Settings = Mapping[str, JsonValue]
+TrainingSettings = Mapping[str, JsonValue]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +60,9 @@ class Saved:
 class Checkpoints:
     """The checkpoint of one training, which this process alone may write. A context manager."""
 
-    def __init__(self, folder: Path, *, settings: Settings, fresh: bool = False) -> None:
+    def __init__(self, folder: Path, *, settings: TrainingSettings, fresh: bool = False) -> None:
         self.folder = folder
-        self.settings: Settings = {}
+        self.settings: TrainingSettings = {}
         with kept_room(folder, what="the checkpoint"):
             self._lock = lock(
                 folder / LOCK, busy=f"{folder}: another training writes this version at this moment"
@@ -83,7 +83,7 @@ class Checkpoints:
             shutil.rmtree(self.folder, ignore_errors=True)
         os.close(self._lock)
 
-    def agree(self, more: Settings) -> None:
+    def agree(self, more: TrainingSettings) -> None:
         """Add to the settings. Raises `ConfigurationError` where a checkpoint was made with others."""
         self.settings = {**self.settings, **more}
         if self._has_index():
@@ -178,7 +178,7 @@ def beside(output: Path) -> Path:
     return output.with_name(f".{output.name}.partial")
 
 
-def refuse_other(found: Settings, *, now: Settings, folder: Path) -> None:
+def refuse_other(found: TrainingSettings, *, now: TrainingSettings, folder: Path) -> None:
     """Raise `ConfigurationError`, saying what differs, where a checkpoint was made with other settings."""
     others = [
         f"{name} was {found.get(name)} and is {value}"

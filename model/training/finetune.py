@@ -20,7 +20,7 @@ from model.training.randomness import seed_step
 from model.training.rates import Schedule
 from model.training.recipe import Recipe
 from model.training.sampling import Sampler, TrainingBatch
-from model.training.train_state import State, TrainState, blend, copied
+from model.training.train_state import StateDict, TrainState, blend, copied
 from schemas.errors import ConfigurationError
 
 TINY_EPOCH: Final = 10
@@ -32,7 +32,7 @@ NORMS: Final = (nn.BatchNorm1d, nn.BatchNorm2d, nn.SyncBatchNorm)
 class Trained:
     """The weights with the lowest loss on `val`, and everything that was tried."""
 
-    state: State
+    state: StateDict
     trials: tuple[Validation, ...]
     steps: int
 

@@ -27,7 +27,7 @@ from model.networks import backbones
 from model.preprocess import Preprocess
 from model.serving.classifier import Classifier
 from model.training import publishing
-from model.training.checkpoints import Checkpoints, Settings, beside
+from model.training.checkpoints import Checkpoints, TrainingSettings, beside
 from model.training.decoded import DecodingJob
 from model.training.finetune import FineTuning, RunOptions, Trained
 from model.training.job import TrainingJob, placed, provenance, taught
@@ -198,7 +198,7 @@ def _enough_memory(recipe: Recipe) -> Iterator[None]:
         ) from error
 
 
-def of_job(job: TrainingJob, *, device: torch.device) -> Settings:
+def of_job(job: TrainingJob, *, device: torch.device) -> TrainingSettings:
     """The recipe, and what else moves the last bits of the weights: libraries, device, threads."""
     return {
         **asdict(job.recipe),
@@ -210,7 +210,7 @@ def of_job(job: TrainingJob, *, device: torch.device) -> Settings:
     }
 
 
-def of_data(data: Dataset, *, train: Pictures, val: Pictures) -> Settings:
+def of_data(data: Dataset, *, train: Pictures, val: Pictures) -> TrainingSettings:
     """The photographs, by their pixels, and their labels."""
     return {
         "data": data.digest,
@@ -219,7 +219,7 @@ def of_data(data: Dataset, *, train: Pictures, val: Pictures) -> Settings:
     }
 
 
-def of_weights(network: nn.Module) -> Settings:
+def of_weights(network: nn.Module) -> TrainingSettings:
     """The weights that training starts from, before the probe."""
     digest = hashlib.sha256()
     for name, tensor in network.state_dict().items():

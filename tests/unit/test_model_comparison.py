@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 
 from model.comparison import page
 from model.comparison.job import ComparisonJob, WeightsFrom
-from model.comparison.row import METRICS, BackboneRow, Figures, IntervalValue, ordered
+from model.comparison.row import METRICS, BackboneFigures, BackboneRow, IntervalValue, ordered
 from model.comparison.run import Compared
 from model.evaluation.speed import ForwardSpeed
 from model.networks import network
@@ -128,7 +128,7 @@ def test_a_backbone_with_weights_and_one_from_scratch_differ_in_nothing_else_of_
 
 
 GOOD = IntervalValue(value=0.9, interval=(0.8, 0.95), of=40)
-FIGURES = Figures(
+FIGURES = BackboneFigures(
     weights="public (hub)",
     size=224,
     parameters=11_000_000,
