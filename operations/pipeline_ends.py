@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from agents.wiring.registry import address, cache
 from model.data import dataset
 from model.data.dataset import Split
-from model.pipeline import sources
+from model.pipeline import fingerprints
 from model.pipeline.stages import Stages, evaluation_split, plain
 from model.pipeline.step import Made, Step, digest
 from model.registry import contents, promotion
@@ -53,7 +53,7 @@ def gather(request: ImportRequest, stages: Stages, settings: Settings) -> Step:
     """The import of a snapshot, done again when a local source has changed."""
     read = (*request.sources, *request.negatives)
     parameters = {
-        "sources": [[source, sources.seen(source)] for source in read],
+        "sources": [[source, fingerprints.seen(source)] for source in read],
         "negatives": len(request.negatives),
         "decisions": request.decisions,
         "accept_unreviewed": request.accept_unreviewed,

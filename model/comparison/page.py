@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from model import templates
+from model.comparison.comparison_run import Compared
 from model.comparison.row import MEGABYTE, SCRATCH, BackboneFigures, BackboneRow, IntervalValue
-from model.comparison.run import Compared
 from model.evaluation.pages import template
 from model.evaluation.speed import ForwardSpeed
 

@@ -14,7 +14,7 @@ import torch
 from pydantic import JsonValue
 from torch import Tensor
 
-from model.evaluation import outcomes, statistics
+from model.evaluation import outcomes, weighted_metrics
 from model.evaluation.bootstrap_intervals import Bootstrap, Statistic
 from model.evaluation.differences import Difference, Paired
 from model.evaluation.predictions import Predictions
@@ -182,13 +182,14 @@ def _figures(a: Predictions, b: Predictions, *, bootstrap: Bootstrap) -> Mapping
 def statistics_of(predictions: Predictions) -> Mapping[str, Statistic]:
     """The figures of the whole that are compared, by the names that the report has for them."""
     shares = {
-        name: statistics.share(each.hits, each.among) for name, each in outcomes.overall(predictions).items()
+        name: weighted_metrics.share(each.hits, each.among)
+        for name, each in outcomes.overall(predictions).items()
     }
     return {
         "top_accuracy": shares["top_accuracy"],
-        "f1_samples": statistics.mean(outcomes.f1_by_sample(predictions), predictions.known),
-        "mean_average_precision": statistics.macro(
-            statistics.average_precision(predictions.probabilities, predictions.targets)
+        "f1_samples": weighted_metrics.mean(outcomes.f1_by_sample(predictions), predictions.known),
+        "mean_average_precision": weighted_metrics.macro(
+            weighted_metrics.average_precision(predictions.probabilities, predictions.targets)
         ),
         **{name: shares[name] for name in ("mixed_all_found", "singles_with_extra", "negatives_acted_on")},
     }
@@ -218,16 +219,16 @@ def _of_label(predictions: Predictions, *, place: int) -> Mapping[str, Statistic
     """Of its tags."""
     true, tagged = predictions.targets[:, [place]], predictions.tagged[:, [place]]
     return {
-        "recall": statistics.share(tagged[:, 0], true[:, 0]),
-        "precision": statistics.share(true[:, 0], tagged[:, 0]),
-        "f1": statistics.f1(tagged, true),
-        "average_precision": statistics.average_precision(predictions.probabilities[:, [place]], true),
+        "recall": weighted_metrics.share(tagged[:, 0], true[:, 0]),
+        "precision": weighted_metrics.share(true[:, 0], tagged[:, 0]),
+        "f1": weighted_metrics.f1(tagged, true),
+        "average_precision": weighted_metrics.average_precision(predictions.probabilities[:, [place]], true),
     }
 
 
 def _difference(a: Statistic, b: Statistic, *, bootstrap: Bootstrap) -> Difference:
-    one, other = (float(statistics.value(each, of=len(bootstrap.members))) for each in (a, b))
-    return Difference(a=one, b=other, interval=bootstrap.interval(statistics.difference(b, a)))
+    one, other = (float(weighted_metrics.value(each, of=len(bootstrap.members))) for each in (a, b))
+    return Difference(a=one, b=other, interval=bootstrap.interval(weighted_metrics.difference(b, a)))
 
 
 def _part(a: Predictions, b: Predictions, *, inside: Tensor) -> SliceComparison:

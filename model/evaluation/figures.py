@@ -10,7 +10,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from model.evaluation import outcomes, statistics
+from model.evaluation import outcomes, weighted_metrics
 from model.evaluation.bootstrap_intervals import Bootstrap, Statistic
 from model.evaluation.outcomes import Counted
 from model.evaluation.predictions import Predictions
@@ -110,7 +110,9 @@ class Taking:
 
     def f1(self) -> Figures:
         """Of each label's tags."""
-        return self._figures(statistics.f1(self.predictions.tagged, self.predictions.targets), undefined=0.0)
+        return self._figures(
+            weighted_metrics.f1(self.predictions.tagged, self.predictions.targets), undefined=0.0
+        )
 
     def average_precisions(self) -> Figures:
         """Of each label."""
@@ -118,8 +120,8 @@ class Taking:
 
     def mean_average_precision(self) -> Figure:
         """Their mean, labels of which there is no photograph left out."""
-        statistic = statistics.macro(self._average_precision())
-        value = float(statistics.value(statistic, of=len(self.predictions)))
+        statistic = weighted_metrics.macro(self._average_precision())
+        value = float(weighted_metrics.value(statistic, of=len(self.predictions)))
         return Figure(value, of=len(self.predictions), interval=self.bootstrap.interval(statistic))
 
     def f1_by_sample(self) -> Tensor:
@@ -129,14 +131,14 @@ class Taking:
     def mean(self, values: Tensor, *, among: Tensor | None = None) -> Figure:
         """The mean of float (N,), over the photographs that have tags where nothing else is said."""
         among = self.predictions.known if among is None else among
-        statistic = statistics.mean(values, among)
-        value = float(statistics.value(statistic, of=len(self.predictions)))
+        statistic = weighted_metrics.mean(values, among)
+        value = float(weighted_metrics.value(statistic, of=len(self.predictions)))
         return Figure(value, int(among.sum()), self.bootstrap.interval(statistic))
 
     def confusion(self) -> tuple[tuple[int, ...], ...]:
         """Of the photographs that have tags."""
         known = self.predictions.known
-        counts = statistics.confusion(
+        counts = weighted_metrics.confusion(
             self.predictions.tops[known], self.predictions.mains[known], classes=len(self.predictions.classes)
         )
         return tuple(tuple(row) for row in counts.tolist())
@@ -148,17 +150,17 @@ class Taking:
         totals = zip(hit.sum(0).tolist(), counted.sum(0).tolist(), strict=True)
         if self.bootstrap.by != "source":
             return [Share(n, of=of) for n, of in totals]
-        intervals = self.bootstrap.intervals(statistics.ratio(hit.double(), counted.double()))
+        intervals = self.bootstrap.intervals(weighted_metrics.ratio(hit.double(), counted.double()))
         return [
             Share(n, of=of, resampled=interval if of else None)
             for (n, of), interval in zip(totals, intervals, strict=True)
         ]
 
     def _average_precision(self) -> Statistic:
-        return statistics.average_precision(self.predictions.probabilities, self.predictions.targets)
+        return weighted_metrics.average_precision(self.predictions.probabilities, self.predictions.targets)
 
     def _figures(self, statistic: Statistic, *, undefined: float = nan) -> Figures:
-        values = statistics.value(statistic, of=len(self.predictions)).nan_to_num(undefined)
+        values = weighted_metrics.value(statistic, of=len(self.predictions)).nan_to_num(undefined)
         counts = self.predictions.targets.sum(0).tolist()
         intervals = self.bootstrap.intervals(statistic)
         rows = zip(self.predictions.labels, values.tolist(), counts, intervals, strict=True)

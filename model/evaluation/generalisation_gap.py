@@ -7,7 +7,7 @@ from math import nan
 
 import torch
 
-from model.evaluation import statistics
+from model.evaluation import weighted_metrics
 from model.evaluation.bootstrap_intervals import Bootstrap
 from model.evaluation.comparison import statistics_of
 from model.evaluation.differences import Difference
@@ -24,7 +24,10 @@ def gap(predictions: Predictions, against: Predictions) -> Mapping[str, Differen
         figures = statistics_of(each)
         bootstrap = Bootstrap.of(each.photographs, seed=seed)
         whole.append(
-            {name: float(statistics.value(statistic, of=len(each))) for name, statistic in figures.items()}
+            {
+                name: float(weighted_metrics.value(statistic, of=len(each)))
+                for name, statistic in figures.items()
+            }
         )
         drawn.append({name: bootstrap.drawn(statistic)[:, 0] for name, statistic in figures.items()})
     return {

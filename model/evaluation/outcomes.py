@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from model.evaluation import statistics
+from model.evaluation import weighted_metrics
 from model.evaluation.predictions import Predictions
 
 
@@ -51,4 +51,4 @@ def of_label(predictions: Predictions, place: int) -> Mapping[str, Counted]:
 
 def f1_by_sample(predictions: Predictions) -> Tensor:
     """Float64 (N,): the F1 of each photograph's tags."""
-    return statistics.f1_by_sample(predictions.tagged, predictions.targets)
+    return weighted_metrics.f1_by_sample(predictions.tagged, predictions.targets)

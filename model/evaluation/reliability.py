@@ -15,7 +15,7 @@ import torch
 from pydantic import JsonValue
 from torch import Tensor
 
-from model.evaluation import statistics
+from model.evaluation import weighted_metrics
 from model.evaluation.bootstrap_intervals import Bootstrap
 from model.evaluation.shares import DECIMALS, Figure
 
@@ -56,8 +56,8 @@ class Reliability:
 def reliability(probabilities: Tensor, truths: Tensor, *, known: Tensor, bootstrap: Bootstrap) -> Reliability:
     """Of float (N, k) against bool (N, k), the photographs outside `known`, bool (N,), left out."""
     count, probability, true = _sums(probabilities, truths, known=known)
-    statistic = statistics.calibration_error(count, probability, true)
-    value = float(statistics.value(statistic, of=len(known)))
+    statistic = weighted_metrics.calibration_error(count, probability, true)
+    value = float(weighted_metrics.value(statistic, of=len(known)))
     error = Figure(value, of=int(count.sum()), interval=bootstrap.interval(statistic))
     return Reliability(error, _bins(count.sum(0), probability.sum(0), true.sum(0)))
 

@@ -17,11 +17,11 @@ from model import checkpoint
 from model.atomic_folders import kept_room, write
 from model.data import dataset
 from model.data.dataset import Dataset, Split
+from model.evaluation import evaluation_run as evaluation
 from model.evaluation import recording
-from model.evaluation import run as evaluation
-from model.evaluation.pages import evaluation as page
+from model.evaluation.pages import evaluation_page as page
 from model.evaluation.report import Report
-from model.pipeline import sources
+from model.pipeline import fingerprints
 from model.pipeline.step import Made, Step, digest
 from model.preprocess import Preprocess
 from model.training import decoded
@@ -73,9 +73,9 @@ class Stages:
             {
                 "version": job.output.name,
                 "recipe": plain(asdict(recipe)),
-                "weights": sources.weights(job.weights),
+                "weights": fingerprints.weights(job.weights),
                 "positive": job.positive,
-                "notes": sources.seen(str(job.notes)) if job.notes else "",
+                "notes": fingerprints.seen(str(job.notes)) if job.notes else "",
             },
             partial(self._trained, gather, preprocess),
             needs=(preprocess,),

@@ -28,7 +28,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from model.atomic_folders import kept_room, lock, write
-from model.training.progress import Validation
+from model.training.watch import Validation
 from schemas.errors import ConfigurationError
 
 FORMAT: Final = 1

@@ -15,12 +15,12 @@ from model.networks import backbones
 from model.training.checkpoints import Checkpoints
 from model.training.objective import Objective, positive_weights
 from model.training.pictures import Pictures
-from model.training.progress import OptimizerStep, Validation, Watch
 from model.training.randomness import seed_step
 from model.training.rates import Schedule
 from model.training.recipe import Recipe
 from model.training.sampling import Sampler, TrainingBatch
 from model.training.train_state import StateDict, TrainState, blend, copied
+from model.training.watch import OptimizerStep, Validation, Watch
 from schemas.errors import ConfigurationError
 
 TINY_EPOCH: Final = 10

@@ -10,8 +10,8 @@ import torch
 
 from model import devices
 from model.data.dataset import Dataset, Split
-from model.training.publishing import Provenance
 from model.training.recipe import Recipe
+from model.training.version_assembly import Provenance
 from schemas.errors import ConfigurationError
 
 LICENCE: Final = "Apache-2.0"

@@ -26,18 +26,18 @@ from model.manifest import Manifest
 from model.networks import backbones
 from model.preprocess import Preprocess
 from model.serving.classifier import Classifier
-from model.training import publishing
+from model.training import version_assembly
 from model.training.checkpoints import Checkpoints, TrainingSettings, beside
 from model.training.decoded import DecodingJob
 from model.training.finetune import FineTuning, RunOptions, Trained
 from model.training.job import TrainingJob, placed, provenance, taught
 from model.training.pictures import Pictures, load
 from model.training.probe import probe
-from model.training.progress import Watch
-from model.training.publishing import SplitFigures
 from model.training.recipe import Recipe
 from model.training.sampling import Draws, draws
 from model.training.scalars import recorded, summary_writer
+from model.training.version_assembly import SplitFigures
+from model.training.watch import Watch
 from schemas.errors import ConfigurationError
 
 __all__ = ["TrainingJob", "TrainingResult", "Watch", "train"]
@@ -149,7 +149,7 @@ class TrainingRun:
 
     def _version(self, network: nn.Module, trained: Trained, *, val: Pictures) -> Version:
         network.load_state_dict(trained.state)
-        return publishing.assemble(
+        return version_assembly.assemble(
             trained.state,
             recipe=self.recipe,
             decision=decide(network, val=val, recipe=self.recipe),
@@ -170,7 +170,7 @@ class TrainingRun:
         then = "; make room and give the same command: the training itself is done"
         self._sweep()
         with kept_room(self.job.output, what="the version", then=then):
-            return publishing.publish(self.job.output, version, findings=findings, notes=notes)
+            return version_assembly.publish(self.job.output, version, findings=findings, notes=notes)
 
     def _sweep(self) -> None:
         """Remove what a run that was killed while it wrote the version left beside it; the lock is ours."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from model.training.progress import OptimizerStep, Validation, Watch
+from model.training.watch import OptimizerStep, Validation, Watch
 from schemas.errors import ConfigurationError
 
 T = TypeVar("T")

@@ -11,9 +11,9 @@ from torch.optim import AdamW, Optimizer
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from model.training.checkpoints import CheckpointPart, Saved, Tensors
-from model.training.progress import Validation
 from model.training.rates import groups
 from model.training.recipe import Recipe
+from model.training.watch import Validation
 
 StateDict = dict[str, Tensor]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from model.pipeline.run import Ran, run
+from model.pipeline.runner import Ran, run
 from model.pipeline.stages import Stages
 from model.pipeline.step import Step
 from model.registry.refs import VersionRef
@@ -69,7 +69,7 @@ def _all(wanted: PipelineRequest, stages: Stages, settings: Settings) -> Step:
 
 
 def go(last: Step, *, version: VersionRef, port: int | None, say: Callable[[str], None]) -> tuple[Ran, ...]:
-    """Run them. Raises as `model.pipeline.run.run`."""
+    """Run them. Raises as `model.pipeline.runner.run`."""
     for step in last.chain():
         if step.done() is not None:
             say(f"{step.name}: finished before ({step.folder})")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from model.training.progress import OptimizerStep, Validation, Watch
+    from model.training.watch import OptimizerStep, Validation, Watch
 
 WINDOW: Final = 20
 """Steps that the images a second are taken over."""
@@ -23,7 +23,7 @@ def watched() -> Iterator[Watch]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from model.training.progress import Watch
+    from model.training.watch import Watch
 
     bars = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     more = TextColumn("{task.fields[more]}")

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from pydantic import JsonValue
 
-from model.pipeline.run import run
+from model.pipeline.runner import run
 from model.pipeline.step import MARKER, Made, Step, digest
 from model.pipeline.tasks import visualiser
 from schemas.errors import ConfigurationError

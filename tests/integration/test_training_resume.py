@@ -14,9 +14,9 @@ import pytest
 import torch
 
 from model.training.checkpoints import INDEX, Checkpoints, beside
-from model.training.progress import OptimizerStep, Watch
 from model.training.recipe import Recipe
 from model.training.run import TrainingJob, TrainingResult, train
+from model.training.watch import OptimizerStep, Watch
 from schemas.errors import ConfigurationError
 from tests.unit.training_builders import RECIPE, STEPS, shapes
 
@@ -24,7 +24,7 @@ DEADLY = """
 import json, os, signal, sys
 from pathlib import Path
 from model.training.checkpoints import INDEX, beside
-from model.training.progress import Watch
+from model.training.watch import Watch
 from model.training.run import TrainingJob, train
 from tests.unit.training_builders import RECIPE
 

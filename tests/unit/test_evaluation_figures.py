@@ -17,7 +17,7 @@ from torchmetrics.functional.classification import (
 )
 from torchmetrics.functional.retrieval import retrieval_recall
 
-from model.evaluation import statistics
+from model.evaluation import weighted_metrics
 from model.evaluation.figures import most_confident, recall_at, report
 from model.evaluation.predictions import Predictions
 from model.evaluation.reliability import BINS
@@ -121,16 +121,18 @@ def test_a_certain_answer_falls_into_the_last_bin() -> None:
 def test_the_statistics_of_the_bootstrap_are_torchmetrics_own(seed: int) -> None:
     many = drawn(60, seed=seed)
     scores, true = many.probabilities.round(decimals=1), many.targets  # rounded: equal scores are one step
-    ours = statistics.value(statistics.average_precision(scores, true), of=60)
+    ours = weighted_metrics.value(weighted_metrics.average_precision(scores, true), of=60)
     theirs = multilabel_average_precision(scores, true.int(), num_labels=3, average=None)
     assert ours.tolist() == pytest.approx(theirs.tolist(), abs=1e-6)
-    f1 = statistics.value(statistics.f1(many.tagged, true), of=60)
+    f1 = weighted_metrics.value(weighted_metrics.f1(many.tagged, true), of=60)
     both = many.tagged.int(), true.int()
     assert f1.tolist() == pytest.approx(multilabel_f1_score(*both, num_labels=3, average=None).tolist())
     each = [multilabel_f1_score(both[0][[i]], both[1][[i]], num_labels=3, average="micro") for i in range(60)]
-    assert statistics.f1_by_sample(many.tagged, true).tolist() == pytest.approx([float(one) for one in each])
+    assert weighted_metrics.f1_by_sample(many.tagged, true).tolist() == pytest.approx(
+        [float(one) for one in each]
+    )
     precision, recall, _ = binary_precision_recall_curve(scores[:, 0], true[:, 0].int())
-    found = statistics.precision_recall(scores[:, 0], true[:, 0])
+    found = weighted_metrics.precision_recall(scores[:, 0], true[:, 0])
     assert [side.tolist() for side in found] == [pytest.approx(side.tolist()) for side in (precision, recall)]
 
 

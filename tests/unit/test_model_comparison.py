@@ -13,9 +13,9 @@ import torch
 from typer.testing import CliRunner, Result
 
 from model.comparison import page
-from model.comparison.job import ComparisonJob, WeightsFrom
+from model.comparison.comparison_job import ComparisonJob, WeightsFrom
+from model.comparison.comparison_run import Compared
 from model.comparison.row import METRICS, BackboneFigures, BackboneRow, IntervalValue, ordered
-from model.comparison.run import Compared
 from model.evaluation.speed import ForwardSpeed
 from model.networks import network
 from model.training.job import TrainingJob

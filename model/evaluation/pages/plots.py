@@ -10,7 +10,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from model.evaluation import statistics
+from model.evaluation import weighted_metrics
 from model.evaluation.predictions import Predictions
 from model.evaluation.reliability import Reliability
 from model.evaluation.report import Report
@@ -127,7 +127,7 @@ def histograms(predictions: Predictions) -> tuple[Histogram, ...]:
 def _path(scores: Tensor, truth: Tensor) -> str:
     if not truth.any():
         return ""
-    precision, recall = statistics.precision_recall(scores, truth)
+    precision, recall = weighted_metrics.precision_recall(scores, truth)
     pairs = list(
         dict.fromkeys((x(r), y(p)) for p, r in zip(precision.tolist(), recall.tolist(), strict=True))
     )

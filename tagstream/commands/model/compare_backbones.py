@@ -14,8 +14,8 @@ from tagstream.commands.model import options
 from tagstream.render import figures
 
 if TYPE_CHECKING:
-    from model.comparison.job import ComparisonJob
-    from model.comparison.run import Compared
+    from model.comparison.comparison_job import ComparisonJob
+    from model.comparison.comparison_run import Compared
 
 Metric = Literal[
     "top_accuracy",
@@ -77,7 +77,7 @@ def compare_backbones(  # noqa: PLR0913 - one parameter an option
 
       tagstream model compare-backbones photos.csv --backbones resnet18,alexnet --output cmp --html cmp.html
     """
-    from model.comparison.job import ComparisonJob, WeightsFrom
+    from model.comparison.comparison_job import ComparisonJob, WeightsFrom
     from model.comparison.row import ordered
     from model.training.job import TrainingJob
     from model.training.recipe import Recipe
@@ -125,7 +125,7 @@ def compare_backbones(  # noqa: PLR0913 - one parameter an option
 
 
 def _compare(order: ComparisonJob) -> Compared:
-    from model.comparison.run import compare
+    from model.comparison.comparison_run import compare
     from tagstream.render.training import watched
 
     try:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from importlib import metadata
 
+from model.evaluation.evaluation_run import EvaluationResult
 from model.evaluation.pages import mistakes, plots, template
 from model.evaluation.report import Report
-from model.evaluation.run import EvaluationResult
 from model.evaluation.shares import Figure, Share
 
 TEMPLATE = "evaluation.html.j2"

@@ -12,16 +12,16 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from model import checkpoint
-from model.comparison.job import ComparisonJob, Weights, plain
+from model.comparison.comparison_job import ComparisonJob, Weights, plain
 from model.comparison.row import SCRATCH, BackboneFigures, BackboneRow, IntervalValue
 from model.data import dataset
 from model.data.dataset import Dataset, Split
 from model.data.photograph import Photograph
+from model.evaluation.evaluation_run import chosen
 from model.evaluation.predict import report_of
-from model.evaluation.run import chosen
 from model.evaluation.speed import forward_speeds
 from model.networks import network
-from model.pipeline import sources
+from model.pipeline import fingerprints
 from model.pipeline.stages import evaluation_split, prepared
 from model.pipeline.stages import plain as as_json
 from model.pipeline.step import Made, Step
@@ -109,9 +109,9 @@ class Comparing:
         training = self.job.training_of(name)
         parameters: dict[str, JsonValue] = {
             "recipe": as_json(asdict(training.recipe)),
-            "weights": sources.weights(training.weights),
-            "data": [self.data.digest, sources.seen(str(training.photographs))],
-            "negatives": sources.seen(str(training.negatives)) if training.negatives else "",
+            "weights": fingerprints.weights(training.weights),
+            "data": [self.data.digest, fingerprints.seen(str(training.photographs))],
+            "negatives": fingerprints.seen(str(training.negatives)) if training.negatives else "",
             "positive": training.positive,
             "judged by": self.photographs[0].split.value,
         }

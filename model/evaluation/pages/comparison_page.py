@@ -5,8 +5,8 @@ from __future__ import annotations
 from importlib import metadata
 
 from model.evaluation.comparison import aligned
+from model.evaluation.evaluation_run import Versus
 from model.evaluation.pages import mistakes, template
-from model.evaluation.run import Versus
 
 TEMPLATE = "comparison.html.j2"
 
