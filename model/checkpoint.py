@@ -69,12 +69,26 @@ def read_manifest(folder: Path) -> Manifest:
     if not folder.is_dir():
         raise ConfigurationError(f"{folder}: there is no such model version")
     file = folder / MANIFEST
+    return parsed_manifest(_bytes(file), where=str(file))
+
+
+def parsed_manifest(data: bytes, *, where: str) -> Manifest:
+    """A manifest out of its bytes. Raises `ConfigurationError`."""
     try:
-        return Manifest.model_validate_json(_bytes(file))
+        return Manifest.model_validate_json(data)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ConfigurationError(f"{file}: {where + ': ' if where else ''}{first['msg']}") from error
+        place = ".".join(str(part) for part in first["loc"])
+        raise ConfigurationError(f"{where}: {place + ': ' if place else ''}{first['msg']}") from error
+
+
+def name_and_version(folder: Path) -> tuple[str, str]:
+    """Those of a folder that is to be, NAME-VERSION. Raises `ConfigurationError`."""
+    _refuse_existing(folder)
+    name, _, version = folder.name.rpartition("-")
+    if not (name and version):
+        raise ConfigurationError(f"{folder}: the folder's name must be NAME-VERSION, like restaurant-v2")
+    return name, version
 
 
 def write(folder: Path, version: Version) -> Manifest:
@@ -82,8 +96,7 @@ def write(folder: Path, version: Version) -> Manifest:
 
     A version never changes: raises `ConfigurationError` where `folder` already is.
     """
-    if folder.exists():
-        raise ConfigurationError(f"{folder}: a version is there already, and versions do not change")
+    _refuse_existing(folder)
     with building(folder.parent, prefix=f".{folder.name}.") as made:
         manifest = _fill(made, version)
         made.rename(folder)
@@ -94,6 +107,11 @@ def sealed(version: Version) -> Version:
     """`version` with the digest of its weights in its manifest, as `write` puts it there."""
     manifest = version.manifest.model_copy(update={"sha256": _digest(_encoded(version))})
     return replace(version, manifest=manifest)
+
+
+def _refuse_existing(folder: Path) -> None:
+    if folder.exists():
+        raise ConfigurationError(f"{folder}: a version is there already, and versions do not change")
 
 
 def _encoded(version: Version) -> bytes:

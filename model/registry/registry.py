@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from model.checkpoint import CARD, MANIFEST
+from model.checkpoint import CARD, MANIFEST, parsed_manifest
 from model.manifest import Manifest
 from model.registry import aliases, conditions, contents, publishing
 from model.registry.aliases import Alias, Note
@@ -206,7 +206,7 @@ class Registry:
         raise ConfigurationError(f"{self.where}/{ref}/{path}: it is gone; {_MEND}")
 
     def _parsed(self, ref: VersionRef, data: bytes) -> Manifest:
-        manifest = contents.parsed(data, where=f"{self.where}/{ref.manifest}")
+        manifest = parsed_manifest(data, where=f"{self.where}/{ref.manifest}")
         if VersionRef(manifest.name, manifest.version) != ref:
             raise ConfigurationError(
                 f"{self.where}/{ref.manifest}: it is the manifest of {manifest.name}/{manifest.version}; "

@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 import torch
 
-from model import devices
+from model import checkpoint, devices
 from model.data.dataset import Dataset, Split
 from model.training.recipe import Recipe
 from model.training.version_assembly import Provenance
@@ -51,11 +51,7 @@ class TrainingJob:
 
 def provenance(job: TrainingJob) -> Provenance:
     """Name and version from the output folder's name. Raises `ConfigurationError` for what cannot be."""
-    if job.output.exists():
-        raise ConfigurationError(f"{job.output}: a version is there already, and versions do not change")
-    name, dash, version = job.output.name.rpartition("-")
-    if not (name and dash and version):
-        raise ConfigurationError(f"{job.output}: the folder's name must be NAME-VERSION, like restaurant-v2")
+    name, version = checkpoint.name_and_version(job.output)
     if job.notes is not None and not job.notes.is_file():
         raise ConfigurationError(f"{job.notes}: there is no such file")
     notes = job.notes.read_text(encoding="utf-8") if job.notes else ""

@@ -51,7 +51,7 @@ def average(  # noqa: PLR0913, PLR0917 - one parameter an option
     from schemas.errors import ConfigurationError
 
     folders = [resolve(version) for version in versions]
-    recalibrating.named(output)
+    checkpoint.name_and_version(output)
     if notes is not None and not notes.is_file():
         raise ConfigurationError(f"{notes}: there is no such file")
     labels = checkpoint.read_manifest(folders[0]).labels

@@ -47,7 +47,7 @@ def calibrate(  # noqa: PLR0913, PLR0917 - one parameter an option
     from model.evaluation import evaluation_run, recalibrating
 
     folder = resolve(version)
-    recalibrating.named(output)
+    checkpoint.name_and_version(output)
     labels = checkpoint.read_manifest(folder).labels
     wanted = targets(recall or (), precision or (), labels=labels)
     chosen = evaluation_run.chosen(dataset.read(photographs, negatives=negatives), SPLIT)
