@@ -10,7 +10,7 @@ import torch
 from model.evaluation import weighted_metrics
 from model.evaluation.bootstrap_intervals import Bootstrap
 from model.evaluation.figures import report
-from tests.unit.judged_builders import drawn, judged
+from tests.unit.prediction_builders import drawn, judged
 
 EVERYTHING = torch.ones(200, dtype=torch.bool)
 HALF = torch.arange(200) % 2 == 0

@@ -23,7 +23,7 @@ from model.evaluation.predictions import Predictions
 from model.evaluation.reliability import BINS
 from model.evaluation.shares import Share
 from model.evaluation.slices import SMALL
-from tests.unit.judged_builders import LABELS, drawn, judged
+from tests.unit.prediction_builders import LABELS, drawn, judged
 
 FOUR = judged(
     [[0.1, 0.9, 0.1], [0.1, 0.7, 0.8], [0.2, 0.6, 0.1], [0.6, 0.1, 0.1]],

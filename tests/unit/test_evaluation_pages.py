@@ -20,7 +20,7 @@ from model.evaluation.pages.mistakes import WORST
 from model.evaluation.predictions import Predictions
 from model.evaluation.speed import Benchmark, Speed
 from model.manifest import Manifest
-from tests.unit.judged_builders import LABELS, drawn, judged
+from tests.unit.prediction_builders import LABELS, drawn, judged
 
 MANIFEST = Manifest(
     name="shop",
