@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from agents.wiring.registry import address, cache
 from model.data import dataset
 from model.data.dataset import Split
-from model.pipeline import sources
-from model.pipeline.stages import Stages, judged_by, plain
+from model.pipeline import fingerprints
+from model.pipeline.stages import Stages, evaluation_split, plain
 from model.pipeline.step import Made, Step, digest
 from model.registry import contents, promotion
 from model.registry.promotion_evaluation import PromotionCriteria
@@ -53,7 +53,7 @@ def gather(request: ImportRequest, stages: Stages, settings: Settings) -> Step:
     """The import of a snapshot, done again when a local source has changed."""
     read = (*request.sources, *request.negatives)
     parameters = {
-        "sources": [[source, sources.seen(source)] for source in read],
+        "sources": [[source, fingerprints.seen(source)] for source in read],
         "negatives": len(request.negatives),
         "decisions": request.decisions,
         "accept_unreviewed": request.accept_unreviewed,
@@ -108,10 +108,14 @@ def _published(validate: Step, where: str, _folder: Path) -> Made:
 
 def _promoted(wanted: PromotionGoal, stages: Stages, gather: Step, _folder: Path) -> Made:
     data = dataset.read(gather.product())
-    split = judged_by(data)
-    device, threads = stages.order.device, stages.order.threads
-    trial = PromotionCriteria(data.of(Split(split)), split, wanted.least_top, device=device, threads=threads)
-    order = promotion.PromotionRequest(wanted.version, current_user(), reason="by the pipeline", trial=trial)
+    split = evaluation_split(data)
+    device, threads = stages.job.device, stages.job.threads
+    criteria = PromotionCriteria(
+        data.of(Split(split)), split, wanted.least_top, device=device, threads=threads
+    )
+    order = promotion.PromotionRequest(
+        wanted.version, current_user(), reason="by the pipeline", criteria=criteria
+    )
 
     async def move(opened: Registry, config: Settings) -> promotion.PromotionResult:
         return await promotion.promote(opened, cache(config), order, tick=stages.watch.tick)

@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from model.evaluation.differences import Difference, Paired
+    from model.evaluation.evaluation_run import EvaluationResult, Versus
     from model.evaluation.report import Report
-    from model.evaluation.run import EvaluationResult, Versus
     from model.evaluation.speed import Speed
 
 
@@ -19,9 +19,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from model.comparison.cells import NARROW, footnotes, narrow
+from model.comparison.comparison_run import Compared
+from model.comparison.page import NARROW, footnotes, narrow
 from model.comparison.row import BackboneRow
-from model.comparison.run import Compared
 from schemas.errors import ConfigurationError
 
 

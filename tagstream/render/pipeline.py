@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from model.pipeline.run import Ran, run
+from model.pipeline.runner import Ran, run
 from model.pipeline.stages import Stages
 from model.pipeline.step import Step
 from model.registry.refs import VersionRef
@@ -58,7 +58,7 @@ def _all(wanted: PipelineRequest, stages: Stages, settings: Settings) -> Step:
     from operations import pipeline_ends as ends
 
     gather = ends.gather(wanted.request, stages, settings)
-    validate = stages.judged(gather)
+    validate = stages.validated(gather)
     if wanted.until in STEPS[: STEPS.index("publish")]:
         return validate  # no registry need be named
     publish = ends.publish(wanted.version, stages, validate, where=ends.address(settings, wanted.registry))
@@ -69,7 +69,7 @@ def _all(wanted: PipelineRequest, stages: Stages, settings: Settings) -> Step:
 
 
 def go(last: Step, *, version: VersionRef, port: int | None, say: Callable[[str], None]) -> tuple[Ran, ...]:
-    """Run them. Raises as `model.pipeline.run.run`."""
+    """Run them. Raises as `model.pipeline.runner.run`."""
     for step in last.chain():
         if step.done() is not None:
             say(f"{step.name}: finished before ({step.folder})")
@@ -128,7 +128,7 @@ def shown(port: int | None, *, keep: bool) -> Iterator[None]:
     if port is None:
         yield
         return
-    from model.pipeline.visualiser import visualiser
+    from model.pipeline.tasks import visualiser
 
     with visualiser(port) as address:
         typer.echo(f"Luigi's visualiser: {address}", err=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from model.manifest import Manifest
 from model.registry.aliases import Alias, AliasMove
 from model.registry.refs import VersionRef
-from model.registry.registry import Entry
+from model.registry.registry import RegistryEntry
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -42,7 +42,7 @@ class VersionView:
         }
 
 
-def entry(found: Entry) -> dict[str, Any]:
+def entry(found: RegistryEntry) -> dict[str, Any]:
     """A version of a listing."""
     manifest = found.manifest
     return {
@@ -58,7 +58,7 @@ def entry(found: Entry) -> dict[str, Any]:
     }
 
 
-def show_entries(found: Sequence[Entry], *, name: str | None) -> None:
+def show_entries(found: Sequence[RegistryEntry], *, name: str | None) -> None:
     """A row a version."""
     from rich.console import Console
     from rich.table import Table

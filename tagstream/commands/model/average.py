@@ -47,16 +47,16 @@ def average(  # noqa: PLR0913, PLR0917 - one parameter an option
     """
     from model import checkpoint
     from model.data import dataset
-    from model.evaluation import averaging, recalibrating, run
+    from model.evaluation import averaging, evaluation_run, recalibrating
     from schemas.errors import ConfigurationError
 
     folders = [resolve(version) for version in versions]
-    recalibrating.named(output)
+    checkpoint.name_and_version(output)
     if notes is not None and not notes.is_file():
         raise ConfigurationError(f"{notes}: there is no such file")
     labels = checkpoint.read_manifest(folders[0]).labels
     wanted = targets(recall or (), precision or (), labels=labels) if recall or precision else {}
-    chosen = run.chosen(dataset.read(photographs, negatives=negatives), SPLIT)
+    chosen = evaluation_run.chosen(dataset.read(photographs, negatives=negatives), SPLIT)
     asked = recalibrating.RecalibrationRequest(SPLIT, chosen, targets=wanted, refusal=refusal)
     written = notes.read_text(encoding="utf-8") if notes else ""
     with bars() as tick:

@@ -44,13 +44,13 @@ def calibrate(  # noqa: PLR0913, PLR0917 - one parameter an option
     """
     from model import checkpoint
     from model.data import dataset
-    from model.evaluation import recalibrating, run
+    from model.evaluation import evaluation_run, recalibrating
 
     folder = resolve(version)
-    recalibrating.named(output)
+    checkpoint.name_and_version(output)
     labels = checkpoint.read_manifest(folder).labels
     wanted = targets(recall or (), precision or (), labels=labels)
-    chosen = run.chosen(dataset.read(photographs, negatives=negatives), SPLIT)
+    chosen = evaluation_run.chosen(dataset.read(photographs, negatives=negatives), SPLIT)
     asked = recalibrating.RecalibrationRequest(SPLIT, chosen, targets=wanted, refusal=refusal)
     with bars() as tick:
         made = recalibrating.recalibrate(folder, output, asked=asked, device=device, tick=tick)

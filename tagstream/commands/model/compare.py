@@ -38,16 +38,16 @@ def compare(  # noqa: PLR0913, PLR0917 - one parameter an option
       tagstream model compare packaged runs/restaurant-v2 labels.csv --split val --html comparison.html
     """
     from model.data import dataset
-    from model.evaluation import run
+    from model.evaluation import evaluation_run
 
     figures.refuse_unwritable(html)
     folders = resolve(a), resolve(b)
     data = dataset.read(photographs, negatives=negatives)
-    order = run.EvaluationJob(folders[0], data, split=split, device=device, threads=threads)
+    order = evaluation_run.EvaluationJob(folders[0], data, split=split, device=device, threads=threads)
     with bars() as tick:
-        versus = run.versus(order, folders[1], tick=tick)
+        versus = evaluation_run.versus(order, folders[1], tick=tick)
     if html is not None:
-        from model.evaluation.pages import comparison
+        from model.evaluation.pages import comparison_page
 
-        atomic_folders.keep(html, comparison.render(versus))
+        atomic_folders.keep(html, comparison_page.render(versus))
     typer.echo(json.dumps(versus.as_json())) if as_json else show_versus(versus)

@@ -48,7 +48,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter an option
       tagstream model evaluate runs/restaurant-v2 snapshot/ --split test --against train --json
     """
     from model.data import dataset
-    from model.evaluation import recording, run
+    from model.evaluation import evaluation_run, recording
 
     figures.refuse_unwritable(html)
     if against == split:
@@ -57,16 +57,18 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter an option
     if record:
         recording.refuse_recorded(folder, split)
     data = dataset.read(photographs, negatives=negatives)
-    order = run.EvaluationJob(folder, data, split=split, against=against, device=device, threads=threads)
+    order = evaluation_run.EvaluationJob(
+        folder, data, split=split, against=against, device=device, threads=threads
+    )
     with bars() as tick:
-        outcome = run.evaluate(order, tick=tick)
+        outcome = evaluation_run.evaluate(order, tick=tick)
     if html is not None:
-        from model.evaluation.pages import evaluation
+        from model.evaluation.pages import evaluation_page
 
-        atomic_folders.keep(html, evaluation.render(outcome))
+        atomic_folders.keep(html, evaluation_page.render(outcome))
     if record:
         recording.record(
-            folder, split, report=outcome.report, data=recording.data_digest(outcome.judged.photographs)
+            folder, split, report=outcome.report, data=recording.data_digest(outcome.predictions.photographs)
         )
     if as_json:
         typer.echo(json.dumps(outcome.as_json()))

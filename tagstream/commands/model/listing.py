@@ -10,7 +10,7 @@ from operations.registry import Json, Url, over
 
 if TYPE_CHECKING:
     from agents.wiring.settings import Settings
-    from model.registry.registry import Entry, Registry
+    from model.registry.registry import Registry, RegistryEntry
 
 
 def listing(
@@ -31,7 +31,7 @@ def listing(
 
     from tagstream.render import registry as render
 
-    async def entries(opened: Registry, _: Settings) -> list[Entry]:
+    async def entries(opened: Registry, _: Settings) -> list[RegistryEntry]:
         names = (name,) if name else await opened.names()
         return [entry for each in names for entry in await opened.versions(each)]
 

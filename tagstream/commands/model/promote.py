@@ -65,11 +65,11 @@ def promote(  # noqa: PLR0913, PLR0917 - one parameter an option
     photographs = _photographs(data, negatives, split)
 
     async def go(opened: Registry, config: Settings) -> PromotionResult:
-        trial = PromotionCriteria(
+        criteria = PromotionCriteria(
             photographs, split, least_top, device=config.model.device, threads=config.model.threads
         )
         order = promotion.PromotionRequest(
-            ref, current_user(), alias, reason=reason, force=force, trial=trial
+            ref, current_user(), alias, reason=reason, force=force, criteria=criteria
         )
         with bars() as tick:
             return await promotion.promote(opened, cache(config), order, tick=tick)
