@@ -105,10 +105,9 @@ def redrive(  # noqa: PLR0913 - one parameter an option
     - `tagstream dlq redrive --parking --all --rate 200 --yes --json`
     """
     from agents.wiring import settings
-    from operations import dead_letters
+    from operations import dead_letters, tail
     from schemas.errors import ConfigurationError
     from tagstream.render import dead_letters as render
-    from tagstream.render import tail
 
     selection = dead_letters.LetterSelection(
         cause=cause,

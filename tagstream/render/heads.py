@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from operations import messages
+from operations import topic_names
 from schemas.decisions import Decision
 from schemas.records import ImageHead, ScoreRecord, State
 from schemas.tags import Verdict
@@ -74,7 +74,7 @@ def _routes(verdict: Verdict) -> RenderableType:
     table = Table.grid(padding=(0, 2))
     for route in verdict.routes:
         table.add_row(
-            Text(f"→ {messages.short(route.topic)}", "bold cyan"), route.label, Text(route.rule, "dim")
+            Text(f"→ {topic_names.short(route.topic)}", "bold cyan"), route.label, Text(route.rule, "dim")
         )
     return table
 

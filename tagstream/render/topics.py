@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from operations import messages
+from operations import topic_names
 from schemas import topics
 from streams.adapters.kafka.admin import TopicAdmin
 from streams.adapters.kafka.connection import KafkaAddress
@@ -74,7 +74,7 @@ def tell_found(found: Mapping[str, TopicState | None], *, as_json: bool) -> None
     table = _table("Topic", "Short", "Parts", "Records", "Replicas", "Kept")
     for name, state in found.items():
         table.add_row(
-            name, messages.short(name), *(_cells(state) if state else [Text("missing", "bold red")])
+            name, topic_names.short(name), *(_cells(state) if state else [Text("missing", "bold red")])
         )
     Console(highlight=False).print(table)
     if any(state is not None and state.config is None for state in found.values()):
@@ -84,7 +84,7 @@ def tell_found(found: Mapping[str, TopicState | None], *, as_json: bool) -> None
 
 
 def _document(name: str, state: TopicState | None) -> dict[str, Any]:
-    told: dict[str, Any] = {"topic": name, "short": messages.short(name), "exists": state is not None}
+    told: dict[str, Any] = {"topic": name, "short": topic_names.short(name), "exists": state is not None}
     if state is None:
         return told
     return told | {
@@ -102,7 +102,7 @@ def _reasons(applied: Iterable[Applied]) -> Mapping[str, Sequence[str]]:
     reasons: dict[str, list[str]] = {}
     for each in applied:
         if each.why:
-            reasons.setdefault(each.why, []).append(messages.short(each.topic.name))
+            reasons.setdefault(each.why, []).append(topic_names.short(each.topic.name))
     return reasons
 
 

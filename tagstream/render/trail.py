@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from operations import messages
+from operations import topic_names
 from operations.audit_trail import Heard, LastDecision, Led, Spoken, Trail
 from operations.dead_letters import Letter
 from schemas.records import ScoreRecord
@@ -54,7 +54,7 @@ def shown_letters(letters: Sequence[Letter]) -> RenderableType:
         topic, partition, offset = letter.place
         written = letter.message.timestamp
         table.add_row(
-            messages.short(topic),
+            topic_names.short(topic),
             f"{partition}:{offset}",
             Text(letter.code, "bold red"),
             f"{written.astimezone():%Y-%m-%d %H:%M:%S}" if written else "-",
@@ -137,7 +137,7 @@ def _routes(routes: Sequence[Led]) -> Table:
         why_not = f"; but {led.why_not}" if led.why_not else ""
         rule = f"{led.rule} ({led.probability:.3f}){why_not}"
         in_force = Text("yes", "bold green") if led.in_force else Text("no", "yellow")
-        table.add_row(messages.short(led.topic), led.label, in_force, Text(rule))
+        table.add_row(topic_names.short(led.topic), led.label, in_force, Text(rule))
     return table
 
 
@@ -165,7 +165,9 @@ def _told(trail: Trail) -> RenderableType:
 def _heard(routes: Sequence[Heard]) -> Table:
     table = _table("Topic", "Label", "Restaurant", "Is")
     for each in routes:
-        table.add_row(messages.short(each.topic), each.label, each.restaurant_id or "-", Text(each.hearing))
+        table.add_row(
+            topic_names.short(each.topic), each.label, each.restaurant_id or "-", Text(each.hearing)
+        )
     return table
 
 

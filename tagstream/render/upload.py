@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from operations import messages
+from operations import topic_names
 from operations.await_tags import DeadLettered, End, TagsAnnounced, Unknown
 from operations.upload import NotSent, Sent, Source
 from schemas.records import ImageHead, State
@@ -147,7 +147,7 @@ def _tagged(tagged: Sequence[tuple[Sent, TagsAnnounced]]) -> Table:
 
 def _places(head: ImageHead) -> Text:
     routes = head.verdict.routes if head.verdict else ()
-    places = dict.fromkeys(messages.short(route.topic) for route in routes)
+    places = dict.fromkeys(topic_names.short(route.topic) for route in routes)
     said = Text(", ".join(places) or "-", "bold cyan" if places else "dim")
     return said.append(", hidden", "yellow") if head.state is State.HIDDEN else said
 

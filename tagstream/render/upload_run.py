@@ -11,7 +11,7 @@ from agents.wiring.backends import kafka_connection, open_store
 from agents.wiring.settings import Settings
 from operations import upload as uploading
 from operations.await_tags import AwaitTags, TagsAnnounced
-from operations.messages import followed
+from operations.tail import followed
 from operations.upload import NotSent, Sent, Source, Uploader
 from schemas import topics
 from schemas.errors import ConfigurationError
