@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console, Group, RenderableType
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.console import Group, RenderableType
+from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -17,6 +17,7 @@ from model.manifest import Manifest
 from operations.routes_check import Change, Outlook, RouteChanges, Tick, share_behind
 from schemas.records import ImageHead, State
 from schemas.tags import RouteRule
+from tagstream.render import progress, tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +57,13 @@ class Checked:
 @contextmanager
 def watching(limit: int | None) -> Iterator[Tick]:
     """A progress bar on standard error with the time that is left, where somebody looks on."""
-    console = Console(stderr=True)
     columns = (
         TextColumn("Looking at {task.fields[looked]:,} images"),
         BarColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        bar = progress.add_task("", total=None, looked=0)
+    with progress.on_terminal(*columns) as shown:
+        bar = shown.add_task("", total=None, looked=0)
         looked = 0
 
         def tick(head: ImageHead) -> None:
@@ -72,7 +72,7 @@ def watching(limit: int | None) -> Iterator[Tick]:
             if looked % 100:
                 return
             share = looked / limit if limit else share_behind(head.image_id)
-            progress.update(bar, total=None if share is None else 1.0, completed=share, looked=looked)
+            shown.update(bar, total=None if share is None else 1.0, completed=share, looked=looked)
 
         yield tick
 
@@ -108,12 +108,8 @@ def _looked(outlook: Outlook, *, is_whole: bool) -> Text:
 
 
 def _table(outlook: Outlook) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    table.add_column("Topic", overflow="fold")
-    table.add_column("Label", overflow="fold")
-    for name in ("Added", "Removed"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("", overflow="fold")
+    numbers = {"Added", "Removed"}
+    table = tables.plain("Topic", "Label", "Added", "Removed", "", right=numbers, whole=numbers)
     for (topic, label), changes in outlook.routes.items():
         table.add_row(
             Text(topic, "cyan"),
@@ -148,9 +144,7 @@ def _examples(outlook: Outlook) -> Iterator[tuple[Text, str, str]]:
 
 
 def _example_table(rows: list[tuple[Text, str, str]]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for name in ("For example", "Image", "Probability"):
-        table.add_column(name, overflow="fold", justify="right" if name == "Probability" else "left")
+    table = tables.plain("For example", "Image", "Probability", right={"Probability"})
     for row in rows:
         table.add_row(*row)
     return table

@@ -105,7 +105,7 @@ def _run(request: ImportRequest, config: Settings, *, as_json: bool) -> None:
     from operations import import_data
     from tagstream.render import data, progress
 
-    with progress.shown() as tick:
+    with progress.phases(time="both") as tick:
         made = import_data.run(request, config, tick=tick)
     if as_json:
         typer.echo(json.dumps(made.as_json()))

@@ -53,7 +53,7 @@ def prelabel(  # noqa: PLR0913 - one parameter an option
     request = prelabelling.PrelabelRequest(
         source, output, folder, sheet, processes=processes, threads=threads
     )
-    with progress.shown() as tick:
+    with progress.phases(time="both") as tick:
         batch = prelabelling.run(request, tick=tick)
     if as_json:
         typer.echo(json.dumps(batch.as_json()))

@@ -54,7 +54,7 @@ def _draw(shown: SourceSummary, file: Path, *, per_label: int, processes: int | 
     from tagstream.render import gallery, progress, showing
 
     logs.configure(settings.load().log.model_copy(update={"level": "warning"}))
-    with progress.shown() as tick:
+    with progress.phases(time="both") as tick:
         page = showing.page(shown, per_label=per_label, processes=processes, tick=tick)
     atomic_folders.write_file(file, gallery.render(page).encode())
 

@@ -10,7 +10,7 @@ import typer
 
 from operations.registry import resolve
 from tagstream.commands.model.options import targets
-from tagstream.render.progress import bars
+from tagstream.render.progress import phases
 from tagstream.render.recalibration import SPLIT, Output, Precisions, Recalls, document, show
 
 
@@ -59,7 +59,7 @@ def average(  # noqa: PLR0913, PLR0917 - one parameter an option
     chosen = run.chosen(dataset.read(photographs, negatives=negatives), SPLIT)
     asked = recalibrating.RecalibrationRequest(SPLIT, chosen, targets=wanted, refusal=refusal)
     written = notes.read_text(encoding="utf-8") if notes else ""
-    with bars() as tick:
+    with phases() as tick:
         made = averaging.average(folders, output, asked=asked, notes=written, device=device, tick=tick)
     for line in made.decision.missed:
         typer.echo(f"not reached: {line}", err=True)

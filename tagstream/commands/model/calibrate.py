@@ -10,7 +10,7 @@ import typer
 
 from operations.registry import resolve
 from tagstream.commands.model.options import targets
-from tagstream.render.progress import bars
+from tagstream.render.progress import phases
 from tagstream.render.recalibration import SPLIT, Output, Precisions, Recalls, document, show
 
 
@@ -52,7 +52,7 @@ def calibrate(  # noqa: PLR0913, PLR0917 - one parameter an option
     wanted = targets(recall or (), precision or (), labels=labels)
     chosen = run.chosen(dataset.read(photographs, negatives=negatives), SPLIT)
     asked = recalibrating.RecalibrationRequest(SPLIT, chosen, targets=wanted, refusal=refusal)
-    with bars() as tick:
+    with phases() as tick:
         made = recalibrating.recalibrate(folder, output, asked=asked, device=device, tick=tick)
     for line in made.decision.missed:
         typer.echo(f"not reached: {line}", err=True)

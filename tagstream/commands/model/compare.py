@@ -12,7 +12,7 @@ from model import atomic_folders
 from operations.registry import resolve
 from tagstream.render import figures
 from tagstream.render.figures import show_versus
-from tagstream.render.progress import bars
+from tagstream.render.progress import phases
 
 
 def compare(  # noqa: PLR0913, PLR0917 - one parameter an option
@@ -44,7 +44,7 @@ def compare(  # noqa: PLR0913, PLR0917 - one parameter an option
     folders = resolve(a), resolve(b)
     data = dataset.read(photographs, negatives=negatives)
     order = run.EvaluationJob(folders[0], data, split=split, device=device, threads=threads)
-    with bars() as tick:
+    with phases() as tick:
         versus = run.versus(order, folders[1], tick=tick)
     if html is not None:
         from model.evaluation.pages import comparison

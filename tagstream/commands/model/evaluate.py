@@ -13,7 +13,7 @@ from operations.registry import resolve
 from schemas.errors import ConfigurationError
 from tagstream.render import figures
 from tagstream.render.figures import show_gap, show_report
-from tagstream.render.progress import bars
+from tagstream.render.progress import phases
 
 SplitName = Literal["train", "val", "test"]
 
@@ -58,7 +58,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter an option
         recording.refuse_recorded(folder, split)
     data = dataset.read(photographs, negatives=negatives)
     order = run.EvaluationJob(folder, data, split=split, against=against, device=device, threads=threads)
-    with bars() as tick:
+    with phases() as tick:
         outcome = run.evaluate(order, tick=tick)
     if html is not None:
         from model.evaluation.pages import evaluation

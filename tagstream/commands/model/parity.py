@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from operations.registry import resolve
-from tagstream.render.progress import bars
+from tagstream.render.progress import phases
 
 
 def parity(
@@ -34,7 +34,7 @@ def parity(
 
     classifier = Classifier.load(resolve(version), threads=threads)
     data = dataset.read(photographs)
-    with bars() as tick:
+    with phases() as tick:
         found = measuring.parity(classifier, data.photographs, side=side, tick=tick)
     if as_json:
         typer.echo(json.dumps(found.as_json()))

@@ -59,7 +59,7 @@ def promote(  # noqa: PLR0913, PLR0917 - one parameter an option
     from model.registry.promotion_evaluation import PromotionCriteria
     from operations.current_user import current_user
     from tagstream.render import gate
-    from tagstream.render.progress import bars
+    from tagstream.render.progress import phases
 
     ref = gate.version(version)
     photographs = _photographs(data, negatives, split)
@@ -71,7 +71,7 @@ def promote(  # noqa: PLR0913, PLR0917 - one parameter an option
         order = promotion.PromotionRequest(
             ref, current_user(), alias, reason=reason, force=force, trial=trial
         )
-        with bars() as tick:
+        with phases() as tick:
             return await promotion.promote(opened, cache(config), order, tick=tick)
 
     found = over(registry, go)
