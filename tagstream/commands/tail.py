@@ -43,14 +43,12 @@ def tail(
     import asyncio
     import contextlib
 
-    from agents.telemetry import logs
-    from agents.wiring import settings
     from operations import tail as tailing
     from operations import topic_names
+    from tagstream.commands.environment import load_settings
     from tagstream.render import messages as render
 
-    config = settings.load()
-    logs.configure(config.log.model_copy(update={"level": "warning"}))  # standard output is the messages'
+    config = load_settings()
     asked = tailing.TailRequest(topic_names.full(topic), tailing.start(since), limit)
     with contextlib.suppress(KeyboardInterrupt):  # how one ends it
         asyncio.run(tailing.tail(asked, config, render.write_json if as_json else render.write_line))

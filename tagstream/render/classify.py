@@ -1,10 +1,10 @@
-"""How `tagstream classify` tells its answers: as JSON lines, or as a table."""
+"""Classified files in the terminal: JSON lines, or a table."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -13,11 +13,8 @@ from rich.progress import SpinnerColumn
 from rich.table import Table
 from rich.text import Text
 
-from operations.classify import Answer, Classified, RefusedFile
+from operations.classify import Answer, Classified, RefusedFile, Tell
 from tagstream.render import progress, tags
-
-Tell = Callable[[Answer, int], None]
-"""Takes an answer, and how many there will be."""
 
 MANY: Final = 8
 """Files from which on a progress bar is worth its line."""
