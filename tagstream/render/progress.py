@@ -50,11 +50,16 @@ def on_terminal(
 def phases(*, time: Time = "remaining") -> Iterator[Tick]:
     """A bar a phase, in the order in which they begin; they stay."""
     made: dict[str, TaskID] = {}
-    with Progress(*columns(time=time), console=Console(stderr=True)) as progress:
+    progress = Progress(*columns(time=time), console=Console(stderr=True))
 
-        def tick(what: str, done: int, total: int) -> None:
-            if what not in made:
-                made[what] = progress.add_task(what, total=total)
-            progress.update(made[what], completed=done, total=total)
+    def tick(what: str, done: int, total: int) -> None:
+        progress.start()
+        if what not in made:
+            made[what] = progress.add_task(what, total=total)
+        progress.update(made[what], completed=done, total=total)
 
+    try:
         yield tick
+    finally:
+        if made:
+            progress.stop()

@@ -8,8 +8,7 @@ from typing import Annotated
 
 import typer
 
-from operations.registry import resolve
-from tagstream.commands.model.options import targets
+from tagstream.commands.model.options import resolve, targets
 from tagstream.render.progress import phases
 from tagstream.render.recalibration import SPLIT, Output, Precisions, Recalls, document, show
 

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from model import atomic_folders
-from operations.registry import resolve
+from tagstream.commands.model.options import resolve
 from tagstream.render import figures
 from tagstream.render.figures import show_versus
 from tagstream.render.progress import phases

@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 import typer
 
 from model import atomic_folders
-from operations.registry import resolve
 from schemas.errors import ConfigurationError
+from tagstream.commands.model.options import resolve
 from tagstream.render import figures
 from tagstream.render.figures import show_gap, show_report
 from tagstream.render.progress import phases

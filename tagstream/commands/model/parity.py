@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from operations.registry import resolve
+from tagstream.commands.model.options import resolve
 from tagstream.render.progress import phases
 
 
