@@ -1,57 +1,37 @@
-"""How `tagstream routes check` tells what it found: for people, or as one JSON document."""
+"""Routes in the terminal: what a file would change, and the rules as a file."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
-from model.manifest import Manifest
+from model import routes as toml
+from operations.routes import CheckedRoutes, Routes
 from operations.routes_check import Change, Outlook, RouteChanges, Tick, share_behind
 from schemas.records import ImageHead, State
-from schemas.tags import RouteRule
 from tagstream.render import progress, tables
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """A routes file that is right, and what it would change."""
+def shown(checked: CheckedRoutes) -> RenderableType:
+    """What a routes file would change."""
+    manifest, rules = checked.routes.manifest, checked.routes.rules
+    right = Text.assemble(
+        (str(checked.routes.file), "bold"),
+        f" is right: {_counted(len(rules), 'rule')} for {manifest.name} {manifest.version}",
+    )
+    if checked.outlook is None:
+        return Group(right, Text("No store is here, so there is nothing to try them on", "dim"))
+    return Group(right, *_changes(checked.outlook, is_whole=checked.is_whole))
 
-    file: Path
-    rules: tuple[RouteRule, ...]
-    manifest: Manifest
-    outlook: Outlook | None
-    """None where no store is here."""
-    is_whole: bool = True
-    """Whether all images were looked at."""
 
-    def document(self) -> dict[str, Any]:
-        """The JSON document."""
-        return {
-            "file": str(self.file),
-            "rules": [rule.model_dump() for rule in self.rules],
-            "model": self.manifest.ref.model_dump(),
-            "store": self.outlook is not None,
-            "complete": self.is_whole,
-            **(self.outlook.document() if self.outlook else {}),
-        }
-
-    def shown(self) -> RenderableType:
-        """For people."""
-        model = f"{self.manifest.name} {self.manifest.version}"
-        right = Text.assemble(
-            (str(self.file), "bold"), f" is right: {_counted(len(self.rules), 'rule')} for {model}"
-        )
-        if self.outlook is None:
-            return Group(right, Text("No store is here, so there is nothing to try them on", "dim"))
-        return Group(right, *_changes(self.outlook, is_whole=self.is_whole))
+def as_file(routes: Routes) -> str:
+    """The rules as a routes file to edit, under comments that say whose they are."""
+    return f"{_heading(routes)}\n\n{toml.dump(routes.rules)}"
 
 
 @contextmanager
@@ -116,7 +96,7 @@ def _table(outlook: Outlook) -> Table:
             label,
             _number(changes.added, "bold green"),
             _number(changes.removed, "bold red"),
-            Text(_homeless(changes), "yellow"),
+            Text(_without_restaurant(changes), "yellow"),
         )
     return table
 
@@ -125,7 +105,7 @@ def _number(change: Change, style: str) -> Text:
     return Text(f"{change.count:,}", style if change.count else "dim")
 
 
-def _homeless(changes: RouteChanges) -> str:
+def _without_restaurant(changes: RouteChanges) -> str:
     return (
         f"{changes.without_restaurant:,} have no restaurant and stay out"
         if changes.without_restaurant
@@ -161,3 +141,21 @@ def _becoming(state: State, change: Change) -> str:
 
 def _counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _heading(routes: Routes) -> str:
+    """Comments of the file: whose rules they are, and what a rule may say."""
+    file, manifest = routes.file, routes.manifest
+    whose = f"as {file} has them for" if file else "that come with"
+    labels = ", ".join(f"{label} ({manifest.thresholds[label]:g})" for label in manifest.labels)
+    refused = f" (no label reaches {manifest.refusal:g})" if manifest.refusal else ""
+    return "\n".join(
+        (
+            f"# The routes {whose} {manifest.name} {manifest.version}.",
+            f"# Labels and their thresholds: {labels};",
+            f"# and uncertain, for what is none of them{refused}. A topic is called photos.NAME.v1.",
+            "# threshold: the label's own where absent. hysteresis: what was announced is taken back",
+            "# only below threshold - hysteresis.",
+            "# Try it with `tagstream routes check FILE`; workers take it by TAGSTREAM_ROUTES__FILE=FILE.",
+        )
+    )

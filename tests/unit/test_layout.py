@@ -1,5 +1,6 @@
 """The house: which packages there are, what importing them costs, and the tree of errors."""
 
+import ast
 import importlib
 import inspect
 import subprocess
@@ -11,7 +12,7 @@ import pytest
 from schemas import errors
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("schemas", "model", "streams", "agents", "tagstream")
+PACKAGES = ("schemas", "model", "streams", "agents", "operations", "tagstream")
 
 
 def run(program: str, cwd: Path) -> str:
@@ -29,7 +30,7 @@ def test_each_package_is_ours_wherever_the_program_runs(tmp_path: Path) -> None:
 
 
 HEAVY = ("torch", "torchvision")
-OURS = ("model", "streams", "agents", "tagstream")
+OURS = ("model", "streams", "agents", "operations", "tagstream")
 SERVERS = ("faust", "aiokafka", "aioboto3", "motor")
 FREE_OF = {
     "schemas.wire, schemas.events, schemas.records": (*HEAVY, *SERVERS, *OURS, "structlog"),
@@ -39,7 +40,7 @@ FREE_OF = {
     "agents.pipeline": (*HEAVY, *SERVERS, "model"),
     "agents.wiring.worker": HEAVY,
     "agents.testing": (*HEAVY, *SERVERS),
-    "tagstream.commands.config": (*HEAVY, *SERVERS, "pydantic", "model", "streams", "agents"),
+    "tagstream.commands.config": (*HEAVY, *SERVERS, "pydantic", "model", "streams", "agents", "operations"),
 }
 
 
@@ -69,6 +70,19 @@ def test_importing_opens_no_connection_and_writes_no_file(tmp_path: Path) -> Non
 @pytest.mark.parametrize("package", PACKAGES)
 def test_every_package_says_what_it_is_for(package: str) -> None:
     assert importlib.import_module(package).__doc__
+
+
+TERMINAL = {"print", "input", "sys.stdout", "sys.stderr", "sys.stdin"}
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "operations").glob("*.py")), ids=lambda file: file.stem)
+def test_an_operation_writes_to_no_terminal(file: Path) -> None:
+    names = {
+        ast.unparse(node)
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Name | ast.Attribute)
+    }
+    assert not names & TERMINAL
 
 
 def drawn() -> list[tuple[int, str]]:
