@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from tagstream.commands.model.options import resolve, targets
+from tagstream.commands.model.options import Output, Precisions, Recalls, resolve, targets
 from tagstream.render.progress import phases
-from tagstream.render.recalibration import SPLIT, Output, Precisions, Recalls, document, show
+from tagstream.render.recalibration import document, show
 
 
 def average(  # noqa: PLR0913, PLR0917 - one parameter an option
@@ -45,21 +45,21 @@ def average(  # noqa: PLR0913, PLR0917 - one parameter an option
       tagstream model average runs/a-v1 runs/b-v1 --data labels.csv --output runs/restaurant-v2
     """
     from model import checkpoint
-    from model.data import dataset
-    from model.evaluation import averaging, recalibrating, run
-    from schemas.errors import ConfigurationError
+    from operations import recalibrate
 
     folders = [resolve(version) for version in versions]
-    recalibrating.named(output)
-    if notes is not None and not notes.is_file():
-        raise ConfigurationError(f"{notes}: there is no such file")
     labels = checkpoint.read_manifest(folders[0]).labels
     wanted = targets(recall or (), precision or (), labels=labels) if recall or precision else {}
-    chosen = run.chosen(dataset.read(photographs, negatives=negatives), SPLIT)
-    asked = recalibrating.RecalibrationRequest(SPLIT, chosen, targets=wanted, refusal=refusal)
-    written = notes.read_text(encoding="utf-8") if notes else ""
+    request = recalibrate.RecalibrateRequest(
+        output=output,
+        data=photographs,
+        negatives=negatives,
+        targets=wanted,
+        refusal=refusal,
+        device=device,
+    )
     with phases() as tick:
-        made = averaging.average(folders, output, asked=asked, notes=written, device=device, tick=tick)
+        made = recalibrate.average(folders, request, notes=notes, tick=tick)
     for line in made.decision.missed:
         typer.echo(f"not reached: {line}", err=True)
     typer.echo(json.dumps(document(made))) if as_json else show(made, output=output)

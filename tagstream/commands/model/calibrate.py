@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from tagstream.commands.model.options import resolve, targets
+from tagstream.commands.model.options import Output, Precisions, Recalls, resolve, targets
 from tagstream.render.progress import phases
-from tagstream.render.recalibration import SPLIT, Output, Precisions, Recalls, document, show
+from tagstream.render.recalibration import document, show
 
 
 def calibrate(  # noqa: PLR0913, PLR0917 - one parameter an option
@@ -42,17 +42,21 @@ def calibrate(  # noqa: PLR0913, PLR0917 - one parameter an option
       tagstream model calibrate packaged labels.csv --recall 0.98 --precision menu=0.95 --output runs/new-v2
     """
     from model import checkpoint
-    from model.data import dataset
-    from model.evaluation import recalibrating, run
+    from operations import recalibrate
 
     folder = resolve(version)
-    recalibrating.named(output)
     labels = checkpoint.read_manifest(folder).labels
     wanted = targets(recall or (), precision or (), labels=labels)
-    chosen = run.chosen(dataset.read(photographs, negatives=negatives), SPLIT)
-    asked = recalibrating.RecalibrationRequest(SPLIT, chosen, targets=wanted, refusal=refusal)
+    request = recalibrate.RecalibrateRequest(
+        output=output,
+        data=photographs,
+        negatives=negatives,
+        targets=wanted,
+        refusal=refusal,
+        device=device,
+    )
     with phases() as tick:
-        made = recalibrating.recalibrate(folder, output, asked=asked, device=device, tick=tick)
+        made = recalibrate.calibrate(folder, request, tick=tick)
     for line in made.decision.missed:
         typer.echo(f"not reached: {line}", err=True)
     typer.echo(json.dumps(document(made))) if as_json else show(made, output=output)

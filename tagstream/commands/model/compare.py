@@ -37,15 +37,15 @@ def compare(  # noqa: PLR0913, PLR0917 - one parameter an option
     Example:
       tagstream model compare packaged runs/restaurant-v2 labels.csv --split val --html comparison.html
     """
-    from model.data import dataset
-    from model.evaluation import run
+    from operations import evaluate as evaluating
 
     figures.refuse_unwritable(html)
-    folders = resolve(a), resolve(b)
-    data = dataset.read(photographs, negatives=negatives)
-    order = run.EvaluationJob(folders[0], data, split=split, device=device, threads=threads)
+    folder, other = resolve(a), resolve(b)
+    request = evaluating.EvaluateRequest(
+        folder=folder, data=photographs, negatives=negatives, split=split, device=device, threads=threads
+    )
     with phases() as tick:
-        versus = run.versus(order, folders[1], tick=tick)
+        versus = evaluating.compare(request, other, tick=tick)
     if html is not None:
         from model.evaluation.pages import comparison
 

@@ -47,27 +47,29 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter an option
 
       tagstream model evaluate runs/restaurant-v2 snapshot/ --split test --against train --json
     """
-    from model.data import dataset
-    from model.evaluation import recording, run
+    from operations import evaluate as evaluating
 
     figures.refuse_unwritable(html)
     if against == split:
         raise ConfigurationError(f"--against {against}: name another split than --split, or none")
-    folder = resolve(version)
-    if record:
-        recording.refuse_recorded(folder, split)
-    data = dataset.read(photographs, negatives=negatives)
-    order = run.EvaluationJob(folder, data, split=split, against=against, device=device, threads=threads)
+    request = evaluating.EvaluateRequest(
+        folder=resolve(version),
+        data=photographs,
+        negatives=negatives,
+        split=split,
+        against=against,
+        record=record,
+        device=device,
+        threads=threads,
+    )
     with phases() as tick:
-        outcome = run.evaluate(order, tick=tick)
+        outcome = evaluating.evaluate(request, tick=tick)
     if html is not None:
         from model.evaluation.pages import evaluation
 
         atomic_folders.keep(html, evaluation.render(outcome))
     if record:
-        recording.record(
-            folder, split, report=outcome.report, data=recording.data_digest(outcome.judged.photographs)
-        )
+        evaluating.record(request, outcome)
     if as_json:
         typer.echo(json.dumps(outcome.as_json()))
         return

@@ -26,6 +26,14 @@ Url = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one document instead of tables.")]
+Output = Annotated[Path, typer.Option(help="The new version's folder, NAME-VERSION; versions never change.")]
+Recalls = Annotated[
+    list[str] | None,
+    typer.Option(help="Of true tags found, for all labels or LABEL=SHARE; may be repeated."),
+]
+Precisions = Annotated[
+    list[str] | None, typer.Option(help="Of tags that are true, for all labels or LABEL=SHARE.")
+]
 Task = Annotated[
     Literal["multi_label", "single_label", "binary"],
     typer.Option(help="A sigmoid a label; softmax over the labels; one label or not."),
