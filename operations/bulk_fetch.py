@@ -1,4 +1,4 @@
-"""Photographs out of object storage into a folder, many at once, for a command that works on files."""
+"""Bulk fetch: objects out of storage into a folder, many at once."""
 
 from __future__ import annotations
 

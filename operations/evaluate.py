@@ -8,7 +8,10 @@ from pathlib import Path
 from model.data import dataset
 from model.data.progress import Tick
 from model.evaluation import recording, run
+from model.evaluation.parity import Parity
+from model.evaluation.parity import parity as measure_parity
 from model.evaluation.run import EvaluationJob, EvaluationResult, Versus
+from model.serving.classifier import Classifier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +46,13 @@ def record(request: EvaluateRequest, result: EvaluationResult) -> None:
 def compare(request: EvaluateRequest, other: Path, *, tick: Tick) -> Versus:
     """The version `other` held against that of the request."""
     return run.versus(_job(request), other, tick=tick)
+
+
+def parity(folder: Path, data: Path, *, side: int, threads: int | None, tick: Tick) -> Parity:
+    """Whether the version says the same of photographs and of renditions of `side` pixels."""
+    classifier = Classifier.load(folder, threads=threads)
+    photographs = dataset.read(data).photographs
+    return measure_parity(classifier, photographs, side=side, tick=tick)
 
 
 def _job(request: EvaluateRequest) -> EvaluationJob:

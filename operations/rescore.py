@@ -1,4 +1,4 @@
-"""One replay: read the uploads again, choose, send to the lane, wait, and say what changed.
+"""Rescores what was uploaded before: read the uploads, choose, send to the lane, wait, sum up.
 
 The uploads are read by assignment, in no group: the live workers notice nothing. Requests have
 deterministic ids, and a worker that finds the scores there does nothing, so a replay that was
@@ -176,7 +176,7 @@ class RescoreResult:
     """None where nobody waited for the workers."""
 
 
-def order(settings: Settings, *, start: str, wanted: RescoreSelection) -> Job:
+def make_job(settings: Settings, *, start: str, wanted: RescoreSelection) -> Job:
     """What is asked for, of the resident version where `wanted` names none.
 
     Raises `ConfigurationError` for a start that is none, and as `manifest_here` does.

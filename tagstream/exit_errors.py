@@ -1,4 +1,4 @@
-"""How the command line ends on an error: one line on standard error, and an exit code."""
+"""Exit on errors: one line on standard error, and an exit code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What holds of one image, and what was ever said of it: as a document, or for people."""
+"""The record of one image and its score history, as a document or for people."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How `tagstream replay` tells how far it is and what it did: bars and tables, or one JSON document."""
+"""A rescore in the terminal: bars, then tables or one JSON document."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How `tagstream why` tells a trail: in sentences and tables, or as one JSON document."""
+"""The audit trail in the terminal: sentences and tables, or one JSON document."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from operations import topic_names
-from operations.audit_trail import Heard, LastDecision, Led, Spoken, Trail
+from operations.audit_trail import ClaimView, LastDecision, RouteAnnouncement, RouteView, Trail
 from operations.dead_letters import Letter
 from operations.explain import Explanation
 from schemas.records import ScoreRecord
@@ -85,11 +85,11 @@ def _section(name: str, content: RenderableType) -> tuple[RenderableType, ...]:
     return Text(), Text(name, "bold cyan"), content
 
 
-def _claims(claims: Sequence[Spoken]) -> Table:
+def _claims(claims: Sequence[ClaimView]) -> Table:
     return tables.grid(row for spoken in claims for row in _claim(spoken))
 
 
-def _claim(spoken: Spoken) -> Iterator[tuple[str, str]]:
+def _claim(spoken: ClaimView) -> Iterator[tuple[str, str]]:
     position, location = spoken.position, spoken.location
     stands = "it stands" if spoken.stands else "outranked"
     yield spoken.voice, f"{trail_words.claim(spoken)}; {stands}"
@@ -133,7 +133,7 @@ def _labels(trail: Trail) -> Table:
     return table
 
 
-def _routes(routes: Sequence[Led]) -> Table:
+def _routes(routes: Sequence[RouteView]) -> Table:
     table = tables.plain("Topic", "Label", "In force", "Rule")
     for led in routes:
         why_not = f"; but {led.why_not}" if led.why_not else ""
@@ -164,7 +164,7 @@ def _told(trail: Trail) -> RenderableType:
     return Group(revisions, _heard(trail.told.routes))
 
 
-def _heard(routes: Sequence[Heard]) -> Table:
+def _heard(routes: Sequence[RouteAnnouncement]) -> Table:
     table = tables.plain("Topic", "Label", "Restaurant", "Is")
     for each in routes:
         table.add_row(
