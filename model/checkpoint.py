@@ -28,7 +28,6 @@ from safetensors.numpy import save as save_tensors
 
 from model.manifest import Golden, Manifest
 from schemas.errors import ConfigurationError
-from schemas.validation import first_fault
 
 Weights = Mapping[str, npt.NDArray[Any]]
 
@@ -75,7 +74,9 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         return Manifest.model_validate_json(_bytes(file))
     except ValidationError as error:
-        raise ConfigurationError(f"{file}: {first_fault(error)}") from error
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ConfigurationError(f"{file}: {where + ': ' if where else ''}{first['msg']}") from error
 
 
 def write(folder: Path, version: Version) -> Manifest:

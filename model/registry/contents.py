@@ -20,7 +20,6 @@ from model.checkpoint import CARD, GOLDEN, MANIFEST, WEIGHTS
 from model.manifest import Manifest
 from model.registry.refs import VersionRef
 from schemas.errors import ConfigurationError
-from schemas.validation import first_fault
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 """A golden image's name. It becomes a path of a cache: no manifest may lead out of it."""
@@ -69,7 +68,9 @@ def parsed(data: bytes, *, where: str) -> Manifest:
     try:
         return Manifest.model_validate_json(data)
     except ValidationError as error:
-        raise ConfigurationError(f"{where}: {first_fault(error)}") from error
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise ConfigurationError(f"{where}: {place + ': ' if place else ''}{first['msg']}") from error
 
 
 def paths(manifest: Manifest, *, where: str) -> tuple[str, ...]:
