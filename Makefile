@@ -13,7 +13,7 @@ STACK := $(BIN)/python -m deploy.stack
 PROCESSES ?= $(shell $(PYTHON) -c 'import os; print(min(6, (os.cpu_count() or 1) + 1))')
 PARALLEL := -n $(PROCESSES) --dist loadfile
 
-.PHONY: help setup demo test test-fast test-real stack-up stack-down check format lock docs benchmark soak clean
+.PHONY: help setup demo test test-fast test-real stack-up stack-down check audit format lock docs benchmark soak sabotage clean
 .DEFAULT_GOAL := help
 
 help:  ## What there is
@@ -48,12 +48,14 @@ stack-up: setup  ## Those servers in the background, on loopback; says how to us
 stack-down: setup  ## Stop them; what they hold stays in .stack/
 	@$(STACK) down
 
-check: setup  ## Format, lint, types, who may import whom, the compose file, and known vulnerabilities
+check: setup  ## Format, lint, types, who may import whom, the compose file; needs no network
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml
+
+audit: setup  ## Known vulnerabilities of the locked versions; asks OSV, else PyPI
 	$(BIN)/python -m deploy.audit
 
 format: setup  ## Write the code the way `check` wants it
@@ -64,12 +66,16 @@ lock: setup  ## Resolve pyproject.toml anew, keeping what can stay
 	$(BIN)/uv pip compile --quiet --system-certs --universal --generate-hashes --no-header --python-version 3.11 \
 		--extra dev pyproject.toml -o requirements.lock
 
-docs: setup  ## Write the generated parts of docs/ anew
-	$(BIN)/python -m tagstream.reference docs
+docs: setup  ## Write the generated parts of the README and of docs/ anew, the schemas too
+	$(BIN)/python -m tools.reference README.md docs
+	$(BIN)/tagstream schemas --output docs/schemas
 
 soak: setup  ## Steady traffic and random faults over real servers; MINUTES=3 RATE=20 WORKERS=2 SEED=1 REPORT=soak.html
 	$(BIN)/python -m tests.soak --minutes $(or $(MINUTES),3) --rate $(or $(RATE),20) --workers $(or $(WORKERS),2) \
 		--seed $(or $(SEED),1) $(if $(REPORT),--report $(REPORT))
+
+sabotage: setup  ## Break the code on purpose, in a copy, and see the tests turn red; ROW=name for one
+	$(BIN)/python -m tests.sabotage $(ROW)
 
 benchmark: setup  ## What a photograph costs, by stage
 	$(BIN)/python -m benchmarks

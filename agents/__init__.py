@@ -1,1 +1,1 @@
-"""Who acts: Faust agents, the pipeline they share, and the wiring of the program."""
+"""Worker: the straight path, its entrances by topic, telemetry, and the wiring of all of it."""

@@ -1,4 +1,4 @@
-"""From what an image's head says to the events that say so: pure, with deterministic ids.
+"""Diff of the last announced and the current verdict, as events: pure, with deterministic ids.
 
 ImageTagged and the latest tags go out for every revision. Moderation and collections hear of
 changes only, taken against what the world *may have heard*: the last acknowledged verdict, and what

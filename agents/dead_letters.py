@@ -1,23 +1,20 @@
-"""What becomes of a message whose work ends badly: dead letter, another try later, or parking."""
+"""Error routing of one record: dead letter, deferred retry, or parking."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from agents.ports import Components
 from agents.telemetry.metrics import Metrics
 from schemas import topics
 from schemas.errors import KeepsFailing, Rejected, Stage
 from schemas.events import DeadLetter
 from schemas.wire import headers
 from streams.message import Message
-from streams.ports import BROKER
-from streams.resilience.rejection_alarm import RejectionRateBreaker
-from streams.resilience.retry import Dependencies
+from streams.resilience.retrying import RetryingTags
 
 log = structlog.get_logger(__name__)
 
@@ -37,50 +34,22 @@ class Deferrals:
 
 
 class ErrorRouter:
-    """Brings each record to its ending, and writes the letters of those that end badly."""
+    """Writes the letters of records that end badly, and counts them."""
 
-    def __init__(  # noqa: PLR0913 - all but the last it cannot do without
-        self,
-        parts: Components,
-        outages: Dependencies,
-        alarm: RejectionRateBreaker,
-        *,
-        deferrals: Deferrals,
-        metrics: Metrics,
-        hide: Hide = str,
+    def __init__(
+        self, tags: RetryingTags, *, deferrals: Deferrals, metrics: Metrics, hide: Hide = str
     ) -> None:
-        self._parts = parts
-        self._broker = outages.of(BROKER)
-        self._alarm = alarm
+        self._tags = tags
         self._deferrals = deferrals
         self._metrics = metrics
         self._hide = hide
 
-    async def ending(
-        self, message: Message, image_id: str | None, work: Callable[[], Awaitable[str]]
-    ) -> None:
-        """Do `work` and count how it ended, by its own word or by a letter."""
-        try:
-            ended = await self._alarm.guard(work)
-        except (Rejected, KeepsFailing) as error:
-            refusal = error
+    async def route(self, message: Message, error: Rejected | KeepsFailing, image_id: str | None) -> None:
+        """A dead letter for what never succeeds, another try later for what keeps failing alone."""
+        if isinstance(error, Rejected):
+            await self._bury(message, error, image_id=image_id)
         else:
-            self._metrics.count(ended)
-            return
-        # Outside the handler: the error's traceback holds the image's bytes, and letters may take long.
-        refusal.__traceback__ = None
-        if isinstance(refusal, Rejected):
-            await self._bury(message, refusal, image_id=image_id)
-        else:
-            await self._defer(message, refusal, image_id=image_id)
-
-    async def spoiled(self, message: Message, error: Rejected) -> None:
-        """A record that is nothing we know: it too may be one of too many."""
-
-        async def work() -> str:
-            raise error.with_traceback(None)  # it may be held, and raised again and again
-
-        await self.ending(message, None, work)
+            await self._defer(message, error, image_id=image_id)
 
     async def _bury(self, message: Message, error: Rejected, *, image_id: str | None) -> None:
         """To the dead letters, exactly as it came, with its cause."""
@@ -107,7 +76,7 @@ class ErrorRouter:
         # Many may read a dead letter, and an exception may quote an address with its password.
         said = {"message": self._hide(letter.message), "trace": self._hide(letter.trace)}
         safe = letter.model_copy(update=said)
-        await self._broker.retry_until_available(lambda: self._parts.tags.bury(safe))
+        await self._tags.bury(safe)
 
 
 def _letter(

@@ -1,59 +1,50 @@
-"""What moderators say: a decision outranks any score of the bytes that it was made of."""
+"""Entrance of moderators' decisions: a decision outranks any score of the bytes that it was made of."""
 
 from __future__ import annotations
+
+from functools import partial
 
 import structlog
 
 from agents import moderation_policy
-from agents.transitions import Transitions
-from agents.workbench import Workbench
+from agents.jobs import Job, Jobs, refused
+from agents.pipeline import Pipeline
 from schemas import wire
 from schemas.decisions import Decision, ModerationDecided
 from schemas.errors import UnknownImage
 from schemas.records import ImageHead, Kept
 from streams.inflight import Urgency
-from streams.message import Message, Task
+from streams.message import Message
 from streams.ports import BROKER, STORE
 
 log = structlog.get_logger(__name__)
 
 
-class Deciding:
-    """Works on decisions, any number at once; those of one image must come one after another."""
+class Decisions:
+    """Any number at once; those of one image must come one after another."""
 
-    def __init__(self, bench: Workbench) -> None:
-        self._bench = bench
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
 
-    def handle(self, message: Message) -> Task:
-        """What the message asks for, ordered by its image; a spoiled one is ordered with nothing."""
-        said = wire.decode_decision(message.value, dict(message.headers))
-        if isinstance(said, wire.Invalid):
-            error = said.error
-            return Task((message.source,), lambda: self._bench.spoiled(message, error))
+    def jobs(self, message: Message) -> Jobs:
+        """One job, ahead of all others, and also while storage is away."""
+        event = wire.decode_decision(message.value, dict(message.headers))
+        if isinstance(event, wire.Invalid):
+            return Jobs((refused(event.error),))
+        job = Job(partial(self._decide, message, event), event.image_id)
+        return Jobs((job,), urgency=Urgency.URGENT, needs=frozenset({STORE, BROKER}))
 
-        return Task(
-            (said.image_id,),
-            lambda: self._work(message, said),
-            urgency=Urgency.URGENT,
-            needs=frozenset({STORE, BROKER}),
-        )
-
-    async def _work(self, message: Message, said: ModerationDecided) -> None:
-        with self._bench.working(message):
-            await self._bench.letters.ending(message, said.image_id, lambda: self._outcome(message, said))
-
-    async def _outcome(self, message: Message, said: ModerationDecided) -> str:
-        """Make the decision hold, and say how it ended."""
+    async def _decide(self, message: Message, event: ModerationDecided) -> str:
+        """Keep, announce and mark what the decision means; how it ended."""
         _, partition, offset = message.origin
-        decision = Decision.of(said, partition, offset)
-        watch = self._bench.watch()
-        before = await self._bench.head(said.image_id)
+        decision = Decision.of(event, partition, offset)
+        image = self._pipeline.image(event.image_id)
+        before = await image.head()
         if before is None:
-            raise UnknownImage(f"{said.image_id} was never uploaded")
-        changes = Transitions(said.image_id, self._bench.parts.tagger, self._bench.now())
-        kept = await self._bench.apply(said.image_id, changes.decided(decision), watch)
+            raise UnknownImage(f"{event.image_id} was never uploaded")
+        kept = await image.keep(self._pipeline.transitions(image).decided(decision))
         if not kept.head.is_announced:
-            await self._bench.teller.tell(kept.head, watch)
+            await self._pipeline.publish(image, kept.head)
         if not isinstance(kept, Kept):
             return "stale"
         self._account(before, kept.head, decision)
@@ -65,9 +56,9 @@ class Deciding:
             return
         if before.flagged_at:
             seconds = (decision.decided_at - before.flagged_at).total_seconds()
-            self._bench.metrics.turnaround.observe(max(0.0, seconds))
-        is_of_other_bytes = after.decision is not None and moderation_policy.is_of_other_bytes(
+            self._pipeline.metrics.turnaround.observe(max(0.0, seconds))
+        is_outdated = after.decision is not None and moderation_policy.is_of_other_bytes(
             after, after.decision
         )
-        if is_of_other_bytes:
+        if is_outdated:
             log.warning("decision.outdated", image_id=after.image_id, action=decision.action)

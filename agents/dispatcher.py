@@ -1,85 +1,101 @@
-"""Where every message is handed in: which handler it belongs to, and what they all work with."""
+"""Dispatch by topic: each message goes to the entrance of its topic, and each of its records to one ending.
+
+Three endings only: `Rejected` becomes a dead letter, `KeepsFailing` another try later, and anything else
+leaves here and stops the worker (`schemas.errors`). What is away is waited for further below.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
-from agents.dead_letters import Deferrals, ErrorRouter, Hide
-from agents.decisions import Deciding
-from agents.pipeline import Pipeline
-from agents.ports import Components
-from agents.rescore import Rescoring
-from agents.scoring import Scorer
+import structlog
+
+from agents.dead_letters import ErrorRouter
+from agents.jobs import Entrance, Job, Jobs
+from agents.telemetry.attribute import Attribute
 from agents.telemetry.metrics import Metrics
-from agents.telemetry.tracing import NO_TRACER, Tracer
-from agents.telling import Teller
-from agents.workbench import Workbench
-from schemas import topics
-from schemas.naming import Naming
+from agents.telemetry.tracing import TRACEPARENT, Tracer
+from schemas import topics, wire
+from schemas.errors import KeepsFailing, Rejected
 from schemas.wire import headers
-from streams.message import Handler, Message, Task
-from streams.resilience.rejection_alarm import RejectionLimits, RejectionRateBreaker
-from streams.resilience.retry import Dependencies
+from streams.message import Message, Task
+from streams.resilience.rejection_alarm import RejectionRateBreaker
 
-
-@dataclass(frozen=True, slots=True)
-class DispatcherLimits:
-    """The bounds of the work, beyond those of its parts."""
-
-    loading: int = 32
-    """Images whose encoded bytes are in memory at once."""
-    attempts: int = 8
-    """Refusals of one object, others being answered, until it is deferred."""
-    deferrals: Deferrals = field(default_factory=Deferrals)
-    rejections: RejectionLimits = field(default_factory=RejectionLimits)
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Dispatcher:
-    """Hands each message to the handler of the topic that it was first published to."""
+    """Brings every message to its end, record by record."""
 
-    handlers: Mapping[str, Handler]
+    entrances: Mapping[str, Entrance]
+    """By the topic that a message was first published to."""
     alarm: RejectionRateBreaker
+    errors: ErrorRouter
+    metrics: Metrics
+    tracer: Tracer
 
     def handle(self, message: Message) -> Task:
-        """What the message asks for; a deferred one is not ready before it is due."""
-        handler = self.handlers.get(message.origin[0], self.handlers[topics.UPLOADED])
-        task = handler(message)
-        due = headers.due_at(message.headers)
-        if message.topic != topics.RETRY or due is None:
-            return task
-        return replace(task, is_ready=lambda: datetime.now(UTC) >= due and task.is_ready())
+        """What the message asks for, ordered by its images; a deferred one is not ready before it is due.
+
+        A message that names no image is ordered with nothing.
+        """
+        jobs = self.entrances.get(message.origin[0], self.entrances[topics.UPLOADED]).jobs(message)
+        images = dict.fromkeys(job.image_id for job in jobs.jobs if job.image_id)
+        return Task(
+            tuple(images) or (message.source,),
+            partial(self._run, message, jobs),
+            urgency=jobs.urgency,
+            needs=jobs.needs,
+            is_ready=partial(_is_ready, message, jobs),
+        )
+
+    async def _run(self, message: Message, jobs: Jobs) -> None:
+        with self._span(message):
+            for job in jobs.jobs:
+                await self._end(message, job)
+            for _ in range(jobs.ignored):
+                self.metrics.count("ignored")
+
+    async def _end(self, message: Message, job: Job) -> None:
+        """Bring one record to one of its endings."""
+        try:
+            self.metrics.count(await self._attempt(job))
+        except (Rejected, KeepsFailing) as error:
+            refusal = error
+        else:
+            return
+        # Outside the handler: the error's traceback holds the image's bytes, and letters may take long.
+        refusal.__traceback__ = None
+        await self.errors.route(message, refusal, job.image_id)
+
+    async def _attempt(self, job: Job) -> str:
+        """Do the job, and again where it is rejected for a cause that too many are rejected for."""
+        attempt = self.alarm.attempt()
+        while True:
+            async with attempt:
+                return await job.run()
+
+    @contextmanager
+    def _span(self, message: Message) -> Iterator[None]:
+        """The span of the message's work; what is announced within it carries its `traceparent`."""
+        log.debug("message.started", topic=message.topic, partition=message.partition, offset=message.offset)
+        attributes: dict[str, Attribute] = {
+            "messaging.system": "kafka",
+            "messaging.destination.name": message.topic,
+            "messaging.destination.partition.id": str(message.partition),
+            "messaging.kafka.offset": message.offset,
+        }
+        parent = wire.traceparent(dict(message.headers), message.value)
+        with self.tracer.message(parent, f"{message.topic} process", attributes) as span:
+            TRACEPARENT.set(span.traceparent)
+            yield
 
 
-def build_dispatcher(  # noqa: PLR0913 - all that a worker is made of comes together here
-    parts: Components,
-    outages: Dependencies,
-    limits: DispatcherLimits,
-    *,
-    metrics: Metrics,
-    naming: Naming | None = None,
-    tracer: Tracer = NO_TRACER,
-    alarm: RejectionRateBreaker | None = None,
-    now: Callable[[], datetime] | None = None,
-    hide: Hide = str,
-) -> Dispatcher:
-    """The handlers of every topic that a worker reads, over these parts."""
-    alarm = alarm or RejectionRateBreaker(limits.rejections)
-    bench = Workbench(
-        parts=parts,
-        outages=outages,
-        scorer=Scorer(parts, outages, loading=limits.loading, attempts=limits.attempts, metrics=metrics),
-        teller=Teller(parts, outages, metrics),
-        letters=ErrorRouter(parts, outages, alarm, deferrals=limits.deferrals, metrics=metrics, hide=hide),
-        metrics=metrics,
-        tracer=tracer,
-        **({"now": now} if now else {}),
-    )
-    handlers = {
-        topics.UPLOADED: Pipeline(bench, naming or Naming()).handle,
-        topics.DECISIONS: Deciding(bench).handle,
-        topics.RESCORE: Rescoring(bench).handle,
-    }
-    return Dispatcher(handlers, alarm)
+def _is_ready(message: Message, jobs: Jobs) -> bool:
+    due = headers.due_at(message.headers) if message.topic == topics.RETRY else None
+    return (due is None or datetime.now(UTC) >= due) and (jobs.is_ready is None or jobs.is_ready())

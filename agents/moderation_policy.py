@@ -1,4 +1,4 @@
-"""What holds of an image, from what the model says and what a person decided. Pure.
+"""Moderation policy: a person's decision over the model's verdict, and what is hidden meanwhile. Pure.
 
 A person's word outranks any score until it is revoked, of the bytes that the person saw: other
 bytes under the same key have been seen by nobody (ADR 7). A photograph that is flagged for

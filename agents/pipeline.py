@@ -1,117 +1,178 @@
-"""The straight path: message, fetch, decode, forward, decide, store, announce, mark.
+"""The straight path: fetch, decode, score, decide, keep, announce, mark.
 
-Store, then announce, then mark, then acknowledge (which is: return). A redelivery finds its own
-claim in the store and goes on where the last life ended, with the scores that it kept, so that
-the same event gives the same documents and the same event ids however often it is worked on.
+Keep, then announce, then mark, then acknowledge (which is: return). A redelivery finds its own claim in the
+store and goes on where the last life ended, with the scores that it kept, so that the same event gives the
+same documents and the same event ids however often it is worked on.
 
-Three endings only: `Rejected` becomes a dead letter, `Unavailable` is outlasted in place, and
-anything else leaves here and stops the worker (see `schemas.errors`).
+The ports behind it are outlasted while they are away (`streams.resilience.retrying`); what leaves it is told
+apart by the dispatcher (`schemas.errors`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
-from agents.telemetry.metrics import Stopwatch
-from agents.transitions import Scoring, Transitions
-from agents.workbench import Workbench
-from schemas import topics, wire
+from agents import announcements
+from agents.image import Image, content_of, is_same_object, with_metadata
+from agents.ports import Tagger
+from agents.telemetry.metrics import Metrics, Stopwatch
+from agents.telemetry.tracing import TRACEPARENT, Tracer
+from agents.transitions import Scoring, Transitions, joined
 from schemas.claims import Claim, Claims
-from schemas.events import Reason
-from schemas.naming import Naming
-from schemas.records import ImageHead, Kept, ScoreRecord, Stale
-from schemas.uploads import ImageRemoved, ImageUploaded, Position
-from schemas.wire import headers
-from streams.message import Message, Task
-
-Event = ImageUploaded | ImageRemoved
-Outcome = Callable[[str, Claim], Awaitable[str]]
-"""From an image's id and a claim of it to how that ended."""
+from schemas.errors import Stage
+from schemas.events import Announcement, Reason
+from schemas.records import Content, ImageHead, Kept, ScoreRecord
+from schemas.tags import Scores
+from streams.resilience.retrying import RetryingImages, RetryingScores, RetryingTags
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Why an image is scored."""
+
+    reason: Reason
+    job: str
+    ending: str
+    """What it is called when it was."""
+
+    @property
+    def is_replay(self) -> bool:
+        """Whether whatever stands is scored again, not only what the claim brought."""
+        return self.reason is Reason.REPLAY
+
+
+LIVE = Origin(Reason.LIVE, job="live", ending="tagged")
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the resident model said of the bytes that stand."""
+
+    scores: Scores
+    content: Content
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A claim's photograph once its encoded bytes are gone."""
+
+    claim: Claim
+    content: Content
+    stored_as: str | None
+    pixels: Any
+    """The model's; None where the scores of the same bytes are known."""
+
+
+@dataclass(frozen=True, slots=True)
 class Pipeline:
-    """Works on uploads and removals, any number at once; those of one image must come one after another."""
+    """Brings images to where their latest claims say, any number at once; one image's come one by one."""
 
-    def __init__(self, bench: Workbench, naming: Naming) -> None:
-        self._bench = bench
-        self._parts = bench.parts
-        self._naming = naming
+    images: RetryingImages
+    scores: RetryingScores
+    tags: RetryingTags
+    tagger: Tagger
+    metrics: Metrics
+    tracer: Tracer
+    now: Callable[[], datetime]
 
-    def handle(self, message: Message) -> Task:
-        """What the message asks for, ordered by its images; a spoiled one is ordered with nothing."""
-        records = wire.decode(message.value, dict(message.headers), self._naming)
-        if message.topic == topics.RETRY and (deferred := headers.image_id(message.headers)):
-            # Its siblings ended at the first hop; if each copy were all of them they would multiply.
-            records = tuple(record for record in records if _image(record) == deferred)
-        images = dict.fromkeys(filter(None, map(_image, records)))
-        return Task(tuple(images) or (message.source,), lambda: self._work(message, records))
+    def image(self, image_id: str) -> Image:
+        """The image, for as long as one message about it is worked on."""
+        return Image(image_id, self.scores, Stopwatch(self.metrics, self.tracer))
 
-    async def _work(self, message: Message, records: tuple[wire.Record, ...]) -> None:
-        with self._bench.working(message):
-            for record in records:
-                await self._do(message, record)
+    def transitions(self, image: Image, arrived: Claims | None = None) -> Transitions:
+        """The changes that can be made to the image's head now, by the rules of the resident model."""
+        return Transitions(image.id, self.tagger, self.now(), arrived or Claims())
 
-    async def _do(self, message: Message, record: wire.Record) -> None:
-        match record:
-            case wire.Uploaded(event) | wire.Removed(event, if_gone=False):
-                await self._end(message, event, record.sequencer, self._outcome)
-            case wire.Removed(event):
-                await self._end(message, event, record.sequencer, self._outcome_if_gone)
-            case wire.Invalid(error):
-                await self._bench.letters.spoiled(message, error)
-            case wire.Ignored():
-                self._bench.metrics.count("ignored")
+    async def tag(self, image: Image, head: ImageHead | None, claim: Claim, origin: Origin = LIVE) -> str:
+        """Make the claim hold, or find what outranks it; how it ended. `head` is what was read of the image.
 
-    async def _end(self, message: Message, event: Event, sequencer: str | None, outcome: Outcome) -> None:
-        """Bring one record to one of its endings."""
-        image_id, claim = event.image_id, Claim.of(event, Position.of(event, message.origin, sequencer))
-        await self._bench.letters.ending(message, image_id, lambda: outcome(image_id, claim))
-
-    async def _outcome_if_gone(self, image_id: str, removal: Claim) -> str:
-        """As `_outcome`, unless something stands where the claim says that one version was removed."""
-        if await self._bench.scorer.stands(removal.location):
-            return "ignored"
-        return await self._outcome(image_id, removal)
-
-    async def _outcome(self, image_id: str, claim: Claim) -> str:
-        """Make the claim hold, or find what outranks it, and say how it ended."""
-        watch = self._bench.watch()
+        Raises `Rejected` and `KeepsFailing`; anything else is a bug, or a broken machine.
+        """
+        arrived = Claims.of(claim)
         while True:
-            head = await self._bench.head(image_id)
-            kept, ending = await self._keep(image_id, claim, head, watch)
-            # Stale: somebody's claim came in between, and the next round sees it.
+            current = joined(head, arrived).current
+            change = self.transitions(image, arrived)
+            if head is not None and self._is_answered(head, current, claim, origin):
+                ending = "resumed" if current.is_same(claim) else "stale"
+                kept = await image.keep(change.noted)
+            elif current.is_removal:
+                ending, kept = "removed", await image.keep(change.removed(current))
+            else:
+                scoring = await self._score(image, head, current, origin)
+                record = score_record(image.id, scoring, seconds=image.watch.seconds)
+                # Decides: the model's policy against what was announced last, then a moderator's word.
+                ending, kept = origin.ending, await image.keep(change.scored(scoring), record)
             if isinstance(kept, Kept):
                 break
+            head = kept.head  # somebody's claim came in between, and the next round sees it
         if kept.head.is_announced:
             return "duplicate" if kept.head.position.is_same(claim.position) else "stale"
-        await self._bench.teller.tell(kept.head, watch)
+        await self.publish(image, kept.head)
         return ending
 
-    async def _keep(
-        self, image_id: str, claim: Claim, head: ImageHead | None, watch: Stopwatch
-    ) -> tuple[Kept | Stale, str]:
-        """Store what follows from the claim beside what is stored, and how that is called."""
-        arrived = Claims.of(claim)
-        changes = Transitions(image_id, self._parts.tagger, self._bench.now(), arrived)
-        standing = (head.all_claims.joined(arrived) if head else arrived).current
-        if head is not None and self._is_answered(head, standing, claim):
-            ending = "resumed" if standing.is_same(claim) else "stale"
-            return await self._bench.apply(image_id, changes.noted, watch), ending
-        if standing.is_removal:
-            return await self._bench.apply(image_id, changes.removed(standing), watch), "removed"
-        scoring = await self._bench.scorer.score(standing, head, watch, reason=Reason.LIVE, job="live")
-        record = score_record(image_id, scoring, watch)
-        return await self._bench.apply(image_id, changes.scored(scoring), watch, record), "tagged"
-
-    def _is_answered(self, head: ImageHead, standing: Claim, claim: Claim) -> bool:
-        """Whether nothing has to be scored; another's claim is not scored again for a new model's sake."""
-        if not standing.is_same(claim) and head.position.is_same(standing.position):
+    def _is_answered(self, head: ImageHead, current: Claim, claim: Claim, origin: Origin) -> bool:
+        """Whether nothing has to be scored."""
+        is_anothers = not current.is_same(claim) and head.position.is_same(current.position)
+        if is_anothers and not origin.is_replay:  # it is not scored again for a new model's sake
             return True
-        return head.holds(standing, self._parts.tagger.model)
+        return head.holds(current, self.tagger.model)
+
+    async def _score(self, image: Image, head: ImageHead | None, claim: Claim, origin: Origin) -> Scoring:
+        """The claim's scores by the resident model; what it has scored for `head` is not again."""
+        known = self._known(head)
+        # Whose it is, where the event does not say so, is said beside the object: that is worth a fetch.
+        if head and known and claim.restaurant_id and is_same_object(head, claim):
+            return Scoring(claim, known.scores, known.content, head.stored_as, origin.reason, origin.job)
+        photo = await self._load(image, claim, known)
+        scores = known.scores if known and photo.pixels is None else await self._forward(image, photo.pixels)
+        return Scoring(photo.claim, scores, photo.content, photo.stored_as, origin.reason, origin.job)
+
+    def _known(self, head: ImageHead | None) -> Known | None:
+        if head is None or head.scores is None or head.content is None:
+            return None
+        return Known(head.scores, head.content) if head.scores.model == self.tagger.model else None
+
+    async def _load(self, image: Image, claim: Claim, known: Known | None) -> Loaded:
+        """Fetch and decode; the encoded bytes are alive within, and of a bounded number of images at once."""
+        async with self.images.fetch(claim.location, timed=image.fetching) as fetched:
+            content, claim = await content_of(fetched.data), with_metadata(claim, fetched)
+            stored_as = fetched.version or fetched.etag
+            if known and known.content == content:
+                return Loaded(claim, content, stored_as, None)
+            with image.watch.stage(Stage.DECODE):
+                return Loaded(claim, content, stored_as, await self.tagger.decode(fetched.data))
+
+    async def _forward(self, image: Image, pixels: Any) -> Scores:  # noqa: ANN401 - pixels belong to the model
+        with image.watch.trace(Stage.FORWARD):
+            forwarded = await self.tagger.score(pixels)
+        image.watch.note("queued", forwarded.queued)
+        image.watch.note(Stage.FORWARD, forwarded.forward)
+        return forwarded.scores
+
+    async def publish(self, image: Image, head: ImageHead) -> None:
+        """Announce what `head` says, then mark it as announced.
+
+        Where somebody kept a later revision meanwhile, our events may stand behind theirs in the topics, and
+        in a compacted topic for ever: then what the later one says is said again.
+        """
+        moves = announcements.diff(head)
+        while True:
+            events = _traced(announcements.announcements(head, moves))
+            with image.watch.stage(Stage.ANNOUNCE):
+                await self.tags.announce(events)
+            marked = await image.mark(head)
+            self.metrics.announced(events)
+            self.metrics.without_restaurant.inc(sum(move.is_without_restaurant for move in moves))
+            if marked.revision <= head.revision:
+                return
+            moves = (*announcements.diff(marked), *announcements.amends(marked, moves))
+            head = marked
 
 
-def score_record(image_id: str, scoring: Scoring, watch: Stopwatch) -> ScoreRecord:
+def score_record(image_id: str, scoring: Scoring, *, seconds: Mapping[str, float]) -> ScoreRecord:
     """The scoring as the history keeps it, under the version that storage itself gave the bytes."""
     return ScoreRecord(
         image_id=image_id,
@@ -119,14 +180,14 @@ def score_record(image_id: str, scoring: Scoring, watch: Stopwatch) -> ScoreReco
         scores=scoring.scores,
         position=scoring.claim.position,
         scored_at=datetime.now(UTC),
-        seconds=dict(watch.seconds),
+        seconds=dict(seconds),
         job=scoring.job,
         content=scoring.content,
     )
 
 
-def _image(record: wire.Record) -> str | None:
-    match record:
-        case wire.Uploaded(event) | wire.Removed(event):
-            return event.image_id
-    return None
+def _traced(events: tuple[Announcement, ...]) -> tuple[Announcement, ...]:
+    traceparent = TRACEPARENT.get()
+    if traceparent is None:
+        return events
+    return tuple(each.model_copy(update={"traceparent": traceparent}) for each in events)

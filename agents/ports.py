@@ -1,4 +1,4 @@
-"""What sees, as the straight path knows it, and all the parts that the path is made of."""
+"""Ports of the straight path: the tagger, and the components that the wiring opens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What sees, assembled: whatever decodes, the resident classifier behind its batcher, and the policy."""
+"""Tagger: decoders, the resident classifier behind its micro-batcher, and the policy, as one port."""
 
 from __future__ import annotations
 

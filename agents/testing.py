@@ -1,4 +1,4 @@
-"""A tagger without a network, for tests of everything around it; it ships, so that yours can use it too."""
+"""Fake tagger, without a network, for tests of everything around it; it ships, for yours too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of an image's head: pure changes, for `ScoreStore.apply`.
+"""State transitions of an image's head: pure changes, for `ScoreStore.apply`.
 
 Every change joins what it knows into what is stored, so the outcome does not depend on who writes
 first. A change that alters what holds counts `revision` up; the announcement that follows says so.
@@ -119,9 +119,7 @@ class Transitions:
         return change
 
     def _joined(self, stored: ImageHead | None, *claims: Claim) -> Claims:
-        """All claims; of two deliveries of one the new one's facts come first, for it may know more."""
-        known = Claims.of(*claims).joined(self.arrived)
-        return known.joined(stored.all_claims) if stored else known
+        return joined(stored, Claims.of(*claims).joined(self.arrived))
 
     def _judgement(self, stored: ImageHead | None, scoring: Scoring) -> dict[str, Any]:
         announced = stored.announced.verdict if stored and stored.announced else None
@@ -148,6 +146,11 @@ class Transitions:
         else:
             head = stored.model_copy(update=facts | _counted(stored, claims))
         return moderation_policy.ruled(head, self.rules.correct, now=self.now)
+
+
+def joined(stored: ImageHead | None, arrived: Claims) -> Claims:
+    """All claims; of two deliveries of one event the one that arrived now comes first: it may know more."""
+    return arrived.joined(stored.all_claims) if stored else arrived
 
 
 def acknowledged(head: ImageHead) -> Change:

@@ -5,10 +5,10 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from agents.dispatcher import DispatcherLimits, build_dispatcher
 from agents.ports import Components
 from agents.telemetry.metrics import Metrics
 from agents.testing import FakeTagger
+from agents.wiring.handlers import DispatcherLimits, build_dispatcher
 from model import checkpoint
 from model.serving.batcher import BatchLimits, DeviceChecks, MicroBatcher
 from model.serving.classifier import Classifier

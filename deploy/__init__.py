@@ -1,1 +1,1 @@
-"""How Tagstream is run: images, the compose file's parts, and a stack without Docker."""
+"""Deployment: images, the compose file's parts, and a stack without Docker."""

@@ -1,4 +1,4 @@
-"""Is a locked version known to be vulnerable? `python -m deploy.audit`, the last line of `make check`.
+"""Is a locked version known to be vulnerable? `make audit`, which is `python -m deploy.audit`.
 
 A service that is out of reach, or that knows nothing, must not look like one that has found nothing:
 pip-audit calls a package that an index does not know "skipped", and exits with 0. So each service is first

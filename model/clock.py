@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import time
+from time import monotonic
 from typing import Protocol
 
 
@@ -22,9 +22,7 @@ class Clock(Protocol):
 class SystemClock:
     """The machine's monotonic clock."""
 
-    def time(self) -> float:
-        """`time.monotonic()`."""
-        return time.monotonic()
+    time = staticmethod(monotonic)
 
     async def sleep(self, seconds: float) -> None:
         """`asyncio.sleep()`."""

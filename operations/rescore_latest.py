@@ -10,15 +10,16 @@ from typing import Final, Self
 
 from schemas.claims import Claims
 
-_TOGETHER: Final = 5_000
+TOGETHER: Final = 5_000
 """Images that are held in memory before they are written."""
 
 
 class LatestClaims:
     """What the events of each image claim, joined; in a file that belongs to it for its lifetime."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, together: int = TOGETHER) -> None:
         self._path = path
+        self._together = together
         self._fresh: dict[str, Claims] = {}
         self._connection: sqlite3.Connection
 
@@ -38,7 +39,7 @@ class LatestClaims:
         """Join `claims` into what is known of the image."""
         known = self._fresh.get(image_id)
         self._fresh[image_id] = known.joined(claims) if known else claims
-        if len(self._fresh) >= _TOGETHER:
+        if len(self._fresh) >= self._together:
             self._write()
 
     def __len__(self) -> int:

@@ -1,1 +1,1 @@
-"""What travels: the events, records, tags and errors that every part agrees on. Imports nothing of ours."""
+"""Contract: the events, records, tags and errors that all parts agree on. Imports nothing of ours."""

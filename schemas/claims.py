@@ -1,4 +1,4 @@
-"""What the events of one image claim, and which claim stands.
+"""Claims about an image from two sources, joined as a semilattice: which upload or removal is current.
 
 Two voices speak of an image: storage, whose notifications carry a `sequencer`, and producers, whose
 events carry a time. Within one voice claims are totally ordered; across the two only time compares.

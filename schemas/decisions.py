@@ -1,4 +1,4 @@
-"""What moderators say: an image is fine, is not, or is something else than the model thought."""
+"""Moderators' decisions: an image is fine, is not, or shows something else than the model thought."""
 
 from __future__ import annotations
 

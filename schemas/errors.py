@@ -1,4 +1,4 @@
-"""Every error that Tagstream raises on purpose, cut by what the caller does about it.
+"""Error hierarchy: every error that is raised on purpose, cut by what the caller does about it.
 
 TagstreamError
 ├── ConfigurationError         a setting is wrong: say which, exit 2

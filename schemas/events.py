@@ -1,4 +1,4 @@
-"""What Tagstream says: the events on the outbound topics. Frozen, versioned, with deterministic ids."""
+"""Outbound events: what the topics carry. Frozen, versioned, with deterministic ids."""
 
 from __future__ import annotations
 

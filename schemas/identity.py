@@ -1,4 +1,4 @@
-"""Names that two parts must derive alike: image ids, and event ids that a redelivery repeats.
+"""Deterministic ids: image ids, and event ids that a redelivery repeats.
 
 `image_id` is the first 26 characters (130 bits) of the lower-case base32 of
 the sha256 of bucket, newline and key, behind `img_`. It depends on nothing else, so an S3 notification, an

@@ -1,4 +1,4 @@
-"""How a storage's own words become ours: how its keys are spelt, and what a key says of its object."""
+"""Key naming: how a storage spells its keys, and what a key says of its object."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Objects by key: what the model registry asks of a storage, and what every storage answers.
+"""Object storage port: objects by key with conditional puts, as the model registry needs them.
 
 The port stands here since `model`, which asks, and `streams`, which answers, do not import each other.
 """

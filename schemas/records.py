@@ -1,4 +1,4 @@
-"""What is kept: one head an image, and every score ever made of it."""
+"""Stored records: one head an image, and every score ever made of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model says of an image, and what that means: scores, tags, routes and the verdict."""
+"""Tags: a model's scores, the verdict that follows from them, and the routes that it takes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The names of the topics, each with what keys it."""
+"""Topic names, each with what keys it."""
 
 from __future__ import annotations
 

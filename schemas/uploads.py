@@ -1,4 +1,4 @@
-"""What producers say: an image was uploaded, and where its bytes are."""
+"""Upload events: an image was uploaded or removed, where its bytes are, and its position in the order."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What flows: the Faust app, topics, ports, the in-flight window and retry."""
+"""Streaming: the Faust app, the ports and their adapters, the in-flight window and resilience."""

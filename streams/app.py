@@ -1,4 +1,4 @@
-"""A Faust app whose offsets are the in-flight window's business, not Faust's.
+"""Stream application: a Faust app whose offsets are the in-flight window's business, not Faust's.
 
 Faust acknowledges events when an agent's body is done with them and loses those whose work fails
 (ADR 2). So its streams run with `acks=False` and `noack()`, every event is admitted to an

@@ -1,4 +1,4 @@
-"""The consumer group, where aiokafka and Faust leave a gap.
+"""Consumer group fixes: what aiokafka and Faust leave open between them.
 
 **Errors, taken up: Faust never asks for them.** aiokafka's coordinator hands an error that it cannot
 retry (authorization, an unexpected answer to a join) to whoever polls the consumer next, and *waits

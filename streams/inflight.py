@@ -1,4 +1,4 @@
-"""The in-flight window: work runs concurrently, offsets are committed in order, nothing is lost.
+"""In-flight window: work runs concurrently, offsets are committed in order, nothing is lost.
 
 Faust acknowledges an event when its agent is done with it, not when its work is (ADR 2), so the
 window keeps its own account. Every admitted message is an `_Entry` in its partition's span:
@@ -26,9 +26,6 @@ from enum import IntEnum
 from typing import Any, NamedTuple
 
 from schemas.errors import Stalled
-
-_CANCEL_GRACE = 2.0
-"""Seconds that cancelled work has to clean up; work that ignores its cancellation is left behind."""
 
 Work = Callable[[], Coroutine[Any, Any, None]]
 
@@ -78,6 +75,8 @@ class WindowLimits:
     """Offsets from a partition's oldest unfinished message to its newest admitted one."""
     stall: float = 300.0
     """Seconds with work in flight and none finished, after which the worker must exit."""
+    cancel_grace: float = 2.0
+    """Seconds that cancelled work has to clean up; work that ignores its cancellation is left behind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -372,7 +371,7 @@ class InFlight:
         for task in tasks:
             task.cancel()
         if tasks:
-            await asyncio.wait(tasks, timeout=_CANCEL_GRACE)
+            await asyncio.wait(tasks, timeout=self.limits.cancel_grace)
 
     async def _change(self, *, seeks_slot: bool = False) -> None:
         self._changed.clear()

@@ -1,4 +1,4 @@
-"""One message as it came off the wire, and the handler that every agent is."""
+"""Message and task: one message as it came off the wire, and the work that a handler makes of it."""
 
 from __future__ import annotations
 

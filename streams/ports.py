@@ -1,4 +1,4 @@
-"""What the straight path needs of the world: one verb or two each, and an adapter for every place.
+"""Ports of the outside world: images, scores and tags, each with a verb or two and an adapter a place.
 
 Adapters own their connections (`async with`), map foreign errors at their edge, and raise only
 `Rejected` (this object never) or `Unavailable` (not now).

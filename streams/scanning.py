@@ -1,4 +1,4 @@
-"""Every head of a store, a page at a time: memory does not grow with the archive."""
+"""Paged scan of every head of a store: memory does not grow with the archive."""
 
 from __future__ import annotations
 

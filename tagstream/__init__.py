@@ -1,1 +1,1 @@
-"""The front door: the command line, one file a command."""
+"""Command line: one file a command, and how each shows what it found."""

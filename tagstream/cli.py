@@ -1,4 +1,4 @@
-"""`tagstream`: the commands, and the one place where an error becomes a line and an exit code."""
+"""Command line entry: the commands, and the one place where an error becomes a line and an exit code."""
 
 from __future__ import annotations
 

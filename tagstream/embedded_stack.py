@@ -1,4 +1,4 @@
-"""What a worker has to be told of the embedded broker, S3 endpoint and store that it works on."""
+"""Embedded stack: the settings that lead a worker to the broker, S3 endpoint and store beside it."""
 
 from __future__ import annotations
 

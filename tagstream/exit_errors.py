@@ -1,4 +1,4 @@
-"""Exit on errors: one line on standard error, and an exit code."""
+"""Exit codes: an error becomes one line on standard error, and the code of the process."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -16,6 +17,10 @@ from tests.contract.mongo_server import MongoWireServer
 from tests.seen import tell
 
 __all__ = ["mongo", "stack", "tell"]
+
+# Where it is set, this process and every one that a test starts compile all of torch's Python anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 settings.register_profile("tagstream", deadline=None)  # no test asserts a time
 settings.load_profile("tagstream")

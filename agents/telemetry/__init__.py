@@ -1,1 +1,1 @@
-"""What a worker shows of itself: metrics, probes, logs and traces."""
+"""Telemetry: metrics, probes, logs and traces of a worker."""

@@ -1,4 +1,4 @@
-"""What a span may be told about itself."""
+"""Span attributes: the types of value that a span takes."""
 
 from __future__ import annotations
 

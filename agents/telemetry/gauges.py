@@ -1,4 +1,4 @@
-"""How full everything that has a bound is, and what is away: read on the event loop, once a beat.
+"""Sampled gauges: how full everything bounded is, and what is away; read on the event loop, once a beat.
 
 Nothing here is read by the thread that serves `/metrics`: the window's and the batcher's containers
 belong to the loop. Each class takes one noun's statistics and sets its gauges.

@@ -1,4 +1,4 @@
-"""Whether the worker lives and whether it works, for probes: checks by name, each with its reason."""
+"""Health checks: liveness and readiness for probes, each check with its name and its reason."""
 
 from __future__ import annotations
 

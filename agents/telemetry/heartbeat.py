@@ -1,4 +1,4 @@
-"""The event loop's pulse: once a second it says that it lives, and looks at what only it may look at.
+"""Heartbeat of the event loop: once a second it proves that the loop runs, and samples the gauges.
 
 Whoever asks from another thread (a probe, a scrape) reads what the last beat saw. A loop that is
 blocked beats no more, and anybody can see for how long.

@@ -1,4 +1,4 @@
-"""The kinds of instruments that metrics are made of, and the list of all that were made."""
+"""Instrument factory: counters, gauges and histograms, and the list of all that were made."""
 
 from __future__ import annotations
 

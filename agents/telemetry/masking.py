@@ -1,4 +1,4 @@
-"""What nobody is to read: the secrets of the settings, and whatever looks like one.
+"""Secret masking: takes the settings' secrets, and whatever looks like one, out of every text.
 
 Masked is what leaves the process in words: log lines, the command line's errors and answers about the
 settings, and the causes of dead letters. What is known is masked as it stands; what looks like a secret

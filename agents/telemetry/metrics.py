@@ -1,4 +1,4 @@
-"""What a worker counts and times, in base units, for Prometheus."""
+"""Metrics: the counters and histograms of one worker, in base units, for Prometheus."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is watched of a worker, wired in one place: each line says where a metric or a check comes from.
+"""Observation: wires every metric and check of a worker to its source, one line each.
 
 Everything registered here is looked at on the event loop, once a beat (`agents.telemetry.heartbeat`).
 """

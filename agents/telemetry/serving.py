@@ -1,4 +1,4 @@
-"""`/metrics`, `/livez` and `/readyz`, served from a thread: they answer also when the loop is blocked."""
+"""Metrics server: `/metrics`, `/livez` and `/readyz` from a thread, also while the loop is blocked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sending spans to a collector that may be away: said once when it goes, and once when it is back."""
+"""Span exporter to a collector that may be away: logs once when it goes, and once when it is back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Spans through OpenTelemetry's SDK, sent by OTLP over HTTP from a thread of their own.
+"""OpenTelemetry tracer: spans through its SDK, sent by OTLP over HTTP from a thread of their own.
 
 Nothing waits for the collector: spans wait in a bounded queue, and beyond its bound, or while the
 collector refuses, they are lost (`agents.telemetry.trace_exporter`).

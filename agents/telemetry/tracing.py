@@ -1,4 +1,4 @@
-"""Traces: one span a message, one a stage, and one a batch that is linked to its images' spans.
+"""Tracing: one span a message, one a stage, and one a batch that is linked to its images' spans.
 
 OpenTelemetry is imported only where an endpoint is configured (`agents.telemetry.trace_otel`). Without one
 `NoTracer` passes a `traceparent` on as it came, and that is all it does.

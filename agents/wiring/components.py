@@ -1,4 +1,4 @@
-"""The real parts of a worker: S3, the score store, Kafka and the resident model."""
+"""Components of a real worker: S3, the score store, Kafka and the resident model, opened and closed."""
 
 from __future__ import annotations
 

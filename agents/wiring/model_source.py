@@ -1,4 +1,4 @@
-"""Which version works here: of the registry where one is named, else a folder, else the packaged one.
+"""Model source: the version that a worker serves, of a registry, a folder, or the packaged one.
 
 An alias is asked for once, at the start: moving it changes no worker that runs. Where the registry is away,
 the version that it last stood for on this machine is taken, if it is still here (ADR 12).

@@ -1,4 +1,4 @@
-"""The registry of model versions, as the settings have it, over S3 or a folder."""
+"""Model registry, opened as the settings have it, over S3 or a folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The wiring of the program, in one place: settings and parts in, a Faust app out."""
+"""Composition root of a worker: settings and components in, a Faust app and its process out."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ import faust
 from faust.types import StreamT
 
 from agents.dead_letters import Deferrals
-from agents.dispatcher import DispatcherLimits, build_dispatcher
 from agents.ports import Components
 from agents.telemetry import logs, masking
 from agents.telemetry.metrics import Metrics
@@ -21,6 +20,7 @@ from agents.telemetry.observation import observing
 from agents.telemetry.tracing import open_tracer
 from agents.wiring.backends import kafka_connection
 from agents.wiring.components import Runtime
+from agents.wiring.handlers import DispatcherLimits, build_dispatcher
 from agents.wiring.settings import Settings
 from schemas import topics
 from streams.app import Lifespan, StreamApp, StreamSettings

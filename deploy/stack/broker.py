@@ -1,4 +1,4 @@
-"""Apache Kafka: one node that is broker and controller, with a listener for each way to connect."""
+"""Kafka service: one node that is broker and controller, with a listener for each way to connect."""
 
 from __future__ import annotations
 

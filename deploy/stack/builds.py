@@ -1,4 +1,4 @@
-"""What the servers are made of: fetched or built once, into the cache, and used from there."""
+"""Build cache: what the servers are made of, fetched or built once, and used from there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stack's passwords: made up at its first start, kept in its folder, readable by its owner alone."""
+"""Stack credentials: made up at the first start, kept in its folder, readable by its owner alone."""
 
 from __future__ import annotations
 

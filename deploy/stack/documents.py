@@ -1,4 +1,4 @@
-"""A server of MongoDB's wire protocol, over a file."""
+"""Document store service: a server of MongoDB's wire protocol, over a file."""
 
 from __future__ import annotations
 

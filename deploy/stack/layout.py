@@ -1,4 +1,4 @@
-"""Where the stack lives on this machine: its folder, its cache and its ports."""
+"""Stack layout: its folder, its cache and its ports on this machine."""
 
 from __future__ import annotations
 

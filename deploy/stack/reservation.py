@@ -1,4 +1,4 @@
-"""Ports for servers that start later, and again: nobody else may listen on them meanwhile.
+"""Port reservation: for servers that start later, and again; nobody else listens there meanwhile.
 
 A port that the system gives out is free only until the next who asks: stacks that start side by side got the
 same one, and so does whoever connects while a server is down. These are below those that systems give to

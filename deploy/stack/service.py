@@ -1,4 +1,4 @@
-"""A server in the background: its log, its process id, and an end for it and nobody else."""
+"""Background service: a server's log, its process id, and an end for it and nobody else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The servers together: up in the order in which they need each other, and down again."""
+"""Service orchestration: up in the order in which they need each other, and down again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""versitygw: S3 over a folder, which announces what happens in its buckets on the uploads topic."""
+"""Storage service: versitygw, S3 over a folder, which announces its buckets' events on the uploads topic."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The AsyncAPI 3.0 document of every topic, generated from the models.
+"""AsyncAPI 3.0 document of every topic, generated from the models.
 
 It is written from Tagstream's side: `receive` is what it reads, `send` what it publishes.
 """

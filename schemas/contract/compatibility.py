@@ -1,4 +1,4 @@
-"""What a change to an event would break: for what is stored, and for whoever reads the topics.
+"""Schema compatibility: what a change to an event would break, in storage and for consumers.
 
 Compared are two JSON Schemas of one event. A later one may add what is optional and accept more; it
 breaks what stands when it takes a property away, requires one that was not required, or accepts less.

@@ -1,4 +1,4 @@
-"""One example of every event that is published, for the schemas and for whoever reads them."""
+"""Examples: one of every event that is published, for the schemas and for whoever reads them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is published of the contract: every event as JSON Schema, and which topic carries which.
+"""Published schemas: every event as JSON Schema, and which topic carries which.
 
 Generated from the models, so that a schema cannot say what the code does not do. Events that come in
 are described as they are read, less the ids that are derived where they are absent; events that go out

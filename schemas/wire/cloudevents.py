@@ -1,4 +1,4 @@
-"""The headers under which our events travel: CloudEvents 1.0 over Kafka, in binary mode.
+"""CloudEvents 1.0 over Kafka: the headers of our events in binary mode, and envelopes that come in.
 
 - `ce_type` is `tagstream.photos.<kind>.v<schema version>`. The kind says what happened and not where it
   is said: the topics of collections are data (a routes file names them), kinds are not.

@@ -1,4 +1,4 @@
-"""From the bytes of one Kafka message to what they ask for, and back.
+"""Message decoder: from the bytes of one Kafka message to the records in it, and back.
 
 One message may carry several records (an S3 notification does), so the answer is a tuple; a bad
 record is an answer of its own and does not spoil its siblings. What a message is, its shape says:

@@ -1,4 +1,4 @@
-"""What a message carries on its way through the retry topic, the dead letters and the parking topic.
+"""Headers of retry, dead letter and parking: cause, attempts, due time and first publication.
 
 The headers are Kafka Connect's (`__connect.errors.*`). Each hop replaces those that say why; those that
 say *where from* keep what the first hop said, so that a message that was deferred five times

@@ -1,4 +1,4 @@
-"""JSON that anybody may have sent: parsed and validated, and what is wrong with it said in one short line."""
+"""JSON parser and validator for what anybody may have sent; says in one short line what is wrong."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one record of a message can ask for."""
+"""Record types: what one record of a message can ask for."""
 
 from __future__ import annotations
 

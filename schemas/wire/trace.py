@@ -1,4 +1,4 @@
-"""The W3C trace context that a message came with, so that it can travel on with what follows from it."""
+"""W3C trace context: read from a message, so that it travels on with what follows from it."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The places behind the ports. All of them ship: the embedded ones are for laptops and tests."""
+"""Adapters of the ports. All of them ship: the embedded ones are for laptops and tests."""

@@ -1,4 +1,4 @@
-"""Photographs in a folder of this machine: each bucket is a folder below it."""
+"""Folder adapter of the image store: each bucket is a folder below it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an image store refuses by itself: buckets off the allow-list, and objects above the cap."""
+"""Image store limits: buckets off the allow-list and objects above the cap are refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ports in memory: state that one can assert on, and faults named for what they bring.
+"""In-memory adapters: state that one can assert on, and faults named for what they bring.
 
 They keep every promise of the ports (the contract suites run over them) except durability.
 """

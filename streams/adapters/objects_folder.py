@@ -1,4 +1,4 @@
-"""Objects as files of a folder: for one machine, or for several that share a file system.
+"""Folder adapter of object storage: for one machine, or for several that share a file system.
 
 A file comes to be by a hard link and is replaced by a rename, each of a file that was written and synced
 beside: a reader sees a whole content or none, and whoever is killed leaves nothing but a file in `.incoming`.

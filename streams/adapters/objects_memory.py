@@ -1,4 +1,4 @@
-"""Objects in memory: the fake that tests use, with a place for other tasks to run at each call."""
+"""In-memory object storage: a fake for tests, with a place for other tasks to run at each call."""
 
 from __future__ import annotations
 

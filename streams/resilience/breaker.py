@@ -1,4 +1,4 @@
-"""The circuit breaker of a dependency: tells one that is away from one object that alone keeps failing.
+"""Circuit breaker of a dependency: tells one that is away from one object that alone keeps failing.
 
 1. Closed, everyone asks. An answer, also an unwelcome one, forgets all refusals before it.
 2. Refusals of several different calls with no answer between them, over some time, trip it. So do

@@ -1,4 +1,4 @@
-"""Who tries next while something is wrong: one at a time, each after a pause, in the order they came."""
+"""Half-open gate: while something fails, one caller at a time probes it, first come first served."""
 
 from __future__ import annotations
 

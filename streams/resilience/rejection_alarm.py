@@ -1,4 +1,4 @@
-"""The alarm against draining a topic into the dead letters.
+"""Breaker on the share of rejections: the alarm against draining a topic into the dead letters.
 
 A broken decoder, a wrong allow-list or the wrong bucket rejects one image after the other, all of
 them for the same cause and none of them rightly. So:
@@ -20,10 +20,11 @@ garbage waits for a person, who lets it drain with a share of 1, which no share 
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from types import TracebackType
+from typing import Final, Self
 
 import structlog
 
@@ -32,8 +33,6 @@ from streams.clock import Clock, SystemClock
 from streams.resilience.probe_gate import Hooks, ProbeGate
 
 log = structlog.get_logger(__name__)
-
-T = TypeVar("T")
 
 _SLICES: Final = 20
 """Of a window: its edge is as blurred as one of them is long."""
@@ -65,28 +64,13 @@ class RejectionRateBreaker:
         self._recent = _Recent(limits.window)
         self._alarms: dict[str, _Alarm] = {}
 
-    async def guard(self, work: Callable[[], Awaitable[T]]) -> T:
-        """What `work` returns; it is run again, from its start, when an alarm holds it back.
+    def attempt(self) -> Attempt:
+        """The attempts at one piece of work: `while True:`, in it `async with attempt: return await work()`.
 
-        It may take as long as an alarm takes. `work` is run in the task that waits, and cancelled with it.
-
-        Raises:
-            Rejected: by `work`, and to be buried.
+        Each begins the work from its start, and may take as long as an alarm takes. What the work raises
+        leaves the block, but for a `Rejected` that is held: that is tried again.
         """
-        cause: str | None = None
-        while True:
-            # Not in the handler: the error's traceback holds the image's bytes, and a turn is long in coming.
-            turn: AbstractAsyncContextManager[_Alarm | None] = self._turn(cause) if cause else nullcontext()
-            async with turn as alarm:
-                try:
-                    result = await work()
-                except Rejected as error:
-                    if not self._holds(error.code, tried=alarm):
-                        raise
-                    cause = error.code
-                else:
-                    self._passed(alarm)
-                    return result
+        return Attempt(self)
 
     def alarms(self) -> Mapping[str, float]:
         """The causes whose alarm is on, each with the seconds since it went on."""
@@ -94,24 +78,25 @@ class RejectionRateBreaker:
         return {cause: now - alarm.since for cause, alarm in self._alarms.items()}
 
     @asynccontextmanager
-    async def _turn(self, cause: str) -> AsyncIterator[_Alarm | None]:
+    async def turn(self, cause: str) -> AsyncIterator[_Alarm | None]:
         """Wait for a turn of what was rejected for `cause`; None where no alarm is in its way any more."""
         while (alarm := self._alarms.get(cause)) is not None:
-            async with alarm.turnstile.turn() as is_probe:
+            async with alarm.gate.turn() as is_probe:
                 if is_probe:
                     yield alarm
                     return
         yield None
 
-    def _holds(self, cause: str, *, tried: _Alarm | None) -> bool:
+    def holds(self, cause: str, *, tried: _Alarm | None) -> bool:
         """Whether a rejection, perhaps of what had been held by `tried`, is held now."""
         if tried is not None:
-            tried.turnstile.postpone(self._limits.probe)
+            tried.gate.postpone(self._limits.probe)
         if tried is None or tried is not self._alarms.get(cause):  # else it is known already
             self._note(cause)
         return cause in self._alarms
 
-    def _passed(self, tried: _Alarm | None) -> None:
+    def passed(self, tried: _Alarm | None) -> None:
+        """Account for work that ended well, perhaps of what had been held by `tried`."""
         if tried is not None and tried is self._alarms.get(tried.cause):
             self._reset(tried)
         self._note(None)
@@ -136,9 +121,9 @@ class RejectionRateBreaker:
 
     def _trip(self, cause: str) -> None:
         rejected, outcomes = self._recent.count(cause), self._recent.total
-        turnstile = ProbeGate(self._clock, self._hooks.waiting)
-        turnstile.shut(self._limits.probe)
-        self._alarms[cause] = _Alarm(cause, self._clock.time(), turnstile)
+        gate = ProbeGate(self._clock, self._hooks.waiting)
+        gate.shut(self._limits.probe)
+        self._alarms[cause] = _Alarm(cause, self._clock.time(), gate)
         self._recent.clear()  # from here on only what happens under the alarm says something of it
         log.error("rejections.alarm", cause=cause, rejected=rejected, outcomes=outcomes)
         self._hooks.on_trip(cause)
@@ -147,9 +132,41 @@ class RejectionRateBreaker:
         seconds = round(self._clock.time() - alarm.since, 1)
         del self._alarms[alarm.cause]
         self._recent.clear()
-        alarm.turnstile.open()
+        alarm.gate.open()
         log.warning("rejections.alarm_over", cause=alarm.cause, after_seconds=seconds)
         self._hooks.on_reset(alarm.cause)
+
+
+class Attempt:
+    """One piece of work, begun again from its start when an alarm holds it back.
+
+    A context manager that is entered until the work ends, each time in the task that works.
+    """
+
+    def __init__(self, alarm: RejectionRateBreaker) -> None:
+        self._breaker = alarm
+        self._cause: str | None = None
+        self._turn = AsyncExitStack()
+        self._tried: _Alarm | None = None
+
+    async def __aenter__(self) -> Self:
+        """Wait for a turn, where the work was held back."""
+        if self._cause:
+            # Not in the handler: the error's traceback holds the image's bytes, and a turn is long in coming.
+            self._tried = await self._turn.enter_async_context(self._breaker.turn(self._cause))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        """Account for the outcome, and hold a rejection back where too many have its cause."""
+        async with self._turn:
+            if error is None:
+                self._breaker.passed(self._tried)
+            if not isinstance(error, Rejected) or not self._breaker.holds(error.code, tried=self._tried):
+                return False
+            self._cause = error.code
+            return True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -158,7 +175,7 @@ class _Alarm:
 
     cause: str
     since: float
-    turnstile: ProbeGate
+    gate: ProbeGate
 
 
 class _Recent:

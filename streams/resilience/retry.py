@@ -1,4 +1,4 @@
-"""Outlasting what a dependency refuses for now: tried again in place, and said once."""
+"""Retry in place: repeats a call until its dependency is available again; logs the outage once."""
 
 from __future__ import annotations
 

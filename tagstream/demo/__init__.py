@@ -1,4 +1,4 @@
-"""The main job on one machine: broker, S3, store and workers, and the proof that nothing was lost.
+"""Demo: the main job on one machine, with broker, S3, store and workers, and the proof of no loss.
 
 photos.py      what is uploaded          house.py       where it runs: broker, S3, folder
 workers.py     the worker processes      drill.py       kill -9 in mid-run

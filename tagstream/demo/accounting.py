@@ -1,4 +1,4 @@
-"""Whether topics and store account for every photograph. Pure: evidence in, account out.
+"""Accounting: whether topics and store account for every photograph. Pure: evidence in, account out.
 
 A photograph is accounted for when it ended in exactly one of two ways:
 

@@ -1,4 +1,4 @@
-"""What the demo says while it runs: lines and a progress bar, on standard error."""
+"""Console reporter: the lines and the progress bar of a running demo, on standard error."""
 
 from __future__ import annotations
 

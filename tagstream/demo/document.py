@@ -1,4 +1,4 @@
-"""The run as one JSON document, for `--json`."""
+"""JSON document of a demo run, for `--json`."""
 
 from __future__ import annotations
 

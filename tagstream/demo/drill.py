@@ -1,4 +1,4 @@
-"""kill -9 in mid-run, at a moment when a message is provably in work."""
+"""Kill drill: kill -9 in mid-run, at a moment when a message is provably in work."""
 
 from __future__ import annotations
 

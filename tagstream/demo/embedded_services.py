@@ -1,4 +1,4 @@
-"""Where the demo runs: an embedded broker, a local S3 endpoint and a temporary folder."""
+"""Embedded services of the demo: a broker, a local S3 endpoint and a temporary folder."""
 
 from __future__ import annotations
 

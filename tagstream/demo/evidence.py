@@ -1,4 +1,4 @@
-"""What a run left behind: the topics read back as a consumer would, and the store."""
+"""Evidence of a run: the topics read back as a consumer would, and the store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the demo uploads: the samples and two bad ones, or the user's own folder."""
+"""Demo photographs: the samples and two bad ones, or the user's own folder."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def samples(made: Path) -> tuple[Photo, ...]:
     )
 
 
-def of_folder(folder: Path) -> tuple[Photo, ...]:
+def of_folder(folder: Path, *, most: int = MOST, most_bytes: int = MOST_BYTES) -> tuple[Photo, ...]:
     """Every photograph in `folder` and below; the folder that holds one is its restaurant.
 
     Raises:
@@ -73,20 +73,20 @@ def of_folder(folder: Path) -> tuple[Photo, ...]:
     files = list(photographs.below(folder))
     if not files:
         raise ConfigurationError(f"--photos {folder}: no photographs in it ({_suffixes()})")
-    if len(files) > MOST:
+    if len(files) > most:
         raise ConfigurationError(
-            f"--photos {folder}: {len(files):,} photographs, and the demo's broker holds {MOST:,}; {_INSTEAD}"
+            f"--photos {folder}: {len(files):,} photographs, and the demo's broker holds {most:,}; {_INSTEAD}"
         )
-    _refuse_bytes(folder, files)
+    _refuse_bytes(folder, files, most=most_bytes)
     return tuple(_photo(path, folder, number=number) for number, path in enumerate(files))
 
 
-def _refuse_bytes(folder: Path, files: Iterable[Path]) -> None:
+def _refuse_bytes(folder: Path, files: Iterable[Path], *, most: int) -> None:
     size = sum(path.stat().st_size for path in files if path.is_file())
-    if size > MOST_BYTES:
+    if size > most:
         raise ConfigurationError(
             f"--photos {folder}: {size / 2**30:.1f} GiB, and the demo's S3 endpoint holds "
-            f"{MOST_BYTES / 2**30:.0f} GiB in memory; {_INSTEAD}"
+            f"{most / 2**30:.0f} GiB in memory; {_INSTEAD}"
         )
 
 

@@ -1,4 +1,4 @@
-"""The run as one HTML file: self-contained, without JavaScript, in a light and a dark scheme."""
+"""HTML report of a run: one self-contained file, without JavaScript, in a light and a dark scheme."""
 
 from __future__ import annotations
 

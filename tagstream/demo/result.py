@@ -1,4 +1,4 @@
-"""What a run showed."""
+"""Result of a demo run: its account, its deliveries and its timing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The demo, in order: house, uploads, a worker, the drill, everything done, the evidence, the account."""
+"""Demo run, in order: services, uploads, a worker, the drill, everything done, evidence, account."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long a photograph spends in each stage, out of the score records and the workers' own metrics."""
+"""Stage times of a photograph, out of the score records and the workers' own metrics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The run as tables, for people at a terminal."""
+"""Tables of a demo run, for people at a terminal."""
 
 from __future__ import annotations
 

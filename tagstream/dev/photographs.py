@@ -1,4 +1,4 @@
-"""A line for each photograph that ends: off the topics, as every consumer sees them, and out of the store."""
+"""Feed of finished photographs: off the topics, as every consumer sees them, and out of the store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`tagstream dev`, in order: the system, its state for others, its workers, the photographs as they end."""
+"""Development run, in order: the system, its state for others, its workers, photographs as they end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `tagstream dev` says: for people, or as JSON lines for whoever started it."""
+"""Screen of `tagstream dev`: lines for people, or JSON lines for whoever started it."""
 
 from __future__ import annotations
 

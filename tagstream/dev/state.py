@@ -1,4 +1,4 @@
-"""What a running `tagstream dev` says of itself, so that commands in another terminal find it.
+"""State file of a running `tagstream dev`, by which commands in another terminal find it.
 
 It lies in `.tagstream/dev.json`. Whether it still runs is told by a lock and not by a process id:
 the kernel lets go of the lock when its holder dies, however that dies, and gives nobody else's.

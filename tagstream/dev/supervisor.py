@@ -1,4 +1,4 @@
-"""Workers that die are replaced, and it is said; workers that die again and again end `tagstream dev`."""
+"""Supervisor: workers that die are replaced; ones that die again and again end `tagstream dev`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The system that `tagstream dev` runs: broker, S3 endpoint and store, opened and closed in order."""
+"""Development system: broker, S3 endpoint and store, opened and closed in order."""
 
 from __future__ import annotations
 

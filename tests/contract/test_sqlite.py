@@ -12,7 +12,6 @@ import pytest
 
 from schemas.errors import ConfigurationError, Unavailable
 from schemas.records import ImageHead, Kept, ScoreRecord
-from streams.adapters.sqlite import store as stores
 from streams.adapters.sqlite.store import SqliteScores
 
 from .builders import head, position, record
@@ -70,11 +69,10 @@ async def test_a_call_that_fails_by_itself_fails_alone_and_leaves_nothing(tmp_pa
 
 
 async def test_a_lock_that_is_never_given_back_makes_the_store_unavailable_for_as_long(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr(stores, "BUSY_SECONDS", 0.05)
     path, first = tmp_path / "scores.db", head(position(1))
-    async with SqliteScores(path) as scores:
+    async with SqliteScores(path, busy_seconds=0.05) as scores:
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             with pytest.raises(Unavailable, match="locked") as caught:

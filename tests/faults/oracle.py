@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 
-from agents.dispatcher import DispatcherLimits, build_dispatcher
 from agents.ports import Components
 from agents.telemetry.metrics import Metrics
 from agents.testing import FakeTagger
+from agents.wiring.handlers import DispatcherLimits, build_dispatcher
 from deploy.stack.stack import BUCKET
 from schemas import topics
 from schemas.uploads import Location

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Final
 
 from tests.hostile import bombs, foreign, metadata, modes, storms
 from tests.hostile.case import Case
 
-GROUPS: Final = {
-    "bombs": tuple(bombs.cases()),
-    "storms": tuple(storms.cases()),
-    "modes": tuple(modes.cases()),
-    "metadata": tuple(metadata.cases()),
-    "foreign": tuple(foreign.cases()),
-}
+GROUPS: Final = (bombs, storms, modes, metadata, foreign)
 
 
+@cache
 def corpus() -> list[Case]:
     """All cases; no two of one name."""
-    found = [case for group in GROUPS.values() for case in group]
+    found = [case for group in GROUPS for case in group.cases()]
     names = [case.name for case in found]
     assert len(names) == len(set(names)), sorted({name for name in names if names.count(name) > 1})
     return found

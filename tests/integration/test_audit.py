@@ -1,4 +1,4 @@
-"""`make check`'s audit, with pip-audit itself and servers that speak OSV's protocol."""
+"""`make audit`, with pip-audit itself and servers that speak OSV's protocol."""
 
 from __future__ import annotations
 

@@ -28,7 +28,6 @@ from schemas.tags import ModelRef, Route
 from schemas.uploads import Location, Position
 from schemas.wire.headers import PREFIX as CAUSE_PREFIX
 from schemas.wire.headers import TRUNCATED
-from streams.adapters.kafka import producer
 from streams.adapters.kafka.connection import EmbeddedBroker
 from streams.adapters.kafka.producer import ProducerSettings
 from streams.adapters.kafka.publisher import CAUSE_BYTES, KafkaPublisher
@@ -325,12 +324,11 @@ async def test_a_broker_that_freezes_is_unavailable_to_all_until_it_thaws(
     assert "was destroyed" not in caplog.text
 
 
-async def test_a_publisher_whose_broker_is_away_still_closes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(producer, "FLUSH_SECONDS", 0.3)
+async def test_a_publisher_whose_broker_is_away_still_closes() -> None:
     async with (
         broker_of_its_own() as (pid, bootstrap),
         asyncio.timeout(15),
-        KafkaPublisher(ProducerSettings(bootstrap=bootstrap)) as publisher,
+        KafkaPublisher(ProducerSettings(bootstrap=bootstrap, flush_seconds=0.3)) as publisher,
     ):
         await publisher.announce([announcement()])
         freeze(pid)

@@ -120,7 +120,7 @@ def test_a_worker_that_fails_in_every_way_logs_no_secret(secrets: dict[str, str]
     program = tmp_path / "worker.py"
     program.write_text(
         "import asyncio\n"
-        "from agents import settings, worker\n"
+        "from agents.wiring import settings, worker\n"
         "from agents.wiring.backends import kafka_settings, s3_settings\n"
         "from agents.wiring.backends import open_store\n"
         "from contextlib import asynccontextmanager\n"

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from agents.dispatcher import Dispatcher, build_dispatcher
+from agents.dispatcher import Dispatcher
 from agents.ports import Components
 from agents.testing import FakeTagger
+from agents.wiring.handlers import build_dispatcher
 from schemas import topics
 from schemas.events import Announcement, DeadLetter
 from schemas.records import ImageHead

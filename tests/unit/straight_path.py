@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from agents.dispatcher import Dispatcher, DispatcherLimits, build_dispatcher
+from agents.dispatcher import Dispatcher
 from agents.ports import Components, Forwarded
 from agents.telemetry.metrics import Metrics
 from agents.testing import LABELS, RULES, FakeTagger
+from agents.wiring.handlers import DispatcherLimits, build_dispatcher
 from model.policy import Policy
 from schemas import topics, wire
 from schemas.claims import Claim

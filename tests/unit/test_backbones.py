@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,46 +44,51 @@ def identities(modules: list[nn.Module]) -> list[int]:
     return [id(parameter) for module in modules for parameter in module.parameters()]
 
 
-@pytest.fixture(scope="module", params=NAMED)
-def name(request: pytest.FixtureRequest) -> str:
-    found: str = request.param
-    return found
+def documented(name: str) -> list[str]:
+    """The cells of its row."""
+    rows = (line.split("|") for line in DOCUMENTED.read_text(encoding="utf-8").splitlines())
+    (row,) = (row for row in rows if len(row) > 2 and row[1].strip() == f"`{name}`")
+    return row
 
 
-@pytest.fixture(scope="module")
-def network(name: str) -> nn.Module:
-    return weightless(name)
-
-
-def test_the_head_is_linear_and_gives_what_the_network_gives(name: str, network: nn.Module) -> None:
+@pytest.mark.parametrize("name", NAMED)
+def test_its_parts_are_where_they_are_said_to_be(name: str, subtests: pytest.Subtests) -> None:
+    """One pass without arithmetic shows all of it."""
+    network = weightless(name)
+    head, stages = backbones.head(network), backbones.stages(network)
     given: list[torch.Tensor] = []
-    backbones.head(network).register_forward_hook(lambda *call: given.append(call[2]))
-    assert network(shadow(name)).shape == (2, len(LABELS))
-    assert given[0].shape[0] == 2
-    assert given[0].shape[-1] == len(LABELS)  # one that looks at every place gives so many for each
-
-
-def test_the_features_are_what_the_head_takes(name: str, network: nn.Module) -> None:
-    assert backbones.features(network, shadow(name)).shape == (2, backbones.head(network).in_features)
-
-
-def test_the_stages_hold_every_parameter_but_the_heads_once(network: nn.Module) -> None:
-    held = identities(backbones.stages(network)) + identities([backbones.head(network)])
-    assert len(held) == len(set(held))
-    assert set(held) == set(identities([network]))
-
-
-def test_the_stages_come_in_the_order_in_which_they_work(name: str, network: nn.Module) -> None:
-    stages = backbones.stages(network)
     order: list[int] = []
+    for module in (head, network):
+        module.register_forward_hook(lambda *call: given.append(call[2]))
     for place, stage in enumerate(stages):
         for module in stage.modules():
             module.register_forward_hook(lambda *_, place=place: order.append(place))
-    network(shadow(name))
-    assert list(dict.fromkeys(order)) == list(range(len(stages)))
-    assert len(stages) >= (2 if name == "tiny" else 5)
+    features = backbones.features(network, shadow(name))
+
+    with subtests.test("the head is linear and gives what the network gives"):
+        assert isinstance(head, nn.Linear)
+        ours, result = given
+        assert result.shape == (2, len(LABELS))
+        assert ours.shape[0] == 2
+        assert ours.shape[-1] == len(LABELS)  # one that looks at every place gives so many for each
+    with subtests.test("the features are what the head takes"):
+        assert features.shape == (2, head.in_features)
+    with subtests.test("the stages hold every parameter but the head's, once"):
+        held = identities(stages) + identities([head])
+        assert len(held) == len(set(held))
+        assert set(held) == set(identities([network]))
+    with subtests.test("the stages come in the order in which they work"):
+        assert list(dict.fromkeys(order)) == list(range(len(stages)))
+        assert len(stages) >= (2 if name == "tiny" else 5)
+    with subtests.test("the documentation counts the parameters"):
+        row, backbone = documented(name), backbones.describe(name)
+        count = sum(parameter.numel() for parameter in network.parameters())
+        if name != "vit_b_16":  # whose positions are of the native size
+            assert float(row[2]) == round(count / 1e6, 1)
+        assert (int(row[4]), int(row[5])) == (backbone.size, backbone.min_size)
 
 
+@pytest.mark.parametrize("name", NAMED)
 def test_a_version_on_disk_scores_as_the_network_did_before_it_was_folded(name: str, folder: Path) -> None:
     size = small(name)
     network = settled(build(name, len(LABELS), size), size=size)
@@ -97,28 +100,6 @@ def test_a_version_on_disk_scores_as_the_network_did_before_it_was_folded(name: 
     found = [list(scores.probabilities.values()) for scores in classifier.forward(list(images))]
     assert torch.tensor(found).allclose(known, atol=1e-4)
     assert ((known > 0.02) & (known < 0.98)).any()
-
-
-def test_the_documentation_counts_the_parameters(name: str, network: nn.Module) -> None:
-    rows = (line.split("|") for line in DOCUMENTED.read_text(encoding="utf-8").splitlines())
-    (row,) = (row for row in rows if len(row) > 2 and row[1].strip() == f"`{name}`")
-    backbone = backbones.describe(name)
-    count = sum(parameter.numel() for parameter in network.parameters())
-    if name != "vit_b_16":  # whose positions are of the native size
-        assert float(row[2]) == round(count / 1e6, 1)
-    assert (int(row[4]), int(row[5])) == (backbone.size, backbone.min_size)
-
-
-def test_serving_and_describing_need_no_timm(tmp_path: Path) -> None:
-    program = (
-        "import sys; from model.networks import backbones; from model.serving import classifier; "
-        "backbones.describe('resnet18');"
-        "print('timm' in sys.modules, 'torchvision' in sys.modules)"
-    )
-    ran = subprocess.run(
-        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
-    assert ran.stdout.split() == ["False", "True"]
 
 
 def test_random_weights_come_from_torchs_generator() -> None:

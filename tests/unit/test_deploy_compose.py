@@ -27,9 +27,9 @@ Seconds = Annotated[float, BeforeValidator(_seconds)]
 
 
 class Part(BaseModel):
-    """A part of the file: what we do not know is refused, so a misspelt key is not ignored in silence."""
+    """What we ask of a part of the file. Which keys there are, and of what kind, `make check` holds."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True)
 
 
 class Build(Part):
@@ -57,8 +57,6 @@ class Limits(Part):
 
 class Device(Part):
     driver: Literal["nvidia"]
-    count: int
-    capabilities: list[str]
 
 
 class Reservations(Part):
@@ -88,17 +86,14 @@ class Service(Part):
     cap_drop: list[str] = []
     command: list[str] = []
     depends_on: dict[str, Dependency] = {}
-    entrypoint: list[str] = []
     environment: dict[str, str | int] = {}
     init: bool = False
     ports: list[str] = []
     profiles: list[str] = []
     read_only: bool = False
     security_opt: list[str] = []
-    stdin_open: bool = False
     stop_grace_period: Seconds = 10
     tmpfs: list[str] = []
-    tty: bool = False
     volumes: list[str] = []
 
     @property
@@ -121,14 +116,13 @@ def parsed() -> dict[str, Any]:
     return document
 
 
+HARMLESS = {*Service.model_fields, "entrypoint", "stdin_open", "tty"}
+"""The keys of a service that ask nothing of the host: no privileges, devices or namespaces of its."""
+
 SERVICES = {name: Service.model_validate(given) for name, given in parsed()["services"].items()}
 LASTING = {name: service for name, service in SERVICES.items() if not service.is_job}
 OURS = {name: service for name, service in SERVICES.items() if service.is_ours}
 WORKERS = {name: service for name, service in OURS.items() if service.command == ["worker"]}
-
-
-def each(services: dict[str, Service]) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("service", services.values(), ids=services.keys())
 
 
 def test_it_says_at_its_top_that_it_was_not_run() -> None:
@@ -139,6 +133,11 @@ def test_it_says_at_its_top_that_it_was_not_run() -> None:
 def test_it_holds_what_the_stack_is_made_of() -> None:
     assert {"kafka", "mongo", "minio", "topics", "indexes", "bucket", "worker"} <= set(SERVICES)
     assert set(WORKERS) == {"worker", "worker-gpu"}
+
+
+def test_no_service_asks_for_anything_of_the_host() -> None:
+    asked = {name: set(given) - HARMLESS for name, given in parsed()["services"].items()}
+    assert {name: keys for name, keys in asked.items() if keys} == {}
 
 
 def test_what_starts_without_a_profile_depends_on_nothing_in_one() -> None:
@@ -156,19 +155,23 @@ def test_profiles_are_the_documented_ones() -> None:
         assert f"--profile {profile}" in page
 
 
-@each(OURS)
-def test_every_setting_it_names_is_one(service: Service) -> None:
-    known = {name for name, _, _ in settings.names()}
-    assert {name for name in service.environment if name.startswith(settings.PREFIX)} <= known
+def test_every_setting_it_names_is_one(subtests: pytest.Subtests) -> None:
+    for name, service in OURS.items():
+        with subtests.test(name):
+            known = {name for name, _, _ in settings.names()}
+            assert {name for name in service.environment if name.startswith(settings.PREFIX)} <= known
 
 
-@each(WORKERS)
-def test_a_worker_starts_with_these_settings(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in service.environment.items():
-        monkeypatch.setenv(name, re.sub(r"\$\{\w+:\?[^}]*\}", "example", str(value)))
-    given = settings.load()
-    assert given.kafka.brokers == "kafka:9092"
-    assert given.s3.buckets == ("photos",)
+def test_a_worker_starts_with_these_settings(
+    subtests: pytest.Subtests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, service in WORKERS.items():
+        with subtests.test(name), monkeypatch.context() as patch:
+            for variable, value in service.environment.items():
+                patch.setenv(variable, re.sub(r"\$\{\w+:\?[^}]*\}", "example", str(value)))
+            given = settings.load()
+            assert given.kafka.brokers == "kafka:9092"
+            assert given.s3.buckets == ("photos",)
 
 
 def test_every_topic_it_names_is_one() -> None:
@@ -201,55 +204,61 @@ def test_the_broker_keeps_its_log_on_a_volume_and_makes_no_topic_by_itself() -> 
     assert kafka.environment["KAFKA_AUTO_CREATE_TOPICS_ENABLE"] == "false"
 
 
-@each(SERVICES)
-def test_a_dependency_is_there_and_can_come_true(service: Service) -> None:
-    for name, dependency in service.depends_on.items():
-        target = SERVICES[name]
-        if dependency.condition == "service_healthy":
-            assert target.healthcheck.test
-        else:
-            assert target.is_job
+def test_a_dependency_is_there_and_can_come_true(subtests: pytest.Subtests) -> None:
+    for name, service in SERVICES.items():
+        with subtests.test(name):
+            for needed, dependency in service.depends_on.items():
+                target = SERVICES[needed]
+                if dependency.condition == "service_healthy":
+                    assert target.healthcheck.test
+                else:
+                    assert target.is_job
 
 
-@each(LASTING)
-def test_what_lasts_has_a_health_check_within_bounds(service: Service) -> None:
-    check = service.healthcheck
-    assert not check.disable
-    assert check.test[0] == "CMD"  # exec form: no shell has to be in the image
-    assert 0 < check.timeout <= check.interval + MARGIN
-    assert check.retries > 0
+def test_what_lasts_has_a_health_check_within_bounds(subtests: pytest.Subtests) -> None:
+    for name, service in LASTING.items():
+        with subtests.test(name):
+            check = service.healthcheck
+            assert not check.disable
+            assert check.test[0] == "CMD"  # exec form: no shell has to be in the image
+            assert 0 < check.timeout <= check.interval + MARGIN
+            assert check.retries > 0
 
 
-@each(LASTING)
-def test_what_lasts_restarts_and_is_bounded(service: Service) -> None:
-    assert service.restart == "unless-stopped"
-    assert float(service.deploy.resources.limits.cpus) > 0
+def test_what_lasts_restarts_and_is_bounded(subtests: pytest.Subtests) -> None:
+    for name, service in LASTING.items():
+        with subtests.test(name):
+            assert service.restart == "unless-stopped"
+            assert float(service.deploy.resources.limits.cpus) > 0
 
 
-@each(SERVICES)
-def test_ports_are_published_on_the_loopback_alone(service: Service) -> None:
-    for port in service.ports:
-        assert re.fullmatch(r"127\.0\.0\.1:\d+:\d+", port)
+def test_ports_are_published_on_the_loopback_alone(subtests: pytest.Subtests) -> None:
+    for name, service in SERVICES.items():
+        with subtests.test(name):
+            for port in service.ports:
+                assert re.fullmatch(r"127\.0\.0\.1:\d+:\d+", port)
 
 
-@each(SERVICES)
-def test_an_image_is_pinned_to_a_release_or_built_here(service: Service) -> None:
-    _, _, tag = service.image.rpartition(":")
-    if service.build is None:
-        assert re.fullmatch(r"v?\d+\.\d+\.\d+", tag)
-    else:
-        assert tag == "local"
-        assert (ROOT / service.build.context / service.build.dockerfile).exists() or (
-            ROOT / service.build.dockerfile
-        ).exists()
+def test_an_image_is_pinned_to_a_release_or_built_here(subtests: pytest.Subtests) -> None:
+    for name, service in SERVICES.items():
+        with subtests.test(name):
+            _, _, tag = service.image.rpartition(":")
+            if service.build is None:
+                assert re.fullmatch(r"v?\d+\.\d+\.\d+", tag)
+            else:
+                assert tag == "local"
+                assert (ROOT / service.build.context / service.build.dockerfile).exists() or (
+                    ROOT / service.build.dockerfile
+                ).exists()
 
 
-@each(SERVICES)
-def test_a_named_volume_is_declared(service: Service) -> None:
-    named = {volume.split(":")[0] for volume in service.volumes}
-    declared = set(parsed()["volumes"])
-    assert {name for name in named if not name.startswith("./")} <= declared
-    assert all((ROOT / name).exists() for name in named if name.startswith("./"))
+def test_a_named_volume_is_declared(subtests: pytest.Subtests) -> None:
+    for name, service in SERVICES.items():
+        with subtests.test(name):
+            named = {volume.split(":")[0] for volume in service.volumes}
+            declared = set(parsed()["volumes"])
+            assert {name for name in named if not name.startswith("./")} <= declared
+            assert all((ROOT / name).exists() for name in named if name.startswith("./"))
 
 
 def test_no_declared_volume_is_left_over() -> None:
@@ -257,24 +266,26 @@ def test_no_declared_volume_is_left_over() -> None:
     assert set(parsed()["volumes"]) <= used
 
 
-@each(WORKERS)
 def test_docker_waits_longer_than_a_worker_takes_to_end(
-    service: Service, monkeypatch: pytest.MonkeyPatch
+    subtests: pytest.Subtests, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in service.environment.items():
-        if name.startswith("TAGSTREAM_KAFKA__"):
-            monkeypatch.setenv(name, str(value))
-    kafka = settings.load().kafka
-    assert service.stop_grace_period >= kafka.drain_limit + kafka.session_timeout + 10 + MARGIN
+    for name, service in WORKERS.items():
+        with subtests.test(name), monkeypatch.context() as patch:
+            for variable, value in service.environment.items():
+                if variable.startswith("TAGSTREAM_KAFKA__"):
+                    patch.setenv(variable, str(value))
+            kafka = settings.load().kafka
+            assert service.stop_grace_period >= kafka.drain_limit + kafka.session_timeout + 10 + MARGIN
 
 
-@each(OURS)
-def test_our_image_runs_with_nothing_it_does_not_need(service: Service) -> None:
-    assert service.read_only
-    assert service.tmpfs
-    assert service.cap_drop == ["ALL"]
-    assert service.security_opt == ["no-new-privileges:true"]
-    assert service.init
+def test_our_image_runs_with_nothing_it_does_not_need(subtests: pytest.Subtests) -> None:
+    for name, service in OURS.items():
+        with subtests.test(name):
+            assert service.read_only
+            assert service.tmpfs
+            assert service.cap_drop == ["ALL"]
+            assert service.security_opt == ["no-new-privileges:true"]
+            assert service.init
 
 
 def test_passwords_come_from_the_example_and_are_marked_as_no_secrets() -> None:

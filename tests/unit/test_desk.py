@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from agents.dispatcher import build_dispatcher
 from agents.ports import Components
 from agents.telemetry.masking import Mask
+from agents.wiring.handlers import build_dispatcher
 from schemas import topics
 from schemas.errors import Unavailable
 from schemas.naming import Naming

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple, cast
 
@@ -14,7 +14,6 @@ import typer
 from pydantic import BaseModel
 from typer.core import TyperGroup
 
-from agents.telemetry import log_events
 from agents.telemetry.metrics import Metrics
 from agents.wiring import settings
 from schemas import topics, wire
@@ -22,11 +21,12 @@ from schemas.contract import published
 from schemas.errors import Malformed
 from schemas.wire.cloudevents import STRUCTURED_JSON
 from tagstream import cli
-from tagstream.reference import pages as reference
+from tools.reference import log_events
+from tools.reference import pages as reference
 
 ROOT: Final = Path(__file__).parents[2]
 DOCS: Final = ROOT / "docs"
-PAGES: Final = (ROOT / "README.md", *reference.pages(DOCS))
+PAGES: Final = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *reference.pages(DOCS))
 GUIDES: Final = {"producers.md", "moderation.md", "operations.md"}
 
 EVENTS: Final = {event.__name__: event for event in published.EVENTS}
@@ -35,8 +35,6 @@ OTHER_TOPICS: Final = {"photos.redriven.v1", "photos.drinks.v1"}
 
 _WRONG_USE: Final = cast("type[Exception]", typer.BadParameter.__mro__[1])
 """What all errors of usage have for a parent; whose click Typer brings differs from version to version."""
-
-each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
 
 class Block(NamedTuple):
@@ -176,38 +174,44 @@ def unknown_log_events(text: str) -> set[str]:
     return said - names
 
 
-@each_page
-def test_what_is_generated_is_what_the_code_says(page: Path) -> None:
-    text = page.read_text(encoding="utf-8")
-    assert reference.renewed(text) == text, f"{page.name} drifted from the code; `make docs` writes it anew"
+def all_pages_pass(check: Callable[[Path, str], Iterable[object]]) -> None:
+    """Raise with everything that `check` has against any page."""
+    found = [
+        f"{page.relative_to(ROOT)}: {fault}"
+        for page in PAGES
+        for fault in check(page, page.read_text(encoding="utf-8"))
+    ]
+    assert not found, "\n".join(["", *found])
 
 
-@each_page
-def test_every_link_leads_somewhere(page: Path) -> None:
-    assert list(dead_links(page, page.read_text(encoding="utf-8"))) == []
+def test_what_is_generated_is_what_the_code_says() -> None:
+    drifted = "drifted from the code; `make docs` writes it anew"
+    all_pages_pass(lambda _, text: [drifted] if reference.renewed(text) != text else [])
 
 
-@each_page
-def test_every_command_is_one_of_ours_with_its_options(page: Path) -> None:
-    found = map(wrong_command, commands(page.read_text(encoding="utf-8")))
-    assert [each for each in found if each] == []
+def test_every_link_leads_somewhere() -> None:
+    all_pages_pass(dead_links)
 
 
-@each_page
-def test_every_json_example_is_read_as_the_event_that_it_names(page: Path) -> None:
-    found = (block for block in blocks(page.read_text(encoding="utf-8")) if block.language == "json")
-    assert [each for each in map(wrong_example, found) if each] == []
+def test_every_command_is_one_of_ours_with_its_options() -> None:
+    all_pages_pass(lambda _, text: filter(None, map(wrong_command, commands(text))))
 
 
-@each_page
+def test_every_json_example_is_read_as_the_event_that_it_names() -> None:
+    def wrong(_: Path, text: str) -> Iterator[str | None]:
+        return filter(None, (wrong_example(block) for block in blocks(text) if block.language == "json"))
+
+    all_pages_pass(wrong)
+
+
 @pytest.mark.parametrize("unknown", [unknown_settings, unknown_metrics, unknown_topics])
-def test_every_name_is_one_of_ours(page: Path, unknown: Callable[[str], set[str]]) -> None:
-    assert unknown(page.read_text(encoding="utf-8")) == set()
+def test_every_name_is_one_of_ours(unknown: Callable[[str], set[str]]) -> None:
+    all_pages_pass(lambda _, text: unknown(text))
 
 
-@pytest.mark.parametrize("name", sorted(GUIDES))
-def test_every_log_line_that_a_guide_names_is_logged(name: str) -> None:
-    assert unknown_log_events((DOCS / name).read_text(encoding="utf-8")) == set()
+def test_every_log_line_that_a_guide_names_is_logged() -> None:
+    texts = {name: (DOCS / name).read_text(encoding="utf-8") for name in GUIDES}
+    assert {name: wrong for name, text in texts.items() if (wrong := unknown_log_events(text))} == {}
 
 
 def test_every_topic_has_its_page_with_its_fields_and_its_example() -> None:

@@ -6,7 +6,6 @@ from math import nan
 
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats  # type: ignore[import-untyped]
 
 from model.evaluation.shares import Figure, Share
 
@@ -20,6 +19,8 @@ def test_wilson_intervals_are_those_of_the_book() -> None:
 
 @given(st.integers(1, 400).flatmap(lambda of: st.tuples(st.integers(0, of), st.just(of))))
 def test_wilson_intervals_are_those_of_another_implementation(counts: tuple[int, int]) -> None:
+    from scipy import stats  # type: ignore[import-untyped]  # noqa: PLC0415 - it takes a second
+
     hits, of = counts
     known = stats.binomtest(hits, of).proportion_ci(0.95, method="wilson")
     low, high = Share(hits, of=of).interval

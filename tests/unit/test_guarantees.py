@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "guarantees.md").read_text()
 NAMED = sorted(set(re.findall(r"`(tests/[\w/]+\.py)(?:::(test_\w+))?`", PAGE)))
@@ -15,16 +13,21 @@ ROWS = [
 ]
 
 
-@pytest.mark.parametrize(("file", "test"), NAMED)
-def test_a_test_that_is_named_is_there(file: str, test: str) -> None:
-    source = (ROOT / file).read_text()
-    assert f"def {test}(" in source if test else "def test_" in source
+def is_there(file: str, test: str) -> bool:
+    source = (ROOT / file).read_text() if (ROOT / file).exists() else ""
+    return (f"def {test}(" if test else "def test_") in source
 
 
-@pytest.mark.parametrize("row", ROWS)
-def test_every_promise_names_a_test(row: str) -> None:
-    assert "`tests/" in row
+def test_every_test_that_is_named_is_there() -> None:
+    missing = [f"{file}::{test}" for file, test in NAMED if not is_there(file, test)]
+    assert not missing, "\n".join(missing)
+
+
+def test_every_promise_names_a_test() -> None:
+    bare = [row for row in ROWS if "`tests/" not in row]
+    assert not bare, "\n".join(bare)
 
 
 def test_all_promises_were_found() -> None:
     assert len(ROWS) > 20
+    assert len(NAMED) > 20

@@ -82,7 +82,7 @@ class Rig:
 
 @pytest.fixture
 async def rig() -> AsyncIterator[Rig]:
-    rig = Rig()
+    rig = Rig(WindowLimits(cancel_grace=0.01))
     yield rig
     await rig.window.close(0)
 
@@ -256,9 +256,8 @@ class Stubborn:
 
 
 @pytest.fixture
-async def stubborn(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> Stubborn:
+async def stubborn(rig: Rig) -> Stubborn:
     """Work of epoch 0 that still runs in epoch 1."""
-    monkeypatch.setattr("streams.inflight._CANCEL_GRACE", 0.01)
     work = Stubborn()
     assert await rig.window.admit(Delivery(P0, 0, ("img",)), work, is_current=lambda: True)
     await settled()

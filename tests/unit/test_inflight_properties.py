@@ -1,7 +1,7 @@
 """Any interleaving of deliveries, completions, failures, revocations and refused commits."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,7 +9,6 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams import inflight
 from streams.inflight import Delivery, InFlight, Partition, Urgency, WindowLimits
 
 PARTITIONS = (Partition("uploads", 0), Partition("uploads", 1))
@@ -155,7 +154,9 @@ def stories(actions: st.SearchStrategy[tuple[Any, ...]]) -> st.SearchStrategy[li
     return st.lists(actions, min_size=20, max_size=60)
 
 
-LIMITS = st.builds(WindowLimits, concurrency=st.integers(1, 4), span=st.integers(1, 6))
+LIMITS = st.builds(
+    WindowLimits, concurrency=st.integers(1, 4), span=st.integers(1, 6), cancel_grace=st.just(0.0)
+)
 
 
 async def act(world: World, action: tuple[Any, ...]) -> None:
@@ -175,14 +176,6 @@ async def act(world: World, action: tuple[Any, ...]) -> None:
     await tick()
 
 
-def run(story: Coroutine[Any, Any, None]) -> None:
-    grace, inflight._CANCEL_GRACE = inflight._CANCEL_GRACE, 0.0
-    try:
-        asyncio.run(story)
-    finally:
-        inflight._CANCEL_GRACE = grace
-
-
 @settings(max_examples=300)
 @given(LIMITS, stories(ACTIONS))
 def test_no_interleaving_commits_past_an_unfinished_message_or_runs_a_key_twice(
@@ -193,7 +186,7 @@ def test_no_interleaving_commits_past_an_unfinished_message_or_runs_a_key_twice(
             await world.window.commit()
         assert world.failures == []
 
-    run(story())
+    asyncio.run(story())
 
 
 @settings(max_examples=200)
@@ -206,7 +199,7 @@ def test_a_failure_is_told_once_and_never_committed_past(
             await world.window.commit()
         assert len(world.failures) <= 1
 
-    run(story())
+    asyncio.run(story())
 
 
 @settings(max_examples=150)
@@ -230,4 +223,4 @@ def test_everything_is_committed_in_the_end_whatever_came_before(
             await world.window.commit()
             assert world.committed == ends
 
-    run(story())
+    asyncio.run(story())

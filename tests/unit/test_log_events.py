@@ -5,7 +5,7 @@ from itertools import groupby
 
 import pytest
 
-from agents.telemetry.log_events import LogEvent, events, events_in
+from tools.reference.log_events import LogEvent, events, events_in
 
 
 def in_source(source: str) -> list[LogEvent]:

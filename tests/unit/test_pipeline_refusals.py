@@ -2,12 +2,8 @@
 
 import asyncio
 import gc
-import os
-import subprocess
-import sys
 import weakref
 from dataclasses import replace
-from pathlib import Path
 
 from faust.types import Message as ConsumerMessage
 
@@ -92,27 +88,3 @@ async def test_two_contents_without_a_version_are_two_records_of_the_history() -
         plain = upload.location.model_copy(update={"version": None})
         await world.tag(upload.model_copy(update={"location": plain}), seen, offset=minute)
     assert len(await world.scores.records(upload_of().image_id)) == 2
-
-
-SAID = """
-import asyncio
-from tests.unit.straight_path import World, upload_of
-world = World()
-asyncio.run(world.tag(upload_of(), "menu=0.9 human=0.8 ambiance=0.9"))
-print(world.said)
-"""
-
-
-def test_events_are_announced_in_the_same_order_in_every_process() -> None:
-    printed = {
-        subprocess.run(
-            [sys.executable, "-c", SAID],
-            env={**os.environ, "PYTHONHASHSEED": str(seed)},
-            cwd=Path(__file__).parents[2],
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.splitlines()[-1]
-        for seed in range(3)
-    }
-    assert len(printed) == 1

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import subprocess
-import sys
 from dataclasses import replace
 
 import pytest
@@ -178,14 +176,6 @@ def test_the_default_routes_are_those_of_the_restaurant() -> None:
         (UNCERTAIN, MODERATION),
         ("ambiance", AMBIANCE),
     }
-
-
-@pytest.mark.parametrize(
-    "module", ["model", "model.preprocess", "model.policy", "model.manifest", "model.checkpoint"]
-)
-def test_what_the_command_line_imports_brings_no_torch(module: str) -> None:
-    code = f"import sys, {module}; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 EXCLUSIVE = Policy(dict.fromkeys(THRESHOLDS, 0.3), DEFAULT_ROUTES, task="single_label")

@@ -14,6 +14,8 @@ from schemas.errors import Gone, KeepsFailing, Malformed, Rejected, TooLarge, Un
 from streams.resilience.rejection_alarm import RejectionLimits, RejectionRateBreaker
 from tests.unit.waiting_rooms import Owner, cancelled, ended, pass_time, started
 
+from .guarded_work import guarded
+
 LIMITS = RejectionLimits(share=0.5, window=60, minimum=10, probe=5)
 
 
@@ -46,12 +48,12 @@ class Rig:
         """So many messages come, and end at once: well, or rejected and buried."""
         for _ in range(count):
             try:
-                await self.alarm.guard(_ending(rejection))
+                await guarded(self.alarm, _ending(rejection))
             except Rejected:
                 self.buried += 1
 
     def hold(self, *numbers: int) -> list[asyncio.Task[int]]:
-        return [started(self.alarm.guard(self.decoder.work(number))) for number in numbers]
+        return [started(guarded(self.alarm, self.decoder.work(number))) for number in numbers]
 
     async def trip(self) -> None:
         await self.meet(LIMITS.minimum - 1, Undecodable())
@@ -120,7 +122,7 @@ async def test_two_causes_can_each_have_their_alarm() -> None:
     rig = Rig()
     await rig.trip()
     await rig.meet(LIMITS.minimum - 1, Gone())
-    held = started(rig.alarm.guard(_ending(Gone())))
+    held = started(guarded(rig.alarm, _ending(Gone())))
     await settle()
     assert set(rig.alarm.alarms()) == {"undecodable", "gone"}
     await cancelled(held)
@@ -212,7 +214,7 @@ async def test_any_other_error_of_the_work_is_raised_as_it_is(error: Exception) 
         raise error
 
     with pytest.raises(type(error)) as raised:
-        await Rig().alarm.guard(work)
+        await guarded(Rig().alarm, work)
     assert raised.value is error
 
 
@@ -231,7 +233,7 @@ async def test_a_message_held_by_an_earlier_alarm_does_not_end_a_later_one() -> 
     rig = Rig()
     await rig.trip()
     mended = asyncio.Event()
-    slow = started(rig.alarm.guard(_rejected_once_and_then(mended)))
+    slow = started(guarded(rig.alarm, _rejected_once_and_then(mended)))
     await rig.pass_time(LIMITS.probe)
     await rig.meet(LIMITS.minimum - 1)  # with its own rejection enough: the alarm that tries it ends
     await rig.trip()

@@ -13,6 +13,8 @@ from schemas.errors import Gone, Rejected, Undecodable
 from streams.resilience.rejection_alarm import RejectionLimits, RejectionRateBreaker
 from tests.unit.waiting_rooms import Owner, cancelled, started
 
+from .guarded_work import guarded
+
 LIMITS = RejectionLimits(share=0.5, window=20, minimum=4, probe=3)
 
 
@@ -53,7 +55,7 @@ class World:
 
     def start(self, number: int, defect: Rejected | None) -> None:
         each = len(self.tasks)
-        self.tasks.append(started(self.alarm.guard(lambda: self.work(each, defect, number % 3))))
+        self.tasks.append(started(guarded(self.alarm, lambda: self.work(each, defect, number % 3))))
 
     async def arrive(self, number: int) -> None:
         for _ in range(number % 4 + 1):

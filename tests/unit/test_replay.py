@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from operations.rescore import Job, Replay
-from operations.rescore_latest import LatestClaims
+from operations.rescore import Replay, RescoreJob
+from operations.rescore_latest import TOGETHER, LatestClaims
 from operations.rescore_selection import RescoreSelection, SentImages, Start
 from operations.rescore_summary import Plan
 from schemas import topics, wire
@@ -86,13 +86,19 @@ class Rig:
         self.messages.append(message_of(upload, offset=len(self.messages)))
 
     async def replay(
-        self, *, start: str = "earliest", dry: bool = False, version: str = "2", **wanted: object
+        self,
+        *,
+        start: str = "earliest",
+        dry: bool = False,
+        version: str = "2",
+        together: int = TOGETHER,
+        **wanted: object,
     ) -> tuple[Replay, Plan]:
         self.runs += 1
         scratch = self.folder / str(self.runs)
         scratch.mkdir()
         selection = RescoreSelection(version, **wanted)  # type: ignore[arg-type]
-        job = Job("job-1", Start.parse(start), selection)
+        job = RescoreJob("job-1", Start.parse(start), selection, together=together)
         replay = Replay(job, self.world.scores, scratch=scratch, tell=lambda *said: self.told.append(said))
         return replay, await replay.send(Log(*self.messages), None if dry else self.lane)
 
@@ -230,14 +236,11 @@ async def test_the_wait_ends_when_the_workers_have_committed_the_lane(rig: Rig) 
     assert rig.told[-1] == ("rescore", 0, 0)
 
 
-async def test_more_images_than_a_page_and_than_the_memory_holds_are_all_sent(
-    rig: Rig, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("operations.rescore_latest._TOGETHER", 7)
+async def test_more_images_than_a_page_and_than_the_memory_holds_are_all_sent(rig: Rig) -> None:
     uploads = [upload_of(f"r1/{number}.jpg", minute=minute) for minute in (1, 2) for number in range(620)]
     for upload in uploads:
         await rig.publish(upload)
-    _, plan = await rig.replay()
+    _, plan = await rig.replay(together=7)
     assert plan.images == len(rig.lane.sent) == 620
     assert {event.claim.position.uploaded_at.minute for event in rig.lane.sent} == {2}
 
@@ -302,10 +305,7 @@ async def test_progress_is_told_while_it_reads_and_chooses(rig: Rig) -> None:
     assert rig.told == [("read", 1, 2), ("read", 2, 2), ("choose", 2, 2)]
 
 
-async def test_progress_is_told_while_the_lane_is_worked_off(
-    rig: Rig, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("operations.rescore._ASK_EVERY", 0)
+async def test_progress_is_told_while_the_lane_is_worked_off(rig: Rig) -> None:
     replay, _ = await rig.replay()
     left = iter([2, 2, 3, 1, 0])
 
@@ -313,7 +313,7 @@ async def test_progress_is_told_while_the_lane_is_worked_off(
         return next(left)
 
     rig.told.clear()
-    await replay.wait(remaining)
+    await replay.wait(remaining, every=0)
     assert rig.told == [("rescore", 0, 2), ("rescore", 0, 3), ("rescore", 2, 3), ("rescore", 3, 3)]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -159,25 +158,6 @@ def test_the_rules_of_a_configured_file_are_the_ones_in_force(
     indoor.write_text("routes = 1")
     assert ran(monkeypatch, "show") == 2
     assert capsys.readouterr().err.startswith(f"tagstream: TAGSTREAM_ROUTES__FILE: {indoor}: ")
-
-
-HEAVY = {"torch", "faust", "aiokafka", "aioboto3"}
-CALL = """
-import sys
-from tagstream import cli
-try:
-    cli.main()
-except SystemExit as end:
-    assert not end.code, end.code
-sys.stderr.write(" ".join(sys.modules))
-"""
-
-
-@pytest.mark.parametrize("words", [("show",), ("check", "routes.toml"), ("--help",)])
-def test_routes_are_checked_without_the_network(indoor: Path, words: tuple[str, ...]) -> None:
-    command = [sys.executable, "-c", CALL, "routes", *words]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=indoor.parent)
-    assert HEAVY.isdisjoint(done.stderr.split())
 
 
 def worker_settings(here: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> settings.Settings:

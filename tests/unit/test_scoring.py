@@ -7,7 +7,6 @@ import hashlib
 import pytest
 
 from agents.pipeline import score_record
-from agents.telemetry.metrics import Metrics, Stopwatch
 from schemas import topics
 from schemas.records import ImageHead
 from schemas.uploads import ImageUploaded, Location
@@ -185,7 +184,7 @@ async def test_the_history_names_the_content_as_storage_does_whatever_the_event_
 
 
 def test_where_storage_names_no_content_its_digest_does() -> None:
-    record = score_record("img_1", scoring(claim(1), content="abc"), Stopwatch(Metrics()))
+    record = score_record("img_1", scoring(claim(1), content="abc"), seconds={})
     assert record.content_version == "sha256:abc"
 
 

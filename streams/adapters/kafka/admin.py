@@ -1,4 +1,4 @@
-"""The topics of a broker: which there are, and that ours are there.
+"""Topic administration: which topics a broker has, and that ours are there.
 
 The embedded broker has no controller, so nothing can be created on it and no configuration be asked
 for: there a topic comes to be when somebody first asks about it. `apply` does that, and says so.

@@ -1,4 +1,4 @@
-"""Where Kafka is and how it is spoken to: every client, Faust's too, takes its options from here."""
+"""Kafka connection: addresses, TLS and login, from which every client, Faust's too, takes its options."""
 
 from __future__ import annotations
 

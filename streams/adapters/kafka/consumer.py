@@ -1,4 +1,4 @@
-"""A consumer in no group: it moves nobody's offsets and stops no worker."""
+"""Group-less consumer: it moves nobody's offsets and stops no worker."""
 
 from __future__ import annotations
 

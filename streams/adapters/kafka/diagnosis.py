@@ -1,4 +1,4 @@
-"""Why a broker does not take us, in words.
+"""Connection diagnosis: why a broker does not take us, in words.
 
 aiokafka's clients try every bootstrap server, write each cause into a log line, and raise one error that
 has none of them. So when a client cannot start, each server is asked once more, by a bare connection whose

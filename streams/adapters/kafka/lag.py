@@ -1,4 +1,4 @@
-"""How far a group is with a topic: its committed offsets beside the topic's ends, without joining it."""
+"""Consumer lag: a group's committed offsets beside the topic's ends, without joining it."""
 
 from __future__ import annotations
 

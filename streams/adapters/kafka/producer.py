@@ -1,4 +1,4 @@
-"""One idempotent producer that outlives its own failures: what the publishers send through.
+"""Self-healing producer: one idempotent producer that is replaced when it fails.
 
 An idempotent producer of aiokafka never gives up on a batch, and once a delivery has failed for good
 its sequence numbers have a gap: every later batch of that partition would be refused. So a producer
@@ -35,9 +35,6 @@ from streams.adapters.kafka.diagnosis import FOREIGN, starting, words
 
 log = structlog.get_logger(__name__)
 
-FLUSH_SECONDS: Final = 5.0
-"""What a closing or abandoned producer may take; nobody waits for its messages any more."""
-
 _TOO_LARGE: Final = (MessageSizeTooLargeError, RecordListTooLargeError)
 
 _ABOUT_ONE_MESSAGE: Final = (
@@ -65,6 +62,8 @@ class ProducerSettings(BaseModel):
     request_seconds: float = Field(default=10.0, gt=0)
     acknowledge_seconds: float = Field(default=30.0, gt=0)
     """From the call to the last acknowledgement; beyond it the broker is `Unavailable`."""
+    flush_seconds: float = Field(default=5.0, gt=0)
+    """What a closing or abandoned producer may take; nobody waits for its messages any more."""
     source: str = Field(default="/tagstream", min_length=1)
     """`ce_source` of every event: a URI reference that names this installation."""
 
@@ -124,8 +123,8 @@ class RestartingProducer:
             await asyncio.wait([self._starting])
         producer, self._producer = self._producer, None
         if producer:
-            await _flush(producer)
-            await _abandon(producer)
+            await _flush(producer, seconds=self._settings.flush_seconds)
+            await self._abandon(producer)
         await asyncio.gather(*self._abandoned)
 
     async def send(self, messages: Sequence[Outgoing]) -> None:
@@ -193,7 +192,7 @@ class RestartingProducer:
             async with starting(self._settings.bootstrap, seconds=self._settings.request_seconds):
                 await producer.start()
         except BaseException:
-            await _abandon(producer)
+            await self._abandon(producer)
             raise
         else:
             self._producer = producer
@@ -206,9 +205,12 @@ class RestartingProducer:
         if self._producer is not producer:
             return
         self._producer = None
-        closing = asyncio.get_running_loop().create_task(_abandon(producer))
+        closing = asyncio.get_running_loop().create_task(self._abandon(producer))
         self._abandoned.add(closing)
         closing.add_done_callback(self._abandoned.discard)
+
+    async def _abandon(self, producer: Producer) -> None:
+        await _abandon(producer, seconds=self._settings.flush_seconds)
 
 
 def _producer(settings: ProducerSettings) -> Producer:
@@ -224,16 +226,16 @@ def _producer(settings: ProducerSettings) -> Producer:
     return producer
 
 
-async def _flush(producer: Producer) -> None:
+async def _flush(producer: Producer, *, seconds: float) -> None:
     """Give messages whose callers were cancelled their chance."""
     try:
-        async with asyncio.timeout(FLUSH_SECONDS):
+        async with asyncio.timeout(seconds):
             await producer.flush()
     except FOREIGN:
         return
 
 
-async def _abandon(producer: Producer) -> None:
+async def _abandon(producer: Producer, *, seconds: float) -> None:
     """Fail all that the producer still holds, and close it.
 
     `stop` alone waits for every queued batch, which an idempotent producer never gives up: with the
@@ -246,7 +248,7 @@ async def _abandon(producer: Producer) -> None:
         batch._drain_waiter.add_done_callback(_look_at)  # noqa: SLF001
     accumulator.fail_all(KafkaError("the producer was abandoned"))
     try:
-        async with asyncio.timeout(FLUSH_SECONDS):
+        async with asyncio.timeout(seconds):
             await producer.stop()
     except Exception as error:  # noqa: BLE001 - its sender stumbles over what was failed beneath it: a KeyError
         log.debug("producer.abandoned", cause=repr(error))

@@ -1,4 +1,4 @@
-"""Events, dead letters, uploads, decisions and redrives on Kafka, acknowledged by every in-sync replica."""
+"""Publishers: events, dead letters, uploads, decisions and redrives, acknowledged by every replica."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A topic, read by a command: in no group, so that reading moves nobody's offsets and stops no worker."""
+"""Topic reader for commands: in no group, so that reading moves nobody's offsets and stops no worker."""
 
 from __future__ import annotations
 

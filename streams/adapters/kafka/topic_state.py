@@ -1,4 +1,4 @@
-"""Topics as they should be, as a broker has them, and what became of the difference."""
+"""Topic state: topics as they should be, as a broker has them, and what became of the difference."""
 
 from __future__ import annotations
 

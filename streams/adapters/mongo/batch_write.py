@@ -1,4 +1,4 @@
-"""What one round reads and writes: one find, one bulk of records, one bulk of heads.
+"""Batched write of one group commit: one find, one bulk of records, one bulk of heads.
 
 `database` is motor's; the driver's errors leave here as they are, except those of a bulk that some
 of its writes did not come through.

@@ -1,4 +1,4 @@
-"""Heads and score records as MongoDB keeps them: one document each, readable by whoever queries them.
+"""Document mapping: heads and score records as MongoDB keeps them, readable by whoever queries them.
 
 Names that producers and models choose (attributes, labels) become keys, and not all servers of
 MongoDB's protocol take every key: `.`, NUL and a leading `$` are percent-encoded in them, and so is

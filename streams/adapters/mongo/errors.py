@@ -1,4 +1,4 @@
-"""What an error of MongoDB means to the caller: the store is away, or a setting is wrong.
+"""Error mapping of MongoDB: the store is away, or a setting is wrong.
 
 | said by the server or the driver                                   | becomes                     |
 |--------------------------------------------------------------------|-----------------------------|

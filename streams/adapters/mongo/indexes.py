@@ -1,4 +1,4 @@
-"""The indexes and shard keys of MongoDB's collections, as data, and what a database has of them."""
+"""Index declarations: indexes and shard keys as data, and what a database has of them."""
 
 from __future__ import annotations
 

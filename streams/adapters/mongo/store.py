@@ -1,4 +1,4 @@
-"""Heads and scores in MongoDB, through motor; the only file that imports it (ADR 6).
+"""MongoDB score store, through motor; the only file that imports it (ADR 6).
 
 `images` has one document a head, `scores` one a record of the history. Nothing here needs
 transactions, updates by pipeline, expiry, or the counts of a failed bulk, which not every server of

@@ -1,4 +1,4 @@
-"""A bounded quantity that many tasks share: bytes in flight."""
+"""Weighted semaphore of bytes: a bounded quantity that many tasks share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The client of an S3 storage, as every adapter of it opens one."""
+"""S3 client factory: settings, transport and retries, as every adapter of S3 opens one."""
 
 from __future__ import annotations
 

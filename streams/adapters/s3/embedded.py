@@ -1,4 +1,4 @@
-"""An S3 endpoint on this machine: moto's server in a process of its own, with nothing kept on disk.
+"""Embedded S3 endpoint: moto's server in a process of its own, with nothing kept on disk.
 
 A process of its own, since the server is threaded Python and would take turns with the event loop.
 It reads its standard input and ends when that closes, so it does not outlive whoever started it,

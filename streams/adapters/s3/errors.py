@@ -1,4 +1,4 @@
-"""What an error of S3 means to the caller: this object never (`Gone`), or not now (`Unavailable`).
+"""Error mapping of S3: this object never (`Gone`), or not now (`Unavailable`).
 
 | said by S3                                                        | becomes                    |
 |-------------------------------------------------------------------|----------------------------|

@@ -1,4 +1,4 @@
-"""Photographs in S3, or in any storage that speaks its protocol.
+"""S3 image store: photographs in S3, or in any storage that speaks its protocol.
 
 A location with a version is read at that version. One with an etag alone names no bytes that S3 could
 still give once the object was overwritten, so what stands there now is read: the event of the newer

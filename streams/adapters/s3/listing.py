@@ -1,4 +1,4 @@
-"""What S3 says of an object, in our words: etags without quotes, metadata readable, versions that tell."""
+"""S3 response mapping: etags without quotes, metadata readable, versions that tell."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Objects in S3, below a prefix of a bucket; writers are told apart by conditional puts.
+"""S3 object storage, below a prefix of a bucket; writers are told apart by conditional puts.
 
 `If-None-Match: *` and `If-Match` on PutObject are S3's own since 2024; MinIO and versitygw (tried with 1.8.0:
 200 races of 24 writers, one winner each) have them too. A storage that ignores them would let two promoters

@@ -1,4 +1,4 @@
-"""The tables of the SQLite store and the statements on them; called on the store's own threads."""
+"""Tables and statements of the SQLite store; called on the store's own threads."""
 
 from __future__ import annotations
 

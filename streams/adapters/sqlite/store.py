@@ -1,4 +1,4 @@
-"""Heads and scores in one SQLite file: nothing to install, safe to write from several workers at once.
+"""SQLite score store, in one file: nothing to install, safe to write from several workers at once.
 
 All statements run on threads of the store's own, so that the loop never waits on the disk. What
 queues up while a transaction commits shares the next one (group commit): one fsync for many images.
@@ -46,9 +46,9 @@ Work = Callable[[sqlite3.Connection], Any]
 class SqliteScores:
     """The score store in the file `path`, which is created when its folder exists."""
 
-    def __init__(self, path: Path) -> None:
-        self._reads = _Lane(path, writes=False)
-        self._writes = _Lane(path, writes=True)
+    def __init__(self, path: Path, *, busy_seconds: float = BUSY_SECONDS) -> None:
+        self._reads = _Lane(path, writes=False, busy_seconds=busy_seconds)
+        self._writes = _Lane(path, writes=True, busy_seconds=busy_seconds)
         self._lanes = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -105,8 +105,9 @@ class SqliteScores:
 class _Lane:
     """One connection and its thread; transactions that all write, or none does."""
 
-    def __init__(self, path: Path, *, writes: bool) -> None:
+    def __init__(self, path: Path, *, writes: bool, busy_seconds: float) -> None:
         self._path = path
+        self._busy_seconds = busy_seconds
         self._are_writes = writes
         self._thread: ThreadPoolExecutor | None = None
         self._connection: sqlite3.Connection | None = None
@@ -139,7 +140,7 @@ class _Lane:
 
     def _open(self) -> sqlite3.Connection:
         try:
-            return rows.connect(self._path, busy_seconds=BUSY_SECONDS)
+            return rows.connect(self._path, busy_seconds=self._busy_seconds)
         except sqlite3.Error as error:
             if error.sqlite_errorcode & _PRIMARY_CODE in _MAY_PASS:
                 raise self._unavailable(error) from error

@@ -25,11 +25,11 @@ import json, os, signal, sys
 from pathlib import Path
 from model.training.checkpoints import INDEX, beside
 from model.training.progress import Watch
-from model.training.run import Order, train
+from model.training.run import TrainingJob, train
 from tests.unit.training_builders import RECIPE
 
 photographs, output, *steps = sys.argv[1:]
-order = Order(Path(photographs), Path(output), recipe=RECIPE, threads=1, checkpoint_steps=3)
+order = TrainingJob(Path(photographs), Path(output), recipe=RECIPE, threads=1, checkpoint_steps=3)
 for last in map(int, steps):
     def stride(step):
         if step.number == last:

@@ -1,4 +1,4 @@
-"""The generated parts by their names: tables of settings, metrics, log lines, topics, events and errors."""
+"""The generated parts by their names: settings, metrics, log lines, topics, events, errors, breaks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from agents.telemetry import log_events
 from agents.telemetry.metrics import Metrics
 from agents.wiring import settings
 from schemas import topics
@@ -17,8 +16,11 @@ from schemas.contract import asyncapi, examples, published
 from schemas.contract.published import CHANNELS, Channel
 from schemas.errors import Rejected
 from schemas.wire import cloudevents
-from tagstream.reference.fields import fields
-from tagstream.reference.tables import code, table
+from tests.sabotage import rows
+from tests.sabotage.rows import Row
+from tools.reference import log_events
+from tools.reference.fields import fields
+from tools.reference.tables import code, table
 
 
 def rendered(what: str) -> str:
@@ -127,6 +129,16 @@ def _stage(error: type[Rejected]) -> str:
     return "" if error.code == "unforeseen" else str(error.stage)  # that one is told by whoever raises it
 
 
+def _sabotage() -> str:
+    read = ((code(each.name), code(each.file), each.about, _guards(each)) for each in rows.read())
+    return table(("Row", "Breaks", "How", "Turns red"), read)
+
+
+def _guards(row: Row) -> str:
+    named = ", ".join(code(test.rpartition("/")[2].rpartition("::")[2]) for test in row.tests)
+    return f"{named} (slow)" if row.slow else named
+
+
 def _first_line(error: type[Rejected]) -> str:
     return (error.__doc__ or "").splitlines()[0]
 
@@ -138,6 +150,7 @@ _WHOLE: Final[Mapping[str, Callable[[], str]]] = {
     "topics": _topics,
     "rejections": _rejections,
     "letter-headers": _letter_headers,
+    "sabotage": _sabotage,
 }
 _ABOUT: Final[Mapping[str, Callable[[str], str]]] = {
     "topic": _topic,

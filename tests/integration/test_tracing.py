@@ -19,7 +19,7 @@ from agents.wiring.settings import Settings, TracingSettings
 from model.serving.batcher import BatchLimits, DeviceChecks, MicroBatcher
 from schemas import wire
 from schemas.errors import ConfigurationError
-from tests.unit.otlp_receiver import Receiver, receiving, values
+from tests.integration.otlp_receiver import Receiver, receiving, values
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 KEPT = f"00-{TRACE}-{PARENT}-01"
@@ -290,7 +290,7 @@ async def test_the_standard_endpoint_is_honoured(receiver: Receiver, monkeypatch
 def test_without_an_endpoint_the_sdk_is_not_imported() -> None:
     program = """
 import asyncio, sys
-from agents import settings
+from agents.wiring import settings
 from agents.telemetry import metrics, tracing
 
 async def main():

@@ -1,6 +1,6 @@
 """Three restaurant menus as a guest would photograph them, drawn here so that none has to be borrowed.
 
-    python -m tagstream.samples.render_menus [FOLDER]
+    python -m tools.render_menus [FOLDER]
 
 Each begins as a flat page of type and becomes a photograph of that page: laid on something in perspective,
 lit from one side, a little out of focus, grainy. All randomness is seeded, so one version of Pillow draws the
@@ -18,6 +18,8 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont
+
+import tagstream.samples
 
 SIZE: Final = (480, 640)
 """Width and height of every photograph, in pixels."""
@@ -403,4 +405,4 @@ MENUS: Final = {
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent)
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(tagstream.samples.__file__).parent)

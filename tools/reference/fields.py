@@ -10,7 +10,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from schemas.contract import published
-from tagstream.reference.tables import code, table
+from tools.reference.tables import code, table
 
 Schema = Mapping[str, Any]
 

@@ -20,9 +20,8 @@ from streams.adapters.memory import MemoryScores
 from streams.adapters.sqlite.store import SqliteScores
 from streams.ports import ScoreStore
 from tagstream import cli
-
-from .head_builders import NOW, TAGGER, claim, scoring
-from .test_why import record
+from tests.unit.head_builders import NOW, TAGGER, claim, scoring
+from tests.unit.test_why import record
 
 LUNCH = identity.image_id("photos", "lunch.jpg")
 REFUSED = identity.image_id("photos", "broken.jpg")

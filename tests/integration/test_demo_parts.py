@@ -50,23 +50,17 @@ def test_names_that_no_key_can_have_are_uploaded_under_another(tmp_path: Path) -
     assert found[0].name == "caf\N{REPLACEMENT CHARACTER}.jpg"
 
 
-def test_more_photographs_than_the_broker_holds_are_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(photos, "MOST", 2)
+def test_more_photographs_than_the_broker_holds_are_refused(tmp_path: Path) -> None:
     for number in range(3):
         (tmp_path / f"{number}.jpg").touch()
     with pytest.raises(ConfigurationError, match="3 photographs, and the demo's broker holds 2"):
-        photos.of_folder(tmp_path)
+        photos.of_folder(tmp_path, most=2)
 
 
-def test_more_bytes_than_the_endpoint_holds_are_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(photos, "MOST_BYTES", 10)
+def test_more_bytes_than_the_endpoint_holds_are_refused(tmp_path: Path) -> None:
     (tmp_path / "large.jpg").write_bytes(bytes(11))
     with pytest.raises(ConfigurationError, match="classify"):
-        photos.of_folder(tmp_path)
+        photos.of_folder(tmp_path, most_bytes=10)
 
 
 def _worker(folder: Path, code: str = SLEEPER, number: int = 1) -> Worker:

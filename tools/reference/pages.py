@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from tagstream.reference import blocks
+from tools.reference import blocks
 
 _MARKED: Final = re.compile(r"<!-- generated: (?P<what>[^\n]+?) -->\n.*?<!-- end -->", re.DOTALL)
 
@@ -40,8 +40,8 @@ def renew(folder: Path) -> Iterator[Path]:
 
 
 def pages(folder: Path) -> tuple[Path, ...]:
-    """Every page below `folder`."""
-    return tuple(sorted(folder.rglob("*.md")))
+    """Every page below `folder`, or that page alone."""
+    return (folder,) if folder.is_file() else tuple(sorted(folder.rglob("*.md")))
 
 
 def _marked(what: str) -> str:

@@ -1,6 +1,5 @@
 """The house: which packages there are, what importing them costs, and the tree of errors."""
 
-import ast
 import importlib
 import inspect
 import subprocess
@@ -50,6 +49,28 @@ def test_importing_modules_imports_no_more_than_they_need(modules: str, tmp_path
     assert not loaded & set(FREE_OF[modules])
 
 
+def test_what_the_command_line_imports_of_the_model_brings_no_torch(tmp_path: Path) -> None:
+    modules = ("model", "model.preprocess", "model.policy", "model.manifest", "model.checkpoint")
+    brought = "; ".join(
+        f"import {module}; print({module!r} * ('torch' in sys.modules))" for module in modules
+    )
+    assert run(f"import sys; {brought}", tmp_path).split() == []
+
+
+def test_serving_and_describing_need_no_timm(tmp_path: Path) -> None:
+    program = (
+        "import sys; from model.networks import backbones; from model.serving import classifier; "
+        "backbones.describe('resnet18');"
+        "print('timm' in sys.modules, 'torchvision' in sys.modules)"
+    )
+    assert run(program, tmp_path).split() == ["False", "True"]
+
+
+def test_importing_the_samples_loads_no_imaging_and_no_model(tmp_path: Path) -> None:
+    loaded = run("import sys, tagstream.samples; print(*sys.modules)", tmp_path).split()
+    assert {"torch", "PIL", "numpy"}.isdisjoint(loaded)
+
+
 WATCHED = """
 import sys
 sys.dont_write_bytecode = True
@@ -70,19 +91,6 @@ def test_importing_opens_no_connection_and_writes_no_file(tmp_path: Path) -> Non
 @pytest.mark.parametrize("package", PACKAGES)
 def test_every_package_says_what_it_is_for(package: str) -> None:
     assert importlib.import_module(package).__doc__
-
-
-TERMINAL = {"print", "input", "sys.stdout", "sys.stderr", "sys.stdin"}
-
-
-@pytest.mark.parametrize("file", sorted((ROOT / "operations").glob("*.py")), ids=lambda file: file.stem)
-def test_an_operation_writes_to_no_terminal(file: Path) -> None:
-    names = {
-        ast.unparse(node)
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Name | ast.Attribute)
-    }
-    assert not names & TERMINAL
 
 
 def drawn() -> list[tuple[int, str]]:

@@ -1,0 +1,79 @@
+"""Unit of work: one image while a message about it is worked on, its times, and which bytes it is."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from contextlib import AbstractContextManager
+from typing import Final
+
+from agents import transitions
+from agents.telemetry.metrics import Stopwatch
+from schemas.claims import Claim
+from schemas.errors import Stage
+from schemas.records import Content, ImageHead, Kept, ScoreRecord, Stale
+from streams.ports import Change, Fetched
+from streams.resilience.retrying import RetryingScores
+
+_INLINE_DIGEST: Final = 2**20
+"""Bytes that are hashed within half a millisecond: a thread would cost more than it saves."""
+
+_RESTAURANT: Final = ("restaurant-id", "restaurant_id")
+_UPLOADER: Final = ("uploader-id", "uploader_id")
+
+
+class Image:
+    """What the store holds of one image, and what of the worker's time it takes. Made once a message."""
+
+    def __init__(self, image_id: str, scores: RetryingScores, watch: Stopwatch) -> None:
+        self.id = image_id
+        self.watch = watch
+        self._scores = scores
+
+    async def head(self) -> ImageHead | None:
+        """What holds of the image now."""
+        return await self._scores.head(self.id)
+
+    async def keep(self, change: Change, record: ScoreRecord | None = None) -> Kept | Stale:
+        """Make `change` to the image's head, and add `record` to its history; durable when it returns."""
+        with self.watch.stage(Stage.STORE):
+            return await self._scores.apply(self.id, change, record)
+
+    async def mark(self, head: ImageHead) -> ImageHead:
+        """Remember that the broker has acknowledged all that `head` says; the head that is stored then."""
+        with self.watch.stage(Stage.MARK):
+            return (await self._scores.apply(self.id, transitions.acknowledged(head))).head
+
+    def fetching(self) -> AbstractContextManager[None]:
+        """Times and traces one attempt to fetch it."""
+        return self.watch.stage(Stage.FETCH)
+
+
+async def content_of(data: bytes) -> Content:
+    """The bytes' digest and size."""
+    if len(data) <= _INLINE_DIGEST:
+        digest = hashlib.sha256(data)
+    else:
+        digest = await asyncio.to_thread(hashlib.sha256, data)
+    return Content(digest=digest.hexdigest(), size=len(data))
+
+
+def is_same_object(head: ImageHead, claim: Claim) -> bool:
+    """Whether the claim names the bytes of the head as storage named them when they were read."""
+    held, named = head.location, claim.location
+    if (held.bucket, held.key) != (named.bucket, named.key):
+        return False
+    return head.stored_as is not None and head.stored_as in (named.version, named.etag)
+
+
+def with_metadata(claim: Claim, fetched: Fetched) -> Claim:
+    """The claim with what the uploader said beside the object, where the event itself does not say it."""
+    facts = {
+        "restaurant_id": claim.restaurant_id or _named(fetched, _RESTAURANT),
+        "uploader_id": claim.uploader_id or _named(fetched, _UPLOADER),
+    }
+    return claim.model_copy(update=facts)
+
+
+def _named(fetched: Fetched, names: tuple[str, ...]) -> str | None:
+    return next((value for name in names if (value := fetched.metadata.get(name))), None)

@@ -1,0 +1,57 @@
+"""Entrance of uploads and removals: from what a message carries to the straight path."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from agents.jobs import Job, Jobs, refused
+from agents.pipeline import Pipeline
+from schemas import topics, wire
+from schemas.claims import Claim
+from schemas.naming import Naming
+from schemas.uploads import Position
+from schemas.wire import headers
+from streams.message import Message
+
+
+class Uploads:
+    """Any number at once; those of one image must come one after another."""
+
+    def __init__(self, pipeline: Pipeline, naming: Naming) -> None:
+        self._pipeline = pipeline
+        self._naming = naming
+
+    def jobs(self, message: Message) -> Jobs:
+        """A job for each record of the message."""
+        records = wire.decode(message.value, dict(message.headers), self._naming)
+        if message.topic == topics.RETRY and (deferred := headers.image_id(message.headers)):
+            # Its siblings ended at the first hop; if each copy were all of them they would multiply.
+            records = tuple(record for record in records if _image(record) == deferred)
+        jobs = tuple(self._job(message, each) for each in records if not isinstance(each, wire.Ignored))
+        return Jobs(jobs, ignored=len(records) - len(jobs))
+
+    def _job(self, message: Message, record: wire.Uploaded | wire.Removed | wire.Invalid) -> Job:
+        if isinstance(record, wire.Invalid):
+            return refused(record.error)
+        event = record.removal if isinstance(record, wire.Removed) else record.upload
+        claim = Claim.of(event, Position.of(event, message.origin, record.sequencer))
+        if isinstance(record, wire.Removed) and record.if_gone:
+            return Job(partial(self._remove_if_gone, event.image_id, claim), event.image_id)
+        return Job(partial(self._tag, event.image_id, claim), event.image_id)
+
+    async def _tag(self, image_id: str, claim: Claim) -> str:
+        image = self._pipeline.image(image_id)
+        return await self._pipeline.tag(image, await image.head(), claim)
+
+    async def _remove_if_gone(self, image_id: str, removal: Claim) -> str:
+        """Remove the image, unless something stands where the claim says that one version was removed."""
+        if await self._pipeline.images.exists(removal.location):
+            return "ignored"
+        return await self._tag(image_id, removal)
+
+
+def _image(record: wire.Record) -> str | None:
+    match record:
+        case wire.Uploaded(event) | wire.Removed(event):
+            return event.image_id
+    return None

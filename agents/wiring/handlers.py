@@ -1,0 +1,74 @@
+"""Wiring of the handlers: the ports behind retry and breaker, the straight path on them, its entrances."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from typing import Final
+
+from agents.dead_letters import Deferrals, ErrorRouter, Hide
+from agents.decisions import Decisions
+from agents.dispatcher import Dispatcher
+from agents.jobs import Entrance
+from agents.pipeline import Pipeline
+from agents.ports import Components
+from agents.rescore import Rescore
+from agents.telemetry.metrics import Metrics
+from agents.telemetry.tracing import NO_TRACER, Tracer
+from agents.uploads import Uploads
+from schemas import topics
+from schemas.naming import Naming
+from streams.ports import BROKER, IMAGES, STORE
+from streams.resilience.rejection_alarm import RejectionLimits, RejectionRateBreaker
+from streams.resilience.retry import Dependencies
+from streams.resilience.retrying import RetryingImages, RetryingScores, RetryingTags, Slots
+
+
+@dataclass(frozen=True, slots=True)
+class DispatcherLimits:
+    """The bounds of the work, beyond those of its parts."""
+
+    loading: int = 32
+    """Images whose encoded bytes are in memory at once."""
+    attempts: int = 8
+    """Refusals of one object, others being answered, until it is deferred."""
+    deferrals: Deferrals = field(default_factory=Deferrals)
+    rejections: RejectionLimits = field(default_factory=RejectionLimits)
+
+
+UTC_NOW: Final = partial(datetime.now, UTC)
+
+
+def build_dispatcher(  # noqa: PLR0913 - all that a worker is made of comes together here
+    components: Components,
+    dependencies: Dependencies,
+    limits: DispatcherLimits,
+    *,
+    metrics: Metrics,
+    naming: Naming | None = None,
+    tracer: Tracer = NO_TRACER,
+    alarm: RejectionRateBreaker | None = None,
+    now: Callable[[], datetime] = UTC_NOW,
+    hide: Hide = str,
+) -> Dispatcher:
+    """The dispatcher of every topic that a worker reads, over these components."""
+    slots = Slots(limits.loading, watched=metrics.loading.images.track_inprogress)
+    tags = RetryingTags(components.tags, dependencies.of(BROKER))
+    pipeline = Pipeline(
+        RetryingImages(components.images, dependencies.of(IMAGES), slots=slots, attempts=limits.attempts),
+        RetryingScores(components.scores, dependencies.of(STORE)),
+        tags,
+        components.tagger,
+        metrics,
+        tracer,
+        now,
+    )
+    entrances: dict[str, Entrance] = {
+        topics.UPLOADED: Uploads(pipeline, naming or Naming()),
+        topics.DECISIONS: Decisions(pipeline),
+        topics.RESCORE: Rescore(pipeline),
+    }
+    errors = ErrorRouter(tags, deferrals=limits.deferrals, metrics=metrics, hide=hide)
+    return Dispatcher(entrances, alarm or RejectionRateBreaker(limits.rejections), errors, metrics, tracer)

@@ -1,0 +1,40 @@
+"""The names of the commands that do something, for whoever walks all of them."""
+
+from __future__ import annotations
+
+from tagstream import cli
+
+LEAVES = (
+    *(
+        (name,)
+        for name in cli.COMMANDS
+        if name not in {"config", "data", "dlq", "model", "routes", "store", "topics"}
+    ),
+    ("config", "show"),
+    ("data", "import"),
+    ("data", "show"),
+    ("data", "prelabel"),
+    ("dlq", "list"),
+    ("dlq", "show"),
+    ("dlq", "redrive"),
+    ("model", "train"),
+    ("model", "evaluate"),
+    ("model", "compare"),
+    ("model", "compare-backbones"),
+    ("model", "calibrate"),
+    ("model", "average"),
+    ("model", "pipeline"),
+    ("model", "publish"),
+    ("model", "list"),
+    ("model", "show"),
+    ("model", "promote"),
+    ("model", "rollback"),
+    ("model", "fetch"),
+    ("routes", "check"),
+    ("routes", "show"),
+    ("store", "apply"),
+    ("store", "show"),
+    ("topics", "apply"),
+    ("topics", "list"),
+)
+"""Every command that does something."""
