@@ -1,4 +1,4 @@
-"""Why an image is where it is: every fact of the way from its events to what the world was told. Pure."""
+"""Audit trail of an image: every fact from its events to what was announced. Pure."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from schemas.tags import ModelRef, Route, Tag, Value, Verdict
 from schemas.uploads import Location, Moment
 
 
-class Spoken(Claim):
-    """The latest claim of one voice."""
+class ClaimView(Claim):
+    """The latest claim of one source, storage or a producer."""
 
     voice: Literal["storage", "producer"]
     stands: bool
@@ -37,15 +37,15 @@ class LabelView(Value):
     """Who says so."""
 
 
-class Led(Route):
+class RouteView(Route):
     """A route that the model's scores or a person's labels lead to."""
 
     in_force: bool
     why_not: str | None = None
 
 
-class Hearing(StrEnum):
-    """What the world knows of a route."""
+class AnnouncementState(StrEnum):
+    """Whether a route was announced."""
 
     ANNOUNCED = "announced"
     """The broker has acknowledged it."""
@@ -55,24 +55,24 @@ class Hearing(StrEnum):
     TO_REMOVE = "to be withdrawn"
 
 
-class Heard(Value):
-    """A route and what the world knows of it."""
+class RouteAnnouncement(Value):
+    """A route and whether it was announced."""
 
     topic: str
     label: str
     restaurant_id: str | None
     """Whose collection it is, or the image's restaurant."""
-    hearing: Hearing
+    hearing: AnnouncementState
 
 
-class Told(Value):
+class AnnouncedView(Value):
     """What was announced of the image."""
 
     revision: int | None
     """The last one that the broker acknowledged; None where none was."""
     is_current: bool
     """Whether that is all there is to say."""
-    routes: tuple[Heard, ...]
+    routes: tuple[RouteAnnouncement, ...]
 
 
 class LastDecision(Decision):
@@ -89,16 +89,16 @@ class Trail(Value):
     state: State
     location: Location
     restaurant_id: str | None
-    claims: tuple[Spoken, ...]
+    claims: tuple[ClaimView, ...]
     why_it_stands: str
     content: Content | None
     model: ModelRef | None
     """What made the scores that stand."""
     tags: tuple[LabelView, ...]
-    routes: tuple[Led, ...]
+    routes: tuple[RouteView, ...]
     decision: LastDecision | None
     revision: int
-    told: Told
+    told: AnnouncedView
     reason: Reason
     job: str
     flagged_at: Moment | None
@@ -106,7 +106,7 @@ class Trail(Value):
     """Every score ever made of the image, oldest first."""
 
     @property
-    def standing(self) -> Spoken:
+    def standing(self) -> ClaimView:
         """The claim that holds."""
         return next(each for each in self.claims if each.stands)
 
@@ -128,7 +128,7 @@ def follow(head: ImageHead, history: Sequence[ScoreRecord]) -> Trail:
         content=head.content,
         model=head.scores.model if head.scores else None,
         tags=_labels(head),
-        routes=tuple(_led(head)),
+        routes=tuple(_route_views(head)),
         decision=_decision(head),
         revision=head.revision,
         told=_told(head),
@@ -139,15 +139,15 @@ def follow(head: ImageHead, history: Sequence[ScoreRecord]) -> Trail:
     )
 
 
-def _claims(claims: Claims) -> tuple[Spoken, ...]:
-    """The claims of both voices; of one event that both carry, the one that stands is the earlier."""
+def _claims(claims: Claims) -> tuple[ClaimView, ...]:
+    """The claims of both sources; of one event that both carry, the one that stands is the earlier."""
     standing = claims.current
     voices: tuple[tuple[Literal["storage", "producer"], Claim | None], ...] = (
         ("storage", claims.storage),
         ("producer", claims.producer),
     )
     return tuple(
-        Spoken(**dict(claim), voice=voice, stands=claim is standing) for voice, claim in voices if claim
+        ClaimView(**dict(claim), voice=voice, stands=claim is standing) for voice, claim in voices if claim
     )
 
 
@@ -173,20 +173,20 @@ def _labelled(tag: Tag, *, is_known: bool) -> LabelView:
     return LabelView(**dict(tag), reached=is_known and tag.probability >= tag.threshold)
 
 
-def _led(head: ImageHead) -> Iterator[Led]:
+def _route_views(head: ImageHead) -> Iterator[RouteView]:
     """What holds, and behind it what the model alone would do."""
     held = head.verdict.routes if head.verdict else ()
     for route in held:
-        why_not = _homeless(head, route)
-        yield Led(**dict(route), in_force=why_not is None, why_not=why_not)
+        why_not = _without_restaurant(head, route)
+        yield RouteView(**dict(route), in_force=why_not is None, why_not=why_not)
     places = {(route.topic, route.label) for route in held}
     judged = head.judged.routes if head.judged else ()
     for route in judged:
         if (route.topic, route.label) not in places:
-            yield Led(**dict(route), in_force=False, why_not=_withheld(head))
+            yield RouteView(**dict(route), in_force=False, why_not=_withheld(head))
 
 
-def _homeless(head: ImageHead, route: Route) -> str | None:
+def _without_restaurant(head: ImageHead, route: Route) -> str | None:
     is_collection = route.topic != topics.MODERATION
     return "the image has no restaurant" if is_collection and head.restaurant_id is None else None
 
@@ -195,11 +195,11 @@ def _withheld(head: ImageHead) -> str:
     if head.state is State.DELETED:
         return "the image was removed"
     if decision := moderation_policy.in_force(head):
-        return f"{decision.decided_by} decided: {_said(decision)}"
+        return f"{decision.decided_by} decided: {_in_words(decision)}"
     return "hidden until a person has verified it"
 
 
-def _said(decision: Decision) -> str:
+def _in_words(decision: Decision) -> str:
     if decision.action is not Decided.CORRECT:
         return decision.action
     return f"{decision.action} to {', '.join(decision.labels or ()) or 'no label'}"
@@ -225,35 +225,37 @@ def _not_in_force(head: ImageHead, decision: Decision) -> str | None:
     return "it is older than the upload that stands, so it was of other bytes"
 
 
-def _told(head: ImageHead) -> Told:
+def _told(head: ImageHead) -> AnnouncedView:
     announced = head.announced
-    return Told(
+    return AnnouncedView(
         revision=announced.revision if announced else None,
         is_current=head.is_announced,
         routes=(*_announced(announced), *_pending(head), *_to_be_said(head)),
     )
 
 
-def _announced(announced: Announced | None) -> Iterator[Heard]:
+def _announced(announced: Announced | None) -> Iterator[RouteAnnouncement]:
     verdict: Verdict | None = announced.verdict if announced else None
     restaurant = announced.restaurant_id if announced else None
     for route in verdict.routes if verdict else ():
         if route.topic == topics.MODERATION or restaurant:
-            yield _heard(route, restaurant, Hearing.ANNOUNCED)
+            yield _announcement(route, restaurant, AnnouncementState.ANNOUNCED)
 
 
-def _pending(head: ImageHead) -> Iterator[Heard]:
-    for said in head.pending:
-        if said.route.topic == topics.MODERATION or said.restaurant_id:
-            yield _heard(said.route, said.restaurant_id, Hearing.MAYBE)
+def _pending(head: ImageHead) -> Iterator[RouteAnnouncement]:
+    for possible in head.pending:
+        if possible.route.topic == topics.MODERATION or possible.restaurant_id:
+            yield _announcement(possible.route, possible.restaurant_id, AnnouncementState.MAYBE)
 
 
-def _to_be_said(head: ImageHead) -> Iterator[Heard]:
+def _to_be_said(head: ImageHead) -> Iterator[RouteAnnouncement]:
     for move in announcements.diff(head):
         if not move.is_without_restaurant:
-            hearing = Hearing.TO_ADD if move.action is Action.ADDED else Hearing.TO_REMOVE
-            yield _heard(move.route, move.restaurant_id, hearing)
+            hearing = AnnouncementState.TO_ADD if move.action is Action.ADDED else AnnouncementState.TO_REMOVE
+            yield _announcement(move.route, move.restaurant_id, hearing)
 
 
-def _heard(route: Route, restaurant_id: str | None, hearing: Hearing) -> Heard:
-    return Heard(topic=route.topic, label=route.label, restaurant_id=restaurant_id, hearing=hearing)
+def _announcement(route: Route, restaurant_id: str | None, hearing: AnnouncementState) -> RouteAnnouncement:
+    return RouteAnnouncement(
+        topic=route.topic, label=route.label, restaurant_id=restaurant_id, hearing=hearing
+    )

@@ -1,4 +1,4 @@
-"""What becomes of photographs that were just uploaded: tags in the store, or a letter on the dead letters."""
+"""Waits for the end of uploads: tags in the store, or a dead letter."""
 
 from __future__ import annotations
 
@@ -128,9 +128,9 @@ class AwaitTags:
 
 def _answers(head: ImageHead, upload: ImageUploaded) -> bool:
     """Whether the head has taken the upload, or a later one, into account, and that was announced."""
-    said = head.all_claims.producer
-    is_known = said is not None and (
-        said.position.event_id == upload.event_id or said.position.uploaded_at > upload.uploaded_at
+    claim = head.all_claims.producer
+    is_known = claim is not None and (
+        claim.position.event_id == upload.event_id or claim.position.uploaded_at > upload.uploaded_at
     )
     return is_known and head.is_announced
 

@@ -1,4 +1,4 @@
-"""Photographs out of object storage into a folder, many at once, for a command that works on files."""
+"""Bulk fetch: objects out of storage into a folder, many at once."""
 
 from __future__ import annotations
 
@@ -14,14 +14,13 @@ from agents.wiring.backends import s3_settings
 from agents.wiring.settings import Settings, blame
 from model.data import gather
 from model.data.progress import Tick, silent
+from operations import object_address
 from schemas.errors import ConfigurationError, NotAllowed, Rejected
 from schemas.uploads import Location
 from streams.adapters.s3.images import S3Images
 from streams.ports import Fetched, ImageStore
 
 AT_ONCE: Final = 16
-
-SCHEME: Final = "s3://"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +43,7 @@ async def storage(settings: Settings) -> AsyncIterator[S3Images]:
 
 def location(address: str) -> Location:
     """The object that `s3://bucket/key` names; raises `ConfigurationError`."""
-    bucket, _, key = address.removeprefix(SCHEME).partition("/")
-    if not address.startswith(SCHEME) or not bucket or not key:
-        raise ConfigurationError(f"{address}: not the address of an object, as in s3://photos/labels.csv")
-    return Location(bucket=bucket, key=key)
+    return object_address.parse(address, example="s3://photos/labels.csv")
 
 
 async def fetch(images: ImageStore, where: Location) -> Fetched:

@@ -1,16 +1,20 @@
-"""Local files through the model, without a broker: what `tagstream classify` does."""
+"""Classifies local files with a model version, without a broker."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from agents.ports import Tagger
+from agents.wiring import components, model_source
+from agents.wiring.settings import Settings
+from model import checkpoint
 from operations import photographs
-from schemas.errors import Rejected
+from schemas.errors import ConfigurationError, Rejected
 from schemas.tags import Verdict
 
 
@@ -48,6 +52,37 @@ class RefusedFile:
 
 
 Answer = Classified | RefusedFile
+
+Tell = Callable[[Answer, int], None]
+"""Takes an answer, and how many there will be."""
+
+
+def configured(settings: Settings, model: Path | None) -> Settings:
+    """The settings with that model; raises `ConfigurationError` at once where there is none."""
+    folder = model or model_source.folder_here(settings)
+    checkpoint.read_manifest(folder)  # before torch is imported, which takes its time
+    chosen = settings.model.model_copy(update={"folder": folder, "ref": None})
+    return settings.model_copy(update={"model": chosen})
+
+
+async def classify(paths: Iterable[Path], settings: Settings, *, tell: Tell) -> int:
+    """Tell the answer for each photograph, in no order; how many files failed."""
+    files = list(found(paths))
+    if not files:
+        raise ConfigurationError("no photographs there; name a file to have it tried whatever it is called")
+    failed = 0
+    async with await components.load_tagger(settings) as tagger:
+        classifier = PhotoClassifier(
+            tagger,
+            at_once=settings.window.concurrency,
+            loading=2 * settings.decode.processes,
+            max_bytes=settings.s3.max_object_bytes,
+        )
+        async with aclosing(classifier.look(files)) as answers:
+            async for answer in answers:
+                tell(answer, len(files))
+                failed += isinstance(answer, RefusedFile)
+    return failed
 
 
 def found(paths: Iterable[Path]) -> Iterator[Path]:

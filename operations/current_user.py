@@ -1,4 +1,4 @@
-"""Who sits at this terminal."""
+"""The current user, who decides and promotes."""
 
 from __future__ import annotations
 

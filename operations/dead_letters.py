@@ -1,4 +1,4 @@
-"""Dead and parked letters: what each one says, which ones are meant, and what they have in common."""
+"""Dead letters: their causes, a selection of them, and groups by cause."""
 
 from __future__ import annotations
 

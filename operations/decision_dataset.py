@@ -1,4 +1,4 @@
-"""What moderators decided, as labelled photographs: the word that holds of the bytes that stand now.
+"""Dataset from decisions: what moderators decided of the current bytes, as labelled photographs.
 
 - `correct` names all true labels; with none of them the photograph is a negative.
 - `approve` says that the tags which hold are right. Where none holds, or where a model has spoken since,
@@ -81,15 +81,15 @@ async def latest(messages: AsyncIterable[Message]) -> tuple[dict[str, Decision],
     spoken: dict[str, Decision] = {}
     spoiled: list[Refusal] = []
     async for message in messages:
-        said = wire.decode_decision(message.value, dict(message.headers))
-        if isinstance(said, wire.Invalid):
+        event = wire.decode_decision(message.value, dict(message.headers))
+        if isinstance(event, wire.Invalid):
             place = f"{message.topic}[{message.partition}]@{message.offset}"
-            spoiled.append(Refusal(place, RefusalCause.NOT_DECIDED, str(said.error)))
+            spoiled.append(Refusal(place, RefusalCause.NOT_DECIDED, str(event.error)))
             continue
-        decision = Decision.of(said, message.partition, message.offset)
-        before = spoken.get(said.image_id)
+        decision = Decision.of(event, message.partition, message.offset)
+        before = spoken.get(event.image_id)
         if before is None or before.precedes(decision):
-            spoken[said.image_id] = decision
+            spoken[event.image_id] = decision
     return spoken, spoiled
 
 

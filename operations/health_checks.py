@@ -1,4 +1,4 @@
-"""What `tagstream doctor` looks at: each check finds something, or says what is wrong and how to mend it."""
+"""Health checks of everything a worker needs: each finds something, or says how to mend what is wrong."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from shutil import disk_usage
 from typing import Any, Final
 
+from agents.telemetry.masking import Mask
 from agents.wiring import backends
 from agents.wiring.backends import kafka_connection, open_mongo, open_store
 from agents.wiring.model_source import resolve_model
@@ -21,7 +22,7 @@ from agents.wiring.registry import open_registry
 from agents.wiring.settings import Settings
 from model.registry import refs
 from schemas import topics
-from schemas.errors import TagstreamError
+from schemas.errors import ConfigurationError, TagstreamError
 from streams.adapters.kafka.admin import TopicAdmin
 from streams.adapters.kafka.topic_state import TopicState
 from streams.adapters.mongo.indexes import IndexState
@@ -76,6 +77,10 @@ class Finding:
         told = {"check": self.name, "ok": self.is_well, "said": self.said, "seconds": round(self.seconds, 3)}
         return told if self.is_well else told | {"mend": self.mend}
 
+    def masked(self, mask: Mask) -> Finding:
+        """The same without secrets."""
+        return replace(self, said=mask.hide(self.said), mend=mask.hide(self.mend))
+
 
 async def findings(checks: Iterable[Check]) -> AsyncIterator[Finding]:
     """What each check finds, in order, one after another."""
@@ -95,6 +100,20 @@ async def _looked(check: Check) -> tuple[bool, str, str]:
         return False, str(error), check.mend
     except TimeoutError:
         return False, f"no answer within {check.seconds:g} s", check.mend
+
+
+async def run(checks: Iterable[Check], *, mask: Mask, tell: Callable[[Finding], None]) -> bool:
+    """Look at everything and tell each finding, secrets masked; whether all is well."""
+    all_well = True
+    async for finding in findings(checks):
+        tell(finding.masked(mask))
+        all_well &= finding.is_well
+    return all_well
+
+
+def wrong_settings(error: ConfigurationError) -> Finding:
+    """The only finding where the settings are wrong."""
+    return Finding("settings", is_well=False, said=str(error), seconds=0, mend="`tagstream config show`")
 
 
 def of(config: Settings, *, source: str) -> tuple[Check, ...]:
@@ -235,22 +254,22 @@ def _time_at(endpoint: str) -> datetime | None:
         return None
     try:
         with _OPENER.open(urllib.request.Request(endpoint, method="HEAD"), timeout=SECONDS / 2) as reply:  # noqa: S310 - checked
-            said = reply.headers.get("Date")
+            date = reply.headers.get("Date")
     except urllib.error.HTTPError as refusal:
-        said = refusal.headers.get("Date")
+        date = refusal.headers.get("Date")
     except OSError:
         return None
-    return parsedate_to_datetime(said) if said else None
+    return parsedate_to_datetime(date) if date else None
 
 
 async def _disk(config: Settings) -> str:
     places = {Path.cwd(), config.store.path.absolute().parent if config.store.url is None else Path.cwd()}
     free = {place: disk_usage(place).free for place in places if place.is_dir()}
     place, least = min(free.items(), key=lambda found: found[1])
-    said = f"{least / 2**30:.1f} GiB free at {place}"
+    free_here = f"{least / 2**30:.1f} GiB free at {place}"
     if least < FREE_BYTES:
-        raise Unwell(said, f"make it at least {FREE_BYTES / 2**30:.0f} GiB")
-    return said
+        raise Unwell(free_here, f"make it at least {FREE_BYTES / 2**30:.0f} GiB")
+    return free_here
 
 
 def _registry(config: Settings) -> tuple[Check, ...]:

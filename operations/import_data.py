@@ -1,4 +1,4 @@
-"""From sources to a snapshot: what `tagstream data import` does."""
+"""Imports photographs: from sources to a snapshot."""
 
 from __future__ import annotations
 

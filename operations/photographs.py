@@ -1,4 +1,4 @@
-"""Which files of a folder are photographs, and their bytes."""
+"""Photograph files: those below a folder, and their bytes."""
 
 from __future__ import annotations
 

@@ -1,34 +1,28 @@
-"""The ends of a pipeline: photographs from everywhere, and the registry."""
+"""The pipeline's first and last steps: the import of photographs, and publication and promotion."""
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from agents.wiring.registry import address, cache
+from agents.wiring.registry import cache, open_registry
+from agents.wiring.settings import Settings
 from model.data import dataset
 from model.data.dataset import Split
+from model.data.progress import Tick
 from model.pipeline import fingerprints
 from model.pipeline.stages import Stages, evaluation_split, plain
 from model.pipeline.step import Made, Step, digest
-from model.registry import contents, promotion
+from model.registry import promotion
 from model.registry.promotion_evaluation import PromotionCriteria
 from model.registry.refs import CHAMPION, AliasRef, VersionRef
-from model.serving.classifier import Classifier
 from operations import import_data
+from operations import publish as publishing
 from operations.current_user import current_user
 from operations.import_data import ImportRequest
-from operations.registry import over
 from schemas.errors import TagstreamError
-
-if TYPE_CHECKING:
-    from agents.wiring.settings import Settings
-    from model.registry.publishing import Published
-    from model.registry.registry import Registry
-
-__all__ = ["PromotionGoal", "PromotionRefused", "address", "gather", "promote", "publish"]
 
 
 class PromotionRefused(TagstreamError):
@@ -36,11 +30,19 @@ class PromotionRefused(TagstreamError):
 
 
 @dataclass(frozen=True, slots=True)
+class PipelineRegistry:
+    """Where versions are published."""
+
+    settings: Settings
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
 class PromotionGoal:
     """Of which version, where, and how good it has to be at least."""
 
     version: VersionRef
-    registry: str
+    registry: PipelineRegistry
     least_top: float | None
 
     @property
@@ -70,15 +72,15 @@ def gather(request: ImportRequest, stages: Stages, settings: Settings) -> Step:
     return Step("gather", stages.root, plain(parameters), work, summary=summary)
 
 
-def publish(version: VersionRef, stages: Stages, validate: Step, *, where: str) -> Step:
-    """The judged version in the registry at `where`."""
+def publish(version: VersionRef, stages: Stages, validate: Step, *, registry: PipelineRegistry) -> Step:
+    """The evaluated version in the registry."""
     return Step(
         "publish",
         stages.root,
-        {"registry": where, "version": str(version)},
-        partial(_published, validate, where),
+        {"registry": registry.url, "version": str(version)},
+        partial(_published, validate, registry),
         needs=(validate,),
-        summary=f"{version} at {where}",
+        summary=f"{version} at {registry.url}",
     )
 
 
@@ -94,41 +96,37 @@ def promote(wanted: PromotionGoal, stages: Stages, publish: Step, *, gather: Ste
     )
 
 
-def _published(validate: Step, where: str, _folder: Path) -> Made:
-    folder = validate.product()
-    version = contents.of_folder(folder)
-    Classifier.load(folder).check_golden()
-
-    async def put(opened: Registry, _: Settings) -> Published:
-        return await opened.publish(version)
-
-    published = over(where, put)
-    return Made(published.digest, about={"ref": str(published.ref), "registry": where})
+def _published(validate: Step, registry: PipelineRegistry, _folder: Path) -> Made:
+    result = asyncio.run(publishing.publish(registry.settings, validate.product(), url=registry.url))
+    about = {"ref": str(result.published.ref), "registry": registry.url}
+    return Made(result.published.digest, about=about)
 
 
 def _promoted(wanted: PromotionGoal, stages: Stages, gather: Step, _folder: Path) -> Made:
     data = dataset.read(gather.product())
     split = evaluation_split(data)
     device, threads = stages.job.device, stages.job.threads
-    criteria = PromotionCriteria(
-        data.of(Split(split)), split, wanted.least_top, device=device, threads=threads
-    )
-    order = promotion.PromotionRequest(
+    photographs = data.of(Split(split))
+    criteria = PromotionCriteria(photographs, split, wanted.least_top, device=device, threads=threads)
+    request = promotion.PromotionRequest(
         wanted.version, current_user(), reason="by the pipeline", criteria=criteria
     )
-
-    async def move(opened: Registry, config: Settings) -> promotion.PromotionResult:
-        return await promotion.promote(opened, cache(config), order, tick=stages.watch.tick)
-
-    found = over(wanted.registry, move)
+    found = asyncio.run(_moved(wanted.registry, request, stages.watch.tick))
     if found.alias is None:
         raise PromotionRefused(
             f"{wanted.version} is published, but is not {wanted.alias}: the gate refuses it by "
-            f"{_reasons(found)}; `tagstream model promote {wanted.version} --registry {wanted.registry}` "
+            f"{_reasons(found)}; `tagstream model promote {wanted.version} --registry {wanted.registry.url}` "
             "says more"
         )
     about = {"alias": str(wanted.alias), "version": found.alias.version}
     return Made(digest(plain(about)), about=plain(about))
+
+
+async def _moved(
+    where: PipelineRegistry, request: promotion.PromotionRequest, tick: Tick
+) -> promotion.PromotionResult:
+    async with open_registry(where.settings, where.url) as registry:
+        return await promotion.promote(registry, cache(where.settings), request, tick=tick)
 
 
 def _reasons(found: promotion.PromotionResult) -> str:

@@ -1,10 +1,10 @@
-"""A model's tags over unlabelled photographs, as a review batch: what `tagstream data prelabel` does."""
+"""Prelabels photographs: a model's tags over unlabelled ones, as a review batch for a person to correct."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -23,8 +23,6 @@ from model.serving.classifier import Classifier
 from operations import import_data
 from schemas.errors import ConfigurationError, Rejected
 from schemas.tags import Scores
-from tagstream.render import gallery
-from tagstream.render.gallery import Fact, GallerySection, Page, ProbabilityBar, Shot
 
 BATCH: Final = 32
 """Photographs of a forward."""
@@ -73,6 +71,24 @@ class ReviewBatch:
 
 
 @dataclass(frozen=True, slots=True)
+class ContactSheet:
+    """What the batch's page is drawn of."""
+
+    model: str
+    proposals: tuple[Proposal, ...]
+    """The least sure first."""
+    pictures: Mapping[str, str]
+    """A data: URI by a proposal's place."""
+    thresholds: Mapping[str, float]
+    photographs: int
+    """In the whole batch."""
+
+
+Draw = Callable[[ContactSheet], str]
+"""Makes an HTML page of a sheet."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Looked:
     """One photograph in pixels, and small for the sheet."""
 
@@ -103,8 +119,8 @@ class _Scored:
         )
 
 
-def run(request: PrelabelRequest, *, tick: Tick) -> ReviewBatch:
-    """Write the batch.
+def run(request: PrelabelRequest, *, draw: Draw, tick: Tick) -> ReviewBatch:
+    """Write the batch; `draw` makes its page.
 
     Raises `ConfigurationError` where its folder is there already, and where no photograph can be read.
     """
@@ -117,7 +133,9 @@ def run(request: PrelabelRequest, *, tick: Tick) -> ReviewBatch:
             why = "; ".join(scored.unreadable[:3])
             raise ConfigurationError(f"{request.source}: no photograph can be read; {why}")
         proposals = scored.proposals
+        sheet = _sheet(proposals, scored, most=request.most)
         _write(within / "batch", proposals, scored, request)
+        (within / "batch" / SHEET).write_text(draw(sheet), encoding="utf-8")
         if not atomic_folders.place_folder(within / "batch", request.output):
             raise ConfigurationError(f"{request.output} was made meanwhile; name another folder")
     return ReviewBatch(request.output, _named(scored.classifier), tuple(proposals), tuple(scored.unreadable))
@@ -128,9 +146,16 @@ def _write(folder: Path, proposals: Sequence[Proposal], scored: _Scored, request
     # Paths are relative to where the batch will lie, and not to where it is written.
     text = review.as_csv(proposals, scored.classifier.labels, folder=request.output)
     (folder / REVIEW).write_text(text, encoding="utf-8")
-    pictures = {each.found.place: each.picture for each, _ in scored.looked}
-    page = _page(proposals[: request.most], pictures, scored.classifier, of=len(proposals))
-    (folder / SHEET).write_text(gallery.render(page), encoding="utf-8")
+
+
+def _sheet(proposals: Sequence[Proposal], scored: _Scored, *, most: int) -> ContactSheet:
+    return ContactSheet(
+        _named(scored.classifier),
+        tuple(proposals[:most]),
+        {each.found.place: each.picture for each, _ in scored.looked},
+        scored.classifier.manifest.thresholds,
+        photographs=len(proposals),
+    )
 
 
 async def _score(request: PrelabelRequest, gathered: Entries, tick: Tick) -> _Scored:
@@ -179,29 +204,3 @@ async def _one(found: Entry, classifier: Classifier, pool: DecoderPool) -> _Look
 
 def _named(classifier: Classifier) -> str:
     return f"{classifier.ref.name}-{classifier.ref.version}"
-
-
-def _page(
-    proposals: Sequence[Proposal], pictures: dict[str, str], classifier: Classifier, *, of: int
-) -> Page:
-    thresholds = classifier.manifest.thresholds
-    shots = [
-        Shot(
-            each.place,
-            pictures[each.place],
-            chips=(f"uncertainty {each.uncertainty:.2f}", *(each.suggested or ("no label",))),
-            bars=tuple(
-                ProbabilityBar(label, chance, thresholds[label])
-                for label, chance in each.probabilities.items()
-            ),
-        )
-        for each in proposals
-    ]
-    note = f"{len(shots):,} of {of:,} photographs, the least sure first"
-    return Page(
-        title="To be reviewed",
-        lead=f"Proposed by {_named(classifier)}. Uncertainty is {review.MEASURE}. Correct the column labels"
-        f" in {REVIEW}, or write yes into reviewed where it is right; then import the batch.",
-        facts=(Fact("photographs", f"{of:,}"), Fact("labels", f"{len(classifier.labels)}")),
-        sections=[GallerySection("By uncertainty", note, tuple(shots))],
-    )

@@ -1,4 +1,4 @@
-"""Letters back to where they came from, at a rate, each once, whoever interrupts it.
+"""Redrives dead letters: sends them back to where they came from, at a rate, each once.
 
 What was sent back is remembered on a compacted topic of its own, `photos.redriven.v1`: a key a letter
 (its topic, partition and offset), written *after* the letter itself is acknowledged. Redrive twice, or
@@ -10,22 +10,22 @@ do nothing twice. The letters themselves stay where they are until their topic's
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Final, Protocol, TypeVar
 
-from operations import current_user
-from operations.dead_letters import Letter, Place
+from agents.wiring.backends import kafka_connection, kafka_settings
+from agents.wiring.settings import Settings
+from operations import letter_reader, redrive_journal
+from operations.dead_letters import Letter, LetterSelection
+from operations.letter_reader import ReadProgress
+from operations.redrive_journal import Journal, TopicJournal
 from schemas import topics
-from schemas.errors import ConfigurationError, Gone, Malformed
+from schemas.errors import Malformed
 from schemas.wire.headers import Origin
-from streams.adapters.kafka.admin import TopicAdmin
-from streams.adapters.kafka.connection import KafkaAddress
-from streams.adapters.kafka.producer import Outgoing
-from streams.adapters.kafka.reader import NoTopic, TopicReader
-from streams.adapters.kafka.topic_state import Declared
+from streams.adapters.kafka.producer import RestartingProducer
+from streams.adapters.kafka.publisher import RedrivePublisher
 from streams.clock import Clock, SystemClock
 from streams.message import Message
 
@@ -42,49 +42,6 @@ class LetterPublisher(Protocol):
         """Return when it is acknowledged; raises `Malformed` where there is no way back."""
 
 
-class Journal(Protocol):
-    """Remembers what was sent back."""
-
-    async def note(self, letters: Sequence[Letter]) -> None:
-        """Remember them; return when that is acknowledged."""
-
-
-class Sender(Protocol):
-    """An outbox."""
-
-    async def send(self, messages: Sequence[Outgoing]) -> None:
-        """Return when all are acknowledged."""
-
-
-class TopicJournal:
-    """The journal on `photos.redriven.v1`."""
-
-    def __init__(self, outbox: Sender) -> None:
-        self._outbox = outbox
-
-    async def note(self, letters: Sequence[Letter]) -> None:
-        """See `Journal.note`."""
-        await self._outbox.send([_entry(letter) for letter in letters])
-
-
-def _entry(letter: Letter) -> Outgoing:
-    topic, partition, offset = letter.place
-    said = {
-        "redriven_at": datetime.now(UTC).isoformat(),
-        "by": current_user.current_user(),
-        "to": letter.origin[0],
-    }
-    return Outgoing(topics.REDRIVEN, f"{topic}/{partition}/{offset}".encode(), json.dumps(said).encode())
-
-
-def place(entry: Message) -> Place | None:
-    """The letter that an entry of the journal speaks of; None for what is no entry."""
-    topic, *numbers = (entry.key or b"").decode(errors="replace").rsplit("/", 2)
-    if len(numbers) != 2 or not all(each.isascii() and each.isdigit() for each in numbers):  # noqa: PLR2004 - as written
-        return None
-    return topic, int(numbers[0]), int(numbers[1])
-
-
 @dataclass(frozen=True, slots=True)
 class RefusedLetter:
     """A letter with no way back, and why."""
@@ -95,6 +52,70 @@ class RefusedLetter:
 
 Tick = Callable[[int], None]
 """Told how many letters more are done."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedriveRequest:
+    """Which letters are to be sent back, and how."""
+
+    selection: LetterSelection
+    parking: bool = False
+    """Those of the parking topic."""
+    again: bool = False
+    """Also those that were sent back before."""
+    rate: float = 50.0
+    """Letters a second."""
+
+    @property
+    def topic(self) -> str:
+        """Where the letters are."""
+        return topics.PARKING if self.parking else topics.DEAD_LETTERS
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenLetters:
+    """What would be sent back."""
+
+    letters: tuple[Letter, ...]
+    earlier: int
+    """Selected too, and sent back before."""
+
+
+@dataclass(frozen=True, slots=True)
+class RedriveResult:
+    """What became of the selected letters."""
+
+    chosen: tuple[Letter, ...]
+    earlier: int
+    """Selected too, and sent back before."""
+    refused: tuple[RefusedLetter, ...] | None
+    """None where nothing was sent."""
+
+    @property
+    def redriven(self) -> int:
+        """How many were sent back."""
+        return 0 if self.refused is None else len(self.chosen) - len(self.refused)
+
+
+async def choose(settings: Settings, request: RedriveRequest, progress: ReadProgress) -> ChosenLetters:
+    """The letters that `request` selects, less those that were sent back before. Sends nothing."""
+    found = await letter_reader.read(kafka_connection(settings), [request.topic], progress)
+    selected = [letter for letter in found if request.selection.holds(letter)]
+    letters = tuple(letter for letter in selected if request.again or not letter.is_redriven)
+    return ChosenLetters(letters, len(selected) - len(letters))
+
+
+async def send(
+    settings: Settings, request: RedriveRequest, chosen: ChosenLetters, tick: Tick
+) -> RedriveResult:
+    """Send them back. Broken off, run both again: what was sent is not chosen any more."""
+    kafka = kafka_settings(settings)
+    await redrive_journal.prepare(kafka.bootstrap, [request.topic])
+    async with AsyncExitStack() as stack:
+        publisher = await stack.enter_async_context(RedrivePublisher(kafka))
+        journal = TopicJournal(await stack.enter_async_context(RestartingProducer(kafka)))
+        refused = await Redrive(publisher, journal, rate=request.rate).run(chosen.letters, tick)
+    return RedriveResult(chosen.letters, chosen.earlier, refused)
 
 
 class Redrive:
@@ -154,77 +175,3 @@ async def _unbroken(work: Coroutine[Any, Any, T]) -> T:
     except asyncio.CancelledError:
         await task
         raise
-
-
-_UNDATED: Final = datetime.min.replace(tzinfo=UTC)
-
-Progress = Callable[[int, int], None]
-"""Told how many records are read, and how many there are about."""
-
-
-async def read(bootstrap: KafkaAddress, names: Iterable[str], progress: Progress) -> list[Letter]:
-    """Every letter of the topics, oldest first."""
-    redriven = await _redriven(bootstrap)
-    letters = [letter for name in names for letter in await _read(bootstrap, name, redriven, progress)]
-    return sorted(letters, key=lambda letter: (letter.message.timestamp or _UNDATED, letter.place))
-
-
-async def _read(
-    bootstrap: KafkaAddress, name: str, redriven: frozenset[Place], progress: Progress
-) -> list[Letter]:
-    letters: list[Letter] = []
-    try:
-        async with TopicReader(bootstrap, name) as reader:
-            start, end = await reader.beginnings(), await reader.ends()
-            total = sum(end.values()) - sum(start.values())
-            async for message in reader.read(start, end):
-                letters.append(Letter(message, message.source in redriven))
-                progress(len(letters), total)
-    except NoTopic:
-        return []
-    return letters
-
-
-async def one(bootstrap: KafkaAddress, name: str, place: tuple[int, int]) -> Letter:
-    """The letter at `place`; raises `Gone` where there is none (any more)."""
-    partition, offset = place
-    redriven = await _redriven(bootstrap)
-    async with TopicReader(bootstrap, name) as reader:
-        if partition in reader.partitions:
-            async for message in reader.read({partition: offset}, await _until(reader, partition, offset)):
-                return Letter(message, message.source in redriven)
-    raise Gone(f"{name} has no letter at {partition}:{offset}; it never had, or it has expired")
-
-
-async def _until(reader: TopicReader, partition: int, offset: int) -> dict[int, int]:
-    ends = await reader.ends()
-    return {partition: min(offset + 1, ends[partition])}
-
-
-async def _redriven(bootstrap: KafkaAddress) -> frozenset[Place]:
-    """The letters that were sent back, as the journal says."""
-    try:
-        async with TopicReader(bootstrap, topics.REDRIVEN) as reader:
-            found = [place(entry) async for entry in reader.read()]
-    except NoTopic:
-        return frozenset()
-    return frozenset(place for place in found if place)
-
-
-async def prepare_journal(bootstrap: KafkaAddress, beside: Sequence[str]) -> None:
-    """Make the journal's topic unless it is there, replicated as the letters are.
-
-    Raises:
-        ConfigurationError: it is there and not compacted: the broker would forget what was sent back.
-    """
-    async with TopicAdmin(bootstrap) as admin:
-        replication = max((state.replication for state in await admin.topics(beside)), default=1)
-        compacted = {"cleanup.policy": "compact"}
-        if not await admin.partitions(topics.REDRIVEN):
-            await admin.apply([Declared(topics.REDRIVEN, 1, replication, compacted)])
-        for state in await admin.topics([topics.REDRIVEN]):
-            if state.config is not None and not state.is_compacted:
-                raise ConfigurationError(
-                    f"{topics.REDRIVEN} is not compacted: it would forget what was sent back; "
-                    "set its cleanup.policy to compact"
-                )

@@ -1,81 +1,80 @@
-"""The registry as a command opens it."""
+"""Model versions in the registry: listed, looked at, fetched."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import Any
 
-import typer
-
-if TYPE_CHECKING:
-    from agents.wiring.settings import Settings
-    from model.registry.registry import Registry
-
-
-from typing import Final
-
-from schemas.errors import ConfigurationError
-
-T = TypeVar("T")
-
-Url = Annotated[
-    str | None,
-    typer.Option(
-        "--registry",
-        metavar="URL",
-        help="s3://BUCKET/PREFIX, or a folder; TAGSTREAM_REGISTRY__URL if absent.",
-    ),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print one document instead of tables.")]
+from agents.wiring.registry import cache, open_registry
+from agents.wiring.settings import Settings
+from model.manifest import Manifest
+from model.registry import refs
+from model.registry.aliases import Alias
+from model.registry.refs import VersionRef
+from model.registry.registry import RegistryEntry
+from operations import version_folders
 
 
-def fetched(ref: str) -> Path:
-    """The folder of a version of the registry that is set, in the cache. Raises `ConfigurationError`."""
-    from agents.wiring.registry import cache  # noqa: PLC0415
-    from model.registry import refs  # noqa: PLC0415
+@dataclass(frozen=True, slots=True)
+class FetchedVersion:
+    """A version on this machine."""
 
+    ref: VersionRef
+    digest: str
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class VersionView:
+    """A version and its model's aliases."""
+
+    version: VersionRef
+    digest: str
+    manifest: Manifest
+    card: str
+    aliases: Mapping[str, Alias]
+
+    def document(self) -> dict[str, Any]:
+        """All of it."""
+        return {
+            "ref": str(self.version),
+            "digest": self.digest,
+            "manifest": self.manifest.model_dump(mode="json"),
+            "card": self.card,
+            "aliases": {
+                name: alias.model_dump(mode="json", by_alias=True) for name, alias in self.aliases.items()
+            },
+        }
+
+
+async def versions(settings: Settings, name: str | None, *, url: str | None) -> list[RegistryEntry]:
+    """The versions of one model, or of all."""
+    async with open_registry(settings, url) as registry:
+        names = (name,) if name else await registry.names()
+        return [entry for each in names for entry in await registry.versions(each)]
+
+
+async def look(settings: Settings, ref: str, *, url: str | None) -> VersionView:
+    """A version's card and manifest, and its model's aliases."""
     meant = refs.parse(ref)
-
-    async def get(opened: Registry, config: Settings) -> Path:
-        return await opened.fetch(await opened.resolve(meant), meant.name, cache(config))
-
-    return over(None, get)
-
-
-def over(url: str | None, work: Callable[[Registry, Settings], Awaitable[T]]) -> T:
-    """What `work` returns, done with the registry open. Raises as `open_registry` and `work` do."""
-    import asyncio  # noqa: PLC0415
-
-    from agents.telemetry import logs, masking  # noqa: PLC0415
-    from agents.wiring import settings  # noqa: PLC0415
-    from agents.wiring.registry import open_registry  # noqa: PLC0415
-
-    config = settings.load()
-    logs.configure(config.log.model_copy(update={"level": "warning"}), mask=masking.here(config))
-
-    async def opened() -> T:
-        async with open_registry(config, url) as registry:
-            return await work(registry, config)
-
-    return asyncio.run(opened())
+    async with open_registry(settings, url) as registry:
+        found = await registry.resolve(meant)
+        version = VersionRef(meant.name, found.version)
+        manifest = await registry.manifest(version, digest=found.digest)
+        aliases = await registry.aliases(meant.name)
+        return VersionView(version, found.digest, manifest, await registry.card(version), aliases)
 
 
-PACKAGED: Final = "packaged"
-
-
-def resolve(said: str) -> Path:
-    """The folder of the version that `said` names. Raises `ConfigurationError`."""
-    from model import checkpoint  # noqa: PLC0415
-
-    if said == PACKAGED:
-        return checkpoint.PACKAGED
-    folder = Path(said)
-    if "@" in said and not folder.exists():
-        return fetched(said)
-    if not (folder / checkpoint.MANIFEST).is_file():
-        raise ConfigurationError(
-            f"{said}: no model version; wanted is a folder with a manifest.json, NAME@ALIAS of the "
-            f"registry, or {PACKAGED!r}"
-        )
-    return folder
+async def fetch(
+    settings: Settings, ref: str, *, output: Path | None = None, url: str | None = None
+) -> FetchedVersion:
+    """The version in the cache or, if wanted, copied to `output`; every byte is verified."""
+    meant = refs.parse(ref)
+    version_folders.refuse_existing(output)
+    async with open_registry(settings, url) as registry:
+        found = await registry.resolve(meant)
+        folder = await registry.fetch(found, meant.name, cache(settings))
+    place = version_folders.copied(folder, output) if output else folder
+    return FetchedVersion(VersionRef(meant.name, found.version), found.digest, place)

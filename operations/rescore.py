@@ -1,4 +1,4 @@
-"""One replay: read the uploads again, choose, send to the lane, wait, and say what changed.
+"""Rescores what was uploaded before: read the uploads, choose, send to the lane, wait, sum up.
 
 The uploads are read by assignment, in no group: the live workers notice nothing. Requests have
 deterministic ids, and a worker that finds the scores there does nothing, so a replay that was
@@ -39,7 +39,7 @@ from streams.ports import ScoreStore
 _PAGE: Final = 500
 
 
-class Uploads(Offsets, Protocol):
+class UploadsTopic(Offsets, Protocol):
     """The uploads topic, read by assignment; `TopicReader` is one."""
 
     async def ends(self) -> dict[int, int]:
@@ -61,7 +61,7 @@ Tell = Callable[[str, int, int | None], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class RescoreJob:
     """What is asked for."""
 
     name: str
@@ -76,14 +76,14 @@ class Job:
 class Replay:
     """One run of a job. `scratch` is an empty folder that outlives it, and is removed by whoever made it."""
 
-    def __init__(self, job: Job, scores: ScoreStore, *, scratch: Path, tell: Tell) -> None:
+    def __init__(self, job: RescoreJob, scores: ScoreStore, *, scratch: Path, tell: Tell) -> None:
         self._job = job
         self._scores = scores
         self._tell = tell
         self._scratch = scratch
         self._sent = SentImages(scratch / "sent.jsonl")
 
-    async def send(self, uploads: Uploads, lane: Lane | None) -> Plan:
+    async def send(self, uploads: UploadsTopic, lane: Lane | None) -> Plan:
         """Send to the lane what lacks the scores, or only count it where there is no lane."""
         with LatestClaims(self._scratch / "latest.sqlite", together=self._job.together) as latest:
             read, unreadable = await self._gather(uploads, latest)
@@ -111,7 +111,7 @@ class Replay:
                 summary.add(before, heads.get(image_id), version=self._job.selection.version)
         return summary
 
-    async def _gather(self, uploads: Uploads, latest: LatestClaims) -> tuple[int, int]:
+    async def _gather(self, uploads: UploadsTopic, latest: LatestClaims) -> tuple[int, int]:
         """Read every event up to the ends of now; how many there were, and how many were none."""
         begin, end = await self._job.start.places(uploads), await uploads.ends()
         total = sum(max(0, end[number] - offset) for number, offset in begin.items() if number in end)
@@ -172,24 +172,24 @@ def _claims(message: Message, records: tuple[wire.Record, ...]) -> Iterator[tupl
 class RescoreResult:
     """What a replay did."""
 
-    job: Job
+    job: RescoreJob
     plan: Plan
     is_dry: bool
     summary: Summary | None
     """None where nobody waited for the workers."""
 
 
-def order(settings: Settings, *, start: str, wanted: RescoreSelection) -> Job:
+def make_job(settings: Settings, *, start: str, wanted: RescoreSelection) -> RescoreJob:
     """What is asked for, of the resident version where `wanted` names none.
 
     Raises `ConfigurationError` for a start that is none, and as `manifest_here` does.
     """
     moment = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     selection = wanted if wanted.version else replace(wanted, version=manifest_here(settings).version)
-    return Job(f"replay-{moment}", Start.parse(start), selection, settings.uploads.naming)
+    return RescoreJob(f"replay-{moment}", Start.parse(start), selection, settings.uploads.naming)
 
 
-async def run(settings: Settings, job: Job, *, tell: Tell, dry_run: bool, wait: bool) -> RescoreResult:
+async def run(settings: Settings, job: RescoreJob, *, tell: Tell, dry_run: bool, wait: bool) -> RescoreResult:
     """Carry the job out."""
     async with AsyncExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tagstream-replay-")))

@@ -1,4 +1,4 @@
-"""The latest claims of every image that was read: on disk, for an archive has more images than memory."""
+"""Latest claims by image, on disk: an archive has more images than memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which images lack scores of the wanted version. Pure."""
+"""Selection of images to rescore, the start of the reading, and the list of those that were sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a replay has changed: old tags beside new ones, label by label."""
+"""Summary of a rescore: old tags beside new ones, label by label."""
 
 from __future__ import annotations
 

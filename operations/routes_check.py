@@ -1,4 +1,4 @@
-"""What other rules would change, told from the scores that are kept: nothing is written or sent."""
+"""Checks routing rules: what they would change, by the scores that are kept; nothing is written or sent."""
 
 from __future__ import annotations
 

@@ -1,18 +1,14 @@
-"""The score store as commands that only read open it."""
+"""The score store, opened to be read: one image's head and scores."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from pathlib import Path
-from typing import Final
+from dataclasses import dataclass
 
 from agents.wiring import backends
 from agents.wiring.settings import StoreSettings, blame
-from operations import upload
-from schemas import identity
-from schemas.errors import ConfigurationError
+from schemas.records import ImageHead, ScoreRecord
 from streams.ports import ScoreStore
 
 
@@ -31,33 +27,27 @@ async def open_store(settings: StoreSettings) -> AsyncIterator[ScoreStore]:
         yield entered
 
 
-_DERIVED: Final = re.compile(r"img_[a-z2-7]{26}")
+@dataclass(frozen=True, slots=True)
+class StoredImage:
+    """What the store has of one image."""
+
+    head: ImageHead | None
+    """None where it does not know the image."""
+    history: tuple[ScoreRecord, ...]
+    """Every score ever made of it."""
 
 
-def image_id(given: str, *, buckets: tuple[str, ...]) -> str:
-    """The id that `given` means.
-
-    An id is taken as it is, whatever it looks like, unless a file of that name is here: that is the
-    photograph that `tagstream upload` put under the file's own name into the first of `buckets`.
-
-    Raises:
-        ConfigurationError: a file, and no bucket that it could be in.
-    """
-    if given.startswith(upload.SCHEME):
-        location = upload.address(given)
-        return identity.image_id(location.bucket, location.key)
-    if _DERIVED.fullmatch(given) or not Path(given).is_file():
-        return given
-    if not buckets:
-        raise ConfigurationError(
-            f"{given} is a file, and TAGSTREAM_S3__BUCKETS names no bucket that it could be in; "
-            "give its address, as in s3://photos/lunch.jpg"
-        )
-    return identity.image_id(buckets[0], Path(given).name)
+async def read_image(settings: StoreSettings, image_id: str) -> StoredImage:
+    """The image's head and scores; neither where there is no store."""
+    if not is_here(settings):
+        return StoredImage(None, ())
+    async with open_store(settings) as store:
+        return StoredImage(await store.head(image_id), await store.records(image_id))
 
 
-def unknown(image_id: str) -> str:
-    """What to say of an image that the store does not know."""
-    why = "never uploaded, not tagged yet, or in the dead letters"
-    hint = "" if _DERIVED.fullmatch(image_id) else "; an object is named like s3://photos/lunch.jpg"
-    return f"{image_id} is not in the store: {why}{hint}"
+async def read_head(settings: StoreSettings, image_id: str) -> ImageHead | None:
+    """The image's head; None where there is no store, or it does not know the image."""
+    if not is_here(settings):
+        return None
+    async with open_store(settings) as store:
+        return await store.head(image_id)

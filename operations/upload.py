@@ -1,194 +1,93 @@
-"""Photographs into S3, and their events onto the uploads topic: what `tagstream upload` does."""
+"""Uploads photographs and, if asked to, waits for their tags."""
 
 from __future__ import annotations
 
-import asyncio
-import os
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import Sequence
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from itertools import islice
-from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
-from operations import photographs
-from schemas.errors import ConfigurationError, Gone, Rejected
-from schemas.uploads import ImageUploaded, Location
+from agents.wiring import backends
+from agents.wiring.backends import kafka_connection, open_store
+from agents.wiring.settings import Settings
+from operations.await_tags import AwaitTags, End, TagsAnnounced
+from operations.tail import followed
+from operations.upload_sources import Source
+from operations.uploader import NotSent, Sent, Uploader
+from schemas import topics
+from streams.adapters.kafka.publisher import UploadPublisher
+from streams.adapters.s3.images import S3Images
 
-SCHEME: Final = "s3://"
-
-AT_ONCE: Final = 4
-"""Photographs on their way, and in memory."""
-
-_LONGEST_KEY: Final = 1024
-_RESTAURANT: Final = "restaurant-id"
-"""The object's metadata that says whose it is, for whoever hears of it from the storage itself."""
+LETTERS: Final = (topics.DEAD_LETTERS, topics.PARKING)
+"""Where photographs end that have no tags."""
 
 
-class Storage(Protocol):
-    """Where photographs are put."""
+class UploadProgress(Protocol):
+    """Told what becomes of the photographs."""
 
-    async def put(
-        self, location: Location, data: bytes, *, metadata: Mapping[str, str] | None = None
-    ) -> Location:
-        """Make the object hold `data`; its location with its etag."""
+    def doing(self, what: str, total: int) -> None:
+        """What goes on, and of how many."""
 
-    async def exists(self, location: Location) -> bool:
-        """Whether there is an object."""
+    def refused(self, answer: NotSent) -> None:
+        """A photograph that cannot be uploaded."""
 
+    def sent(self, answer: Sent, *, is_last_word: bool) -> None:
+        """One that was; the last word on it unless its tags are waited for."""
 
-class EventPublisher(Protocol):
-    """Where their events go."""
-
-    async def publish(self, *uploads: ImageUploaded) -> None:
-        """Publish all of them, in order."""
+    def ended(self, answer: Sent, end: End) -> None:
+        """What became of it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """One photograph that is to be tagged."""
+class UploadRequest:
+    """Which photographs, whose they are, and how long to wait."""
 
-    name: str
-    """What the user calls it."""
-    location: Location
-    path: Path | None
-    """Its file; None where it lies in S3 already."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """A photograph whose event is published."""
-
-    source: Source
-    upload: ImageUploaded
-
-    def document(self) -> dict[str, Any]:
-        """As a line of `--json`."""
-        location = self.upload.location
-        return {
-            "name": self.source.name,
-            "image_id": self.upload.image_id,
-            "location": str(location),
-            "etag": location.etag,
-            "event_id": self.upload.event_id,
-        }
+    sources: tuple[Source, ...]
+    restaurant: str | None = None
+    timeout: float | None = None
+    """Seconds to wait for the tags; None waits for none."""
 
 
-@dataclass(frozen=True, slots=True)
-class NotSent:
-    """A photograph that cannot be uploaded, and why."""
-
-    source: Source
-    error: Rejected
-
-    def document(self) -> dict[str, Any]:
-        """As a line of `--json`."""
-        return {"name": self.source.name, "error": {"code": self.error.code, "message": str(self.error)}}
-
-
-def sources(given: Sequence[str], *, bucket: str, prefix: str) -> tuple[Source, ...]:
-    """What to upload: files, the photographs in folders, and objects that are in S3 already.
-
-    Raises:
-        ConfigurationError: there is nothing, or two files would become one object.
-    """
-    found = tuple(source for each in given for source in _sources(each, bucket=bucket, prefix=prefix))
-    if not found:
-        raise ConfigurationError("no photographs there; name a file to have it tried whatever it is called")
-    by_key: dict[Location, Source] = {}
-    for source in found:
-        if (other := by_key.setdefault(source.location, source)).path != source.path:
-            raise ConfigurationError(
-                f"{other.name} and {source.name} would both become {source.location}; "
-                "upload the folder that holds both, or one at a time with --prefix"
-            )
-    return tuple(by_key.values())
+async def upload(request: UploadRequest, config: Settings, progress: UploadProgress) -> int:
+    """Upload, and wait if that was asked for; how many photographs failed."""
+    async with AsyncExitStack() as stack:
+        images = await stack.enter_async_context(S3Images(backends.s3_settings(config)))
+        publisher = await stack.enter_async_context(UploadPublisher(backends.kafka_settings(config)))
+        uploader = Uploader(
+            images, publisher, restaurant=request.restaurant, max_bytes=config.s3.max_object_bytes
+        )
+        if request.timeout is None:
+            return (await _send(request, uploader, progress))[1]
+        # Before anything is sent: a letter that was written earlier is about another upload.
+        letters = await stack.enter_async_context(followed(kafka_connection(config), LETTERS))
+        async with open_store(config.store) as store:
+            sent, failed = await _send(request, uploader, progress)
+            return failed + await _wait(sent, AwaitTags(store, letters), progress, seconds=request.timeout)
 
 
-def is_object(given: str) -> bool:
-    """Whether it is the address of an object, and no path."""
-    return given.startswith(SCHEME)
+async def _send(
+    request: UploadRequest, uploader: Uploader, progress: UploadProgress
+) -> tuple[list[Sent], int]:
+    """What was sent, and how many could not be."""
+    sent: list[Sent] = []
+    progress.doing("Uploading", len(request.sources))
+    async with aclosing(uploader.upload(request.sources)) as outcomes:
+        async for outcome in outcomes:
+            if isinstance(outcome, NotSent):
+                progress.refused(outcome)
+            else:
+                progress.sent(outcome, is_last_word=request.timeout is None)
+                sent.append(outcome)
+    return sent, len(request.sources) - len(sent)
 
 
-def _sources(given: str, *, bucket: str, prefix: str) -> Iterator[Source]:
-    if is_object(given):
-        yield Source(given, address(given), None)
-        return
-    path = Path(given)
-    folder = path if path.is_dir() else path.parent
-    for file in photographs.below(path) if path.is_dir() else (path,):
-        key = "/".join(part for part in (prefix.strip("/"), file.relative_to(folder).as_posix()) if part)
-        yield Source(str(file), Location(bucket=bucket, key=_readable(key)), file)
-
-
-def address(given: str) -> Location:
-    """The object that `s3://bucket/key` names; raises `ConfigurationError`."""
-    bucket, _, key = given.removeprefix(SCHEME).partition("/")
-    if not given.startswith(SCHEME) or not bucket or not key:
-        raise ConfigurationError(f"{given}: not the address of an object, as in s3://photos/lunch.jpg")
-    return Location(bucket=bucket, key=key)
-
-
-def _readable(key: str) -> str:
-    """The key as Unicode; a file's name may be none, and then `Uploader` refuses the file."""
-    if len(os.fsencode(key)) > _LONGEST_KEY:
-        raise ConfigurationError(f"{key[:80]}...: an S3 key has at most {_LONGEST_KEY:,} bytes")
-    return os.fsencode(key).decode(errors="replace")
-
-
-class Uploader:
-    """Puts photographs into S3 and says so. The same file under the same key is the same image again."""
-
-    def __init__(
-        self, storage: Storage, publisher: EventPublisher, *, restaurant: str | None, max_bytes: int
-    ) -> None:
-        self._storage = storage
-        self._publisher = publisher
-        self._restaurant = restaurant
-        self._max_bytes = max_bytes
-
-    async def upload(self, chosen: Sequence[Source]) -> AsyncGenerator[Sent | NotSent, None]:
-        """What became of each of `chosen`, as each is done. Close it: it owns the tasks that it started."""
-        waiting = iter(chosen)
-        pending = {self._start(source) for source in islice(waiting, AT_ONCE)}
-        try:
-            while pending:
-                done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
-                pending |= {self._start(source) for source in islice(waiting, len(done))}
-                for task in done:
-                    yield task.result()
-        finally:
-            for task in pending:
-                task.cancel()
-            await asyncio.gather(*pending, return_exceptions=True)
-
-    def _start(self, source: Source) -> asyncio.Task[Sent | NotSent]:
-        return asyncio.create_task(self._send(source))
-
-    async def _send(self, source: Source) -> Sent | NotSent:
-        try:
-            location = await self._there(source)
-        except Rejected as error:
-            return NotSent(source, error)
-        facts = {"location": location, "restaurant_id": self._restaurant, "uploaded_at": datetime.now(UTC)}
-        upload = ImageUploaded.model_validate(facts)
-        await self._publisher.publish(upload)
-        return Sent(source, upload)
-
-    async def _there(self, source: Source) -> Location:
-        """Where the photograph is, put there first if it is a file; raises `Rejected`."""
-        if source.path is None:
-            if not await self._storage.exists(source.location):
-                raise Gone(f"{source.location} does not exist")
-            return source.location
-        _refuse_name(source.path)
-        data = await asyncio.to_thread(photographs.read, source.path, max_bytes=self._max_bytes)
-        metadata = {_RESTAURANT: self._restaurant} if self._restaurant else {}
-        return await self._storage.put(source.location, data, metadata=metadata)
-
-
-def _refuse_name(path: Path) -> None:
-    try:
-        os.fsencode(path).decode()
-    except UnicodeDecodeError as error:
-        raise photographs.Unreadable("its name is not UTF-8, which S3's keys are; rename it") from error
+async def _wait(sent: Sequence[Sent], waiting: AwaitTags, progress: UploadProgress, *, seconds: float) -> int:
+    """Tell the end of each; how many were not tagged."""
+    by_id = {each.upload.image_id: each for each in sent}
+    failed = 0
+    progress.doing("Tagging", len(sent))
+    async with aclosing(waiting.ends([each.upload for each in sent], seconds=seconds)) as ends:
+        async for upload, end in ends:
+            progress.ended(by_id[upload.image_id], end)
+            failed += not isinstance(end, TagsAnnounced)
+    return failed

@@ -87,6 +87,6 @@ def _command(name: str) -> TyperGroup | TyperCommand:
 
 def main() -> NoReturn:
     """Run the command line."""
-    with exit_errors.said():
+    with exit_errors.exit_on_errors():
         app()
     sys.exit(0)

@@ -12,7 +12,7 @@ EXIT_FAILED = 1
 
 
 @contextmanager
-def said() -> Iterator[None]:
+def exit_on_errors() -> Iterator[None]:
     """Say an error of ours that leaves the block, and exit: 2 for a wrong setting, else 1."""
     try:
         yield

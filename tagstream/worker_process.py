@@ -19,9 +19,9 @@ def main() -> None:
     """Work, until a signal, a failure, or the end of standard input."""
     threading.Thread(target=_watch, name="starter", daemon=True).start()
     from tagstream.commands.worker import worker
-    from tagstream.exit_errors import said
+    from tagstream.exit_errors import exit_on_errors
 
-    with said():
+    with exit_on_errors():
         worker()
 
 

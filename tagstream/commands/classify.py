@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from schemas.errors import Broken, ConfigurationError
-
-if TYPE_CHECKING:
-    from agents.wiring.settings import Settings
-    from operations.classify import Answer
+from schemas.errors import Broken
 
 
 def classify(
@@ -39,54 +34,16 @@ def classify(
     """
     import asyncio
 
-    from agents.telemetry import logs
-    from agents.wiring import settings
+    from operations import classify as classifying
+    from tagstream.commands.environment import load_settings
     from tagstream.render import classify as render
 
-    config = _configured(settings.load(), model)
-    logs.configure(config.log.model_copy(update={"level": "warning"}))
+    config = classifying.configured(load_settings(), model)
     with render.lines() if as_json else render.table() as tell:
         try:
-            failed = asyncio.run(_look(paths, config, tell=tell))
+            failed = asyncio.run(classifying.classify(paths, config, tell=tell))
         except Broken as error:
             typer.echo(f"tagstream classify: {error}", err=True)
             raise typer.Exit(1) from error
     if failed:
         raise typer.Exit(1)
-
-
-def _configured(config: Settings, model: Path | None) -> Settings:
-    """The settings with that model; raises `ConfigurationError` at once where there is none."""
-    from agents.wiring import model_source
-    from model import checkpoint
-
-    folder = model or model_source.folder_here(config)
-    checkpoint.read_manifest(folder)  # before torch is imported, which takes its time
-    return config.model_copy(
-        update={"model": config.model.model_copy(update={"folder": folder, "ref": None})}
-    )
-
-
-async def _look(paths: list[Path], config: Settings, *, tell: Callable[[Answer, int], None]) -> int:
-    """Tell every answer, with how many there will be; how many files failed."""
-    from contextlib import aclosing
-
-    from agents.wiring.components import load_tagger
-    from operations.classify import PhotoClassifier, RefusedFile, found
-
-    files = list(found(paths))
-    if not files:
-        raise ConfigurationError("no photographs there; name a file to have it tried whatever it is called")
-    failed = 0
-    async with await load_tagger(config) as tagger:
-        eye = PhotoClassifier(
-            tagger,
-            at_once=config.window.concurrency,
-            loading=2 * config.decode.processes,
-            max_bytes=config.s3.max_object_bytes,
-        )
-        async with aclosing(eye.look(files)) as answers:
-            async for answer in answers:
-                tell(answer, len(files))
-                failed += isinstance(answer, RefusedFile)
-    return failed

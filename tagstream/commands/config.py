@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
-from typing import Annotated, Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from operations.settings_listing import Setting
 
 app = typer.Typer(help="Look at the settings.", no_args_is_help=True)
 
@@ -14,17 +17,6 @@ app = typer.Typer(help="Look at the settings.", no_args_is_help=True)
 @app.callback()
 def config() -> None:
     """Look at the settings of this environment."""
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One setting."""
-
-    name: str
-    value: Any
-    source: str
-    """`default`, `environment`, or `dev`: the system that `tagstream dev` runs here."""
-    meaning: str
 
 
 @app.command()
@@ -53,30 +45,11 @@ def _settings() -> list[Setting]:
     import os
     from pathlib import Path
 
-    from agents.telemetry import masking
-    from agents.wiring import settings
+    from operations import settings_listing
     from tagstream.dev import state
 
-    given = settings.load().model_dump(mode="json")
     running = state.adopted(os.environ, Path.cwd())
-    from_dev = running.settings if running else {}
-    set_here = {name.upper(): value for name, value in os.environ.items()}
-
-    def source(name: str) -> str:
-        if name not in set_here:
-            return "default"
-        return "dev" if from_dev.get(name) == set_here[name] else "environment"
-
-    mask = masking.here()
-    return [
-        Setting(name, mask.hide_in(_value(given, name)), source(name), meaning)
-        for name, meaning, _ in settings.names()
-    ]
-
-
-def _value(given: dict[str, Any], variable: str) -> Any:  # noqa: ANN401 - whatever the setting is
-    section, name = variable.removeprefix("TAGSTREAM_").lower().split("__")
-    return given[section][name]
+    return settings_listing.listing(os.environ, running.settings if running else {})
 
 
 def _print(settings: list[Setting]) -> None:

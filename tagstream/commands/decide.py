@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from schemas.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from agents.wiring.settings import Settings
-    from schemas.decisions import ModerationDecided
 
 
 def decide(  # noqa: PLR0913 - one parameter an option
@@ -47,56 +43,19 @@ def decide(  # noqa: PLR0913 - one parameter an option
     import asyncio
 
     from agents.wiring import settings
-    from operations import store as stores
+    from operations import image_ids
+    from operations.decide import DecisionRequest
+    from operations.decide import decide as publish
 
     if (labels is not None) != (action == "correct"):
         raise ConfigurationError("--labels goes with `correct`, and `correct` with --labels")
     config = settings.load()
-    event = _event(
-        {
-            "image_id": stores.image_id(image, buckets=config.s3.buckets),
-            "action": action,
-            "labels": None
-            if labels is None
-            else [label for label in map(str.strip, labels.split(",")) if label],
-            "decided_by": by,
-            "comment": comment,
-        }
+    request = DecisionRequest(
+        image_ids.image_id(image, buckets=config.s3.buckets),
+        action,
+        None if labels is None else tuple(label for label in map(str.strip, labels.split(",")) if label),
+        by=by,
+        comment=comment,
     )
-    asyncio.run(_publish(config, event))
+    event = asyncio.run(publish(config, request))
     typer.echo(event.model_dump_json(exclude_none=True) if as_json else f"{event.action}: {event.image_id}")
-
-
-def _event(facts: dict[str, object]) -> ModerationDecided:
-    from datetime import UTC, datetime
-
-    from pydantic import ValidationError
-
-    from operations import current_user
-    from schemas.decisions import ModerationDecided
-
-    facts |= {
-        "decided_at": datetime.now(UTC),
-        "decided_by": facts["decided_by"] or current_user.current_user(),
-    }
-    try:
-        return ModerationDecided.model_validate(facts)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise ConfigurationError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
-
-
-async def _publish(config: Settings, event: ModerationDecided) -> None:
-    from agents.wiring import backends
-    from operations import store as stores
-    from schemas.errors import Gone
-    from streams.adapters.kafka.publisher import DecisionPublisher
-
-    known = None
-    if stores.is_here(config.store):
-        async with stores.open_store(config.store) as store:
-            known = await store.head(event.image_id)
-    if known is None:
-        raise Gone(stores.unknown(event.image_id))
-    async with DecisionPublisher(backends.kafka_settings(config)) as publisher:
-        await publisher.publish(event)

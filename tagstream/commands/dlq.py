@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from operations.redrive import RedriveRequest
 
 app = typer.Typer(help="Look at dead letters, and send them back.", no_args_is_help=True)
 
@@ -35,10 +38,18 @@ def list_(
 
     - `tagstream dlq list --json | jq -r '"\(.count) \(.cause)"'`
     """
+    import asyncio
+
     from agents.wiring import settings
+    from agents.wiring.backends import kafka_connection
+    from operations import letter_reader
+    from schemas import topics
     from tagstream.render import dead_letters
 
-    dead_letters.show_groups(settings.load(), parking=parking, as_json=as_json)
+    names = (topics.DEAD_LETTERS, topics.PARKING) if parking else (topics.DEAD_LETTERS,)
+    with dead_letters.reading() as progress:
+        found = asyncio.run(letter_reader.read(kafka_connection(settings.load()), names, progress))
+    dead_letters.show_groups(found, as_json=as_json)
 
 
 @app.command()
@@ -58,12 +69,18 @@ def show(
 
     - `tagstream dlq show 2:17 --json | jq .value`
     """
+    import asyncio
+
     from agents.wiring import settings
-    from operations import dead_letters
+    from agents.wiring.backends import kafka_connection
+    from operations import dead_letters, letter_reader
+    from schemas import topics
     from tagstream.render import dead_letters as render
 
     asked = dead_letters.place(place)
-    render.show_one(settings.load(), asked, parking=parking, as_json=as_json)
+    topic = topics.PARKING if parking else topics.DEAD_LETTERS
+    letter = asyncio.run(letter_reader.read_one(kafka_connection(settings.load()), topic, asked))
+    render.show_one(letter, as_json=as_json)
 
 
 @app.command()
@@ -104,11 +121,9 @@ def redrive(  # noqa: PLR0913 - one parameter an option
 
     - `tagstream dlq redrive --parking --all --rate 200 --yes --json`
     """
-    from agents.wiring import settings
-    from operations import dead_letters
+    from operations import dead_letters, tail
+    from operations.redrive import RedriveRequest
     from schemas.errors import ConfigurationError
-    from tagstream.render import dead_letters as render
-    from tagstream.render import tail
 
     selection = dead_letters.LetterSelection(
         cause=cause,
@@ -120,7 +135,25 @@ def redrive(  # noqa: PLR0913 - one parameter an option
         raise ConfigurationError(
             "say which letters: --cause, --image, --offset, --since, or --all, which goes with none of them"
         )
-    pace = render.RedriveOptions(rate=rate, again=again, dry_run=dry_run, yes=yes)
-    order = render.RedriveRequest(selection, pace, parking=parking)
-    if not render.redrive(settings.load(), order, as_json=as_json):
+    request = RedriveRequest(selection=selection, parking=parking, again=again, rate=rate)
+    _redrive(request, dry_run=dry_run, is_allowed=yes, as_json=as_json)
+
+
+def _redrive(request: RedriveRequest, *, dry_run: bool, is_allowed: bool, as_json: bool) -> None:
+    """Choose, ask, send, and show what became of the letters."""
+    import asyncio
+
+    from agents.wiring import settings
+    from operations import redrive as redriving
+    from tagstream.render import dead_letters as render
+
+    config = settings.load()
+    with render.reading() as progress:
+        chosen = asyncio.run(redriving.choose(config, request, progress))
+    result = redriving.RedriveResult(chosen.letters, chosen.earlier, None)
+    if chosen.letters and not dry_run and (is_allowed or render.ask(chosen, request, as_json=as_json)):
+        with render.sending(len(chosen.letters)) as tick:
+            result = asyncio.run(redriving.send(config, request, chosen, tick))
+    render.show_result(result, dry_run=dry_run, as_json=as_json)
+    if result.refused:
         raise typer.Exit(1)

@@ -26,7 +26,34 @@ def doctor(
     """
     import asyncio
 
-    from tagstream.render import health_checks
+    from agents.telemetry import logs, masking
+    from agents.wiring import settings
+    from operations import health_checks
+    from schemas.errors import ConfigurationError
+    from tagstream.render import health_checks as render
 
-    if not asyncio.run(health_checks.run(as_json=as_json)):
+    tell, mask = render.printer(as_json=as_json), masking.here()
+    try:
+        config = settings.load()
+    except ConfigurationError as error:
+        tell(health_checks.wrong_settings(error).masked(mask))
+        raise typer.Exit(1) from error
+    logs.configure(config.log.model_copy(update={"level": "error"}), mask=mask)
+    checks = health_checks.of(config, source=_source())
+    if not asyncio.run(health_checks.run(checks, mask=mask, tell=tell)):
         raise typer.Exit(1)
+
+
+def _source() -> str:
+    """Where the settings come from, in words."""
+    import os
+    from pathlib import Path
+
+    from agents.wiring import settings
+    from tagstream.dev import state
+
+    running = state.adopted(os.environ, Path.cwd())
+    if running:
+        return f"of the system that `tagstream dev` runs (process {running.pid})"
+    own = sum(name.upper().startswith(settings.PREFIX) for name in os.environ)
+    return f"{own} from the environment, the others have their defaults"

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-
-if TYPE_CHECKING:
-    from agents.wiring.settings import Settings
 
 
 def link(
@@ -33,28 +30,10 @@ def link(
     import json
 
     from agents.wiring import settings
-    from operations import store
+    from operations import image_ids
+    from operations.link import link as signed
 
     config = settings.load()
-    image_id = store.image_id(image, buckets=config.s3.buckets)
-    url = asyncio.run(_link(config, image_id, seconds=minutes * 60))
+    image_id = image_ids.image_id(image, buckets=config.s3.buckets)
+    url = asyncio.run(signed(config, image_id, seconds=minutes * 60))
     typer.echo(json.dumps({"image_id": image_id, "url": url, "seconds": minutes * 60}) if as_json else url)
-
-
-async def _link(config: Settings, image_id: str, *, seconds: float) -> str:
-    from agents.wiring.backends import s3_settings
-    from operations import store
-    from schemas.errors import Gone
-    from schemas.records import State
-    from streams.adapters.s3.images import S3Images
-
-    head = None
-    if store.is_here(config.store):
-        async with store.open_store(config.store) as scores:
-            head = await scores.head(image_id)
-    if head is None:
-        raise Gone(store.unknown(image_id))
-    if head.state is State.DELETED:
-        raise Gone(f"{image_id} was removed at {head.position.uploaded_at:%Y-%m-%d %H:%M:%S} UTC")
-    async with S3Images(s3_settings(config)) as images:
-        return await images.link(head.location, seconds=seconds)

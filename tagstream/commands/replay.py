@@ -58,7 +58,7 @@ def replay(  # noqa: PLR0913 - one parameter an option
     wanted = RescoreSelection(
         model or "", restaurant_id=restaurant, only_missing=only_missing, decide_again=decide_again
     )
-    order = rescore.order(config, start=start, wanted=wanted)
+    job = rescore.make_job(config, start=start, wanted=wanted)
     with render.progress(quiet=as_json) as tell:
-        done = asyncio.run(rescore.run(config, order, tell=tell, dry_run=dry_run, wait=wait))
+        done = asyncio.run(rescore.run(config, job, tell=tell, dry_run=dry_run, wait=wait))
     render.say(done, as_json=as_json)

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
-
-if TYPE_CHECKING:
-    from agents.wiring.settings import Settings
-    from model.manifest import Manifest
-    from operations.routes_check import Outlook, Tick
-    from schemas.tags import RouteRule
 
 app = typer.Typer(help="Which label goes where; try other rules.", no_args_is_help=True)
 
@@ -58,22 +51,17 @@ def check(
     from rich.console import Console
 
     from agents.wiring import settings
-    from model import routes as rules_of
-    from model.policy import Policy
-    from operations import store as stores
-    from operations.routes_check import Outlook
-    from tagstream.render.routes import Checked, watching
+    from operations import routes as rules
+    from tagstream.render import routes as render
 
     config = settings.load()
-    manifest = _manifest(config, model)
-    rules = rules_of.load(file, labels=manifest.labels)
-    checked = Checked(file, rules, manifest, None)
-    if stores.is_here(config.store):
-        outlook = Outlook(replace(Policy.of(manifest), rules=rules), manifest.ref)
-        with watching(limit) as tick:
-            is_whole = asyncio.run(_scan(config, outlook, limit, tick))
-        checked = Checked(file, rules, manifest, outlook, is_whole)
-    typer.echo(json.dumps(checked.document())) if as_json else Console(highlight=False).print(checked.shown())
+    proposed = rules.read(config, file, model)
+    with render.watching(limit) as tick:
+        checked = asyncio.run(rules.check(config, proposed, limit=limit, tick=tick))
+    if as_json:
+        typer.echo(json.dumps(checked.document()))
+    else:
+        Console(highlight=False).print(render.shown(checked))
 
 
 @app.command()
@@ -95,70 +83,11 @@ def show(
     import json
 
     from agents.wiring import settings
-    from model import routes as rules_of
+    from operations import routes as rules
+    from tagstream.render import routes as render
 
-    config = settings.load()
-    manifest = _manifest(config, model)
-    rules = _in_force(config, manifest)
+    found = rules.in_force(settings.load(), model)
     if as_json:
-        typer.echo(json.dumps(_document(config, manifest, rules)))
+        typer.echo(json.dumps(found.document()))
     else:
-        typer.echo(f"{_heading(config, manifest)}\n\n{rules_of.dump(rules)}", nl=False)
-
-
-def _manifest(config: Settings, model: Path | None) -> Manifest:
-    from agents.wiring import model_source
-    from agents.wiring.settings import blame
-    from model import checkpoint
-
-    if model is None:
-        return model_source.manifest_here(config)
-    with blame("--model"):
-        return checkpoint.read_manifest(model)
-
-
-def _in_force(config: Settings, manifest: Manifest) -> tuple[RouteRule, ...]:
-    from agents.wiring.settings import blame
-    from model import routes as rules_of
-
-    if config.routes.file is None:
-        return manifest.routes
-    with blame("TAGSTREAM_ROUTES__FILE"):
-        return rules_of.load(config.routes.file, labels=manifest.labels)
-
-
-async def _scan(config: Settings, outlook: Outlook, limit: int | None, tick: Tick) -> bool:
-    from operations import routes_check
-    from operations import store as stores
-    from streams.scanning import every_head
-
-    async with stores.open_store(config.store) as store:
-        return await routes_check.scan(every_head(store), outlook, limit=limit, tick=tick)
-
-
-def _document(config: Settings, manifest: Manifest, rules: tuple[RouteRule, ...]) -> dict[str, Any]:
-    return {
-        "file": str(config.routes.file) if config.routes.file else None,
-        "model": manifest.ref.model_dump(),
-        "thresholds": dict(manifest.thresholds),
-        "refusal": manifest.refusal,
-        "routes": [rule.model_dump() for rule in rules],
-    }
-
-
-def _heading(config: Settings, manifest: Manifest) -> str:
-    """Comments of the file: whose rules they are, and what a rule may say."""
-    file = config.routes.file
-    whose = f"as {file} has them for" if file else "that come with"
-    labels = ", ".join(f"{label} ({manifest.thresholds[label]:g})" for label in manifest.labels)
-    refused = f" (no label reaches {manifest.refusal:g})" if manifest.refusal else ""
-    return "\n".join(
-        (
-            f"# The routes {whose} {manifest.name} {manifest.version}.",
-            f"# Labels and their thresholds: {labels};",
-            f"# and uncertain, for what is none of them{refused}. A topic is called photos.NAME.v1.",
-            "# threshold: the label's own where absent. hysteresis: what was announced is taken back",
-            "# only below threshold - hysteresis.",
-            "# Try it with `tagstream routes check FILE`; workers take it by TAGSTREAM_ROUTES__FILE=FILE.",
-        )
-    )
+        typer.echo(render.as_file(found), nl=False)

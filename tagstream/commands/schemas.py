@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated
 
 import typer
-
-COMMITTED: Final = Path("docs/schemas")
 
 
 def schemas(
@@ -25,38 +22,24 @@ def schemas(
     Examples: `tagstream schemas`, `tagstream schemas --output docs/schemas`,
     `tagstream schemas --check`
     """
+    from operations import contract_files
+
     if check:
-        _check(output or COMMITTED)
+        _check(output or contract_files.COMMITTED)
     elif output:
-        _write(output)
+        for file in contract_files.write(output):
+            typer.echo(file)
     elif as_json:
-        typer.echo(json.dumps(_documents(), indent=2))
+        typer.echo(json.dumps(contract_files.documents(), indent=2))
     else:
         _print()
 
 
-def _documents() -> dict[str, Any]:
-    """Every document, by the name of its file."""
-    from schemas.contract import asyncapi, published
-
-    events = {f"{name}.json": schema for name, schema in published.json_schemas().items()}
-    return events | {"asyncapi.json": asyncapi.document()}
-
-
-def _text(document: Mapping[str, Any]) -> str:
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
-
-
-def _write(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, document in _documents().items():
-        (folder / name).write_text(_text(document), encoding="utf-8")
-        typer.echo(folder / name)
-
-
 def _check(folder: Path) -> None:
-    """Say what differs, and what of it breaks those who read the topics; exit 1 where anything does."""
-    found = list(_drift(folder))
+    """Say what differs; exit 1 where anything does."""
+    from operations import contract_files
+
+    found = list(contract_files.differences(folder))
     for line in found:
         typer.echo(line, err=True)
     if found:
@@ -65,30 +48,13 @@ def _check(folder: Path) -> None:
     typer.echo(f"{folder} says what the code does")
 
 
-def _drift(folder: Path) -> Iterator[str]:
-    from schemas.contract.compatibility import breaks
-
-    documents = _documents()
-    for path in sorted(folder.glob("*.json")):
-        if path.name not in documents:
-            yield f"{path}: no such event any more"
-    for name, document in documents.items():
-        path = folder / name
-        committed = path.read_text(encoding="utf-8") if path.is_file() else None
-        if committed == _text(document):
-            continue
-        yield f"{path}: {'differs' if committed else 'missing'}"
-        if committed and name != "asyncapi.json":
-            yield from (f"  breaks {each}" for each in breaks(json.loads(committed), document))
-
-
 def _print() -> None:
     from rich.console import Console
-    from rich.table import Table
 
     from schemas.contract.published import CHANNELS
+    from tagstream.render import tables
 
-    table = Table("Topic", "Carries", "Keyed by", box=None, pad_edge=False, header_style="bold")
+    table = tables.plain("Topic", "Carries", "Keyed by", gap=1)
     for channel in CHANNELS:
         names = [event.__name__ for event in channel.events] or ["messages as they came"]
         table.add_row(channel.topic, ", ".join(names), channel.key)

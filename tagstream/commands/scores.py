@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-
-if TYPE_CHECKING:
-    from agents.wiring.settings import Settings
-    from schemas.records import ImageHead, ScoreRecord
 
 
 def scores(
@@ -39,26 +35,16 @@ def scores(
     from rich.console import Console
 
     from agents.wiring import settings
-    from operations import store as stores
-    from schemas.errors import Gone
+    from operations import image_ids, store
     from tagstream.render import heads
 
     config = settings.load()
-    image_id = stores.image_id(image, buckets=config.s3.buckets)
-    head, records = asyncio.run(_kept(config, image_id))
-    if head is None:
-        raise Gone(stores.unknown(image_id))
-    asked = records if history else None
+    image_id = image_ids.image_id(image, buckets=config.s3.buckets)
+    stored = asyncio.run(store.read_image(config.store, image_id))
+    if stored.head is None:
+        raise image_ids.unknown(image_id)
+    asked = stored.history if history else None
     if as_json:
-        typer.echo(json.dumps(heads.document(head, asked)))
+        typer.echo(json.dumps(heads.document(stored.head, asked)))
     else:
-        Console(highlight=False).print(heads.shown(head, asked), soft_wrap=True)
-
-
-async def _kept(config: Settings, image_id: str) -> tuple[ImageHead | None, tuple[ScoreRecord, ...]]:
-    from operations import store as stores
-
-    if not stores.is_here(config.store):
-        return None, ()
-    async with stores.open_store(config.store) as store:
-        return await store.head(image_id), await store.records(image_id)
+        Console(highlight=False).print(heads.shown(stored.head, asked), soft_wrap=True)

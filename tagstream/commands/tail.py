@@ -8,9 +8,9 @@ import typer
 
 
 def _completed(incomplete: str) -> list[tuple[str, str]]:
-    from operations import messages
+    from operations import topic_names
 
-    return list(messages.completed(incomplete))
+    return list(topic_names.completed(incomplete))
 
 
 def tail(
@@ -43,13 +43,12 @@ def tail(
     import asyncio
     import contextlib
 
-    from agents.telemetry import logs
-    from agents.wiring import settings
-    from operations import messages
-    from tagstream.render import tail as render
+    from operations import tail as tailing
+    from operations import topic_names
+    from tagstream.commands.environment import load_settings
+    from tagstream.render import messages as render
 
-    config = settings.load()
-    logs.configure(config.log.model_copy(update={"level": "warning"}))  # standard output is the messages'
-    asked = render.TailRequest(messages.full(topic), render.start(since), limit)
+    config = load_settings()
+    asked = tailing.TailRequest(topic_names.full(topic), tailing.start(since), limit)
     with contextlib.suppress(KeyboardInterrupt):  # how one ends it
-        asyncio.run(render.tail(asked, config, render.write_json if as_json else render.write_line))
+        asyncio.run(tailing.tail(asked, config, render.write_json if as_json else render.write_line))

@@ -43,12 +43,13 @@ def apply(
     import asyncio
 
     from agents.wiring import backends, settings
+    from operations import topics as making
     from tagstream.render import topics as render
 
     connection = backends.kafka_connection(settings.load())
-    applied = asyncio.run(render.apply(connection, partitions=partitions, replication=replication))
-    render.tell_applied(applied, as_json=as_json)
-    if any(map(render.is_wrong, applied)):
+    applied = asyncio.run(making.apply(connection, partitions=partitions, replication=replication))
+    render.show_applied(applied, as_json=as_json)
+    if any(map(making.is_wrong, applied)):
         raise typer.Exit(1)
 
 
@@ -71,8 +72,9 @@ def list_(
     import asyncio
 
     from agents.wiring import backends, settings
+    from operations import topics as finding
     from tagstream.render import topics as render
 
     connection = backends.kafka_connection(settings.load())
-    found = asyncio.run(render.found(connection, everything=everything))
-    render.tell_found(found, as_json=as_json)
+    found = asyncio.run(finding.find(connection, everything=everything))
+    render.show_found(found, as_json=as_json)

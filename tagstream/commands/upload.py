@@ -41,13 +41,14 @@ def upload(  # noqa: PLR0913 - one parameter an option
     import asyncio
 
     from agents.wiring import settings
+    from operations import upload as uploading
+    from operations import upload_sources
     from tagstream.render import upload as render
-    from tagstream.render import upload_run
 
     config = settings.load()
-    chosen = upload_run.choose(paths, bucket=bucket, prefix=prefix, config=config)
-    order = upload_run.UploadRequest(chosen, restaurant, timeout if wait else None)
-    with render.lines() if as_json else render.table() as answers:
-        failed = asyncio.run(upload_run.run(order, config, answers))
+    chosen = upload_sources.choose(paths, bucket=bucket, prefix=prefix, config=config)
+    request = uploading.UploadRequest(chosen, restaurant, timeout if wait else None)
+    with render.lines() if as_json else render.table() as progress:
+        failed = asyncio.run(uploading.upload(request, config, progress))
     if failed:
         raise typer.Exit(1)

@@ -8,14 +8,9 @@ from typing import Self
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeElapsedColumn,
-)
+from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from tagstream.render import progress
 
 
 class ConsoleReporter:
@@ -23,7 +18,7 @@ class ConsoleReporter:
 
     def __init__(self, *, is_quiet: bool) -> None:
         self._console = Console(stderr=True, quiet=is_quiet and not sys.stderr.isatty(), highlight=False)
-        self._progress = Progress(
+        self._progress = progress.on_terminal(
             SpinnerColumn(),
             TextColumn("{task.description}"),
             BarColumn(),
@@ -31,8 +26,6 @@ class ConsoleReporter:
             TextColumn("photographs"),
             TimeElapsedColumn(),
             console=self._console,
-            transient=True,
-            disable=not self._console.is_terminal,
         )
         self._bar = self._progress.add_task("Starting", total=None)
 

@@ -10,7 +10,7 @@ from schemas import topics
 from schemas.tags import Route
 from tagstream.demo.accounting import Tagged
 from tagstream.demo.result import Result
-from tagstream.render import tag_columns
+from tagstream.render import tables, tags
 
 _TO = {topics.MODERATION: "moderation", topics.AMBIANCE: "ambiance collection"}
 
@@ -29,10 +29,10 @@ def show(result: Result, console: Console) -> None:
 
 def _photographs(result: Result) -> Table:
     labels = result.manifest.labels
-    table = tag_columns.table("Photograph", labels, last="Where it went")
+    table = tags.columns("Photograph", labels, last="Where it went")
     for tagged in result.account.tagged:
-        tags = tag_columns.cells(tagged.verdict.tags, labels)
-        table.add_row(Text(tagged.photo.name), *tags, _routes(tagged))
+        cells = tags.cells(tagged.verdict.tags, labels)
+        table.add_row(Text(tagged.photo.name), *cells, _routes(tagged))
     empty = [""] * len(labels)
     for buried in result.account.buried:
         cause = Text.assemble((f"dead letter: {buried.code}", "yellow"), (f", {buried.message}", "dim"))
@@ -53,14 +53,14 @@ def _route(route: Route, restaurant: str | None) -> str:
 
 
 def _topics(result: Result) -> Table:
-    table = _table("Topic", "Events", "Said again")
+    table = tables.plain("Topic", "Events", "Said again")
     for topic in result.account.topics:
         table.add_row(topic.name, str(topic.distinct), str(topic.repeated or ""))
     return table
 
 
 def _stages(result: Result) -> Table:
-    table = _table("Stage", "Mean ms a photograph")
+    table = tables.plain("Stage", "Mean ms a photograph")
     for stage, seconds in result.pace.stages.items():
         table.add_row(stage, f"{seconds * 1000:.1f}")
     return table
@@ -89,7 +89,3 @@ def _drill(result: Result) -> str:
         f"Drill: {said.kills} worker killed with -9; its successor took over{takeover}; "
         f"{said.redelivered} messages were delivered again; every event is there under one id."
     )
-
-
-def _table(*columns: str) -> Table:
-    return Table(*columns, box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))

@@ -7,12 +7,13 @@ from typing import Any
 
 from rich.text import Text
 
-from operations import messages
+from operations import messages, topic_names
 from schemas import topics, wire
 from schemas.events import ImageTagged
 from schemas.records import ImageHead
 from streams.message import Message
 from streams.ports import ScoreStore
+from tagstream.render import messages as render
 
 ENDS = (topics.TAGGED, topics.DEAD_LETTERS, topics.PARKING)
 """The topics on one of which every photograph ends."""
@@ -33,14 +34,14 @@ class Ended:
             return _refused(self.message)
         event = ImageTagged.model_validate_json(self.message.value or b"")
         routes = self.head.verdict.routes if self.head and self.head.verdict else ()
-        places = dict.fromkeys(messages.short(route.topic) for route in routes)
+        places = dict.fromkeys(topic_names.short(route.topic) for route in routes)
         goes = f"  → {', '.join(places)}" if places else ""
         took = f"  {self.seconds * 1000:.0f} ms" if self.seconds is not None else ""
         hidden = "  hidden" if event.state == "hidden" else ""
         return Text.assemble(
             ("✓ ", "green"),
             f"{event.location.key}  ",
-            messages.tags(event.tags),
+            render.tags(event.tags),
             (goes, "bold cyan"),
             (hidden, "yellow"),
             (took, "dim"),

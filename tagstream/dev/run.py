@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from operations.messages import followed
+from operations.tail import followed
 from streams.adapters.sqlite.store import SqliteScores
 from tagstream.demo.workers import Workers
 from tagstream.dev import photographs

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Protocol
 
 from rich.console import Console, Group
 from rich.panel import Panel
-from rich.table import Table
 from rich.text import Text
 
 from tagstream.demo.workers import Entry, Worker
 from tagstream.dev.photographs import Ended
 from tagstream.dev.state import RunningSystem
+from tagstream.render import tables
 
 _NEXT: Final = (
     ("tagstream upload PHOTO.jpg --wait", "a photograph in, its tags out"),
@@ -53,8 +53,8 @@ class Terminal:
 
     def started(self, state: RunningSystem, folder: Path) -> None:
         """See `DevScreen.started`."""
-        places = _grid(state.addresses.items())
-        hints = _grid(_NEXT, style="bold cyan")
+        places = tables.grid(state.addresses.items())
+        hints = tables.grid(_NEXT, style="bold cyan")
         kept = (
             f"State, tags and logs are in {folder}. When this ends, topics and photographs are gone; "
             "the next run begins with an empty store."
@@ -108,10 +108,3 @@ class Lines:
     def _write(what: str, facts: Mapping[str, object]) -> None:
         sys.stdout.write(json.dumps({"what": what, **facts}) + "\n")
         sys.stdout.flush()
-
-
-def _grid(rows: Iterable[tuple[str, str]], *, style: str = "bold") -> Table:
-    table = Table.grid(padding=(0, 2))
-    for name, meaning in rows:
-        table.add_row(Text(name, style), Text(meaning))
-    return table

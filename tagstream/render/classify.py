@@ -1,23 +1,20 @@
-"""How `tagstream classify` tells its answers: as JSON lines, or as a table."""
+"""Classified files in the terminal: JSON lines, or a table."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TimeElapsedColumn
+from rich.progress import SpinnerColumn
 from rich.table import Table
 from rich.text import Text
 
-from operations.classify import Answer, Classified, RefusedFile
-from tagstream.render import tag_columns
-
-Tell = Callable[[Answer, int], None]
-"""Takes an answer, and how many there will be."""
+from operations.classify import Answer, Classified, RefusedFile, Tell
+from tagstream.render import progress, tags
 
 MANY: Final = 8
 """Files from which on a progress bar is worth its line."""
@@ -38,14 +35,13 @@ def lines() -> Iterator[Tell]:
 def table() -> Iterator[Tell]:
     """A table when all is done; until then a progress bar on standard error."""
     answers: list[Answer] = []
-    console = Console(stderr=True)
-    columns = (SpinnerColumn(), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        bar = progress.add_task("", visible=False)
+    columns = progress.columns(SpinnerColumn(), time="elapsed")
+    with progress.on_terminal(*columns) as shown:
+        bar = shown.add_task("", visible=False)
 
         def tell(answer: Answer, total: int) -> None:
             answers.append(answer)
-            progress.update(bar, total=total, advance=1, visible=total >= MANY)
+            shown.update(bar, total=total, advance=1, visible=total >= MANY)
 
         yield tell
     if answers:
@@ -55,7 +51,7 @@ def table() -> Iterator[Tell]:
 def _table(answers: Sequence[Answer]) -> Table:
     seen = {tag.label for each in answers if isinstance(each, Classified) for tag in each.verdict.tags}
     labels = sorted(seen)
-    made = tag_columns.table("File", labels, last="Goes to")
+    made = tags.columns("File", labels, last="Goes to")
     for answer in answers:
         made.add_row(*_row(answer, labels))
     return made
@@ -69,6 +65,6 @@ def _row(answer: Answer, labels: Sequence[str]) -> list[Text]:
     places = ", ".join(f"{route.topic} ({route.label})" for route in answer.verdict.routes)
     return [
         path,
-        *tag_columns.cells(answer.verdict.tags, labels),
+        *tags.cells(answer.verdict.tags, labels),
         Text(places or "-", "" if places else "dim"),
     ]

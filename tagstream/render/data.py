@@ -10,6 +10,7 @@ from rich.text import Text
 
 from model.data.document import Counts, Document, Imbalance
 from model.data.photograph import Split
+from tagstream.render import tables
 
 MOST_SOURCES = 12
 MOST_REFUSALS = 10
@@ -50,11 +51,8 @@ def account(about: Document) -> RenderableType:
 
 
 def _splits(labels: Sequence[str], splits: Mapping[Split, Counts]) -> Table:
-    made = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 3, 0, 0))
-    made.add_column("Label", overflow="fold")
-    for split in splits:
-        made.add_column(split or "undivided", justify="right")
-    made.add_column("all", justify="right")
+    counted = [*(split or "undivided" for split in splits), "all"]
+    made = tables.plain("Label", *counted, right=set(counted), gap=3)
     for label in labels:
         row = [each.labels.get(label, 0) for each in splits.values()]
         made.add_row(Text(label), *(f"{count:,}" for count in (*row, sum(row))))
@@ -67,9 +65,7 @@ def _splits(labels: Sequence[str], splits: Mapping[Split, Counts]) -> Table:
 
 
 def _sources(labels: Sequence[str], sources: Mapping[str, Counts]) -> Table:
-    made = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 3, 0, 0))
-    for name in ("Source", "photographs", "labels", "splits"):
-        made.add_column(name, overflow="fold", justify="right" if name == "photographs" else "left")
+    made = tables.plain("Source", "photographs", "labels", "splits", right={"photographs"}, gap=3)
     largest = sorted(sources, key=lambda source: (-sources[source].pictures, source))
     for source in largest[:MOST_SOURCES]:
         each = sources[source]

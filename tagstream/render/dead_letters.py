@@ -1,46 +1,35 @@
-"""What `tagstream dlq` does: letters by cause, one letter, and a selection sent back."""
+"""Dead letters in the terminal: by cause, one whole, and what a redrive did."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import AsyncExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Final
 
 from rich.console import Console, Group, RenderableType
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.prompt import Confirm
-from rich.table import Table
 from rich.text import Text
 
-from agents.wiring import backends
-from agents.wiring.backends import kafka_connection
-from agents.wiring.settings import Settings
 from operations import dead_letters
-from operations import redrive as redriving
-from operations.dead_letters import Letter, LetterSelection
-from operations.redrive import Redrive, RefusedLetter, Tick, TopicJournal
+from operations.dead_letters import Letter
+from operations.letter_reader import ReadProgress
+from operations.redrive import ChosenLetters, RedriveRequest, RedriveResult, Tick
 from schemas import topics
 from schemas.errors import ConfigurationError
 from schemas.wire import headers as wire_headers
-from streams.adapters.kafka.producer import RestartingProducer
-from streams.adapters.kafka.publisher import RedrivePublisher
+from tagstream.render import progress, tables
 
 _TRACE: Final = "exception.stacktrace"
-_SAID: Final = 160
+_LONGEST: Final = 160
 """Characters of an example's cause."""
 
 
-def show_groups(config: Settings, *, parking: bool, as_json: bool) -> None:
+def show_groups(letters: Iterable[Letter], *, as_json: bool) -> None:
     """The letters by cause."""
-    names = (topics.DEAD_LETTERS, topics.PARKING) if parking else (topics.DEAD_LETTERS,)
-    with _reading() as progress:
-        found = asyncio.run(redriving.read(kafka_connection(config), names, progress))
-    groups = dead_letters.grouped(found)
+    groups = dead_letters.grouped(letters)
     if as_json:
         for group in groups:
             sys.stdout.write(json.dumps(group.document()) + "\n")
@@ -50,118 +39,57 @@ def show_groups(config: Settings, *, parking: bool, as_json: bool) -> None:
         )
 
 
-def show_one(config: Settings, place: tuple[int, int], *, parking: bool, as_json: bool) -> None:
+def show_one(letter: Letter, *, as_json: bool) -> None:
     """One letter."""
-    letter = asyncio.run(redriving.one(kafka_connection(config), _topic(parking=parking), place))
     if as_json:
         sys.stdout.write(json.dumps(letter.document()) + "\n")
     else:
         Console(highlight=False).print(_letter(letter), soft_wrap=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RedriveOptions:
-    """How letters are sent back."""
-
-    rate: float = 50.0
-    """Letters a second."""
-    again: bool = False
-    """Also those that were sent back before."""
-    dry_run: bool = False
-    yes: bool = False
-    """Do not ask."""
-
-
-@dataclass(frozen=True, slots=True)
-class RedriveRequest:
-    """Which letters are to be sent back, and how."""
-
-    selection: LetterSelection
-    pace: RedriveOptions
-    parking: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class RedriveResult:
-    """What became of the selected letters."""
-
-    chosen: Sequence[Letter]
-    earlier: int
-    """Selected too, and sent back before."""
-    refused: Sequence[RefusedLetter] | None
-    """None where nothing was sent."""
-
-    @property
-    def redriven(self) -> int:
-        """How many were sent back."""
-        return 0 if self.refused is None else len(self.chosen) - len(self.refused)
-
-
-def redrive(config: Settings, order: RedriveRequest, *, as_json: bool) -> bool:
-    """Send the selected letters back, if asked and allowed to; whether none was refused."""
-    with _reading() as progress:
-        name = _topic(parking=order.parking)
-        found = asyncio.run(redriving.read(kafka_connection(config), [name], progress))
-    selected = [letter for letter in found if order.selection.holds(letter)]
-    chosen = [letter for letter in selected if order.pace.again or not letter.is_redriven]
-    refused = None
-    if chosen and not order.pace.dry_run and _may(chosen, order, as_json=as_json):
-        refused = _send(config, chosen, order)
-    outcome = RedriveResult(chosen, len(selected) - len(chosen), refused)
-    _tell_json(outcome) if as_json else _tell(outcome, order)
-    return not outcome.refused
-
-
-def _may(chosen: Sequence[Letter], order: RedriveRequest, *, as_json: bool) -> bool:
-    if order.pace.yes:
-        return True
+def ask(chosen: ChosenLetters, request: RedriveRequest, *, as_json: bool) -> bool:
+    """Whether the person at the terminal wants them sent; raises `ConfigurationError` where nobody is."""
     if as_json or not sys.stdin.isatty():
         raise ConfigurationError(
             "nobody is there to be asked: say --yes, or --dry-run to see what would be sent"
         )
-    causes = ", ".join(sorted({letter.code for letter in chosen}))
+    causes = ", ".join(sorted({letter.code for letter in chosen.letters}))
     return Confirm.ask(
-        f"Send {len(chosen):,} letters back ({causes}), {order.pace.rate:g} a second?", default=False
+        f"Send {len(chosen.letters):,} letters back ({causes}), {request.rate:g} a second?", default=False
     )
 
 
-def _send(config: Settings, chosen: Sequence[Letter], order: RedriveRequest) -> tuple[RefusedLetter, ...]:
-    columns = (TextColumn("Sending back"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        bar = progress.add_task("", total=len(chosen))
-        try:
-            return asyncio.run(_redrive(config, chosen, order, lambda count: progress.advance(bar, count)))
-        except KeyboardInterrupt:
-            console.print("Interrupted: run it again, and it goes on where this one ended", style="yellow")
-            raise
-
-
-async def _redrive(
-    config: Settings, chosen: Sequence[Letter], order: RedriveRequest, tick: Tick
-) -> tuple[RefusedLetter, ...]:
-    kafka = backends.kafka_settings(config)
-    await redriving.prepare_journal(kafka.bootstrap, [_topic(parking=order.parking)])
-    async with AsyncExitStack() as stack:
-        publisher = await stack.enter_async_context(RedrivePublisher(kafka))
-        journal = TopicJournal(await stack.enter_async_context(RestartingProducer(kafka)))
-        return await Redrive(publisher, journal, rate=order.pace.rate).run(chosen, tick)
-
-
-def _topic(*, parking: bool) -> str:
-    return topics.PARKING if parking else topics.DEAD_LETTERS
+@contextmanager
+def reading() -> Iterator[ReadProgress]:
+    """A bar while letters are read."""
+    with progress.on_terminal(*progress.columns("Reading", time="none")) as shown:
+        bar = shown.add_task("", total=None)
+        yield lambda done, total: shown.update(bar, completed=done, total=total)
 
 
 @contextmanager
-def _reading() -> Iterator[redriving.Progress]:
-    console = Console(stderr=True)
-    columns = (TextColumn("Reading"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        bar = progress.add_task("", total=None)
-        yield lambda done, total: progress.update(bar, completed=done, total=total)
+def sending(total: int) -> Iterator[Tick]:
+    """A bar while letters are sent back, and what to do if that is broken off."""
+    with progress.on_terminal(*progress.columns("Sending back")) as shown:
+        bar = shown.add_task("", total=total)
+        try:
+            yield lambda count: shown.advance(bar, count)
+        except KeyboardInterrupt:
+            shown.console.print(
+                "Interrupted: run it again, and it goes on where this one ended", style="yellow"
+            )
+            raise
 
 
-def _tell_json(outcome: RedriveResult) -> None:
+def show_result(outcome: RedriveResult, *, dry_run: bool, as_json: bool) -> None:
+    """What was sent back, what would be, and what stays."""
+    if as_json:
+        _result_json(outcome)
+    else:
+        _result(outcome, dry_run=dry_run)
+
+
+def _result_json(outcome: RedriveResult) -> None:
     refused = [
         {"partition": each.letter.place[1], "offset": each.letter.place[2], "why": each.why}
         for each in outcome.refused or ()
@@ -175,10 +103,10 @@ def _tell_json(outcome: RedriveResult) -> None:
     sys.stdout.write(json.dumps(document) + "\n")
 
 
-def _tell(outcome: RedriveResult, order: RedriveRequest) -> None:
+def _result(outcome: RedriveResult, *, dry_run: bool) -> None:
     console = Console(highlight=False)
     earlier = f"; {outcome.earlier:,} more were sent back before" if outcome.earlier else ""
-    if order.pace.dry_run and outcome.chosen:
+    if dry_run and outcome.chosen:
         console.print(f"{_counted(len(outcome.chosen))} would be sent back{earlier}")
         console.print(_groups(dead_letters.grouped(outcome.chosen)), soft_wrap=True)
     elif not outcome.chosen:
@@ -214,8 +142,10 @@ def _span(first: datetime | None, last: datetime | None) -> str:
 
 def _example(example: Letter) -> Text:
     _, partition, offset = example.place
-    said = example.causes.get("exception.message", "")[:_SAID]
-    return Text.assemble((f"  {partition}:{offset}", "bold"), f"  {example.image_id or '-'}  ", (said, "dim"))
+    error = example.causes.get("exception.message", "")[:_LONGEST]
+    return Text.assemble(
+        (f"  {partition}:{offset}", "bold"), f"  {example.image_id or '-'}  ", (error, "dim")
+    )
 
 
 def _letter(letter: Letter) -> RenderableType:
@@ -236,9 +166,9 @@ def _letter(letter: Letter) -> RenderableType:
         name: value.decode(errors="backslashreplace")
         for name, value in wire_headers.as_it_came(letter.message.headers)
     }
-    parts: list[RenderableType] = [_grid(facts)]
+    parts: list[RenderableType] = [tables.grid(facts.items())]
     if headers:
-        parts += [Text("\nheaders", "bold"), _grid(headers)]
+        parts += [Text("\nheaders", "bold"), tables.grid(headers.items())]
     if trace := why.get(_TRACE):
         parts += [Text("\nstack trace", "bold"), Text(trace, "dim")]
     raw = letter.message.value or b""
@@ -255,13 +185,6 @@ def _sent_back(letter: Letter) -> str:
     earlier = wire_headers.redriven(letter.message.headers)
     before = f"{earlier} times before it came here" if earlier else "-"
     return f"this letter too; {before}" if letter.is_redriven else before
-
-
-def _grid(facts: dict[str, str]) -> Table:
-    table = Table.grid(padding=(0, 2))
-    for name, value in facts.items():
-        table.add_row(Text(name, "bold"), Text(value))
-    return table
 
 
 def _time(moment: datetime | None) -> str:

@@ -1,14 +1,11 @@
-"""What `tagstream model promote` prints: a table of figures and verdicts, and what to do about it."""
+"""The promotion gate in the terminal: a table of figures and verdicts, and what to do about it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from model.registry import refs
 from model.registry.gate import GateRow, GateVerdict
 from model.registry.promotion import PromotionResult
-from model.registry.refs import VersionRef
-from schemas.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -19,14 +16,6 @@ STYLES: Final = {
     GateVerdict.BROKEN: "bold red",
     GateVerdict.SHOWN: "dim",
 }
-
-
-def version(said: str) -> VersionRef:
-    """NAME/VERSION; raises `ConfigurationError` for an alias: what is promoted has to stay what it is."""
-    ref = refs.parse(said)
-    if not isinstance(ref, VersionRef):
-        raise ConfigurationError(f"{said} is an alias, which moves; name the version itself, as NAME/VERSION")
-    return ref
 
 
 def document(found: PromotionResult, *, ref: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What holds of one image, and what was ever said of it: as a document, or for people."""
+"""The record of one image and its score history, as a document or for people."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from operations import messages
+from operations import topic_names
 from schemas.decisions import Decision
 from schemas.records import ImageHead, ScoreRecord, State
 from schemas.tags import Verdict
-from tagstream.render import bars, tag_columns
+from tagstream.render import tables, tags
 
 _COLOURS = {State.VISIBLE: "bold green", State.HIDDEN: "bold yellow", State.DELETED: "bold red"}
 
@@ -30,7 +30,7 @@ def shown(head: ImageHead, history: Sequence[ScoreRecord] | None) -> RenderableT
     """The head: state, tags with bars, model, decision, routes; and the history where it was asked for."""
     parts: list[RenderableType] = [_facts(head), Text()]
     if head.verdict is not None:
-        parts += [bars.table(head.verdict.tags), Text(), _routes(head.verdict)]
+        parts += [tags.bars(head.verdict.tags), Text(), _routes(head.verdict)]
     else:
         parts.append(Text("Removed: no tag holds of it any more", "dim"))
     if history is not None:
@@ -52,10 +52,7 @@ def _facts(head: ImageHead) -> Table:
         "decision": _decision(head.decision),
         "announced": "yes" if head.is_announced else Text("not yet", "yellow"),
     }
-    table = Table.grid(padding=(0, 2))
-    for name, value in rows.items():
-        table.add_row(Text(name, "bold"), value)
-    return table
+    return tables.grid(rows.items())
 
 
 def _decision(decision: Decision | None) -> str:
@@ -74,7 +71,7 @@ def _routes(verdict: Verdict) -> RenderableType:
     table = Table.grid(padding=(0, 2))
     for route in verdict.routes:
         table.add_row(
-            Text(f"→ {messages.short(route.topic)}", "bold cyan"), route.label, Text(route.rule, "dim")
+            Text(f"→ {topic_names.short(route.topic)}", "bold cyan"), route.label, Text(route.rule, "dim")
         )
     return table
 
@@ -83,7 +80,7 @@ def _history(history: Sequence[ScoreRecord]) -> RenderableType:
     if not history:
         return Text("No scores in the history", "dim")
     labels = tuple(dict.fromkeys(label for each in history for label in each.scores.probabilities))
-    table = tag_columns.table("Scored", labels, last="Model, content and job")
+    table = tags.columns("Scored", labels, last="Model, content and job")
     for each in sorted(history, key=lambda record: record.scored_at):
         cells = [Text(f"{each.scores.probabilities.get(label, 0):.2f}") for label in labels]
         about = f"{each.scores.model.version}  {each.content_version[:16]}  {each.job}"

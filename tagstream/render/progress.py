@@ -1,16 +1,17 @@
-"""A bar on standard error for each kind of long work, with the time that is left."""
+"""Progress bars on standard error: their columns, where they show, and a bar for each phase of a work."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import Literal
 
 from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
@@ -19,44 +20,46 @@ from rich.progress import (
 
 from model.data.progress import Tick
 
-if TYPE_CHECKING:
-    from rich.progress import TaskID
+Time = Literal["none", "elapsed", "remaining", "both"]
+
+DESCRIPTION = "{task.description}"
+
+
+def columns(
+    first: str | ProgressColumn = DESCRIPTION,
+    *,
+    time: Time = "remaining",
+    more: Sequence[ProgressColumn] = (),
+) -> tuple[ProgressColumn, ...]:
+    """What goes on, a bar, how many are done, the time, and whatever more there is to say."""
+    begin = TextColumn(first) if isinstance(first, str) else first
+    elapsed = (TimeElapsedColumn(),) if time in {"elapsed", "both"} else ()
+    remaining = (TimeRemainingColumn(),) if time in {"remaining", "both"} else ()
+    return begin, BarColumn(), MofNCompleteColumn(), *elapsed, *remaining, *more
+
+
+def on_terminal(
+    *columns: ProgressColumn, transient: bool = True, quiet: bool = False, console: Console | None = None
+) -> Progress:
+    """Bars that show where somebody looks on, and are gone in the end unless they are to stay."""
+    where = console or Console(stderr=True)
+    return Progress(*columns, console=where, transient=transient, disable=quiet or not where.is_terminal)
 
 
 @contextmanager
-def shown() -> Iterator[Tick]:
-    """A `Tick` that draws; a bar a kind, in the order in which they begin."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    bars: dict[str, TaskID] = {}
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+def phases(*, time: Time = "remaining") -> Iterator[Tick]:
+    """A bar a phase, in the order in which they begin; they stay."""
+    made: dict[str, TaskID] = {}
+    progress = Progress(*columns(time=time), console=Console(stderr=True))
 
-        def tick(what: str, done: int, total: int) -> None:
-            if what not in bars:
-                bars[what] = progress.add_task(what, total=total)
-            progress.update(bars[what], completed=done, total=total)
+    def tick(what: str, done: int, total: int) -> None:
+        progress.start()
+        if what not in made:
+            made[what] = progress.add_task(what, total=total)
+        progress.update(made[what], completed=done, total=total)
 
+    try:
         yield tick
-
-
-@contextmanager
-def bars() -> Iterator[Callable[[str, int, int], None]]:
-    """Who is told what is being done, how many are done and of how many, while the block lasts."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        phases: dict[str, TaskID] = {}
-
-        def tick(what: str, done: int, total: int) -> None:
-            if what not in phases:
-                phases[what] = progress.add_task(what, total=total)
-            progress.update(phases[what], completed=done, total=total)
-
-        yield tick
+    finally:
+        if made:
+            progress.stop()

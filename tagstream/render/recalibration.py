@@ -1,9 +1,9 @@
-"""What is said of a version whose temperature, thresholds and refusal were chosen by a command."""
+"""A recalibrated version in the terminal: its figures and what was chosen."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -11,18 +11,6 @@ from tagstream.render.figures import show_report
 
 if TYPE_CHECKING:
     from model.evaluation.recalibrating import Recalibrated
-
-SPLIT: Final = "val"
-"""Chosen by, never what is reported on."""
-
-Output = Annotated[Path, typer.Option(help="The new version's folder, NAME-VERSION; versions never change.")]
-Recalls = Annotated[
-    list[str] | None,
-    typer.Option(help="Of true tags found, for all labels or LABEL=SHARE; may be repeated."),
-]
-Precisions = Annotated[
-    list[str] | None, typer.Option(help="Of tags that are true, for all labels or LABEL=SHARE.")
-]
 
 
 def document(made: Recalibrated) -> dict[str, object]:
@@ -40,10 +28,12 @@ def document(made: Recalibrated) -> dict[str, object]:
 
 def show(made: Recalibrated, *, output: Path) -> None:
     """For people: its figures, then what was chosen."""
+    from operations.recalibrate import SPLIT
+
     show_report(SPLIT, made.report)
     manifest = made.manifest
-    said = ", ".join(f"{label} {threshold:.2f}" for label, threshold in manifest.thresholds.items())
+    thresholds = ", ".join(f"{label} {threshold:.2f}" for label, threshold in manifest.thresholds.items())
     typer.echo(
-        f"temperature {manifest.temperature:g}, thresholds {said}, refusal {manifest.refusal:g}; "
+        f"temperature {manifest.temperature:g}, thresholds {thresholds}, refusal {manifest.refusal:g}; "
         f"version written to {output}"
     )

@@ -1,15 +1,14 @@
-"""What `tagstream model list` and `show` print."""
+"""Model versions in the terminal: a list, and one with the moves of its aliases."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from model.manifest import Manifest
 from model.registry.aliases import Alias, AliasMove
-from model.registry.refs import VersionRef
 from model.registry.registry import RegistryEntry
+from operations.registry import VersionView
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -17,29 +16,6 @@ if TYPE_CHECKING:
 SPLITS: Final = ("test", "val", "train")
 """Of the figures that a manifest may carry the one that says most."""
 MEBIBYTE: Final = 2**20
-
-
-@dataclass(frozen=True, slots=True)
-class VersionView:
-    """A version and its model's aliases."""
-
-    version: VersionRef
-    digest: str
-    manifest: Manifest
-    card: str
-    aliases: Mapping[str, Alias]
-
-    def document(self) -> dict[str, Any]:
-        """All of it."""
-        return {
-            "ref": str(self.version),
-            "digest": self.digest,
-            "manifest": self.manifest.model_dump(mode="json"),
-            "card": self.card,
-            "aliases": {
-                name: alias.model_dump(mode="json", by_alias=True) for name, alias in self.aliases.items()
-            },
-        }
 
 
 def entry(found: RegistryEntry) -> dict[str, Any]:

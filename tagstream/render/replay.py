@@ -1,4 +1,4 @@
-"""How `tagstream replay` tells how far it is and what it did: bars and tables, or one JSON document."""
+"""A rescore in the terminal: bars, then tables or one JSON document."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from operations.rescore import RescoreResult, Tell
 from operations.rescore_selection import SENT, RescoreChoice
 from operations.rescore_summary import Summary
+from tagstream.render import progress as bars
 
 PHASES: Final = {
     "read": "Reading the uploads",
@@ -35,15 +35,13 @@ CHOICES: Final = {
 @contextmanager
 def progress(*, quiet: bool) -> Iterator[Tell]:
     """A bar a phase on standard error, with the time that is left."""
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=quiet or not console.is_terminal) as bars:
+    with bars.on_terminal(*bars.columns(), transient=False, quiet=quiet) as shown:
         made: dict[str, Any] = {}
 
         def tell(phase: str, done: int, total: int | None) -> None:
             if phase not in made:
-                made[phase] = bars.add_task(PHASES[phase], total=total)
-            bars.update(made[phase], completed=done, total=total)
+                made[phase] = shown.add_task(PHASES[phase], total=total)
+            shown.update(made[phase], completed=done, total=total)
 
         yield tell
 

@@ -1,69 +1,49 @@
-"""How `tagstream routes check` tells what it found: for people, or as one JSON document."""
+"""Routes in the terminal: what a file would change, and the rules as a file."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-from rich.console import Console, Group, RenderableType
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.console import Group, RenderableType
+from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
-from model.manifest import Manifest
+from model import routes as toml
+from operations.routes import CheckedRoutes, Routes
 from operations.routes_check import Change, Outlook, RouteChanges, Tick, share_behind
 from schemas.records import ImageHead, State
-from schemas.tags import RouteRule
+from tagstream.render import progress, tables
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """A routes file that is right, and what it would change."""
+def shown(checked: CheckedRoutes) -> RenderableType:
+    """What a routes file would change."""
+    manifest, rules = checked.routes.manifest, checked.routes.rules
+    right = Text.assemble(
+        (str(checked.routes.file), "bold"),
+        f" is right: {_counted(len(rules), 'rule')} for {manifest.name} {manifest.version}",
+    )
+    if checked.outlook is None:
+        return Group(right, Text("No store is here, so there is nothing to try them on", "dim"))
+    return Group(right, *_changes(checked.outlook, is_whole=checked.is_whole))
 
-    file: Path
-    rules: tuple[RouteRule, ...]
-    manifest: Manifest
-    outlook: Outlook | None
-    """None where no store is here."""
-    is_whole: bool = True
-    """Whether all images were looked at."""
 
-    def document(self) -> dict[str, Any]:
-        """The JSON document."""
-        return {
-            "file": str(self.file),
-            "rules": [rule.model_dump() for rule in self.rules],
-            "model": self.manifest.ref.model_dump(),
-            "store": self.outlook is not None,
-            "complete": self.is_whole,
-            **(self.outlook.document() if self.outlook else {}),
-        }
-
-    def shown(self) -> RenderableType:
-        """For people."""
-        model = f"{self.manifest.name} {self.manifest.version}"
-        right = Text.assemble(
-            (str(self.file), "bold"), f" is right: {_counted(len(self.rules), 'rule')} for {model}"
-        )
-        if self.outlook is None:
-            return Group(right, Text("No store is here, so there is nothing to try them on", "dim"))
-        return Group(right, *_changes(self.outlook, is_whole=self.is_whole))
+def as_file(routes: Routes) -> str:
+    """The rules as a routes file to edit, under comments that say whose they are."""
+    return f"{_heading(routes)}\n\n{toml.dump(routes.rules)}"
 
 
 @contextmanager
 def watching(limit: int | None) -> Iterator[Tick]:
     """A progress bar on standard error with the time that is left, where somebody looks on."""
-    console = Console(stderr=True)
     columns = (
         TextColumn("Looking at {task.fields[looked]:,} images"),
         BarColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        bar = progress.add_task("", total=None, looked=0)
+    with progress.on_terminal(*columns) as shown:
+        bar = shown.add_task("", total=None, looked=0)
         looked = 0
 
         def tick(head: ImageHead) -> None:
@@ -72,7 +52,7 @@ def watching(limit: int | None) -> Iterator[Tick]:
             if looked % 100:
                 return
             share = looked / limit if limit else share_behind(head.image_id)
-            progress.update(bar, total=None if share is None else 1.0, completed=share, looked=looked)
+            shown.update(bar, total=None if share is None else 1.0, completed=share, looked=looked)
 
         yield tick
 
@@ -108,19 +88,15 @@ def _looked(outlook: Outlook, *, is_whole: bool) -> Text:
 
 
 def _table(outlook: Outlook) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    table.add_column("Topic", overflow="fold")
-    table.add_column("Label", overflow="fold")
-    for name in ("Added", "Removed"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("", overflow="fold")
+    numbers = {"Added", "Removed"}
+    table = tables.plain("Topic", "Label", "Added", "Removed", "", right=numbers, whole=numbers)
     for (topic, label), changes in outlook.routes.items():
         table.add_row(
             Text(topic, "cyan"),
             label,
             _number(changes.added, "bold green"),
             _number(changes.removed, "bold red"),
-            Text(_homeless(changes), "yellow"),
+            Text(_without_restaurant(changes), "yellow"),
         )
     return table
 
@@ -129,7 +105,7 @@ def _number(change: Change, style: str) -> Text:
     return Text(f"{change.count:,}", style if change.count else "dim")
 
 
-def _homeless(changes: RouteChanges) -> str:
+def _without_restaurant(changes: RouteChanges) -> str:
     return (
         f"{changes.without_restaurant:,} have no restaurant and stay out"
         if changes.without_restaurant
@@ -148,9 +124,7 @@ def _examples(outlook: Outlook) -> Iterator[tuple[Text, str, str]]:
 
 
 def _example_table(rows: list[tuple[Text, str, str]]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for name in ("For example", "Image", "Probability"):
-        table.add_column(name, overflow="fold", justify="right" if name == "Probability" else "left")
+    table = tables.plain("For example", "Image", "Probability", right={"Probability"})
     for row in rows:
         table.add_row(*row)
     return table
@@ -167,3 +141,21 @@ def _becoming(state: State, change: Change) -> str:
 
 def _counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _heading(routes: Routes) -> str:
+    """Comments of the file: whose rules they are, and what a rule may say."""
+    file, manifest = routes.file, routes.manifest
+    whose = f"as {file} has them for" if file else "that come with"
+    labels = ", ".join(f"{label} ({manifest.thresholds[label]:g})" for label in manifest.labels)
+    refused = f" (no label reaches {manifest.refusal:g})" if manifest.refusal else ""
+    return "\n".join(
+        (
+            f"# The routes {whose} {manifest.name} {manifest.version}.",
+            f"# Labels and their thresholds: {labels};",
+            f"# and uncertain, for what is none of them{refused}. A topic is called photos.NAME.v1.",
+            "# threshold: the label's own where absent. hysteresis: what was announced is taken back",
+            "# only below threshold - hysteresis.",
+            "# Try it with `tagstream routes check FILE`; workers take it by TAGSTREAM_ROUTES__FILE=FILE.",
+        )
+    )

@@ -1,4 +1,4 @@
-"""What `tagstream topics` finds and makes, and how it tells it."""
+"""Topics in the terminal: what was made, and what is there."""
 
 from __future__ import annotations
 
@@ -8,14 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
-from operations import messages
-from schemas import topics
-from streams.adapters.kafka.admin import TopicAdmin
-from streams.adapters.kafka.connection import KafkaAddress
-from streams.adapters.kafka.topic_state import Applied, Declared, TopicOutcome, TopicState, declared
+from operations import topic_names
+from streams.adapters.kafka.topic_state import Applied, TopicOutcome, TopicState
+from tagstream.render import tables
 
 _STYLES: Final = {
     TopicOutcome.CREATED: "bold green",
@@ -26,38 +23,12 @@ _STYLES: Final = {
 _DAY: Final = 86_400
 
 
-def wanted(*, partitions: int, replication: int) -> tuple[Declared, ...]:
-    """Every topic of Tagstream, the redrives' journal too."""
-    journal = Declared(topics.REDRIVEN, 1, replication, {"cleanup.policy": "compact"})
-    return (*declared(partitions=partitions, replication=replication), journal)
-
-
-async def apply(brokers: KafkaAddress, *, partitions: int, replication: int) -> tuple[Applied, ...]:
-    """Make what is missing."""
-    async with TopicAdmin(brokers) as admin:
-        return await admin.apply(wanted(partitions=partitions, replication=replication))
-
-
-def is_wrong(applied: Applied) -> bool:
-    """Whether the topic differs in what matters: how it was partitioned is whoever's choice made it."""
-    return applied.outcome is TopicOutcome.DIFFERS and any(
-        not difference.split()[1].startswith("partition") for difference in applied.why.split("; ")
-    )
-
-
-async def found(brokers: KafkaAddress, *, everything: bool) -> Mapping[str, TopicState | None]:
-    """The topics by name; None for one of ours that is not there."""
-    async with TopicAdmin(brokers) as admin:
-        there = {state.name: state for state in await admin.topics(None if everything else topics.ALL)}
-    return {name: there.get(name) for name in (*topics.ALL, *sorted(there.keys() - set(topics.ALL)))}
-
-
-def tell_applied(applied: Sequence[Applied], *, as_json: bool) -> None:
+def show_applied(applied: Sequence[Applied], *, as_json: bool) -> None:
     """A line for each topic."""
     if as_json:
         _write({"topic": each.topic.name, "outcome": each.outcome, "why": each.why} for each in applied)
         return
-    table = _table("Topic", "Outcome")
+    table = tables.plain("Topic", "Outcome", whole={"Topic"})
     for each in applied:
         table.add_row(each.topic.name, Text(each.outcome, _STYLES[each.outcome]))
     console = Console(highlight=False)
@@ -66,15 +37,16 @@ def tell_applied(applied: Sequence[Applied], *, as_json: bool) -> None:
         console.print(Text(f"{', '.join(names)}: {why}", "dim"), soft_wrap=True)
 
 
-def tell_found(found: Mapping[str, TopicState | None], *, as_json: bool) -> None:
+def show_found(found: Mapping[str, TopicState | None], *, as_json: bool) -> None:
     """A line for each topic."""
     if as_json:
         _write(_document(name, state) for name, state in found.items())
         return
-    table = _table("Topic", "Short", "Parts", "Records", "Replicas", "Kept")
+    columns = ("Topic", "Short", "Parts", "Records", "Replicas", "Kept")
+    table = tables.plain(*columns, right=set(columns[2:5]), whole={"Topic"})
     for name, state in found.items():
         table.add_row(
-            name, messages.short(name), *(_cells(state) if state else [Text("missing", "bold red")])
+            name, topic_names.short(name), *(_cells(state) if state else [Text("missing", "bold red")])
         )
     Console(highlight=False).print(table)
     if any(state is not None and state.config is None for state in found.values()):
@@ -84,7 +56,7 @@ def tell_found(found: Mapping[str, TopicState | None], *, as_json: bool) -> None
 
 
 def _document(name: str, state: TopicState | None) -> dict[str, Any]:
-    told: dict[str, Any] = {"topic": name, "short": messages.short(name), "exists": state is not None}
+    told: dict[str, Any] = {"topic": name, "short": topic_names.short(name), "exists": state is not None}
     if state is None:
         return told
     return told | {
@@ -102,7 +74,7 @@ def _reasons(applied: Iterable[Applied]) -> Mapping[str, Sequence[str]]:
     reasons: dict[str, list[str]] = {}
     for each in applied:
         if each.why:
-            reasons.setdefault(each.why, []).append(messages.short(each.topic.name))
+            reasons.setdefault(each.why, []).append(topic_names.short(each.topic.name))
     return reasons
 
 
@@ -116,17 +88,6 @@ def _kept(state: TopicState) -> str:
     if state.is_compacted:
         return "compacted"
     return f"{state.retention.total_seconds() / _DAY:g} days" if state.retention else "for ever"
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for column in columns:
-        table.add_column(
-            column,
-            no_wrap=column == "Topic",  # a name that is cut short cannot be copied
-            justify="right" if column in {"Parts", "Records", "Replicas"} else "left",
-        )
-    return table
 
 
 def _write(documents: Iterable[Mapping[str, Any]]) -> None:

@@ -1,22 +1,40 @@
-"""How `tagstream why` tells a trail: in sentences and tables, or as one JSON document."""
+"""The audit trail in the terminal: sentences and tables, or one JSON document."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import json
+import sys
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from operations import messages
-from operations.audit_trail import Heard, LastDecision, Led, Spoken, Trail
+from operations import topic_names
+from operations.audit_trail import ClaimView, LastDecision, RouteAnnouncement, RouteView, Trail
 from operations.dead_letters import Letter
+from operations.explain import Explanation
 from schemas.records import ScoreRecord
-from tagstream.render import trail_words
+from tagstream.render import tables, trail_words
 
 Letters = Sequence[Letter] | None
 """None where nobody asked for them."""
+
+
+def show(explanation: Explanation, *, as_json: bool) -> None:
+    """Print it; of an image that the store does not know the letters alone, where there are any."""
+    trail, letters = explanation.trail, explanation.letters
+    if as_json and trail:
+        sys.stdout.write(json.dumps(document(trail, letters)) + "\n")
+    elif as_json and letters is not None:
+        documents = [each.document() for each in letters]
+        unknown = {"image_id": explanation.image_id, "state": None, "dead_letters": documents}
+        sys.stdout.write(json.dumps(unknown) + "\n")
+    elif trail and not as_json:
+        Console(highlight=False).print(shown(trail, letters))
+    elif letters:
+        Console(highlight=False).print(shown_letters(letters))
 
 
 def document(trail: Trail, letters: Letters) -> dict[str, Any]:
@@ -49,12 +67,12 @@ def shown_letters(letters: Sequence[Letter]) -> RenderableType:
     """Where each letter lies, and why."""
     if not letters:
         return Text("None about this image", "dim")
-    table = _table("Topic", "Letter", "Cause", "Written", "Says")
+    table = tables.plain("Topic", "Letter", "Cause", "Written", "Says")
     for letter in letters:
         topic, partition, offset = letter.place
         written = letter.message.timestamp
         table.add_row(
-            messages.short(topic),
+            topic_names.short(topic),
             f"{partition}:{offset}",
             Text(letter.code, "bold red"),
             f"{written.astimezone():%Y-%m-%d %H:%M:%S}" if written else "-",
@@ -67,27 +85,11 @@ def _section(name: str, content: RenderableType) -> tuple[RenderableType, ...]:
     return Text(), Text(name, "bold cyan"), content
 
 
-def _grid(rows: Iterable[tuple[str, str]]) -> Table:
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(no_wrap=True)
-    grid.add_column(overflow="fold")
-    for name, value in rows:
-        grid.add_row(Text(name, "bold"), Text(value))
-    return grid
+def _claims(claims: Sequence[ClaimView]) -> Table:
+    return tables.grid(row for spoken in claims for row in _claim(spoken))
 
 
-def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    return table
-
-
-def _claims(claims: Sequence[Spoken]) -> Table:
-    return _grid(row for spoken in claims for row in _claim(spoken))
-
-
-def _claim(spoken: Spoken) -> Iterator[tuple[str, str]]:
+def _claim(spoken: ClaimView) -> Iterator[tuple[str, str]]:
     position, location = spoken.position, spoken.location
     stands = "it stands" if spoken.stands else "outranked"
     yield spoken.voice, f"{trail_words.claim(spoken)}; {stands}"
@@ -105,7 +107,7 @@ def _seen(trail: Trail) -> RenderableType:
     if trail.model is None:
         return Text("None stand: the image is gone" if trail.was_scored else "Never scored", "dim")
     bytes_ = trail.content
-    return _grid(
+    return tables.grid(
         (
             ("sha256", bytes_.digest if bytes_ else "-"),
             ("size", f"{bytes_.size:,} bytes" if bytes_ else "-"),
@@ -117,7 +119,7 @@ def _seen(trail: Trail) -> RenderableType:
 
 
 def _labels(trail: Trail) -> Table:
-    table = _table("Label", "Probability", "Threshold", "Model", "Holds")
+    table = tables.plain("Label", "Probability", "Threshold", "Model", "Holds")
     for each in trail.tags:
         style = "bold green" if each.tagged else "dim"
         holds = "yes" if each.tagged else "no"
@@ -131,18 +133,18 @@ def _labels(trail: Trail) -> Table:
     return table
 
 
-def _routes(routes: Sequence[Led]) -> Table:
-    table = _table("Topic", "Label", "In force", "Rule")
+def _routes(routes: Sequence[RouteView]) -> Table:
+    table = tables.plain("Topic", "Label", "In force", "Rule")
     for led in routes:
         why_not = f"; but {led.why_not}" if led.why_not else ""
         rule = f"{led.rule} ({led.probability:.3f}){why_not}"
         in_force = Text("yes", "bold green") if led.in_force else Text("no", "yellow")
-        table.add_row(messages.short(led.topic), led.label, in_force, Text(rule))
+        table.add_row(topic_names.short(led.topic), led.label, in_force, Text(rule))
     return table
 
 
 def _decision(made: LastDecision) -> Table:
-    return _grid(
+    return tables.grid(
         (
             ("decided", trail_words.decision(made)),
             ("in force", "yes" if made.in_force else f"no: {made.why_not}"),
@@ -162,15 +164,17 @@ def _told(trail: Trail) -> RenderableType:
     return Group(revisions, _heard(trail.told.routes))
 
 
-def _heard(routes: Sequence[Heard]) -> Table:
-    table = _table("Topic", "Label", "Restaurant", "Is")
+def _heard(routes: Sequence[RouteAnnouncement]) -> Table:
+    table = tables.plain("Topic", "Label", "Restaurant", "Is")
     for each in routes:
-        table.add_row(messages.short(each.topic), each.label, each.restaurant_id or "-", Text(each.hearing))
+        table.add_row(
+            topic_names.short(each.topic), each.label, each.restaurant_id or "-", Text(each.hearing)
+        )
     return table
 
 
 def _history(trail: Trail) -> Table:
-    table = _table("Scored", "Model", "Job", "Bytes", "Probabilities")
+    table = tables.plain("Scored", "Model", "Job", "Bytes", "Probabilities")
     for record in trail.history:
         style = "bold" if record.scores.model == trail.model and record.content == trail.content else ""
         table.add_row(

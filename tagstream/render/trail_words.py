@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from operations.audit_trail import LastDecision, Led, Spoken, Trail
+from operations.audit_trail import ClaimView, LastDecision, RouteView, Trail
 from schemas import topics
 from schemas.decisions import Decided
 from schemas.records import State
@@ -37,7 +37,7 @@ def moment(when: datetime) -> str:
     return f"{when.astimezone():%Y-%m-%d %H:%M:%S %Z}"
 
 
-def claim(spoken: Spoken) -> str:
+def claim(spoken: ClaimView) -> str:
     """What a voice says: an upload or a removal, and of when."""
     what = "removal" if spoken.is_removal else "upload"
     return f"{what} of {moment(spoken.position.uploaded_at)}"
@@ -69,7 +69,7 @@ def _is_decided(trail: Trail) -> bool:
     return trail.decision is not None and trail.decision.in_force
 
 
-def _moderated(trail: Trail) -> list[Led]:
+def _moderated(trail: Trail) -> list[RouteView]:
     return [led for led in trail.routes if led.in_force and led.topic == topics.MODERATION]
 
 
@@ -79,7 +79,7 @@ def _flags(trail: Trail) -> str:
     return "; ".join(f"{led.rule} ({led.probability:.3f})" for led in flags)
 
 
-def _claimed(standing: Spoken, why: str) -> str:
+def _claimed(standing: ClaimView, why: str) -> str:
     who = "Storage" if standing.voice == "storage" else "A producer"
     what = "removed" if standing.is_removal else "uploaded"
     location, when = standing.location, moment(standing.position.uploaded_at)
@@ -105,8 +105,8 @@ def _collections(trail: Trail) -> Iterator[str]:
 
 
 def _decided(made: LastDecision) -> str:
-    said = decision(made)
-    return f"{said}." if made.in_force else f"{said}; not in force: {made.why_not}."
+    words = decision(made)
+    return f"{words}." if made.in_force else f"{words}; not in force: {made.why_not}."
 
 
 def _told(trail: Trail) -> str:

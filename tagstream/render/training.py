@@ -21,13 +21,13 @@ WINDOW: Final = 20
 def watched() -> Iterator[Watch]:
     """A `Watch` that shows bars and lines on standard error while the block lasts."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress, TextColumn
 
     from model.training.watch import Watch
+    from tagstream.render.progress import columns
 
-    bars = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     more = TextColumn("{task.fields[more]}")
-    with Progress(*bars, more, console=Console(stderr=True)) as progress:
+    with Progress(*columns(more=(more,)), console=Console(stderr=True)) as progress:
         screen = TrainingScreen(progress)
         yield Watch(screen.tick, screen.on_validation, on_step=screen.on_step, say=screen.say)
 

@@ -1,4 +1,4 @@
-"""How `tagstream upload` tells its answers: a line each, JSON lines, or a table of tags."""
+"""Uploads in the terminal: JSON lines, or a table of tags."""
 
 from __future__ import annotations
 
@@ -6,37 +6,23 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final, Protocol
+from typing import Final
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
-from operations import messages
+from operations import topic_names
 from operations.await_tags import DeadLettered, End, TagsAnnounced, Unknown
-from operations.upload import NotSent, Sent, Source
+from operations.upload import UploadProgress
+from operations.upload_sources import Source
+from operations.uploader import NotSent, Sent
 from schemas.records import ImageHead, State
-from tagstream.render import tag_columns
+from tagstream.render import progress, tables, tags
 
 _ID_WIDTH: Final = 30
 """Of a derived image id: one that is cut short cannot be copied."""
-
-
-class Answers(Protocol):
-    """Whom `tagstream upload` tells what becomes of the photographs."""
-
-    def doing(self, what: str, total: int) -> None:
-        """What goes on, and of how many."""
-
-    def refused(self, answer: NotSent) -> None:
-        """A photograph that cannot be uploaded."""
-
-    def sent(self, answer: Sent, *, is_last_word: bool) -> None:
-        """One that was; the last word on it unless its tags are waited for."""
-
-    def ended(self, answer: Sent, end: End) -> None:
-        """What became of it."""
 
 
 class _Lines:
@@ -46,16 +32,16 @@ class _Lines:
         """Scripts do not watch."""
 
     def refused(self, answer: NotSent) -> None:
-        """See `Answers.refused`."""
+        """See `UploadProgress.refused`."""
         self._write(answer.document())
 
     def sent(self, answer: Sent, *, is_last_word: bool) -> None:
-        """See `Answers.sent`."""
+        """See `UploadProgress.sent`."""
         if is_last_word:
             self._write(answer.document())
 
     def ended(self, answer: Sent, end: End) -> None:
-        """See `Answers.ended`."""
+        """See `UploadProgress.ended`."""
         self._write({**answer.document(), **end.document()})
 
     @staticmethod
@@ -75,39 +61,38 @@ class _Table:
         self.ends: list[tuple[Sent, End]] = []
 
     def doing(self, what: str, total: int) -> None:
-        """See `Answers.doing`."""
+        """See `UploadProgress.doing`."""
         self._progress.reset(self._bar, description=what, total=total, visible=True)
 
     def refused(self, answer: NotSent) -> None:
-        """See `Answers.refused`."""
+        """See `UploadProgress.refused`."""
         self.refusals.append(answer)
         self._progress.advance(self._bar)
 
     def sent(self, answer: Sent, *, is_last_word: bool) -> None:
-        """See `Answers.sent`."""
+        """See `UploadProgress.sent`."""
         if is_last_word:
             self.sends.append(answer)
         self._progress.advance(self._bar)
 
     def ended(self, answer: Sent, end: End) -> None:
-        """See `Answers.ended`."""
+        """See `UploadProgress.ended`."""
         self.ends.append((answer, end))
         self._progress.advance(self._bar)
 
 
 @contextmanager
-def lines() -> Iterator[Answers]:
+def lines() -> Iterator[UploadProgress]:
     """One JSON object a line."""
     yield _Lines()
 
 
 @contextmanager
-def table() -> Iterator[Answers]:
+def table() -> Iterator[UploadProgress]:
     """A progress bar, then a table on standard output, and what failed on standard error."""
     console = Console(stderr=True, highlight=False)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        answers = _Table(progress)
+    with progress.on_terminal(*progress.columns(time="elapsed"), console=console) as shown:
+        answers = _Table(shown)
         yield answers
     out = Console(highlight=False)
     if answers.sends:
@@ -122,10 +107,8 @@ def table() -> Iterator[Answers]:
 
 
 def _sent(sends: Sequence[Sent]) -> Table:
-    made = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    made.add_column("Photograph", overflow="fold")
-    made.add_column("Image id", no_wrap=True, min_width=_ID_WIDTH)
-    made.add_column("Object", overflow="fold")
+    made = tables.plain("Photograph", "Image id", "Object", whole={"Image id"})
+    made.columns[1].min_width = _ID_WIDTH
     for sent in sends:
         made.add_row(
             Text(_printable(sent.source.name)), Text(sent.upload.image_id), Text(str(sent.upload.location))
@@ -136,18 +119,18 @@ def _sent(sends: Sequence[Sent]) -> Table:
 def _tagged(tagged: Sequence[tuple[Sent, TagsAnnounced]]) -> Table:
     verdicts = [end.head.verdict for _, end in tagged if end.head.verdict]
     labels = sorted({tag.label for verdict in verdicts for tag in verdict.tags})
-    made = tag_columns.table("Photograph", labels, last="Goes to")
+    made = tags.columns("Photograph", labels, last="Goes to")
     made.columns[0].min_width = _ID_WIDTH
     for sent, end in tagged:
         verdict = end.head.verdict
         name = Text.assemble(_printable(sent.source.name), (f"\n{sent.upload.image_id}", "dim"))
-        made.add_row(name, *tag_columns.cells(verdict.tags if verdict else (), labels), _places(end.head))
+        made.add_row(name, *tags.cells(verdict.tags if verdict else (), labels), _places(end.head))
     return made
 
 
 def _places(head: ImageHead) -> Text:
     routes = head.verdict.routes if head.verdict else ()
-    places = dict.fromkeys(messages.short(route.topic) for route in routes)
+    places = dict.fromkeys(topic_names.short(route.topic) for route in routes)
     said = Text(", ".join(places) or "-", "bold cyan" if places else "dim")
     return said.append(", hidden", "yellow") if head.state is State.HIDDEN else said
 

@@ -17,11 +17,12 @@ from model.data.inspecting import PREPROCESS, Seen
 from model.decoding.options import DecoderLimits
 from model.decoding.pool import DecoderPool
 from model.tiny_version import LABELS, write_tiny_version
-from operations import import_data, prelabel
+from operations import data_summary, import_data, prelabel
 from operations.import_data import ImportRequest
 from schemas.errors import ConfigurationError
-from tagstream.render import gallery, showing
+from tagstream.render import contact_sheet, gallery
 from tagstream.render.gallery import Fact, GallerySection, Page, ProbabilityBar, Shot
+from tagstream.render.prelabel import draw
 from tests.unit.data_builders import drawn, encoded, folder, picture, put
 from tests.unit.deadly_decoding import HERE
 
@@ -134,7 +135,7 @@ async def test_a_photograph_that_kills_its_decoder_is_left_out_and_the_import_li
 def test_a_folder_is_counted_before_it_is_imported(tmp_path: Path) -> None:
     folder(tmp_path, "food", "menu", each=2)
     put(tmp_path / "loose.jpg", b"x")
-    said = showing.read(tmp_path).as_json()
+    said = data_summary.read(tmp_path).as_json()
     assert (said["pictures"], said["labels"]) == (4, ["food", "menu"])
     assert said["splits"][""]["labels"] == {"food": 2, "menu": 2}
     assert said["refused"] == ["loose.jpg: it lies beside the folders of the labels, in none of them"]
@@ -144,11 +145,13 @@ def test_a_contact_sheet_shows_a_sample_of_each_label_and_what_cannot_be_read(tm
     folder(tmp_path, "food", each=5)
     put(tmp_path / "menu/broken.jpg", b"broken")
     put(tmp_path / "menu/flat.png", encoded(drawn("flat", (300, 30)), "PNG"))
-    page = showing.page(showing.read(tmp_path), per_label=3, processes=1, tick=silent)
+    shown = data_summary.read(tmp_path)
+    sample = data_summary.sample(shown, per_label=3, processes=1, tick=silent)
+    page = contact_sheet.page(shown, sample)
     food, menu = page.sections
     assert (food.title, food.note, len(food.shots)) == ("food", "3 of 5 photographs", 3)
     assert [shot.picture is None for shot in menu.shots] == [True, False]
-    assert page == showing.page(showing.read(tmp_path), per_label=3, processes=1, tick=silent)
+    assert sample == data_summary.sample(shown, per_label=3, processes=1, tick=silent)
     assert "cannot be read" in gallery.render(page)
 
 
@@ -169,7 +172,7 @@ def test_a_model_s_tags_are_a_batch_that_is_imported_once_corrected(tmp_path: Pa
     model = write_tiny_version(tmp_path / "tiny-v1")
     batch = tmp_path / "batch"
     request = prelabel.PrelabelRequest(tmp_path / "new", batch, model, most=4, processes=1, threads=1)
-    made = prelabel.run(request, tick=silent)
+    made = prelabel.run(request, draw=draw, tick=silent)
     assert len(made.proposals) == 6
     assert [line.partition(":")[0] for line in made.unreadable] == ["broken.jpg"]
     assert made.as_json()["model"] == "tiny-v1"
@@ -181,7 +184,7 @@ def test_a_model_s_tags_are_a_batch_that_is_imported_once_corrected(tmp_path: Pa
     )
     assert set(made.proposals[0].probabilities) == set(LABELS)
     with pytest.raises(ConfigurationError, match="is there already"):
-        prelabel.run(request, tick=silent)
+        prelabel.run(request, draw=draw, tick=silent)
 
     head, *rows = (batch / "review.csv").read_text().splitlines()
     cells = [row.split(",") for row in rows]

@@ -9,12 +9,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+import typer
 
 from agents.wiring import settings
 from operations import health_checks
 from operations.health_checks import Check, Finding, Unwell
 from schemas.errors import Unavailable
-from tagstream.render import health_checks as render
+from tagstream.commands.doctor import doctor
 from tests.listener import Listener
 
 
@@ -135,11 +136,12 @@ async def test_a_model_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch
     assert (found.is_well, found.said) == (False, "no-such-model: there is no such model version")
 
 
-async def test_a_wrong_setting_is_the_only_finding(
+def test_a_wrong_setting_is_the_only_finding(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("TAGSTREAM_BATCH__MAXSIZE", "8")
-    assert not await render.run(as_json=True)
+    with pytest.raises(typer.Exit, match="1"):
+        doctor(as_json=True)
     (found,) = map(json.loads, capsys.readouterr().out.splitlines())
     assert (found["check"], found["ok"]) == ("settings", False)
     assert "TAGSTREAM_BATCH__MAX_SIZE" in found["said"]

@@ -22,6 +22,7 @@ from schemas.events import (
     TagsHeld,
 )
 from schemas.uploads import ImageRemoved
+from tagstream.render import messages as render
 from tests.unit.cli_builders import LOCATION, MODEL, NOW, ROUTE, TAGS, head, letter, message, upload
 
 POSITION = head(upload()).position
@@ -76,14 +77,14 @@ PHOTO = "s3://photos/lunch.jpg"
     ],
 )
 def test_every_topic_has_its_line(topic: str, event: BaseModel | None, expected: str) -> None:
-    line = messages.line(message(topic, event, offset=7)).plain
+    line = render.line(message(topic, event, offset=7)).plain
     assert expected in line
     assert line.endswith("  0:7")
 
 
 def test_a_letter_is_told_by_its_cause_on_whichever_topic_it_is() -> None:
     told = letter(code="undecodable", topic=topics.PARKING)
-    assert "undecodable in fetch: it is not there" in messages.line(told.message).plain
+    assert "undecodable in fetch: it is not there" in render.line(told.message).plain
 
 
 def test_documents_are_json_with_the_event_inside() -> None:
@@ -107,5 +108,5 @@ def test_whatever_bytes_come_are_told(
     topic: str, value: bytes | None, headers: list[tuple[str, bytes]]
 ) -> None:
     told = message(topic, value, headers=tuple(headers))
-    assert messages.line(told).plain
+    assert render.line(told).plain
     assert json.dumps(messages.document(told))

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 import pytest
 
 from model.clock import ManualClock
-from operations import redrive as redriving
+from operations import redrive_journal
 from operations.dead_letters import Letter
-from operations.redrive import Redrive, TopicJournal
+from operations.redrive import Redrive
+from operations.redrive_journal import TopicJournal
 from schemas import topics
 from schemas.errors import Malformed, Unavailable
 from streams.adapters.kafka.producer import Outgoing
@@ -135,12 +136,12 @@ async def test_an_entry_of_the_journal_leads_back_to_its_letter() -> None:
     assert entry.key == f"{topics.DEAD_LETTERS}/0/12".encode()
     assert json.loads(entry.value or b"")["to"] == topics.UPLOADED
     read = Message(entry.topic, 0, 0, entry.key, entry.value)
-    assert redriving.place(read) == told.place
+    assert redrive_journal.place(read) == told.place
 
 
 @pytest.mark.parametrize("key", [None, b"", b"a/b", b"a/1/b", b"a/1/-2", b"\xff/1"])
 def test_what_is_no_entry_is_passed_over(key: bytes | None) -> None:
-    assert redriving.place(Message(topics.REDRIVEN, 0, 0, key, b"{}")) is None
+    assert redrive_journal.place(Message(topics.REDRIVEN, 0, 0, key, b"{}")) is None
 
 
 def test_a_letter_knows_its_place_by_its_own_topic() -> None:

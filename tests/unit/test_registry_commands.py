@@ -21,10 +21,10 @@ from model.evaluation import figures, predict, recording
 from model.registry import contents
 from model.registry.contents import sha256
 from model.serving.classifier import Classifier
-from operations.registry import resolve
 from schemas.errors import ConfigurationError
 from tagstream.commands.model.fetch import fetch
 from tagstream.commands.model.listing import listing
+from tagstream.commands.model.options import resolve
 from tagstream.commands.model.promote import promote
 from tagstream.commands.model.publish import publish as publishing
 from tagstream.commands.model.rollback import rollback

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from operations import store
+from operations import image_ids
 from schemas import identity
 from schemas.errors import ConfigurationError
 from schemas.records import ImageHead, ScoreRecord
 from schemas.tags import Tag
-from tagstream.render import bars, heads
+from tagstream.render import heads, tags
 from tests.unit.cli_builders import head, record, upload
 
 ID = identity.image_id("photos", "lunch.jpg")
@@ -31,14 +31,14 @@ def test_an_image_is_meant_by_id_by_object_or_by_an_uploaded_file(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "lunch.jpg").touch()
     for given in (ID, "s3://photos/lunch.jpg", "lunch.jpg", str(tmp_path / "lunch.jpg")):
-        assert store.image_id(given, buckets=("photos", "menus")) == ID
-    assert store.image_id("a-producer-s-own-id", buckets=()) == "a-producer-s-own-id"
+        assert image_ids.image_id(given, buckets=("photos", "menus")) == ID
+    assert image_ids.image_id("a-producer-s-own-id", buckets=()) == "a-producer-s-own-id"
 
 
 def test_a_file_that_could_be_in_no_bucket_is_refused(tmp_path: Path) -> None:
     (tmp_path / "lunch.jpg").touch()
     with pytest.raises(ConfigurationError, match="names no bucket"):
-        store.image_id(str(tmp_path / "lunch.jpg"), buckets=())
+        image_ids.image_id(str(tmp_path / "lunch.jpg"), buckets=())
 
 
 def test_a_head_is_shown_with_state_tags_model_and_routes() -> None:
@@ -77,7 +77,7 @@ def test_a_document_holds_the_history_where_it_was_asked_for() -> None:
 @pytest.mark.parametrize("threshold", [0.0, 0.5, 1.0])
 def test_a_bar_has_one_width_and_one_mark(probability: float, threshold: float) -> None:
     tag = Tag(label="menu", probability=probability, threshold=threshold, tagged=probability >= threshold)
-    bar = bars.bar(tag).plain
-    assert len(bar) == bars.WIDTH
+    bar = tags.bar(tag).plain
+    assert len(bar) == tags.WIDTH
     assert bar.count("│") == 1
-    assert abs(bar.count("█") - probability * bars.WIDTH) <= 1
+    assert abs(bar.count("█") - probability * tags.WIDTH) <= 1

@@ -6,31 +6,30 @@ from datetime import UTC, datetime
 
 import pytest
 
-from operations import messages
+from operations import tail, topic_names
+from operations.tail import End
 from schemas import topics
 from schemas.errors import ConfigurationError
-from tagstream.render import tail
-from tagstream.render.tail import End
 
 
 def test_every_topic_has_a_short_name_that_leads_back_to_it() -> None:
-    assert set(messages.SHORT.values()) == set(topics.ALL)
-    assert all(messages.full(messages.short(topic)) == topic for topic in topics.ALL)
+    assert set(topic_names.SHORT.values()) == set(topics.ALL)
+    assert all(topic_names.full(topic_names.short(topic)) == topic for topic in topics.ALL)
 
 
 def test_a_collection_of_a_routes_file_is_called_by_its_middle_and_meant_by_its_full_name() -> None:
-    assert messages.short("photos.drinks.v1") == "drinks"
-    assert messages.full("photos.drinks.v1") == "photos.drinks.v1"
+    assert topic_names.short("photos.drinks.v1") == "drinks"
+    assert topic_names.full("photos.drinks.v1") == "photos.drinks.v1"
 
 
 def test_an_unknown_short_name_is_refused_with_those_there_are() -> None:
     with pytest.raises(ConfigurationError, match=r"'taged' is no topic: .* uploaded, tagged, latest"):
-        messages.full("taged")
+        topic_names.full("taged")
 
 
 def test_the_shell_completes_names() -> None:
-    assert dict(messages.completed("t")) == {"tagged": topics.TAGGED}
-    assert len(list(messages.completed(""))) == len(topics.ALL)
+    assert dict(topic_names.completed("t")) == {"tagged": topics.TAGGED}
+    assert len(list(topic_names.completed(""))) == len(topics.ALL)
 
 
 def test_a_reading_begins_at_an_end_at_an_offset_or_at_a_time() -> None:

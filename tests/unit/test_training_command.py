@@ -169,7 +169,7 @@ def test_data_that_cannot_be_learned_from_is_one_line_and_leaves_nothing(
 ) -> None:
     source, output = spoiled(home / "data", change), home / "runs" / "x-v1"
     arguments = [str(source), *FAST, "--output", str(output), "--json"]
-    with pytest.raises(SystemExit) as ended, exit_errors.said():
+    with pytest.raises(SystemExit) as ended, exit_errors.exit_on_errors():
         app(arguments, standalone_mode=False)
     assert ended.value.code == EXIT_CONFIGURATION
     out, err = capsys.readouterr()

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from agents.wiring import settings
-from operations import upload as uploading
-from operations.upload import NotSent, Sent, Source, Uploader
+from operations import upload_sources
+from operations.upload_sources import Source
+from operations.uploader import AT_ONCE, NotSent, Sent, Uploader
 from schemas import identity
 from schemas.errors import ConfigurationError, Unavailable
 from schemas.uploads import Location
 from streams.adapters.limits import Limits
 from streams.adapters.memory import MemoryImages, MemoryTags
-from tagstream.render import upload_run
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def _keys(*given: str | Path, prefix: str = "") -> list[str]:
-    chosen = uploading.sources([str(each) for each in given], bucket="photos", prefix=prefix)
+    chosen = upload_sources.sources([str(each) for each in given], bucket="photos", prefix=prefix)
     return [source.location.key for source in chosen]
 
 
@@ -48,7 +48,7 @@ async def _uploaded(
 
 
 def _file(path: Path) -> Source:
-    (chosen,) = uploading.sources([str(path)], bucket="photos", prefix="")
+    (chosen,) = upload_sources.sources([str(path)], bucket="photos", prefix="")
     return chosen
 
 
@@ -62,7 +62,7 @@ def test_a_file_is_tried_whatever_it_is_called(folder: Path) -> None:
 
 
 def test_an_address_keeps_its_own_bucket_and_key() -> None:
-    (source,) = uploading.sources(["s3://menus/a/b c.jpg"], bucket="photos", prefix="2026")
+    (source,) = upload_sources.sources(["s3://menus/a/b c.jpg"], bucket="photos", prefix="2026")
     assert source == Source("s3://menus/a/b c.jpg", Location(bucket="menus", key="a/b c.jpg"), None)
 
 
@@ -113,7 +113,7 @@ async def test_uploading_again_is_the_same_image_and_another_event(
 
 async def test_an_object_that_is_there_is_announced_and_not_put(images: MemoryImages) -> None:
     await images.put(Location(bucket="photos", key="a.jpg"), b"before")
-    (source,) = uploading.sources(["s3://photos/a.jpg"], bucket="photos", prefix="")
+    (source,) = upload_sources.sources(["s3://photos/a.jpg"], bucket="photos", prefix="")
     (sent,), said = await _uploaded(images, source, restaurant="trattoria")
     assert isinstance(sent, Sent)
     assert [upload.location.key for upload in said.uploaded] == ["a.jpg"]
@@ -127,7 +127,7 @@ async def test_what_cannot_be_sent_says_why_and_does_not_stop_the_others(
     big.write_bytes(b"x" * 101)
     latin = folder / os.fsdecode(b"caf\xe9.jpg")
     latin.touch()
-    (gone,) = uploading.sources(["s3://photos/none.jpg"], bucket="photos", prefix="")
+    (gone,) = upload_sources.sources(["s3://photos/none.jpg"], bucket="photos", prefix="")
     sources = (_file(big), _file(none), _file(latin), gone, _file(folder / "a.jpg"))
     outcomes, said = await _uploaded(images, *sources)
     codes = {outcome.source: outcome.error.code for outcome in outcomes if isinstance(outcome, NotSent)}
@@ -157,9 +157,9 @@ async def test_a_storage_that_is_away_ends_it(folder: Path) -> None:
 async def test_many_more_photographs_than_are_sent_at_once_are_all_sent(
     images: MemoryImages, tmp_path: Path
 ) -> None:
-    for number in range(3 * uploading.AT_ONCE + 1):
+    for number in range(3 * AT_ONCE + 1):
         (tmp_path / f"{number}.jpg").write_bytes(b"x")
-    chosen = uploading.sources([str(tmp_path)], bucket="photos", prefix="")
+    chosen = upload_sources.sources([str(tmp_path)], bucket="photos", prefix="")
     outcomes, said = await _uploaded(images, *chosen)
     assert len(outcomes) == len(chosen)
     assert {upload.location.key for upload in said.uploaded} == {source.location.key for source in chosen}
@@ -173,7 +173,7 @@ def _config(monkeypatch: pytest.MonkeyPatch, *buckets: str) -> settings.Settings
 
 def test_the_only_allowed_bucket_is_the_default(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     config = _config(monkeypatch, "menus")
-    (source,) = upload_run.choose([str(folder / "a.jpg")], bucket=None, prefix="", config=config)
+    (source,) = upload_sources.choose([str(folder / "a.jpg")], bucket=None, prefix="", config=config)
     assert source.location.bucket == "menus"
 
 
@@ -190,10 +190,10 @@ def test_a_bucket_that_nobody_named_or_no_worker_reads_is_refused(
 ) -> None:
     config = _config(monkeypatch, *buckets)
     with pytest.raises(ConfigurationError, match=said):
-        upload_run.choose([str(folder / "a.jpg")], bucket=bucket, prefix="", config=config)
+        upload_sources.choose([str(folder / "a.jpg")], bucket=bucket, prefix="", config=config)
 
 
 def test_addresses_need_no_default_bucket(monkeypatch: pytest.MonkeyPatch) -> None:
     config = _config(monkeypatch, "menus", "photos")
-    (source,) = upload_run.choose(["s3://photos/x.jpg"], bucket=None, prefix="", config=config)
+    (source,) = upload_sources.choose(["s3://photos/x.jpg"], bucket=None, prefix="", config=config)
     assert source.location.bucket == "photos"

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from agents import announcements, moderation_policy
 from agents.transitions import Scoring
-from operations.audit_trail import Hearing, Trail, follow
+from operations.audit_trail import AnnouncementState, Trail, follow
 from schemas import topics
 from schemas.claims import Claim
 from schemas.decisions import Decided
@@ -221,7 +221,7 @@ def test_what_was_announced_is_told_with_its_revision() -> None:
     of = trail(scored(claim(1), ambiance=0.9))
     assert (of.told.revision, of.told.is_current) == (1, True)
     assert [(each.label, each.restaurant_id, each.hearing) for each in of.told.routes] == [
-        ("ambiance", "r1", Hearing.ANNOUNCED)
+        ("ambiance", "r1", AnnouncementState.ANNOUNCED)
     ]
     assert "All of that is announced (revision 1)." in words(of)
 
@@ -232,11 +232,11 @@ def test_what_is_not_acknowledged_yet_is_told_with_what_may_have_been_said() -> 
     third = outcome(second, scored(claim(3), human=0.9)).head
     of = follow(third, ())
     assert {(each.label, each.hearing) for each in of.told.routes} == {
-        ("ambiance", Hearing.ANNOUNCED),
-        ("menu", Hearing.MAYBE),
-        ("human", Hearing.TO_ADD),
-        ("menu", Hearing.TO_REMOVE),
-        ("ambiance", Hearing.TO_REMOVE),
+        ("ambiance", AnnouncementState.ANNOUNCED),
+        ("menu", AnnouncementState.MAYBE),
+        ("human", AnnouncementState.TO_ADD),
+        ("menu", AnnouncementState.TO_REMOVE),
+        ("ambiance", AnnouncementState.TO_REMOVE),
     }
     assert "Revision 3 is not announced yet, or not acknowledged; revision 1 was." in words(of)
     assert "nothing was before" in words(trail(scored(claim(1), food=0.9), tells=False))
@@ -300,7 +300,7 @@ def test_a_trail_agrees_with_what_holds_and_with_what_is_said(
         for move in announcements.diff(head)
         if not move.is_without_restaurant
     }
-    waiting = {Hearing.TO_ADD, Hearing.TO_REMOVE}
+    waiting = {AnnouncementState.TO_ADD, AnnouncementState.TO_REMOVE}
     assert {(each.topic, each.label) for each in of.told.routes if each.hearing in waiting} == to_say
     assert of.standing.position == head.position
     if of.decision and head.state is not State.DELETED:

@@ -70,11 +70,10 @@ def import_(  # noqa: PLR0913 - one parameter an option
 
     - `tagstream data import --decisions --output snapshots --shares 0.8,0.2,0`
     """
-    from agents.telemetry import logs
-    from agents.wiring import settings
     from model.data.near_duplicates import Nearness
     from model.data.plan import SnapshotPlan
     from operations import import_data
+    from tagstream.commands.environment import load_settings
 
     wanted = SnapshotPlan(
         name=_plain(name),
@@ -94,9 +93,7 @@ def import_(  # noqa: PLR0913 - one parameter an option
         processes=processes,
         wanted=wanted,
     )
-    config = settings.load()
-    logs.configure(config.log.model_copy(update={"level": "warning"}))
-    _run(request, config, as_json=as_json)
+    _run(request, load_settings(), as_json=as_json)
 
 
 def _run(request: ImportRequest, config: Settings, *, as_json: bool) -> None:
@@ -105,7 +102,7 @@ def _run(request: ImportRequest, config: Settings, *, as_json: bool) -> None:
     from operations import import_data
     from tagstream.render import data, progress
 
-    with progress.shown() as tick:
+    with progress.phases(time="both") as tick:
         made = import_data.run(request, config, tick=tick)
     if as_json:
         typer.echo(json.dumps(made.as_json()))

@@ -39,22 +39,21 @@ def prelabel(  # noqa: PLR0913 - one parameter an option
 
     - `tagstream data import snapshots/restaurant-1a2b3c4d5e6f batch/review.csv --output snapshots`
     """
-    from agents.telemetry import logs
-    from agents.wiring import model_source, settings
+    from agents.wiring import model_source
     from model import checkpoint
+    from tagstream.commands.environment import load_settings
+    from tagstream.render import prelabel as render
     from tagstream.render import progress
 
-    config = settings.load()
-    logs.configure(config.log.model_copy(update={"level": "warning"}))
-    folder = model or model_source.folder_here(config)
+    folder = model or model_source.folder_here(load_settings())
     checkpoint.read_manifest(folder)  # before torch is imported, which takes its time
     from operations import prelabel as prelabelling
 
     request = prelabelling.PrelabelRequest(
         source, output, folder, sheet, processes=processes, threads=threads
     )
-    with progress.shown() as tick:
-        batch = prelabelling.run(request, tick=tick)
+    with progress.phases(time="both") as tick:
+        batch = prelabelling.run(request, draw=render.draw, tick=tick)
     if as_json:
         typer.echo(json.dumps(batch.as_json()))
         return

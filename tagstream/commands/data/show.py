@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from tagstream.render.showing import SourceSummary
+    from operations.data_summary import SourceSummary
 
 
 def show(
@@ -34,9 +34,9 @@ def show(
 
     - `tagstream data show labels.csv --json | jq .imbalance`
     """
-    from tagstream.render import showing
+    from operations import data_summary
 
-    shown = showing.read(source)
+    shown = data_summary.read(source)
     if html:
         _draw(shown, html, per_label=per_label, processes=processes)
     if as_json:
@@ -48,14 +48,15 @@ def show(
 
 
 def _draw(shown: SourceSummary, file: Path, *, per_label: int, processes: int | None) -> None:
-    from agents.telemetry import logs
-    from agents.wiring import settings
     from model import atomic_folders
-    from tagstream.render import gallery, progress, showing
+    from operations import data_summary
+    from tagstream.commands.environment import load_settings
+    from tagstream.render import contact_sheet, gallery, progress
 
-    logs.configure(settings.load().log.model_copy(update={"level": "warning"}))
-    with progress.shown() as tick:
-        page = showing.page(shown, per_label=per_label, processes=processes, tick=tick)
+    load_settings()
+    with progress.phases(time="both") as tick:
+        sample = data_summary.sample(shown, per_label=per_label, processes=processes, tick=tick)
+    page = contact_sheet.page(shown, sample)
     atomic_folders.write_file(file, gallery.render(page).encode())
 
 

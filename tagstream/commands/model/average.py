@@ -8,10 +8,9 @@ from typing import Annotated
 
 import typer
 
-from operations.registry import resolve
-from tagstream.commands.model.options import targets
-from tagstream.render.progress import bars
-from tagstream.render.recalibration import SPLIT, Output, Precisions, Recalls, document, show
+from tagstream.commands.model.options import Output, Precisions, Recalls, resolve, targets
+from tagstream.render.progress import phases
+from tagstream.render.recalibration import document, show
 
 
 def average(  # noqa: PLR0913, PLR0917 - one parameter an option
@@ -46,21 +45,21 @@ def average(  # noqa: PLR0913, PLR0917 - one parameter an option
       tagstream model average runs/a-v1 runs/b-v1 --data labels.csv --output runs/restaurant-v2
     """
     from model import checkpoint
-    from model.data import dataset
-    from model.evaluation import averaging, evaluation_run, recalibrating
-    from schemas.errors import ConfigurationError
+    from operations import recalibrate
 
     folders = [resolve(version) for version in versions]
-    checkpoint.name_and_version(output)
-    if notes is not None and not notes.is_file():
-        raise ConfigurationError(f"{notes}: there is no such file")
     labels = checkpoint.read_manifest(folders[0]).labels
     wanted = targets(recall or (), precision or (), labels=labels) if recall or precision else {}
-    chosen = evaluation_run.chosen(dataset.read(photographs, negatives=negatives), SPLIT)
-    asked = recalibrating.RecalibrationRequest(SPLIT, chosen, targets=wanted, refusal=refusal)
-    written = notes.read_text(encoding="utf-8") if notes else ""
-    with bars() as tick:
-        made = averaging.average(folders, output, asked=asked, notes=written, device=device, tick=tick)
+    request = recalibrate.RecalibrateRequest(
+        output=output,
+        data=photographs,
+        negatives=negatives,
+        targets=wanted,
+        refusal=refusal,
+        device=device,
+    )
+    with phases() as tick:
+        made = recalibrate.average(folders, request, notes=notes, tick=tick)
     for line in made.decision.missed:
         typer.echo(f"not reached: {line}", err=True)
     typer.echo(json.dumps(document(made))) if as_json else show(made, output=output)

@@ -8,10 +8,9 @@ from typing import Annotated
 
 import typer
 
-from operations.registry import resolve
-from tagstream.commands.model.options import targets
-from tagstream.render.progress import bars
-from tagstream.render.recalibration import SPLIT, Output, Precisions, Recalls, document, show
+from tagstream.commands.model.options import Output, Precisions, Recalls, resolve, targets
+from tagstream.render.progress import phases
+from tagstream.render.recalibration import document, show
 
 
 def calibrate(  # noqa: PLR0913, PLR0917 - one parameter an option
@@ -43,17 +42,21 @@ def calibrate(  # noqa: PLR0913, PLR0917 - one parameter an option
       tagstream model calibrate packaged labels.csv --recall 0.98 --precision menu=0.95 --output runs/new-v2
     """
     from model import checkpoint
-    from model.data import dataset
-    from model.evaluation import evaluation_run, recalibrating
+    from operations import recalibrate
 
     folder = resolve(version)
-    checkpoint.name_and_version(output)
     labels = checkpoint.read_manifest(folder).labels
     wanted = targets(recall or (), precision or (), labels=labels)
-    chosen = evaluation_run.chosen(dataset.read(photographs, negatives=negatives), SPLIT)
-    asked = recalibrating.RecalibrationRequest(SPLIT, chosen, targets=wanted, refusal=refusal)
-    with bars() as tick:
-        made = recalibrating.recalibrate(folder, output, asked=asked, device=device, tick=tick)
+    request = recalibrate.RecalibrateRequest(
+        output=output,
+        data=photographs,
+        negatives=negatives,
+        targets=wanted,
+        refusal=refusal,
+        device=device,
+    )
+    with phases() as tick:
+        made = recalibrate.calibrate(folder, request, tick=tick)
     for line in made.decision.missed:
         typer.echo(f"not reached: {line}", err=True)
     typer.echo(json.dumps(document(made))) if as_json else show(made, output=output)

@@ -9,10 +9,10 @@ from typing import Annotated, Literal
 import typer
 
 from model import atomic_folders
-from operations.registry import resolve
+from tagstream.commands.model.options import resolve
 from tagstream.render import figures
 from tagstream.render.figures import show_versus
-from tagstream.render.progress import bars
+from tagstream.render.progress import phases
 
 
 def compare(  # noqa: PLR0913, PLR0917 - one parameter an option
@@ -37,15 +37,15 @@ def compare(  # noqa: PLR0913, PLR0917 - one parameter an option
     Example:
       tagstream model compare packaged runs/restaurant-v2 labels.csv --split val --html comparison.html
     """
-    from model.data import dataset
-    from model.evaluation import evaluation_run
+    from operations import evaluate as evaluating
 
     figures.refuse_unwritable(html)
-    folders = resolve(a), resolve(b)
-    data = dataset.read(photographs, negatives=negatives)
-    order = evaluation_run.EvaluationJob(folders[0], data, split=split, device=device, threads=threads)
-    with bars() as tick:
-        versus = evaluation_run.versus(order, folders[1], tick=tick)
+    folder, other = resolve(a), resolve(b)
+    request = evaluating.EvaluateRequest(
+        folder=folder, data=photographs, negatives=negatives, split=split, device=device, threads=threads
+    )
+    with phases() as tick:
+        versus = evaluating.compare(request, other, tick=tick)
     if html is not None:
         from model.evaluation.pages import comparison_page
 

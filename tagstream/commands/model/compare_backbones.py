@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from model import atomic_folders
-from operations.registry import Json
 from tagstream.commands.model import options
+from tagstream.commands.model.options import Json
 from tagstream.render import figures
 
 if TYPE_CHECKING:

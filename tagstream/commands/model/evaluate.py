@@ -9,11 +9,11 @@ from typing import Annotated, Literal
 import typer
 
 from model import atomic_folders
-from operations.registry import resolve
 from schemas.errors import ConfigurationError
+from tagstream.commands.model.options import resolve
 from tagstream.render import figures
 from tagstream.render.figures import show_gap, show_report
-from tagstream.render.progress import bars
+from tagstream.render.progress import phases
 
 SplitName = Literal["train", "val", "test"]
 
@@ -47,29 +47,29 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter an option
 
       tagstream model evaluate runs/restaurant-v2 snapshot/ --split test --against train --json
     """
-    from model.data import dataset
-    from model.evaluation import evaluation_run, recording
+    from operations import evaluate as evaluating
 
     figures.refuse_unwritable(html)
     if against == split:
         raise ConfigurationError(f"--against {against}: name another split than --split, or none")
-    folder = resolve(version)
-    if record:
-        recording.refuse_recorded(folder, split)
-    data = dataset.read(photographs, negatives=negatives)
-    order = evaluation_run.EvaluationJob(
-        folder, data, split=split, against=against, device=device, threads=threads
+    request = evaluating.EvaluateRequest(
+        folder=resolve(version),
+        data=photographs,
+        negatives=negatives,
+        split=split,
+        against=against,
+        record=record,
+        device=device,
+        threads=threads,
     )
-    with bars() as tick:
-        outcome = evaluation_run.evaluate(order, tick=tick)
+    with phases() as tick:
+        outcome = evaluating.evaluate(request, tick=tick)
     if html is not None:
         from model.evaluation.pages import evaluation_page
 
         atomic_folders.keep(html, evaluation_page.render(outcome))
     if record:
-        recording.record(
-            folder, split, report=outcome.report, data=recording.data_digest(outcome.predictions.photographs)
-        )
+        evaluating.record(request, outcome)
     if as_json:
         typer.echo(json.dumps(outcome.as_json()))
         return

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from operations.registry import Json, Url, over
-
-if TYPE_CHECKING:
-    from agents.wiring.settings import Settings
-    from model.registry.registry import Registry
+from tagstream.commands.model.options import Json, Url
 
 
 def fetch(
@@ -33,21 +29,12 @@ def fetch(
 
       tagstream model fetch restaurant/v2 --output restaurant-v2
     """
+    import asyncio
     import json
 
-    from agents.wiring.registry import cache
-    from model.registry import refs
-    from operations import version_folders
+    from operations import registry as versions
+    from tagstream.commands.environment import load_settings
 
-    meant = refs.parse(ref)
-    version_folders.refuse_existing(output)
-
-    async def get(opened: Registry, config: Settings) -> tuple[Path, str, str]:
-        found = await opened.resolve(meant)
-        folder = await opened.fetch(found, meant.name, cache(config))
-        return folder, f"{meant.name}/{found.version}", found.digest
-
-    folder, version, digest = over(registry, get)
-    place = version_folders.copied(folder, output) if output else folder
-    document = {"ref": version, "digest": digest, "folder": str(place)}
-    typer.echo(json.dumps(document) if as_json else str(place))
+    fetched = asyncio.run(versions.fetch(load_settings(), ref, output=output, url=registry))
+    document = {"ref": str(fetched.ref), "digest": fetched.digest, "folder": str(fetched.folder)}
+    typer.echo(json.dumps(document) if as_json else str(fetched.folder))

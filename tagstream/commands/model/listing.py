@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from operations.registry import Json, Url, over
-
-if TYPE_CHECKING:
-    from agents.wiring.settings import Settings
-    from model.registry.registry import Registry, RegistryEntry
+from tagstream.commands.model.options import Json, Url
 
 
 def listing(
@@ -27,15 +23,14 @@ def listing(
 
       tagstream model list restaurant --json | jq -r '.[] | select(.aliases == ["champion"]).version'
     """
+    import asyncio
     import json
 
+    from operations import registry as versions
+    from tagstream.commands.environment import load_settings
     from tagstream.render import registry as render
 
-    async def entries(opened: Registry, _: Settings) -> list[RegistryEntry]:
-        names = (name,) if name else await opened.names()
-        return [entry for each in names for entry in await opened.versions(each)]
-
-    found = over(registry, entries)
+    found = asyncio.run(versions.versions(load_settings(), name, url=registry))
     if as_json:
         typer.echo(json.dumps([render.entry(each) for each in found]))
     else:

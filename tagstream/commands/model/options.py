@@ -1,7 +1,8 @@
-"""The options of every command that trains."""
+"""Options that several model commands have."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -12,16 +13,27 @@ from schemas.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from model.data.division import SplitOptions
+    from model.evaluation.calibration import Target
     from model.training.recipe import Recipe
 
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from model.evaluation.calibration import Target
-
-
+Url = Annotated[
+    str | None,
+    typer.Option(
+        "--registry",
+        metavar="URL",
+        help="s3://BUCKET/PREFIX, or a folder; TAGSTREAM_REGISTRY__URL if absent.",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one document instead of tables.")]
+Output = Annotated[Path, typer.Option(help="The new version's folder, NAME-VERSION; versions never change.")]
+Recalls = Annotated[
+    list[str] | None,
+    typer.Option(help="Of true tags found, for all labels or LABEL=SHARE; may be repeated."),
+]
+Precisions = Annotated[
+    list[str] | None, typer.Option(help="Of tags that are true, for all labels or LABEL=SHARE.")
+]
 Task = Annotated[
     Literal["multi_label", "single_label", "binary"],
     typer.Option(help="A sigmoid a label; softmax over the labels; one label or not."),
@@ -41,6 +53,20 @@ FreezeEpochs = Annotated[int, typer.Option(min=0, help="The head learns alone in
 Notes = Annotated[Path | None, typer.Option(help="Markdown for the model card.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="Of the CPU; 1 where other work shares it.")]
+
+
+def resolve(version: str) -> Path:
+    """The folder of the version that is named, fetched if need be. Raises `ConfigurationError`."""
+    import asyncio
+
+    from operations import version_folders
+
+    if folder := version_folders.local_folder(version):
+        return folder
+    from operations import registry
+    from tagstream.commands.environment import load_settings
+
+    return asyncio.run(registry.fetch(load_settings(), version)).folder
 
 
 def weights(given: str) -> Literal["hub"] | Path | None:

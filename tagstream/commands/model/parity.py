@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from operations.registry import resolve
-from tagstream.render.progress import bars
+from tagstream.commands.model.options import resolve
+from tagstream.render.progress import phases
 
 
 def parity(
@@ -28,14 +28,11 @@ def parity(
     Example:
       tagstream model parity packaged originals/ --side 320
     """
-    from model.data import dataset
-    from model.evaluation import parity as measuring
-    from model.serving.classifier import Classifier
+    from operations import evaluate
 
-    classifier = Classifier.load(resolve(version), threads=threads)
-    data = dataset.read(photographs)
-    with bars() as tick:
-        found = measuring.parity(classifier, data.photographs, side=side, tick=tick)
+    folder = resolve(version)
+    with phases() as tick:
+        found = evaluate.parity(folder, photographs, side=side, threads=threads, tick=tick)
     if as_json:
         typer.echo(json.dumps(found.as_json()))
         return

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from operations.registry import Json, Url
 from tagstream.commands.model import options
+from tagstream.commands.model.options import Json, Url
 
 if TYPE_CHECKING:
     from agents.wiring.settings import Settings
     from model.pipeline.runner import Ran
     from model.registry.refs import VersionRef
     from model.training.job import TrainingJob
-    from tagstream.render.pipeline import PipelineRequest
+    from operations.pipeline import PipelineRequest
 
 StepName = Literal["gather", "preprocess", "train", "validate", "publish", "promote"]
 
@@ -88,16 +88,14 @@ def pipeline(  # noqa: PLR0913 - one parameter an option
 
       tagstream model pipeline photos/ --name x --version v1 --work runs --until validate --visualiser 8082
     """
-    from agents.telemetry import logs
-    from agents.wiring import settings
     from model.data.plan import SnapshotPlan as Snapshot
     from model.networks import backbones
     from model.registry.refs import VersionRef
     from model.training.job import TrainingJob, provenance
     from model.training.recipe import Recipe
     from operations.import_data import ImportRequest
-    from tagstream.commands.model import options
-    from tagstream.render.pipeline import PipelineRequest
+    from operations.pipeline import PipelineRequest
+    from tagstream.commands.environment import load_settings
 
     ref = VersionRef(name, version)
     recipe = Recipe(
@@ -135,8 +133,7 @@ def pipeline(  # noqa: PLR0913 - one parameter an option
         until=until or "",
         again=tuple(again or ()),
     )
-    config = settings.load()
-    logs.configure(config.log.model_copy(update={"level": "warning"}))
+    config = load_settings()
     with _visualised(visualiser, keep=keep_visualiser):
         ran = _run(wanted, order, config, port=visualiser)
         _show(ran, ref, as_json=as_json)
@@ -152,14 +149,14 @@ def _run(
     wanted: PipelineRequest, order: TrainingJob, config: Settings, *, port: int | None
 ) -> tuple[Ran, ...]:
     from model.pipeline.stages import Stages
-    from tagstream.render import pipeline as render
+    from operations import pipeline as running
     from tagstream.render.training import watched
 
     try:
         with watched() as watch:
             stages = Stages(order.photographs, order, watch)
-            last = render.steps(wanted, stages, config)
-            return render.go(last, version=wanted.version, port=port, say=watch.say)
+            last = running.steps(wanted, stages, config)
+            return running.go(last, version=wanted.version, port=port, say=watch.say)
     except KeyboardInterrupt:
         typer.echo("stopped; the same command goes on with what is not finished", err=True)
         raise

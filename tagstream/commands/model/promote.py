@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
-from operations.registry import Json, Url, over
-
-if TYPE_CHECKING:
-    from agents.wiring.settings import Settings
-    from model.data.photograph import Photograph
-    from model.registry.promotion import PromotionResult
-    from model.registry.registry import Registry
+from tagstream.commands.model.options import Json, Url
 
 
 def promote(  # noqa: PLR0913, PLR0917 - one parameter an option
@@ -52,43 +46,31 @@ def promote(  # noqa: PLR0913, PLR0917 - one parameter an option
 
       tagstream model promote restaurant/v3 --force --reason "a label more; agreed with moderation"
     """
+    import asyncio
     import json
 
-    from agents.wiring.registry import cache
-    from model.registry import promotion
-    from model.registry.promotion_evaluation import PromotionCriteria
-    from operations.current_user import current_user
+    from operations import promote as promoting
+    from tagstream.commands.environment import load_settings
     from tagstream.render import gate
-    from tagstream.render.progress import bars
+    from tagstream.render.progress import phases
 
-    ref = gate.version(version)
-    photographs = _photographs(data, negatives, split)
-
-    async def go(opened: Registry, config: Settings) -> PromotionResult:
-        criteria = PromotionCriteria(
-            photographs, split, least_top, device=config.model.device, threads=config.model.threads
-        )
-        order = promotion.PromotionRequest(
-            ref, current_user(), alias, reason=reason, force=force, criteria=criteria
-        )
-        with bars() as tick:
-            return await promotion.promote(opened, cache(config), order, tick=tick)
-
-    found = over(registry, go)
+    request = promoting.PromoteRequest(
+        version=promoting.published_version(version),
+        alias=alias,
+        data=data,
+        negatives=negatives,
+        split=split,
+        least_top=least_top,
+        force=force,
+        reason=reason,
+    )
+    config = load_settings()
+    with phases() as tick:
+        result = asyncio.run(promoting.promote(config, request, url=registry, tick=tick))
+    ref = f"{request.version.name}@{alias}"
     if as_json:
-        typer.echo(json.dumps(gate.document(found, ref=f"{ref.name}@{alias}")))
+        typer.echo(json.dumps(gate.document(result, ref=ref)))
     else:
-        gate.show(found, ref=f"{ref.name}@{alias}")
-    if found.alias is None:
+        gate.show(result, ref=ref)
+    if result.alias is None:
         raise typer.Exit(1)
-
-
-def _photographs(data: Path | None, negatives: Path | None, split: str) -> tuple[Photograph, ...] | None:
-    from model.data import dataset
-    from schemas.errors import ConfigurationError
-
-    if data is None:
-        if negatives is not None:
-            raise ConfigurationError("--negatives go with --data")
-        return None
-    return dataset.read(data, negatives=negatives).of(dataset.Split(split))

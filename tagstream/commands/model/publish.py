@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from operations.registry import Json, Url, over
-
-if TYPE_CHECKING:
-    from agents.wiring.settings import Settings
-    from model.registry.publishing import Published
-    from model.registry.registry import Registry
+from tagstream.commands.model.options import Json, Url
 
 
 def publish(
@@ -31,24 +26,19 @@ def publish(
 
       TAGSTREAM_REGISTRY__URL=/srv/models tagstream model publish runs/restaurant-v2 --json
     """
+    import asyncio
     import json
 
-    from model.registry import contents
-    from model.serving.classifier import Classifier
+    from operations import publish as publishing
+    from tagstream.commands.environment import load_settings
 
-    version = contents.of_folder(folder)
-    Classifier.load(folder).check_golden()
-
-    async def put(opened: Registry, _: Settings) -> tuple[Published, str]:
-        return await opened.publish(version), opened.where
-
-    published, where = over(registry, put)
-    left_out = contents.left_out(folder, version)
+    result = asyncio.run(publishing.publish(load_settings(), folder, url=registry))
+    published, where = result.published, result.registry
     if as_json:
         document = {"ref": str(published.ref), "digest": published.digest, "registry": where}
-        typer.echo(json.dumps({**document, "is_new": published.is_new, "left_out": list(left_out)}))
+        typer.echo(json.dumps({**document, "is_new": published.is_new, "left_out": list(result.left_out)}))
         return
-    for file in left_out:
+    for file in result.left_out:
         typer.echo(f"left out {file}: no part of a version", err=True)
     typer.echo(f"{published.ref} {'is published' if published.is_new else 'was there already'} at {where}")
     typer.echo(f"promote it with: tagstream model promote {published.ref}")

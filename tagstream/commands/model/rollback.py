@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from operations.registry import Json, Url, over
-
-if TYPE_CHECKING:
-    from agents.wiring.settings import Settings
-    from model.registry.aliases import Alias
-    from model.registry.registry import Registry
+from tagstream.commands.model.options import Json, Url
 
 
 def rollback(
@@ -31,21 +26,14 @@ def rollback(
 
       tagstream model rollback restaurant@challenger
     """
+    import asyncio
     import json
-    from datetime import UTC, datetime
 
-    from model.registry.aliases import Note
-    from model.registry.refs import CHAMPION, AliasRef
-    from operations.current_user import current_user
+    from operations import promote
+    from tagstream.commands.environment import load_settings
 
-    name, _, said = alias.partition("@")
-    ref = AliasRef(name, said or CHAMPION)
-    note = Note(when=datetime.now(UTC), by=current_user(), reason=reason)
-
-    async def back(opened: Registry, _: Settings) -> Alias:
-        return await opened.rollback(ref, note=note)
-
-    moved = over(registry, back)
+    ref = promote.alias_of(alias)
+    moved = asyncio.run(promote.rollback(load_settings(), ref, reason=reason, url=registry))
     if as_json:
         document = moved.last.model_dump(mode="json", by_alias=True)
         typer.echo(json.dumps({"alias": str(ref), "version": moved.version, "move": document}))

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from operations.registry import Json, Url, over
-
-if TYPE_CHECKING:
-    from agents.wiring.settings import Settings
-    from model.registry.registry import Registry
-    from tagstream.render.registry import VersionView
+from tagstream.commands.model.options import Json, Url
 
 
 def show(
@@ -28,22 +23,14 @@ def show(
 
       tagstream model show restaurant/v2 --json | jq .manifest.thresholds
     """
+    import asyncio
     import json
 
-    from model.registry import refs
-    from model.registry.refs import VersionRef
+    from operations import registry as versions
+    from tagstream.commands.environment import load_settings
     from tagstream.render import registry as render
 
-    meant = refs.parse(ref)
-
-    async def look(opened: Registry, _: Settings) -> VersionView:
-        found = await opened.resolve(meant)
-        version = VersionRef(meant.name, found.version)
-        manifest = await opened.manifest(version, digest=found.digest)
-        aliases = await opened.aliases(meant.name)
-        return render.VersionView(version, found.digest, manifest, await opened.card(version), aliases)
-
-    shown = over(registry, look)
+    shown = asyncio.run(versions.look(load_settings(), ref, url=registry))
     if as_json:
         typer.echo(json.dumps(shown.document()))
     else:

@@ -1,21 +1,21 @@
-"""A topic from a place on, message by message: what `tagstream tail` does."""
+"""Follows topics: one from a given start, or several from now on."""
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Callable
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-
-from rich.console import Console
+from typing import Final
 
 from agents.wiring.backends import kafka_connection
 from agents.wiring.settings import Settings
-from operations import messages
 from schemas.errors import ConfigurationError
-from streams.adapters.kafka.reader import Offsets, TopicReader
+from streams.adapters.kafka.connection import KafkaAddress
+from streams.adapters.kafka.reader import NoTopic, Offsets, TopicReader
 from streams.message import Message
 
 
@@ -84,12 +84,44 @@ async def _offsets(reader: TopicReader, start: Start) -> Offsets:
             return await reader.offsets_for(start)
 
 
-def write_line(message: Message, console: Console | None = None) -> None:
-    """A line for people."""
-    (console or Console(highlight=False)).print(messages.line(message), soft_wrap=True)
+_AHEAD: Final = 1000
+"""Messages read before somebody takes them."""
+
+_Queue = asyncio.Queue[Message | BaseException]
 
 
-def write_json(message: Message) -> None:
-    """A JSON object a line, at once."""
-    sys.stdout.write(json.dumps(messages.document(message)) + "\n")
-    sys.stdout.flush()
+@asynccontextmanager
+async def followed(bootstrap: KafkaAddress, names: Iterable[str]) -> AsyncIterator[AsyncIterator[Message]]:
+    """What is written to the topics from now on: the block begins when "now" is fixed.
+
+    A topic that the broker does not have is left out.
+    """
+    queue: _Queue = asyncio.Queue(_AHEAD)
+    async with AsyncExitStack() as stack:
+        tasks = []
+        for name in names:
+            with contextlib.suppress(NoTopic):
+                reader = await stack.enter_async_context(TopicReader(bootstrap, name))
+                tasks.append(asyncio.create_task(_forward(reader, await reader.ends(), queue)))
+        try:
+            yield _taken(queue)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _forward(reader: TopicReader, start: Offsets, queue: _Queue) -> None:
+    try:
+        async for message in reader.follow(start):
+            await queue.put(message)
+    except Exception as error:  # noqa: BLE001 - raised again by whoever takes the messages
+        await queue.put(error)
+
+
+async def _taken(queue: _Queue) -> AsyncIterator[Message]:
+    while True:
+        received = await queue.get()
+        if isinstance(received, BaseException):
+            raise received
+        yield received

@@ -1,4 +1,4 @@
-"""What is in a snapshot, a folder or a CSV: counts, and a contact sheet of each label."""
+"""Summary of a snapshot, a folder or a CSV: its counts, and a sample of each label."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from model.data.photograph import Photograph, Split
 from model.data.progress import Tick
 from operations import import_data
 from schemas.errors import ConfigurationError
-from tagstream.render.gallery import Fact, GallerySection, Page, Shot
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,23 +81,33 @@ def read(source: Path) -> SourceSummary:
     return SourceSummary(source, labels, photos, names, refused)
 
 
-def page(shown: SourceSummary, *, per_label: int, processes: int | None, tick: Tick) -> Page:
-    """A contact sheet: of each label at most `per_label`, always the same ones, and of the negatives."""
-    chosen = {label: _sample(shown, label, per_label) for label in (*shown.labels, "")}
-    places = sorted({place for sample in chosen.values() for place in sample})
-    drawn = asyncio.run(_drawn([shown.photographs[place] for place in places], processes, tick))
-    pictures = dict(zip(places, drawn, strict=True))
-    sections = [
-        _section(shown, label, [_shot(shown, place, pictures[place], under=label) for place in sample])
-        for label, sample in chosen.items()
-    ]
-    return Page(
-        title=shown.source.resolve().name,
-        lead=_lead(shown),
-        facts=_facts(shown),
-        sections=[section for section in sections if section.shots],
-        warnings=shown.document.warnings if shown.document else shown.refused[:10],
+@dataclass(frozen=True, slots=True)
+class LabelSample:
+    """Some photographs of one label, or of none of them."""
+
+    label: str
+    """Empty for the negatives."""
+    places: tuple[int, ...]
+    """In the source's photographs."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataSample:
+    """Some photographs of each label, small."""
+
+    labels: tuple[LabelSample, ...]
+    pictures: Mapping[int, str | None]
+    """A data: URI by place; None for what cannot be read."""
+
+
+def sample(shown: SourceSummary, *, per_label: int, processes: int | None, tick: Tick) -> DataSample:
+    """Of each label at most `per_label`, always the same ones, and of the negatives."""
+    labels = tuple(
+        LabelSample(label, tuple(_sample(shown, label, per_label))) for label in (*shown.labels, "")
     )
+    places = sorted({place for each in labels for place in each.places})
+    drawn = asyncio.run(_drawn([shown.photographs[place] for place in places], processes, tick))
+    return DataSample(labels, dict(zip(places, drawn, strict=True)))
 
 
 def _sample(shown: SourceSummary, label: str, most: int) -> list[int]:
@@ -116,44 +125,3 @@ async def _drawn(photos: Sequence[Photograph], processes: int | None, tick: Tick
     async with import_data.decoders(thumbnail.PREPROCESS, count) as pool:
         pictures = [photo.path for photo in photos]
         return await thumbnail.decoded(pictures, by=pool, at_once=count * import_data.LOADED, tick=tick)
-
-
-def _shot(shown: SourceSummary, place: int, picture: str | None, *, under: str) -> Shot:
-    photo = shown.photographs[place]
-    side = (photo.split.value,) if photo.split else ()
-    others = tuple(f"also {label}" for label in photo.labels if label != under)
-    return Shot(shown.names[place], picture, side + others)
-
-
-def _section(shown: SourceSummary, label: str, shots: Sequence[Shot]) -> GallerySection:
-    counted = {split: _count(each, label) for split, each in shown.splits.items()}
-    every = sum(counted.values())
-    sides = ", ".join(f"{split} {count:,}" for split, count in counted.items() if count and split)
-    here = f"{len(shots):,} of {every:,}" if len(shots) < every else f"{every:,}"
-    return GallerySection(
-        label or "none of them", f"{here} photographs{': ' + sides if sides else ''}", tuple(shots)
-    )
-
-
-def _count(counts: Counts, label: str) -> int:
-    return counts.labels.get(label, 0) if label else counts.negatives
-
-
-def _lead(shown: SourceSummary) -> str:
-    uneven = shown.imbalance
-    said = f"{uneven.ratio:g} photographs of {uneven.most} for one of {uneven.fewest}; {uneven.handled}."
-    if shown.document is None:
-        return said
-    near = shown.document.near_duplicates
-    digest = shown.document.digest[:12]
-    return f"Digest {digest}. {said} Near duplicates: {len(near.groups)} groups, each on one side."
-
-
-def _facts(shown: SourceSummary) -> tuple[Fact, ...]:
-    sides = (Fact(split or "undivided", f"{each.pictures:,}") for split, each in shown.splits.items())
-    return (
-        Fact("photographs", f"{len(shown.photographs):,}"),
-        Fact("labels", f"{len(shown.labels):,}"),
-        *sides,
-        Fact("sources", f"{len([source for source in shown.sources if source]):,}"),
-    )

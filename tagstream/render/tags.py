@@ -1,4 +1,4 @@
-"""A bar for each probability, with the threshold marked on it."""
+"""Tags of an image: a bar for each with its threshold, or a column for each label of a table."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from rich.table import Table
 from rich.text import Text
 
 from schemas.tags import Tag
+from tagstream.render import tables
 
 WIDTH: Final = 30
 
 
-def table(tags: Sequence[Tag]) -> Table:
+def bars(tags: Sequence[Tag]) -> Table:
     """A row for each tag: label, bar, probability, and the threshold that it was held against."""
     made = Table.grid(padding=(0, 2))
     for tag in tags:
@@ -31,3 +32,18 @@ def bar(tag: Tag) -> Text:
     mark = min(WIDTH - 1, int(tag.threshold * WIDTH))
     cells = "".join("│" if cell == mark else "█" if cell < full else "·" for cell in range(WIDTH))
     return Text(cells, "green" if tag.tagged else "dim")
+
+
+def columns(first: str, labels: Sequence[str], *, last: str) -> Table:
+    """An empty table: a column, one for each label, and a last column."""
+    return tables.plain(first, *labels, last, right=set(labels), whole=set(labels))
+
+
+def cells(tags: Sequence[Tag], labels: Sequence[str]) -> list[Text]:
+    """The probability of each of `labels`: bright where the tag holds."""
+    by_label = {tag.label: tag for tag in tags}
+    return [_cell(by_label[label]) if label in by_label else Text("") for label in labels]
+
+
+def _cell(tag: Tag) -> Text:
+    return Text(f"{tag.probability:.2f}", "bold green" if tag.tagged else "dim")

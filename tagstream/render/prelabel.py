@@ -1,0 +1,40 @@
+"""The contact sheet of a review batch: each proposal with its picture and probabilities."""
+
+from __future__ import annotations
+
+from model.data import review
+from model.data.sources import REVIEW
+from operations.prelabel import ContactSheet
+from tagstream.render import gallery
+from tagstream.render.gallery import Fact, GallerySection, Page, ProbabilityBar, Shot
+
+
+def draw(sheet: ContactSheet) -> str:
+    """The sheet as an HTML page."""
+    return gallery.render(_page(sheet))
+
+
+def _page(sheet: ContactSheet) -> Page:
+    shots = [
+        Shot(
+            each.place,
+            sheet.pictures[each.place],
+            chips=(f"uncertainty {each.uncertainty:.2f}", *(each.suggested or ("no label",))),
+            bars=tuple(
+                ProbabilityBar(label, chance, sheet.thresholds[label])
+                for label, chance in each.probabilities.items()
+            ),
+        )
+        for each in sheet.proposals
+    ]
+    note = f"{len(shots):,} of {sheet.photographs:,} photographs, the least sure first"
+    return Page(
+        title="To be reviewed",
+        lead=f"Proposed by {sheet.model}. Uncertainty is {review.MEASURE}. Correct the column labels"
+        f" in {REVIEW}, or write yes into reviewed where it is right; then import the batch.",
+        facts=(
+            Fact("photographs", f"{sheet.photographs:,}"),
+            Fact("labels", f"{len(sheet.thresholds)}"),
+        ),
+        sections=[GallerySection("By uncertainty", note, tuple(shots))],
+    )
