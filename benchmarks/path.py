@@ -24,25 +24,25 @@ from pathlib import Path
 from types import CodeType, FrameType, SimpleNamespace
 from typing import Any, Final
 
-from rich.console import Console
-from rich.table import Table
-
 from agents.decoders import decoders
 from agents.desk import DeskLimits, desk_over
 from agents.parts import load_tagger
-from agents.ports import Parts
 from agents.settings import LogSettings, Settings
+from rich.console import Console
+from rich.table import Table
+from streams.adapters.kafka_outbox import KafkaSettings
+from streams.retry import Outages, Patience
+
+from agents.ports import Parts
 from agents.telemetry import logs
 from agents.telemetry.metrics import Metrics
 from schemas.uploads import ImageUploaded, Location
 from streams.adapters.kafka import KafkaPublisher
-from streams.adapters.kafka_outbox import KafkaSettings
 from streams.adapters.limits import Limits
 from streams.adapters.memory import MemoryImages
 from streams.adapters.sqlite import SqliteScores
 from streams.inflight import Delivery, InFlight, Partition, WindowLimits
 from streams.message import Handler, Message
-from streams.retry import Outages, Patience
 from tagstream import samples
 
 ROOT: Final = Path(__file__).parents[1]

@@ -58,7 +58,7 @@ def _forward(classifier: Classifier, photographs: list[bytes], *, size: int) -> 
 
 async def _batch() -> int:
     checks = DeviceChecks(probe=lambda: None, is_out_of_memory=lambda _error: False)
-    batcher: MicroBatcher[int, int] = MicroBatcher(list, BatchLimits(32, 0.0, 64), device=checks)
+    batcher: MicroBatcher[int, int] = MicroBatcher(list, BatchLimits(intake=64), device=checks)
     async with batcher:
         await asyncio.gather(*(batcher.score(number) for number in range(EVENTS)))
     return EVENTS

@@ -47,12 +47,12 @@ def over(url: str | None, work: Callable[[Registry, Settings], Awaitable[T]]) ->
     """What `work` returns, done with the registry open. Raises as `open_registry` and `work` do."""
     import asyncio  # noqa: PLC0415
 
-    from agents.telemetry import logs, masking  # noqa: PLC0415
+    from agents.telemetry import logs  # noqa: PLC0415
     from agents.wiring import settings  # noqa: PLC0415
     from agents.wiring.registry import open_registry  # noqa: PLC0415
 
     config = settings.load()
-    logs.configure(config.log.model_copy(update={"level": "warning"}), mask=masking.here(config))
+    logs.configure(config.log.model_copy(update={"level": "warning"}), mask=settings.mask(config))
 
     async def opened() -> T:
         async with open_registry(config, url) as registry:

@@ -15,24 +15,34 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self, get_args
+from typing import Annotated, Final, Literal, Self, get_args
 
 from pydantic import (
     AliasChoices,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     SecretStr,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from agents.dead_letters import Deferrals
+from agents.telemetry import masking
+from agents.telemetry.masking import Mask
+from agents.telemetry.settings import LogSettings, MetricsSettings, TracingSettings
+from model.decoding.limits import DecoderLimits
+from model.serving.batcher import BatchLimits
 from schemas import naming
 from schemas.errors import ConfigurationError
 from schemas.naming import Keys, Naming
+from schemas.settings import Advanced, DerivedFrom, Section, is_advanced, is_internal, rule_of
+from streams.inflight import WindowLimits
+from streams.resilience.breaker import Backoff, BreakerLimits
+from streams.resilience.rejection_alarm import RejectionLimits
 
 BUCKET: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]")
 """S3's own rule is narrower today, and was wider once. What is none could be another host to the client:
@@ -78,12 +88,6 @@ def _listed(given: object) -> object:
         return json.loads(given)
     except ValueError as error:
         raise ValueError('a JSON list is wanted, as in ["photos"]') from error
-
-
-class Section(BaseModel):
-    """A group of settings; frozen, and unknown names are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class KafkaSettings(Section):
@@ -139,18 +143,6 @@ class KafkaSettings(Section):
         if self.security.startswith("sasl") and len(given) < 2:  # noqa: PLR2004 - both
             raise ValueError(f"security {self.security} wants both username and password")
         return self
-
-
-class WindowSettings(Section):
-    """The in-flight window."""
-
-    concurrency: int = Field(64, ge=1, description="Images worked on at once")
-    background: int = Field(32, ge=1, description="Of them, images of the replay lane, at most")
-    reserve: int = Field(8, ge=1, description="Decisions worked on beyond them, while storage is away too")
-    span: int = Field(10_000, ge=1, description="Offsets from a partition's oldest unfinished message on")
-    stall: float = Field(
-        300.0, gt=0, description="Seconds with work in flight and none finished until the worker exits"
-    )
 
 
 class S3Settings(Section):
@@ -220,17 +212,14 @@ class StoreSettings(Section):
     path: Path = Field(Path("tagstream.sqlite"), description="The SQLite file of the embedded store")
 
 
-class DecodeSettings(Section):
-    """From bytes to pixels."""
+class DecodeSettings(DecoderLimits):
+    """From bytes to pixels: the decoders' bounds, and how much may wait for them."""
 
-    processes: int = Field(2, ge=1, description="Images decoded at once, each in a process of its own")
-    memory: int = Field(
-        2 * 2**30,
-        ge=128 * 2**20,
-        description="Bytes that each of them may hold; an image that needs more is rejected",
+    loading: Annotated[Advanced[int], DerivedFrom("half of TAGSTREAM_WINDOW__CONCURRENCY")] = Field(
+        default_factory=lambda: WindowLimits().loading,
+        ge=1,
+        description="Images whose encoded bytes are in memory at once",
     )
-    deadline: float = Field(60.0, ge=1, description="Seconds of CPU time that decoding one image may take")
-    loading: int = Field(32, ge=1, description="Images whose encoded bytes are in memory at once")
 
 
 class ModelSettings(Section):
@@ -272,92 +261,14 @@ class RegistrySettings(Section):
         return url
 
 
-class BatchSettings(Section):
-    """The micro-batcher."""
-
-    max_size: int = Field(32, ge=1, description="Images in a forward, at most")
-    linger: float = Field(0.0, ge=0, description="Seconds to wait for more images, from the first one on")
-    intake: int = Field(128, ge=1, description="Images waiting for a forward before the window is held back")
-
-
-class RetrySettings(Section):
-    """How a dependency that is away is waited for."""
-
-    first: float = Field(0.2, gt=0, description="Seconds before the first try again, at most")
-    longest: float = Field(15.0, gt=0, description="Seconds between two tries, at most")
-
-
-class BreakerSettings(Section):
-    """When a dependency counts as away, so that one call at a time asks for it."""
-
-    calls: int = Field(5, ge=1, description="Different calls refused, with no answer between them")
-    after: float = Field(1.0, ge=0, description="Seconds from the first of those refusals on, at least")
-    few_after: float = Field(
-        30.0, ge=0, description="Seconds of refusals with no answer after which fewer calls are enough"
-    )
-    spread: float = Field(1.0, ge=0, description="Seconds over which work goes on when it is back")
-
-
-class RejectionSettings(Section):
-    """When rejections for one cause are too many to be buried."""
-
-    share: float = Field(
-        0.5, gt=0, le=1, description="Share of all messages above which they are held; 1 lets a topic drain"
-    )
-    window: float = Field(60.0, gt=0, description="Seconds over which the share is taken")
-    minimum: int = Field(50, ge=1, description="Messages within them, below which no share means anything")
-    probe: float = Field(15.0, gt=0, description="Seconds between two tries of what is held")
-
-
-class DeferralSettings(Section):
-    """What becomes of one object that keeps failing while others succeed."""
-
-    attempts: int = Field(8, ge=1, description="Refusals of one object until it goes to the retry topic")
-    delay: float = Field(300.0, gt=0, description="Seconds until a message on the retry topic is due")
-    most: int = Field(5, ge=0, description="Times on the retry topic until a message is parked for a person")
-
-
 class RoutesSettings(Section):
     """Which label goes where."""
 
     file: Path | None = Field(None, description="A routes file (TOML); the model's own routes where absent")
 
 
-class LogSettings(Section):
-    """What the worker says."""
-
-    level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="debug names every message"
-    )
-    format: Literal["console", "json"] = Field("console", description="json for machines")
-
-
-class MetricsSettings(Section):
-    """Where Prometheus and the probes read."""
-
-    port: int | None = Field(
-        None, ge=0, le=65_535, description="Port of /metrics, /livez and /readyz; 0 for a free one"
-    )
-    host: str = Field("127.0.0.1", description="Address that /metrics, /livez and /readyz listen on")
-    silence: float = Field(
-        30.0, gt=0, description="Seconds that the event loop may be blocked until /livez says so"
-    )
-
-
-class TracingSettings(Section):
-    """Where OpenTelemetry's spans go."""
-
-    endpoint: str | None = Field(
-        None,
-        pattern=r"^https?://[^/]+",
-        description="OTLP over HTTP; OTEL_EXPORTER_OTLP_ENDPOINT if absent, no traces without either",
-    )
-    sample: float = Field(
-        1.0, ge=0, le=1, description="Share of traces that are kept, where the producer has not decided"
-    )
-    queue: int = Field(4096, ge=512, description="Spans that wait to be sent; beyond it the oldest are lost")
-    timeout: float = Field(5.0, gt=0, description="Seconds that sending a batch of spans may take")
-    flush_limit: float = Field(5.0, ge=0, description="Seconds at a stop to send what waits")
+_FOLLOWING: Final = {"decode": "loading"}
+"""By section the setting that is half of the window's concurrency until it is set."""
 
 
 class Settings(BaseSettings):
@@ -368,18 +279,18 @@ class Settings(BaseSettings):
     )
 
     kafka: KafkaSettings = Field(default_factory=KafkaSettings)
-    window: WindowSettings = Field(default_factory=WindowSettings)
+    window: WindowLimits = Field(default_factory=WindowLimits)
     s3: S3Settings = Field(default_factory=S3Settings)
     uploads: UploadsSettings = Field(default_factory=UploadsSettings)
     store: StoreSettings = Field(default_factory=StoreSettings)
     decode: DecodeSettings = Field(default_factory=DecodeSettings)
     model: ModelSettings = Field(default_factory=ModelSettings)
     registry: RegistrySettings = Field(default_factory=RegistrySettings)
-    batch: BatchSettings = Field(default_factory=BatchSettings)
-    retry: RetrySettings = Field(default_factory=RetrySettings)
-    breaker: BreakerSettings = Field(default_factory=BreakerSettings)
-    rejections: RejectionSettings = Field(default_factory=RejectionSettings)
-    deferral: DeferralSettings = Field(default_factory=DeferralSettings)
+    batch: BatchLimits = Field(default_factory=BatchLimits)
+    retry: Backoff = Field(default_factory=Backoff)
+    breaker: BreakerLimits = Field(default_factory=BreakerLimits)
+    rejections: RejectionLimits = Field(default_factory=RejectionLimits)
+    deferral: Deferrals = Field(default_factory=Deferrals)
     routes: RoutesSettings = Field(default_factory=RoutesSettings)
     log: LogSettings = Field(default_factory=LogSettings)
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
@@ -391,6 +302,15 @@ class Settings(BaseSettings):
         None, validation_alias=AliasChoices("AWS_REGION", "AWS_DEFAULT_REGION"), exclude=True
     )
     otel_endpoint: str | None = Field(None, validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT", exclude=True)
+
+    @field_validator(*_FOLLOWING)
+    @classmethod
+    def _follow(cls, section: Section, so_far: ValidationInfo) -> Section:
+        """Give what follows the window its bound, unless it has one of its own."""
+        follower, window = _FOLLOWING[so_far.field_name or ""], so_far.data.get("window")
+        if window is None or follower in section.model_fields_set:
+            return section
+        return section.model_copy(update={follower: window.loading})
 
 
 def load() -> Settings:
@@ -415,28 +335,68 @@ def blame(variable: str) -> Iterator[None]:
         raise ConfigurationError(f"{variable}: {error}") from error
 
 
-def names() -> Iterator[tuple[str, str, Any]]:
-    """Every setting: its environment variable, what it means, and its default."""
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What is known of a setting without an environment."""
+
+    section: str
+    field: str
+    about: FieldInfo
+
+    @property
+    def name(self) -> str:
+        """Its environment variable."""
+        return f"{PREFIX}{self.section}{_NEST}{self.field}".upper()
+
+    @property
+    def meaning(self) -> str:
+        """What it means, in a line."""
+        return self.about.description or ""
+
+    @property
+    def rule(self) -> str | None:
+        """What it is while it is not set, where it follows another one."""
+        return rule_of(self.about)
+
+    @property
+    def is_advanced(self) -> bool:
+        """Whether hardly anybody turns it."""
+        return is_advanced(self.about)
+
+    @property
+    def is_secret(self) -> bool:
+        """Whether its value is to be masked."""
+        return SecretStr in (self.about.annotation, *get_args(self.about.annotation))
+
+
+def described() -> Iterator[Setting]:
+    """Every setting, section by section."""
     for section, holder in Settings.model_fields.items():
         group = holder.annotation
         if isinstance(group, type) and issubclass(group, Section):
             for name, field in group.model_fields.items():
-                variable = f"{PREFIX}{section}{_NEST}{name}".upper()
-                yield variable, field.description or "", field.default
+                if not is_internal(field):
+                    yield Setting(section, name, field)
+
+
+def names() -> Iterator[str]:
+    """The environment variable of every setting."""
+    return (each.name for each in described())
 
 
 def secret_names() -> Iterator[str]:
     """The environment variables of the settings that are secrets."""
-    for section, holder in Settings.model_fields.items():
-        group = holder.annotation
-        if isinstance(group, type) and issubclass(group, Section):
-            for name, field in group.model_fields.items():
-                if SecretStr in get_args(field.annotation):
-                    yield f"{PREFIX}{section}{_NEST}{name}".upper()
+    return (each.name for each in described() if each.is_secret)
+
+
+def mask(settings: Settings | None = None) -> Mask:
+    """A mask of every secret of this process's environment, were the settings wrong, and of `settings`."""
+    given = masking.secrets_of(settings) if settings else ()
+    return Mask([*masking.secrets_in(os.environ, secret_names()), *given])
 
 
 def _refuse_unknown(environment: Iterable[str]) -> None:
-    known = [name for name, _, _ in names()]
+    known = [*names()]
     for name in environment:
         if name.upper().startswith(PREFIX) and name.upper() not in known:
             raise ConfigurationError(f"{name} is not a setting of Tagstream{_nearest(name, known)}")

@@ -17,8 +17,9 @@ from typing import Final, Self
 
 import numpy as np
 
-from model.decoding.frames import ANSWER, LONGEST_REFUSAL, REQUEST, FrameKind, refused
-from model.decoding.options import REAL, DecodeOptions, DecoderLimits
+from model.decoding.frames import ANSWER, LONGEST_REFUSAL, OUT_OF_MEMORY, REQUEST, FrameKind, refused
+from model.decoding.limits import DecoderLimits
+from model.decoding.options import REAL, DecodeOptions
 from model.preprocess import Pixels, Preprocess
 
 _ASLEEP: Final = "S"
@@ -218,10 +219,6 @@ def _environment() -> dict[str, str]:
     # It imports what this process would; and BLAS needs no threads to move bytes.
     path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)  # noqa: PTH109 - a string is wanted
     return kept | {"PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-
-
-OUT_OF_MEMORY: Final = 77
-"""A decoder's exit code for a `MemoryError`; after one nothing in that process is sure to work."""
 
 
 class ExitCause(StrEnum):

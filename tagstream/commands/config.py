@@ -53,7 +53,6 @@ def _settings() -> list[Setting]:
     import os
     from pathlib import Path
 
-    from agents.telemetry import masking
     from agents.wiring import settings
     from tagstream.dev import state
 
@@ -67,16 +66,11 @@ def _settings() -> list[Setting]:
             return "default"
         return "dev" if from_dev.get(name) == set_here[name] else "environment"
 
-    mask = masking.here()
+    mask = settings.mask()
     return [
-        Setting(name, mask.hide_in(_value(given, name)), source(name), meaning)
-        for name, meaning, _ in settings.names()
+        Setting(each.name, mask.hide_in(given[each.section][each.field]), source(each.name), each.meaning)
+        for each in settings.described()
     ]
-
-
-def _value(given: dict[str, Any], variable: str) -> Any:  # noqa: ANN401 - whatever the setting is
-    section, name = variable.removeprefix("TAGSTREAM_").lower().split("__")
-    return given[section][name]
 
 
 def _print(settings: list[Setting]) -> None:

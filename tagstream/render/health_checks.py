@@ -13,7 +13,7 @@ from typing import Final
 from rich.console import Console
 from rich.text import Text
 
-from agents.telemetry import logs, masking
+from agents.telemetry import logs
 from agents.wiring import settings
 from operations import health_checks
 from operations.health_checks import Finding
@@ -26,7 +26,7 @@ _NAME: Final = 18
 
 async def run(*, as_json: bool) -> bool:
     """Look at everything and tell it; whether all is well."""
-    mask = masking.here()
+    mask = settings.mask()
     say = _write if as_json else _teller()
 
     def tell(finding: Finding) -> None:

@@ -5,6 +5,7 @@ import asyncio
 import sys
 
 from agents.settings import LogSettings
+
 from agents.telemetry import logs
 
 from .differences import report

@@ -10,8 +10,11 @@ from typing import Any
 
 from agents.desk import DeskLimits, desk_over
 from agents.parts import load_tagger
-from agents.ports import Parts, Tagger
 from agents.settings import Settings
+from streams.rejections import RejectionLimits
+from streams.retry import Outages, Patience
+
+from agents.ports import Parts, Tagger
 from agents.telemetry.metrics import Metrics
 from agents.testing import FakeTagger
 from schemas.errors import Unavailable
@@ -21,8 +24,6 @@ from streams.adapters.limits import Limits
 from streams.adapters.memory import MemoryImages, MemoryScores, MemoryTags
 from streams.message import Handler, Message
 from streams.ports import Fetched
-from streams.rejections import RejectionLimits
-from streams.retry import Outages, Patience
 
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
 BUCKETS = frozenset({"photos", "restaurant-photos"})

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
+from agents.dead_letters import Deferrals
 from agents.dispatcher import Dispatcher
 from agents.ports import Components, Forwarded
 from agents.telemetry.metrics import Metrics
@@ -149,7 +150,7 @@ class World:
         self.tags: MemoryTags = FaultyTags(self.faults)
         self.tagger: FakeTagger = SpokenTagger(self.faults)
         self.metrics = Metrics()
-        self.limits = DispatcherLimits(loading=32, attempts=4, rejections=RejectionLimits(share=1.0))
+        self.limits = DispatcherLimits(deferrals=Deferrals(attempts=4), rejections=RejectionLimits(share=1.0))
 
     def desk(self) -> Dispatcher:
         parts = Components(images=self.images, scores=self.scores, tags=self.tags, tagger=self.tagger)

@@ -158,7 +158,7 @@ def test_profiles_are_the_documented_ones() -> None:
 
 @each(OURS)
 def test_every_setting_it_names_is_one(service: Service) -> None:
-    known = {name for name, _, _ in settings.names()}
+    known = set(settings.names())
     assert {name for name in service.environment if name.startswith(settings.PREFIX)} <= known
 
 

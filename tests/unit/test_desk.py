@@ -136,7 +136,7 @@ async def test_keys_are_read_as_the_naming_says() -> None:
 
 
 async def test_an_alarm_that_is_handed_in_is_the_one_that_guards() -> None:
-    world, alarm = World(), RejectionRateBreaker(RejectionLimits(share=0.0, minimum=1))
+    world, alarm = World(), RejectionRateBreaker(RejectionLimits(share=0.001, minimum=1))
     parts = Components(images=world.images, scores=world.scores, tags=world.tags, tagger=world.tagger)
     desk = build_dispatcher(parts, Dependencies(IMPATIENT), world.limits, metrics=world.metrics, alarm=alarm)
     work = asyncio.create_task(desk.handle(Message(topics.UPLOADED, 0, 0, None, b"?")).work())

@@ -10,7 +10,7 @@ from agents.telemetry.health import Health
 from agents.telemetry.heartbeat import Pulse
 from agents.telemetry.metrics import Metrics
 from agents.telemetry.observation import Observation, observing
-from agents.wiring.settings import MetricsSettings
+from agents.telemetry.settings import MetricsSettings
 from model.serving.batcher import BatchLimits, DeviceChecks, MicroBatcher
 from schemas.errors import Broken, DeviceBroken
 from streams.adapters.s3.budget import ByteSemaphore

@@ -16,7 +16,7 @@ from agents.wiring.settings import S3Settings, Settings
 PROGRAM = """
 import logging, structlog
 from agents.telemetry import logs
-from agents.wiring.settings import LogSettings
+from agents.telemetry.settings import LogSettings
 from agents.telemetry.masking import Mask
 
 log = structlog.get_logger("streams.worker")

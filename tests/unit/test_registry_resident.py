@@ -207,7 +207,7 @@ async def test_a_worker_that_knows_no_version_waits_for_the_registry(
     storage: Wire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = over_s3(storage, monkeypatch, tmp_path / "cache")
-    outages = Dependencies(Backoff(0.01, 0.05))
+    outages = Dependencies(Backoff(first=0.01, longest=0.05))
     storage.refuse()
     try:
         waiting = asyncio.create_task(outages.retry_until_available(lambda: resolve_model(config)))
