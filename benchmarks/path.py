@@ -172,7 +172,7 @@ async def measure() -> Trace:
     """The path of one photograph, after another one to warm up."""
     recorder = Recorder()
     with tempfile.TemporaryDirectory() as folder, _profiling(recorder):
-        images = MemoryImages(Limits(allowed_buckets=frozenset({BUCKET})))
+        images = MemoryImages(Limits(buckets=(BUCKET,)))
         async with _worker(images, Path(folder)) as handle:
             for number, photograph in enumerate(samples.photographs()[:2]):
                 await images.put(Location(bucket=BUCKET, key=str(number)), photograph.read_bytes())

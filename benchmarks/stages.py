@@ -88,7 +88,7 @@ def _on_sqlite() -> int:
 
 
 async def _pipeline(scores: ScoreStore) -> int:
-    images = MemoryImages(Limits(allowed_buckets=frozenset({"photos"})))
+    images = MemoryImages(Limits(buckets=("photos",)))
     parts = Components(images=images, scores=scores, tags=MemoryTags(), tagger=FakeTagger())
     desk = build_dispatcher(parts, Dependencies(Backoff()), DispatcherLimits(), metrics=Metrics())
     for number in range(EVENTS):

@@ -183,7 +183,7 @@ def order(settings: Settings, *, start: str, wanted: RescoreSelection) -> Job:
     """
     moment = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     selection = wanted if wanted.version else replace(wanted, version=manifest_here(settings).version)
-    return Job(f"replay-{moment}", Start.parse(start), selection, settings.uploads.naming)
+    return Job(f"replay-{moment}", Start.parse(start), selection, settings.uploads)
 
 
 async def run(settings: Settings, job: Job, *, tell: Tell, dry_run: bool, wait: bool) -> RescoreResult:

@@ -80,7 +80,7 @@ def _desk(settings: Settings, around: Runtime, parts: Components) -> Handler:
         around.outages,
         limits,
         metrics=around.metrics,
-        naming=settings.uploads.naming,
+        naming=settings.uploads,
         tracer=around.tracer,
         alarm=alarm,
         hide=mask(settings).hide,
@@ -95,16 +95,7 @@ async def _all_there(parts: Components, outages: Dependencies) -> None:
 
 
 def _stream_settings(settings: Settings) -> StreamSettings:
-    kafka = settings.kafka
-    return StreamSettings(
-        brokers=kafka_connection(settings),
-        group=kafka.group,
-        window=settings.window,
-        drain_limit=kafka.drain_limit,
-        commit_interval=kafka.commit_interval,
-        session_timeout=kafka.session_timeout,
-        buffer=kafka.buffer,
-    )
+    return StreamSettings(kafka_connection(settings), settings.kafka, settings.window)
 
 
 LANES: Final = {

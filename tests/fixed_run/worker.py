@@ -18,7 +18,7 @@ from agents.ports import Parts, Tagger
 from agents.telemetry.metrics import Metrics
 from agents.testing import FakeTagger
 from schemas.errors import Unavailable
-from schemas.naming import Keys, Naming, compiled
+from schemas.naming import Keys, Naming
 from schemas.uploads import Location
 from streams.adapters.limits import Limits
 from streams.adapters.memory import MemoryImages, MemoryScores, MemoryTags
@@ -37,7 +37,7 @@ class Photographs(MemoryImages):
     """A storage that refuses the objects of `refused`, and answers all others."""
 
     def __init__(self) -> None:
-        super().__init__(Limits(allowed_buckets=BUCKETS))
+        super().__init__(Limits(buckets=BUCKETS))
         self.refused: set[str] = set()
 
     async def fetch(self, location: Location) -> Fetched:
@@ -86,7 +86,7 @@ def dispatcher(
         Outages(Patience(first=0.0001, longest=0.0001)),
         DeskLimits(attempts=4, rejections=RejectionLimits(share=1.0)),
         metrics=Metrics(),
-        naming=Naming(Keys(keys), compiled(key_pattern) if key_pattern else None),
+        naming=Naming(keys=Keys(keys), key_pattern=key_pattern),
         now=lambda: NOW,
     )
     return desk.handle

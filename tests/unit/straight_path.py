@@ -38,7 +38,7 @@ from streams.resilience.retry import Backoff, Dependencies
 T = TypeVar("T")
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
-LIMITS = Limits(allowed_buckets=frozenset({"photos"}), max_object_bytes=1000)
+LIMITS = Limits(buckets=("photos",), max_object_bytes=1000)
 IMPATIENT = Backoff(first=0.0001, longest=0.0001)
 
 STEPS = ("head", "fetch", "decode", "score", "keep", "announce", "mark", "bury")

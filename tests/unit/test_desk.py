@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -127,7 +126,7 @@ async def test_keys_are_read_as_the_naming_says() -> None:
     world = World()
     await world.images.put(Location(bucket="photos", key="r7/a.jpg"), b"ambiance=0.9")
     parts = Components(images=world.images, scores=world.scores, tags=world.tags, tagger=world.tagger)
-    naming = Naming(pattern=re.compile("(?P<restaurant>[^/]+)/"))
+    naming = Naming(key_pattern="(?P<restaurant>[^/]+)/")
     desk = build_dispatcher(
         parts, Dependencies(IMPATIENT), world.limits, metrics=world.metrics, naming=naming
     )

@@ -33,7 +33,7 @@ async def _never(_: StreamApp) -> AsyncIterator[Handler]:
 
 @pytest.fixture
 async def app() -> StreamApp:
-    return StreamApp(StreamSettings(), _never)
+    return StreamApp(StreamSettings("127.0.0.1:9092"), _never)
 
 
 async def _taken(_: Mapping[Partition, int]) -> bool:

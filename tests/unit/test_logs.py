@@ -11,7 +11,8 @@ from pydantic import SecretStr
 
 from agents.telemetry.logs import REPEAT_SECONDS, Seldom
 from agents.telemetry.masking import MASK, Mask, secrets_of
-from agents.wiring.settings import S3Settings, Settings
+from agents.wiring.settings import Settings
+from streams.adapters.s3.settings import S3Settings
 
 PROGRAM = """
 import logging, structlog

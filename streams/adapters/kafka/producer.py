@@ -27,11 +27,12 @@ from aiokafka.errors import (
     TopicAuthorizationFailedError,
     UnknownTopicOrPartitionError,
 )
-from pydantic import BaseModel, ConfigDict, Field, InstanceOf
+from pydantic import Field, InstanceOf
 
 from schemas.errors import Unavailable
 from streams.adapters.kafka.connection import KafkaConnection
 from streams.adapters.kafka.diagnosis import FOREIGN, starting, words
+from streams.adapters.kafka.settings import EventSettings
 
 log = structlog.get_logger(__name__)
 
@@ -51,10 +52,8 @@ _ABOUT_ONE_MESSAGE: Final = (
 """Refusals before a message is queued: the producer itself is as good as before."""
 
 
-class ProducerSettings(BaseModel):
+class ProducerSettings(EventSettings):
     """Where the broker is and how long it may take."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     bootstrap: str | InstanceOf[KafkaConnection]
     """`host:port`, several by commas, or the connection that says more."""
@@ -65,8 +64,6 @@ class ProducerSettings(BaseModel):
     request_seconds: float = Field(default=10.0, gt=0)
     acknowledge_seconds: float = Field(default=30.0, gt=0)
     """From the call to the last acknowledgement; beyond it the broker is `Unavailable`."""
-    source: str = Field(default="/tagstream", min_length=1)
-    """`ce_source` of every event: a URI reference that names this installation."""
 
 
 @dataclass(frozen=True, slots=True)
