@@ -132,7 +132,7 @@ def blame(variable: str) -> Iterator[None]:
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class SettingField:
     """What is known of a setting without an environment."""
 
     section: str
@@ -165,14 +165,14 @@ class Setting:
         return SecretStr in (self.about.annotation, *get_args(self.about.annotation))
 
 
-def described() -> Iterator[Setting]:
+def described() -> Iterator[SettingField]:
     """Every setting, section by section."""
     for section, holder in Settings.model_fields.items():
         group = holder.annotation
         if isinstance(group, type) and issubclass(group, Section):
             for name, field in group.model_fields.items():
                 if not is_internal(field):
-                    yield Setting(section, name, field)
+                    yield SettingField(section, name, field)
 
 
 def names() -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -16,6 +16,10 @@ def config() -> None:
     """Look at the settings of this environment."""
 
 
+UNSET: Final = ("default", "derived")
+"""Where a value comes from that nobody has set."""
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
     """One setting."""
@@ -23,33 +27,36 @@ class Setting:
     name: str
     value: Any
     source: str
-    """`default`, `environment`, or `dev`: the system that `tagstream dev` runs here."""
+    """`default`, `derived` from another one, `environment`, or `dev`: what `tagstream dev` runs here."""
     meaning: str
 
 
 @app.command()
 def show(
     *,
+    every: Annotated[bool, typer.Option("--all", help="Also what hardly anybody turns.")] = False,
     changed: Annotated[bool, typer.Option("--changed", help="Only what is not at its default.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """Show every setting, its value here, where that comes from, and what it means; secrets are masked.
+    """Show the settings, their values here, where those come from, and what they mean; secrets are masked.
 
-    For example:
+    What is set is always shown. For example:
 
     - `TAGSTREAM_BATCH__MAX_SIZE=64 tagstream config show --changed`
 
     - `tagstream config show --json | jq -r .TAGSTREAM_KAFKA__BROKERS.value`
     """
-    settings = [each for each in _settings() if not changed or each.source != "default"]
+    settings = [each for each in _settings(every=every or as_json) if not changed or each.source not in UNSET]
     if as_json:
         documents = {each.name: asdict(each) for each in settings}
         typer.echo(json.dumps(documents, indent=2))
     else:
         _print(settings)
+        if not (every or changed):
+            typer.echo("\n`tagstream config show --all` shows the others.")
 
 
-def _settings() -> list[Setting]:
+def _settings(*, every: bool) -> list[Setting]:
     import os
     from pathlib import Path
 
@@ -61,15 +68,17 @@ def _settings() -> list[Setting]:
     from_dev = running.settings if running else {}
     set_here = {name.upper(): value for name, value in os.environ.items()}
 
-    def source(name: str) -> str:
+    def source(setting: settings.SettingField) -> str:
+        name = setting.name
         if name not in set_here:
-            return "default"
+            return "derived" if setting.rule else "default"
         return "dev" if from_dev.get(name) == set_here[name] else "environment"
 
     mask = settings.mask()
     return [
-        Setting(each.name, mask.hide_in(given[each.section][each.field]), source(each.name), each.meaning)
+        Setting(each.name, mask.hide_in(given[each.section][each.field]), source(each), each.meaning)
         for each in settings.described()
+        if every or not each.is_advanced or each.name in set_here
     ]
 
 
@@ -86,6 +95,6 @@ def _print(settings: list[Setting]) -> None:
     table.add_column("Meaning")
     for each in settings:
         value = Text("-", "dim") if each.value is None else Text(json.dumps(each.value))
-        style = "dim" if each.source == "default" else "bold"
+        style = "dim" if each.source in UNSET else "bold"
         table.add_row(each.name, value, Text(each.source, style), each.meaning)
     Console().print(table)

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from agents.telemetry import log_events
 from agents.telemetry.metrics import Metrics
 from agents.wiring import settings
-from agents.wiring.settings import Setting
+from agents.wiring.settings import SettingField
 from schemas import topics
 from schemas.contract import asyncapi, examples, published
 from schemas.contract.published import CHANNELS, Channel
@@ -38,12 +38,12 @@ def _settings() -> str:
     return "\n\n".join((*shown, f"## Advanced\n\n{rest}"))
 
 
-def _section(named: Iterable[Setting]) -> str:
+def _section(named: Iterable[SettingField]) -> str:
     rows = ((code(each.name), _default(each), each.meaning) for each in named)
     return table(("Setting", "Default", "Meaning"), rows)
 
 
-def _default(setting: Setting) -> str:
+def _default(setting: SettingField) -> str:
     value = setting.about.default
     return setting.rule or ("" if value is None else code(json.dumps(value, default=str)))
 
