@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import structlog
+from pydantic import Field
 
 from agents.telemetry.metrics import Metrics
 from schemas import topics
 from schemas.errors import KeepsFailing, Rejected, Stage
 from schemas.events import DeadLetter
+from schemas.settings import Advanced, Section
 from schemas.wire import headers
 from streams.message import Message
 from streams.resilience.retrying import RetryingTags
@@ -23,14 +24,15 @@ Hide = Callable[[str], str]
 """Takes the secrets out of a text."""
 
 
-@dataclass(frozen=True, slots=True)
-class Deferrals:
-    """How often, and how long, one object that keeps failing alone is tried again."""
+class Deferrals(Section):
+    """What becomes of one object that keeps failing while others succeed."""
 
-    delay: float = 300.0
-    """Seconds until it is worth another try. One delay for all: the topic stays in the order of due times."""
-    most: int = 5
-    """Deferrals until it is parked."""
+    attempts: Advanced[int] = Field(
+        8, ge=1, description="Refusals of one object until it goes to the retry topic"
+    )
+    delay: float = Field(300.0, gt=0, description="Seconds until a message on the retry topic is due")
+    """One delay for all: the topic stays in the order of due times."""
+    most: int = Field(5, ge=0, description="Times on the retry topic until a message is parked for a person")
 
 
 class ErrorRouter:

@@ -9,7 +9,7 @@ from rich.progress import track
 from rich.table import Table
 
 from agents.telemetry import logs
-from agents.wiring.settings import LogSettings
+from agents.telemetry.settings import LogSettings
 from benchmarks.cost import Cost, cost
 from benchmarks.stages import stages
 

@@ -15,7 +15,7 @@ from typing import Final
 
 from PIL import Image, ImageFilter
 
-from model.decoding.options import DecoderLimits
+from model.decoding.limits import DecoderLimits
 from model.decoding.pool import DecoderPool
 from model.decoding.threads import DecodingThreads
 from model.preprocess import Pixels, Preprocess
@@ -30,7 +30,10 @@ Decode = Callable[[bytes], Awaitable[Pixels]]
 async def measure() -> None:
     """Decode a photograph of each size in both ways in turn, and print the medians."""
     preprocess = Preprocess()
-    async with DecoderPool(preprocess, DecoderLimits(1)) as pool, DecodingThreads(preprocess, 1) as threads:
+    async with (
+        DecoderPool(preprocess, DecoderLimits(processes=1)) as pool,
+        DecodingThreads(preprocess, 1) as threads,
+    ):
         await pool.warm()
         (pid,) = pool.pids
         for side in SIDES:

@@ -30,9 +30,10 @@ from rich.table import Table
 from agents.ports import Components
 from agents.telemetry import logs
 from agents.telemetry.metrics import Metrics
+from agents.telemetry.settings import LogSettings
 from agents.wiring.components import decoders, load_tagger
 from agents.wiring.handlers import DispatcherLimits, build_dispatcher
-from agents.wiring.settings import LogSettings, Settings
+from agents.wiring.settings import Settings
 from schemas.uploads import ImageUploaded, Location
 from streams.adapters.kafka.producer import ProducerSettings
 from streams.adapters.kafka.publisher import KafkaPublisher
@@ -171,7 +172,7 @@ async def measure() -> Trace:
     """The path of one photograph, after another one to warm up."""
     recorder = Recorder()
     with tempfile.TemporaryDirectory() as folder, _profiling(recorder):
-        images = MemoryImages(Limits(allowed_buckets=frozenset({BUCKET})))
+        images = MemoryImages(Limits(buckets=(BUCKET,)))
         async with _worker(images, Path(folder)) as handle:
             for number, photograph in enumerate(samples.photographs()[:2]):
                 await images.put(Location(bucket=BUCKET, key=str(number)), photograph.read_bytes())

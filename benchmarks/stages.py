@@ -58,7 +58,7 @@ def _forward(classifier: Classifier, photographs: list[bytes], *, size: int) -> 
 
 async def _batch() -> int:
     checks = DeviceChecks(probe=lambda: None, is_out_of_memory=lambda _error: False)
-    batcher: MicroBatcher[int, int] = MicroBatcher(list, BatchLimits(32, 0.0, 64), device=checks)
+    batcher: MicroBatcher[int, int] = MicroBatcher(list, BatchLimits(intake=64), device=checks)
     async with batcher:
         await asyncio.gather(*(batcher.score(number) for number in range(EVENTS)))
     return EVENTS
@@ -88,7 +88,7 @@ def _on_sqlite() -> int:
 
 
 async def _pipeline(scores: ScoreStore) -> int:
-    images = MemoryImages(Limits(allowed_buckets=frozenset({"photos"})))
+    images = MemoryImages(Limits(buckets=("photos",)))
     parts = Components(images=images, scores=scores, tags=MemoryTags(), tagger=FakeTagger())
     desk = build_dispatcher(parts, Dependencies(Backoff()), DispatcherLimits(), metrics=Metrics())
     for number in range(EVENTS):

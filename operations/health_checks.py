@@ -229,7 +229,7 @@ async def _no_bucket() -> str:
 
 def _bucket(config: Settings, name: str) -> Callable[[], Awaitable[str]]:
     async def look() -> str:
-        settings = backends.s3_settings(config).model_copy(update={"allowed_buckets": frozenset({name})})
+        settings = backends.s3_settings(config).model_copy(update={"buckets": (name,)})
         async with S3Images(settings) as images:
             await images.ping()
         return f"answers, at {settings.endpoint_url or 'AWS'}"

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 import os
 
-from model.decoding.options import DecoderLimits
+from model.decoding.limits import DecoderLimits
 from model.decoding.pool import DecoderPool
 from model.preprocess import Preprocess
 

@@ -186,7 +186,7 @@ def make_job(settings: Settings, *, start: str, wanted: RescoreSelection) -> Res
     """
     moment = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     selection = wanted if wanted.version else replace(wanted, version=manifest_here(settings).version)
-    return RescoreJob(f"replay-{moment}", Start.parse(start), selection, settings.uploads.naming)
+    return RescoreJob(f"replay-{moment}", Start.parse(start), selection, settings.uploads)
 
 
 async def run(settings: Settings, job: RescoreJob, *, tell: Tell, dry_run: bool, wait: bool) -> RescoreResult:

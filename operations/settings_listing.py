@@ -1,13 +1,15 @@
-"""Every setting with its value, where that comes from, and what it means; secrets are masked."""
+"""Settings listing: every setting with its value, where that comes from, and its meaning; secrets masked."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from agents.telemetry import masking
 from agents.wiring import settings
+
+UNSET: Final = ("default", "derived")
+"""Where a value comes from that nobody has set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,27 +19,27 @@ class Setting:
     name: str
     value: Any
     source: str
-    """`default`, `environment`, or `dev`: the system that `tagstream dev` runs here."""
+    """`default`, `derived` from another one, `environment`, or `dev`: what `tagstream dev` runs here."""
     meaning: str
 
 
-def listing(environment: Mapping[str, str], from_dev: Mapping[str, str]) -> list[Setting]:
-    """All of them; `from_dev` are those that the running system of `tagstream dev` has set."""
+def listing(environment: Mapping[str, str], from_dev: Mapping[str, str], *, every: bool) -> list[Setting]:
+    """Those that people turn and those that are set, or all.
+
+    `from_dev` are those that the running system of `tagstream dev` has set.
+    """
     given = settings.load().model_dump(mode="json")
     set_here = {name.upper(): value for name, value in environment.items()}
 
-    def source(name: str) -> str:
+    def source(setting: settings.SettingField) -> str:
+        name = setting.name
         if name not in set_here:
-            return "default"
+            return "derived" if setting.rule else "default"
         return "dev" if from_dev.get(name) == set_here[name] else "environment"
 
-    mask = masking.here()
+    mask = settings.mask()
     return [
-        Setting(name, mask.hide_in(_value(given, name)), source(name), meaning)
-        for name, meaning, _ in settings.names()
+        Setting(each.name, mask.hide_in(given[each.section][each.field]), source(each), each.meaning)
+        for each in settings.described()
+        if every or not each.is_advanced or each.name in set_here
     ]
-
-
-def _value(given: dict[str, Any], variable: str) -> Any:  # noqa: ANN401 - whatever the setting is
-    section, name = variable.removeprefix("TAGSTREAM_").lower().split("__")
-    return given[section][name]

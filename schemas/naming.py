@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import Final
+
+from pydantic import Field, field_validator
+
+from schemas.settings import Section
 
 GROUPS: Final[Mapping[str, str]] = {"restaurant": "restaurant_id", "uploader": "uploader_id"}
 """The named groups that a key pattern may have, and the fact that each says."""
@@ -23,17 +27,31 @@ class Keys(StrEnum):
     """As they are: versitygw."""
 
 
-@dataclass(frozen=True, slots=True)
-class Naming:
-    """What is known of the storage that notifies."""
+class Naming(Section):
+    """How storage's own notifications are read."""
 
-    keys: Keys = Keys.AUTO
-    pattern: re.Pattern[str] | None = None
-    """Searched for in an object's key; its groups `restaurant` and `uploader` say whose it is."""
+    keys: Keys = Field(Keys.AUTO, description="How S3 notifications spell keys: auto, encoded or raw")
+    key_pattern: str | None = Field(
+        None,
+        description="Regular expression whose groups `restaurant` and `uploader` say whose a key is,"
+        " as in ^(?P<restaurant>[^/]+)/",
+    )
+    """Searched for in an object's key."""
+
+    @field_validator("key_pattern")
+    @classmethod
+    def _compiles(cls, pattern: str | None) -> str | None:
+        if pattern is not None:
+            compiled(pattern)
+        return pattern
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str] | None:
+        return compiled(self.key_pattern) if self.key_pattern else None
 
     def facts(self, key: str) -> dict[str, str]:
         """What `key` says of its object, by the field of `ImageUploaded` that says it."""
-        found = self.pattern.search(key) if self.pattern else None
+        found = self._pattern.search(key) if self._pattern else None
         said = found.groupdict() if found else {}
         return {fact: said[group] for group, fact in GROUPS.items() if said.get(group)}
 

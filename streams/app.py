@@ -31,6 +31,7 @@ from faust.types import Message as MessageT
 from schemas.errors import EXIT_CONFIGURATION, Broken, ConfigurationError
 from streams import group
 from streams.adapters.kafka.connection import KafkaAddress, KafkaConnection
+from streams.adapters.kafka.settings import ConsumerSettings
 from streams.inflight import Delivery, InFlight, Partition, WindowLimits
 from streams.message import Handler, Message
 
@@ -49,17 +50,11 @@ Faust never rejoins: a live process doing nothing. The window's own watchdog tak
 
 @dataclass(frozen=True, slots=True)
 class StreamSettings:
-    """How a worker reads."""
+    """What a worker reads from, how, and how much of it at once."""
 
-    brokers: KafkaAddress = "127.0.0.1:9092"
-    group: str = "tagstream"
+    brokers: KafkaAddress
+    consumer: ConsumerSettings = field(default_factory=ConsumerSettings)
     window: WindowLimits = field(default_factory=WindowLimits)
-    drain_limit: float = 20.0
-    """Seconds that work in flight has to finish when partitions are revoked or the worker stops."""
-    commit_interval: float = 0.5
-    session_timeout: float = 10.0
-    buffer: int = 1024
-    """Messages that Faust holds for the agent before it pauses the partitions."""
 
 
 Lifespan = Callable[["StreamApp"], AbstractAsyncContextManager[Handler]]
@@ -85,7 +80,7 @@ class StreamApp(faust.App):
         """Why the app would not start."""
         self.is_paused: Callable[[frozenset[str]], bool] = lambda _needs: False
         """Asked before a message is started, with what it needs: while that is away, only probes are."""
-        super().__init__(settings.group, **_faust_options(settings))
+        super().__init__(settings.consumer.group, **_faust_options(settings))
         self.on_partitions_revoked.connect(self._drain_revoked)
 
     async def on_first_start(self) -> None:
@@ -137,13 +132,13 @@ class StreamApp(faust.App):
         for keeper in self._keepers:
             keeper.cancel()
         if self.window is not None:
-            drained = await self.window.close(self.settings.drain_limit)
+            drained = await self.window.close(self.settings.consumer.drain_limit)
             log.info("worker.drained", complete=drained)
         await super().on_stop()
 
     def _exit_for_certain(self) -> None:
         """A broker that is away must not hold up the exit: what was not committed comes again."""
-        limit = self.settings.drain_limit + self.settings.session_timeout + _EXIT_GRACE
+        limit = self.settings.consumer.drain_limit + self.settings.consumer.session_timeout + _EXIT_GRACE
         guard = threading.Timer(limit, os._exit, (EXIT_CUT_OFF,))
         guard.daemon = True
         guard.start()
@@ -156,7 +151,7 @@ class StreamApp(faust.App):
     async def _drain_revoked(self, _app: Any, /, *revoked: Any, signal: Any, **_: Any) -> None:  # noqa: ANN401, ARG002 - a signal's signature
         # Every rebalance revokes everything, so the whole window drains, whatever `revoked` names.
         if self.window is not None:
-            drained = await self.window.revoke(self.settings.drain_limit)
+            drained = await self.window.revoke(self.settings.consumer.drain_limit)
             self._committed.clear()
             log.info("partitions.revoked", partitions=sum(map(len, revoked)), drained=drained)
 
@@ -196,7 +191,7 @@ class StreamApp(faust.App):
 
     async def _commit_now_and_then(self, window: InFlight) -> None:
         while True:
-            await asyncio.sleep(self.settings.commit_interval)
+            await asyncio.sleep(self.settings.consumer.commit_interval)
             await window.commit()
 
     async def _watch(self, window: InFlight) -> None:
@@ -231,12 +226,12 @@ def _faust_options(settings: StreamSettings) -> dict[str, Any]:
     return {
         "broker": ";".join(f"kafka://{each.strip()}" for each in broker.bootstrap.split(",")),
         "broker_credentials": _credentials(broker),
-        "broker_session_timeout": settings.session_timeout,
-        "broker_heartbeat_interval": settings.session_timeout / 10,
-        "broker_commit_interval": settings.commit_interval,
+        "broker_session_timeout": settings.consumer.session_timeout,
+        "broker_heartbeat_interval": settings.consumer.session_timeout / 10,
+        "broker_commit_interval": settings.consumer.commit_interval,
         "broker_max_poll_interval": _NEVER,
         "consumer_auto_offset_reset": "earliest",
-        "stream_buffer_maxsize": settings.buffer,
+        "stream_buffer_maxsize": settings.consumer.buffer,
         "stream_wait_empty": False,  # the window drains; Faust knows nothing of its work
         "topic_allow_declare": False,  # topics are made by whoever runs the cluster
         "topic_disable_leader": True,

@@ -25,7 +25,10 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, NamedTuple
 
+from pydantic import Field
+
 from schemas.errors import Stalled
+from schemas.settings import Advanced, Internal, Section
 
 Work = Callable[[], Coroutine[Any, Any, None]]
 
@@ -61,22 +64,28 @@ Committer = Callable[[Mapping[Partition, int]], Awaitable[bool]]
 """Commits the next offset to read of each partition; False when the broker did not take them."""
 
 
-@dataclass(frozen=True, slots=True)
-class WindowLimits:
-    """The bounds of a window."""
+class WindowLimits(Section):
+    """The in-flight window."""
 
-    concurrency: int = 64
-    """Messages worked on at once; messages queued behind their keys wait without a slot."""
-    background: int = 32
-    """Of them, those that serve the replay lane, at most."""
-    reserve: int = 8
-    """Beyond them, for what is urgent: people's decisions."""
-    span: int = 10_000
-    """Offsets from a partition's oldest unfinished message to its newest admitted one."""
-    stall: float = 300.0
-    """Seconds with work in flight and none finished, after which the worker must exit."""
-    cancel_grace: float = 2.0
+    concurrency: int = Field(64, ge=1, description="Images worked on at once")
+    """Messages queued behind their keys wait without a slot."""
+    background: Advanced[int] = Field(32, ge=1, description="Of them, images of the replay lane, at most")
+    reserve: Advanced[int] = Field(
+        8, ge=1, description="Decisions worked on beyond them, while storage is away too"
+    )
+    span: Advanced[int] = Field(
+        10_000, ge=1, description="Offsets from a partition's oldest unfinished message on"
+    )
+    stall: Advanced[float] = Field(
+        300.0, gt=0, description="Seconds with work in flight and none finished until the worker exits"
+    )
+    cancel_grace: Internal[float] = Field(2.0, ge=0)
     """Seconds that cancelled work has to clean up; work that ignores its cancellation is left behind."""
+
+    @property
+    def loading(self) -> int:
+        """Images whose bytes are read or held at once, where nobody says: half; the rest wait elsewhere."""
+        return max(1, self.concurrency // 2)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from streams.adapters.s3.client import S3Credentials
+from streams.adapters.s3.settings import S3Credentials
 
 REGION: Final = "us-east-1"
 

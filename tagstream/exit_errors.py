@@ -25,7 +25,7 @@ def exit_on_errors() -> Iterator[None]:
 
 
 def _end(error: TagstreamError, code: int, *, more: str = "") -> None:
-    from agents.telemetry import masking
+    from agents.wiring import settings
 
-    sys.stderr.write(f"tagstream: {masking.here().hide(str(error))}{more}\n")
+    sys.stderr.write(f"tagstream: {settings.mask().hide(str(error))}{more}\n")
     sys.exit(code)

@@ -17,7 +17,7 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from agents.telemetry.masking import MASK, Mask
-from agents.wiring.settings import LogSettings
+from agents.telemetry.settings import LogSettings
 
 _CHATTY = ("faust", "mode", "aiokafka", "botocore", "aiobotocore", "aioboto3", "urllib3", "asyncio")
 REPEAT_SECONDS: Final = 10.0

@@ -8,15 +8,12 @@ settings, and the causes of dead letters. What is known is masked as it stands; 
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, SecretStr
-
-from agents.wiring import settings as names
 
 MASK: Final = "**********"
 
@@ -65,11 +62,6 @@ class Mask:
         return self.hide(value) if isinstance(value, str) else value
 
 
-def here(settings: BaseModel | None = None) -> Mask:
-    """A mask of every secret of this process's environment, and of `settings`."""
-    return Mask([*secrets_in(os.environ), *(secrets_of(settings) if settings else ())])
-
-
 def secrets_of(settings: BaseModel) -> Iterator[str]:
     """Every secret that is set in `settings`, in its sections too."""
     for _, value in settings:
@@ -79,9 +71,9 @@ def secrets_of(settings: BaseModel) -> Iterator[str]:
             yield from secrets_of(value)
 
 
-def secrets_in(environment: Mapping[str, str]) -> Iterator[str]:
-    """Every secret that is set in `environment`, were the settings around it wrong."""
-    secret = {*STANDARD, *names.secret_names()}
+def secrets_in(environment: Mapping[str, str], names: Iterable[str] = ()) -> Iterator[str]:
+    """Every secret that is set in `environment`, under a standard name or one of `names`."""
+    secret = {*STANDARD, *names}
     for name, value in environment.items():
         if name.upper() in secret:
             yield value

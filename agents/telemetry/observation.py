@@ -14,7 +14,7 @@ from agents.telemetry.health import Health
 from agents.telemetry.heartbeat import Pulse
 from agents.telemetry.metrics import Metrics
 from agents.telemetry.serving import serve
-from agents.wiring.settings import MetricsSettings
+from agents.telemetry.settings import MetricsSettings
 from streams.adapters.s3.budget import ByteSemaphore
 from streams.app import StreamApp
 from streams.inflight import InFlight, Partition

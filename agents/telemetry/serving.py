@@ -17,7 +17,7 @@ import structlog
 from prometheus_client import CollectorRegistry, make_wsgi_app
 
 from agents.telemetry.health import Health, ProbeReport
-from agents.wiring.settings import MetricsSettings
+from agents.telemetry.settings import MetricsSettings
 from schemas.errors import ConfigurationError
 
 log = structlog.get_logger(__name__)

@@ -33,8 +33,8 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from opentelemetry.util.types import Attributes
 
 from agents.telemetry.attribute import Attribute
+from agents.telemetry.settings import TracingSettings
 from agents.telemetry.trace_exporter import PatientExporter
-from agents.wiring.settings import TracingSettings, blame
 from schemas.errors import ConfigurationError
 
 _PATH: Final = "/v1/traces"
@@ -172,8 +172,9 @@ def _resource() -> Resource:
 
 def _traces_url(endpoint: str) -> str:
     """OTLP's rule: the endpoint is a base, and the signal's path comes behind it."""
-    with blame("OTEL_EXPORTER_OTLP_ENDPOINT"):
-        if not endpoint.startswith(("http://", "https://")):
-            raise ConfigurationError(f"{endpoint!r} is not the URL of a collector (OTLP over HTTP)")
+    if not endpoint.startswith(("http://", "https://")):
+        raise ConfigurationError(
+            f"OTEL_EXPORTER_OTLP_ENDPOINT: {endpoint!r} is not the URL of a collector (OTLP over HTTP)"
+        )
     base = endpoint.rstrip("/")
     return base if base.endswith(_PATH) else base + _PATH

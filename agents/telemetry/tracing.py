@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from agents.telemetry.attribute import Attribute
-from agents.wiring.settings import Settings
+from agents.telemetry.settings import TracingSettings
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -113,13 +113,12 @@ def linked(
 
 
 @asynccontextmanager
-async def open_tracer(settings: Settings) -> AsyncIterator[Tracer]:
-    """The tracer that is configured; what it still holds is sent at the end, within a limit."""
-    endpoint = settings.tracing.endpoint or settings.otel_endpoint
+async def open_tracer(endpoint: str | None, settings: TracingSettings) -> AsyncIterator[Tracer]:
+    """A tracer that sends to `endpoint`, if any; what it still holds is sent at the end, within a limit."""
     if not endpoint:
         yield NO_TRACER
         return
     from agents.telemetry.trace_otel import open_otel_tracer  # noqa: PLC0415 - the SDK costs time and memory
 
-    async with open_otel_tracer(endpoint, settings.tracing) as tracer:
+    async with open_otel_tracer(endpoint, settings) as tracer:
         yield tracer

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from ssl import SSLContext
-from typing import Any
 
-from agents.wiring.settings import KafkaSettings, Settings, StoreSettings, blame
+from agents.wiring.settings import Settings, StoreSettings, blame
 from schemas.errors import ConfigurationError
 from streams.adapters.kafka import connection
 from streams.adapters.kafka.connection import ClientCertificate, KafkaConnection, Login, Mechanism
 from streams.adapters.kafka.producer import ProducerSettings
-from streams.adapters.mongo.store import MongoScores, MongoSettings
-from streams.adapters.s3.client import S3ClientSettings, S3Credentials
+from streams.adapters.kafka.settings import ConnectionSettings
+from streams.adapters.mongo.store import MongoScores
+from streams.adapters.s3.settings import S3Settings
 from streams.adapters.sqlite.store import SqliteScores
 
 
@@ -24,7 +24,7 @@ def kafka_connection(settings: Settings) -> KafkaConnection:
     return KafkaConnection(ours.brokers, _tls(ours) if ours.is_tls else None, _login(ours))
 
 
-def _tls(ours: KafkaSettings) -> SSLContext:
+def _tls(ours: ConnectionSettings) -> SSLContext:
     with blame("TAGSTREAM_KAFKA__CA_FILE"):
         context = connection.trusting(ours.ca_file)
     if ours.certificate_file:
@@ -35,7 +35,7 @@ def _tls(ours: KafkaSettings) -> SSLContext:
     return context
 
 
-def _login(ours: KafkaSettings) -> Login | None:
+def _login(ours: ConnectionSettings) -> Login | None:
     if ours.username is None or ours.password is None:
         return None
     return Login(ours.username, ours.password, Mechanism(ours.sasl_mechanism))
@@ -46,24 +46,14 @@ def kafka_settings(settings: Settings) -> ProducerSettings:
     return ProducerSettings(bootstrap=kafka_connection(settings), source=settings.kafka.source)
 
 
-def s3_settings(settings: Settings) -> S3ClientSettings:
+def s3_settings(settings: Settings) -> S3Settings:
     """The S3 adapter's settings; ours first, then the standard AWS names."""
     ours = settings.s3
-    where: dict[str, Any] = {
+    where = {
         "endpoint_url": ours.endpoint_url or settings.aws_endpoint_url,
         "region": ours.region or settings.aws_region,
     }
-    if ours.access_key_id and ours.secret_access_key:
-        key = ours.access_key_id.get_secret_value()
-        where["credentials"] = S3Credentials(access_key_id=key, secret_access_key=ours.secret_access_key)
-    return S3ClientSettings(
-        **{name: value for name, value in where.items() if value is not None},
-        allowed_buckets=frozenset(ours.buckets),
-        fetch_concurrency=ours.concurrency,
-        bytes_in_flight=ours.bytes_in_flight,
-        max_object_bytes=ours.max_object_bytes,
-        deadline_seconds=ours.deadline,
-    )
+    return ours.model_copy(update=where)
 
 
 def open_store(settings: StoreSettings) -> MongoScores | SqliteScores:
@@ -75,8 +65,7 @@ def open_mongo(settings: StoreSettings) -> MongoScores:
     """MongoDB, for what only it needs; not yet entered. Raises `ConfigurationError` where no URL is set."""
     if settings.url is None:
         raise ConfigurationError("TAGSTREAM_STORE__URL: it is not set, so there is no MongoDB")
-    bounds = {"timeout_seconds": settings.timeout, "pool_size": settings.connections}
-    return MongoScores(MongoSettings(url=settings.url, database=settings.database, **bounds))
+    return MongoScores(settings)
 
 
 def blamed(settings: StoreSettings) -> str:

@@ -21,12 +21,11 @@ from agents.wiring.model_source import ResolvedModel, resolve_model
 from agents.wiring.settings import Settings, blame
 from model import routes
 from model.decoding.decoder import DecoderExit
-from model.decoding.options import REAL, DecoderLimits
+from model.decoding.options import REAL
 from model.decoding.pool import DecoderPool
 from model.decoding.threads import DecodingThreads
 from model.policy import Policy
 from model.preprocess import Preprocess
-from model.serving.batcher import BatchLimits
 from model.serving.classifier import Classifier
 from streams.adapters.kafka.publisher import KafkaPublisher
 from streams.adapters.s3.images import S3Images
@@ -104,13 +103,11 @@ async def load_tagger(
 
     `version` is what `resident` has found; where it is absent it is looked for here, once.
     """
-    with blame("TAGSTREAM_BATCH__INTAKE"):
-        batches = BatchLimits(settings.batch.max_size, settings.batch.linger, settings.batch.intake)
     classifier = await asyncio.to_thread(_load_classifier, settings, version or await resolve_model(settings))
     policy = load_policy(settings, classifier)
     log.info("model.warm", version=classifier.ref.version, digest=classifier.ref.digest[:12])
     made = (decoding or partial(DecodingThreads, count=settings.decode.processes))(classifier.preprocess)
-    return ResidentTagger(classifier, policy, batches=batches, decoding=made, tracer=tracer)
+    return ResidentTagger(classifier, policy, batches=settings.batch, decoding=made, tracer=tracer)
 
 
 def load_policy(settings: Settings, classifier: Classifier) -> Policy:
@@ -151,6 +148,4 @@ def decoders(
     def count(death: DecoderExit) -> None:
         metrics.decoder_deaths.labels(death.cause).inc()
 
-    ours = settings.decode
-    limits = DecoderLimits(ours.processes, ours.memory, ours.deadline)
-    return DecoderPool(preprocess, limits, on_death=count, decode=decode)
+    return DecoderPool(preprocess, settings.decode, on_death=count, decode=decode)

@@ -20,6 +20,7 @@ from agents.telemetry.tracing import NO_TRACER, Tracer
 from agents.uploads import Uploads
 from schemas import topics
 from schemas.naming import Naming
+from streams.inflight import WindowLimits
 from streams.ports import BROKER, IMAGES, STORE
 from streams.resilience.rejection_alarm import RejectionLimits, RejectionRateBreaker
 from streams.resilience.retry import Dependencies
@@ -30,10 +31,8 @@ from streams.resilience.retrying import RetryingImages, RetryingScores, Retrying
 class DispatcherLimits:
     """The bounds of the work, beyond those of its parts."""
 
-    loading: int = 32
+    loading: int = field(default_factory=lambda: WindowLimits().loading)
     """Images whose encoded bytes are in memory at once."""
-    attempts: int = 8
-    """Refusals of one object, others being answered, until it is deferred."""
     deferrals: Deferrals = field(default_factory=Deferrals)
     rejections: RejectionLimits = field(default_factory=RejectionLimits)
 
@@ -54,10 +53,11 @@ def build_dispatcher(  # noqa: PLR0913 - all that a worker is made of comes toge
     hide: Hide = str,
 ) -> Dispatcher:
     """The dispatcher of every topic that a worker reads, over these components."""
+    attempts = limits.deferrals.attempts
     slots = Slots(limits.loading, watched=metrics.loading.images.track_inprogress)
     tags = RetryingTags(components.tags, dependencies.of(BROKER))
     pipeline = Pipeline(
-        RetryingImages(components.images, dependencies.of(IMAGES), slots=slots, attempts=limits.attempts),
+        RetryingImages(components.images, dependencies.of(IMAGES), slots=slots, attempts=attempts),
         RetryingScores(components.scores, dependencies.of(STORE)),
         tags,
         components.tagger,

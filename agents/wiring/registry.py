@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
-from agents.wiring import settings as settings_of
 from agents.wiring.backends import s3_settings
-from agents.wiring.settings import BucketAddress, Settings
+from agents.wiring.settings import Settings
 from model.registry.cache import Cache, default_root
 from model.registry.registry import Registry
+from schemas import addresses
+from schemas.addresses import BucketAddress
 from schemas.errors import ConfigurationError, Unavailable
 from schemas.objects import Objects
 from streams.adapters.objects_folder import FolderObjects
@@ -58,12 +59,12 @@ def _objects(settings: Settings, where: str) -> AbstractAsyncContextManager[Obje
     place = _place(where)
     if isinstance(place, Path):
         return FolderObjects(place)
-    patience = {"deadline_seconds": settings.registry.deadline}
+    patience = {"deadline": settings.registry.deadline}
     return S3Objects(place.bucket, place.prefix, s3_settings(settings).model_copy(update=patience))
 
 
 def _place(url: str) -> BucketAddress | Path:
     try:
-        return settings_of.registry(url)
+        return addresses.registry(url)
     except ValueError as error:
         raise ConfigurationError(f"--registry: {error}") from error

@@ -12,22 +12,20 @@ from typing import Final, NoReturn
 import faust
 from faust.types import StreamT
 
-from agents.dead_letters import Deferrals
 from agents.ports import Components
-from agents.telemetry import logs, masking
+from agents.telemetry import logs
 from agents.telemetry.metrics import Metrics
 from agents.telemetry.observation import observing
 from agents.telemetry.tracing import open_tracer
 from agents.wiring.backends import kafka_connection
 from agents.wiring.components import Runtime
 from agents.wiring.handlers import DispatcherLimits, build_dispatcher
-from agents.wiring.settings import Settings
+from agents.wiring.settings import Settings, mask
 from schemas import topics
 from streams.app import Lifespan, StreamApp, StreamSettings
-from streams.inflight import WindowLimits
 from streams.message import Handler
-from streams.resilience.rejection_alarm import RejectionLimits, RejectionRateBreaker
-from streams.resilience.retry import Backoff, BreakerLimits, Dependencies, Hooks
+from streams.resilience.rejection_alarm import RejectionRateBreaker
+from streams.resilience.retry import Dependencies, Hooks
 
 OpenComponents = Callable[[Settings, Runtime], AbstractAsyncContextManager[Components]]
 """Opens what the straight path uses, once it is there; the real one is `components.open_components`."""
@@ -54,12 +52,10 @@ def _lifespan(settings: Settings, open_parts: OpenComponents) -> Lifespan:
 
 async def _surroundings(settings: Settings, app: StreamApp, stack: AsyncExitStack) -> Runtime:
     metrics = Metrics()
-    retry, breaker = settings.retry, settings.breaker
-    limits = BreakerLimits(breaker.calls, breaker.after, breaker.few_after, breaker.spread)
-    hooks = Hooks(waiting=app.waiting)
-    outages = Dependencies(Backoff(retry.first, retry.longest), limits, hooks=hooks)
+    outages = Dependencies(settings.retry, settings.breaker, hooks=Hooks(waiting=app.waiting))
     observed = await stack.enter_async_context(observing(settings.metrics, metrics, on_failure=app.fail))
-    tracer = await stack.enter_async_context(open_tracer(settings))
+    endpoint = settings.tracing.endpoint or settings.otel_endpoint
+    tracer = await stack.enter_async_context(open_tracer(endpoint, settings.tracing))
 
     def away() -> dict[str, bool]:
         return {name: state.is_away for name, state in outages.states().items()}
@@ -75,25 +71,19 @@ async def _surroundings(settings: Settings, app: StreamApp, stack: AsyncExitStac
 
 
 def _desk(settings: Settings, around: Runtime, parts: Components) -> Handler:
-    rejections, deferral = settings.rejections, settings.deferral
-    alarm = RejectionRateBreaker(
-        RejectionLimits(rejections.share, rejections.window, rejections.minimum, rejections.probe),
-        hooks=Hooks(waiting=around.app.waiting),
-    )
+    alarm = RejectionRateBreaker(settings.rejections, hooks=Hooks(waiting=around.app.waiting))
     around.observed.alarms(alarm.alarms)
     around.metrics.loading.limit.set(settings.decode.loading)
-    limits = DispatcherLimits(
-        settings.decode.loading, deferral.attempts, Deferrals(deferral.delay, deferral.most)
-    )
+    limits = DispatcherLimits(settings.decode.loading, settings.deferral, settings.rejections)
     desk = build_dispatcher(
         parts,
         around.outages,
         limits,
         metrics=around.metrics,
-        naming=settings.uploads.naming,
+        naming=settings.uploads,
         tracer=around.tracer,
         alarm=alarm,
-        hide=masking.here(settings).hide,
+        hide=mask(settings).hide,
     )
     return desk.handle
 
@@ -105,16 +95,7 @@ async def _all_there(parts: Components, outages: Dependencies) -> None:
 
 
 def _stream_settings(settings: Settings) -> StreamSettings:
-    kafka, window = settings.kafka, settings.window
-    return StreamSettings(
-        brokers=kafka_connection(settings),
-        group=kafka.group,
-        window=WindowLimits(**window.model_dump()),
-        drain_limit=kafka.drain_limit,
-        commit_interval=kafka.commit_interval,
-        session_timeout=kafka.session_timeout,
-        buffer=kafka.buffer,
-    )
+    return StreamSettings(kafka_connection(settings), settings.kafka, settings.window)
 
 
 LANES: Final = {
@@ -148,8 +129,8 @@ def run(settings: Settings, open_parts: OpenComponents) -> NoReturn:
     Exit codes: 0 after SIGTERM or SIGINT with everything drained and committed; 1 after a failure; 2 for a
     wrong setting; 3 after a signal when the broker is away and the limits are over. Nothing is lost in any.
     """
-    mask = masking.here(settings)
-    logs.configure(settings.log, mask=mask)
+    secrets = mask(settings)
+    logs.configure(settings.log, mask=secrets)
     app = create_app(settings, open_parts)
     worker = faust.Worker(app, quiet=True, override_logging=False, redirect_stdouts=False)
     worker.spinner = None
@@ -159,7 +140,7 @@ def run(settings: Settings, open_parts: OpenComponents) -> NoReturn:
     except SystemExit as asked:
         code = asked.code if isinstance(asked.code, int) else 1
         if app.refusal is not None:
-            sys.stderr.write(f"tagstream: {mask.hide(str(app.refusal))}\n")
+            sys.stderr.write(f"tagstream: {secrets.hide(str(app.refusal))}\n")
     finally:
         logging.shutdown()
         sys.stdout.flush()

@@ -17,8 +17,9 @@ from typing import Final, Self
 
 import numpy as np
 
-from model.decoding.frames import ANSWER, LONGEST_REFUSAL, REQUEST, FrameKind, refused
-from model.decoding.options import REAL, DecodeOptions, DecoderLimits
+from model.decoding.frames import ANSWER, LONGEST_REFUSAL, OUT_OF_MEMORY, REQUEST, FrameKind, refused
+from model.decoding.limits import DecoderLimits
+from model.decoding.options import REAL, DecodeOptions
 from model.preprocess import Pixels, Preprocess
 
 LOOKS: Final = 10
@@ -54,10 +55,6 @@ class DecoderRecipe:
         return DecodeOptions(
             how.size, how.fit, how.max_pixels, limits.memory, limits.deadline, os.getpid(), self.decode
         )
-
-
-OUT_OF_MEMORY: Final = 77
-"""A decoder's exit code for a `MemoryError`; after one nothing in that process is sure to work."""
 
 
 class ExitCause(StrEnum):

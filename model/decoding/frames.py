@@ -22,6 +22,9 @@ ANSWER: Final = Struct(">BQQ")
 LONGEST_REFUSAL: Final = 64 * 2**10
 """Bytes of a rejection, at most."""
 
+OUT_OF_MEMORY: Final = 77
+"""A decoder's exit code for a `MemoryError`; after one nothing in that process is sure to work."""
+
 _LONGEST_MESSAGE: Final = 2_000
 _KNOWN: Final = {kind.__name__: kind for kind in (Undecodable, TooManyPixels)}
 

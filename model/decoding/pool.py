@@ -26,7 +26,8 @@ import numpy as np
 import structlog
 
 from model.decoding.decoder import LOOKS, Decoder, DecoderDied, DecoderExit, DecoderRecipe, ExitCause
-from model.decoding.options import REAL, DecoderLimits
+from model.decoding.limits import DecoderLimits
+from model.decoding.options import REAL
 from model.preprocess import Pixels, Preprocess
 from model.serving import self_check
 from schemas.errors import Broken, DeadlyImage, Rejected

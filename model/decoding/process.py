@@ -22,8 +22,7 @@ from typing import Final
 
 from PIL import AvifImagePlugin
 
-from model.decoding.decoder import OUT_OF_MEMORY
-from model.decoding.frames import ANSWER, REQUEST, FrameKind, refusal
+from model.decoding.frames import ANSWER, OUT_OF_MEMORY, REQUEST, FrameKind, refusal
 from model.decoding.options import DecodeOptions
 from model.preprocess import Fit, Pixels, Preprocess
 

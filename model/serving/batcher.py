@@ -22,43 +22,50 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Generic, Self
+from typing import TYPE_CHECKING, Annotated, Final, Generic, Self
+
+from pydantic import Field, ValidationInfo, field_validator
 
 from model.clock import Clock, SystemClock
 from model.serving.batch_ceiling import Ceiling
 from model.serving.bisection import Answer, Bisection, DeviceChecks, Item, Result
 from model.serving.device_thread import DeviceThread
 from model.serving.statistics import BatchStatistics
-from schemas.errors import BatcherDead, Broken, ConfigurationError, DeviceBroken, Rejected
+from schemas.errors import BatcherDead, Broken, DeviceBroken, Rejected
+from schemas.settings import Advanced, DerivedFrom, Internal, Section
 
 if TYPE_CHECKING:
     from types import TracebackType
 
 __all__ = ["BatchLimits", "BatchStatistics", "DeviceChecks", "MicroBatcher", "Scored"]
 
+INTAKE_BATCHES: Final = 4
+"""Full batches that the intake holds where it is not set: one runs, one is staged, and two wait."""
 
-@dataclass(frozen=True, slots=True)
-class BatchLimits:
-    """The bounds of the batcher; a wrong one raises `ConfigurationError`."""
 
-    max_size: int = 32
-    linger: float = 0.0  # seconds, counted from the first item of the batch; 0 = take what is there
-    intake: int = 64  # items queued or in a batch beyond which score() waits; 2 x max_size lets one be staged
-    grow_after: int = 64  # batches that fill a lowered ceiling before it is raised by one; 0 = never
-    close_within: float = 30.0  # seconds for which closing waits; then a hung forward is left behind
+class BatchLimits(Section):
+    """The micro-batcher."""
 
-    def __post_init__(self) -> None:
-        """Refuse what could never work."""
-        self._require(self.max_size >= 1, "max_size must be at least 1")
-        self._require(self.linger >= 0, "linger must not be negative")
-        self._require(self.intake >= self.max_size, "intake must be at least max_size")
-        self._require(self.grow_after >= 0, "grow_after must not be negative")
-        self._require(self.close_within > 0, "close_within must be positive")
+    max_size: int = Field(32, ge=1, description="Images in a forward, at most")
+    linger: float = Field(0.0, ge=0, description="Seconds to wait for more images, from the first one on")
+    intake: Annotated[Advanced[int], DerivedFrom("4 x TAGSTREAM_BATCH__MAX_SIZE")] = Field(
+        default_factory=lambda given: INTAKE_BATCHES * given["max_size"],
+        validate_default=True,
+        ge=1,
+        description="Images waiting for a forward before the window is held back",
+    )
+    """Those in a batch included: at twice `max_size` one batch runs and another is staged."""
+    grow_after: Internal[int] = Field(64, ge=0)
+    """Batches that fill a lowered ceiling before it is raised by one; 0 is never."""
+    close_within: Internal[float] = Field(30.0, gt=0)
+    """Seconds for which closing waits; then a hung forward is left behind."""
 
-    @staticmethod
-    def _require(fine: bool, message: str) -> None:  # noqa: FBT001
-        if not fine:
-            raise ConfigurationError(message)
+    @field_validator("intake")
+    @classmethod
+    def _holds_a_batch(cls, intake: int, given: ValidationInfo) -> int:
+        if intake < given.data.get("max_size", 1):
+            raise ValueError("intake must be at least max_size")
+        return intake
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,7 @@ class FolderImages:
 
     async def ping(self) -> None:
         """Return when every allowed bucket's folder is there; raise `Unavailable` when one is not."""
-        for bucket in sorted(self._limits.allowed_buckets):
+        for bucket in sorted(self._limits.buckets):
             await asyncio.to_thread(self._folder, bucket)
 
     def _read(self, location: Location) -> Fetched:

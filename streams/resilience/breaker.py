@@ -18,8 +18,10 @@ from enum import StrEnum
 from typing import TypeVar
 
 import structlog
+from pydantic import Field
 
 from schemas.errors import KeepsFailing, NotAllowed, Rejected, Unavailable
+from schemas.settings import Advanced, Section
 from streams.clock import Clock
 from streams.resilience.probe_gate import Hooks, ProbeGate
 
@@ -31,30 +33,28 @@ _DOUBLINGS = 30
 """Of a pause, at most: a float overflows after a thousand."""
 
 
-@dataclass(frozen=True, slots=True)
-class Backoff:
+class Backoff(Section):
     """How long to wait between two tries, in seconds: random in [0, min(longest, first * 2**n)]."""
 
-    first: float = 0.2
-    longest: float = 15.0
+    first: Advanced[float] = Field(0.2, gt=0, description="Seconds before the first try again, at most")
+    longest: Advanced[float] = Field(15.0, gt=0, description="Seconds between two tries, at most")
 
     def pause(self, tries: int) -> float:
         """The pause after one try and `tries` more, all of them in vain."""
         return random.uniform(0, min(self.longest, self.first * 2 ** min(tries, _DOUBLINGS)))
 
 
-@dataclass(frozen=True, slots=True)
-class BreakerLimits:
-    """When a dependency counts as away."""
+class BreakerLimits(Section):
+    """When a dependency counts as away, so that one call at a time asks for it."""
 
-    calls: int = 5
-    """Different calls refused, with no answer between them."""
-    after: float = 1.0
-    """Seconds between the first of those refusals and the last, at least."""
-    few_after: float = 30.0
-    """Seconds of refusals with no answer after which fewer calls are enough."""
-    spread: float = 1.0
-    """Seconds over which those who waited go on when it is back."""
+    calls: Advanced[int] = Field(5, ge=1, description="Different calls refused, with no answer between them")
+    after: Advanced[float] = Field(
+        1.0, ge=0, description="Seconds from the first of those refusals on, at least"
+    )
+    few_after: Advanced[float] = Field(
+        30.0, ge=0, description="Seconds of refusals with no answer after which fewer calls are enough"
+    )
+    spread: Advanced[float] = Field(1.0, ge=0, description="Seconds over which work goes on when it is back")
 
 
 class Phase(StrEnum):

@@ -27,8 +27,10 @@ from types import TracebackType
 from typing import Final, Self
 
 import structlog
+from pydantic import Field
 
 from schemas.errors import Rejected
+from schemas.settings import Advanced, Section
 from streams.clock import Clock, SystemClock
 from streams.resilience.probe_gate import Hooks, ProbeGate
 
@@ -38,18 +40,17 @@ _SLICES: Final = 20
 """Of a window: its edge is as blurred as one of them is long."""
 
 
-@dataclass(frozen=True, slots=True)
-class RejectionLimits:
-    """When rejections are too many."""
+class RejectionLimits(Section):
+    """When rejections for one cause are too many to be buried."""
 
-    share: float = 0.5
-    """Of all outcomes within the window, for one cause; 1 is never exceeded."""
-    window: float = 60.0
-    """Seconds."""
-    minimum: int = 50
-    """Outcomes within the window, below which no share means anything."""
-    probe: float = 15.0
-    """Seconds between two tries of what is held."""
+    share: float = Field(
+        0.5, gt=0, le=1, description="Share of all messages above which they are held; 1 lets a topic drain"
+    )
+    window: Advanced[float] = Field(60.0, gt=0, description="Seconds over which the share is taken")
+    minimum: Advanced[int] = Field(
+        50, ge=1, description="Messages within them, below which no share means anything"
+    )
+    probe: Advanced[float] = Field(15.0, gt=0, description="Seconds between two tries of what is held")
 
 
 class RejectionRateBreaker:

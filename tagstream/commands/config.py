@@ -22,26 +22,31 @@ def config() -> None:
 @app.command()
 def show(
     *,
+    every: Annotated[bool, typer.Option("--all", help="Also what hardly anybody turns.")] = False,
     changed: Annotated[bool, typer.Option("--changed", help="Only what is not at its default.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """Show every setting, its value here, where that comes from, and what it means; secrets are masked.
+    """Show the settings, their values here, where those come from, and what they mean; secrets are masked.
 
-    For example:
+    What is set is always shown. For example:
 
     - `TAGSTREAM_BATCH__MAX_SIZE=64 tagstream config show --changed`
 
     - `tagstream config show --json | jq -r .TAGSTREAM_KAFKA__BROKERS.value`
     """
-    settings = [each for each in _settings() if not changed or each.source != "default"]
+    from operations.settings_listing import UNSET
+
+    settings = [each for each in _settings(every=every or as_json) if not changed or each.source not in UNSET]
     if as_json:
         documents = {each.name: asdict(each) for each in settings}
         typer.echo(json.dumps(documents, indent=2))
     else:
         _print(settings)
+        if not (every or changed):
+            typer.echo("\n`tagstream config show --all` shows the others.")
 
 
-def _settings() -> list[Setting]:
+def _settings(*, every: bool) -> list[Setting]:
     import os
     from pathlib import Path
 
@@ -49,13 +54,15 @@ def _settings() -> list[Setting]:
     from tagstream.dev import state
 
     running = state.adopted(os.environ, Path.cwd())
-    return settings_listing.listing(os.environ, running.settings if running else {})
+    return settings_listing.listing(os.environ, running.settings if running else {}, every=every)
 
 
 def _print(settings: list[Setting]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
+
+    from operations.settings_listing import UNSET
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     # Whatever the width of the terminal: a name that is cut short cannot be copied.
@@ -65,6 +72,6 @@ def _print(settings: list[Setting]) -> None:
     table.add_column("Meaning")
     for each in settings:
         value = Text("-", "dim") if each.value is None else Text(json.dumps(each.value))
-        style = "dim" if each.source == "default" else "bold"
+        style = "dim" if each.source in UNSET else "bold"
         table.add_row(each.name, value, Text(each.source, style), each.meaning)
     Console().print(table)

@@ -26,13 +26,13 @@ def doctor(
     """
     import asyncio
 
-    from agents.telemetry import logs, masking
+    from agents.telemetry import logs
     from agents.wiring import settings
     from operations import health_checks
     from schemas.errors import ConfigurationError
     from tagstream.render import health_checks as render
 
-    tell, mask = render.printer(as_json=as_json), masking.here()
+    tell, mask = render.printer(as_json=as_json), settings.mask()
     try:
         config = settings.load()
     except ConfigurationError as error:

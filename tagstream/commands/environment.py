@@ -10,9 +10,9 @@ if TYPE_CHECKING:
 
 def load_settings(level: str = "warning") -> Settings:
     """The settings of the environment; the log begins at `level`. Raises `ConfigurationError`."""
-    from agents.telemetry import logs, masking
+    from agents.telemetry import logs
     from agents.wiring import settings
 
     config = settings.load()
-    logs.configure(config.log.model_copy(update={"level": level}), mask=masking.here(config))
+    logs.configure(config.log.model_copy(update={"level": level}), mask=settings.mask(config))
     return config

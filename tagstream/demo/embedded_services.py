@@ -15,9 +15,9 @@ from schemas import topics
 from schemas.uploads import ImageUploaded
 from streams.adapters.kafka.connection import EmbeddedBroker
 from streams.adapters.kafka.publisher import ProducerSettings, UploadPublisher
-from streams.adapters.s3.client import S3ClientSettings
 from streams.adapters.s3.embedded import EmbeddedS3
 from streams.adapters.s3.images import S3Images
+from streams.adapters.s3.settings import S3Settings
 from streams.adapters.sqlite.store import SqliteScores
 from tagstream.demo.photos import BUCKET, Photo
 from tagstream.embedded_stack import REGION, EmbeddedStack
@@ -85,11 +85,11 @@ async def open_embedded_services() -> AsyncIterator[EmbeddedServices]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tagstream-demo-")))
         broker = stack.enter_context(EmbeddedBroker())
         endpoint = stack.enter_context(EmbeddedS3())
-        storage = S3ClientSettings(
+        storage = S3Settings(
             endpoint_url=endpoint.endpoint_url,
             region=REGION,
-            credentials=endpoint.credentials,
-            allowed_buckets=frozenset({BUCKET}),
+            **dict(endpoint.credentials),
+            buckets=(BUCKET,),
         )
         images = await stack.enter_async_context(S3Images(storage))
         scores = await stack.enter_async_context(SqliteScores(folder / "scores.sqlite"))

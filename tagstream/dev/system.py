@@ -12,9 +12,9 @@ from typing import Final
 
 from schemas import topics
 from streams.adapters.kafka.connection import EmbeddedBroker
-from streams.adapters.s3.client import S3ClientSettings
 from streams.adapters.s3.embedded import EmbeddedS3
 from streams.adapters.s3.images import S3Images
+from streams.adapters.s3.settings import S3Settings
 from tagstream.dev.state import FOLDER, PLACES, RunningSystem, claimed
 from tagstream.embedded_stack import REGION, EmbeddedStack, free_port
 
@@ -101,8 +101,6 @@ def _folder(where: Path) -> Path:
 
 
 async def _make_bucket(endpoint: EmbeddedS3) -> None:
-    settings = S3ClientSettings(
-        endpoint_url=endpoint.endpoint_url, region=REGION, credentials=endpoint.credentials
-    )
+    settings = S3Settings(endpoint_url=endpoint.endpoint_url, region=REGION, **dict(endpoint.credentials))
     async with S3Images(settings) as images:
         await images.ensure_bucket(BUCKET)

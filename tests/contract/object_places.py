@@ -15,10 +15,10 @@ from deploy.stack.stack import Stack
 from schemas.objects import Objects
 from streams.adapters.objects_folder import FolderObjects
 from streams.adapters.objects_memory import MemoryObjects
-from streams.adapters.s3.client import S3ClientSettings, S3Credentials
 from streams.adapters.s3.embedded import EmbeddedS3
 from streams.adapters.s3.images import S3Images
 from streams.adapters.s3.objects import S3Objects
+from streams.adapters.s3.settings import S3Credentials, S3Settings
 
 Opener = Callable[[AsyncExitStack, pytest.FixtureRequest], Awaitable[Objects]]
 
@@ -34,7 +34,7 @@ async def _folder(stack: AsyncExitStack, request: pytest.FixtureRequest) -> Obje
 
 async def _s3(stack: AsyncExitStack, request: pytest.FixtureRequest) -> Objects:
     endpoint: EmbeddedS3 = request.getfixturevalue("s3")
-    where = S3ClientSettings(endpoint_url=endpoint.endpoint_url, credentials=endpoint.credentials)
+    where = S3Settings(endpoint_url=endpoint.endpoint_url, **dict(endpoint.credentials))
     return await _over(where, stack)
 
 
@@ -44,12 +44,12 @@ async def _versitygw(stack: AsyncExitStack, request: pytest.FixtureRequest) -> O
         access_key_id=servers.credentials.user, secret_access_key=SecretStr(servers.credentials.s3_secret)
     )
     endpoint = servers.settings["TAGSTREAM_S3__ENDPOINT_URL"]
-    return await _over(S3ClientSettings(endpoint_url=endpoint, credentials=keys), stack)
+    return await _over(S3Settings(endpoint_url=endpoint, **dict(keys)), stack)
 
 
-async def _over(where: S3ClientSettings, stack: AsyncExitStack) -> Objects:
+async def _over(where: S3Settings, stack: AsyncExitStack) -> Objects:
     bucket = f"models-{uuid4().hex}"
-    allowed = where.model_copy(update={"allowed_buckets": frozenset({bucket})})
+    allowed = where.model_copy(update={"buckets": (bucket,)})
     async with S3Images(allowed) as images:
         await images.ensure_bucket(bucket)
     return await stack.enter_async_context(S3Objects(bucket, "team/registry/", where))

@@ -13,7 +13,8 @@ from pydantic import SecretStr
 from deploy.stack.stack import Stack
 from schemas.records import ImageHead, Kept, Stale
 from streams.adapters.memory import MemoryScores
-from streams.adapters.mongo.store import MongoScores, MongoSettings
+from streams.adapters.mongo.settings import MongoSettings
+from streams.adapters.mongo.store import MongoScores
 from streams.adapters.sqlite.store import SqliteScores
 from streams.ports import Change
 
@@ -54,7 +55,7 @@ def _mongo_url(kind: str, request: pytest.FixtureRequest) -> str:
 
 def mongo_settings(url: str, *, seconds: float = 10.0) -> MongoSettings:
     """A database of the test's own on the server at `url`."""
-    return MongoSettings(url=SecretStr(url), database=f"test-{uuid4().hex}", timeout_seconds=seconds)
+    return MongoSettings(url=SecretStr(url), database=f"test-{uuid4().hex}", timeout=seconds)
 
 
 def become(head: ImageHead) -> Change:

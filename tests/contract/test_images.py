@@ -20,9 +20,9 @@ from schemas.uploads import Location
 from streams.adapters.folder import FolderImages
 from streams.adapters.limits import Limits
 from streams.adapters.memory import MemoryImages
-from streams.adapters.s3.client import S3ClientSettings, S3Credentials
 from streams.adapters.s3.embedded import EmbeddedS3
 from streams.adapters.s3.images import S3Images
+from streams.adapters.s3.settings import S3Settings
 from streams.ports import ImageStore
 
 CAP = 100_000
@@ -48,7 +48,7 @@ async def _memory(
     _stack: AsyncExitStack, limits: Limits, _request: pytest.FixtureRequest
 ) -> tuple[ImageStore, Put, Remove]:
     images = MemoryImages(limits)
-    (bucket,) = limits.allowed_buckets
+    (bucket,) = limits.buckets
 
     def at(key: str) -> Location:
         return Location(bucket=bucket, key=key)
@@ -60,7 +60,7 @@ async def _folder(
     stack: AsyncExitStack, limits: Limits, request: pytest.FixtureRequest
 ) -> tuple[ImageStore, Put, Remove]:
     root: Path = request.getfixturevalue("tmp_path")
-    (bucket,) = limits.allowed_buckets
+    (bucket,) = limits.buckets
     (root / bucket).mkdir()
 
     async def put(key: str, data: bytes) -> None:
@@ -78,8 +78,8 @@ async def _s3(
     stack: AsyncExitStack, limits: Limits, request: pytest.FixtureRequest
 ) -> tuple[ImageStore, Put, Remove]:
     endpoint: EmbeddedS3 = request.getfixturevalue("s3")
-    where = S3ClientSettings(
-        endpoint_url=endpoint.endpoint_url, credentials=endpoint.credentials, **limits.model_dump()
+    where = S3Settings(
+        endpoint_url=endpoint.endpoint_url, **dict(endpoint.credentials), **limits.model_dump()
     )
     return await _over(where, stack)
 
@@ -88,21 +88,19 @@ async def _versitygw(
     stack: AsyncExitStack, limits: Limits, request: pytest.FixtureRequest
 ) -> tuple[ImageStore, Put, Remove]:
     servers: Stack = request.getfixturevalue("stack")
-    where = S3ClientSettings(
+    where = S3Settings(
         endpoint_url=servers.settings["TAGSTREAM_S3__ENDPOINT_URL"],
-        credentials=S3Credentials(
-            access_key_id=servers.credentials.user,
-            secret_access_key=SecretStr(servers.credentials.s3_secret),
-        ),
+        access_key_id=SecretStr(servers.credentials.user),
+        secret_access_key=SecretStr(servers.credentials.s3_secret),
         **limits.model_dump(),
     )
     return await _over(where, stack)
 
 
-async def _over(where: S3ClientSettings, stack: AsyncExitStack) -> tuple[ImageStore, Put, Remove]:
+async def _over(where: S3Settings, stack: AsyncExitStack) -> tuple[ImageStore, Put, Remove]:
     """The adapter over an endpoint, with its bucket made."""
     images = await stack.enter_async_context(S3Images(where))
-    (bucket,) = where.allowed_buckets
+    (bucket,) = where.buckets
     await images.ensure_bucket(bucket)
 
     async def remove(key: str) -> None:
@@ -119,7 +117,7 @@ OPENERS = {"memory": _memory, "folder": _folder, "s3": _s3, "versitygw": _versit
 )
 async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
     bucket = f"photos-{uuid4().hex}"
-    limits = Limits(allowed_buckets=frozenset({bucket}), max_object_bytes=CAP)
+    limits = Limits(buckets=(bucket,), max_object_bytes=CAP)
     async with AsyncExitStack() as stack:
         images, put, remove = await OPENERS[request.param](stack, limits, request)
         yield Store(images, bucket, put, remove)
@@ -246,7 +244,7 @@ async def test_an_empty_allow_list_allows_nothing(tmp_path: Path) -> None:
     stores: list[ImageStore] = [
         MemoryImages(Limits()),
         FolderImages(tmp_path, Limits()),
-        S3Images(S3ClientSettings()),
+        S3Images(S3Settings()),
     ]
     photo = Location(bucket="photos", key="a.jpg")
     for images in stores:
@@ -256,7 +254,7 @@ async def test_an_empty_allow_list_allows_nothing(tmp_path: Path) -> None:
 
 
 async def test_an_allowed_folder_that_is_missing_is_unavailable_not_gone(tmp_path: Path) -> None:
-    async with FolderImages(tmp_path, Limits(allowed_buckets=frozenset({"photos"}))) as images:
+    async with FolderImages(tmp_path, Limits(buckets=("photos",))) as images:
         photo = Location(bucket="photos", key="a.jpg")
         for ask in (images.fetch(photo), images.exists(photo), images.ping()):
             with pytest.raises(Unavailable):
@@ -267,7 +265,7 @@ async def test_a_link_that_leads_out_of_the_folder_is_not_followed(tmp_path: Pat
     (tmp_path / "photos").mkdir()
     (tmp_path / "secret.jpg").write_bytes(b"secret")
     (tmp_path / "photos" / "link.jpg").symlink_to(tmp_path / "secret.jpg")
-    async with FolderImages(tmp_path, Limits(allowed_buckets=frozenset({"photos"}))) as images:
+    async with FolderImages(tmp_path, Limits(buckets=("photos",))) as images:
         link = Location(bucket="photos", key="link.jpg")
         for ask in (images.fetch(link), images.link(link, seconds=60)):
             with pytest.raises(Gone):
@@ -278,7 +276,7 @@ async def test_a_link_that_leads_out_of_the_folder_is_not_followed(tmp_path: Pat
 async def test_a_link_that_leads_to_itself_is_gone(tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "loop.jpg").symlink_to(tmp_path / "photos" / "loop.jpg")
-    async with FolderImages(tmp_path, Limits(allowed_buckets=frozenset({"photos"}))) as images:
+    async with FolderImages(tmp_path, Limits(buckets=("photos",))) as images:
         with pytest.raises(Gone):
             await images.fetch(Location(bucket="photos", key="loop.jpg"))
 
@@ -286,6 +284,6 @@ async def test_a_link_that_leads_to_itself_is_gone(tmp_path: Path) -> None:
 async def test_a_files_address_can_be_opened(tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "a b.jpg").write_bytes(b"a b")
-    async with FolderImages(tmp_path, Limits(allowed_buckets=frozenset({"photos"}))) as images:
+    async with FolderImages(tmp_path, Limits(buckets=("photos",))) as images:
         address = await images.link(Location(bucket="photos", key="a b.jpg"), seconds=60)
     assert Path(url2pathname(urlsplit(address).path)).read_bytes() == b"a b"

@@ -8,7 +8,8 @@ import pytest
 from pydantic import SecretStr
 
 from schemas.errors import ConfigurationError, Unavailable
-from streams.adapters.mongo.store import MongoScores, MongoSettings
+from streams.adapters.mongo.settings import MongoSettings
+from streams.adapters.mongo.store import MongoScores
 from tests.certificates import Authority, server_context
 from tests.contract.mongo_auth import MongoAuth
 from tests.contract.mongo_server import MongoWireServer
@@ -17,7 +18,7 @@ USER, PASSWORD = "tagger@kitchen", "canary:p@ss/w%rd,=é"
 
 
 def scores(url: str) -> MongoScores:
-    return MongoScores(MongoSettings(url=SecretStr(url), database="auth", timeout_seconds=5))
+    return MongoScores(MongoSettings(url=SecretStr(url), database="auth", timeout=5))
 
 
 async def refusal(url: str) -> str:

@@ -19,7 +19,8 @@ from schemas.errors import Unavailable
 from schemas.records import Content, ImageHead
 from schemas.tags import Scores
 from streams.adapters.mongo import errors as mongo_errors
-from streams.adapters.mongo.store import TRIES, MongoScores, MongoSettings
+from streams.adapters.mongo.settings import MongoSettings
+from streams.adapters.mongo.store import TRIES, MongoScores
 from streams.ports import Change
 
 from .builders import EPOCH, FIRST_MODEL, LOCATION, head, position, record
@@ -104,7 +105,7 @@ async def test_a_read_whose_connection_breaks_is_tried_again_by_the_driver(
 async def test_a_server_that_never_answers_is_unavailable_at_the_limit(
     proxy: MongoProxy, behind: MongoSettings
 ) -> None:
-    async with MongoScores(behind.model_copy(update={"timeout_seconds": 0.5})) as scores:
+    async with MongoScores(behind.model_copy(update={"timeout": 0.5})) as scores:
         await scores.ping()
         proxy.strike("find images", Fault(after=forever), times=10)
         with pytest.raises(Unavailable):

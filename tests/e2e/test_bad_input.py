@@ -19,9 +19,9 @@ from schemas.identity import image_id
 from schemas.uploads import Location
 from streams.adapters.kafka.connection import EmbeddedBroker
 from streams.adapters.kafka.reader import read_all
-from streams.adapters.s3.client import S3ClientSettings
 from streams.adapters.s3.embedded import EmbeddedS3
 from streams.adapters.s3.images import S3Images
+from streams.adapters.s3.settings import S3Settings
 from tagstream import samples
 from tests.e2e.accounts import committed, source
 from tests.e2e.fleet import ROOT
@@ -77,9 +77,7 @@ def event(key: str) -> bytes:
 
 
 async def put_all(s3: EmbeddedS3) -> None:
-    settings = S3ClientSettings(
-        endpoint_url=s3.endpoint_url, credentials=s3.credentials, allowed_buckets=frozenset({BUCKET})
-    )
+    settings = S3Settings(endpoint_url=s3.endpoint_url, **dict(s3.credentials), buckets=(BUCKET,))
     async with S3Images(settings) as storage:
         await storage.ensure_bucket(BUCKET)
         for key, data in objects().items():

@@ -11,9 +11,9 @@ import pytest
 from schemas import topics
 from schemas.uploads import Location
 from streams.adapters.kafka.reader import read_all
-from streams.adapters.s3.client import S3ClientSettings
 from streams.adapters.s3.embedded import EmbeddedS3
 from streams.adapters.s3.images import S3Images
+from streams.adapters.s3.settings import S3Settings
 from tests.e2e.accounts import Auditor, committed, finished, outcome
 from tests.e2e.broker_process import BrokerProcess
 from tests.e2e.fleet import Fleet, Worker
@@ -121,9 +121,7 @@ async def test_an_s3_that_is_away_at_the_start_and_again_later_is_waited_for(fle
 
 
 async def put(s3: EmbeddedS3, images: Path) -> None:
-    settings = S3ClientSettings(
-        endpoint_url=s3.endpoint_url, credentials=s3.credentials, allowed_buckets=frozenset({BUCKET})
-    )
+    settings = S3Settings(endpoint_url=s3.endpoint_url, **dict(s3.credentials), buckets=(BUCKET,))
     async with S3Images(settings) as storage:
         await storage.ensure_bucket(BUCKET)
         for path in (images / BUCKET).iterdir():

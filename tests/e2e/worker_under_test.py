@@ -103,7 +103,7 @@ async def images_under_test(config: Settings) -> AsyncIterator[ImageStore]:
         async with S3Images(s3_settings(config)) as s3:
             yield s3
         return
-    limits = Limits(allowed_buckets=frozenset({BUCKET}), max_object_bytes=10_000)
+    limits = Limits(buckets=(BUCKET,), max_object_bytes=10_000)
     async with DelayedImages(Path(os.environ["E2E_IMAGES"]), limits) as folder:
         yield folder
 

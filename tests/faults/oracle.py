@@ -19,7 +19,7 @@ from streams.resilience.retry import Backoff, Dependencies
 from tests.e2e.accounts import UNREPEATABLE, Outcome
 from tests.e2e.traffic import Planned, Sent
 
-LIMITS = Limits(allowed_buckets=frozenset({BUCKET}), max_object_bytes=2**20)
+LIMITS = Limits(buckets=(BUCKET,), max_object_bytes=2**20)
 
 
 def messages_of(planned: Iterable[Planned], sent: Iterable[Sent]) -> list[Message]:

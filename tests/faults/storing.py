@@ -12,8 +12,8 @@ from deploy.stack.stack import BUCKET, Stack
 from schemas import topics
 from schemas.uploads import Location
 from streams.adapters.kafka.reader import read_all
-from streams.adapters.s3.client import S3ClientSettings
 from streams.adapters.s3.images import S3Images
+from streams.adapters.s3.settings import S3Settings
 
 WITHIN = 60.0
 """Seconds for storage to announce them; some may have been lost with a topic that was deleted."""
@@ -37,7 +37,7 @@ async def put_all(stack: Stack, photographs: Mapping[str, bytes]) -> None:
                 await asyncio.sleep(0.5)
 
 
-def s3_of(stack: Stack) -> S3ClientSettings:
+def s3_of(stack: Stack) -> S3Settings:
     """The adapter's settings, as a worker's environment gives them."""
     said = stack.settings
     given = {

@@ -5,7 +5,7 @@ import asyncio
 import sys
 
 from agents.telemetry import logs
-from agents.wiring.settings import LogSettings
+from agents.telemetry.settings import LogSettings
 
 from .differences import report
 from .expected import FILE, SECTIONS, compared, write

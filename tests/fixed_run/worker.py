@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from agents.dead_letters import Deferrals
 from agents.ports import Components, Tagger
 from agents.telemetry.metrics import Metrics
 from agents.testing import FakeTagger
@@ -15,7 +16,7 @@ from agents.wiring.components import load_tagger
 from agents.wiring.handlers import DispatcherLimits, build_dispatcher
 from agents.wiring.settings import Settings
 from schemas.errors import Unavailable
-from schemas.naming import Keys, Naming, compiled
+from schemas.naming import Keys, Naming
 from schemas.uploads import Location
 from streams.adapters.limits import Limits
 from streams.adapters.memory import MemoryImages, MemoryScores, MemoryTags
@@ -36,7 +37,7 @@ class Photographs(MemoryImages):
     """A storage that refuses the objects of `refused`, and answers all others."""
 
     def __init__(self) -> None:
-        super().__init__(Limits(allowed_buckets=BUCKETS))
+        super().__init__(Limits(buckets=BUCKETS))
         self.refused: set[str] = set()
 
     async def fetch(self, location: Location) -> Fetched:
@@ -83,9 +84,9 @@ def dispatcher(
     desk = build_dispatcher(
         parts,
         Dependencies(Backoff(first=0.0001, longest=0.0001)),
-        DispatcherLimits(attempts=4, rejections=RejectionLimits(share=1.0)),
+        DispatcherLimits(deferrals=Deferrals(attempts=4), rejections=RejectionLimits(share=1.0)),
         metrics=Metrics(),
-        naming=Naming(Keys(keys), compiled(key_pattern) if key_pattern else None),
+        naming=Naming(keys=Keys(keys), key_pattern=key_pattern),
         now=lambda: NOW,
     )
     return desk.handle

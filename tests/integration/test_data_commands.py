@@ -14,7 +14,7 @@ import pytest
 from agents.wiring.settings import Settings
 from model.data import inspecting, snapshot, sources
 from model.data.inspecting import PREPROCESS, Seen
-from model.decoding.options import DecoderLimits
+from model.decoding.limits import DecoderLimits
 from model.decoding.pool import DecoderPool
 from model.tiny_version import LABELS, write_tiny_version
 from operations import data_summary, import_data, prelabel

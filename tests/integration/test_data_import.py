@@ -16,9 +16,9 @@ from schemas.uploads import Location
 from streams.adapters.kafka.connection import EmbeddedBroker
 from streams.adapters.kafka.producer import ProducerSettings
 from streams.adapters.kafka.publisher import DecisionPublisher
-from streams.adapters.s3.client import S3ClientSettings
 from streams.adapters.s3.embedded import CREDENTIALS, EmbeddedS3
 from streams.adapters.s3.images import S3Images
+from streams.adapters.s3.settings import S3Settings
 from streams.adapters.sqlite.store import SqliteScores
 from streams.ports import Change
 from tests.unit.cli_builders import NOW, head, upload
@@ -41,9 +41,7 @@ def said(key: str, action: str, *labels: str) -> ModerationDecided:
 
 async def fill(s3: EmbeddedS3, bootstrap: str, store: Path) -> None:
     """Six photographs in a bucket, of which the model says menu; moderators say otherwise of some."""
-    settings = S3ClientSettings(
-        endpoint_url=s3.endpoint_url, credentials=s3.credentials, allowed_buckets=frozenset({BUCKET})
-    )
+    settings = S3Settings(endpoint_url=s3.endpoint_url, **dict(s3.credentials), buckets=(BUCKET,))
     async with S3Images(settings) as images, SqliteScores(store) as scores:
         await images.ensure_bucket(BUCKET)
         for key in (*FOOD, *MENU):

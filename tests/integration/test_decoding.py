@@ -18,7 +18,8 @@ import pytest
 from PIL import Image
 
 from model.decoding.frames import refusal, refused
-from model.decoding.options import REAL, DecoderLimits
+from model.decoding.limits import DecoderLimits
+from model.decoding.options import REAL
 from model.decoding.pool import DecoderPool
 from model.preprocess import MAX_PIXELS, Fit, Preprocess
 from schemas.errors import Broken, Rejected, Stage, TooManyPixels, Undecodable, Unforeseen
@@ -81,7 +82,7 @@ async def test_the_cap_on_pixels_is_the_decoders_too() -> None:
 async def test_the_largest_photograph_of_a_hungry_kind_passes_at_the_default_limits() -> None:
     target = BytesIO()
     Image.new("RGBA", (16_383, MAX_PIXELS // 16_383)).save(target, "WEBP", lossless=True, method=0)
-    async with DecoderPool(Preprocess(size=32), DecoderLimits(1)) as decoders:
+    async with DecoderPool(Preprocess(size=32), DecoderLimits(processes=1)) as decoders:
         assert (await decoders.decode(target.getvalue())).shape == (3, 32, 32)
 
 

@@ -24,7 +24,7 @@ from model.decoding.decoder import (
     ExitCause,
     exit_of,
 )
-from model.decoding.options import DecoderLimits
+from model.decoding.limits import DecoderLimits
 from model.decoding.pool import DEATHS
 from model.preprocess import Preprocess
 from schemas.errors import Broken, DeadlyImage
@@ -58,7 +58,9 @@ async def test_an_image_is_condemned_when_three_decoders_died_of_it_alone(deed: 
 
 
 async def test_a_decoder_that_hides_is_found_dead() -> None:
-    decoder = Decoder.start(DecoderRecipe(Preprocess(size=32), DecoderLimits(1, MEMORY), HERE))
+    decoder = Decoder.start(
+        DecoderRecipe(Preprocess(size=32), DecoderLimits(processes=1, memory=MEMORY), HERE)
+    )
     with pytest.raises(DecoderDied) as died:
         await decoder.decode(b"hide")
     assert died.value.death == GARBLED

@@ -174,7 +174,7 @@ def make_off(folder: Path) -> None:
 
 
 def test_every_setting_of_the_image_is_one() -> None:
-    known = {name for name, _, _ in settings.names()}
+    known = set(settings.names())
     ours = {name for name in environment() if name.startswith(settings.PREFIX)}
     assert ours
     assert ours <= known

@@ -16,7 +16,7 @@ from agents.telemetry.health import Health
 from agents.telemetry.heartbeat import Pulse
 from agents.telemetry.metrics import Metrics
 from agents.telemetry.serving import serve
-from agents.wiring.settings import MetricsSettings
+from agents.telemetry.settings import MetricsSettings
 from model.clock import ManualClock
 from schemas.errors import ConfigurationError
 

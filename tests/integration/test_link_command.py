@@ -11,9 +11,9 @@ from pathlib import Path
 
 from schemas.records import ImageHead, Kept
 from schemas.uploads import Location
-from streams.adapters.s3.client import S3ClientSettings
 from streams.adapters.s3.embedded import CREDENTIALS, EmbeddedS3
 from streams.adapters.s3.images import S3Images
+from streams.adapters.s3.settings import S3Settings
 from streams.adapters.sqlite.store import SqliteScores
 from streams.ports import Change
 from tests.unit.head_builders import IMAGE, after, claim, removed, scored
@@ -48,9 +48,7 @@ def link(
 
 async def test_the_address_shows_the_image(tmp_path: Path) -> None:
     with EmbeddedS3() as s3:
-        settings = S3ClientSettings(
-            endpoint_url=s3.endpoint_url, credentials=s3.credentials, allowed_buckets=frozenset({"photos"})
-        )
+        settings = S3Settings(endpoint_url=s3.endpoint_url, **dict(s3.credentials), buckets=("photos",))
         async with S3Images(settings) as images:
             await images.ensure_bucket("photos")
             await images.put(Location(bucket="photos", key="a.jpg"), b"the photograph")

@@ -11,12 +11,13 @@ from pydantic import SecretStr
 
 from agents.telemetry.logs import REPEAT_SECONDS, Seldom
 from agents.telemetry.masking import MASK, Mask, secrets_of
-from agents.wiring.settings import S3Settings, Settings
+from agents.wiring.settings import Settings
+from streams.adapters.s3.settings import S3Settings
 
 PROGRAM = """
 import logging, structlog
 from agents.telemetry import logs
-from agents.wiring.settings import LogSettings
+from agents.telemetry.settings import LogSettings
 from agents.telemetry.masking import Mask
 
 log = structlog.get_logger("streams.worker")

@@ -25,10 +25,10 @@ from model.tiny_version import write_tiny_version
 from operations import health_checks
 from schemas.errors import ConfigurationError, Unavailable
 from streams.adapters.objects_folder import FolderObjects
-from streams.adapters.s3.client import S3ClientSettings
 from streams.adapters.s3.embedded import EmbeddedS3
 from streams.adapters.s3.images import S3Images
 from streams.adapters.s3.objects import S3Objects
+from streams.adapters.s3.settings import S3Settings
 from streams.resilience.retry import Backoff, Dependencies
 from tests.faults.speech import Http
 from tests.faults.wire import Wire
@@ -60,7 +60,7 @@ def named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def storage(versions: dict[str, Path]) -> Iterator[Wire]:
     """A wire that may be cut, to an S3 endpoint in which v1 is the champion."""
     with EmbeddedS3() as s3, Wire(int(s3.endpoint_url.rsplit(":", 1)[1]), Http()) as wire:
-        where = S3ClientSettings(endpoint_url=s3.endpoint_url, credentials=s3.credentials)
+        where = S3Settings(endpoint_url=s3.endpoint_url, **dict(s3.credentials))
         asyncio.run(in_s3(where, versions["v1"]))
         yield wire
 
@@ -72,8 +72,8 @@ async def champion(registry: Registry, folder: Path) -> None:
     await registry.promote(CHAMPION, to, seen=seen, note=Note(when=datetime.now(UTC), by="anna"))
 
 
-async def in_s3(where: S3ClientSettings, folder: Path) -> None:
-    async with S3Images(where.model_copy(update={"allowed_buckets": frozenset({BUCKET})})) as images:
+async def in_s3(where: S3Settings, folder: Path) -> None:
+    async with S3Images(where.model_copy(update={"buckets": (BUCKET,)})) as images:
         await images.ensure_bucket(BUCKET)
     async with S3Objects(BUCKET, "tagstream", where) as objects:
         await champion(Registry(objects, where="s3://models/tagstream"), folder)
@@ -207,7 +207,7 @@ async def test_a_worker_that_knows_no_version_waits_for_the_registry(
     storage: Wire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = over_s3(storage, monkeypatch, tmp_path / "cache")
-    outages = Dependencies(Backoff(0.01, 0.05))
+    outages = Dependencies(Backoff(first=0.01, longest=0.05))
     storage.refuse()
     try:
         waiting = asyncio.create_task(outages.retry_until_available(lambda: resolve_model(config)))

@@ -15,9 +15,9 @@ import pytest
 
 from schemas.errors import Gone, Unavailable
 from schemas.uploads import Location
-from streams.adapters.s3.client import S3ClientSettings
 from streams.adapters.s3.embedded import EmbeddedS3
 from streams.adapters.s3.images import S3Images
+from streams.adapters.s3.settings import S3Settings
 
 KEEP_ONE = """
 import sys, time
@@ -34,11 +34,11 @@ def endpoint() -> Iterator[EmbeddedS3]:
         yield running
 
 
-def settings(endpoint: EmbeddedS3, bucket: str) -> S3ClientSettings:
-    return S3ClientSettings(
+def settings(endpoint: EmbeddedS3, bucket: str) -> S3Settings:
+    return S3Settings(
         endpoint_url=endpoint.endpoint_url,
-        credentials=endpoint.credentials,
-        allowed_buckets=frozenset({bucket}),
+        **dict(endpoint.credentials),
+        buckets=(bucket,),
     )
 
 

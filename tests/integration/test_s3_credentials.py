@@ -12,8 +12,8 @@ import pytest
 
 from schemas.errors import Unavailable
 from schemas.uploads import Location
-from streams.adapters.s3.client import S3ClientSettings
 from streams.adapters.s3.images import S3Images
+from streams.adapters.s3.settings import S3Settings
 from tests.certificates import Authority, server_context
 from tests.integration.http_server import Answer, Request, serving
 from tests.integration.identities import Identities
@@ -51,9 +51,7 @@ def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def images(address: str, scheme: str = "http") -> S3Images:
     endpoint = f"{scheme}://{address}"
-    return S3Images(
-        S3ClientSettings(endpoint_url=endpoint, allowed_buckets=frozenset({"photos"}), deadline_seconds=10)
-    )
+    return S3Images(S3Settings(endpoint_url=endpoint, buckets=("photos",), deadline=10))
 
 
 async def fetched(storage: Storage) -> bytes:

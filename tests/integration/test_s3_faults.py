@@ -11,13 +11,12 @@ from types import ModuleType
 import aiohttp
 import botocore.exceptions
 import pytest
-from pydantic import SecretStr
 
 from schemas.errors import ConfigurationError, Gone, NotAllowed, TagstreamError, TooLarge, Unavailable
 from schemas.uploads import Location
 from streams.adapters.s3 import errors
-from streams.adapters.s3.client import S3ClientSettings, S3Credentials
 from streams.adapters.s3.images import S3Images
+from streams.adapters.s3.settings import S3Settings
 from tests.listener import Listener
 
 PHOTO = Location(bucket="photos", key="r1/a.jpg")
@@ -70,13 +69,14 @@ async def serving(storage: FaultyStorage) -> AsyncIterator[FaultyStorage]:
         yield storage
 
 
-def settings(url: str, **given: object) -> S3ClientSettings:
-    return S3ClientSettings.model_validate(
+def settings(url: str, **given: object) -> S3Settings:
+    return S3Settings.model_validate(
         {
             "endpoint_url": url,
-            "credentials": S3Credentials(access_key_id="a", secret_access_key=SecretStr("b")),
-            "allowed_buckets": {"photos"},
-            "deadline_seconds": 2.0,
+            "access_key_id": "a",
+            "secret_access_key": "b",
+            "buckets": ("photos",),
+            "deadline": 2.0,
             "max_object_bytes": MEBIBYTE,
         }
         | given
@@ -219,7 +219,7 @@ async def test_half_an_answer_or_none_or_nonsense_is_unavailable(answer: bytes) 
 async def test_a_body_that_stalls_is_unavailable_at_the_deadline() -> None:
     stalled = FaultyStorage(http("200 OK", length=100), stall=30)
     async with asyncio.timeout(5):
-        error = await error_of(stalled, deadline_seconds=0.3)
+        error = await error_of(stalled, deadline=0.3)
     assert isinstance(error, Unavailable)
 
 
@@ -233,7 +233,7 @@ async def test_a_body_that_trickles_is_unavailable_at_the_deadline() -> None:
                 await asyncio.sleep(0.05)
 
     async with asyncio.timeout(5):
-        assert isinstance(await error_of(Trickling(b""), deadline_seconds=0.3), Unavailable)
+        assert isinstance(await error_of(Trickling(b""), deadline=0.3), Unavailable)
 
 
 async def test_nobody_at_the_endpoint_is_unavailable() -> None:
@@ -265,7 +265,7 @@ async def test_an_object_without_a_stated_size_is_cut_off_at_the_cap() -> None:
 
 async def test_no_more_objects_are_fetched_at_once_than_the_setting_says() -> None:
     slow = FaultyStorage(http("200 OK", length=MEBIBYTE), body_chunks=1, stall=0.05)
-    async with serving(slow), S3Images(settings(slow.url, fetch_concurrency=3)) as images:
+    async with serving(slow), S3Images(settings(slow.url, concurrency=3)) as images:
         await asyncio.gather(*(images.fetch(PHOTO) for _ in range(12)))
     assert slow.most_stalled == 3
 
@@ -312,7 +312,7 @@ async def test_an_endpoint_that_is_no_address_is_a_wrong_setting(url: str) -> No
 
 
 def test_a_secret_key_is_not_shown() -> None:
-    assert "b" not in repr(settings("http://127.0.0.1").credentials).split("secret_access_key")[1]
+    assert "b" not in repr(settings("http://127.0.0.1")).split("secret_access_key=")[1].split(",")[0]
 
 
 def _exceptions(module: ModuleType) -> Iterator[type[Exception]]:

@@ -17,9 +17,9 @@ import pytest
 from schemas.errors import TooLarge
 from schemas.uploads import Location
 from streams.adapters.s3 import listing
-from streams.adapters.s3.client import S3ClientSettings
 from streams.adapters.s3.embedded import EmbeddedS3
 from streams.adapters.s3.images import LONGEST_LINK_SECONDS, S3Images
+from streams.adapters.s3.settings import S3Settings
 
 MEBIBYTE = 1024 * 1024
 PHOTO = Location(bucket="photos", key="r1/a b é.jpg")
@@ -32,9 +32,9 @@ def endpoint() -> Iterator[EmbeddedS3]:
         yield running
 
 
-def settings(endpoint: EmbeddedS3, **given: object) -> S3ClientSettings:
-    said = {"endpoint_url": endpoint.endpoint_url, "credentials": endpoint.credentials}
-    return S3ClientSettings.model_validate(said | {"allowed_buckets": {"photos"}} | given)
+def settings(endpoint: EmbeddedS3, **given: object) -> S3Settings:
+    said = {"endpoint_url": endpoint.endpoint_url, **dict(endpoint.credentials)}
+    return S3Settings.model_validate(said | {"buckets": ("photos",)} | given)
 
 
 @pytest.fixture

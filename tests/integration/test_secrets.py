@@ -177,7 +177,7 @@ def test_what_is_made_of_the_settings_shows_no_secret(
 
 
 def test_a_rejection_s_words_and_trace_lose_their_secrets(secrets: dict[str, str]) -> None:
-    mask = Mask(masking.secrets_in(secrets))
+    mask = Mask(masking.secrets_in(secrets, settings.secret_names()))
     error = ValueError(f"{secrets['TAGSTREAM_STORE__URL']} and canary-of@mongo of http://a:canary-b@host/")
     rejected = Unforeseen.of(error, stage=Stage.DECODE)
     assert CANARY in rejected.trace

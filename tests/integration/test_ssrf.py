@@ -19,14 +19,15 @@ import pytest
 from aiobotocore.awsrequest import AioAWSResponse
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from schemas import wire
 from schemas.errors import Gone, NotAllowed, Rejected, TagstreamError, Unavailable
 from schemas.naming import Keys, Naming
 from schemas.uploads import Location
 from schemas.wire import Uploaded
-from streams.adapters.s3.client import S3ClientSettings, S3Credentials
 from streams.adapters.s3.images import S3Images
+from streams.adapters.s3.settings import S3Settings
 from tests.listener import Listener
 
 BUCKET = "photos"
@@ -89,11 +90,12 @@ async def serving() -> AsyncIterator[Storage]:
 
 @asynccontextmanager
 async def reading(storage: Storage) -> AsyncIterator[S3Images]:
-    where = S3ClientSettings(
+    where = S3Settings(
         endpoint_url=f"http://127.0.0.1:{storage.port}",
-        allowed_buckets=frozenset({BUCKET}),
-        credentials=S3Credentials.model_validate({"access_key_id": "a", "secret_access_key": "b"}),
-        deadline_seconds=5,
+        buckets=(BUCKET,),
+        access_key_id=SecretStr("a"),
+        secret_access_key=SecretStr("b"),
+        deadline=5,
     )
     async with S3Images(where) as images:
         yield images
@@ -264,7 +266,7 @@ def events(draw: st.DrawFn) -> bytes:
 @given(message=events(), keys=st.sampled_from(Keys))
 def test_whatever_an_event_says_only_the_bucket_at_the_endpoint_is_asked(message: bytes, keys: Keys) -> None:
     try:
-        told = wire.decode(message, {}, naming=Naming(keys, None))
+        told = wire.decode(message, {}, naming=Naming(keys=keys))
     except TagstreamError:
         return
     locations = [each.upload.location for each in told if isinstance(each, Uploaded)]
@@ -293,8 +295,8 @@ async def test_without_an_endpoint_a_region_is_asked_at_aws_alone(region: str, h
         headers: Any = {"x-amz-bucket-region": region}
         return AioAWSResponse(request.url, 301, headers, Nothing())
 
-    credentials = S3Credentials.model_validate({"access_key_id": "a", "secret_access_key": "b"})
-    where = S3ClientSettings(allowed_buckets=frozenset({BUCKET}), credentials=credentials)
+    keys = {"access_key_id": SecretStr("a"), "secret_access_key": SecretStr("b")}
+    where = S3Settings(buckets=(BUCKET,), **keys)
     async with S3Images(where) as images:
         events: Any = images._client.meta.events
         events.register("before-send.s3", answer)

@@ -13,9 +13,10 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from structlog.testing import capture_logs
 
 from agents.telemetry.metrics import Metrics, Stopwatch
+from agents.telemetry.settings import TracingSettings
 from agents.telemetry.trace_otel import OtelTracer, open_otel_tracer
-from agents.telemetry.tracing import Linked, NoTracer, linked, open_tracer
-from agents.wiring.settings import Settings, TracingSettings
+from agents.telemetry.tracing import Linked, NoTracer, Tracer, linked, open_tracer
+from agents.wiring.settings import Settings
 from model.serving.batcher import BatchLimits, DeviceChecks, MicroBatcher
 from schemas import wire
 from schemas.errors import ConfigurationError
@@ -33,6 +34,10 @@ def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with receiving() as opened:
         yield opened
+
+
+def configured(given: Settings) -> AbstractAsyncContextManager[Tracer]:
+    return open_tracer(given.tracing.endpoint or given.otel_endpoint, given.tracing)
 
 
 def tracing(receiver: Receiver, settings: TracingSettings = ALL) -> AbstractAsyncContextManager[OtelTracer]:
@@ -271,7 +276,7 @@ async def test_an_endpoint_that_is_no_url_is_a_wrong_setting() -> None:
 
 async def test_without_an_endpoint_a_traceparent_passes_through(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OTEL_EXPORTER_OTLP_ENDPOINT", raising=False)
-    async with open_tracer(Settings()) as tracer:
+    async with configured(Settings()) as tracer:
         assert isinstance(tracer, NoTracer)
         with tracer.message(KEPT, "process", {}) as span, tracer.stage("fetch"):
             span.note("tagstream.outcome", "tagged")
@@ -281,7 +286,7 @@ async def test_without_an_endpoint_a_traceparent_passes_through(monkeypatch: pyt
 
 async def test_the_standard_endpoint_is_honoured(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.endpoint)
-    async with open_tracer(Settings()) as tracer:
+    async with configured(Settings()) as tracer:
         with tracer.stage("process"):
             pass
     assert receiver.one("process")
@@ -294,7 +299,8 @@ from agents.wiring import settings
 from agents.telemetry import metrics, tracing
 
 async def main():
-    async with tracing.open_tracer(settings.load()) as tracer:
+    given = settings.load()
+    async with tracing.open_tracer(given.otel_endpoint, given.tracing) as tracer:
         with tracer.message(None, "process", {}), tracer.stage("fetch"):
             pass
 

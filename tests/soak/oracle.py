@@ -16,7 +16,7 @@ from typing import Final
 from schemas import topics, wire
 from schemas.claims import Claim, Claims
 from schemas.decisions import Decided, Decision, ModerationDecided
-from schemas.naming import Keys, Naming, compiled
+from schemas.naming import Keys, Naming
 from schemas.tags import UNCERTAIN
 from schemas.uploads import ImageRemoved, ImageUploaded, Position
 from streams.message import Message
@@ -24,7 +24,7 @@ from tests.soak.contents import Labels
 from tests.soak.ledger import Ledger
 from tests.soak.plan import BUCKET, KEY_PATTERN
 
-NAMING: Final = Naming(Keys.RAW, compiled(KEY_PATTERN))
+NAMING: Final = Naming(keys=Keys.RAW, key_pattern=KEY_PATTERN)
 FLAGS: Final = frozenset({"menu", "human"})
 """Labels for which a photograph is hidden until a person has looked."""
 

@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from model.decoding.options import DecoderLimits
+from model.decoding.limits import DecoderLimits
 from model.decoding.pool import DecoderPool
 from model.preprocess import Preprocess
 from tests.unit.deadly_decoding import HERE
@@ -16,7 +16,7 @@ MEMORY = 512 * 2**20
 
 def pool(processes: int = 2, *, deadline: float = 30.0, size: int = 32, **more: Any) -> DecoderPool:
     """Decoders that do as an image says; not yet entered."""
-    limits = DecoderLimits(processes, MEMORY, deadline)
+    limits = DecoderLimits(processes=processes, memory=MEMORY, deadline=deadline)
     return DecoderPool(Preprocess(size=size), limits, **{"decode": HERE, **more})
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
+from agents.dead_letters import Deferrals
 from agents.dispatcher import Dispatcher
 from agents.ports import Components, Forwarded
 from agents.telemetry.metrics import Metrics
@@ -37,7 +38,7 @@ from streams.resilience.retry import Backoff, Dependencies
 T = TypeVar("T")
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
-LIMITS = Limits(allowed_buckets=frozenset({"photos"}), max_object_bytes=1000)
+LIMITS = Limits(buckets=("photos",), max_object_bytes=1000)
 IMPATIENT = Backoff(first=0.0001, longest=0.0001)
 
 STEPS = ("head", "fetch", "decode", "score", "keep", "announce", "mark", "bury")
@@ -149,7 +150,7 @@ class World:
         self.tags: MemoryTags = FaultyTags(self.faults)
         self.tagger: FakeTagger = SpokenTagger(self.faults)
         self.metrics = Metrics()
-        self.limits = DispatcherLimits(loading=32, attempts=4, rejections=RejectionLimits(share=1.0))
+        self.limits = DispatcherLimits(deferrals=Deferrals(attempts=4), rejections=RejectionLimits(share=1.0))
 
     def desk(self) -> Dispatcher:
         parts = Components(images=self.images, scores=self.scores, tags=self.tags, tagger=self.tagger)

@@ -42,9 +42,9 @@ class World:
     probing: int = 0
 
     def __post_init__(self) -> None:
-        self.s3 = Dependencies(Backoff(0.2, 4), self.limits, hooks=self.owner.hooks, clock=self.clock).of(
-            "s3"
-        )
+        self.s3 = Dependencies(
+            Backoff(first=0.2, longest=4), self.limits, hooks=self.owner.hooks, clock=self.clock
+        ).of("s3")
 
     async def ask(self, call: Call) -> None:
         is_probe = self.s3.breaker.is_open

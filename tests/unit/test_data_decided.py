@@ -23,7 +23,7 @@ from streams.message import Message
 from tests.unit.cli_builders import NOW, head, record, upload
 from tests.unit.data_builders import causes
 
-LIMITS = Limits(allowed_buckets=frozenset({"photos"}))
+LIMITS = Limits(buckets=("photos",))
 DATA = b"the bytes that Ann saw"
 
 

@@ -158,7 +158,7 @@ def test_profiles_are_the_documented_ones() -> None:
 def test_every_setting_it_names_is_one(subtests: pytest.Subtests) -> None:
     for name, service in OURS.items():
         with subtests.test(name):
-            known = {name for name, _, _ in settings.names()}
+            known = set(settings.names())
             assert {name for name in service.environment if name.startswith(settings.PREFIX)} <= known
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -127,7 +126,7 @@ async def test_keys_are_read_as_the_naming_says() -> None:
     world = World()
     await world.images.put(Location(bucket="photos", key="r7/a.jpg"), b"ambiance=0.9")
     parts = Components(images=world.images, scores=world.scores, tags=world.tags, tagger=world.tagger)
-    naming = Naming(pattern=re.compile("(?P<restaurant>[^/]+)/"))
+    naming = Naming(key_pattern="(?P<restaurant>[^/]+)/")
     desk = build_dispatcher(
         parts, Dependencies(IMPATIENT), world.limits, metrics=world.metrics, naming=naming
     )
@@ -136,7 +135,7 @@ async def test_keys_are_read_as_the_naming_says() -> None:
 
 
 async def test_an_alarm_that_is_handed_in_is_the_one_that_guards() -> None:
-    world, alarm = World(), RejectionRateBreaker(RejectionLimits(share=0.0, minimum=1))
+    world, alarm = World(), RejectionRateBreaker(RejectionLimits(share=0.001, minimum=1))
     parts = Components(images=world.images, scores=world.scores, tags=world.tags, tagger=world.tagger)
     desk = build_dispatcher(parts, Dependencies(IMPATIENT), world.limits, metrics=world.metrics, alarm=alarm)
     work = asyncio.create_task(desk.handle(Message(topics.UPLOADED, 0, 0, None, b"?")).work())

@@ -149,7 +149,7 @@ def unknown(text: str, pattern: str, known: Callable[[str], bool]) -> set[str]:
 
 
 def unknown_settings(text: str) -> set[str]:
-    names = {name for name, _, _ in settings.names()}
+    names = set(settings.names())
     return unknown(text, r"\bTAGSTREAM_[A-Z0-9]+__[A-Z0-9_]+\b", names.__contains__)
 
 

@@ -10,7 +10,7 @@ from agents.telemetry.health import Health
 from agents.telemetry.heartbeat import Pulse
 from agents.telemetry.metrics import Metrics
 from agents.telemetry.observation import Observation, observing
-from agents.wiring.settings import MetricsSettings
+from agents.telemetry.settings import MetricsSettings
 from model.serving.batcher import BatchLimits, DeviceChecks, MicroBatcher
 from schemas.errors import Broken, DeviceBroken
 from streams.adapters.s3.budget import ByteSemaphore
@@ -33,7 +33,7 @@ async def _never(_: StreamApp) -> AsyncIterator[Handler]:
 
 @pytest.fixture
 async def app() -> StreamApp:
-    return StreamApp(StreamSettings(), _never)
+    return StreamApp(StreamSettings("127.0.0.1:9092"), _never)
 
 
 async def _taken(_: Mapping[Partition, int]) -> bool:

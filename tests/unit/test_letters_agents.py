@@ -51,7 +51,7 @@ class SpoiledImages(MemoryImages):
 def world() -> World:
     world = World()
     world.images = SpoiledImages()
-    world.limits = replace(world.limits, deferrals=Deferrals(DELAY, MOST))
+    world.limits = replace(world.limits, deferrals=Deferrals(attempts=4, delay=DELAY, most=MOST))
     return world
 
 
@@ -96,7 +96,7 @@ async def test_an_object_that_alone_keeps_failing_is_deferred_as_it_came(world: 
 async def test_it_is_refused_as_often_as_the_setting_says(world: World) -> None:
     await given_up(world, message_of(SPOILED))
     assert isinstance(world.images, SpoiledImages)
-    assert world.images.refused == world.limits.attempts
+    assert world.images.refused == world.limits.deferrals.attempts
 
 
 async def test_what_is_deferred_is_due_after_the_delay(world: World) -> None:

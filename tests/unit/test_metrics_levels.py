@@ -110,7 +110,9 @@ async def test_with_nothing_unfinished_nothing_ages() -> None:
 
 def a_batcher() -> MicroBatcher[int, int]:
     checks = DeviceChecks(probe=lambda: None, is_out_of_memory=lambda _: False)
-    return MicroBatcher(lambda items: [item * 2 for item in items], BatchLimits(4, 0.0, 16), device=checks)
+    return MicroBatcher(
+        lambda items: [item * 2 for item in items], BatchLimits(max_size=4, intake=16), device=checks
+    )
 
 
 async def test_each_forward_is_observed_once_with_its_size(metrics: Metrics) -> None:

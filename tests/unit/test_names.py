@@ -64,6 +64,7 @@ CLASSES: Final = {
 
 MODULES: Final = {
     "agents: __init__.py": "every package has one",
+    "agents: settings.py": "of telemetry its own sections, of the wiring all of them",
     "model: __init__.py": "every package has one",
     "model: comparison.py": TO_BE_RENAMED,
     "model: judged.py": TO_BE_RENAMED,
@@ -76,6 +77,7 @@ MODULES: Final = {
     "model: speed.py": TO_BE_RENAMED,
     "model: thumbnails.py": TO_BE_RENAMED,
     "streams: __init__.py": "every package has one",
+    "streams: settings.py": "each adapter's own section",
     "tagstream: __init__.py": "every package has one",
     "tagstream: __main__.py": "what `python -m` starts",
     "tagstream: figures.py": TO_BE_RENAMED,

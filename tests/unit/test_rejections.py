@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -203,7 +202,7 @@ async def test_a_held_message_that_is_rejected_for_another_cause_is_buried() -> 
 
 
 async def test_a_share_of_one_lets_the_topic_drain() -> None:
-    rig = Rig(replace(LIMITS, share=1.0))
+    rig = Rig(LIMITS.model_copy(update={"share": 1.0}))
     await rig.meet(500, Undecodable())
     assert rig.buried == 500
 

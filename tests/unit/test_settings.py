@@ -43,7 +43,7 @@ def test_a_nested_name_sets_its_field(monkeypatch: pytest.MonkeyPatch) -> None:
     given = settings.load()
     assert (given.kafka.brokers, given.batch.max_size) == ("a:1,b:2", 64)
     assert given.s3.buckets == ("photos", "archive")
-    assert given.batch.intake == 128
+    assert given.batch.intake == 4 * 64
 
 
 def test_the_case_of_a_name_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,14 +145,14 @@ def test_a_wrong_value_is_not_repeated_for_it_may_be_a_secret(monkeypatch: pytes
 def test_config_show_lists_every_setting_with_its_value_here(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TAGSTREAM_BATCH__MAX_SIZE", "64")
     shown: dict[str, Any] = json.loads(CliRunner().invoke(config.app, ["show", "--json"]).output)
-    assert set(shown) == {name for name, _, _ in settings.names()}
+    assert set(shown) == set(settings.names())
     assert shown["TAGSTREAM_BATCH__MAX_SIZE"]["value"] == 64
 
 
 def test_every_setting_says_what_it_means() -> None:
-    for name, meaning, _ in settings.names():
-        assert re.fullmatch(r"TAGSTREAM_[A-Z0-9]+__[A-Z0-9_]+", name)
-        assert meaning, name
+    for each in settings.described():
+        assert re.fullmatch(r"TAGSTREAM_[A-Z0-9]+__[A-Z0-9_]+", each.name)
+        assert each.meaning, each.name
 
 
 @pytest.mark.parametrize(
@@ -169,3 +169,38 @@ def test_what_could_be_another_host_is_no_bucket(monkeypatch: pytest.MonkeyPatch
 def test_names_that_storages_have_are_buckets(monkeypatch: pytest.MonkeyPatch, bucket: str) -> None:
     monkeypatch.setenv("TAGSTREAM_S3__BUCKETS", json.dumps([bucket]))
     assert settings.load().s3.buckets == (bucket,)
+
+
+def shown(*arguments: str) -> str:
+    ran = CliRunner().invoke(config.app, ["show", *arguments], env={"COLUMNS": "200"})
+    assert ran.exit_code == 0
+    return ran.output
+
+
+def test_config_show_shows_the_settings_that_people_turn_and_all_of_them_if_asked() -> None:
+    everything = set(settings.names())
+    turned = {each.name for each in settings.described() if not each.is_advanced}
+    assert (len(turned), len(everything)) == (45, 74)
+    assert set(re.findall(r"TAGSTREAM_\w+__\w+", shown())) - everything == set()
+    assert {line.split()[0] for line in shown().splitlines() if line.startswith("TAGSTREAM_")} == turned
+    of_all = {line.split()[0] for line in shown("--all").splitlines() if line.startswith("TAGSTREAM_")}
+    assert of_all == everything
+
+
+def test_config_show_shows_what_is_set_though_hardly_anybody_turns_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TAGSTREAM_BREAKER__CALLS", "7")
+    assert "TAGSTREAM_BREAKER__CALLS" in shown()
+    assert "TAGSTREAM_BREAKER__CALLS" in shown("--changed")
+
+
+def test_config_show_tells_what_follows_another_setting() -> None:
+    everything: dict[str, Any] = json.loads(shown("--json"))
+    derived = {name: each["value"] for name, each in everything.items() if each["source"] == "derived"}
+    assert derived == {
+        "TAGSTREAM_S3__CONCURRENCY": 32,
+        "TAGSTREAM_DECODE__LOADING": 32,
+        "TAGSTREAM_BATCH__INTAKE": 128,
+    }
+    assert json.loads(shown("--json", "--changed")) == {}

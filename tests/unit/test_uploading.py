@@ -22,7 +22,7 @@ from streams.adapters.memory import MemoryImages, MemoryTags
 
 @pytest.fixture
 def images() -> MemoryImages:
-    return MemoryImages(Limits(allowed_buckets=frozenset({"photos"})))
+    return MemoryImages(Limits(buckets=("photos",)))
 
 
 @pytest.fixture

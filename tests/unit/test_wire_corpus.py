@@ -11,7 +11,7 @@ from typing import Any, Final
 import pytest
 
 from schemas import identity, wire
-from schemas.naming import Keys, Naming, compiled
+from schemas.naming import Naming
 from schemas.uploads import ImageRemoved, ImageUploaded
 
 FOLDER: Final = Path(__file__).parents[1] / "corpus" / "wire"
@@ -63,9 +63,8 @@ def asked(expected: Path) -> tuple[wire.Record, ...]:
     said = json.loads(expected.read_text())
     headers = {name: value.encode() for name, value in said.get("headers", {}).items()}
     settings = said.get("settings", {})
-    pattern = compiled(settings["key_pattern"]) if "key_pattern" in settings else None
     raw = payload(expected).read_bytes()
-    return wire.decode(raw, headers, Naming(Keys(settings.get("keys", "auto")), pattern))
+    return wire.decode(raw, headers, Naming.model_validate(settings))
 
 
 @pytest.mark.parametrize("expected", EXPECTED, ids=lambda path: str(path.relative_to(FOLDER)).split(".")[0])

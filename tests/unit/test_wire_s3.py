@@ -101,7 +101,7 @@ def test_without_a_sequencer_its_time_tells_an_event_from_another() -> None:
 
 @given(key=KEYS)
 def test_a_key_that_was_encoded_is_read_back(key: str) -> None:
-    for naming in (PLAIN, Naming(Keys.ENCODED)):
+    for naming in (PLAIN, Naming(keys=Keys.ENCODED)):
         assert uploaded(record(object_key=quote_plus(key)), naming).upload.location.key == key
 
 
@@ -112,7 +112,7 @@ def test_a_raw_key_of_the_gateway_stays_as_it_is(key: str) -> None:
 
 @given(key=KEYS)
 def test_a_raw_key_stays_as_it_is_where_the_setting_says_so(key: str) -> None:
-    assert uploaded(record(object_key=key), Naming(Keys.RAW)).upload.location.key == key
+    assert uploaded(record(object_key=key), Naming(keys=Keys.RAW)).upload.location.key == key
 
 
 @given(counts=st.lists(st.integers(1, 2**33), min_size=2, max_size=10, unique=True).map(sorted))
@@ -159,18 +159,18 @@ def test_as_many_records_as_the_cap_are_taken_and_one_more_spoils_the_message() 
 
 
 def test_a_key_pattern_that_is_not_found_says_nothing() -> None:
-    naming = Naming(pattern=compiled("^of/(?P<restaurant>[^/]+)/"))
+    naming = Naming(key_pattern="^of/(?P<restaurant>[^/]+)/")
     assert uploaded(record(), naming).upload.restaurant_id is None
 
 
 def test_a_group_that_is_empty_says_nothing() -> None:
-    naming = Naming(pattern=compiled("^(?P<restaurant>x*)(?P<uploader>r1)?"))
+    naming = Naming(key_pattern="^(?P<restaurant>x*)(?P<uploader>r1)?")
     upload = uploaded(record(), naming).upload
     assert (upload.restaurant_id, upload.uploader_id) == (None, "r1")
 
 
 def test_a_key_pattern_reads_the_key_as_the_storage_knows_it() -> None:
-    naming = Naming(pattern=compiled("^(?P<restaurant>[^/]+)/"))
+    naming = Naming(key_pattern="^(?P<restaurant>[^/]+)/")
     assert uploaded(record(object_key="Caf%C3%A9+9%2Fa.jpg"), naming).upload.restaurant_id == "Café 9"
 
 

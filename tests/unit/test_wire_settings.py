@@ -16,13 +16,13 @@ def an_environment_without_them(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_without_settings_keys_are_read_as_their_emitter_spells_them() -> None:
-    assert settings.load().uploads.naming == Naming(Keys.AUTO, None)
+    assert settings.load().uploads == Naming(keys=Keys.AUTO, key_pattern=None)
 
 
 def test_the_settings_say_how_keys_are_spelt_and_whose_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TAGSTREAM_UPLOADS__KEYS", "raw")
     monkeypatch.setenv(PATTERN, "^(?P<restaurant>[^/]+)/(?P<uploader>[^/]+)/")
-    naming = settings.load().uploads.naming
+    naming = settings.load().uploads
     assert naming.keys is Keys.RAW
     assert naming.facts("r1/u1/a.jpg") == {"restaurant_id": "r1", "uploader_id": "u1"}
 

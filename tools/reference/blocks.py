@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from agents.telemetry.metrics import Metrics
 from agents.wiring import settings
+from agents.wiring.settings import SettingField
 from schemas import topics
 from schemas.contract import asyncapi, examples, published
 from schemas.contract.published import CHANNELS, Channel
@@ -32,17 +33,21 @@ def rendered(what: str) -> str:
 
 
 def _settings() -> str:
-    sections = groupby(settings.names(), key=lambda each: each[0].partition("__")[0])
-    return "\n\n".join(f"## {section}\n\n{_section(named)}" for section, named in sections)
+    turned = (each for each in settings.described() if not each.is_advanced)
+    sections = groupby(turned, key=lambda each: each.name.partition("__")[0])
+    shown = [f"## {section}\n\n{_section(named)}" for section, named in sections]
+    rest = _section(each for each in settings.described() if each.is_advanced)
+    return "\n\n".join((*shown, f"## Advanced\n\n{rest}"))
 
 
-def _section(named: Iterable[tuple[str, str, Any]]) -> str:
-    rows = ((code(name), _default(default), meaning) for name, meaning, default in named)
+def _section(named: Iterable[SettingField]) -> str:
+    rows = ((code(each.name), _default(each), each.meaning) for each in named)
     return table(("Setting", "Default", "Meaning"), rows)
 
 
-def _default(value: Any) -> str:  # noqa: ANN401 - whatever the setting is
-    return "" if value is None else code(json.dumps(value, default=str))
+def _default(setting: SettingField) -> str:
+    value = setting.about.default
+    return setting.rule or ("" if value is None else code(json.dumps(value, default=str)))
 
 
 def _metrics() -> str:

@@ -31,7 +31,7 @@ class Login:
 
     username: str
     password: SecretStr
-    mechanism: Mechanism = Mechanism.SCRAM_SHA_512
+    mechanism: Mechanism
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,11 +27,12 @@ from aiokafka.errors import (
     TopicAuthorizationFailedError,
     UnknownTopicOrPartitionError,
 )
-from pydantic import BaseModel, ConfigDict, Field, InstanceOf
+from pydantic import Field, InstanceOf
 
 from schemas.errors import Unavailable
 from streams.adapters.kafka.connection import KafkaConnection
 from streams.adapters.kafka.diagnosis import FOREIGN, starting, words
+from streams.adapters.kafka.settings import EventSettings
 
 log = structlog.get_logger(__name__)
 
@@ -48,10 +49,8 @@ _ABOUT_ONE_MESSAGE: Final = (
 """Refusals before a message is queued: the producer itself is as good as before."""
 
 
-class ProducerSettings(BaseModel):
+class ProducerSettings(EventSettings):
     """Where the broker is and how long it may take."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     bootstrap: str | InstanceOf[KafkaConnection]
     """`host:port`, several by commas, or the connection that says more."""
@@ -64,8 +63,6 @@ class ProducerSettings(BaseModel):
     """From the call to the last acknowledgement; beyond it the broker is `Unavailable`."""
     flush_seconds: float = Field(default=5.0, gt=0)
     """What a closing or abandoned producer may take; nobody waits for its messages any more."""
-    source: str = Field(default="/tagstream", min_length=1)
-    """`ce_source` of every event: a URI reference that names this installation."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,6 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pymongo import ReadPreference, WriteConcern
 from pymongo.errors import InvalidURI, PyMongoError
 from pymongo.read_concern import ReadConcern
@@ -34,6 +33,7 @@ from streams.adapters.mongo import indexes as index_tools
 from streams.adapters.mongo.batch_write import Call
 from streams.adapters.mongo.documents import Document, StoredHead
 from streams.adapters.mongo.indexes import FoundIndex
+from streams.adapters.mongo.settings import MongoSettings
 from streams.ports import STORE, Change
 
 logging.getLogger("pymongo").setLevel(logging.INFO)  # its debug lines hold whole documents
@@ -49,22 +49,6 @@ TRIES: Final = 16
 FIRST_PAUSE: Final = 0.002
 LONGEST_PAUSE: Final = 0.25
 """Seconds between two tries, at most: random, so that writers of one image do not stay in step."""
-
-
-class MongoSettings(BaseModel):
-    """Where MongoDB is, and how long each step of an answer may take."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    url: SecretStr
-    """mongodb:// or mongodb+srv://, with the credentials; its options are honoured unless set here."""
-    database: str = Field(default="tagstream", min_length=1)
-    timeout_seconds: float = Field(default=10.0, gt=0)
-    """One operation: finding a primary, the driver's own retries, and waiting for the majority."""
-    connect_seconds: float = Field(default=5.0, gt=0)
-    """Making one connection."""
-    pool_size: int = Field(default=16, ge=1)
-    """Connections a process, at most."""
 
 
 class MongoScores:
@@ -206,11 +190,11 @@ class MongoScores:
 
 def _client(settings: MongoSettings) -> AsyncIOMotorClient[Document]:
     bounds: dict[str, Any] = {
-        "timeoutMS": int(settings.timeout_seconds * 1000),
-        "connectTimeoutMS": int(settings.connect_seconds * 1000),
-        "maxPoolSize": settings.pool_size,
+        "timeoutMS": int(settings.timeout * 1000),
+        "connectTimeoutMS": int(settings.connect_timeout * 1000),
+        "maxPoolSize": settings.connections,
     }
-    url = settings.url.get_secret_value()
+    url = settings.url.get_secret_value() if settings.url else ""
     if not url.startswith(SCHEMES):
         raise InvalidURI  # the driver takes any word for a host
     with warnings.catch_warnings():

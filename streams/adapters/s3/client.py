@@ -12,11 +12,10 @@ import aioboto3
 from aiobotocore.config import AioConfig
 from aiobotocore.httpsession import AIOHTTPSession
 from botocore.exceptions import BotoCoreError
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from schemas.errors import ConfigurationError, Unavailable
-from streams.adapters.limits import MEBIBYTE, Limits
 from streams.adapters.s3 import errors
+from streams.adapters.s3.settings import S3Settings
 
 
 class StayingSession(AIOHTTPSession):
@@ -47,8 +46,11 @@ a storage that is away is the pipeline's, which then acknowledges nothing."""
 
 CONNECT_SECONDS: Final = 5.0
 
+REGION: Final = "us-east-1"
+"""Where none is named: S3's own default, and what storages that know no regions are told."""
 
-async def opened(stack: AsyncExitStack, settings: S3ClientSettings) -> S3Client:
+
+async def opened(stack: AsyncExitStack, settings: S3Settings) -> S3Client:
     """A client that `stack` closes. No request is made yet.
 
     Raises `Unavailable` where nobody gives credentials now, `ConfigurationError` for settings of no storage.
@@ -56,7 +58,7 @@ async def opened(stack: AsyncExitStack, settings: S3ClientSettings) -> S3Client:
     try:
         session = aioboto3.Session()
         # A client keeps what it has found at its start, were it nothing: it would never sign a request.
-        if settings.credentials is None:
+        if settings.access_key_id is None:
             await _find_credentials(session)
         client = session.client("s3", config=_config(settings), **_whereabouts(settings))
         return await stack.enter_async_context(client)
@@ -72,26 +74,23 @@ async def _find_credentials(session: Any) -> None:  # noqa: ANN401 - aioboto3's,
         raise Unavailable("s3", "no credentials, neither in the settings nor in AWS's standard chain")
 
 
-def _whereabouts(settings: S3ClientSettings) -> dict[str, Any]:
-    said = {"endpoint_url": settings.endpoint_url, "region_name": settings.region}
-    if not (given := settings.credentials):
-        return said
-    token = given.session_token.get_secret_value() if given.session_token else None
-    secret = given.secret_access_key.get_secret_value()
-    return said | {
-        "aws_access_key_id": given.access_key_id,
-        "aws_secret_access_key": secret,
-        "aws_session_token": token,
+def _whereabouts(settings: S3Settings) -> dict[str, Any]:
+    where = {"endpoint_url": settings.endpoint_url, "region_name": settings.region or REGION}
+    if not (settings.access_key_id and settings.secret_access_key):
+        return where
+    return where | {
+        "aws_access_key_id": settings.access_key_id.get_secret_value(),
+        "aws_secret_access_key": settings.secret_access_key.get_secret_value(),
     }
 
 
-def _config(settings: S3ClientSettings) -> AioConfig:
+def _config(settings: S3Settings) -> AioConfig:
     return AioConfig(
         http_session_cls=StayingSession,
         signature_version="s3v4",
-        max_pool_connections=settings.fetch_concurrency,
-        connect_timeout=min(CONNECT_SECONDS, settings.deadline_seconds),
-        read_timeout=settings.deadline_seconds,
+        max_pool_connections=settings.concurrency,
+        connect_timeout=min(CONNECT_SECONDS, settings.deadline),
+        read_timeout=settings.deadline,
         retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
         s3={"addressing_style": "path" if settings.endpoint_url else "auto"},
         # Checksums in trailers, today's default, are unknown to many storages that speak S3.
@@ -107,28 +106,3 @@ def _is_loopback(endpoint_url: str | None) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-class S3Credentials(BaseModel):
-    """A key pair; without one the standard chain is asked (environment, profile, instance role)."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    access_key_id: str
-    secret_access_key: SecretStr
-    session_token: SecretStr | None = None
-
-
-class S3ClientSettings(Limits):
-    """Where the storage is and how much is asked of it at once."""
-
-    endpoint_url: str | None = None
-    """None is AWS; with an endpoint, buckets are addressed by path."""
-    region: str = "us-east-1"
-    credentials: S3Credentials | None = None
-    fetch_concurrency: int = Field(default=32, ge=1)
-    """Objects fetched at once, and connections kept."""
-    bytes_in_flight: int = Field(default=256 * MEBIBYTE, ge=1)
-    """Bytes of all objects being read at once."""
-    deadline_seconds: float = Field(default=30.0, gt=0)
-    """For one object, from the request to its last byte; beyond it the storage is `Unavailable`."""

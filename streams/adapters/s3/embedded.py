@@ -17,7 +17,7 @@ from typing import Final, Self
 from pydantic import SecretStr
 
 from schemas.errors import Broken
-from streams.adapters.s3.client import S3Credentials
+from streams.adapters.s3.settings import S3Credentials
 
 CREDENTIALS: Final = S3Credentials(
     access_key_id="embedded", secret_access_key=SecretStr("embedded-has-no-secrets")

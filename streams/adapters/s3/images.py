@@ -22,7 +22,7 @@ from schemas.errors import Gone
 from schemas.uploads import Location
 from streams.adapters.s3 import client, errors, listing
 from streams.adapters.s3.budget import ByteSemaphore
-from streams.adapters.s3.client import S3ClientSettings
+from streams.adapters.s3.settings import S3Settings
 from streams.ports import Fetched
 
 if TYPE_CHECKING:
@@ -38,9 +38,9 @@ LONGEST_LINK_SECONDS: Final = 7 * 24 * 60 * 60
 class S3Images:
     """The images of the allowed buckets. One client a process: entered once, shared by all fetches."""
 
-    def __init__(self, settings: S3ClientSettings) -> None:
+    def __init__(self, settings: S3Settings) -> None:
         self._settings = settings
-        self._slots = asyncio.Semaphore(settings.fetch_concurrency)
+        self._slots = asyncio.Semaphore(settings.concurrency)
         self._stack = AsyncExitStack()
         self._opened: S3Client | None = None
         self.budget = ByteSemaphore(settings.bytes_in_flight)
@@ -110,7 +110,7 @@ class S3Images:
 
     async def ping(self) -> None:
         """Return when every allowed bucket answers; raise `Unavailable` when one does not."""
-        for bucket in sorted(self._settings.allowed_buckets):
+        for bucket in sorted(self._settings.buckets):
             await self._find_bucket(bucket)
 
     @property
@@ -130,7 +130,7 @@ class S3Images:
         """One of the slots, for no longer than the deadline; foreign errors leave it as ours."""
         async with self._slots:
             try:
-                async with asyncio.timeout(self._settings.deadline_seconds):
+                async with asyncio.timeout(self._settings.deadline):
                     yield
             except errors.FOREIGN as error:
                 if errors.is_bare_404(error):
@@ -158,14 +158,14 @@ class S3Images:
 
     async def _find_bucket(self, bucket: str) -> None:
         try:
-            async with asyncio.timeout(self._settings.deadline_seconds):
+            async with asyncio.timeout(self._settings.deadline):
                 await self._client.head_bucket(Bucket=bucket)
         except errors.FOREIGN as error:
             raise errors.unavailable(error) from error
 
     async def _create_bucket(self, bucket: str) -> None:
         where: Any = {}
-        if self._settings.region != "us-east-1":  # which S3 wants unsaid
+        if self._settings.region not in {None, client.REGION}:  # which S3 wants unsaid
             where = {"CreateBucketConfiguration": {"LocationConstraint": self._settings.region}}
         try:
             await self._client.head_bucket(Bucket=bucket)

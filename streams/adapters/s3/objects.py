@@ -20,7 +20,7 @@ from botocore.exceptions import ClientError
 from schemas.errors import ConfigurationError, Unavailable
 from schemas.objects import LARGEST, Listed, StoredObject
 from streams.adapters.s3 import client, errors
-from streams.adapters.s3.client import S3ClientSettings
+from streams.adapters.s3.settings import S3Settings
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
@@ -37,7 +37,7 @@ FIRST_PAUSE: Final = 0.05
 class S3Objects:
     """The objects of `bucket` whose keys begin with `prefix/`. The deadline holds for each request."""
 
-    def __init__(self, bucket: str, prefix: str, settings: S3ClientSettings) -> None:
+    def __init__(self, bucket: str, prefix: str, settings: S3Settings) -> None:
         self._bucket = bucket
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
         self._settings = settings
@@ -115,7 +115,7 @@ class S3Objects:
     async def _asking(self) -> AsyncIterator[None]:
         """For no longer than the deadline; foreign errors leave as ours, a conflict as itself."""
         try:
-            async with asyncio.timeout(self._settings.deadline_seconds):
+            async with asyncio.timeout(self._settings.deadline):
                 yield
         except errors.FOREIGN as error:
             if isinstance(error, ClientError) and _code(error) in CONFLICT:
