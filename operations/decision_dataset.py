@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Final
 
 from agents import moderation_policy
-from agents.wiring.backends import blamed, kafka_connection, open_store
+from agents.wiring.backends import kafka_connection
 from agents.wiring.settings import Settings, blame
+from agents.wiring.stores import blamed, open_store
 from model.data import labels
 from model.data.entries import Entries, Entry, Refusal, RefusalCause
 from model.data.gather import gather_bounded

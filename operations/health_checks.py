@@ -16,10 +16,11 @@ from typing import Any, Final
 
 from agents.telemetry.masking import Mask
 from agents.wiring import backends
-from agents.wiring.backends import kafka_connection, open_mongo, open_store
+from agents.wiring.backends import kafka_connection
 from agents.wiring.model_source import resolve_model
 from agents.wiring.registry import open_registry
 from agents.wiring.settings import Settings
+from agents.wiring.stores import open_mongo, open_store
 from model.registry import refs
 from schemas import topics
 from schemas.errors import ConfigurationError, TagstreamError

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from agents.wiring import backends
+from agents.wiring import stores
 from agents.wiring.settings import StoreSettings, blame
 from schemas.records import ImageHead, ScoreRecord
 from streams.ports import ScoreStore
@@ -21,8 +21,8 @@ def is_here(settings: StoreSettings) -> bool:
 async def open_store(settings: StoreSettings) -> AsyncIterator[ScoreStore]:
     """The store; raises `ConfigurationError`, which names the setting, where there can be none."""
     async with AsyncExitStack() as stack:
-        with blame(backends.blamed(settings)):
-            store: AbstractAsyncContextManager[ScoreStore] = backends.open_store(settings)
+        with blame(stores.blamed(settings)):
+            store: AbstractAsyncContextManager[ScoreStore] = stores.open_store(settings)
             entered = await stack.enter_async_context(store)
         yield entered
 

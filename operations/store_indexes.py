@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from agents.wiring.backends import blamed, open_mongo
 from agents.wiring.settings import StoreSettings, blame
+from agents.wiring.stores import blamed, open_mongo
 from streams.adapters.mongo.indexes import FoundIndex, shard_commands
 
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from agents.wiring import backends
-from agents.wiring.backends import kafka_connection, open_store
+from agents.wiring.backends import kafka_connection
 from agents.wiring.settings import Settings
+from agents.wiring.stores import open_store
 from operations.await_tags import AwaitTags, End, TagsAnnounced
 from operations.tail import followed
 from operations.upload_sources import Source

@@ -1,18 +1,15 @@
-"""From the program's settings to those of its adapters; without the model, which is slow to import."""
+"""Backends by settings: the connections of Kafka and S3; without the model, which is slow to import."""
 
 from __future__ import annotations
 
 from ssl import SSLContext
 
-from agents.wiring.settings import Settings, StoreSettings, blame
-from schemas.errors import ConfigurationError
+from agents.wiring.settings import Settings, blame
 from streams.adapters.kafka import connection
 from streams.adapters.kafka.connection import ClientCertificate, KafkaConnection, Login, Mechanism
 from streams.adapters.kafka.producer import ProducerSettings
 from streams.adapters.kafka.settings import ConnectionSettings
-from streams.adapters.mongo.store import MongoScores
 from streams.adapters.s3.settings import S3Settings
-from streams.adapters.sqlite.store import SqliteScores
 
 
 def kafka_connection(settings: Settings) -> KafkaConnection:
@@ -54,20 +51,3 @@ def s3_settings(settings: Settings) -> S3Settings:
         "region": ours.region or settings.aws_region,
     }
     return ours.model_copy(update=where)
-
-
-def open_store(settings: StoreSettings) -> MongoScores | SqliteScores:
-    """The store, not yet entered: `async with` opens and closes it."""
-    return SqliteScores(settings.path) if settings.url is None else open_mongo(settings)
-
-
-def open_mongo(settings: StoreSettings) -> MongoScores:
-    """MongoDB, for what only it needs; not yet entered. Raises `ConfigurationError` where no URL is set."""
-    if settings.url is None:
-        raise ConfigurationError("TAGSTREAM_STORE__URL: it is not set, so there is no MongoDB")
-    return MongoScores(settings)
-
-
-def blamed(settings: StoreSettings) -> str:
-    """The setting that is wrong when the store cannot be opened."""
-    return "TAGSTREAM_STORE__PATH" if settings.url is None else "TAGSTREAM_STORE__URL"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -14,11 +14,12 @@ import structlog
 from agents.ports import Components
 from agents.tagger import ImageDecoder, ResidentTagger
 from agents.telemetry.metrics import Metrics
-from agents.telemetry.observation import Observation
 from agents.telemetry.tracing import NO_TRACER, Tracer
-from agents.wiring.backends import blamed, kafka_settings, open_store, s3_settings
+from agents.wiring.backends import kafka_settings, s3_settings
 from agents.wiring.model_source import ResolvedModel, resolve_model
+from agents.wiring.runtime import Runtime
 from agents.wiring.settings import Settings, blame
+from agents.wiring.stores import blamed, open_store
 from model import routes
 from model.decoding.decoder import DecoderExit
 from model.decoding.options import REAL
@@ -31,19 +32,6 @@ from streams.adapters.kafka.publisher import KafkaPublisher
 from streams.adapters.s3.images import S3Images
 from streams.app import StreamApp
 from streams.ports import ScoreStore
-from streams.resilience.retry import Dependencies
-
-
-@dataclass(frozen=True, slots=True)
-class Runtime:
-    """Made before the parts, and outlives them."""
-
-    app: StreamApp
-    outages: Dependencies
-    metrics: Metrics
-    observed: Observation
-    tracer: Tracer
-
 
 log = structlog.get_logger(__name__)
 
@@ -51,23 +39,25 @@ T = TypeVar("T")
 
 
 @asynccontextmanager
-async def open_components(settings: Settings, around: Runtime) -> AsyncIterator[Components]:
+async def open_components(settings: Settings, runtime: Runtime) -> AsyncIterator[Components]:
     """S3, the score store, Kafka and the resident model, opened; all closed in the end."""
     async with AsyncExitStack() as stack:
-        decoding = partial(decoders, settings, around.metrics)
-        version = await around.outages.retry_until_available(partial(resolve_model, settings))
-        loaded = await load_tagger(settings, around.tracer, version=version, decoding=decoding)
+        decoding = partial(decoders, settings, runtime.metrics)
+        version = await runtime.dependencies.retry_until_available(partial(resolve_model, settings))
+        loaded = await load_tagger(settings, runtime.tracer, version=version, decoding=decoding)
         tagger = await stack.enter_async_context(loaded)
-        around.metrics.versions.remembered(is_remembered=version.is_remembered)
-        mortality = asyncio.create_task(_die_with(tagger, around.app))
+        runtime.metrics.versions.remembered(is_remembered=version.is_remembered)
+        mortality = asyncio.create_task(_die_with(tagger, runtime.app))
         stack.callback(mortality.cancel)
 
         async def opened(part: AbstractAsyncContextManager[T], setting: str) -> T:
             with blame(setting):
-                return await around.outages.retry_until_available(lambda: stack.enter_async_context(part))
+                return await runtime.dependencies.retry_until_available(
+                    lambda: stack.enter_async_context(part)
+                )
 
         images = S3Images(s3_settings(settings))
-        _observe(settings, around, tagger, images)
+        _observe(settings, runtime, tagger, images)
         store: AbstractAsyncContextManager[ScoreStore] = open_store(settings.store)
         opening = (
             asyncio.create_task(opened(images, "TAGSTREAM_S3__ENDPOINT_URL")),
@@ -119,11 +109,11 @@ def load_policy(settings: Settings, classifier: Classifier) -> Policy:
         return replace(policy, rules=routes.load(settings.routes.file, labels=policy.thresholds))
 
 
-def _observe(settings: Settings, around: Runtime, tagger: ResidentTagger, images: S3Images) -> None:
-    around.observed.model(lambda: True)  # it is opened warm
-    around.observed.batcher(tagger.statistics, intake=settings.batch.intake)
-    around.observed.budget(images.budget)
-    around.metrics.versions.resident(tagger.model, device=tagger.device)
+def _observe(settings: Settings, runtime: Runtime, tagger: ResidentTagger, images: S3Images) -> None:
+    runtime.observed.model(lambda: True)  # it is opened warm
+    runtime.observed.batcher(tagger.statistics, intake=settings.batch.intake)
+    runtime.observed.budget(images.budget)
+    runtime.metrics.versions.resident(tagger.model, device=tagger.device)
 
 
 async def _die_with(tagger: ResidentTagger, app: StreamApp) -> None:

@@ -18,8 +18,8 @@ from agents.telemetry.metrics import Metrics
 from agents.telemetry.observation import observing
 from agents.telemetry.tracing import open_tracer
 from agents.wiring.backends import kafka_connection
-from agents.wiring.components import Runtime
 from agents.wiring.handlers import DispatcherLimits, build_dispatcher
+from agents.wiring.runtime import Runtime
 from agents.wiring.settings import Settings, mask
 from schemas import topics
 from streams.app import Lifespan, StreamApp, StreamSettings
@@ -31,67 +31,67 @@ OpenComponents = Callable[[Settings, Runtime], AbstractAsyncContextManager[Compo
 """Opens what the straight path uses, once it is there; the real one is `components.open_components`."""
 
 
-def create_app(settings: Settings, open_parts: OpenComponents) -> StreamApp:
-    """A worker's app over the parts that `open_parts` opens at its start."""
-    app = StreamApp(_stream_settings(settings), _lifespan(settings, open_parts))
+def create_app(settings: Settings, open_components: OpenComponents) -> StreamApp:
+    """A worker's app over the components that `open_components` opens at its start."""
+    app = StreamApp(_stream_settings(settings), _lifespan(settings, open_components))
     attach(app)
     return app
 
 
-def _lifespan(settings: Settings, open_parts: OpenComponents) -> Lifespan:
+def _lifespan(settings: Settings, open_components: OpenComponents) -> Lifespan:
     @asynccontextmanager
     async def lifespan(app: StreamApp) -> AsyncIterator[Handler]:
         async with AsyncExitStack() as stack:
-            around = await _surroundings(settings, app, stack)
-            parts = await stack.enter_async_context(open_parts(settings, around))
-            await _all_there(parts, around.outages)
-            yield _desk(settings, around, parts)
+            runtime = await _runtime(settings, app, stack)
+            components = await stack.enter_async_context(open_components(settings, runtime))
+            await _all_there(components, runtime.dependencies)
+            yield _handler(settings, runtime, components)
 
     return lifespan
 
 
-async def _surroundings(settings: Settings, app: StreamApp, stack: AsyncExitStack) -> Runtime:
+async def _runtime(settings: Settings, app: StreamApp, stack: AsyncExitStack) -> Runtime:
     metrics = Metrics()
-    outages = Dependencies(settings.retry, settings.breaker, hooks=Hooks(waiting=app.waiting))
+    dependencies = Dependencies(settings.retry, settings.breaker, hooks=Hooks(waiting=app.waiting))
     observed = await stack.enter_async_context(observing(settings.metrics, metrics, on_failure=app.fail))
     endpoint = settings.tracing.endpoint or settings.otel_endpoint
     tracer = await stack.enter_async_context(open_tracer(endpoint, settings.tracing))
 
     def away() -> dict[str, bool]:
-        return {name: state.is_away for name, state in outages.states().items()}
+        return {name: state.is_away for name, state in dependencies.states().items()}
 
     # Only a new message can prove that a dependency is back once all that wait have asked in vain.
     app.is_paused = lambda needs: any(
-        state.is_away and state.untried for name, state in outages.states().items() if name in needs
+        state.is_away and state.untried for name, state in dependencies.states().items() if name in needs
     )
     observed.app(app)
     observed.dependencies(away)
     observed.lag(app.lags)
-    return Runtime(app, outages, metrics, observed, tracer)
+    return Runtime(app, dependencies, metrics, observed, tracer)
 
 
-def _desk(settings: Settings, around: Runtime, parts: Components) -> Handler:
-    alarm = RejectionRateBreaker(settings.rejections, hooks=Hooks(waiting=around.app.waiting))
-    around.observed.alarms(alarm.alarms)
-    around.metrics.loading.limit.set(settings.decode.loading)
+def _handler(settings: Settings, runtime: Runtime, components: Components) -> Handler:
+    alarm = RejectionRateBreaker(settings.rejections, hooks=Hooks(waiting=runtime.app.waiting))
+    runtime.observed.alarms(alarm.alarms)
+    runtime.metrics.loading.limit.set(settings.decode.loading)
     limits = DispatcherLimits(settings.decode.loading, settings.deferral, settings.rejections)
-    desk = build_dispatcher(
-        parts,
-        around.outages,
+    dispatcher = build_dispatcher(
+        components,
+        runtime.dependencies,
         limits,
-        metrics=around.metrics,
+        metrics=runtime.metrics,
         naming=settings.uploads,
-        tracer=around.tracer,
+        tracer=runtime.tracer,
         alarm=alarm,
         hide=mask(settings).hide,
     )
-    return desk.handle
+    return dispatcher.handle
 
 
-async def _all_there(parts: Components, outages: Dependencies) -> None:
+async def _all_there(components: Components, dependencies: Dependencies) -> None:
     """Wait until broker, store and images answer: a worker that cannot work joins no group."""
-    for part in (parts.tags, parts.scores, parts.images):
-        await outages.retry_until_available(part.ping)
+    for part in (components.tags, components.scores, components.images):
+        await dependencies.retry_until_available(part.ping)
 
 
 def _stream_settings(settings: Settings) -> StreamSettings:
@@ -123,7 +123,7 @@ def _attach(app: StreamApp, name: str, topic: str) -> None:
             await app.admit(event)
 
 
-def run(settings: Settings, open_parts: OpenComponents) -> NoReturn:
+def run(settings: Settings, open_components: OpenComponents) -> NoReturn:
     """Work until a signal or a failure, and exit.
 
     Exit codes: 0 after SIGTERM or SIGINT with everything drained and committed; 1 after a failure; 2 for a
@@ -131,7 +131,7 @@ def run(settings: Settings, open_parts: OpenComponents) -> NoReturn:
     """
     secrets = mask(settings)
     logs.configure(settings.log, mask=secrets)
-    app = create_app(settings, open_parts)
+    app = create_app(settings, open_components)
     worker = faust.Worker(app, quiet=True, override_logging=False, redirect_stdouts=False)
     worker.spinner = None
     code = 1

@@ -12,8 +12,8 @@ from typing import Any
 
 from aiokafka.structs import TopicPartition
 
-from agents.wiring.backends import open_store
 from agents.wiring.settings import StoreSettings
+from agents.wiring.stores import open_store
 from schemas import topics
 from schemas.errors import Unavailable
 from streams.adapters.kafka.connection import PARTITIONS

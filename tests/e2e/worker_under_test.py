@@ -13,9 +13,11 @@ from pathlib import Path
 from agents.ports import Components
 from agents.testing import FakeTagger
 from agents.wiring import settings, worker
-from agents.wiring.backends import kafka_settings, open_store, s3_settings
-from agents.wiring.components import Runtime, decoders
+from agents.wiring.backends import kafka_settings, s3_settings
+from agents.wiring.components import decoders
+from agents.wiring.runtime import Runtime
 from agents.wiring.settings import Settings
+from agents.wiring.stores import open_store
 from model.decoding.pool import DecoderPool
 from model.preprocess import Preprocess
 from model.serving.batcher import BatchLimits, DeviceChecks, MicroBatcher
@@ -79,9 +81,9 @@ class DecodingTagger(FakeTagger):
 
 
 @asynccontextmanager
-async def tagger_under_test(config: Settings, around: Runtime) -> AsyncIterator[FakeTagger]:
+async def tagger_under_test(config: Settings, runtime: Runtime) -> AsyncIterator[FakeTagger]:
     if "E2E_DECODE" in os.environ:
-        pool = decoders(config, around.metrics, Preprocess(size=32), decode=os.environ["E2E_DECODE"])
+        pool = decoders(config, runtime.metrics, Preprocess(size=32), decode=os.environ["E2E_DECODE"])
         async with pool:
             await pool.warm()
             yield DecodingTagger(pool)
@@ -109,16 +111,16 @@ async def images_under_test(config: Settings) -> AsyncIterator[ImageStore]:
 
 
 @asynccontextmanager
-async def parts(config: Settings, around: Runtime) -> AsyncIterator[Components]:
-    outages = around.outages
+async def parts(config: Settings, runtime: Runtime) -> AsyncIterator[Components]:
+    dependencies = runtime.dependencies
     async with AsyncExitStack() as stack:
         publisher = KafkaPublisher(kafka_settings(config))
         store: AbstractAsyncContextManager[ScoreStore] = open_store(config.store)
         yield Components(
             images=await stack.enter_async_context(images_under_test(config)),
-            scores=await outages.retry_until_available(lambda: stack.enter_async_context(store)),
-            tags=await outages.retry_until_available(lambda: stack.enter_async_context(publisher)),
-            tagger=await stack.enter_async_context(tagger_under_test(config, around)),
+            scores=await dependencies.retry_until_available(lambda: stack.enter_async_context(store)),
+            tags=await dependencies.retry_until_available(lambda: stack.enter_async_context(publisher)),
+            tagger=await stack.enter_async_context(tagger_under_test(config, runtime)),
         )
 
 

@@ -13,9 +13,10 @@ from typing import Any, Final
 from agents.ports import Components
 from agents.testing import FakeTagger
 from agents.wiring import settings, worker
-from agents.wiring.backends import kafka_settings, open_store, s3_settings
-from agents.wiring.components import Runtime
+from agents.wiring.backends import kafka_settings, s3_settings
+from agents.wiring.runtime import Runtime
 from agents.wiring.settings import Settings
+from agents.wiring.stores import open_store
 from streams.adapters.kafka.publisher import KafkaPublisher
 from streams.adapters.s3.images import S3Images
 
@@ -40,8 +41,8 @@ def resolve_by(answers: Path) -> None:
 
 
 @asynccontextmanager
-async def parts(config: Settings, around: Runtime) -> AsyncIterator[Components]:
-    outages = around.outages
+async def parts(config: Settings, runtime: Runtime) -> AsyncIterator[Components]:
+    dependencies = runtime.dependencies
     patience = {}
     if "AWAY_BROKER_SECONDS" in os.environ:
         seconds = float(os.environ["AWAY_BROKER_SECONDS"])
@@ -51,8 +52,8 @@ async def parts(config: Settings, around: Runtime) -> AsyncIterator[Components]:
         store = open_store(config.store)
         yield Components(
             images=await stack.enter_async_context(S3Images(s3_settings(config))),
-            scores=await outages.retry_until_available(lambda: stack.enter_async_context(store)),
-            tags=await outages.retry_until_available(lambda: stack.enter_async_context(publisher)),
+            scores=await dependencies.retry_until_available(lambda: stack.enter_async_context(store)),
+            tags=await dependencies.retry_until_available(lambda: stack.enter_async_context(publisher)),
             tagger=FakeTagger(delay=float(os.environ["E2E_DELAY"])),
         )
 

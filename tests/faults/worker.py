@@ -12,9 +12,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from agents.ports import Components
 from agents.testing import FakeTagger
 from agents.wiring import settings, worker
-from agents.wiring.backends import kafka_settings, open_store, s3_settings
-from agents.wiring.components import Runtime
+from agents.wiring.backends import kafka_settings, s3_settings
+from agents.wiring.runtime import Runtime
 from agents.wiring.settings import Settings
+from agents.wiring.stores import open_store
 from streams.adapters.kafka.publisher import KafkaPublisher
 from streams.adapters.s3.images import S3Images
 from tests.faults.boundaries import (
@@ -29,9 +30,9 @@ from tests.faults.boundaries import (
 
 
 @asynccontextmanager
-async def watched_parts(config: Settings, around: Runtime) -> AsyncIterator[Components]:
+async def watched_parts(config: Settings, runtime: Runtime) -> AsyncIterator[Components]:
     """The real S3, store and broker, each with the saboteur at its side."""
-    saboteur = hired(around)
+    saboteur = hired(runtime)
     saboteur.watch_commits()
     async with AsyncExitStack() as stack:
         images = await stack.enter_async_context(S3Images(s3_settings(config)))
@@ -45,12 +46,12 @@ async def watched_parts(config: Settings, around: Runtime) -> AsyncIterator[Comp
         )
 
 
-def hired(around: Runtime) -> Saboteur:
+def hired(runtime: Runtime) -> Saboteur:
     """The saboteur that the environment asks for; one that does nothing where it asks for none."""
     if "FAULT_BOUNDARY" not in os.environ:
-        return Saboteur(around.app)
+        return Saboteur(runtime.app)
     where, act = Boundary(os.environ["FAULT_BOUNDARY"]), Act(os.environ["FAULT_ACT"])
-    return Saboteur(around.app, where, act, int(os.environ["FAULT_PASSAGE"]))
+    return Saboteur(runtime.app, where, act, int(os.environ["FAULT_PASSAGE"]))
 
 
 if __name__ == "__main__":

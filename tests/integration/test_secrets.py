@@ -122,7 +122,7 @@ def test_a_worker_that_fails_in_every_way_logs_no_secret(secrets: dict[str, str]
         "import asyncio\n"
         "from agents.wiring import settings, worker\n"
         "from agents.wiring.backends import kafka_settings, s3_settings\n"
-        "from agents.wiring.backends import open_store\n"
+        "from agents.wiring.stores import open_store\n"
         "from contextlib import asynccontextmanager\n"
         "from schemas.errors import Unavailable\n"
         "from streams.adapters.kafka.publisher import KafkaPublisher\n"

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from agents.wiring.backends import open_store
+from agents.wiring.stores import open_store
 from schemas import topics
 from schemas.identity import image_id
 from schemas.records import ImageHead, ScoreRecord

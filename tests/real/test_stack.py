@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from agents.wiring.backends import open_store
+from agents.wiring.stores import open_store
 from deploy.stack.layout import HOST, PREFIX, Layout, Ports, default_cache
 from deploy.stack.service import NotReady
 from deploy.stack.stack import Stack

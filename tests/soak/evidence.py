@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from agents.wiring.backends import open_store
 from agents.wiring.settings import StoreSettings
+from agents.wiring.stores import open_store
 from schemas import topics
 from schemas.records import ImageHead, ScoreRecord
 from streams.adapters.kafka.reader import TopicReader
