@@ -1,1 +1,1 @@
-"""What sees: network, preprocessing, checkpoint, resident classifier, micro-batcher, decision policy."""
+"""The model: network, preprocessing, checkpoint, resident classifier, micro-batcher, decision policy."""

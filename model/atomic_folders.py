@@ -1,8 +1,8 @@
-"""Folders that are there whole or not at all.
+"""Atomic writes and file locks: files and folders that are there whole or not at all.
 
-What is written lies in a hidden folder beside its place until a rename puts it there. Whoever is killed
-leaves the hidden folder behind, and the next who writes here removes it: a lock, which the kernel lets go
-of when its holder dies, tells it from one that is being written.
+What is written lies under a hidden name beside its place until a rename puts it there. Whoever is killed
+leaves it behind, and the next who writes here removes it. Of an `atomic_folder` a lock tells what is left
+from what is being written, as the kernel lets go of it when its holder dies; elsewhere its age does.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import fcntl
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -48,15 +49,15 @@ def atomic_folder(parent: Path) -> Iterator[Path]:
 def place_folder(made: Path, place: Path) -> bool:
     """Give `made`, a folder on the same disk, its `place`, durable when it returns; False if it is taken."""
     for path in sorted(made.rglob("*")):
-        _flush(path)
-    _flush(made)
+        sync(path)
+    sync(made)
     try:
         made.rename(place)
     except OSError as error:
         if error.errno in {errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR}:
             return False
         raise
-    _flush(place.parent)
+    sync(place.parent)
     return True
 
 
@@ -64,10 +65,88 @@ def write_file(place: Path, data: bytes) -> None:
     """Make the file hold `data`: whole or not at all, and durable. Raises `ConfigurationError`."""
     with atomic_folder(place.parent) as folder:
         fresh = folder / "file"
-        fresh.write_bytes(data)
-        _flush(fresh)
+        write_synced(fresh, data)
         fresh.replace(place)
-        _flush(place.parent)
+        sync(place.parent)
+
+
+def write(file: Path, data: bytes) -> None:
+    """`data` as `file`, at once: synced under another name beside it, then renamed. Raises `OSError`."""
+    fresh = file.with_name(f".{file.name}.new")
+    try:
+        write_synced(fresh, data)
+        fresh.replace(file)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def keep(file: Path, text: str) -> None:
+    """`text` as `file`, whole or not at all. Raises `ConfigurationError`."""
+    try:
+        write(file, text.encode())
+    except OSError as error:
+        raise ConfigurationError(f"{file}: {error.strerror or error}") from error
+
+
+@contextmanager
+def kept_room(folder: Path, *, what: str, then: str = "") -> Iterator[None]:
+    """An `OSError` inside becomes a `ConfigurationError`: where `what` could not be written, and `then`."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ConfigurationError(f"{folder}: {what} cannot be written: {reason}{then}") from error
+
+
+def write_synced(file: Path, data: bytes) -> None:
+    """Write and sync, so that a rename never comes to disk before what it names. Raises `OSError`."""
+    file.write_bytes(data)
+    sync(file)
+
+
+def sync(path: Path) -> None:
+    """The file's bytes, or the folder's names, are on the disk when it returns."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def building(parent: Path, *, prefix: str) -> Iterator[Path]:
+    """An empty folder in `parent`, to be renamed once it is whole; else it is removed. Raises `OSError`."""
+    parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+    try:
+        folder.chmod(0o755)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def sweep(parent: Path, *, prefix: str, after: float) -> None:
+    """Remove what was begun in `parent` and not written to for `after` seconds: somebody died over it."""
+    for left in parent.glob(f"{prefix}*"):
+        with suppress(OSError):
+            newest = max(each.stat().st_mtime for each in (left, *left.glob("*")))
+            if time.time() - newest > after:
+                shutil.rmtree(left)
+
+
+def lock(file: Path, *, busy: str) -> int:
+    """The open lock, for `os.close`; the kernel lets go of it however the process ends.
+
+    Raises `ConfigurationError` with `busy` where another process holds it, and `OSError`.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError) as error:
+        os.close(handle)
+        raise ConfigurationError(busy) from error
+    return handle
 
 
 @contextmanager
@@ -109,42 +188,3 @@ def _locked(folder: Path, how: int = fcntl.LOCK_EX) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
-
-
-def _flush(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def write(file: Path, data: bytes) -> None:
-    """`data` as `file`, at once: synced under another name beside it, then renamed. Raises `OSError`."""
-    fresh = file.with_name(f".{file.name}.new")
-    try:
-        with fresh.open("wb") as target:
-            target.write(data)
-            target.flush()
-            os.fsync(target.fileno())
-        fresh.replace(file)
-    finally:
-        fresh.unlink(missing_ok=True)
-
-
-def keep(file: Path, text: str) -> None:
-    """`text` as `file`, whole or not at all. Raises `ConfigurationError`."""
-    try:
-        write(file, text.encode())
-    except OSError as error:
-        raise ConfigurationError(f"{file}: {error.strerror or error}") from error
-
-
-@contextmanager
-def kept_room(folder: Path, *, what: str, then: str = "") -> Iterator[None]:
-    """An `OSError` inside becomes a `ConfigurationError`: where `what` could not be written, and `then`."""
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise ConfigurationError(f"{folder}: {what} cannot be written: {reason}{then}") from error

@@ -1,4 +1,4 @@
-"""A model version as a folder: written whole or not at all, and read only if nothing in it has changed.
+"""Model version on disk: written whole or not at all, and read only if nothing in it has changed.
 
     model.safetensors   the weights; their labels in its metadata
     manifest.json       see `model.manifest`
@@ -12,9 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,6 +23,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
+from model.atomic_folders import building, write_synced
 from model.manifest import Golden, Manifest
 from schemas.errors import ConfigurationError
 
@@ -71,12 +69,26 @@ def read_manifest(folder: Path) -> Manifest:
     if not folder.is_dir():
         raise ConfigurationError(f"{folder}: there is no such model version")
     file = folder / MANIFEST
+    return parsed_manifest(_bytes(file), where=str(file))
+
+
+def parsed_manifest(data: bytes, *, where: str) -> Manifest:
+    """A manifest out of its bytes. Raises `ConfigurationError`."""
     try:
-        return Manifest.model_validate_json(_bytes(file))
+        return Manifest.model_validate_json(data)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ConfigurationError(f"{file}: {where + ': ' if where else ''}{first['msg']}") from error
+        place = ".".join(str(part) for part in first["loc"])
+        raise ConfigurationError(f"{where}: {place + ': ' if place else ''}{first['msg']}") from error
+
+
+def name_and_version(folder: Path) -> tuple[str, str]:
+    """Those of a folder that is to be, NAME-VERSION. Raises `ConfigurationError`."""
+    _refuse_existing(folder)
+    name, _, version = folder.name.rpartition("-")
+    if not (name and version):
+        raise ConfigurationError(f"{folder}: the folder's name must be NAME-VERSION, like restaurant-v2")
+    return name, version
 
 
 def write(folder: Path, version: Version) -> Manifest:
@@ -84,17 +96,10 @@ def write(folder: Path, version: Version) -> Manifest:
 
     A version never changes: raises `ConfigurationError` where `folder` already is.
     """
-    if folder.exists():
-        raise ConfigurationError(f"{folder}: a version is there already, and versions do not change")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    building = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
-        manifest = _fill(building, version)
-        building.chmod(0o755)
-        building.rename(folder)
-    except BaseException:
-        shutil.rmtree(building, ignore_errors=True)
-        raise
+    _refuse_existing(folder)
+    with building(folder.parent, prefix=f".{folder.name}.") as made:
+        manifest = _fill(made, version)
+        made.rename(folder)
     return manifest
 
 
@@ -104,6 +109,11 @@ def sealed(version: Version) -> Version:
     return replace(version, manifest=manifest)
 
 
+def _refuse_existing(folder: Path) -> None:
+    if folder.exists():
+        raise ConfigurationError(f"{folder}: a version is there already, and versions do not change")
+
+
 def _encoded(version: Version) -> bytes:
     return save_tensors(dict(version.weights), metadata={"labels": json.dumps(version.manifest.labels)})
 
@@ -111,21 +121,13 @@ def _encoded(version: Version) -> bytes:
 def _fill(folder: Path, version: Version) -> Manifest:
     weights = _encoded(version)
     manifest = version.manifest.model_copy(update={"sha256": _digest(weights)})
-    _keep(folder / WEIGHTS, weights)
-    _keep(folder / CARD, version.card.encode())
-    _keep(folder / MANIFEST, (manifest.model_dump_json(indent=2) + "\n").encode())
+    write_synced(folder / WEIGHTS, weights)
+    write_synced(folder / CARD, version.card.encode())
+    write_synced(folder / MANIFEST, (manifest.model_dump_json(indent=2) + "\n").encode())
     (folder / GOLDEN).mkdir()
     for name, png in version.golden.items():
-        _keep(folder / GOLDEN / name, png)
+        write_synced(folder / GOLDEN / name, png)
     return manifest
-
-
-def _keep(file: Path, data: bytes) -> None:
-    """Write and sync, so that the rename never comes to disk before what it names."""
-    with file.open("wb") as target:
-        target.write(data)
-        target.flush()
-        os.fsync(target.fileno())
 
 
 def _golden(folder: Path, golden: Golden) -> bytes:

@@ -1,4 +1,4 @@
-"""Time as a part that is handed in: where time decides, a test must be able to move it."""
+"""Injected clock: where time decides, a test must be able to move it."""
 
 from __future__ import annotations
 

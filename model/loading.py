@@ -1,4 +1,4 @@
-"""Tensors put into a network by name, the same way for serving and for training."""
+"""State-dict loading by name, the same way for serving and for training."""
 
 from __future__ import annotations
 

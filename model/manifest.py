@@ -1,4 +1,4 @@
-"""What a model version says of itself: everything needed to serve it, and everything needed to judge it.
+"""Model manifest: everything needed to serve it, and everything needed to judge it.
 
 No torch in here: the command line and the policy read manifests without it.
 """

@@ -1,4 +1,4 @@
-"""From scores to a verdict: which tags hold and where the image goes. Pure; no torch, no clock, no I/O."""
+"""Decision policy: from scores to tags and routes. Pure; no torch, no clock, no I/O."""
 
 from __future__ import annotations
 

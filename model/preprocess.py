@@ -1,4 +1,4 @@
-"""Bytes to pixels, written once: training and serving decode with this and cannot drift apart.
+"""Preprocessing, bytes to pixels, written once: training and serving decode with this and cannot drift apart.
 
 No torch in here: decoding runs in worker threads beside the event loop. Normalisation is left to
 the device, so that a quarter of the bytes travel there.

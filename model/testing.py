@@ -1,4 +1,4 @@
-"""Forwards that bring one fault each, for whoever tests with a batcher: no torch, no sleeping.
+"""Test doubles of the forward, one fault each, for whoever tests with a batcher: no torch, no sleeping.
 
 A forward here answers the item `x` with `"scored x"` and keeps the batches that it was called with.
 """

@@ -1,4 +1,4 @@
-"""A whole model version in a few kilobytes and milliseconds, for the tests of whoever serves models.
+"""Test fixture: a model version of a few kilobytes and milliseconds, for whoever serves models.
 
 Its network is of the architecture `tiny`, its weights come from a fixed seed and mean nothing.
 """

@@ -9,7 +9,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from model.data import snapshot, snapshot_report, sources, thumbnails
+from model import thumbnail
+from model.data import snapshot, snapshot_report, sources
 from model.data.document import Counts, Document, Imbalance
 from model.data.photograph import Photograph, Split
 from model.data.progress import Tick
@@ -121,6 +122,6 @@ def _sample(shown: SourceSummary, label: str, most: int) -> list[int]:
 
 async def _drawn(photos: Sequence[Photograph], processes: int | None, tick: Tick) -> list[str | None]:
     count = import_data.processes(processes)
-    async with import_data.decoders(thumbnails.PREPROCESS, count) as pool:
+    async with import_data.decoders(thumbnail.PREPROCESS, count) as pool:
         pictures = [photo.path for photo in photos]
-        return await thumbnails.of(pictures, by=pool, at_once=count * import_data.LOADED, tick=tick)
+        return await thumbnail.decoded(pictures, by=pool, at_once=count * import_data.LOADED, tick=tick)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from model.data import dataset
 from model.data.progress import Tick
-from model.evaluation import recording, run
+from model.evaluation import evaluation_run, recording
+from model.evaluation.evaluation_run import EvaluationJob, EvaluationResult, Versus
 from model.evaluation.parity import Parity
 from model.evaluation.parity import parity as measure_parity
-from model.evaluation.run import EvaluationJob, EvaluationResult, Versus
 from model.serving.classifier import Classifier
 
 
@@ -34,18 +34,18 @@ def evaluate(request: EvaluateRequest, *, tick: Tick) -> EvaluationResult:
     """The figures. Raises `ConfigurationError`, also where the version has a record of that split."""
     if request.record:
         recording.refuse_recorded(request.folder, request.split)
-    return run.evaluate(_job(request), tick=tick)
+    return evaluation_run.evaluate(_job(request), tick=tick)
 
 
 def record(request: EvaluateRequest, result: EvaluationResult) -> None:
     """Add the report to the version's card and manifest."""
-    data = recording.data_digest(result.judged.photographs)
+    data = recording.data_digest(result.predictions.photographs)
     recording.record(request.folder, request.split, report=result.report, data=data)
 
 
 def compare(request: EvaluateRequest, other: Path, *, tick: Tick) -> Versus:
     """The version `other` held against that of the request."""
-    return run.versus(_job(request), other, tick=tick)
+    return evaluation_run.versus(_job(request), other, tick=tick)
 
 
 def parity(folder: Path, data: Path, *, side: int, threads: int | None, tick: Tick) -> Parity:

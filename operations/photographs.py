@@ -8,25 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from model.data import photograph
 from schemas.errors import Gone, TooLarge, Undecodable
 
-SUFFIXES: Final = frozenset(
-    {
-        ".jpg",
-        ".jpeg",
-        ".jfif",
-        ".png",
-        ".webp",
-        ".gif",
-        ".avif",
-        ".heic",
-        ".heif",
-        ".hif",
-        ".bmp",
-        ".tif",
-        ".tiff",
-    }
-)
+SUFFIXES: Final = photograph.SUFFIXES | photograph.FOREIGN
 """More than what can be read: a photograph of another format is refused aloud, not left out in silence."""
 
 

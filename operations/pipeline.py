@@ -8,7 +8,7 @@ from typing import Final
 
 from agents.wiring.registry import address
 from agents.wiring.settings import Settings
-from model.pipeline.run import Ran, run
+from model.pipeline.runner import Ran, run
 from model.pipeline.stages import Stages
 from model.pipeline.step import Step
 from model.registry.refs import VersionRef
@@ -51,7 +51,7 @@ def steps(wanted: PipelineRequest, stages: Stages, settings: Settings) -> Step:
 
 def _all(wanted: PipelineRequest, stages: Stages, settings: Settings) -> Step:
     gather = ends.gather(wanted.request, stages, settings)
-    validate = stages.judged(gather)
+    validate = stages.validated(gather)
     if wanted.until in STEPS[: STEPS.index("publish")]:
         return validate  # no registry need be named
     registry = PipelineRegistry(settings, address(settings, wanted.registry))
@@ -63,7 +63,7 @@ def _all(wanted: PipelineRequest, stages: Stages, settings: Settings) -> Step:
 
 
 def go(last: Step, *, version: VersionRef, port: int | None, say: Callable[[str], None]) -> tuple[Ran, ...]:
-    """Run them. Raises as `model.pipeline.run.run`."""
+    """Run them. Raises as `model.pipeline.runner.run`."""
     for step in last.chain():
         if step.done() is not None:
             say(f"{step.name}: finished before ({step.folder})")

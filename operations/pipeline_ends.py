@@ -12,8 +12,8 @@ from agents.wiring.settings import Settings
 from model.data import dataset
 from model.data.dataset import Split
 from model.data.progress import Tick
-from model.pipeline import sources
-from model.pipeline.stages import Stages, judged_by, plain
+from model.pipeline import fingerprints
+from model.pipeline.stages import Stages, evaluation_split, plain
 from model.pipeline.step import Made, Step, digest
 from model.registry import promotion
 from model.registry.promotion_evaluation import PromotionCriteria
@@ -55,7 +55,7 @@ def gather(request: ImportRequest, stages: Stages, settings: Settings) -> Step:
     """The import of a snapshot, done again when a local source has changed."""
     read = (*request.sources, *request.negatives)
     parameters = {
-        "sources": [[source, sources.seen(source)] for source in read],
+        "sources": [[source, fingerprints.seen(source)] for source in read],
         "negatives": len(request.negatives),
         "decisions": request.decisions,
         "accept_unreviewed": request.accept_unreviewed,
@@ -104,11 +104,14 @@ def _published(validate: Step, registry: PipelineRegistry, _folder: Path) -> Mad
 
 def _promoted(wanted: PromotionGoal, stages: Stages, gather: Step, _folder: Path) -> Made:
     data = dataset.read(gather.product())
-    split = judged_by(data)
-    device, threads = stages.order.device, stages.order.threads
-    trial = PromotionCriteria(data.of(Split(split)), split, wanted.least_top, device=device, threads=threads)
-    order = promotion.PromotionRequest(wanted.version, current_user(), reason="by the pipeline", trial=trial)
-    found = asyncio.run(_moved(wanted.registry, order, stages.watch.tick))
+    split = evaluation_split(data)
+    device, threads = stages.job.device, stages.job.threads
+    photographs = data.of(Split(split))
+    criteria = PromotionCriteria(photographs, split, wanted.least_top, device=device, threads=threads)
+    request = promotion.PromotionRequest(
+        wanted.version, current_user(), reason="by the pipeline", criteria=criteria
+    )
+    found = asyncio.run(_moved(wanted.registry, request, stages.watch.tick))
     if found.alias is None:
         raise PromotionRefused(
             f"{wanted.version} is published, but is not {wanted.alias}: the gate refuses it by "

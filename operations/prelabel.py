@@ -11,8 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, cast
 
-from model import atomic_folders
-from model.data import inspecting, review, sources, thumbnails
+from model import atomic_folders, thumbnail
+from model.data import inspecting, review, sources
 from model.data.entries import Entries, Entry
 from model.data.progress import Tick
 from model.data.review import Proposal
@@ -199,7 +199,7 @@ async def _one(found: Entry, classifier: Classifier, pool: DecoderPool) -> _Look
         return f"{found.place}: {error}"
     is_square = classifier.preprocess.fit is Fit.CROP
     width, height = (1, 1) if is_square else (frame.width, frame.height)
-    return _Looked(found, pixels, thumbnails.small(pixels, width=width, height=height))
+    return _Looked(found, pixels, thumbnail.small(pixels, width=width, height=height))
 
 
 def _named(classifier: Classifier) -> str:

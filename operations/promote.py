@@ -72,7 +72,7 @@ async def promote(
         request.alias,
         reason=request.reason,
         force=request.force,
-        trial=criteria,
+        criteria=criteria,
     )
     async with open_registry(settings, url) as registry:
         return await promotion.promote(registry, cache(settings), wanted, tick=tick)

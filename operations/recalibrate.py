@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from model import checkpoint
 from model.data import dataset
 from model.data.progress import Tick
-from model.evaluation import averaging, recalibrating, run
+from model.evaluation import averaging, evaluation_run, recalibrating
 from model.evaluation.calibration import Target
 from model.evaluation.recalibrating import Recalibrated, RecalibrationRequest
 from schemas.errors import ConfigurationError
@@ -33,7 +34,7 @@ class RecalibrateRequest:
 
 def calibrate(folder: Path, request: RecalibrateRequest, *, tick: Tick) -> Recalibrated:
     """The version's weights with thresholds chosen anew. Raises `ConfigurationError`."""
-    recalibrating.named(request.output)
+    checkpoint.name_and_version(request.output)
     chosen = _chosen(request)
     return recalibrating.recalibrate(folder, request.output, asked=chosen, device=request.device, tick=tick)
 
@@ -42,7 +43,7 @@ def average(
     folders: Sequence[Path], request: RecalibrateRequest, *, notes: Path | None, tick: Tick
 ) -> Recalibrated:
     """The mean of the versions' weights, with thresholds of its own. Raises `ConfigurationError`."""
-    recalibrating.named(request.output)
+    checkpoint.name_and_version(request.output)
     if notes is not None and not notes.is_file():
         raise ConfigurationError(f"{notes}: there is no such file")
     chosen = _chosen(request)
@@ -53,5 +54,5 @@ def average(
 
 
 def _chosen(request: RecalibrateRequest) -> RecalibrationRequest:
-    photographs = run.chosen(dataset.read(request.data, negatives=request.negatives), SPLIT)
+    photographs = evaluation_run.chosen(dataset.read(request.data, negatives=request.negatives), SPLIT)
     return RecalibrationRequest(SPLIT, photographs, targets=request.targets, refusal=request.refusal)

@@ -13,7 +13,7 @@ from model.manifest import Manifest
 from model.registry import refs
 from model.registry.aliases import Alias
 from model.registry.refs import VersionRef
-from model.registry.registry import Entry
+from model.registry.registry import RegistryEntry
 from operations import version_folders
 
 
@@ -49,7 +49,7 @@ class VersionView:
         }
 
 
-async def versions(settings: Settings, name: str | None, *, url: str | None) -> list[Entry]:
+async def versions(settings: Settings, name: str | None, *, url: str | None) -> list[RegistryEntry]:
     """The versions of one model, or of all."""
     async with open_registry(settings, url) as registry:
         names = (name,) if name else await registry.names()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Final
 
 from model import checkpoint
+from model.atomic_folders import building
 from schemas.errors import ConfigurationError
 
 PACKAGED: Final = "packaged"
@@ -23,9 +23,8 @@ def copied(folder: Path, target: Path) -> Path:
     """`target`, which is a copy of `folder` now. Raises `ConfigurationError`."""
     refuse_existing(target)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as building:
-            shutil.copytree(folder, Path(building) / "copy").rename(target)
+        with building(target.parent, prefix=f".{target.name}.") as made:
+            shutil.copytree(folder, made / "copy").rename(target)
     except OSError as error:
         raise ConfigurationError(f"--output {target}: {error.strerror or error}") from error
     return target

@@ -96,7 +96,7 @@ class BatchMetrics:
         self._size_limit.set(statistics.ceiling)
         self._intake.set(statistics.waiting + statistics.in_forward)
         self._intake_limit.set(intake)
-        self._at_door.set(statistics.at_door)
+        self._at_door.set(statistics.held_back)
         self._dropped.inc(_since(self._last_dropped, statistics.dropped))
         self._last_dropped = statistics.dropped
         self._count(statistics.device)
@@ -105,7 +105,7 @@ class BatchMetrics:
         last, self._last = self._last, tally
         self._failed.inc(_since(last.failed_forwards if last else 0, tally.failed_forwards))
         self._memory.inc(_since(last.out_of_memory if last else 0, tally.out_of_memory))
-        self._culprits.inc(_since(last.culprits if last else 0, tally.culprits))
+        self._culprits.inc(_since(last.bad_items if last else 0, tally.bad_items))
         before = dict(enumerate(last.sizes)) if last else {}
         for size, count in enumerate(tally.sizes):
             for _ in range(_since(before.get(size, 0), count)):

@@ -1,4 +1,4 @@
-"""What is known of one backbone in the end, and in which order they are shown."""
+"""Comparison rows: what is known of one backbone in the end, and in which order they are shown."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
-from model.comparison.speed import ForwardSpeed
+from model.evaluation.speed import ForwardSpeed
 
 MEGABYTE: Final = 1e6
 SCRATCH: Final = "from scratch"
@@ -26,7 +26,7 @@ class IntervalValue(BaseModel):
     of: int
 
 
-class Figures(BaseModel):
+class BackboneFigures(BaseModel):
     """What a training and its judging came to; kept in its marker."""
 
     model_config = ConfigDict(frozen=True)
@@ -55,7 +55,7 @@ class BackboneRow:
 
     backbone: str
     weights: str
-    figures: Figures | None = None
+    figures: BackboneFigures | None = None
     pace: ForwardSpeed | None = None
     error: str = ""
     trained_now: bool = False
@@ -69,7 +69,7 @@ class BackboneRow:
         return {"backbone": self.backbone, **known, "trained_now": self.trained_now, "speed": pace}
 
 
-Key = Callable[[Figures, ForwardSpeed], float]
+Key = Callable[[BackboneFigures, ForwardSpeed], float]
 
 METRICS: Final[Mapping[str, Key]] = MappingProxyType(
     {

@@ -1,4 +1,4 @@
-"""From photographs that were looked at to a snapshot: selected, divided, accounted for, written."""
+"""Snapshot assembly: photographs are selected, divided, accounted for and written."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from model.data import division, near_duplicates, selection, snapshot, snapshot_
 from model.data.entries import Refusal
 from model.data.inspecting import Seen
 from model.data.photograph import Split
-from model.data.plan import Assembled, SnapshotPlan, sides, wished
+from model.data.plan import Assembled, SnapshotPlan, wished
 from model.data.progress import Tick, silent
 from model.data.selection import Selected
 from model.data.snapshot import Placed
@@ -114,7 +114,7 @@ def _lost(refused: Sequence[Refusal]) -> str:
 
 def _refuse_unlearned(labels: Sequence[str], placed: Sequence[Placed]) -> None:
     """A snapshot for judging alone may have no photograph to learn from; else every label needs one."""
-    on = sides(labels, placed)
+    on = division.sides_of_labels(labels, (each.photograph for each in placed))
     if not any(each.split is Split.TRAIN for each in placed):
         return
     for label in labels:

@@ -1,26 +1,23 @@
-"""Labelled photographs as training takes them, from a snapshot, `DIR/<label>/*` or a CSV; none is decoded."""
+"""Dataset: labelled photographs for training, from a snapshot, `DIR/<label>/*` or a CSV; none is decoded."""
 
 from __future__ import annotations
 
 import hashlib
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from model.data import labels as naming
-from model.data import photograph, snapshot, table
-from model.data.photograph import Encoded, Photograph, Split, nearest_training
+from model.data import division, photograph, snapshot, sources, table
+from model.data.photograph import Encoded, Photograph, Split
 from schemas.errors import ConfigurationError
 
-__all__ = ["Dataset", "Encoded", "Photograph", "Split", "divide", "read", "refuse_untrainable"]
+__all__ = ["Dataset", "Encoded", "Photograph", "Split", "read", "refuse_untrainable"]
 
 COLUMNS: Final = ("path", "label")
 FEWEST: Final = 2
 """Labels of a dataset, and photographs of a label: one to learn from, one to choose by."""
-VAL_SHARE: Final = 0.2
-"""Of each label, where the dataset does not say which photographs are for choosing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,42 +55,18 @@ def read(source: Path, *, negatives: Path | None = None) -> Dataset:
     photographs = _photographs(source)
     labels = tuple(sorted({label for photo in photographs for label in photo.labels}))
     _refuse_unlearnable(source, labels=labels, photographs=photographs)
-    return _with_negatives(Dataset(labels, divide(photographs)), negatives)
+    return _with_negatives(Dataset(labels, division.by_name(photographs)), negatives)
 
 
 def refuse_untrainable(dataset: Dataset) -> None:
     """Raise `ConfigurationError` for a label of which no photograph is for training: it is only judged by."""
-    on = {label: Counter[Split]() for label in dataset.labels}
-    for photo in dataset.photographs:
-        for label in photo.labels:
-            on[label][photo.split] += 1
-    for label, splits in on.items():
+    for label, splits in division.sides_of_labels(dataset.labels, dataset.photographs).items():
         if not splits[Split.TRAIN]:
             where = " and ".join(sorted(split.value for split in splits))
             raise ConfigurationError(
                 f"the label {label!r} is seen only in {where}, so nothing could learn it; give some of its "
                 "photographs the split train, or take its rows out"
             )
-
-
-def divide(photographs: Sequence[Photograph]) -> tuple[Photograph, ...]:
-    """The photographs with a split each: their own, else a fifth of every label to val, by name's digest."""
-    groups: dict[str, list[Photograph]] = defaultdict(list)
-    for photo in photographs:
-        if photo.split is Split.UNSET:
-            groups[photo.main].append(photo)
-    val = {photo.path for group in groups.values() for photo in _fifth(group)}
-    return tuple(
-        replace(photo, split=Split.VAL if photo.path in val else Split.TRAIN)
-        if photo.split is Split.UNSET
-        else photo
-        for photo in photographs
-    )
-
-
-def _fifth(group: list[Photograph]) -> list[Photograph]:
-    ordered = sorted(group, key=lambda photo: hashlib.sha256(photo.path.name.encode()).digest())
-    return ordered[: max(1, round(len(group) * VAL_SHARE))]
 
 
 def _from_snapshot(folder: Path) -> Dataset:
@@ -121,9 +94,7 @@ def _photographs(source: Path) -> list[Photograph]:
 
 
 def _from_folder(folder: Path) -> Iterable[Photograph]:
-    for inner in sorted(path for path in folder.iterdir() if path.is_dir() and path.name[0] != "."):
-        label = naming.checked(inner.name, where=str(inner))
-        files = photograph.folder(inner)
+    for inner, label, files in sources.by_label(folder, suffixes=photograph.SUFFIXES):
         if not files:
             raise ConfigurationError(f"{inner}: no photographs for the label {label!r}")
         for path in files:
@@ -137,7 +108,7 @@ def _from_csv(file: Path, *, labelled: bool) -> Iterable[Photograph]:
             raise ConfigurationError(f"{row.where}: {row.path} is not there")
         if labelled and not row.cell("label"):
             raise ConfigurationError(f"{row.where}: the label is empty")
-        yield Photograph(path, row.labels if labelled else (), row.split, row.source)
+        yield row.photograph(path, labels=None if labelled else ())
 
 
 def _refuse_unlearnable(source: Path, *, labels: tuple[str, ...], photographs: Sequence[Photograph]) -> None:
@@ -160,17 +131,9 @@ def _negatives(source: Path, *, beside: Sequence[Photograph]) -> tuple[Photograp
     if not found:
         raise ConfigurationError(f"{source}: no negatives; expected a folder of photographs or a CSV")
     if not any(photo.source for photo in found):
-        return divide(found)
-    sides = _sides(beside)
+        return division.by_name(found)
+    sides = division.sides_of_sources((photo.source, photo.split) for photo in beside)
     return tuple(
         replace(photo, split=sides.get(photo.source, Split.TEST)) if photo.split is Split.UNSET else photo
         for photo in found
     )
-
-
-def _sides(photographs: Sequence[Photograph]) -> dict[str, Split]:
-    """For each source the split of its photographs; of several the one nearest to training."""
-    found: dict[str, set[Split]] = defaultdict(set)
-    for photo in photographs:
-        found[photo.source].add(photo.split)
-    return {source: nearest_training(splits) for source, splits in found.items() if source}

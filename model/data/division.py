@@ -1,4 +1,4 @@
-"""On which side each photograph stands: for learning, for choosing, or for judging. Pure.
+"""Dataset splitting: which photographs are for learning, for choosing and for judging. Pure.
 
 Near duplicates are always on one side, for a copy of what was learned from judges nothing. Photographs of one
 source are alike too, so a source that the data names goes to one side as a whole. Within these bounds every
@@ -7,9 +7,9 @@ label gets its share on every side.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Final
 
@@ -18,10 +18,12 @@ from model.data.photograph import Photograph, Split, nearest_training
 from schemas.errors import ConfigurationError
 
 SIDES: Final = (Split.TRAIN, Split.VAL, Split.TEST)
+VAL_SHARE: Final = 0.2
+"""Of each label, where a dataset that is no snapshot does not say which photographs are for choosing."""
 
 
 @dataclass(frozen=True, slots=True)
-class Shares:
+class SplitShares:
     """Of each label on each side; they add up to 1. Raises `ConfigurationError` for what cannot be."""
 
     train: float = 0.7
@@ -42,10 +44,10 @@ class Shares:
 
 
 @dataclass(frozen=True, slots=True)
-class How:
+class SplitOptions:
     """How to divide what is not divided yet."""
 
-    shares: Shares = Shares()
+    shares: SplitShares = SplitShares()
     seed: int = 0
     by_source: bool = True
 
@@ -58,7 +60,9 @@ class Divided:
     moved: tuple[int, ...] = ()
 
 
-def divide(photographs: Sequence[Photograph], *, groups: Sequence[Sequence[int]], how: How) -> Divided:
+def divide(
+    photographs: Sequence[Photograph], *, groups: Sequence[Sequence[int]], how: SplitOptions
+) -> Divided:
     """The split of each photograph; `groups` are the places of near duplicates.
 
     A split that the data brings is kept, and what is near it, or of its source, joins it. A group whose
@@ -68,7 +72,8 @@ def divide(photographs: Sequence[Photograph], *, groups: Sequence[Sequence[int]]
     given = _given(photographs, units)
     free = [unit for unit in units if unit not in given]
     sets = _sets(free, units, photographs, how)
-    known = _sides_of_sources(photographs, units, given) if how.by_source else {}
+    brought = ((photographs[place].source, side) for unit, side in given.items() for place in units[unit])
+    known = sides_of_sources(brought) if how.by_source else {}
     sides = dict(given)
     open_sets: list[_Set] = []
     for one in sets:
@@ -86,6 +91,43 @@ def divide(photographs: Sequence[Photograph], *, groups: Sequence[Sequence[int]]
             splits[place] = sides[unit]
     moved = [place for place, photo in enumerate(photographs) if photo.split not in {"", splits[place]}]
     return Divided(tuple(splits), tuple(moved))
+
+
+def by_name(photographs: Sequence[Photograph]) -> tuple[Photograph, ...]:
+    """The photographs with a split each: their own, else a fifth of every label to val, by name's digest."""
+    groups: dict[str, list[Photograph]] = defaultdict(list)
+    for photo in photographs:
+        if photo.split is Split.UNSET:
+            groups[photo.main].append(photo)
+    val = {photo.path for group in groups.values() for photo in _fifth(group)}
+    return tuple(
+        replace(photo, split=Split.VAL if photo.path in val else Split.TRAIN)
+        if photo.split is Split.UNSET
+        else photo
+        for photo in photographs
+    )
+
+
+def _fifth(group: list[Photograph]) -> list[Photograph]:
+    ordered = sorted(group, key=lambda photo: sha256(photo.path.name.encode()).digest())
+    return ordered[: max(1, round(len(group) * VAL_SHARE))]
+
+
+def sides_of_sources(brought: Iterable[tuple[str, Split]]) -> dict[str, Split]:
+    """For each source the side of its photographs; of several the one nearest to training."""
+    found: dict[str, set[Split]] = defaultdict(set)
+    for source, side in brought:
+        found[source].add(side)
+    return {source: nearest_training(sides) for source, sides in found.items() if source}
+
+
+def sides_of_labels(labels: Iterable[str], photographs: Iterable[Photograph]) -> dict[str, Counter[Split]]:
+    """How many photographs of each label stand on each side."""
+    on = {label: Counter[Split]() for label in labels}
+    for photo in photographs:
+        for label in photo.labels:
+            on[label][photo.split] += 1
+    return on
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,22 +169,11 @@ def _given(photographs: Sequence[Photograph], units: Mapping[int, Sequence[int]]
     return given
 
 
-def _sides_of_sources(
-    photographs: Sequence[Photograph], units: Mapping[int, Sequence[int]], given: Mapping[int, Split]
-) -> dict[str, Split]:
-    """Where the sources are of which some photographs bring a side."""
-    found: dict[str, set[Split]] = {}
-    for unit, side in given.items():
-        for place in units[unit]:
-            found.setdefault(photographs[place].source, set()).add(side)
-    return {source: nearest_training(sides) for source, sides in found.items() if source}
-
-
 def _sets(
     free: Sequence[int],
     units: Mapping[int, Sequence[int]],
     photographs: Sequence[Photograph],
-    how: How,
+    how: SplitOptions,
 ) -> list[_Set]:
     """The units that are free, those that share a source together."""
     forest = Forest(len(free))
@@ -157,7 +188,10 @@ def _sets(
 
 
 def _set(
-    joined: Sequence[int], units: Mapping[int, Sequence[int]], photographs: Sequence[Photograph], how: How
+    joined: Sequence[int],
+    units: Mapping[int, Sequence[int]],
+    photographs: Sequence[Photograph],
+    how: SplitOptions,
 ) -> _Set:
     members = [photographs[place] for unit in joined for place in units[unit]]
     counts = Counter(label for photo in members for label in photo.labels or ("",))
@@ -176,7 +210,9 @@ def _counted(
     return counts
 
 
-def _stratified(sets: Sequence[_Set], already: Mapping[Split, Counter[str]], how: How) -> dict[int, Split]:
+def _stratified(
+    sets: Sequence[_Set], already: Mapping[Split, Counter[str]], how: SplitOptions
+) -> dict[int, Split]:
     """A side for each set: the largest first, each to the side that lacks the most of it."""
     totals = sum((Counter(one.counts) for one in sets), sum(already.values(), Counter[str]()))
     sides = [side for side in SIDES if how.shares.of(side)]

@@ -1,4 +1,4 @@
-"""What readers hand over: photographs as a source gives them, and what they had to refuse."""
+"""Reader entries: photographs as a source gives them, and what had to be refused."""
 
 from __future__ import annotations
 

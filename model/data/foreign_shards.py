@@ -1,4 +1,4 @@
-"""Reads WebDataset shards as others write them: a picture beside its `.cls`, `.json` or `.txt`."""
+"""WebDataset reader for foreign shards: a picture beside its `.cls`, `.json` or `.txt`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many things done at once, and not too many."""
+"""Bounded gather: work on many items, so many at a time."""
 
 from __future__ import annotations
 

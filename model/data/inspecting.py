@@ -1,4 +1,4 @@
-"""Every photograph looked at once, by the decoder that serves: can it be read, how large, like which others.
+"""Photograph inspection by the decoder that serves: can it be read, how large, like which others.
 
 Decoding happens wherever the `Decodes` that is given does it: `model.decoding.pool` in processes that may die
 of a hostile file, `model.decoding.threads` here. Nothing of a picture is kept but its facts.

@@ -1,4 +1,4 @@
-"""Which names a label may have: it goes into file names, CSV cells, topics and metrics."""
+"""Label validation: a label goes into file names, CSV cells, topics and metrics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A labelled photograph, as readers give it and as training takes it."""
+"""Photograph: an encoded image with its true labels, and which files of a folder are such."""
 
 from __future__ import annotations
 
@@ -7,6 +7,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Final, Protocol
+
+SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".avif", ".heic", ".heif", ".hif"})
+
+FOREIGN: Final = frozenset({".jfif", ".bmp", ".tif", ".tiff"})
+"""Pictures too by their names; an import tries them, so that what cannot be read is said."""
 
 
 class Split(StrEnum):
@@ -50,12 +55,6 @@ class Photograph:
 def nearest_training(splits: set[Split]) -> Split:
     """Of several splits the one nearest to training: what was learned from can judge nothing."""
     return next((split for split in (Split.TRAIN, Split.VAL, Split.TEST) if split in splits), Split.UNSET)
-
-
-SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".avif", ".heic", ".heif", ".hif"})
-
-FOREIGN: Final = frozenset({".jfif", ".bmp", ".tif", ".tiff"})
-"""Pictures too by their names; an import tries them, so that what cannot be read is said."""
 
 
 def folder(place: Path, *, suffixes: frozenset[str] = SUFFIXES) -> list[Path]:

@@ -1,20 +1,18 @@
-"""What an import is told, and what it makes of the photographs before anything is written."""
+"""Snapshot plan: what an import is told, and what it makes of the photographs before it writes."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from model.data.division import Divided, How
+from model.data.division import Divided, SplitOptions
 from model.data.inspecting import SMALLEST, Seen
 from model.data.near_duplicates import Nearness
 from model.data.photograph import Photograph, Split
 from model.data.selection import Selected
 from model.data.snapshot import Placed
 
-DIVIDE: Final = How()
+DIVIDE: Final = SplitOptions()
 NEAR: Final = Nearness()
 
 
@@ -23,7 +21,7 @@ class SnapshotPlan:
     """How the snapshot is to be made."""
 
     name: str = "photos"
-    how: How = DIVIDE
+    how: SplitOptions = DIVIDE
     nearness: Nearness = NEAR
     smallest: int = SMALLEST
     resplit: bool = False
@@ -43,15 +41,6 @@ class Assembled:
     selected: Selected
     groups: tuple[tuple[int, ...], ...]
     divided: Divided
-
-
-def sides(labels: Sequence[str], placed: Sequence[Placed]) -> dict[str, Counter[Split]]:
-    """How many photographs of each label stand on each side."""
-    on = {label: Counter[Split]() for label in labels}
-    for each in placed:
-        for label in each.photograph.labels:
-            on[label][each.split] += 1
-    return on
 
 
 def wished(seen: Seen, wanted: SnapshotPlan) -> Photograph:

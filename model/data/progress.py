@@ -1,4 +1,4 @@
-"""How long work tells of itself."""
+"""Progress callback."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which of the photographs go into a snapshot: each picture once, under labels that nobody disputes. Pure."""
+"""Deduplication and label conflicts: each picture once, under labels that nobody disputes. Pure."""
 
 from __future__ import annotations
 

@@ -13,12 +13,10 @@ from dataclasses import dataclass
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
+from model.data.photograph import SUFFIXES
 from schemas.errors import ConfigurationError
-
-SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".avif", ".heic", ".heif", ".hif"})
-"""Of the pictures in a shard, as of files."""
 
 
 @dataclass(frozen=True, slots=True)

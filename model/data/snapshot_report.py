@@ -1,4 +1,4 @@
-"""The account that a snapshot gives of itself: counts, what was left out, and what to be careful of."""
+"""Snapshot report: counts, what was left out, and what to be careful of."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from model.data.document import (
 )
 from model.data.document import digest as digest_of
 from model.data.photograph import Photograph, Split
-from model.data.plan import Assembled, SnapshotPlan, sides, wished
+from model.data.plan import Assembled, SnapshotPlan, wished
 
 UNEVEN = 10
 """From this ratio on the imbalance is said aloud."""
@@ -117,7 +117,7 @@ def _near(assembled: Assembled, wanted: SnapshotPlan) -> NearDuplicates:
 
 
 def _warnings(assembled: Assembled, uneven: Imbalance) -> Iterator[str]:
-    on = sides(assembled.labels, assembled.placed)
+    on = division.sides_of_labels(assembled.labels, (each.photograph for each in assembled.placed))
     present = [side for side in division.SIDES if any(each.split is side for each in assembled.placed)]
     expected = {*present, Split.VAL} if Split.TRAIN in present else set(present)
     if Split.TRAIN not in present:

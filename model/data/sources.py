@@ -1,4 +1,4 @@
-"""Reads photographs wherever they are: folders, annotations, CSVs, shards, snapshots. Nothing is decoded."""
+"""Dataset readers: folders, annotations, CSVs, shards, snapshots. Nothing is decoded."""
 
 from __future__ import annotations
 
@@ -80,6 +80,16 @@ def unlabelled(source: Path) -> Entries:
     return gathered
 
 
+def by_label(
+    source: Path, *, leave_out: Collection[str] = (), suffixes: frozenset[str] = ANY
+) -> Iterator[tuple[Path, str, list[Path]]]:
+    """The folders in `source`, the labels that they are named after, and the pictures of each."""
+    for folder in sorted(path for path in source.iterdir() if path.is_dir() and path.name[0] != "."):
+        if folder.name not in leave_out:
+            label = labels.checked(folder.name, where=str(folder))
+            yield folder, label, photograph.folder(folder, suffixes=suffixes)
+
+
 def addresses(file: Path, *, base: str = "") -> list[str]:
     """The addresses in object storage that a CSV names, each once, in order."""
     every = (_address(row.path, base) for row in table.rows(file))
@@ -107,12 +117,7 @@ def _shard(shard: Path) -> Iterator[Entry | Refusal]:
 
 
 def _from_folders(source: Path, how: Reading) -> Iterator[Entry | Refusal]:
-    folders = sorted(path for path in source.iterdir() if path.is_dir() and path.name[0] != ".")
-    for folder in folders:
-        if folder.name in how.leave_out:
-            continue
-        label = labels.checked(folder.name, where=str(folder))
-        files = _files(folder)
+    for folder, label, files in by_label(source, leave_out=how.leave_out):
         if not files:
             raise ConfigurationError(
                 f"{folder}: no photographs for the label {label!r}; add some, or --leave-out {label!r}"
@@ -165,7 +170,7 @@ def _from_table(file: Path, how: Reading) -> Iterator[Entry | Refusal]:
         elif not row.labels:
             yield Refusal(row.path, RefusalCause.UNLABELLED, f"{row.where}: no label")
         else:
-            yield Entry(Photograph(located, row.labels, row.split, row.source), row.path)
+            yield Entry(row.photograph(located), row.path)
 
 
 def _reviewed(row: TableRow, path: Encoded, how: Reading) -> Entry | Refusal:
@@ -178,15 +183,14 @@ def _reviewed(row: TableRow, path: Encoded, how: Reading) -> Entry | Refusal:
         return Refusal(
             row.path, RefusalCause.UNLABELLED, "the model suggests no label, and nobody has reviewed it"
         )
-    photo = Photograph(path, row.labels, row.split, row.source)
-    return Entry(photo, row.path, by_person=by_person)
+    return Entry(row.photograph(path), row.path, by_person=by_person)
 
 
 def _unlabelled(row: TableRow, file: Path, how: Reading) -> Entry | Refusal:
     located = _located(row, file, how)
     if isinstance(located, Refusal):
         return located
-    return Entry(Photograph(located, (), row.split, row.source), row.path)
+    return Entry(row.photograph(located, labels=()), row.path)
 
 
 def _located(row: TableRow, file: Path, how: Reading) -> Path | Refusal:

@@ -1,4 +1,4 @@
-"""A CSV of photographs: `path` and `label`, and as one has them `labels`, `split`, `source`, `reviewed`."""
+"""CSV reader: `path` and `label`, and as one has them `labels`, `split`, `source`, `reviewed`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from model.data import labels
-from model.data.photograph import Split
+from model.data.photograph import Encoded, Photograph, Split
 from schemas.errors import ConfigurationError
 
 PATH: Final = "path"
@@ -59,6 +59,10 @@ class TableRow:
         if said not in set(Split):
             raise ConfigurationError(f"{self.where}: split {said!r} is not train, val or test")
         return Split(said)
+
+    def photograph(self, path: Encoded, *, labels: tuple[str, ...] | None = None) -> Photograph:
+        """The row's photograph, which is at `path`; `labels` instead of its own where they are given."""
+        return Photograph(path, self.labels if labels is None else labels, self.split, self.source)
 
     @property
     def source(self) -> str:

@@ -1,4 +1,4 @@
-"""What a file is made of, counted before Pillow takes it apart.
+"""Container limits: what a file is made of, counted before Pillow takes it apart.
 
 Pillow makes a Python object of every segment, chunk and comment on its way to the pixels, and puts Exif in
 several parts together anew for each part. So a few megabytes of pieces of some bytes each keep a processor

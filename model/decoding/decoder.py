@@ -1,4 +1,4 @@
-"""One decoder, as the worker sees it: a process, and the socket to it."""
+"""Decoder process handle: the process that decodes, the socket to it, and why it exited."""
 
 from __future__ import annotations
 
@@ -21,42 +21,6 @@ from model.decoding.frames import ANSWER, LONGEST_REFUSAL, REQUEST, FrameKind, r
 from model.decoding.options import REAL, DecodeOptions, DecoderLimits
 from model.preprocess import Pixels, Preprocess
 
-_ASLEEP: Final = "S"
-
-
-class HangDetector:
-    """Counts the looks in a row at which a process neither had used its CPU nor wanted to.
-
-    Wall time alone says nothing of an image: a frozen or overloaded machine makes any of them late.
-    """
-
-    def __init__(self, pid: int) -> None:
-        self._tasks = Path(f"/proc/{pid}/task")
-        self._clock = (~pid << 3) | 2  # the kernel's name for the CPU clock of another process
-        self._used = 0.0
-        self._looks = 0
-
-    def begin(self) -> None:
-        """Count from nothing."""
-        self._looks = 0
-
-    def looks(self) -> int:
-        """Look once more; how many in a row saw it asleep."""
-        try:
-            used = time.clock_gettime(self._clock)
-            is_still = used == self._used and self._all_asleep()
-        except (OSError, IndexError):  # it has ended, or this is no Linux
-            return 0
-        self._used = used
-        self._looks = self._looks + 1 if is_still else 0
-        return self._looks
-
-    def _all_asleep(self) -> bool:
-        # The state stands behind the program's name, which is in parentheses and may hold anything.
-        states = [task.read_text().rpartition(")")[2].split()[0] for task in self._tasks.glob("*/stat")]
-        return bool(states) and set(states) == {_ASLEEP}
-
-
 LOOKS: Final = 10
 """How often a decoder is looked at within its deadline, before it is believed to hang."""
 
@@ -71,7 +35,7 @@ _INHERITED: Final = (
 )
 """Of the environment. No name of ours and none of AWS's: a decoder needs no secrets."""
 
-_LAST_BREATH: Final = 5.0
+_EXIT_GRACE: Final = 5.0
 """Seconds for a process to end that has closed its socket."""
 
 
@@ -84,140 +48,12 @@ class DecoderRecipe:
     decode: str = REAL
     """Where a decoder finds `(Preprocess, bytes) -> Pixels`."""
 
-    def orders(self) -> DecodeOptions:
+    def options(self) -> DecodeOptions:
         """For a child of this process."""
         how, limits = self.preprocess, self.limits
         return DecodeOptions(
             how.size, how.fit, how.max_pixels, limits.memory, limits.deadline, os.getpid(), self.decode
         )
-
-
-class Decoder:
-    """Owns a process from `start` to `ended`. One image at a time; the event loop's thread only."""
-
-    def __init__(
-        self, process: subprocess.Popen[bytes], worker_end: socket.socket, recipe: DecoderRecipe
-    ) -> None:
-        self.memory = 0
-        """Bytes that it held after the last image."""
-        self._process = process
-        self._socket = worker_end
-        self._limits = recipe.limits
-        self._size = recipe.preprocess.size
-        self._stillness = HangDetector(process.pid)
-        self._listening = False
-        self._verdict: DecoderExit | None = None
-
-    @classmethod
-    def start(cls, recipe: DecoderRecipe) -> Self:
-        """A new process; it takes a moment until it answers. Raises `OSError` where there is none to be had.
-
-        To be called from a thread that lives as long as the worker: the kernel kills the process with it.
-        """
-        ours, theirs = socket.socketpair()
-        ours.settimeout(0)  # the event loop waits for it
-        with theirs:
-            try:
-                process = subprocess.Popen(  # noqa: S603 - this interpreter, and a module of ours
-                    [sys.executable, "-P", "-m", "model.decoding.process", recipe.orders().text()],
-                    stdin=theirs.fileno(),
-                    stdout=subprocess.DEVNULL,
-                    env=_environment(),
-                    start_new_session=True,  # Ctrl-C in a terminal is for the worker
-                )
-            except OSError:
-                ours.close()
-                raise
-        return cls(process, ours, recipe)
-
-    @property
-    def pid(self) -> int:
-        """Of the process."""
-        return self._process.pid
-
-    async def decode(self, data: bytes) -> Pixels:
-        """The image's pixels, uint8 (3, S, S).
-
-        Raises `Rejected`, or `DecoderDied`: then, and when it is cancelled, the decoder is of no more use.
-        """
-        try:
-            return await self._exchange(data)
-        except OSError as error:  # its end of the socket is closed
-            raise DecoderDied(await self._autopsy()) from error
-        finally:
-            self._listening = False
-
-    def is_alive(self) -> bool:
-        """Whether the process has not ended, as far as one can see without waiting."""
-        return self._process.poll() is None
-
-    def kill(self) -> None:
-        """End the process, whatever it does. At once, but `ended` says when."""
-        self._process.kill()
-
-    async def ended(self) -> DecoderExit:
-        """Until the process has ended by itself, or by `kill`; what it died of."""
-        with suppress(OSError):
-            self._socket.close()
-        code = await asyncio.to_thread(self._process.wait)
-        return self._verdict or exit_of(code, self._limits)
-
-    def look(self) -> None:
-        """To be called `LOOKS` times a deadline: a decoder that does nothing with its image is killed."""
-        if self._listening and self._stillness.looks() >= LOOKS:
-            self._verdict = hung(self._limits)
-            self.kill()
-
-    async def _exchange(self, data: bytes) -> Pixels:
-        loop = asyncio.get_running_loop()
-        await loop.sock_sendall(self._socket, REQUEST.pack(len(data)))
-        await loop.sock_sendall(self._socket, data)
-        self._stillness.begin()
-        self._listening = True
-        head = bytearray(ANSWER.size)
-        await self._receive(memoryview(head))
-        kind, self.memory, length = ANSWER.unpack(head)
-        if kind == FrameKind.PIXELS and length == 3 * self._size**2:
-            pixels = np.empty((3, self._size, self._size), np.uint8)
-            await self._receive(pixels.data.cast("B"))
-            return pixels
-        if kind != FrameKind.REJECTED or length > LONGEST_REFUSAL:
-            raise self._garbled()
-        payload = bytearray(length)
-        await self._receive(memoryview(payload))
-        try:
-            error = refused(bytes(payload))
-        except ValueError as garbled:
-            raise self._garbled() from garbled
-        raise error
-
-    async def _receive(self, target: memoryview) -> None:
-        loop = asyncio.get_running_loop()
-        while target:
-            received = await loop.sock_recv_into(self._socket, target)
-            if not received:
-                raise ConnectionResetError
-            target = target[received:]
-
-    def _garbled(self) -> OSError:
-        self._verdict = GARBLED
-        self.kill()
-        return ConnectionAbortedError()
-
-    async def _autopsy(self) -> DecoderExit:
-        death = asyncio.ensure_future(self.ended())
-        done, _ = await asyncio.wait({death}, timeout=_LAST_BREATH)
-        if not done:  # it closed its socket and lives on
-            self._verdict = GARBLED
-            self.kill()
-        return await death
-
-
-def _environment() -> dict[str, str]:
-    kept = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-    # It imports what this process would; and BLAS needs no threads to move bytes.
-    path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)  # noqa: PTH109 - a string is wanted
-    return kept | {"PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
 OUT_OF_MEMORY: Final = 77
@@ -284,3 +120,167 @@ def hung(limits: DecoderLimits) -> DecoderExit:
 
 
 GARBLED: Final = DecoderExit(ExitCause.GARBLED, "an answer that is none")
+
+
+_ASLEEP: Final = "S"
+
+
+class HangDetector:
+    """Counts the looks in a row at which a process neither had used its CPU nor wanted to.
+
+    Wall time alone says nothing of an image: a frozen or overloaded machine makes any of them late.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self._tasks = Path(f"/proc/{pid}/task")
+        self._clock = (~pid << 3) | 2  # the kernel's name for the CPU clock of another process
+        self._used = 0.0
+        self._looks = 0
+
+    def begin(self) -> None:
+        """Count from nothing."""
+        self._looks = 0
+
+    def looks(self) -> int:
+        """Look once more; how many in a row saw it asleep."""
+        try:
+            used = time.clock_gettime(self._clock)
+            is_still = used == self._used and self._all_asleep()
+        except (OSError, IndexError):  # it has ended, or this is no Linux
+            return 0
+        self._used = used
+        self._looks = self._looks + 1 if is_still else 0
+        return self._looks
+
+    def _all_asleep(self) -> bool:
+        # The state stands behind the program's name, which is in parentheses and may hold anything.
+        states = [task.read_text().rpartition(")")[2].split()[0] for task in self._tasks.glob("*/stat")]
+        return bool(states) and set(states) == {_ASLEEP}
+
+
+class Decoder:
+    """Owns a process from `start` to `ended`. One image at a time; the event loop's thread only."""
+
+    def __init__(
+        self, process: subprocess.Popen[bytes], worker_end: socket.socket, recipe: DecoderRecipe
+    ) -> None:
+        self.memory = 0
+        """Bytes that it held after the last image."""
+        self._process = process
+        self._socket = worker_end
+        self._limits = recipe.limits
+        self._size = recipe.preprocess.size
+        self._hang_detector = HangDetector(process.pid)
+        self._listening = False
+        self._exit: DecoderExit | None = None
+
+    @classmethod
+    def start(cls, recipe: DecoderRecipe) -> Self:
+        """A new process; it takes a moment until it answers. Raises `OSError` where there is none to be had.
+
+        To be called from a thread that lives as long as the worker: the kernel kills the process with it.
+        """
+        ours, theirs = socket.socketpair()
+        ours.settimeout(0)  # the event loop waits for it
+        with theirs:
+            try:
+                process = subprocess.Popen(  # noqa: S603 - this interpreter, and a module of ours
+                    [sys.executable, "-P", "-m", "model.decoding.process", recipe.options().text()],
+                    stdin=theirs.fileno(),
+                    stdout=subprocess.DEVNULL,
+                    env=_environment(),
+                    start_new_session=True,  # Ctrl-C in a terminal is for the worker
+                )
+            except OSError:
+                ours.close()
+                raise
+        return cls(process, ours, recipe)
+
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        return self._process.pid
+
+    async def decode(self, data: bytes) -> Pixels:
+        """The image's pixels, uint8 (3, S, S).
+
+        Raises `Rejected`, or `DecoderDied`: then, and when it is cancelled, the decoder is of no more use.
+        """
+        try:
+            return await self._exchange(data)
+        except OSError as error:  # its end of the socket is closed
+            raise DecoderDied(await self._exit_cause()) from error
+        finally:
+            self._listening = False
+
+    def is_alive(self) -> bool:
+        """Whether the process has not ended, as far as one can see without waiting."""
+        return self._process.poll() is None
+
+    def kill(self) -> None:
+        """End the process, whatever it does. At once, but `ended` says when."""
+        self._process.kill()
+
+    async def ended(self) -> DecoderExit:
+        """Until the process has ended by itself, or by `kill`; what it died of."""
+        with suppress(OSError):
+            self._socket.close()
+        code = await asyncio.to_thread(self._process.wait)
+        return self._exit or exit_of(code, self._limits)
+
+    def look(self) -> None:
+        """To be called `LOOKS` times a deadline: a decoder that does nothing with its image is killed."""
+        if self._listening and self._hang_detector.looks() >= LOOKS:
+            self._exit = hung(self._limits)
+            self.kill()
+
+    async def _exchange(self, data: bytes) -> Pixels:
+        loop = asyncio.get_running_loop()
+        await loop.sock_sendall(self._socket, REQUEST.pack(len(data)))
+        await loop.sock_sendall(self._socket, data)
+        self._hang_detector.begin()
+        self._listening = True
+        head = bytearray(ANSWER.size)
+        await self._receive(memoryview(head))
+        kind, self.memory, length = ANSWER.unpack(head)
+        if kind == FrameKind.PIXELS and length == 3 * self._size**2:
+            pixels = np.empty((3, self._size, self._size), np.uint8)
+            await self._receive(pixels.data.cast("B"))
+            return pixels
+        if kind != FrameKind.REJECTED or length > LONGEST_REFUSAL:
+            raise self._garbled()
+        payload = bytearray(length)
+        await self._receive(memoryview(payload))
+        try:
+            error = refused(bytes(payload))
+        except ValueError as garbled:
+            raise self._garbled() from garbled
+        raise error
+
+    async def _receive(self, target: memoryview) -> None:
+        loop = asyncio.get_running_loop()
+        while target:
+            received = await loop.sock_recv_into(self._socket, target)
+            if not received:
+                raise ConnectionResetError
+            target = target[received:]
+
+    def _garbled(self) -> OSError:
+        self._exit = GARBLED
+        self.kill()
+        return ConnectionAbortedError()
+
+    async def _exit_cause(self) -> DecoderExit:
+        death = asyncio.ensure_future(self.ended())
+        done, _ = await asyncio.wait({death}, timeout=_EXIT_GRACE)
+        if not done:  # it closed its socket and lives on
+            self._exit = GARBLED
+            self.kill()
+        return await death
+
+
+def _environment() -> dict[str, str]:
+    kept = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    # It imports what this process would; and BLAS needs no threads to move bytes.
+    path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)  # noqa: PTH109 - a string is wanted
+    return kept | {"PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}

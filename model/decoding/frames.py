@@ -1,4 +1,4 @@
-"""What passes between a worker and its decoders: lengths, bytes and JSON.
+"""Wire protocol between a worker and its decoders: lengths, bytes and JSON.
 
 Never a pickle: a decoder that a hostile image has taken over must not take over the worker too. It may lie
 about an image, and that is all that it may do.

@@ -1,4 +1,4 @@
-"""Pillow reads HEIF (an iPhone's HEIC) through this: the primary image, upright, and nothing else of it.
+"""Pillow plugin for HEIF (an iPhone's HEIC): the primary image, upright, and nothing else of it.
 
 pillow-heif decodes; its own Pillow plugin is left aside. That one copies the metadata and colour profile of
 every image in the file as soon as it is opened, so that 100 kB of images which share one block of Exif take

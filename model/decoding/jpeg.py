@@ -1,4 +1,4 @@
-"""Pillow reads JPEG through this: the picture, and of what stands beside it only what turns it.
+"""Pillow plugin for JPEG: the picture, and of what stands beside it only what turns it.
 
 Pillow's own class looks up the printing resolution in the Exif block as it opens a file, and an odd one costs
 the photograph ("not a JPEG"). Its factory reads the list of further pictures (MPO) too, often wrong and never

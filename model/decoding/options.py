@@ -1,4 +1,4 @@
-"""What a decoder is told once, when it starts: on its command line, so that `ps` shows it too."""
+"""Decoder options and limits; a decoder gets them on its command line, so that `ps` shows them too."""
 
 from __future__ import annotations
 

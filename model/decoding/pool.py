@@ -1,12 +1,12 @@
-"""Every image is decoded in a process that may die of it; the worker does not.
+"""Decoder process pool: an image that kills its decoder does not kill the worker.
 
-Who is to blame for a death, by these rules:
+Which image is to blame for a decoder's exit, by these rules:
 
 1. An image whose decoder died is tried again, in a fresh decoder, while no other is decoded in this worker.
    Only deaths there count: the first may have been its neighbours' doing.
 2. A fresh decoder has just decoded a known-good image, with the same limits. When three in a row cannot, it
-   is the machine: `Broken`, nobody is condemned, and Kafka redelivers.
-3. The third death that counts condemns the image, after one more fresh decoder has proven itself. Of deaths
+   is the machine: `Broken`, no image is rejected, and Kafka redelivers.
+3. The third death that counts rejects the image, after one more fresh decoder has proven itself. Of deaths
    that were told by time the first is enough: the decoder's own CPU clock is hard to blame on others, and
    everybody waits.
 
@@ -31,44 +31,10 @@ from model.preprocess import Pixels, Preprocess
 from model.serving import self_check
 from schemas.errors import Broken, DeadlyImage, Rejected
 
-
-class ExclusiveSemaphore:
-    """`count` of them. Who asks for all of them waits for those who sit, and lets nobody past meanwhile."""
-
-    def __init__(self, count: int) -> None:
-        self._count = count
-        self._door = asyncio.Lock()
-        self._free = asyncio.Semaphore(count)
-
-    @asynccontextmanager
-    async def one(self) -> AsyncIterator[None]:
-        """A seat, in company."""
-        async with self._door:
-            await self._free.acquire()
-        try:
-            yield
-        finally:
-            self._free.release()
-
-    @asynccontextmanager
-    async def all(self) -> AsyncIterator[None]:
-        """Every seat: nobody else sits."""
-        taken = 0
-        async with self._door:
-            try:
-                for _ in range(self._count):
-                    await self._free.acquire()
-                    taken += 1
-                yield
-            finally:
-                for _ in range(taken):
-                    self._free.release()
-
-
 log = structlog.get_logger(__name__)
 
 DEATHS: Final = 3
-"""That count, until an image is condemned; and decoders that may not come up until the machine is."""
+"""That count, until an image is rejected; and decoders that may not come up until the machine is to blame."""
 
 PAUSE: Final = 0.5
 """Seconds after a SIGKILL and after a decoder that did not come up: a shortage of memory may pass."""
@@ -77,8 +43,8 @@ BLOAT: Final = 8
 """A decoder that keeps this part of its memory after an image is replaced: the next one is to have all."""
 
 
-def _nobody(death: DecoderExit) -> None:
-    """Who is not interested."""
+def _ignored(death: DecoderExit) -> None:
+    """Default hook: does nothing."""
 
 
 class DecoderPool:
@@ -93,7 +59,7 @@ class DecoderPool:
         preprocess: Preprocess,
         limits: DecoderLimits,
         *,
-        on_death: Callable[[DecoderExit], None] = _nobody,
+        on_death: Callable[[DecoderExit], None] = _ignored,
         decode: str = REAL,
     ) -> None:
         self._recipe = DecoderRecipe(preprocess, limits, decode)
@@ -101,10 +67,10 @@ class DecoderPool:
         self._on_death = on_death
         self._known_good = self_check.draw()["plate.png"]
         self._known_pixels = preprocess.decode(self._known_good)
-        self._seats = ExclusiveSemaphore(limits.processes)
+        self._slots = ExclusiveSemaphore(limits.processes)
         self._idle: list[Decoder] = []
         self._all: set[Decoder] = set()
-        self._burials: set[asyncio.Task[DecoderExit]] = set()
+        self._discarded: set[asyncio.Task[DecoderExit]] = set()
         self._closed = False
         self._filling: asyncio.Task[None]  # these two from __aenter__ on
         self._watching: asyncio.Task[None]
@@ -123,11 +89,11 @@ class DecoderPool:
             task.cancel()
         for decoder in self._all:
             decoder.kill()
-        async with self._seats.all():
+        async with self._slots.all():
             await asyncio.gather(self._filling, self._watching, return_exceptions=True)
             for decoder in tuple(self._all):
-                self._bury(decoder)
-            await asyncio.gather(*self._burials)
+                self._discard(decoder)
+            await asyncio.gather(*self._discarded)
 
     async def warm(self) -> None:
         """Until every decoder is ready for an image. Raises `Broken` when one does not come up."""
@@ -146,11 +112,11 @@ class DecoderPool:
         """
         await self.warm()
         try:
-            async with self._seats.one():
+            async with self._slots.one():
                 return await self._try(await self._any(), data)
         except DecoderDied as died:
-            await self._mourn(died.death, data, counted=0)
-        async with self._seats.all():
+            await self._report_exit(died.death, data, counted=0)
+        async with self._slots.all():
             return await self._try_alone(data)
 
     async def _try_alone(self, data: bytes) -> Pixels:
@@ -164,7 +130,7 @@ class DecoderPool:
                 return await self._try(decoder, data)
             except DecoderDied as died:
                 deaths.append(died.death)
-                await self._mourn(died.death, data, counted=len(deaths))
+                await self._report_exit(died.death, data, counted=len(deaths))
 
     async def _try(self, decoder: Decoder, data: bytes) -> Pixels:
         """Decode in `decoder`, and keep it for the next image unless it died or is busy still."""
@@ -174,7 +140,7 @@ class DecoderPool:
             self._keep(decoder)
             raise
         except BaseException:
-            self._bury(decoder)
+            self._discard(decoder)
             raise
         self._keep(decoder)
         return pixels
@@ -184,12 +150,12 @@ class DecoderPool:
             decoder = self._idle.pop()
             if decoder.is_alive():
                 return decoder
-            self._report(await self._bury(decoder), bytes=0)  # nobody's fault: it had nothing to do
+            self._tell(await self._discard(decoder), bytes=0)  # nobody's fault: it had nothing to do
         return await self._fresh()
 
     def _keep(self, decoder: Decoder) -> None:
         if decoder.memory > self._limits.memory // BLOAT:
-            self._bury(decoder)
+            self._discard(decoder)
         else:
             self._idle.append(decoder)
 
@@ -208,39 +174,39 @@ class DecoderPool:
 
     async def _started(self) -> Decoder:
         while len(self._all) >= self._limits.processes and self._idle:
-            self._bury(self._idle.pop())
+            self._discard(self._idle.pop())
         decoder = Decoder.start(self._recipe)
         self._all.add(decoder)
         try:
             pixels = await decoder.decode(self._known_good)
         except BaseException:
-            self._bury(decoder)
+            self._discard(decoder)
             raise
         if not np.array_equal(pixels, self._known_pixels):
-            self._bury(decoder)
+            self._discard(decoder)
             raise Broken("a decoder sees another picture than this process")
         return decoder
 
-    async def _mourn(self, death: DecoderExit, data: bytes, *, counted: int) -> None:
-        """Say it, unless it is the end of all; and let a shortage of memory pass."""
+    async def _report_exit(self, death: DecoderExit, data: bytes, *, counted: int) -> None:
+        """Log the exit, or raise `Broken` if the pool is closing; pause if it was killed for memory."""
         if self._closed:
             raise Broken("the decoders are closed")
-        self._report(death, bytes=len(data), counted=counted)
+        self._tell(death, bytes=len(data), counted=counted)
         if death.cause is ExitCause.KILLED:
             await asyncio.sleep(PAUSE)
 
-    def _report(self, death: DecoderExit, **image: int) -> None:
+    def _tell(self, death: DecoderExit, **image: int) -> None:
         log.warning("decoder.died", cause=death.cause, how=death.how, **image)
         self._on_death(death)
 
-    def _bury(self, decoder: Decoder) -> asyncio.Task[DecoderExit]:
+    def _discard(self, decoder: Decoder) -> asyncio.Task[DecoderExit]:
         """Kill it and have it waited for: a process that nobody waits for stays as a zombie."""
         decoder.kill()
         self._all.discard(decoder)
-        burial = asyncio.create_task(decoder.ended())
-        self._burials.add(burial)
-        burial.add_done_callback(self._burials.discard)
-        return burial
+        ending = asyncio.create_task(decoder.ended())
+        self._discarded.add(ending)
+        ending.add_done_callback(self._discarded.discard)
+        return ending
 
     async def _fill(self) -> None:
         starts = (self._fresh() for _ in range(self._limits.processes))
@@ -255,6 +221,39 @@ class DecoderPool:
             await asyncio.sleep(self._limits.deadline / LOOKS)
             for decoder in self._all:
                 decoder.look()
+
+
+class ExclusiveSemaphore:
+    """FIFO semaphore of `count` slots that can also be taken exclusively, which blocks later requests."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._turn = asyncio.Lock()
+        self._free = asyncio.Semaphore(count)
+
+    @asynccontextmanager
+    async def one(self) -> AsyncIterator[None]:
+        """One slot, in company."""
+        async with self._turn:
+            await self._free.acquire()
+        try:
+            yield
+        finally:
+            self._free.release()
+
+    @asynccontextmanager
+    async def all(self) -> AsyncIterator[None]:
+        """Every slot: nobody else has one."""
+        taken = 0
+        async with self._turn:
+            try:
+                for _ in range(self._count):
+                    await self._free.acquire()
+                    taken += 1
+                yield
+            finally:
+                for _ in range(taken):
+                    self._free.release()
 
 
 def _deadly(deaths: list[DecoderExit]) -> DeadlyImage:

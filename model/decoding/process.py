@@ -1,4 +1,4 @@
-"""A decoder: a process that decodes one image at a time, and may die of it.
+"""Decoder process: decodes one image at a time under the kernel's limits, and may die of it.
 
 The worker is at the other end of the socket on file descriptor 0. All limits are the kernel's, set by this
 process on itself before the first foreign byte arrives: whatever native code does, they hold.
@@ -36,16 +36,16 @@ _DATA: Final = 5
 
 def main() -> None:
     """Decode until the worker hangs up; how to is the one argument, as `DecodeOptions.text` writes it."""
-    orders = DecodeOptions.read(sys.argv[1])
+    options = DecodeOptions.read(sys.argv[1])
     _leave_signals_to_the_worker()
-    _die_with(orders.worker)
+    _die_with(options.worker)
     _go_first_when_memory_is_short()
-    _limit(orders)
-    decode: Callable[[Preprocess, bytes], Pixels] = pkgutil.resolve_name(orders.decode)
-    preprocess = Preprocess(orders.size, Fit(orders.fit), orders.max_pixels)
+    _limit(options)
+    decode: Callable[[Preprocess, bytes], Pixels] = pkgutil.resolve_name(options.decode)
+    preprocess = Preprocess(options.size, Fit(options.fit), options.max_pixels)
     with socket.socket(fileno=0) as worker:
         try:
-            _serve(worker, lambda data: decode(preprocess, data), deadline=orders.deadline)
+            _serve(worker, lambda data: decode(preprocess, data), deadline=options.deadline)
         except MemoryError:
             os._exit(OUT_OF_MEMORY)
         except ConnectionError:  # the worker is gone, and this process goes with it
@@ -93,9 +93,9 @@ def _go_first_when_memory_is_short() -> None:
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
 
 
-def _limit(orders: DecodeOptions) -> None:
+def _limit(options: DecodeOptions) -> None:
     # Not RLIMIT_AS: that counts what is only reserved, of which each thread's arena takes 64 MiB.
-    resource.setrlimit(resource.RLIMIT_DATA, (orders.memory, orders.memory))
+    resource.setrlimit(resource.RLIMIT_DATA, (options.memory, options.memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     # One image, one thread: what a decoder takes must not depend on the machine's cores.
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1

@@ -1,4 +1,4 @@
-"""Decoding in threads of this process: for a command over somebody's own files, which may die of one."""
+"""Decoder thread pool: for a command over somebody's own files, which may die of one."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class DecodingThreads:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def warm(self) -> None:
-        """Threads are."""
+        """Nothing to warm: threads start at once."""
 
     async def decode(self, data: bytes) -> Pixels:
         """The image's pixels, uint8 (3, S, S); raises `Rejected`, or `Broken` when memory runs out."""

@@ -1,4 +1,4 @@
-"""The mean of several versions' weights, as one version that costs no more than one of them.
+"""Weight averaging of several versions into one, which costs no more than one of them.
 
 Runs that began at the same weights and learned by other seeds or recipes end in one basin; the middle of it
 travels better to new sources than any of its edges (Wortsman et al. 2022, "Model soups").
@@ -16,7 +16,7 @@ from model import checkpoint
 from model.checkpoint import Version, Weights
 from model.data.progress import Tick, silent
 from model.evaluation.card import card
-from model.evaluation.recalibrating import Recalibrated, RecalibrationRequest, decided, named
+from model.evaluation.recalibrating import Recalibrated, RecalibrationRequest, decided
 from model.evaluation.report import Report
 from model.manifest import Manifest
 from schemas.errors import ConfigurationError
@@ -39,7 +39,7 @@ def average(  # noqa: PLR0913 - one for each thing that a person may choose
     `ConfigurationError` for versions of other networks, labels or inputs than the first's, where `output`
     exists or has no such name, and as `decide` and `judge` do.
     """
-    identity = named(output)
+    identity = checkpoint.name_and_version(output)
     if len(folders) < FEWEST:
         raise ConfigurationError("an average is of two versions or more")
     versions = [checkpoint.read(folder) for folder in folders]

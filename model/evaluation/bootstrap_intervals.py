@@ -1,4 +1,4 @@
-"""Intervals for figures that have no formula: the photographs are drawn again, and the figure taken of them.
+"""Bootstrap confidence intervals: the photographs are drawn again, and the figure taken of them.
 
 Photographs of one source look alike, so where sources are given whole sources are drawn (the cluster
 bootstrap, Davison and Hinkley 1997, section 3.8); else single photographs. The intervals are those of the

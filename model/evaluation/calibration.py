@@ -1,4 +1,4 @@
-"""From logits on `val` to a temperature, and to thresholds for a stated recall or precision."""
+"""Temperature scaling and threshold selection on `val`, for a stated recall or precision."""
 
 from __future__ import annotations
 
@@ -135,13 +135,13 @@ def probabilities(logits: Tensor, *, temperature: float, task: Task) -> Tensor:
     return scaled.softmax(1) if task == "single_label" else scaled.sigmoid()
 
 
-def logits_of(judged: Predictions, *, temperature: float) -> Tensor:
+def logits_of(predictions: Predictions, *, temperature: float) -> Tensor:
     """The logits, float64 (N, labels), from which `temperature` made the probabilities that were judged.
 
     Up to a constant a row of a single-label task, and not beyond what six decimals of a probability tell.
     """
-    inside = judged.probabilities.clamp(SMALLEST, 1 - SMALLEST)
-    return temperature * (inside.log() if judged.task == "single_label" else inside.logit())
+    inside = predictions.probabilities.clamp(SMALLEST, 1 - SMALLEST)
+    return temperature * (inside.log() if predictions.task == "single_label" else inside.logit())
 
 
 def eligible(scores: Tensor, *, task: Task) -> Tensor:

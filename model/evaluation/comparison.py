@@ -1,4 +1,4 @@
-"""Two versions on the same photographs, paired: what one gets right that the other does not.
+"""Paired comparison of two versions on the same photographs; feeds report, gate and pages.
 
 McNemar's test (1947) looks at the discordant photographs alone, those that exactly one of the two gets right:
 were the versions equally good, each would have half of them. Differences of figures have bootstrap intervals,
@@ -7,14 +7,14 @@ over the same resamples for both. The test takes photographs for independent; th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
 from pydantic import JsonValue
 from torch import Tensor
 
-from model.evaluation import metrics, statistics
+from model.evaluation import outcomes, weighted_metrics
 from model.evaluation.bootstrap_intervals import Bootstrap, Statistic
 from model.evaluation.differences import Difference, Paired
 from model.evaluation.predictions import Predictions
@@ -66,14 +66,19 @@ class Comparison:
     labels: tuple[str, ...]
     photographs: int
     negatives: int
-    top: Paired
-    """Whose top label is right, photographs that have tags."""
+    pairs: Mapping[str, Paired]
+    """Photographs that one alone gets right, by figure; of a label and of a slice as `food: recall`."""
     all_tags: Paired
     """Whose tags are exactly the true ones, negatives among them: there none is right."""
     figures: Mapping[str, Difference]
     per_label: Mapping[str, PerLabel]
     slices: Mapping[str, Mapping[str, SliceComparison]]
     bootstrap: Bootstrap
+
+    @property
+    def top(self) -> Paired:
+        """Whose top label is right, photographs that have tags."""
+        return self.pairs["top_accuracy"]
 
     def as_json(self) -> dict[str, JsonValue]:
         """For `--json`."""
@@ -104,7 +109,7 @@ def compare(a: Predictions, b: Predictions, *, resamples: int = 1000, seed: int 
         labels=a.labels,
         photographs=int(a.known.sum()),
         negatives=int((~a.known).sum()),
-        top=paired(a.right, b.right, among=a.known),
+        pairs=dict(_pairs(a, b)),
         all_tags=paired(a.all_right, b.all_right),
         figures=_figures(a, b, bootstrap=bootstrap),
         per_label=_per_label(a, b, bootstrap=bootstrap),
@@ -144,6 +149,29 @@ def paired(a: Tensor, b: Tensor, *, among: Tensor | None = None) -> Paired:
     return Paired(int((a & ~b & inside).sum()), int((b & ~a & inside).sum()), of=int(inside.sum()))
 
 
+def _pairs(a: Predictions, b: Predictions) -> Iterator[tuple[str, Paired]]:
+    """Not of the precisions: there each version has its own photographs."""
+    one, other = outcomes.overall(a), outcomes.overall(b)
+    mixed = "mixed_all_found"
+    yield mixed, paired(one[mixed].hits, other[mixed].hits, among=one[mixed].among)
+    for name in ("singles_with_extra", "negatives_acted_on"):
+        yield name, paired(~one[name].hits, ~other[name].hits, among=one[name].among)
+    for place, label in enumerate(a.labels):
+        both = [outcomes.of_label(each, place) for each in (a, b)]
+        for name in ("recall", "tag_recall"):
+            before, after = (each[name] for each in both)
+            yield f"{label}: {name}", paired(before.hits, after.hits, among=before.among)
+    f1 = outcomes.f1_by_sample(a), outcomes.f1_by_sample(b)
+    parts = {"": a.known} | {
+        f"{kind} {name}: ": inside & a.known
+        for kind, parts in partition(a).items()
+        for name, inside in parts.items()
+    }
+    for where, inside in parts.items():
+        yield f"{where}top_accuracy", paired(a.right, b.right, among=inside)
+        yield f"{where}f1_samples", paired(f1[0] > f1[1], f1[1] > f1[0], among=inside)
+
+
 def _figures(a: Predictions, b: Predictions, *, bootstrap: Bootstrap) -> Mapping[str, Difference]:
     return {
         name: _difference(one, other, bootstrap=bootstrap)
@@ -151,19 +179,19 @@ def _figures(a: Predictions, b: Predictions, *, bootstrap: Bootstrap) -> Mapping
     }
 
 
-def statistics_of(judged: Predictions) -> Mapping[str, Statistic]:
+def statistics_of(predictions: Predictions) -> Mapping[str, Statistic]:
     """The figures of the whole that are compared, by the names that the report has for them."""
-    known, counts = judged.known, judged.targets.sum(1)
-    by_sample = metrics.f1_by_sample(judged.tagged, judged.targets)
+    shares = {
+        name: weighted_metrics.share(each.hits, each.among)
+        for name, each in outcomes.overall(predictions).items()
+    }
     return {
-        "top_accuracy": statistics.share(judged.right, known),
-        "f1_samples": statistics.mean(by_sample, known),
-        "mean_average_precision": statistics.macro(
-            statistics.average_precision(judged.probabilities, judged.targets)
+        "top_accuracy": shares["top_accuracy"],
+        "f1_samples": weighted_metrics.mean(outcomes.f1_by_sample(predictions), predictions.known),
+        "mean_average_precision": weighted_metrics.macro(
+            weighted_metrics.average_precision(predictions.probabilities, predictions.targets)
         ),
-        "mixed_all_found": statistics.share((judged.tagged | ~judged.targets).all(1), counts > 1),
-        "singles_with_extra": statistics.share((judged.tagged & ~judged.targets).any(1), counts == 1),
-        "negatives_acted_on": statistics.share(judged.tagged.any(1), ~known),
+        **{name: shares[name] for name in ("mixed_all_found", "singles_with_extra", "negatives_acted_on")},
     }
 
 
@@ -187,22 +215,20 @@ def _label(a: Predictions, b: Predictions, *, place: int, bootstrap: Bootstrap) 
     )
 
 
-def _of_label(judged: Predictions, *, place: int) -> Mapping[str, Statistic]:
+def _of_label(predictions: Predictions, *, place: int) -> Mapping[str, Statistic]:
     """Of its tags."""
-    true, tagged = judged.targets[:, [place]], judged.tagged[:, [place]]
+    true, tagged = predictions.targets[:, [place]], predictions.tagged[:, [place]]
     return {
-        "recall": statistics.share(tagged[:, 0], true[:, 0]),
-        "precision": statistics.share(true[:, 0], tagged[:, 0]),
-        "f1": statistics.f1(tagged, true),
-        "average_precision": statistics.average_precision(judged.probabilities[:, [place]], true),
+        "recall": weighted_metrics.share(tagged[:, 0], true[:, 0]),
+        "precision": weighted_metrics.share(true[:, 0], tagged[:, 0]),
+        "f1": weighted_metrics.f1(tagged, true),
+        "average_precision": weighted_metrics.average_precision(predictions.probabilities[:, [place]], true),
     }
 
 
 def _difference(a: Statistic, b: Statistic, *, bootstrap: Bootstrap) -> Difference:
-    whole = torch.ones(1, len(bootstrap.members), dtype=torch.float64)
-    return Difference(
-        a=float(a(whole)), b=float(b(whole)), interval=bootstrap.interval(statistics.difference(b, a))
-    )
+    one, other = (float(weighted_metrics.value(each, of=len(bootstrap.members))) for each in (a, b))
+    return Difference(a=one, b=other, interval=bootstrap.interval(weighted_metrics.difference(b, a)))
 
 
 def _part(a: Predictions, b: Predictions, *, inside: Tensor) -> SliceComparison:

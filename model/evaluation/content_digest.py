@@ -1,4 +1,4 @@
-"""Which decisions a report was made with: figures mean nothing beside other thresholds than theirs."""
+"""Digest of what decides a version's answers: figures mean nothing beside other thresholds than theirs."""
 
 from __future__ import annotations
 

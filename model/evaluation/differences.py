@@ -1,4 +1,4 @@
-"""What two versions differ in: photographs that one alone gets right, and a figure of both."""
+"""Significance of two versions' difference: McNemar's test, the pooled z test, a figure of both."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import JsonValue
 from model.evaluation.shares import DECIMALS, Interval
 
 EXACT: Final = 1000
-"""Discordant photographs up to which the binomial is summed; the chi-square is as good beyond."""
+"""Discordant photographs up to which the binomial is summed; the normal distribution is as good beyond."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +24,21 @@ class Paired:
 
     @property
     def p(self) -> float:
-        """McNemar's, two-sided: exact, beyond `EXACT` the chi-square with Edwards' correction."""
-        discordant, fewer = self.only_a + self.only_b, min(self.only_a, self.only_b)
+        """McNemar's, two-sided: how often chance alone makes two equally good versions differ as much."""
+        return min(1.0, 2 * self._tail(min(self.only_a, self.only_b)))
+
+    @property
+    def p_worse(self) -> float:
+        """McNemar's, one-sided: how often chance alone makes B lose as much, were it as good as A."""
+        return self._tail(self.only_b)
+
+    def _tail(self, least: int) -> float:
+        """How often chance gives one side no more than `least`: exact, then with Edwards' correction."""
+        discordant = self.only_a + self.only_b
         if discordant > EXACT:
-            square = max(0, abs(self.only_a - self.only_b) - 1) ** 2 / discordant
-            return erfc(sqrt(square / 2))
-        tail: int = sum(comb(discordant, k) for k in range(fewer + 1))
-        return min(1.0, 2 * tail / (1 << discordant))
+            return _upper_tail((discordant - 2 * least - 1) / sqrt(discordant))
+        ways: int = sum(comb(discordant, k) for k in range(least + 1))
+        return ways / (1 << discordant)
 
     @property
     def difference(self) -> float:
@@ -76,6 +84,25 @@ class Difference:
         numbers = {"a": self.a, "b": self.b, "difference": self.value}
         document: dict[str, JsonValue] = {name: _number(number) for name, number in numbers.items()}
         return {**document, "interval": [_number(end) for end in self.interval]}
+
+
+def unpaired(before: tuple[float, int], after: tuple[float, int]) -> float:
+    """The pooled z test of two shares, one-sided: each a value in [0, 1] over so many photographs.
+
+    For a mean of values in [0, 1], which no share is, it is conservative: their variance is at most
+    that of a share (Bhatia and Davis 2000). So it is for two versions on the same photographs, whose
+    hits go together.
+    """
+    (p, n), (q, m) = before, after
+    if not n or not m:
+        return 1.0
+    pooled = (p * n + q * m) / (n + m)
+    spread = sqrt(pooled * (1 - pooled) * (1 / n + 1 / m))
+    return _upper_tail((p - q) / spread) if spread else 1.0
+
+
+def _upper_tail(z: float) -> float:
+    return erfc(z / sqrt(2)) / 2
 
 
 def _number(number: float) -> JsonValue:

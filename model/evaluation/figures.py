@@ -1,17 +1,18 @@
-"""The report of what was judged."""
+"""Report builder: every figure of a version's predictions, with its interval."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, nan
 from typing import Final
 
 import torch
 from torch import Tensor
 
-from model.evaluation import metrics, statistics
+from model.evaluation import outcomes, weighted_metrics
 from model.evaluation.bootstrap_intervals import Bootstrap, Statistic
+from model.evaluation.outcomes import Counted
 from model.evaluation.predictions import Predictions
 from model.evaluation.reliability import reliability
 from model.evaluation.report import Figures, Report, Shares
@@ -23,62 +24,66 @@ HIGHEST: Final = 5
 """Of `recall_at_5`."""
 
 
-def report(judged: Predictions, *, resamples: int = 1000, seed: int = 0) -> Report:
+def report(predictions: Predictions, *, resamples: int = 1000, seed: int = 0) -> Report:
     """Every figure but the speed; `seed` is that of the bootstrap."""
-    taking = Taking(judged, Bootstrap.of(judged.photographs, resamples=resamples, seed=seed))
+    taking = Taking(predictions, Bootstrap.of(predictions.photographs, resamples=resamples, seed=seed))
     top_accuracy, at_1, mixed, extra, negatives, covered = taking.overall()
     per_label = taking.per_label()
-    precisions = taking.average_precisions()
     by_sample = taking.f1_by_sample()
     return Report(
-        task=judged.task,
-        labels=judged.labels,
-        classes=judged.classes,
-        photographs=int(judged.known.sum()),
-        negatives=int((~judged.known).sum()),
-        unreadable=len(judged.unreadable),
+        task=predictions.task,
+        labels=predictions.labels,
+        classes=predictions.classes,
+        photographs=int(predictions.known.sum()),
+        negatives=int((~predictions.known).sum()),
+        unreadable=len(predictions.unreadable),
         top_accuracy=top_accuracy,
         precision=per_label[0],
         recall=per_label[1],
         tag_precision=per_label[2],
         tag_recall=per_label[3],
         f1=taking.f1(),
-        average_precision=precisions,
-        mean_average_precision=taking.mean_average_precision(precisions),
+        average_precision=taking.average_precisions(),
+        mean_average_precision=taking.mean_average_precision(),
         f1_samples=taking.mean(by_sample),
         precision_at_1=at_1,
-        recall_at_5=taking.mean(recall_at(judged, HIGHEST), among=judged.known & judged.answers.any(1)),
+        recall_at_5=taking.mean(
+            recall_at(predictions, HIGHEST), among=predictions.known & predictions.answers.any(1)
+        ),
         confusion=taking.confusion(),
         mixed_all_found=mixed,
         singles_with_extra=extra,
         negatives_acted_on=negatives,
         coverage_90=covered,
         tags=reliability(
-            judged.probabilities, judged.targets, known=judged.known, bootstrap=taking.bootstrap
-        ),
-        tops=reliability(
-            judged.confidence[:, None],
-            judged.top_true[:, None],
-            known=judged.known,
+            predictions.probabilities,
+            predictions.targets,
+            known=predictions.known,
             bootstrap=taking.bootstrap,
         ),
-        slices=slices(judged, right=judged.right, f1=by_sample),
+        tops=reliability(
+            predictions.confidence[:, None],
+            predictions.top_true[:, None],
+            known=predictions.known,
+            bootstrap=taking.bootstrap,
+        ),
+        slices=slices(predictions, right=predictions.right, f1=by_sample),
         bootstrap=taking.bootstrap,
     )
 
 
-def recall_at(judged: Predictions, k: int) -> Tensor:
+def recall_at(predictions: Predictions, k: int) -> Tensor:
     """Float64 (N,): of each photograph's true classes, those among its `k` highest."""
-    best = judged.scores.topk(min(k, judged.scores.shape[1]), dim=1).indices
-    found = judged.answers.gather(1, best).sum(1)
-    return found.double() / judged.answers.sum(1).clamp(min=1)
+    best = predictions.scores.topk(min(k, predictions.scores.shape[1]), dim=1).indices
+    found = predictions.answers.gather(1, best).sum(1)
+    return found.double() / predictions.answers.sum(1).clamp(min=1)
 
 
-def most_confident(judged: Predictions, share: float) -> Tensor:
+def most_confident(predictions: Predictions, share: float) -> Tensor:
     """Bool (N,): the `share` of the photographs that have tags with the most probable top labels."""
-    places = judged.known.nonzero()[:, 0]
-    order = judged.confidence[places].argsort(descending=True, stable=True)
-    kept = torch.zeros(len(judged), dtype=torch.bool)
+    places = predictions.known.nonzero()[:, 0]
+    order = predictions.confidence[places].argsort(descending=True, stable=True)
+    kept = torch.zeros(len(predictions), dtype=torch.bool)
     kept[places[order[: ceil(share * len(places))]]] = True
     return kept
 
@@ -87,86 +92,76 @@ def most_confident(judged: Predictions, share: float) -> Tensor:
 class Taking:
     """Figures of one `Predictions`, their intervals from one bootstrap."""
 
-    judged: Predictions
+    predictions: Predictions
     bootstrap: Bootstrap
 
     def overall(self) -> list[Share]:
         """Top accuracy, precision at 1, mixed ones found, singles with one too many, negatives, coverage."""
-        judged, known, targets = self.judged, self.judged.known, self.judged.targets
-        counts = targets.sum(1)
-        columns = [
-            (judged.right, known),
-            (judged.top_true, known),
-            ((judged.tagged | ~targets).all(1), counts > 1),
-            ((judged.tagged & ~targets).any(1), counts == 1),
-            (judged.tagged.any(1), ~known),
-            (judged.right, most_confident(judged, COVERAGE)),
-        ]
-        return self.shares([hits for hits, _ in columns], [among for _, among in columns])
+        covered = Counted(self.predictions.right, most_confident(self.predictions, COVERAGE))
+        return self.shares([*outcomes.overall(self.predictions).values(), covered])
 
     def per_label(self) -> list[Shares]:
         """Precision and recall of the top label, precision and recall of the tag."""
-        judged, labels = self.judged, self.judged.labels
-        each = range(len(labels))
-        tops = [judged.known & (judged.tops == i) for i in each]
-        mains = [judged.mains == i for i in each]
-        tagged = [judged.tagged[:, i] for i in each]
-        true = [judged.targets[:, i] for i in each]
-        pairs = ((mains, tops), (tops, mains), (true, tagged), (tagged, true))
-        return [dict(zip(labels, self.shares(hits, among), strict=True)) for hits, among in pairs]
+        labels = self.predictions.labels
+        by_label = [outcomes.of_label(self.predictions, place).values() for place in range(len(labels))]
+        return [
+            dict(zip(labels, self.shares(counted), strict=True)) for counted in zip(*by_label, strict=True)
+        ]
 
     def f1(self) -> Figures:
         """Of each label's tags."""
-        values = metrics.f1(self.judged.tagged, self.judged.targets)
-        return self._figures(values, statistics.f1(self.judged.tagged, self.judged.targets))
+        return self._figures(
+            weighted_metrics.f1(self.predictions.tagged, self.predictions.targets), undefined=0.0
+        )
 
     def average_precisions(self) -> Figures:
         """Of each label."""
-        values = metrics.average_precision(self.judged.probabilities, self.judged.targets)
-        return self._figures(values, self._average_precision())
+        return self._figures(self._average_precision())
 
-    def mean_average_precision(self, each: Figures) -> Figure:
+    def mean_average_precision(self) -> Figure:
         """Their mean, labels of which there is no photograph left out."""
-        values = torch.tensor([figure.value for figure in each.values()], dtype=torch.float64)
-        interval = self.bootstrap.interval(statistics.macro(self._average_precision()))
-        return Figure(float(values.nanmean()), of=len(self.judged), interval=interval)
+        statistic = weighted_metrics.macro(self._average_precision())
+        value = float(weighted_metrics.value(statistic, of=len(self.predictions)))
+        return Figure(value, of=len(self.predictions), interval=self.bootstrap.interval(statistic))
 
     def f1_by_sample(self) -> Tensor:
         """Float (N,)."""
-        return metrics.f1_by_sample(self.judged.tagged, self.judged.targets)
+        return outcomes.f1_by_sample(self.predictions)
 
     def mean(self, values: Tensor, *, among: Tensor | None = None) -> Figure:
         """The mean of float (N,), over the photographs that have tags where nothing else is said."""
-        among = self.judged.known if among is None else among
-        value = float(values[among].double().mean()) if among.any() else float("nan")
-        return Figure(value, int(among.sum()), self.bootstrap.interval(statistics.mean(values, among)))
+        among = self.predictions.known if among is None else among
+        statistic = weighted_metrics.mean(values, among)
+        value = float(weighted_metrics.value(statistic, of=len(self.predictions)))
+        return Figure(value, int(among.sum()), self.bootstrap.interval(statistic))
 
     def confusion(self) -> tuple[tuple[int, ...], ...]:
         """Of the photographs that have tags."""
-        known = self.judged.known
-        counts = metrics.confusion(
-            self.judged.tops[known], self.judged.mains[known], classes=len(self.judged.classes)
+        known = self.predictions.known
+        counts = weighted_metrics.confusion(
+            self.predictions.tops[known], self.predictions.mains[known], classes=len(self.predictions.classes)
         )
         return tuple(tuple(row) for row in counts.tolist())
 
-    def shares(self, hits: Sequence[Tensor], among: Sequence[Tensor]) -> list[Share]:
-        """A share for each pair of bool (N,); where sources are given, with the interval over them."""
-        counted = torch.stack(list(among), dim=1)
-        hit = torch.stack(list(hits), dim=1) & counted
+    def shares(self, figures: Sequence[Counted]) -> list[Share]:
+        """A share each; where sources are given, with the interval over them."""
+        counted = torch.stack([each.among for each in figures], dim=1)
+        hit = torch.stack([each.hits for each in figures], dim=1) & counted
         totals = zip(hit.sum(0).tolist(), counted.sum(0).tolist(), strict=True)
         if self.bootstrap.by != "source":
             return [Share(n, of=of) for n, of in totals]
-        intervals = self.bootstrap.intervals(statistics.ratio(hit.double(), counted.double()))
+        intervals = self.bootstrap.intervals(weighted_metrics.ratio(hit.double(), counted.double()))
         return [
             Share(n, of=of, resampled=interval if of else None)
             for (n, of), interval in zip(totals, intervals, strict=True)
         ]
 
     def _average_precision(self) -> Statistic:
-        return statistics.average_precision(self.judged.probabilities, self.judged.targets)
+        return weighted_metrics.average_precision(self.predictions.probabilities, self.predictions.targets)
 
-    def _figures(self, values: Tensor, statistic: Statistic) -> Figures:
-        counts = self.judged.targets.sum(0).tolist()
+    def _figures(self, statistic: Statistic, *, undefined: float = nan) -> Figures:
+        values = weighted_metrics.value(statistic, of=len(self.predictions)).nan_to_num(undefined)
+        counts = self.predictions.targets.sum(0).tolist()
         intervals = self.bootstrap.intervals(statistic)
-        rows = zip(self.judged.labels, values.tolist(), counts, intervals, strict=True)
+        rows = zip(self.predictions.labels, values.tolist(), counts, intervals, strict=True)
         return {label: Figure(value, of=of, interval=interval) for label, value, of, interval in rows}

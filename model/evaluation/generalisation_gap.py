@@ -1,4 +1,4 @@
-"""How much better a version is where it learned than where it did not: what it has by heart."""
+"""Generalisation gap: metrics on the training split minus metrics on the test split."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from math import nan
 
 import torch
 
+from model.evaluation import weighted_metrics
 from model.evaluation.bootstrap_intervals import Bootstrap
 from model.evaluation.comparison import statistics_of
 from model.evaluation.differences import Difference
@@ -16,14 +17,18 @@ SEEDS = (0, 1)
 """Of the two bootstraps: the splits have different photographs, and are drawn apart."""
 
 
-def gap(judged: Predictions, against: Predictions) -> Mapping[str, Difference]:
-    """For each figure `judged`'s as A, `against`'s as B, and B less A: positive where B is higher."""
+def gap(predictions: Predictions, against: Predictions) -> Mapping[str, Difference]:
+    """For each figure `predictions`'s as A, `against`'s as B, and B less A: positive where B is higher."""
     whole, drawn = [], []
-    for each, seed in zip((judged, against), SEEDS, strict=True):
+    for each, seed in zip((predictions, against), SEEDS, strict=True):
         figures = statistics_of(each)
         bootstrap = Bootstrap.of(each.photographs, seed=seed)
-        once = torch.ones(1, len(each), dtype=torch.float64)
-        whole.append({name: float(statistic(once)) for name, statistic in figures.items()})
+        whole.append(
+            {
+                name: float(weighted_metrics.value(statistic, of=len(each)))
+                for name, statistic in figures.items()
+            }
+        )
         drawn.append({name: bootstrap.drawn(statistic)[:, 0] for name, statistic in figures.items()})
     return {
         name: Difference(a, whole[1][name], interval=_interval(drawn[1][name] - drawn[0][name]))

@@ -1,4 +1,4 @@
-"""Whether a version says the same of a photograph as it was taken and of a rendition made for a page."""
+"""Rendition parity: does a version say the same of a photograph and of a rendition made for a page?"""
 
 from __future__ import annotations
 
@@ -105,6 +105,6 @@ def _line(full: Predictions, small: Predictions, row: int) -> str:
     return f"{name}: {_top(full, row)} as it is, {_top(small, row)} as its rendition"
 
 
-def _top(judged: Predictions, row: int) -> str:
-    highest = judged.probabilities[row].max(0)
-    return f"{judged.labels[int(highest.indices)]} {float(highest.values):.2f}"
+def _top(predictions: Predictions, row: int) -> str:
+    highest = predictions.probabilities[row].max(0)
+    return f"{predictions.labels[int(highest.indices)]} {float(highest.values):.2f}"

@@ -1,4 +1,4 @@
-"""A version judged through the very path that serves: its decoder, its classifier, its thresholds."""
+"""Batch prediction through the very path that serves: its decoder, its classifier, its thresholds."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LUMA: Final = np.array([0.299, 0.587, 0.114])
 """Of red, green and blue (ITU-R BT.601)."""
 
 
-def judge(classifier: Classifier, photographs: Sequence[Photograph], *, tick: Tick = silent) -> Report:
+def report_of(classifier: Classifier, photographs: Sequence[Photograph], *, tick: Tick = silent) -> Report:
     """The figures of `classifier` on `photographs`.
 
     Raises `ConfigurationError` for tags that it does not know and where nothing can be read.
@@ -45,7 +45,7 @@ def predict(
 ) -> Predictions:
     """What `classifier` says of `photographs`, in their order, a batch in memory at a time.
 
-    `labels` are the model's own in the order that the answer shall have. Raises as `judge` does.
+    `labels` are the model's own in the order that the answer shall have. Raises as `report_of` does.
     """
     manifest = classifier.manifest
     _refuse_foreign(classifier, photographs)
@@ -59,10 +59,10 @@ def predict(
         raise ConfigurationError(
             f"none of the {len(photographs)} photographs can be read; {'; '.join(unreadable[:3])}"
         )
-    return _judged(manifest, seen, labels=labels, unreadable=unreadable)
+    return _predictions(manifest, seen, labels=labels, unreadable=unreadable)
 
 
-def _judged(
+def _predictions(
     manifest: Manifest,
     seen: Sequence[tuple[_Seen, list[float]]],
     *,

@@ -1,4 +1,4 @@
-"""What a version said of photographs, beside what is true of them: all figures are taken from this."""
+"""Predictions of a version beside the ground truth: all figures are taken from this."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A version's weights with a temperature and thresholds chosen anew: a new version, for none ever changes."""
+"""Recalibration: a version's weights with temperature and thresholds chosen anew, as a new version."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from model.evaluation.report import Report
 from model.manifest import Manifest
 from model.policy import fitting
 from model.serving.classifier import Classifier, with_golden
-from schemas.errors import ConfigurationError
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,7 @@ def recalibrate(
 
     Raises `ConfigurationError` where `output` exists or has no such name, and as `decide` and `judge` do.
     """
-    identity = named(output)
+    identity = checkpoint.name_and_version(output)
     old = checkpoint.read(folder)
 
     def text(manifest: Manifest, figures: Report) -> str:
@@ -82,16 +81,6 @@ def decided(  # noqa: PLR0913 - what a version is made of
     manifest = sealed.model_copy(update={"metrics": metrics})
     written = checkpoint.write(output, replace(made, manifest=manifest, card=text(manifest, figures)))
     return Recalibrated(written, decision, figures)
-
-
-def named(folder: Path) -> tuple[str, str]:
-    """Name and version of a folder that is to be. Raises `ConfigurationError`."""
-    if folder.exists():
-        raise ConfigurationError(f"{folder}: a version is there already, and versions do not change")
-    name, _, number = folder.name.rpartition("-")
-    if not (name and number):
-        raise ConfigurationError(f"{folder}: the folder's name must be NAME-VERSION, like restaurant-v2")
-    return name, number
 
 
 def _decision(classifier: Classifier, *, asked: RecalibrationRequest, tick: Tick) -> DecisionRule:

@@ -1,4 +1,4 @@
-"""Figures kept with the version that they are of: in its manifest and on its card."""
+"""Recording of figures in the manifest and on the card of the version that they are of."""
 
 from __future__ import annotations
 

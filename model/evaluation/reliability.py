@@ -1,4 +1,4 @@
-"""Whether a probability of 0.8 is right in 8 of 10 cases.
+"""Calibration error: whether a probability of 0.8 is right in 8 of 10 cases.
 
 The expected calibration error (Naeini et al. 2015; Guo et al. 2017): probabilities fall into 15 bins of equal
 width; in each bin the gap between the mean probability and the share that was right; their mean, weighted by
@@ -15,7 +15,7 @@ import torch
 from pydantic import JsonValue
 from torch import Tensor
 
-from model.evaluation import metrics, statistics
+from model.evaluation import weighted_metrics
 from model.evaluation.bootstrap_intervals import Bootstrap
 from model.evaluation.shares import DECIMALS, Figure
 
@@ -55,11 +55,10 @@ class Reliability:
 
 def reliability(probabilities: Tensor, truths: Tensor, *, known: Tensor, bootstrap: Bootstrap) -> Reliability:
     """Of float (N, k) against bool (N, k), the photographs outside `known`, bool (N,), left out."""
-    sums = _sums(probabilities, truths, known=known)
-    value = metrics.calibration_error(probabilities[known].flatten(), truths[known].flatten(), bins=BINS)
-    count, probability, true = sums
-    interval = bootstrap.interval(statistics.calibration_error(count, probability, true))
-    error = Figure(value, of=int(count.sum()), interval=interval)
+    count, probability, true = _sums(probabilities, truths, known=known)
+    statistic = weighted_metrics.calibration_error(count, probability, true)
+    value = float(weighted_metrics.value(statistic, of=len(known)))
+    error = Figure(value, of=int(count.sum()), interval=bootstrap.interval(statistic))
     return Reliability(error, _bins(count.sum(0), probability.sum(0), true.sum(0)))
 
 

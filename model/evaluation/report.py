@@ -1,4 +1,4 @@
-"""How good a version is on one split: every figure with its 95 % interval, and how each was taken."""
+"""Evaluation report of one split: every figure with its 95 % interval, and how each was taken."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figures that say how sure they are: shares of counted photographs, and values by resampling."""
+"""Figures with confidence intervals: shares of counted photographs, and values by resampling."""
 
 from __future__ import annotations
 

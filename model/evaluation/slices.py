@@ -1,4 +1,4 @@
-"""The figures of parts of the photographs: where a version is weak though its mean is good."""
+"""Slice metrics: where a version is weak on a part of the photographs though its mean is good."""
 
 from __future__ import annotations
 
@@ -57,9 +57,9 @@ Slices = Mapping[str, tuple[Slice, ...]]
 """By source, brightness and size; none by source where no source is given."""
 
 
-def slices(judged: Predictions, *, right: Tensor, f1: Tensor) -> Slices:
+def slices(predictions: Predictions, *, right: Tensor, f1: Tensor) -> Slices:
     """Of bool (N,) whose top label is right, and float (N,), the F1 of each one's tags."""
-    known = judged.known
+    known = predictions.known
 
     def of(name: str, inside: Tensor) -> Slice:
         chosen = inside & known
@@ -69,16 +69,16 @@ def slices(judged: Predictions, *, right: Tensor, f1: Tensor) -> Slices:
 
     return {
         kind: tuple(made for made in (of(name, inside) for name, inside in parts.items()) if made.of)
-        for kind, parts in partition(judged).items()
+        for kind, parts in partition(predictions).items()
     }
 
 
-def partition(judged: Predictions) -> Mapping[str, Mapping[str, Tensor]]:
+def partition(predictions: Predictions) -> Mapping[str, Mapping[str, Tensor]]:
     """By kind and name, which photographs are inside, bool (N,)."""
     return {
-        "source": _sources([photo.source for photo in judged.photographs], known=judged.known),
-        "brightness": _binned(judged.brightness, BRIGHTNESS, form="{:.2f}"),
-        "size": _binned(judged.sides, SIDES, form="{:.0f} px"),
+        "source": _sources([photo.source for photo in predictions.photographs], known=predictions.known),
+        "brightness": _binned(predictions.brightness, BRIGHTNESS, form="{:.2f}"),
+        "size": _binned(predictions.sides, SIDES, form="{:.0f} px"),
     }
 
 

@@ -1,22 +1,26 @@
-"""How fast a version is on this device, by the classifier that serves.
+"""Benchmarks: how fast a version is on this device, alone or in turns with others, as it is served.
 
-Measured after the figures, when everything is warm, and then warmed once more with the very batches. The
-forward pass takes decoded pixels and ends with probabilities in memory; decoding is measured by itself, in
-one thread.
+Measured when everything is warm, and warmed once more with the very batches. The forward pass takes decoded
+pixels and ends with probabilities in memory; decoding is measured by itself, in one thread. Versions that are
+compared are measured in turns, and who begins changes from round to round: what else the machine does falls
+on all alike.
 """
 
 from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from functools import partial
+from typing import Final, TypeVar
 
+import numpy as np
 import torch
 from pydantic import JsonValue
 
 from model.data.photograph import Photograph
+from model.data.progress import Tick, silent
 from model.preprocess import Pixels
 from model.serving.classifier import Classifier
 from schemas.errors import ConfigurationError, Rejected
@@ -26,6 +30,10 @@ SECONDS: Final = 1.0
 """Of measuring, at each batch size."""
 LEAST: Final = 3
 """Rounds, however slow the device is."""
+GATE_BATCHES: Final = (1, 16)
+"""Images in a forward: what one image waits for, and what a full worker does."""
+
+Measured = TypeVar("Measured")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +69,76 @@ class Speed:
 
 
 @dataclass(frozen=True, slots=True)
+class Benchmark:
+    """Images a second in batches, round by round, A's beside B's."""
+
+    device: str
+    threads: int
+    batch: int
+    a: tuple[float, ...]
+    b: tuple[float, ...]
+
+    @property
+    def medians(self) -> tuple[float, float]:
+        """A's and B's."""
+        return statistics.median(self.a), statistics.median(self.b)
+
+    @property
+    def ratios(self) -> tuple[float, ...]:
+        """B to A, in each round."""
+        return tuple(b / a for a, b in zip(self.a, self.b, strict=True))
+
+    @property
+    def ratio(self) -> float:
+        """The median of the rounds'; above 1 B is faster."""
+        return statistics.median(self.ratios)
+
+    def as_json(self) -> dict[str, JsonValue]:
+        """Medians, ratio, and the lowest and the highest of the rounds."""
+        a, b = self.medians
+        return {
+            "device": self.device,
+            "threads": self.threads,
+            "batch": self.batch,
+            "rounds": len(self.a),
+            "a": round(a, 1),
+            "b": round(b, 1),
+            "ratio": round(self.ratio, 3),
+            "range": [round(min(self.ratios), 3), round(max(self.ratios), 3)],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardSpeed:
+    """Of one of several networks, in its quickest round."""
+
+    device: str
+    threads: int
+    """Of torch, on the CPU."""
+    batch: int
+    images_per_second: float
+    """In batches of `batch`."""
+    latency_ms: float
+    """Of one image alone."""
+    throughput_ratio: float
+    """Its images a second to the first network's."""
+    latency_ratio: float
+    """Its milliseconds to the first network's."""
+
+    def as_json(self) -> dict[str, JsonValue]:
+        """Rounded to what such a measurement can say."""
+        return {
+            "device": self.device,
+            "threads": self.threads,
+            "batch": self.batch,
+            "images_per_second": round(self.images_per_second, 1),
+            "latency_ms": round(self.latency_ms, 2),
+            "throughput_ratio": round(self.throughput_ratio, 3),
+            "latency_ratio": round(self.latency_ratio, 3),
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Round:
     """One call, in seconds of the wall and of the processor."""
 
@@ -89,6 +167,90 @@ def measure(
         latency_95_ms=1000 * latencies[int(0.95 * (len(latencies) - 1))],
         decode_ms=1000 * statistics.median(decoding),
     )
+
+
+def benchmark(
+    a: Classifier, b: Classifier, photographs: Sequence[Photograph], *, batch: int = BATCH, rounds: int = 7
+) -> Benchmark:
+    """Both on the same photographs, each with its own input."""
+    calls = [partial(timed, _warm(each, photographs, batch=batch)) for each in (a, b)]
+    paces = [tuple(batch / each.wall for each in mine) for mine in in_turns(calls, most=rounds)]
+    return Benchmark(a.device, torch.get_num_threads(), batch, *paces)
+
+
+def forward_speeds(
+    classifiers: Sequence[Classifier], photographs: Sequence[Photograph], *, tick: Tick
+) -> tuple[ForwardSpeed, ...]:
+    """All on the same photographs, each with its own input, its quickest round of those that fit a minute."""
+    calls = [
+        partial(_batch_and_alone, *(_warm(each, photographs, batch=size) for size in (BATCH, 1)))
+        for each in classifiers
+    ]
+    laps = in_turns(calls, most=11, seconds=60.0, tick=tick)
+    best = [tuple(map(min, zip(*mine, strict=True))) for mine in laps]
+    return tuple(
+        ForwardSpeed(
+            device=classifier.device,
+            threads=torch.get_num_threads(),
+            batch=BATCH,
+            images_per_second=BATCH / full,
+            latency_ms=1000 * alone,
+            throughput_ratio=best[0][0] / full,
+            latency_ratio=alone / best[0][1],
+        )
+        for classifier, (full, alone) in zip(classifiers, best, strict=True)
+    )
+
+
+def seconds_an_image(a: Classifier, b: Classifier) -> Iterator[tuple[int, float, float]]:
+    """Images in a forward of grey ones, then A's and B's seconds for one of them.
+
+    The least of the rounds of each, since other work only ever adds.
+    """
+    for batch in GATE_BATCHES:
+        calls = []
+        for each in (a, b):
+            grey = np.full((3, each.preprocess.size, each.preprocess.size), 127, dtype=np.uint8)
+            forward = partial(each.forward, [grey] * batch)
+            forward()
+            calls.append(partial(timed, forward))
+        ours, theirs = (
+            min(each.wall for each in mine) / batch for mine in in_turns(calls, most=7, seconds=20.0)
+        )
+        yield batch, ours, theirs
+
+
+def in_turns(
+    calls: Sequence[Callable[[], Measured]],
+    *,
+    most: int,
+    seconds: float = float("inf"),
+    tick: Tick = silent,
+) -> list[list[Measured]]:
+    """What each call said, by round; after `seconds` no further round begins, `LEAST` are always done."""
+    laps: list[list[Measured]] = [[] for _ in calls]
+    began = time.perf_counter()
+    for number in range(most):
+        if number >= LEAST and time.perf_counter() - began > seconds:
+            break
+        for turn in range(len(calls)):
+            place = (turn + number) % len(calls)
+            laps[place].append(calls[place]())
+        tick("measuring speed, in turns", number + 1, most)
+    return laps
+
+
+def _warm(classifier: Classifier, photographs: Sequence[Photograph], *, batch: int) -> Callable[[], object]:
+    """A forward of a batch, which was called once."""
+    pixels, _ = decoded(classifier, photographs, batch=batch)
+    forward = partial(classifier.forward, pixels)
+    forward()
+    return forward
+
+
+def _batch_and_alone(full: Callable[[], object], alone: Callable[[], object]) -> tuple[float, float]:
+    """Seconds of the wall."""
+    return timed(full).wall, min(timed(alone).wall for _ in range(3))
 
 
 def decoded(

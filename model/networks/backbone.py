@@ -1,4 +1,4 @@
-"""What is known of a backbone before it is built: its input size, its normalisation, which sizes it takes."""
+"""Backbone description, before it is built: its input size, its normalisation, which sizes it takes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A network to train: of random weights, of public ones, or of those in a file."""
+"""Network factory for training: random weights, public ones, or those in a file."""
 
 from __future__ import annotations
 

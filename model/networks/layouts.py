@@ -1,4 +1,4 @@
-"""Public weights as they lie on disk, put into the layout of the networks as we build them."""
+"""Weight layout conversion: public weights as they lie on disk into the networks as we build them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The parts of a network, whichever it is: its head, its body in stages, what the body hands to the head."""
+"""Parts of any network: its head, its body in stages, what the body hands to the head."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A head that looks at every place of a picture, besides the picture as a whole.
+"""Residual attention head: looks at every place of a picture, besides the picture as a whole.
 
 Mean pooling alone loses a subject that fills a corner: a plate before a person, a face at the far end of a
 room. Class-specific residual attention (Zhu and Wu 2021, "Residual attention: a simple but effective method

@@ -1,4 +1,4 @@
-"""TensorFlow's padding: as much as keeps the side a multiple, the odd pixel below and to the right."""
+"""TensorFlow's SAME padding: as much as keeps the side a multiple, the odd pixel below and to the right."""
 
 from __future__ import annotations
 

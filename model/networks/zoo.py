@@ -1,4 +1,4 @@
-"""Every network by its name: our own, torchvision's, timm's as `timm:NAME`."""
+"""Model zoo, every network by its name: our own, torchvision's, timm's as `timm:NAME`."""
 
 from __future__ import annotations
 

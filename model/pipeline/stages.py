@@ -1,4 +1,4 @@
-"""The steps from a snapshot to a judged version: decoded, trained, judged."""
+"""Pipeline stages from a snapshot to a validated version: decode, train, validate."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from model import checkpoint
 from model.atomic_folders import kept_room, write
 from model.data import dataset
 from model.data.dataset import Dataset, Split
+from model.evaluation import evaluation_run as evaluation
 from model.evaluation import recording
-from model.evaluation import run as evaluation
-from model.evaluation.pages import evaluation as page
+from model.evaluation.pages import evaluation_page as page
 from model.evaluation.report import Report
-from model.pipeline import sources
+from model.pipeline import fingerprints
 from model.pipeline.step import Made, Step, digest
 from model.preprocess import Preprocess
 from model.training import decoded
@@ -35,13 +35,13 @@ PAGE: Final = "report.html"
 
 @dataclass(frozen=True, slots=True)
 class Stages:
-    """How versions are made here. `order` says all but where from and where to: that is the pipeline's."""
+    """How versions are made here. `job` says all but where from and where to: that is the pipeline's."""
 
     root: Path
-    order: TrainingJob
+    job: TrainingJob
     watch: Watch
 
-    def judged(self, gather: Step) -> Step:
+    def validated(self, gather: Step) -> Step:
         """The last of three steps; `gather`'s product is a snapshot."""
         train_step = self._train(self._preprocess(gather), gather)
         return Step(
@@ -54,7 +54,7 @@ class Stages:
         )
 
     def _preprocess(self, gather: Step) -> Step:
-        recipe = self.order.recipe
+        recipe = self.job.recipe
         sides = (recipe.cache_size, recipe.size)
         return Step(
             "preprocess",
@@ -66,16 +66,16 @@ class Stages:
         )
 
     def _train(self, preprocess: Step, gather: Step) -> Step:
-        recipe, order = self.order.recipe, self.order
+        recipe, job = self.job.recipe, self.job
         return Step(
             "train",
             self.root,
             {
-                "version": order.output.name,
+                "version": job.output.name,
                 "recipe": plain(asdict(recipe)),
-                "weights": sources.weights(order.weights),
-                "positive": order.positive,
-                "notes": sources.seen(str(order.notes)) if order.notes else "",
+                "weights": fingerprints.weights(job.weights),
+                "positive": job.positive,
+                "notes": fingerprints.seen(str(job.notes)) if job.notes else "",
             },
             partial(self._trained, gather, preprocess),
             needs=(preprocess,),
@@ -85,8 +85,8 @@ class Stages:
     def _decoded(self, gather: Step, folder: Path) -> Made:
         data = dataset.read(gather.product())
         dataset.refuse_untrainable(data)
-        taught(replace(self.order, photographs=gather.product()), data=data)
-        found = prepared(data, order=self.order, cache=folder, watch=self.watch)
+        taught(replace(self.job, photographs=gather.product()), data=data)
+        found = prepared(data, job=self.job, cache=folder, watch=self.watch)
         return Made(
             digest([data.digest, *(each.digest for each in found)]),
             tuple(each.folder for each in found),
@@ -94,12 +94,12 @@ class Stages:
         )
 
     def _trained(self, gather: Step, preprocess: Step, folder: Path) -> Made:
-        version = folder / self.order.output.name
-        order = replace(
-            self.order, photographs=gather.product(), output=version, cache=preprocess.folder, test=False
+        version = folder / self.job.output.name
+        job = replace(
+            self.job, photographs=gather.product(), output=version, cache=preprocess.folder, test=False
         )
         if not version.exists():  # else killed after the version was written, and before the marker was
-            train(order, watch=self.watch)
+            train(job, watch=self.watch)
         figures = checkpoint.read_manifest(version).metrics[Split.VAL.value]
         top = figures.get("top_accuracy") if isinstance(figures, dict) else None
         return Made(_manifest_digest(version), (version,), about={"val_top_accuracy": top})
@@ -107,19 +107,19 @@ class Stages:
     def _validated(self, gather: Step, trained: Step, folder: Path) -> Made:
         """The version's copy carries the report: what training made stays as it was made."""
         data = dataset.read(gather.product())
-        split = judged_by(data)
-        order = evaluation.EvaluationJob(
-            trained.product(), data, split=split, device=self.order.device, threads=self.order.threads
+        split = evaluation_split(data)
+        job = evaluation.EvaluationJob(
+            trained.product(), data, split=split, device=self.job.device, threads=self.job.threads
         )
-        outcome = evaluation.evaluate(order, tick=self.watch.tick)
-        version = folder / self.order.output.name
+        outcome = evaluation.evaluate(job, tick=self.watch.tick)
+        version = folder / self.job.output.name
         with kept_room(folder, what="the judged version"):
             shutil.rmtree(version, ignore_errors=True)  # of a try that was broken off
             shutil.copytree(trained.product(), version)
             write(folder / REPORT, json.dumps(outcome.as_json()).encode())
             write(folder / PAGE, page.render(outcome).encode())
         if split not in outcome.manifest.metrics:
-            names = recording.data_digest(outcome.judged.photographs)
+            names = recording.data_digest(outcome.predictions.photographs)
             # Without the speed, which is another each time: judged again it is the same version.
             recording.record(version, split, report=replace(outcome.report, speed=None), data=names)
         products = (version, folder / REPORT, folder / PAGE)
@@ -135,20 +135,20 @@ class Prepared:
     unreadable: tuple[str, ...]
 
 
-def prepared(data: Dataset, *, order: TrainingJob, cache: Path, watch: Watch) -> tuple[Prepared, ...]:
+def prepared(data: Dataset, *, job: TrainingJob, cache: Path, watch: Watch) -> tuple[Prepared, ...]:
     """All that training wants of `data`, decoded into `cache` as training decodes it."""
-    recipe = order.recipe
+    recipe = job.recipe
     wanted = ((Split.TRAIN, recipe.cache_size), (Split.VAL, recipe.size))
     found = []
     for split, side in wanted:
-        decoding = DecodingJob(Preprocess(size=side, fit=recipe.fit), cache=cache, threads=order.loaders)
+        decoding = DecodingJob(Preprocess(size=side, fit=recipe.fit), cache=cache, threads=job.loaders)
         pictures = decoding.run(data.of(split), tick=watch.tick)
         entry = cache / decoded.key(data.of(split), preprocess=decoding.preprocess)
         found.append(Prepared(entry, pictures.digest, pictures.unreadable))
     return tuple(found)
 
 
-def judged_by(data: Dataset) -> str:
+def evaluation_split(data: Dataset) -> str:
     """The split `test` where it has labelled photographs, else `val`."""
     return (Split.TEST if any(photo.labels for photo in data.of(Split.TEST)) else Split.VAL).value
 

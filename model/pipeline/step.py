@@ -1,4 +1,4 @@
-"""One step of a pipeline: what it depends on, where its product lies, and whether it is finished.
+"""Pipeline step with content-addressed output: what it depends on, where its product lies, its marker.
 
     WORK/train-1a2b3c4d5e6f/
         restaurant-v3/   its product

@@ -1,4 +1,4 @@
-"""An alias: which version it points at, and every move that it ever made.
+"""Alias with history: which version it points at, and every move that it ever made.
 
 It stands as one JSON object and is only ever replaced by a put that is conditional on what was read, so of
 two who move it at once one wins. Its contents never repeat, since the history grows with each move.

@@ -1,4 +1,4 @@
-"""Versions on this machine, under the digest of their manifest; read again in full before each use.
+"""Content-addressed cache of versions on this machine; each is verified in full before each use.
 
     versions/DIGEST/...     a version's folder
     resolved/DIGEST.json    what a ref of a registry stood for when it was last asked
@@ -10,9 +10,6 @@ time; what is asked for is fetched again.
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,6 +19,7 @@ import structlog
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from model import checkpoint
+from model.atomic_folders import building, sweep, write_synced
 from model.checkpoint import MANIFEST
 from model.manifest import Digest
 from model.registry.contents import Contents, sha256
@@ -33,10 +31,14 @@ STALE_SECONDS: Final = 24 * 60 * 60
 """What was begun so long ago, somebody died over."""
 
 
+def cache_home() -> Path:
+    """`$XDG_CACHE_HOME/tagstream`, or the same below `~/.cache`."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tagstream"
+
+
 def default_root() -> Path:
-    """`$XDG_CACHE_HOME/tagstream/models`, or the same below `~/.cache`."""
-    home = os.environ.get("XDG_CACHE_HOME")
-    return (Path(home) if home else Path.home() / ".cache") / "tagstream" / "models"
+    """`models` in `cache_home`."""
+    return cache_home() / "models"
 
 
 class Resolved(BaseModel):
@@ -74,23 +76,23 @@ class Cache:
     def keep(self, contents: Contents) -> Path:
         """Write the version, whole or not at all; its folder. Raises `ConfigurationError`."""
         folder = self._folder(contents.digest)
-        with self._errors_of_ours(), self._building() as building:
+        with self._errors_of_ours(), self._building() as made:
             for path, data in contents.files.items():
-                _write(building / path, data)
-            checkpoint.read(building)  # what is no safetensors file never gets a name
+                (made / path).parent.mkdir(parents=True, exist_ok=True)
+                write_synced(made / path, data)
+            checkpoint.read(made)  # what is no safetensors file never gets a name
             folder.parent.mkdir(parents=True, exist_ok=True)
-            building.chmod(0o755)
             with _only_once(folder):
-                building.rename(folder)
+                made.rename(folder)
         return folder
 
     def remember(self, ref: str, resolved: Resolved) -> None:
         """Keep what `ref`, a registry's address and a name in it, stands for now."""
-        with self._errors_of_ours(), self._building() as building:
-            _write(building / "resolved", resolved.model_dump_json().encode())
+        with self._errors_of_ours(), self._building() as made:
+            write_synced(made / "resolved", resolved.model_dump_json().encode())
             target = self._memory(ref)
             target.parent.mkdir(parents=True, exist_ok=True)
-            (building / "resolved").replace(target)
+            (made / "resolved").replace(target)
 
     def recall(self, ref: str) -> Resolved | None:
         """What `ref` stood for when it was last asked here; None where it never was."""
@@ -109,17 +111,13 @@ class Cache:
     def _building(self) -> Iterator[Path]:
         """A folder of our own beside; what is left of it goes, and what others died over long ago."""
         incoming = self._root / "incoming"
-        incoming.mkdir(parents=True, exist_ok=True)
-        _sweep(incoming)
-        building = Path(tempfile.mkdtemp(dir=incoming))
-        try:
-            yield building
-        finally:
-            shutil.rmtree(building, ignore_errors=True)
+        sweep(incoming, prefix="", after=STALE_SECONDS)
+        with building(incoming, prefix="") as made:
+            yield made
 
     def _discard(self, folder: Path) -> None:
-        with self._building() as building, suppress(FileNotFoundError):
-            folder.rename(building / "damaged")
+        with self._building() as made, suppress(FileNotFoundError):
+            folder.rename(made / "damaged")
 
     @contextmanager
     def _errors_of_ours(self) -> Iterator[None]:
@@ -140,18 +138,3 @@ def _only_once(folder: Path) -> Iterator[None]:
     except OSError:
         if not folder.is_dir():
             raise
-
-
-def _write(file: Path, data: bytes) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("wb") as target:
-        target.write(data)
-        target.flush()
-        os.fsync(target.fileno())
-
-
-def _sweep(incoming: Path) -> None:
-    for each in incoming.iterdir():
-        with suppress(OSError):
-            if time.time() - each.stat().st_mtime > STALE_SECONDS:
-                shutil.rmtree(each)

@@ -1,4 +1,4 @@
-"""Whether a storage keeps its word: one that ignores conditions would let two promoters win."""
+"""Check that a storage honours conditional writes: one that does not would let two promoters win."""
 
 from __future__ import annotations
 

@@ -13,10 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from pydantic import ValidationError
-
 from model import checkpoint
-from model.checkpoint import CARD, GOLDEN, MANIFEST, WEIGHTS
+from model.checkpoint import CARD, GOLDEN, MANIFEST, WEIGHTS, parsed_manifest
 from model.manifest import Manifest
 from model.registry.refs import VersionRef
 from schemas.errors import ConfigurationError
@@ -51,7 +49,7 @@ class Contents:
 def of_folder(folder: Path) -> Contents:
     """The version in `folder`, whole and verified. Raises `ConfigurationError`."""
     checkpoint.read(folder)  # refuses what is no safetensors file, or was made for other labels
-    manifest = parsed((folder / MANIFEST).read_bytes(), where=str(folder / MANIFEST))
+    manifest = parsed_manifest((folder / MANIFEST).read_bytes(), where=str(folder / MANIFEST))
     files = {path: (folder / path).read_bytes() for path in paths(manifest, where=str(folder))}
     verify(manifest, files, where=str(folder))
     return Contents(manifest, files)
@@ -61,16 +59,6 @@ def left_out(folder: Path, contents: Contents) -> tuple[str, ...]:
     """The files of `folder` that are none of the version's, for whoever wonders where they went."""
     found = (file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
     return tuple(sorted(set(found) - set(contents.files)))
-
-
-def parsed(data: bytes, *, where: str) -> Manifest:
-    """A manifest out of its bytes. Raises `ConfigurationError`."""
-    try:
-        return Manifest.model_validate_json(data)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise ConfigurationError(f"{where}: {place + ': ' if place else ''}{first['msg']}") from error
 
 
 def paths(manifest: Manifest, *, where: str) -> tuple[str, ...]:

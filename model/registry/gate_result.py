@@ -1,4 +1,4 @@
-"""What the gate says in the end, for people, for scripts and for the alias' history."""
+"""Result of the promotion gate, for people, for scripts and for the alias' history."""
 
 from __future__ import annotations
 

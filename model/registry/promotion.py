@@ -1,4 +1,4 @@
-"""An alias onto a version: fetched, judged beside the champion, and moved if the gate lets it."""
+"""Promotion: a version is fetched, evaluated beside the champion, and the alias moved if the gate lets it."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 from model.registry.aliases import Alias, Note
 from model.registry.cache import Cache, Resolved
 from model.registry.gate_result import GateResult
-from model.registry.promotion_evaluation import Contested, PromotionCriteria, judged
+from model.registry.promotion_evaluation import CurrentChampion, PromotionCriteria, evaluate_promotion
 from model.registry.refs import CHAMPION, AliasRef, VersionRef
 from model.registry.registry import AliasState, Registry
 from schemas.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from model.registry.candidate_evaluation import Tick
+    from model.data.progress import Tick
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class PromotionRequest:
     reason: str = ""
     force: bool = False
     """Move it whatever the gate says, for a reason."""
-    trial: PromotionCriteria = field(default_factory=PromotionCriteria)
+    criteria: PromotionCriteria = field(default_factory=PromotionCriteria)
 
     def __post_init__(self) -> None:
         if self.force and not self.reason.strip():
@@ -55,7 +55,7 @@ class PromotionResult:
 
 
 async def promote(
-    registry: Registry, cache: Cache, order: PromotionRequest, *, tick: Tick
+    registry: Registry, cache: Cache, request: PromotionRequest, *, tick: Tick
 ) -> PromotionResult:
     """Judge the version and, if it passes or is forced, move the alias onto it.
 
@@ -67,21 +67,25 @@ async def promote(
         ConfigurationError: the version, or the champion, is not there as it was published.
         Unavailable: the registry is away.
     """
-    seen = await registry.alias_state(order.ref)
-    to = await registry.resolve(order.version)
-    folder = await registry.fetch(to, order.version.name, cache)
+    seen = await registry.alias_state(request.ref)
+    to = await registry.resolve(request.version)
+    folder = await registry.fetch(to, request.version.name, cache)
     if seen and (seen.alias.version, seen.alias.digest) == (to.version, to.digest):
-        outcome = GateResult(str(order.version), str(order.version), (), note=f"{order.ref} is there already")
+        outcome = GateResult(
+            str(request.version), str(request.version), (), note=f"{request.ref} is there already"
+        )
         return PromotionResult(outcome, seen.alias, is_new=False)
-    champion = seen if order.alias == CHAMPION else await registry.alias_state(_champion(order))
-    beside = await _fetched(registry, cache, order, champion)
-    outcome = await _in_a_thread(order, folder, beside, tick)
-    if outcome.is_broken or (outcome.refused and not order.force):
+    champion = seen if request.alias == CHAMPION else await registry.alias_state(_champion(request))
+    beside = await _fetched(registry, cache, request, champion)
+    outcome = await _in_a_thread(request, folder, beside, tick)
+    if outcome.is_broken or (outcome.refused and not request.force):
         return PromotionResult(outcome, None)
-    return PromotionResult(outcome, await _moved(registry, order, to, seen, outcome))
+    return PromotionResult(outcome, await _moved(registry, request, to, seen, outcome))
 
 
-async def _in_a_thread(order: PromotionRequest, folder: Path, champion: Contested, tick: Tick) -> GateResult:
+async def _in_a_thread(
+    request: PromotionRequest, folder: Path, champion: CurrentChampion, tick: Tick
+) -> GateResult:
     """The trial. Whoever is cancelled meanwhile does not wait for its end: its next tick breaks it off."""
     stopped = threading.Event()
 
@@ -91,38 +95,38 @@ async def _in_a_thread(order: PromotionRequest, folder: Path, champion: Conteste
         tick(what, done, total)
 
     try:
-        return await asyncio.to_thread(judged, order.trial, folder, champion, tick_or_stop)
+        return await asyncio.to_thread(evaluate_promotion, request.criteria, folder, champion, tick_or_stop)
     finally:
         stopped.set()
 
 
 async def _moved(
-    registry: Registry, order: PromotionRequest, to: Resolved, seen: AliasState | None, outcome: GateResult
+    registry: Registry, request: PromotionRequest, to: Resolved, seen: AliasState | None, outcome: GateResult
 ) -> Alias:
     note = Note(
         when=datetime.now(UTC),
-        by=order.by,
-        reason=order.reason,
-        forced=order.force and bool(outcome.refused),
+        by=request.by,
+        reason=request.reason,
+        forced=request.force and bool(outcome.refused),
         gate=outcome.short(),
     )
-    return await registry.promote(order.ref, to, seen=seen, note=note)
+    return await registry.promote(request.ref, to, seen=seen, note=note)
 
 
 async def _fetched(
-    registry: Registry, cache: Cache, order: PromotionRequest, champion: AliasState | None
-) -> Contested:
-    """The champion's folder, None where there is none yet; where it is damaged, why, if force is used."""
+    registry: Registry, cache: Cache, request: PromotionRequest, champion: AliasState | None
+) -> CurrentChampion:
+    """The champion, as far as there is one; one that is damaged is an error unless force is used."""
     if champion is None:
-        return None
+        return CurrentChampion()
     where = Resolved(version=champion.alias.version, digest=champion.alias.digest)
     try:
-        return await registry.fetch(where, order.version.name, cache)
+        return CurrentChampion(await registry.fetch(where, request.version.name, cache))
     except ConfigurationError as error:
-        if order.force:
-            return error
+        if request.force:
+            return CurrentChampion(broken=error)
         raise ConfigurationError(f"the champion itself cannot be loaded: {error}, or --force") from error
 
 
-def _champion(order: PromotionRequest) -> AliasRef:
-    return AliasRef(order.version.name, CHAMPION)
+def _champion(request: PromotionRequest) -> AliasRef:
+    return AliasRef(request.version.name, CHAMPION)

@@ -1,4 +1,4 @@
-"""A candidate held against the champion: what may not differ, the figures, the golden images, the time."""
+"""Champion-challenger evaluation: what may not differ, the figures, the golden images, the time."""
 
 from __future__ import annotations
 
@@ -15,10 +15,17 @@ from model.registry.refs import CHAMPION
 from schemas.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from model.registry.candidate_evaluation import Candidate, Tick
+    from model.data.progress import Tick
+    from model.registry.candidate_evaluation import Candidate
 
-Contested = Path | ConfigurationError | None
-"""The champion's folder; why it cannot be loaded; or None where there is none yet."""
+
+@dataclass(frozen=True, slots=True)
+class CurrentChampion:
+    """Whom a candidate is held against; neither `folder` nor `broken` where there is no champion yet."""
+
+    folder: Path | None = None
+    broken: ConfigurationError | None = None
+    """Why it cannot be loaded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,44 +42,49 @@ class PromotionCriteria:
     threads: int | None = None
 
 
-def judged(trial: PromotionCriteria, folder: Path, champion: Contested, tick: Tick) -> GateResult:
-    """The whole of it. It blocks, for as long as judging the photographs takes."""
+def evaluate_promotion(
+    criteria: PromotionCriteria, folder: Path, champion: CurrentChampion, tick: Tick
+) -> GateResult:
+    """The whole of it. It blocks, for as long as scoring the photographs takes."""
     from model.registry.candidate_evaluation import Candidate  # noqa: PLC0415 - torch: not for whoever lists or rolls back
 
-    device = {"device": trial.device, "threads": trial.threads}
+    device = {"device": criteria.device, "threads": criteria.threads}
     candidate = Candidate.load(folder, **device)  # type: ignore[arg-type]  # two options of two types
-    if isinstance(champion, Path):
-        return _beside(trial, Candidate.load(champion, **device), candidate, tick)  # type: ignore[arg-type]
-    outcome = _alone(trial, candidate, tick)
-    if champion is None:
+    if champion.folder is not None:
+        return _beside(criteria, Candidate.load(champion.folder, **device), candidate, tick)  # type: ignore[arg-type]
+    outcome = _alone(criteria, candidate, tick)
+    if champion.broken is None:
         return replace(outcome, note=f"the first {CHAMPION}: there was nothing to hold it against")
-    broken = GateRow("the champion", str(champion), None, None, GateVerdict.REFUSED, "it cannot be loaded")
+    broken = GateRow(
+        "the champion", str(champion.broken), None, None, GateVerdict.REFUSED, "it cannot be loaded"
+    )
     return replace(outcome, rows=(broken, *outcome.rows))
 
 
-def _alone(trial: PromotionCriteria, candidate: Candidate, tick: Tick) -> GateResult:
-    from model.registry import candidate_evaluation as trying  # noqa: PLC0415
+def _alone(criteria: PromotionCriteria, candidate: Candidate, tick: Tick) -> GateResult:
+    from model.registry import candidate_evaluation as evaluation  # noqa: PLC0415
 
-    rows = list(trying.golden(None, candidate))
+    rows = list(evaluation.golden(None, candidate))
     found = None
-    if trial.photographs is not None or trial.least_top is not None:
-        found = _evidence(trial, None, candidate, tick)
-        rows += _floor(trial, found)
+    if criteria.photographs is not None or criteria.least_top is not None:
+        found = _evidence(criteria, None, candidate, tick)
+        rows += _floor(criteria, found)
     return _outcome(candidate, None, rows, found)
 
 
-def _beside(trial: PromotionCriteria, champion: Candidate, candidate: Candidate, tick: Tick) -> GateResult:
-    from model.registry import candidate_evaluation as trying  # noqa: PLC0415
+def _beside(criteria: PromotionCriteria, champion: Candidate, candidate: Candidate, tick: Tick) -> GateResult:
+    from model.evaluation.speed import seconds_an_image  # noqa: PLC0415
+    from model.registry import candidate_evaluation as evaluation  # noqa: PLC0415
 
     rows = list(_same(champion, candidate))
     found = None
     if not any(row.verdict is GateVerdict.REFUSED for row in rows):
-        found = _evidence(trial, champion, candidate, tick)
-        rows += _floor(trial, found)
-        rows += _figures(trial, found)
-    rows += trying.golden(champion, candidate)
-    for batch, ours, theirs in trying.seconds_an_image(champion, candidate):
-        rows.append(gate.slower(f"ms an image, {batch} at once", ours, theirs, trial.tolerances))
+        found = _evidence(criteria, champion, candidate, tick)
+        rows += _floor(criteria, found)
+        rows += _figures(criteria, found)
+    rows += evaluation.golden(champion, candidate)
+    for batch, ours, theirs in seconds_an_image(champion.classifier, candidate.classifier):
+        rows.append(gate.slower(f"ms an image, {batch} at once", ours, theirs, criteria.tolerances))
     return _outcome(candidate, champion, rows, found)
 
 
@@ -84,35 +96,37 @@ def _same(champion: Candidate, candidate: Candidate) -> Iterator[GateRow]:
 
 
 def _evidence(
-    trial: PromotionCriteria, champion: Candidate | None, candidate: Candidate, tick: Tick
+    criteria: PromotionCriteria, champion: Candidate | None, candidate: Candidate, tick: Tick
 ) -> GateEvidence | ConfigurationError:
     """The figures; why there are none, which is a refusal like any other."""
-    from model.registry import candidate_evaluation as trying  # noqa: PLC0415
+    from model.registry import candidate_evaluation as evaluation  # noqa: PLC0415
 
     try:
-        if trial.photographs is not None:
-            return trying.judge(champion, candidate, trial.photographs, tick=tick)
+        if criteria.photographs is not None:
+            return evaluation.evaluate_candidate(champion, candidate, criteria.photographs, tick=tick)
         ours = champion.version.manifest if champion else None
-        return gate.recorded(ours, candidate.version.manifest, split=trial.split)
+        return gate.recorded(ours, candidate.version.manifest, split=criteria.split)
     except ConfigurationError as error:
         return error
 
 
-def _figures(trial: PromotionCriteria, found: GateEvidence | ConfigurationError) -> tuple[GateRow, ...]:
+def _figures(criteria: PromotionCriteria, found: GateEvidence | ConfigurationError) -> tuple[GateRow, ...]:
     if isinstance(found, ConfigurationError):
         return (GateRow("figures", None, None, None, GateVerdict.REFUSED, str(found)),)
-    return gate.rows(found.champion or {}, found.candidate, trial.tolerances, pairs=found.pairs)
+    return gate.rows(found.champion or {}, found.candidate, criteria.tolerances, pairs=found.pairs)
 
 
-def _floor(trial: PromotionCriteria, found: GateEvidence | ConfigurationError) -> tuple[GateRow, ...]:
-    if trial.least_top is None:
+def _floor(criteria: PromotionCriteria, found: GateEvidence | ConfigurationError) -> tuple[GateRow, ...]:
+    if criteria.least_top is None:
         return ()
     if isinstance(found, ConfigurationError):
         return (
-            GateRow("top_accuracy, at least", None, None, trial.least_top, GateVerdict.REFUSED, str(found)),
+            GateRow(
+                "top_accuracy, at least", None, None, criteria.least_top, GateVerdict.REFUSED, str(found)
+            ),
         )
     top = found.candidate.get("top_accuracy") or {}
-    return (gate.at_least("top_accuracy, at least", top.get("value"), trial.least_top),)
+    return (gate.at_least("top_accuracy, at least", top.get("value"), criteria.least_top),)
 
 
 def _outcome(

@@ -1,4 +1,4 @@
-"""A version into the registry: the payload first, the manifest last, nothing ever over anything else.
+"""Publishing to the registry: the payload first, the manifest last, nothing ever over anything else.
 
 Without its manifest no version is listed, so one that a publisher died over is not there; published again,
 it is completed. Payload of other bytes is never overwritten, not even of a version without a manifest:

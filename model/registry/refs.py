@@ -1,4 +1,4 @@
-"""How a version is named: `restaurant/v2` itself, `restaurant@champion` by an alias; and under which keys."""
+"""Version references: `restaurant/v2` itself, `restaurant@champion` by an alias; and under which keys."""
 
 from __future__ import annotations
 

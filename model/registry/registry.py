@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from model.checkpoint import CARD, MANIFEST
+from model.checkpoint import CARD, MANIFEST, parsed_manifest
 from model.manifest import Manifest
 from model.registry import aliases, conditions, contents, publishing
 from model.registry.aliases import Alias, Note
@@ -37,7 +37,7 @@ class AliasState:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class RegistryEntry:
     """A published version in a listing."""
 
     ref: VersionRef
@@ -69,19 +69,19 @@ class Registry:
         """Every model that has a version here."""
         return tuple(sorted({ref.name for ref in _versions(await self._objects.list(""))}))
 
-    async def versions(self, name: str) -> tuple[Entry, ...]:
+    async def versions(self, name: str) -> tuple[RegistryEntry, ...]:
         """Every version of a model, the latest publication first."""
         listed = await self._objects.list(f"{name}/")
         pointing = await self._pointing(listed)
         slots = asyncio.Semaphore(AT_ONCE)
 
-        async def entry(ref: VersionRef) -> Entry:
+        async def entry(ref: VersionRef) -> RegistryEntry:
             known = _known(ref, listed, pointing)
             async with slots:
                 try:
-                    return Entry(*known, await self.manifest(ref))
+                    return RegistryEntry(*known, await self.manifest(ref))
                 except ConfigurationError as error:
-                    return Entry(*known, None, damage=str(error))
+                    return RegistryEntry(*known, None, damage=str(error))
 
         entries = await asyncio.gather(*(entry(ref) for ref in _versions(listed)))
         return tuple(sorted(entries, key=lambda each: each.published, reverse=True))
@@ -206,7 +206,7 @@ class Registry:
         raise ConfigurationError(f"{self.where}/{ref}/{path}: it is gone; {_MEND}")
 
     def _parsed(self, ref: VersionRef, data: bytes) -> Manifest:
-        manifest = contents.parsed(data, where=f"{self.where}/{ref.manifest}")
+        manifest = parsed_manifest(data, where=f"{self.where}/{ref.manifest}")
         if VersionRef(manifest.name, manifest.version) != ref:
             raise ConfigurationError(
                 f"{self.where}/{ref.manifest}: it is the manifest of {manifest.name}/{manifest.version}; "

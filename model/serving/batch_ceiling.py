@@ -1,4 +1,4 @@
-"""How large a batch may be, as the device's memory has taught us."""
+"""Adaptive batch ceiling: halved when the device runs out of memory, raised again one by one."""
 
 from __future__ import annotations
 

@@ -1,18 +1,18 @@
-"""Many callers, one device: the micro-batcher.
+"""Micro-batcher: many callers, one device.
 
 Each caller awaits `score(item)` for one image; the device likes many at once. In between stand
 
-    score() -> door -> queue -> flights (one running, one staged) -> Scored
-               FIFO    bounded by `intake`: queue and flights together
+    score() -> overflow -> queue -> running batches (one in its forward, one staged) -> Scored
+               FIFO        bounded by `intake`: queue and running batches together
 
 - An idle device takes what is there, or waits `linger` seconds, from the first item on, for a full batch.
 - A busy device: the next batch is collected meanwhile, and stays open to grow. Once full it is staged in the
   device thread, which then starts it without a trip through the event loop: the device never idles.
-- Who gave up waiting is dropped before the forward. A failing batch is judged in `triage.py`.
+- Who gave up waiting is dropped before the forward. A failing batch is bisected in `bisection.py`.
 - If the loop or the device dies, every caller gets the error, so do later ones, and `died()` tells the
   owner, who has to stop the process.
 
-The event loop's thread runs all of this file except `_fly`, so nothing here is locked.
+The event loop's thread runs all of this file except `_run`, so nothing here is locked.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Generic, Self
 
@@ -29,15 +29,10 @@ from model.serving.batch_ceiling import Ceiling
 from model.serving.bisection import Answer, Bisection, DeviceChecks, Item, Result
 from model.serving.device_thread import DeviceThread
 from model.serving.statistics import BatchStatistics
-from schemas.errors import BatcherDead, Broken, DeviceBroken, Rejected
+from schemas.errors import BatcherDead, Broken, ConfigurationError, DeviceBroken, Rejected
 
 if TYPE_CHECKING:
     from types import TracebackType
-
-
-from dataclasses import field
-
-from schemas.errors import ConfigurationError
 
 __all__ = ["BatchLimits", "BatchStatistics", "DeviceChecks", "MicroBatcher", "Scored"]
 
@@ -66,6 +61,16 @@ class BatchLimits:
             raise ConfigurationError(message)
 
 
+@dataclass(frozen=True, slots=True)
+class Scored(Generic[Result]):
+    """One item's result with its own timings."""
+
+    result: Result
+    queued: float  # seconds from acceptance to the start of the forward that answered it
+    forward: float  # seconds of that forward
+    batch_size: int  # items in that forward
+
+
 @dataclass(eq=False, slots=True)
 class PendingRequest(Generic[Item, Result]):
     """One call of score()."""
@@ -92,16 +97,16 @@ class PendingRequest(Generic[Item, Result]):
             self.reply.exception()
 
 
-# What a flight brings back: those who still waited for their forward, and what each of them gets.
-_Landing = list[tuple[PendingRequest[Item, Result], Answer[Result] | Rejected]]
+# What a batch comes back with: those who still waited for their forward, and what each of them gets.
+_Replies = list[tuple[PendingRequest[Item, Result], Answer[Result] | Rejected]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Flight(Generic[Item, Result]):
+class _RunningBatch(Generic[Item, Result]):
     """A batch in the device thread's hands."""
 
-    batch: list[PendingRequest[Item, Result]]
-    landing: asyncio.Future[_Landing[Item, Result]]
+    requests: list[PendingRequest[Item, Result]]
+    replies: asyncio.Future[_Replies[Item, Result]]
 
 
 class MicroBatcher(Generic[Item, Result]):
@@ -122,15 +127,15 @@ class MicroBatcher(Generic[Item, Result]):
         self._limits = limits
         self._clock = clock or SystemClock()
         ceiling = Ceiling(limits.max_size, grow_after=limits.grow_after)
-        self._triage = Bisection[Item, Result](forward, ceiling, device=device, clock=self._clock)
-        self._thread = DeviceThread[_Landing[Item, Result]]()
-        self._door: deque[PendingRequest[Item, Result]] = deque()
+        self._bisection = Bisection[Item, Result](forward, ceiling, device=device, clock=self._clock)
+        self._thread = DeviceThread[_Replies[Item, Result]]()
+        self._overflow: deque[PendingRequest[Item, Result]] = deque()
         self._queue: deque[PendingRequest[Item, Result]] = deque()
-        self._flights: deque[_Flight[Item, Result]] = deque()
+        self._running: deque[_RunningBatch[Item, Result]] = deque()
         self._dropped = 0
         self._open = False
-        self._stirred = asyncio.Event()
-        self._death = asyncio.Event()
+        self._changed = asyncio.Event()
+        self._stopped = asyncio.Event()
         self._cause: BaseException | None = None
         self._loop: asyncio.Task[None]  # from __aenter__ on
 
@@ -138,7 +143,7 @@ class MicroBatcher(Generic[Item, Result]):
         """Start the device thread and the loop."""
         self._thread.start()
         self._open = True
-        self._loop = asyncio.create_task(self._live(), name="micro-batcher")
+        self._loop = asyncio.create_task(self._guard(), name="micro-batcher")
         return self
 
     async def __aexit__(
@@ -147,18 +152,18 @@ class MicroBatcher(Generic[Item, Result]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Refuse whoever stands at the door, answer what was accepted, stop the thread.
+        """Refuse what is in the overflow, answer what was accepted, stop the thread.
 
         Raises `BatcherDead` or `DeviceBroken`, unless another error is on its way already, when the batcher
         has died or the device does not end within `close_within`: nobody may take that for an orderly end.
         """
         self._open = False
-        self._stirred.set()
-        while self._door:
-            self._door.popleft().fail(self._obituary())
+        self._changed.set()
+        while self._overflow:
+            self._overflow.popleft().fail(self._closed_error())
         await self._drain()
         if self.dead and error is None:
-            raise self._obituary()
+            raise self._closed_error()
 
     # The callers' side.
 
@@ -169,14 +174,14 @@ class MicroBatcher(Generic[Item, Result]):
         `BatcherDead` when none can be scored any more.
         """
         if not self._open:
-            raise self._obituary()
-        waiter = PendingRequest[Item, Result](item)
-        self._door.append(waiter)
+            raise self._closed_error()
+        request = PendingRequest[Item, Result](item)
+        self._overflow.append(request)
         self._admit()
         try:
-            return await waiter.reply
+            return await request.reply
         except asyncio.CancelledError:
-            self._withdraw(waiter)
+            self._withdraw(request)
             raise
 
     @property
@@ -187,101 +192,101 @@ class MicroBatcher(Generic[Item, Result]):
     async def died(self) -> BaseException:
         """What the batcher died of, once it has; else waits for ever. When it returns, stop the process."""
         while self._cause is None:
-            await self._death.wait()
+            await self._stopped.wait()
         return self._cause
 
     def statistics(self) -> BatchStatistics:
         """What it has done and is doing."""
-        flying = [len(flight.batch) for flight in self._flights]
+        sizes = [len(running.requests) for running in self._running]
         return BatchStatistics(
-            device=self._triage.tally.copy(),
+            device=self._bisection.tally.copy(),
             dropped=self._dropped,
-            at_door=len(self._door),
-            waiting=len(self._queue) + sum(flying[1:]),
-            in_forward=sum(flying[:1]),
-            ceiling=self._triage.ceiling.size,
+            held_back=len(self._overflow),
+            waiting=len(self._queue) + sum(sizes[1:]),
+            in_forward=sum(sizes[:1]),
+            ceiling=self._bisection.ceiling.size,
             dead=self.dead,
         )
 
     def _admit(self) -> None:
         # Counted, never kept in a variable: a slot that is not counted cannot leak.
-        taken = len(self._queue) + sum(len(flight.batch) for flight in self._flights)
-        for _ in range(min(len(self._door), self._limits.intake - taken)):
-            waiter = self._door.popleft()
-            waiter.accepted = self._clock.time()
-            self._queue.append(waiter)
-            self._stirred.set()
+        taken = len(self._queue) + sum(len(running.requests) for running in self._running)
+        for _ in range(min(len(self._overflow), self._limits.intake - taken)):
+            request = self._overflow.popleft()
+            request.accepted = self._clock.time()
+            self._queue.append(request)
+            self._changed.set()
 
-    def _withdraw(self, waiter: PendingRequest[Item, Result]) -> None:
-        # In a flight it keeps its slot until the landing: its item is in the device's memory.
-        if waiter in self._door:
-            self._door.remove(waiter)
-        elif waiter in self._queue:
-            self._queue.remove(waiter)
+    def _withdraw(self, request: PendingRequest[Item, Result]) -> None:
+        # In a running batch it keeps its slot until the end: its item is in the device's memory.
+        if request in self._overflow:
+            self._overflow.remove(request)
+        elif request in self._queue:
+            self._queue.remove(request)
             self._dropped += 1
             self._admit()
 
     # The loop.
 
-    async def _live(self) -> None:
+    async def _guard(self) -> None:
         try:
             await self._serve()
         except BaseException as error:
-            self._die(error)
+            self._fail(error)
             if not isinstance(error, Exception):
                 raise
 
     async def _serve(self) -> None:
-        while self._open or self._queue or self._flights:
+        while self._open or self._queue or self._running:
             if self._ready():
-                self._launch()
+                self._start_batch()
             else:
-                await self._stir()
-                self._land()
+                await self._wait_for_change()
+                self._reply()
 
     def _ready(self) -> bool:
         """Whether the next batch leaves now."""
-        full = len(self._queue) >= self._triage.ceiling.size
-        if self._flights:
-            return full and len(self._flights) == 1
+        full = len(self._queue) >= self._bisection.ceiling.size
+        if self._running:
+            return full and len(self._running) == 1
         return full or (bool(self._queue) and self._lingers_for() <= 0)
 
     def _lingers_for(self) -> float:
         """Seconds that the first item still waits for company; when closing nobody will come."""
         return self._queue[0].accepted + self._limits.linger - self._clock.time() if self._open else 0.0
 
-    def _launch(self) -> None:
-        size = min(len(self._queue), self._triage.ceiling.size)
+    def _start_batch(self) -> None:
+        size = min(len(self._queue), self._bisection.ceiling.size)
         batch = [self._queue.popleft() for _ in range(size)]
-        landing = self._thread.submit(partial(self._fly, batch))
-        landing.add_done_callback(lambda _: self._stirred.set())
-        self._flights.append(_Flight(batch, landing))
+        replies = self._thread.submit(partial(self._run, batch))
+        replies.add_done_callback(lambda _: self._changed.set())
+        self._running.append(_RunningBatch(batch, replies))
 
-    def _fly(self, batch: list[PendingRequest[Item, Result]]) -> _Landing[Item, Result]:
+    def _run(self, batch: list[PendingRequest[Item, Result]]) -> _Replies[Item, Result]:
         # In the device thread. A staged batch has waited, a bisected one takes a while: each forward asks who
         # still wants an answer. Asking a future of another thread is safe, and a cancellation that comes a
-        # moment later costs one seat.
-        items = [waiter.item for waiter in batch]
-        outcomes = self._triage.judge(items, lambda index: not batch[index].reply.done())
+        # moment later costs one place in the batch.
+        items = [request.item for request in batch]
+        outcomes = self._bisection.isolate(items, lambda index: not batch[index].reply.done())
         return [(batch[index], outcome) for index, outcome in outcomes.items()]
 
-    async def _stir(self) -> None:
-        """Until something has happened: an arrival, a landing, a close, the end of a linger."""
-        if not self._queue or self._flights:
-            await self._stirred.wait()
+    async def _wait_for_change(self) -> None:
+        """Until something has happened: an arrival, the end of a batch, a close, the end of a linger."""
+        if not self._queue or self._running:
+            await self._changed.wait()
         else:
-            await _first_of(self._stirred.wait(), self._clock.sleep(self._lingers_for()))
+            await _first_of(self._changed.wait(), self._clock.sleep(self._lingers_for()))
         # No await between this and the next look at the state, so nothing that happens can be missed.
-        self._stirred.clear()
+        self._changed.clear()
 
-    def _land(self) -> None:
-        while self._flights and self._flights[0].landing.done():
-            # Taken off only after its result is read: if that raises, its waiters are still here to be told.
-            landed = self._flights[0].landing.result()
-            flight = self._flights.popleft()
-            self._dropped += len(flight.batch) - len(landed)
-            for waiter, outcome in landed:
-                waiter.answer(outcome)
+    def _reply(self) -> None:
+        while self._running and self._running[0].replies.done():
+            # Taken off only after its result is read: if that raises, its callers are still here to be told.
+            replies = self._running[0].replies.result()
+            ended = self._running.popleft()
+            self._dropped += len(ended.requests) - len(replies)
+            for request, outcome in replies:
+                request.answer(outcome)
         self._admit()
 
     # The end.
@@ -294,25 +299,27 @@ class MicroBatcher(Generic[Item, Result]):
             await asyncio.wait((loop, alarm), return_when=asyncio.FIRST_COMPLETED)
         finally:
             if not loop.done():
-                self._die(BatcherDead("Closing had to end before the device had answered what was accepted."))
+                self._fail(
+                    BatcherDead("Closing had to end before the device had answered what was accepted.")
+                )
             await _cancelled(loop, alarm)
             # A hung thread is not waited for: it is a daemon and goes with the process.
             self._thread.stop(join=not self.dead)
 
-    def _die(self, cause: BaseException) -> None:
+    def _fail(self, cause: BaseException) -> None:
         """Tell every caller and the owner; the first cause counts."""
         if self._cause is not None:
             return
         self._cause = cause
         self._open = False
-        flying = [waiter for flight in self._flights for waiter in flight.batch]
-        for waiter in (*flying, *self._queue, *self._door):
-            waiter.fail(self._obituary())
-        for line in (self._flights, self._queue, self._door):
+        running = [request for batch in self._running for request in batch.requests]
+        for request in (*running, *self._queue, *self._overflow):
+            request.fail(self._closed_error())
+        for line in (self._running, self._queue, self._overflow):
             line.clear()
-        self._death.set()
+        self._stopped.set()
 
-    def _obituary(self) -> Broken:
+    def _closed_error(self) -> Broken:
         """The error that a caller gets; one each, since a raised error collects its raiser's traceback."""
         if self._cause is None:
             return BatcherDead("The batcher is not open.")
@@ -338,13 +345,3 @@ async def _cancelled(*tasks: asyncio.Task[object]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Scored(Generic[Result]):
-    """One item's result with its own timings."""
-
-    result: Result
-    queued: float  # seconds from acceptance to the start of the forward that answered it
-    forward: float  # seconds of that forward
-    batch_size: int  # items in that forward

@@ -1,4 +1,4 @@
-"""Batch norms folded into the convolutions that feed them: the same scores for less work.
+"""Batch-norm folding: norms go into the convolutions that feed them, for the same scores and less work.
 
 A norm that has come to rest is a scale and a shift of each channel, which the convolution before it can
 do at no cost. Before it means before it in the flow of data: the order in which a module names its

@@ -1,12 +1,12 @@
-"""What each item of a batch gets: its result, or the proof that it fails by itself.
+"""Batch bisection: finds the bad items of a failing batch; all others get their results.
 
 All of it runs in the device thread, without asyncio.
 
 A forward that fails says nothing about who is to blame: one item, the batch's size, or the device. The rules:
 
-1. Nobody is condemned unless he fails alone, between two probes that pass. The first probe comes with the
+1. No item is rejected unless it fails alone, between two probes that pass. The first probe comes with the
    first failure, before any bisection: on a broken device it spares 2n - 1 forwards that would fail too. The
-   last one comes before condemning, for a device that broke in the meantime. So a failing batch costs two
+   last one comes before rejecting, for a device that broke in the meantime. So a failing batch costs two
    probes at most (one, if a retry heals it), and an item that came alone is tried twice, like all others.
 2. Out of memory with two items or more is the size's fault: no probe, halves, and the ceiling is lowered.
    Out of memory with one item is a failure like any other.
@@ -56,7 +56,7 @@ class Answer(Generic[Result]):
 class _Failure:
     """Why a forward failed. Not the exception: its traceback would keep the batch's device memory alive."""
 
-    verdict: Rejected
+    error: Rejected
     out_of_memory: bool
 
     @classmethod
@@ -85,35 +85,35 @@ class Bisection(Generic[Item, Result]):
         self._device = device
         self._clock = clock
 
-    def judge(
+    def isolate(
         self, items: Sequence[Item], wanted: Callable[[int], bool]
     ) -> dict[int, Answer[Result] | Rejected]:
         """What the item of each index gets; those no longer `wanted` before their forward get nothing.
 
         Raises `DeviceBroken` when the probe fails, `Broken` on a wrong number of results.
         """
-        case = _Case[Item, Result](items, wanted, ceiling_before=self.ceiling.size)
-        while case.pending:
-            self._advance(case, case.next_part())
-        if case.suspects:
-            self._condemn(case)
-        return case.outcomes
+        batch = _Batch[Item, Result](items, wanted, ceiling_before=self.ceiling.size)
+        while batch.pending:
+            self._advance(batch, batch.next_part())
+        if batch.suspects:
+            self._reject_bad(batch)
+        return batch.outcomes
 
-    def _advance(self, case: _Case[Item, Result], part: list[int]) -> None:
+    def _advance(self, batch: _Batch[Item, Result], part: list[int]) -> None:
         if len(part) > self.ceiling.size:
-            case.split(part)
+            batch.split(part)
             return
         if not part:
             return
         # Answered outside the `except`: only then is the failed forward's memory free for the next try.
-        failure = self._try(case, part)
+        failure = self._try(batch, part)
         if failure is not None:
-            self._respond(case, part, failure=failure)
+            self._respond(batch, part, failure=failure)
 
-    def _try(self, case: _Case[Item, Result], part: list[int]) -> _Failure | None:
+    def _try(self, batch: _Batch[Item, Result], part: list[int]) -> _Failure | None:
         started = self._clock.time()
         try:
-            results = self._forward([case.items[index] for index in part])
+            results = self._forward([batch.items[index] for index in part])
         except Broken:
             raise
         except Exception as error:  # noqa: BLE001  whatever a forward raises is judged by rule, not by type
@@ -121,7 +121,7 @@ class Bisection(Generic[Item, Result]):
         forward = self._clock.time() - started
         self._check_count(results, len(part))
         for index, result in zip(part, results, strict=True):
-            case.outcomes[index] = Answer(result, started=started, forward=forward, batch_size=len(part))
+            batch.outcomes[index] = Answer(result, started=started, forward=forward, batch_size=len(part))
         self.tally.sizes[len(part)] += 1
         self.ceiling.passed(len(part))
         return None
@@ -138,27 +138,27 @@ class Bisection(Generic[Item, Result]):
             message = f"The forward answered {expected} items with {len(results)} results."
             raise Broken(message)
 
-    def _respond(self, case: _Case[Item, Result], part: list[int], *, failure: _Failure) -> None:
+    def _respond(self, batch: _Batch[Item, Result], part: list[int], *, failure: _Failure) -> None:
         if failure.out_of_memory and len(part) > 1:
             self.ceiling.halve(len(part))
-            case.split(part)
-        elif not case.device_vouched_for:
+            batch.split(part)
+        elif not batch.is_device_proven:
             self._probe(failure)
-            case.device_vouched_for = True
-            case.split(part)
+            batch.is_device_proven = True
+            batch.split(part)
         elif len(part) > 1:
-            case.split(part)
+            batch.split(part)
         else:
-            case.suspects[part[0]] = failure
+            batch.suspects[part[0]] = failure
 
-    def _condemn(self, case: _Case[Item, Result]) -> None:
-        *_, last = case.suspects.values()
+    def _reject_bad(self, batch: _Batch[Item, Result]) -> None:
+        *_, last = batch.suspects.values()
         self._probe(last)
-        for index, failure in case.suspects.items():
-            case.outcomes[index] = failure.verdict
+        for index, failure in batch.suspects.items():
+            batch.outcomes[index] = failure.error
             if failure.out_of_memory:
-                self.ceiling.restore(case.ceiling_before)
-        self.tally.culprits += len(case.suspects)
+                self.ceiling.restore(batch.ceiling_before)
+        self.tally.bad_items += len(batch.suspects)
 
     def _probe(self, failure: _Failure) -> None:
         self.tally.probes += 1
@@ -166,12 +166,12 @@ class Bisection(Generic[Item, Result]):
             self._device.probe()
         except Exception as error:
             self.tally.probe_failures += 1
-            message = f"The golden image fails too ({type(error).__name__}: {error}), after {failure.verdict}"
+            message = f"The golden image fails too ({type(error).__name__}: {error}), after {failure.error}"
             raise DeviceBroken(message) from error
 
 
-class _Case(Generic[Item, Result]):
-    """One batch while it is being judged."""
+class _Batch(Generic[Item, Result]):
+    """One batch while it is being bisected."""
 
     def __init__(self, items: Sequence[Item], wanted: Callable[[int], bool], *, ceiling_before: int) -> None:
         self.items = items
@@ -179,7 +179,7 @@ class _Case(Generic[Item, Result]):
         self.pending = deque([list(range(len(items)))])
         self.outcomes: dict[int, Answer[Result] | Rejected] = {}
         self.suspects: dict[int, _Failure] = {}
-        self.device_vouched_for = False
+        self.is_device_proven = False
         self._wanted = wanted
 
     def next_part(self) -> list[int]:

@@ -1,4 +1,4 @@
-"""The one thread that talks to the device, so that the event loop never waits on it."""
+"""Worker thread of the device: jobs one after another, so that the event loop never waits on it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from schemas.errors import Broken
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-Landed = TypeVar("Landed")
+Returned = TypeVar("Returned")
 
 
-class DeviceThread(Generic[Landed]):
+class DeviceThread(Generic[Returned]):
     """Runs jobs one after another, in order; each is answered on the event loop that submitted it.
 
     A job that raises is the last: those behind it are refused with the same error, unrun, since they were
@@ -27,7 +27,7 @@ class DeviceThread(Generic[Landed]):
     """
 
     def __init__(self, name: str = "device") -> None:
-        self._jobs: queue.SimpleQueue[_Job[Landed] | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[_Job[Returned] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._broken: Broken | None = None
 
@@ -35,11 +35,11 @@ class DeviceThread(Generic[Landed]):
         """Begin to work; once in a thread's life (a second time is a RuntimeError)."""
         self._thread.start()
 
-    def submit(self, job: Callable[[], Landed]) -> asyncio.Future[Landed]:
+    def submit(self, job: Callable[[], Returned]) -> asyncio.Future[Returned]:
         """The future of what `job` returns, or the `Broken` that it raised or that wraps what it raised."""
-        landing: asyncio.Future[Landed] = asyncio.get_running_loop().create_future()
-        self._jobs.put(_Job(job, landing))
-        return landing
+        reply: asyncio.Future[Returned] = asyncio.get_running_loop().create_future()
+        self._jobs.put(_Job(job, reply))
+        return reply
 
     def stop(self, *, join: bool) -> None:
         """Take no more jobs. `join` waits for the thread: only when it is idle, for then it is at once."""
@@ -56,22 +56,22 @@ class DeviceThread(Generic[Landed]):
             del job
 
 
-class _Job(Generic[Landed]):
+class _Job(Generic[Returned]):
     """One call for the device thread and the future that waits for it."""
 
-    def __init__(self, call: Callable[[], Landed], landing: asyncio.Future[Landed]) -> None:
+    def __init__(self, call: Callable[[], Returned], reply: asyncio.Future[Returned]) -> None:
         self._call = call
-        self._landing = landing
+        self._reply = reply
 
     def run(self) -> Broken | None:
         """Call, and answer what it returned; what it raised comes back as `Broken`."""
         try:
-            landed = self._call()
+            returned = self._call()
         except Broken as error:
             return error
         except BaseException as error:  # noqa: BLE001  a thread that dies quietly would strand its waiters
             return _broken_by(error)
-        self._on_loop(lambda: self._landing.set_result(landed))
+        self._on_loop(lambda: self._reply.set_result(returned))
         return None
 
     def refuse(self, broken: Broken) -> None:
@@ -79,14 +79,14 @@ class _Job(Generic[Landed]):
         self._on_loop(lambda: self._set_error(broken))
 
     def _set_error(self, broken: Broken) -> None:
-        self._landing.set_exception(broken)
-        # Marks it as seen: only the first failed landing is awaited, the batcher dies of it.
-        self._landing.exception()
+        self._reply.set_exception(broken)
+        # Marks it as seen: only the first failed reply is awaited, the batcher dies of it.
+        self._reply.exception()
 
     def _on_loop(self, settle: Callable[[], None]) -> None:
         # A forward that hung until after the loop was closed: nobody is left to tell.
         with contextlib.suppress(RuntimeError):
-            self._landing.get_loop().call_soon_threadsafe(settle)
+            self._reply.get_loop().call_soon_threadsafe(settle)
 
 
 def _broken_by(error: BaseException) -> Broken:

@@ -1,4 +1,4 @@
-"""Pictures that the project draws itself, to know a broken device from a bad image."""
+"""Golden images for the self-check, drawn here: they tell a broken device from a bad image."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the micro-batcher has done and is doing: the numbers that its metrics are made of."""
+"""Statistics of the micro-batcher: the numbers that its metrics are made of."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class DeviceTally:
     sizes: list[int]  # sizes[n]: forwards that answered n items; max_size + 1 long from the start
     failed_forwards: int = 0  # forwards that raised, out of memory included
     out_of_memory: int = 0
-    culprits: int = 0  # items rejected since they fail alone on a device that works
+    bad_items: int = 0  # items rejected since they fail alone on a device that works
     probes: int = 0
     probe_failures: int = 0  # at most one: it is the end of the batcher
 
@@ -42,7 +42,7 @@ class BatchStatistics:
 
     device: DeviceTally
     dropped: int  # accepted, then cancelled before their forward
-    at_door: int  # in score(), beyond the intake
+    held_back: int  # in score(), beyond the intake
     waiting: int  # accepted, not yet in a forward
     in_forward: int
     ceiling: int  # items a batch may have: max_size, or less since the device ran out of memory

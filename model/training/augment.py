@@ -1,4 +1,4 @@
-"""What a photograph may look like elsewhere: other crops, light, cameras, sizes and re-compressions.
+"""Augmentations: other crops, light, cameras, sizes and re-compressions.
 
 The sources of a training set have styles of their own (a dataset of faces, of rooms, of dishes), and a
 network learns the style before it learns the subject. Strong augmentation takes the style away.

@@ -1,4 +1,4 @@
-"""Where a training stands, on disk: killed at any moment, it goes on from here to the same weights.
+"""Training checkpoints: killed at any moment, a training goes on from here to the same weights.
 
     .NAME-VERSION.partial/       beside the output, gone when the version is written
         checkpoint.json          step, trials, what it was made with, and the files below with their sha256
@@ -13,8 +13,6 @@ happens, it names a whole state. No generator's state is kept, since chance is a
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import hashlib
 import json
 import os
@@ -29,8 +27,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from model.atomic_folders import kept_room, write
-from model.training.progress import Validation
+from model.atomic_folders import kept_room, lock, write
+from model.training.watch import Validation
 from schemas.errors import ConfigurationError
 
 FORMAT: Final = 1
@@ -39,7 +37,7 @@ INDEX: Final = "checkpoint.json"
 LOCK: Final = "lock"
 
 Tensors = Mapping[str, Tensor]
-Settings = Mapping[str, JsonValue]
+TrainingSettings = Mapping[str, JsonValue]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +60,13 @@ class Saved:
 class Checkpoints:
     """The checkpoint of one training, which this process alone may write. A context manager."""
 
-    def __init__(self, folder: Path, *, settings: Settings, fresh: bool = False) -> None:
+    def __init__(self, folder: Path, *, settings: TrainingSettings, fresh: bool = False) -> None:
         self.folder = folder
-        self.settings: Settings = {}
-        self._lock = _locked(folder)
+        self.settings: TrainingSettings = {}
+        with kept_room(folder, what="the checkpoint"):
+            self._lock = lock(
+                folder / LOCK, busy=f"{folder}: another training writes this version at this moment"
+            )
         try:
             if fresh:
                 self.forget()
@@ -82,7 +83,7 @@ class Checkpoints:
             shutil.rmtree(self.folder, ignore_errors=True)
         os.close(self._lock)
 
-    def agree(self, more: Settings) -> None:
+    def agree(self, more: TrainingSettings) -> None:
         """Add to the settings. Raises `ConfigurationError` where a checkpoint was made with others."""
         self.settings = {**self.settings, **more}
         if self._has_index():
@@ -177,7 +178,7 @@ def beside(output: Path) -> Path:
     return output.with_name(f".{output.name}.partial")
 
 
-def refuse_other(found: Settings, *, now: Settings, folder: Path) -> None:
+def refuse_other(found: TrainingSettings, *, now: TrainingSettings, folder: Path) -> None:
     """Raise `ConfigurationError`, saying what differs, where a checkpoint was made with other settings."""
     others = [
         f"{name} was {found.get(name)} and is {value}"
@@ -189,18 +190,3 @@ def refuse_other(found: Settings, *, now: Settings, folder: Path) -> None:
             f"{folder}: the checkpoint is of another training: {'; '.join(others)}. Give the command "
             "that began it, or start anew with --fresh"
         )
-
-
-def _locked(folder: Path) -> int:
-    """The open lock, which the kernel lets go of however the process ends."""
-    with kept_room(folder, what="the checkpoint"):
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(lock)
-        if error.errno not in {errno.EAGAIN, errno.EACCES}:
-            raise
-        raise ConfigurationError(f"{folder}: another training writes this version at this moment") from error
-    return lock

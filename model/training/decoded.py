@@ -1,4 +1,4 @@
-"""Photographs decoded once: in memory, or in files of a cache folder that are mapped instead of read.
+"""Cache of decoded photographs: in memory, or in files of a folder that are mapped instead of read.
 
 A cache entry is a folder named after what is in it: which files, of which size and time, decoded how. It is
 written under another name and renamed when it is whole. Its sha256 is verified each time it is opened; one
@@ -9,10 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
-import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +20,7 @@ import PIL
 import torch
 from torch import Tensor
 
-from model.atomic_folders import kept_room, write
+from model.atomic_folders import building, kept_room, sweep, sync, write
 from model.data.dataset import Encoded, Photograph
 from model.data.progress import Tick
 from model.preprocess import Pixels, Preprocess
@@ -93,19 +90,12 @@ class DecodingJob:
 
     def _fill(self, folder: Path, *, photographs: Sequence[Photograph], tick: Tick) -> None:
         """Decode into a folder beside `folder`, and rename it; another process may have been faster."""
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(folder.parent)
-        building = Path(tempfile.mkdtemp(prefix=BUILDING, dir=folder.parent))
-        try:
-            self._write(building, photographs=photographs, tick=tick)
-            if folder.is_dir():
-                shutil.rmtree(
-                    folder
-                )  # damaged, or another process was faster: whoever has it mapped keeps it
-            building.rename(folder)
-        except BaseException:
-            shutil.rmtree(building, ignore_errors=True)
-            raise
+        sweep(folder.parent, prefix=BUILDING, after=ABANDONED)
+        with building(folder.parent, prefix=BUILDING) as made:
+            self._write(made, photographs=photographs, tick=tick)
+            if folder.is_dir():  # damaged, or another process was faster: whoever has it mapped keeps it
+                shutil.rmtree(folder)
+            made.rename(folder)
 
     def _write(self, folder: Path, *, photographs: Sequence[Photograph], tick: Tick) -> None:
         kept: list[int] = []
@@ -119,8 +109,7 @@ class DecodingJob:
                 file.write(found.data)
                 digest.update(found.data)
                 kept.append(place)
-            file.flush()
-            os.fsync(file.fileno())
+        sync(folder / PIXELS)
         _refuse_nothing(kept, unreadable=unreadable)
         index = {"kept": kept, "unreadable": unreadable, "sha256": digest.hexdigest()}
         write(folder / INDEX, json.dumps(index).encode())
@@ -167,13 +156,6 @@ def _mark(path: Encoded) -> str:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
         return f"{path.name}: {error}"
-
-
-def _sweep(cache: Path) -> None:
-    for building in cache.glob(f"{BUILDING}*"):
-        newest = max((each.stat().st_mtime for each in (building, *building.iterdir())), default=0.0)
-        if time.time() - newest > ABANDONED:
-            shutil.rmtree(building, ignore_errors=True)
 
 
 def _intact(folder: Path) -> bool:

@@ -15,12 +15,12 @@ from model.networks import backbones
 from model.training.checkpoints import Checkpoints
 from model.training.objective import Objective, positive_weights
 from model.training.pictures import Pictures
-from model.training.progress import OptimizerStep, Validation, Watch
 from model.training.randomness import seed_step
 from model.training.rates import Schedule
 from model.training.recipe import Recipe
 from model.training.sampling import Sampler, TrainingBatch
-from model.training.train_state import State, TrainState, blend, copied
+from model.training.train_state import StateDict, TrainState, blend, copied
+from model.training.watch import OptimizerStep, Validation, Watch
 from schemas.errors import ConfigurationError
 
 TINY_EPOCH: Final = 10
@@ -32,7 +32,7 @@ NORMS: Final = (nn.BatchNorm1d, nn.BatchNorm2d, nn.SyncBatchNorm)
 class Trained:
     """The weights with the lowest loss on `val`, and everything that was tried."""
 
-    state: State
+    state: StateDict
     trials: tuple[Validation, ...]
     steps: int
 
@@ -106,7 +106,7 @@ class FineTuning:
         steps = range(self.train_state.step, self.total)
         with closing(self.sampler.batches(steps, threads=pace.loaders)) as batches:
             while not self._over():
-                watch.stride(self.learn(next(batches)))
+                watch.on_step(self.learn(next(batches)))
                 if self._ends_epoch():
                     self._try(self._name(), network=self.train_state.average.module, watch=watch)
                 if self._is_due(pace):
@@ -175,8 +175,8 @@ class FineTuning:
         objective = self.recipe.objective
         loss, right = objective.weighted(predicted, self.val), objective.accuracy(predicted, self.val)
         trial = Validation(name, loss, top_accuracy=right, step=self.train_state.step)
-        self.train_state.judged(trial, network=network)
-        watch.note(trial)
+        self.train_state.add(trial, network=network)
+        watch.on_validation(trial)
 
     def _blends(self, watch: Watch) -> None:
         tuned = copied(self.train_state.average.module)

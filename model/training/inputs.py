@@ -1,4 +1,4 @@
-"""Bytes as a network wants them, and what it says of many."""
+"""Input normalisation and batched inference for training."""
 
 from __future__ import annotations
 

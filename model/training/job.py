@@ -1,4 +1,4 @@
-"""What to train, from what, to where; and whether that can be, before hours are spent."""
+"""Training job: what to train, from what, to where; validated before hours are spent."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Final, Literal
 
 import torch
 
-from model import devices
+from model import checkpoint, devices
 from model.data.dataset import Dataset, Split
-from model.training.publishing import Provenance
 from model.training.recipe import Recipe
+from model.training.version_assembly import Provenance
 from schemas.errors import ConfigurationError
 
 LICENCE: Final = "Apache-2.0"
@@ -49,42 +49,36 @@ class TrainingJob:
     """Start anew where there is a checkpoint, instead of going on from it."""
 
 
-def provenance(order: TrainingJob) -> Provenance:
+def provenance(job: TrainingJob) -> Provenance:
     """Name and version from the output folder's name. Raises `ConfigurationError` for what cannot be."""
-    if order.output.exists():
-        raise ConfigurationError(f"{order.output}: a version is there already, and versions do not change")
-    name, dash, version = order.output.name.rpartition("-")
-    if not (name and dash and version):
-        raise ConfigurationError(
-            f"{order.output}: the folder's name must be NAME-VERSION, like restaurant-v2"
-        )
-    if order.notes is not None and not order.notes.is_file():
-        raise ConfigurationError(f"{order.notes}: there is no such file")
-    notes = order.notes.read_text(encoding="utf-8") if order.notes else ""
+    name, version = checkpoint.name_and_version(job.output)
+    if job.notes is not None and not job.notes.is_file():
+        raise ConfigurationError(f"{job.notes}: there is no such file")
+    notes = job.notes.read_text(encoding="utf-8") if job.notes else ""
     return Provenance(name, version, licence=LICENCE, notes=notes)
 
 
-def taught(order: TrainingJob, *, data: Dataset) -> tuple[str, ...]:
+def taught(job: TrainingJob, *, data: Dataset) -> tuple[str, ...]:
     """The labels of the network's outputs. Raises `ConfigurationError` where task and data do not agree."""
     for split in (Split.TRAIN, Split.VAL):
         if not any(photo.labels for photo in data.of(split)):
             raise ConfigurationError(
-                f"{order.photographs}: no labelled photographs in the split {split.value!r}"
+                f"{job.photographs}: no labelled photographs in the split {split.value!r}"
             )
-    if order.recipe.task != "binary":
-        if order.positive:
-            raise ConfigurationError(f"--positive goes with --task binary, not with {order.recipe.task}")
+    if job.recipe.task != "binary":
+        if job.positive:
+            raise ConfigurationError(f"--positive goes with --task binary, not with {job.recipe.task}")
         return data.labels
-    if order.positive not in data.labels:
-        named = f"{order.positive!r} is none of the labels" if order.positive else "--task binary wants one"
+    if job.positive not in data.labels:
+        named = f"{job.positive!r} is none of the labels" if job.positive else "--task binary wants one"
         raise ConfigurationError(f"--positive: {named}; the labels are {', '.join(data.labels)}")
-    return (order.positive,)
+    return (job.positive,)
 
 
-def placed(order: TrainingJob) -> tuple[TrainingJob, torch.device]:
-    """`order` with its precision decided, and the device. Raises `ConfigurationError` for one not there."""
-    device = devices.device(order.device, asked_by="--device:")
-    precision = order.recipe.precision
+def placed(job: TrainingJob) -> tuple[TrainingJob, torch.device]:
+    """`job` with its precision decided, and the device. Raises `ConfigurationError` for one not there."""
+    device = devices.device(job.device, asked_by="--device:")
+    precision = job.recipe.precision
     if precision == "auto":
         precision = "bf16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "fp32"
-    return replace(order, recipe=replace(order.recipe, precision=precision)), device
+    return replace(job, recipe=replace(job.recipe, precision=precision)), device

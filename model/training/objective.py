@@ -1,4 +1,4 @@
-"""What is taught, and what is counted as wrong, by task."""
+"""Training objective by task: targets, soft targets of secondary labels, loss."""
 
 from __future__ import annotations
 
@@ -17,25 +17,6 @@ from model.training.pictures import Pictures
 
 YIELDING: Final = 0.75
 """The target of a true tag beside a more dominant one, where nothing else is said: clearly below 1."""
-
-
-class SoftTargets:
-    """Which label wins over which, counted in photographs with both; the others are taught `yielding`."""
-
-    def __init__(
-        self, photographs: Sequence[Photograph], *, labels: tuple[str, ...], yielding: float
-    ) -> None:
-        self._yielding = yielding
-        index = {label: i for i, label in enumerate(labels)}
-        self.wins = torch.zeros(len(labels), len(labels))
-        for photo in photographs:
-            for other in photo.labels[1:]:
-                self.wins[index[photo.main], index[other]] += 1
-
-    def together(self, tags: Tensor) -> Tensor:
-        """Targets (labels,) of a composite with the true `tags` (labels,), 0 or 1."""
-        beaten = ((self.wins > self.wins.T) & (tags > 0)[:, None]).any(0)
-        return torch.where(beaten, tags * self._yielding, tags)
 
 
 def ranked(targets: Tensor, *, mains: Tensor, yielding: float) -> Tensor:
@@ -116,6 +97,25 @@ class Objective:
             reduction="none",
             pos_weight=None if weights is None else weights.to(logits.device),
         )
+
+
+class SoftTargets:
+    """Which label wins over which, counted in photographs with both; the others are taught `yielding`."""
+
+    def __init__(
+        self, photographs: Sequence[Photograph], *, labels: tuple[str, ...], yielding: float
+    ) -> None:
+        self._yielding = yielding
+        index = {label: i for i, label in enumerate(labels)}
+        self.wins = torch.zeros(len(labels), len(labels))
+        for photo in photographs:
+            for other in photo.labels[1:]:
+                self.wins[index[photo.main], index[other]] += 1
+
+    def together(self, tags: Tensor) -> Tensor:
+        """Targets (labels,) of a composite with the true `tags` (labels,), 0 or 1."""
+        beaten = ((self.wins > self.wins.T) & (tags > 0)[:, None]).any(0)
+        return torch.where(beaten, tags * self._yielding, tags)
 
 
 def positive_weights(targets: Tensor, *, chances: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""A dataset's pictures, decoded once by the serving preprocess, with what they are to teach."""
+"""Training set in memory: pictures decoded once by the serving preprocess, with their targets."""
 
 from __future__ import annotations
 

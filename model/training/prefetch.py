@@ -1,4 +1,4 @@
-"""Work done ahead by a few threads, in order and never more than a stated number of pieces."""
+"""Ordered, bounded prefetching by a few threads."""
 
 from __future__ import annotations
 

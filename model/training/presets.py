@@ -1,4 +1,4 @@
-"""How strongly pictures are changed while a network learns from them, by name.
+"""Augmentation presets, by name.
 
 none          as they are
 light         a crop of 70 to 100 % of the picture, flipped half of the time

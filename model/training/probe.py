@@ -1,4 +1,4 @@
-"""A linear probe on the backbone as it came: the baseline to beat, and the head that fine-tuning starts from.
+"""Linear probe on the backbone as it came: the baseline to beat, and the head that fine-tuning starts from.
 
 Fine-tuning from a random head distorts features that were good; from a probed head it keeps what
 generalises (Kumar et al. 2022, "Fine-tuning can distort pretrained features").

@@ -1,4 +1,4 @@
-"""Chance that is a function of where one is: of the seed, the step and the purpose, never of what ran before.
+"""Stateless randomness: a function of the seed, the step and the purpose, never of what ran before.
 
 A training that goes on from a checkpoint draws what it would have drawn, with no generator's state kept; and
 batches may be made ahead, by any number of threads, and come out the same.

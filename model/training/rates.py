@@ -1,4 +1,4 @@
-"""How fast each layer learns, and when: the head faster than the body, its last stages than its first."""
+"""Learning-rate schedule by layer: the head faster than the body, its last stages than its first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The numbers of a training run. The defaults suit a small backbone and some thousand photographs."""
+"""Hyperparameters of a training run. The defaults suit a small backbone and some thousand photographs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One training from a dataset to a version folder: the order of things, and nothing else."""
+"""Training run: from a dataset to a version folder, the order of things and nothing else."""
 
 from __future__ import annotations
 
@@ -26,58 +26,19 @@ from model.manifest import Manifest
 from model.networks import backbones
 from model.preprocess import Preprocess
 from model.serving.classifier import Classifier
-from model.training import publishing
-from model.training.checkpoints import Checkpoints, Settings, beside
+from model.training import version_assembly
+from model.training.checkpoints import Checkpoints, TrainingSettings, beside
 from model.training.decoded import DecodingJob
 from model.training.finetune import FineTuning, RunOptions, Trained
 from model.training.job import TrainingJob, placed, provenance, taught
 from model.training.pictures import Pictures, load
 from model.training.probe import probe
-from model.training.progress import Watch
-from model.training.publishing import SplitFigures
 from model.training.recipe import Recipe
 from model.training.sampling import Draws, draws
 from model.training.scalars import recorded, summary_writer
+from model.training.version_assembly import SplitFigures
+from model.training.watch import Watch
 from schemas.errors import ConfigurationError
-
-
-def of_order(order: TrainingJob, *, device: torch.device) -> Settings:
-    """The recipe, and what else moves the last bits of the weights: libraries, device, threads."""
-    return {
-        **asdict(order.recipe),
-        "positive": order.positive,
-        "torch": torch.__version__,
-        "torchvision": version("torchvision"),
-        "device": device.type,
-        "threads": torch.get_num_threads(),
-    }
-
-
-def of_data(data: Dataset, *, train: Pictures, val: Pictures) -> Settings:
-    """The photographs, by their pixels, and their labels."""
-    return {
-        "data": data.digest,
-        "pictures to learn from": _short(train.digest, _tags(train)),
-        "pictures to choose by": _short(val.digest, _tags(val)),
-    }
-
-
-def of_weights(network: nn.Module) -> Settings:
-    """The weights that training starts from, before the probe."""
-    digest = hashlib.sha256()
-    for name, tensor in network.state_dict().items():
-        digest.update(name.encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    return {"weights": digest.hexdigest()[:12]}
-
-
-def _tags(pictures: Pictures) -> str:
-    return "\n".join(f"{photo.path.name}|{photo.labels}|{photo.source}" for photo in pictures.photographs)
-
-
-def _short(*parts: str) -> str:
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
-
 
 __all__ = ["TrainingJob", "TrainingResult", "Watch", "train"]
 
@@ -97,28 +58,26 @@ class TrainingResult:
     """How imbalance was met: how many photographs a label has, and how often they were drawn."""
 
 
-def train(order: TrainingJob, *, watch: Watch | None = None) -> TrainingResult:
+def train(job: TrainingJob, *, watch: Watch | None = None) -> TrainingResult:
     """Train, choose, calibrate, judge, publish; from where an earlier run of the same order was killed.
 
     Raises `ConfigurationError`, before any long work where it can be known.
     """
     watch = watch or Watch()
-    order, device = placed(order)
-    provenance(order)
-    if order.tensorboard is not None:
+    job, device = placed(job)
+    provenance(job)
+    if job.tensorboard is not None:
         summary_writer()
-    torch.manual_seed(order.recipe.seed)
+    torch.manual_seed(job.recipe.seed)
     torch.backends.cudnn.deterministic = device.type == "cuda"
-    if order.threads is not None:
-        torch.set_num_threads(order.threads)
-    data = dataset.read(order.photographs, negatives=order.negatives)
+    if job.threads is not None:
+        torch.set_num_threads(job.threads)
+    data = dataset.read(job.photographs, negatives=job.negatives)
     dataset.refuse_untrainable(data)
-    labels = taught(order, data=data)
-    settings = of_order(order, device=device)
-    with Checkpoints(beside(order.output), settings=settings, fresh=order.fresh) as checkpoints:
-        outcome = TrainingRun(order, data, labels=labels, checkpoints=checkpoints, watch=watch).outcome(
-            device
-        )
+    labels = taught(job, data=data)
+    settings = of_job(job, device=device)
+    with Checkpoints(beside(job.output), settings=settings, fresh=job.fresh) as checkpoints:
+        outcome = TrainingRun(job, data, labels=labels, checkpoints=checkpoints, watch=watch).outcome(device)
         checkpoints.forget()
     return outcome
 
@@ -127,7 +86,7 @@ def train(order: TrainingJob, *, watch: Watch | None = None) -> TrainingResult:
 class TrainingRun:
     """All that is settled before the first picture is decoded."""
 
-    order: TrainingJob
+    job: TrainingJob
     data: Dataset
     labels: tuple[str, ...]
     checkpoints: Checkpoints
@@ -136,7 +95,7 @@ class TrainingRun:
     @property
     def recipe(self) -> Recipe:
         """The numbers."""
-        return self.order.recipe
+        return self.job.recipe
 
     def outcome(self, device: torch.device) -> TrainingResult:
         """Everything, up to the version on the disk."""
@@ -149,7 +108,7 @@ class TrainingRun:
         with _enough_memory(self.recipe):
             trained = self._tuned(network, sets)
         version = self._version(network, trained, val=val)
-        findings = self._judged(version, device=device)
+        findings = self._evaluated(version, device=device)
         manifest = self._written(version, findings=findings)
         reports = {split: found.report for split, found in findings.items()}
         return TrainingResult(
@@ -162,14 +121,14 @@ class TrainingRun:
         return self._load(Split.TRAIN, stored), self._load(Split.VAL, served)
 
     def _load(self, split: Split, preprocess: Preprocess) -> Pictures:
-        decoding = DecodingJob(preprocess, cache=self.order.cache, threads=self.order.loaders)
+        decoding = DecodingJob(preprocess, cache=self.job.cache, threads=self.job.loaders)
         photographs = self.data.of(split)
         return load(photographs, labels=self.labels, preprocess=decoding, tick=self.watch.tick)
 
     def _network(self) -> nn.Module:
         """It starts from the weights that were ordered, channels last."""
         network = backbones.create(
-            self.recipe.architecture, len(self.labels), self.order.weights, size=self.recipe.size
+            self.recipe.architecture, len(self.labels), self.job.weights, size=self.recipe.size
         )
         return network.to(memory_format=torch.channels_last)
 
@@ -184,38 +143,38 @@ class TrainingRun:
             tuning.train_state.resume(saved)
             self.watch.say(f"goes on from step {saved.step} of {tuning.total} ({self.checkpoints.folder})")
         since = tuning.train_state.step
-        pace = RunOptions(self.order.loaders, self.checkpoints, every=self.order.checkpoint_steps)
-        with recorded(self.order.tensorboard, watch=self.watch, since=since) as watch:
+        pace = RunOptions(self.job.loaders, self.checkpoints, every=self.job.checkpoint_steps)
+        with recorded(self.job.tensorboard, watch=self.watch, since=since) as watch:
             return tuning.run(watch, pace=pace)
 
     def _version(self, network: nn.Module, trained: Trained, *, val: Pictures) -> Version:
         network.load_state_dict(trained.state)
-        return publishing.assemble(
+        return version_assembly.assemble(
             trained.state,
             recipe=self.recipe,
             decision=decide(network, val=val, recipe=self.recipe),
-            provenance=replace(provenance(self.order), data_digest=self.data.digest),
+            provenance=replace(provenance(self.job), data_digest=self.data.digest),
         )
 
-    def _judged(self, version: Version, *, device: torch.device) -> Mapping[str, SplitFigures]:
+    def _evaluated(self, version: Version, *, device: torch.device) -> Mapping[str, SplitFigures]:
         classifier = Classifier(version, device=device)
-        splits = [Split.VAL, *([Split.TEST] if self.order.test and self.data.of(Split.TEST) else [])]
+        splits = [Split.VAL, *([Split.TEST] if self.job.test and self.data.of(Split.TEST) else [])]
         return {split.value: self._found(classifier, split) for split in splits}
 
     def _found(self, classifier: Classifier, split: Split) -> SplitFigures:
-        judged = predict(classifier, self.data.of(split), tick=self.watch.tick)
-        return SplitFigures(report(judged), data=recording.data_digest(judged.photographs))
+        predictions = predict(classifier, self.data.of(split), tick=self.watch.tick)
+        return SplitFigures(report(predictions), data=recording.data_digest(predictions.photographs))
 
     def _written(self, version: Version, *, findings: Mapping[str, SplitFigures]) -> Manifest:
-        notes = provenance(self.order).notes
+        notes = provenance(self.job).notes
         then = "; make room and give the same command: the training itself is done"
         self._sweep()
-        with kept_room(self.order.output, what="the version", then=then):
-            return publishing.publish(self.order.output, version, findings=findings, notes=notes)
+        with kept_room(self.job.output, what="the version", then=then):
+            return version_assembly.publish(self.job.output, version, findings=findings, notes=notes)
 
     def _sweep(self) -> None:
         """Remove what a run that was killed while it wrote the version left beside it; the lock is ours."""
-        output = self.order.output
+        output = self.job.output
         for half in output.parent.glob(f".{escape(output.name)}.*"):
             if half != self.checkpoints.folder:
                 shutil.rmtree(half, ignore_errors=True)
@@ -237,3 +196,41 @@ def _enough_memory(recipe: Recipe) -> Iterator[None]:
             f"{recipe.train_size} x {recipe.train_size} through {recipe.architecture}: give a lower "
             "--batch-size, or a lower --size, and --fresh"
         ) from error
+
+
+def of_job(job: TrainingJob, *, device: torch.device) -> TrainingSettings:
+    """The recipe, and what else moves the last bits of the weights: libraries, device, threads."""
+    return {
+        **asdict(job.recipe),
+        "positive": job.positive,
+        "torch": torch.__version__,
+        "torchvision": version("torchvision"),
+        "device": device.type,
+        "threads": torch.get_num_threads(),
+    }
+
+
+def of_data(data: Dataset, *, train: Pictures, val: Pictures) -> TrainingSettings:
+    """The photographs, by their pixels, and their labels."""
+    return {
+        "data": data.digest,
+        "pictures to learn from": _short(train.digest, _tags(train)),
+        "pictures to choose by": _short(val.digest, _tags(val)),
+    }
+
+
+def of_weights(network: nn.Module) -> TrainingSettings:
+    """The weights that training starts from, before the probe."""
+    digest = hashlib.sha256()
+    for name, tensor in network.state_dict().items():
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return {"weights": digest.hexdigest()[:12]}
+
+
+def _tags(pictures: Pictures) -> str:
+    return "\n".join(f"{photo.path.name}|{photo.labels}|{photo.source}" for photo in pictures.photographs)
+
+
+def _short(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]

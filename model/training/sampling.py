@@ -1,4 +1,4 @@
-"""Batches: which photographs, which of them as composites of two, and their targets."""
+"""Batch sampler: which photographs, which of them as composites of two, and their targets."""
 
 from __future__ import annotations
 

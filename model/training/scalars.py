@@ -1,4 +1,4 @@
-"""The course of a training for TensorBoard: loss, rates and images a second, and what `val` says.
+"""TensorBoard scalars: loss, rates and images a second, and what `val` says.
 
 tensorboard --logdir FOLDER
 """
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from model.training.progress import OptimizerStep, Validation, Watch
+from model.training.watch import OptimizerStep, Validation, Watch
 from schemas.errors import ConfigurationError
 
 T = TypeVar("T")
@@ -25,7 +25,7 @@ class Scalars:
     writer: Any
     seen: float = field(default_factory=time.monotonic)
 
-    def stride(self, step: OptimizerStep) -> None:
+    def on_step(self, step: OptimizerStep) -> None:
         """One step of the optimizer."""
         now = time.monotonic()
         self.writer.add_scalar("train/loss", step.loss, step.number)
@@ -36,7 +36,7 @@ class Scalars:
         )
         self.seen = now
 
-    def note(self, trial: Validation) -> None:
+    def on_validation(self, trial: Validation) -> None:
         """What was tried on `val`; blends are of no step of their own."""
         if "of the last" not in trial.name:
             self.writer.add_scalar("val/loss", trial.loss, trial.step)
@@ -55,7 +55,11 @@ def recorded(folder: Path | None, *, watch: Watch, since: int) -> Iterator[Watch
         return
     with _writer(folder, since=since) as writer:
         scalars = Scalars(writer)
-        yield replace(watch, stride=_both(watch.stride, scalars.stride), note=_both(watch.note, scalars.note))
+        yield replace(
+            watch,
+            on_step=_both(watch.on_step, scalars.on_step),
+            on_validation=_both(watch.on_validation, scalars.on_validation),
+        )
 
 
 def summary_writer() -> Any:  # noqa: ANN401 - TensorBoard is untyped

@@ -1,4 +1,4 @@
-"""Where a training stands: all that its next step depends on, to be kept and to be taken up again."""
+"""Training state: weights, their average, the optimizer and the trials so far; saved and resumed."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from torch.optim import AdamW, Optimizer
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from model.training.checkpoints import CheckpointPart, Saved, Tensors
-from model.training.progress import Validation
 from model.training.rates import groups
 from model.training.recipe import Recipe
+from model.training.watch import Validation
 
-State = dict[str, Tensor]
+StateDict = dict[str, Tensor]
 
 
 class TrainState:
@@ -31,9 +31,9 @@ class TrainState:
         self.optimizer = AdamW(groups(network, recipe=recipe), weight_decay=recipe.decay)
         self.step = 0
         self.trials: list[Validation] = []
-        self.start: State = copied(network)
+        self.start: StateDict = copied(network)
         """The weights before the first step."""
-        self.best: State = {}
+        self.best: StateDict = {}
         """Those of the trial with the lowest loss."""
 
     @property
@@ -42,7 +42,7 @@ class TrainState:
         losses = [trial.loss for trial in self.trials]
         return losses.index(min(losses))
 
-    def judged(self, trial: Validation, *, network: nn.Module) -> None:
+    def add(self, trial: Validation, *, network: nn.Module) -> None:
         """Take the trial of `network` to the others, and its weights where it is the best."""
         self.trials.append(trial)
         if self.best_trial == len(self.trials) - 1:
@@ -74,12 +74,12 @@ class TrainState:
         self.best = {name: tensor.to(device) for name, tensor in saved.parts["best"].tensors.items()}
 
 
-def copied(network: nn.Module) -> State:
+def copied(network: nn.Module) -> StateDict:
     """The weights of `network`, which may change from now on."""
     return {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
 
 
-def blend(start: Mapping[str, Tensor], tuned: Mapping[str, Tensor], *, share: float) -> State:
+def blend(start: Mapping[str, Tensor], tuned: Mapping[str, Tensor], *, share: float) -> StateDict:
     """`share` of `tuned` and the rest of `start`; counters are those of `tuned`."""
     return {
         name: torch.lerp(start[name], tensor, share) if tensor.is_floating_point() else tensor
@@ -87,7 +87,7 @@ def blend(start: Mapping[str, Tensor], tuned: Mapping[str, Tensor], *, share: fl
     }
 
 
-def _flat(optimizer: Optimizer) -> State:
+def _flat(optimizer: Optimizer) -> StateDict:
     """Its state as tensors: `optimizer.INDEX.NAME`, the index counting parameters in the groups' order."""
     state = optimizer.state_dict()["state"]
     return {
@@ -111,7 +111,7 @@ def _like(parameter: Tensor, tensor: Tensor) -> Tensor:
     return torch.empty_like(parameter).copy_(tensor) if tensor.shape == parameter.shape else tensor
 
 
-def _under(prefix: str, tensors: Tensors) -> State:
+def _under(prefix: str, tensors: Tensors) -> StateDict:
     return {
         name.removeprefix(f"{prefix}."): tensor
         for name, tensor in tensors.items()

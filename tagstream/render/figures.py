@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from model.comparison.comparison_run import Compared
     from model.comparison.row import BackboneRow
-    from model.comparison.run import Compared
     from model.evaluation.differences import Difference, Paired
+    from model.evaluation.evaluation_run import EvaluationResult, Versus
     from model.evaluation.report import Report
-    from model.evaluation.run import EvaluationResult, Versus
     from model.evaluation.speed import Speed
 
 
@@ -172,7 +172,7 @@ def show(compared: Compared, rows: Sequence[BackboneRow]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from model.comparison.cells import NARROW, footnotes, narrow
+    from model.comparison.page import NARROW, footnotes, narrow
 
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
     table.add_column(NARROW[0], overflow="fold", max_width=34)

@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from model.pipeline.run import Ran
+from model.pipeline.runner import Ran
 from model.registry.refs import VersionRef
 
 
@@ -65,7 +65,7 @@ def shown(port: int | None, *, keep: bool) -> Iterator[None]:
     if port is None:
         yield
         return
-    from model.pipeline.visualiser import visualiser
+    from model.pipeline.tasks import visualiser
 
     with visualiser(port) as address:
         typer.echo(f"Luigi's visualiser: {address}", err=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from model.manifest import Manifest
 from model.registry.aliases import Alias, AliasMove
-from model.registry.registry import Entry
+from model.registry.registry import RegistryEntry
 from operations.registry import VersionView
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ SPLITS: Final = ("test", "val", "train")
 MEBIBYTE: Final = 2**20
 
 
-def entry(found: Entry) -> dict[str, Any]:
+def entry(found: RegistryEntry) -> dict[str, Any]:
     """A version of a listing."""
     manifest = found.manifest
     return {
@@ -34,7 +34,7 @@ def entry(found: Entry) -> dict[str, Any]:
     }
 
 
-def show_entries(found: Sequence[Entry], *, name: str | None) -> None:
+def show_entries(found: Sequence[RegistryEntry], *, name: str | None) -> None:
     """A row a version."""
     from rich.console import Console
     from rich.table import Table

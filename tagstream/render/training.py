@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from model.training.progress import OptimizerStep, Validation, Watch
+    from model.training.watch import OptimizerStep, Validation, Watch
 
 WINDOW: Final = 20
 """Steps that the images a second are taken over."""
@@ -23,13 +23,13 @@ def watched() -> Iterator[Watch]:
     from rich.console import Console
     from rich.progress import Progress, TextColumn
 
-    from model.training.progress import Watch
+    from model.training.watch import Watch
     from tagstream.render.progress import columns
 
     more = TextColumn("{task.fields[more]}")
     with Progress(*columns(more=(more,)), console=Console(stderr=True)) as progress:
         screen = TrainingScreen(progress)
-        yield Watch(screen.tick, screen.note, stride=screen.stride, say=screen.say)
+        yield Watch(screen.tick, screen.on_validation, on_step=screen.on_step, say=screen.say)
 
 
 class TrainingScreen:
@@ -44,14 +44,14 @@ class TrainingScreen:
         """A phase of which `done` of `total` are done."""
         self._progress.update(self._bar(what, total=total), completed=done, total=total)
 
-    def stride(self, step: OptimizerStep) -> None:
+    def on_step(self, step: OptimizerStep) -> None:
         """One step of the optimizer."""
         more = f"epoch {step.epoch}, loss {step.loss:.4f}{self._speed(step.images)}"
         self._progress.update(
             self._bar("training", total=step.of), completed=step.number, total=step.of, more=more
         )
 
-    def note(self, trial: Validation) -> None:
+    def on_validation(self, trial: Validation) -> None:
         """Weights that were tried on `val`."""
         self.say(f"{trial.name}: val loss {trial.loss:.4f}, top label {trial.top_accuracy:.1%}")
 

@@ -113,7 +113,7 @@ async def main(root, who, moves):
         print("ready", flush=True)
         sys.stdin.readline()  # until all are
         while done < int(moves):
-            seen = await registry.standing(champion)
+            seen = await registry.alias_state(champion)
             to = await registry.resolve(VersionRef("tiny", f"v{done % 3 + 1}"))
             try:
                 await registry.promote(champion, to, seen=seen, note=Note(when=datetime.now(UTC), by=who))

@@ -68,8 +68,8 @@ def test_a_place_that_is_a_file_is_refused(tmp_path: Path) -> None:
 KILLED = """
 import sys, os
 from pathlib import Path
-from model.atomic_folders import unfinished
-with unfinished(Path(sys.argv[1])) as within:
+from model.atomic_folders import atomic_folder
+with atomic_folder(Path(sys.argv[1])) as within:
     (within / "half").write_text("half")
     os.kill(os.getpid(), 9)
 """

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 from pydantic import JsonValue
 
-from model.pipeline.run import run
+from model.pipeline.runner import run
 from model.pipeline.step import MARKER, Made, Step, digest
-from model.pipeline.visualiser import visualiser
+from model.pipeline.tasks import visualiser
 from schemas.errors import ConfigurationError
 from tagstream.embedded_stack import free_port
 
@@ -181,9 +181,9 @@ def test_two_pipelines_do_not_work_in_one_folder(works: Works) -> None:
 
 def test_where_luigi_is_not_installed_the_error_says_how_to_have_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "luigi", None)
-    monkeypatch.delitem(sys.modules, "model.pipeline.engine")
+    monkeypatch.delitem(sys.modules, "model.pipeline.tasks")
     with pytest.raises(ConfigurationError, match=r"pip install 'tagstream\[train\]'"):
-        importlib.import_module("model.pipeline.engine")
+        importlib.import_module("model.pipeline.tasks")
 
 
 def test_luigi_s_own_server_shows_the_steps_and_ends_with_the_block(works: Works) -> None:
@@ -203,7 +203,7 @@ def test_luigi_s_own_server_shows_the_steps_and_ends_with_the_block(works: Works
 def test_luigi_s_server_ends_with_a_pipeline_that_is_killed(tmp_path: Path) -> None:
     (tmp_path / "log").write_text("a file of the server's")
     port = free_port()
-    program = [sys.executable, "-P", "-m", "model.pipeline.server", str(port), str(tmp_path)]
+    program = [sys.executable, "-P", "-m", "model.pipeline.tasks", str(port), str(tmp_path)]
     with subprocess.Popen(program, stdin=subprocess.PIPE) as server:
         assert server.stdin is not None
         server.stdin.close()  # as the kernel does when its other end is gone

@@ -13,7 +13,7 @@ import pytest
 
 from model.checkpoint import PACKAGED
 from model.data.dataset import Split, read
-from model.evaluation.predict import judge
+from model.evaluation.predict import report_of
 from model.evaluation.report import Report
 from model.serving.classifier import Classifier
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.skipif(not DATA, reason="ACCURACY_DATA names no folder 
 def report() -> Report:
     folder = Path(DATA)
     data = read(folder / "labels.csv", negatives=folder / "ood.csv")
-    return judge(Classifier.load(PACKAGED), data.of(Split.VAL))
+    return report_of(Classifier.load(PACKAGED), data.of(Split.VAL))
 
 
 def test_the_top_label_is_right_in_98_of_100(report: Report) -> None:

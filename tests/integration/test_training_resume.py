@@ -14,9 +14,9 @@ import pytest
 import torch
 
 from model.training.checkpoints import INDEX, Checkpoints, beside
-from model.training.progress import OptimizerStep, Watch
 from model.training.recipe import Recipe
 from model.training.run import TrainingJob, TrainingResult, train
+from model.training.watch import OptimizerStep, Watch
 from schemas.errors import ConfigurationError
 from tests.unit.training_builders import RECIPE, STEPS, shapes
 
@@ -24,21 +24,21 @@ DEADLY = """
 import json, os, signal, sys
 from pathlib import Path
 from model.training.checkpoints import INDEX, beside
-from model.training.progress import Watch
+from model.training.watch import Watch
 from model.training.run import TrainingJob, train
 from tests.unit.training_builders import RECIPE
 
 photographs, output, *steps = sys.argv[1:]
-order = TrainingJob(Path(photographs), Path(output), recipe=RECIPE, threads=1, checkpoint_steps=3)
+job = TrainingJob(Path(photographs), Path(output), recipe=RECIPE, threads=1, checkpoint_steps=3)
 for last in map(int, steps):
-    def stride(step):
+    def on_step(step):
         if step.number == last:
             os.kill(os.getpid(), signal.SIGKILL)
 
     if (child := os.fork()) == 0:  # a process of its own for each training, for one import of torch
-        train(order, watch=Watch(stride=stride))
+        train(job, watch=Watch(on_step=on_step))
     print(os.WTERMSIG(os.waitpid(child, 0)[1]))
-    print(json.loads((beside(order.output) / INDEX).read_text())["step"])
+    print(json.loads((beside(job.output) / INDEX).read_text())["step"])
 """
 
 
@@ -47,11 +47,11 @@ class Stop(Exception):
 
 
 def stopping(at: int) -> Watch:
-    def stride(step: OptimizerStep) -> None:
+    def on_step(step: OptimizerStep) -> None:
         if step.number == at:
             raise Stop
 
-    return Watch(stride=stride)
+    return Watch(on_step=on_step)
 
 
 @pytest.fixture(scope="module")
@@ -173,7 +173,7 @@ def test_fresh_begins_anew(ordered: Ordering) -> None:
     with pytest.raises(Stop):
         train(ordered(replace(RECIPE, seed=5)), watch=stopping(5))
     first: list[int] = []
-    train(ordered(fresh=True), watch=Watch(stride=lambda step: first.append(step.number)))
+    train(ordered(fresh=True), watch=Watch(on_step=lambda step: first.append(step.number)))
     assert first[0] == 1
 
 
@@ -195,14 +195,14 @@ def test_a_damaged_checkpoint_is_refused_and_fresh_gets_past_it(ordered: Orderin
 def test_a_full_disk_is_said_and_the_earlier_checkpoint_stays_good(
     ordered: Ordering, straight: TrainingResult
 ) -> None:
-    def stride(step: OptimizerStep) -> None:
+    def on_step(step: OptimizerStep) -> None:
         if step.number == 5:
             resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, unlimited))
 
     unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
     try:
         with pytest.raises(ConfigurationError, match=r"checkpoint of step 6 cannot be written.*from step 3"):
-            train(ordered(), watch=Watch(stride=stride))
+            train(ordered(), watch=Watch(on_step=on_step))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (unlimited, unlimited))
     assert checkpointed(ordered()) == 3
@@ -212,13 +212,13 @@ def test_a_full_disk_is_said_and_the_earlier_checkpoint_stays_good(
 def test_of_two_that_would_write_one_version_the_second_is_refused(ordered: Ordering) -> None:
     refused: list[str] = []
 
-    def stride(step: OptimizerStep) -> None:
+    def on_step(step: OptimizerStep) -> None:
         if step.number == 2:
             with pytest.raises(ConfigurationError, match="another training") as caught:
                 train(ordered())
             refused.append(str(caught.value))
 
-    train(ordered(), watch=Watch(stride=stride))
+    train(ordered(), watch=Watch(on_step=on_step))
     assert len(refused) == 1
 
 
@@ -243,8 +243,8 @@ def test_what_fails_before_the_first_checkpoint_leaves_nothing_behind(ordered: O
 
 
 def test_a_batch_that_the_memory_does_not_hold_names_the_option(ordered: Ordering) -> None:
-    def stride(step: OptimizerStep) -> None:
+    def on_step(step: OptimizerStep) -> None:
         raise torch.OutOfMemoryError(f"CUDA out of memory at {step.number}")
 
     with pytest.raises(ConfigurationError, match="--batch-size"):
-        train(ordered(), watch=Watch(stride=stride))
+        train(ordered(), watch=Watch(on_step=on_step))

@@ -16,7 +16,7 @@ from model.networks import backbones, zoo
 from model.networks.architectures import ARCHITECTURES
 from model.networks.network import build
 from model.serving import self_check
-from model.training.publishing import packed
+from model.training.version_assembly import packed
 
 LABELS = ("ambiance", "food", "human", "menu")
 

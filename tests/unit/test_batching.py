@@ -144,7 +144,7 @@ async def test_score_waits_in_order_while_the_intake_is_full() -> None:
         await forward.blocked()
         await settle()
         now = batcher.statistics()
-        assert (now.in_forward, now.waiting, now.at_door) == (1, 1, 3)
+        assert (now.in_forward, now.waiting, now.held_back) == (1, 1, 3)
         forward.free()
     assert forward.batches == [[0], [1], [2], [3], [4]]
 
@@ -207,7 +207,7 @@ async def test_waiter_cancelled_at_the_door_leaves_its_neighbours_in_order() -> 
         await forward.blocked()
         waiters[2].cancel()
         await settle()
-        assert batcher.statistics().at_door == 2
+        assert batcher.statistics().held_back == 2
         forward.free()
     assert forward.batches == [[0], [1], [3]]
 
@@ -219,10 +219,10 @@ async def test_waiter_cancelled_in_the_queue_gives_its_slot_to_the_door_at_once(
         await forward.blocked()
         waiters = [callers.create_task(batcher.score(item)) for item in (1, 2)]
         await settle()
-        assert batcher.statistics().at_door == 1
+        assert batcher.statistics().held_back == 1
         waiters[0].cancel()
         await settle()
-        assert (batcher.statistics().at_door, batcher.statistics().waiting) == (0, 1)
+        assert (batcher.statistics().held_back, batcher.statistics().waiting) == (0, 1)
         forward.free()
     assert forward.batches == [[0], [2]]
 
@@ -234,7 +234,7 @@ async def test_waiter_cancelled_in_the_forward_keeps_its_slot_until_the_landing(
         await forward.blocked()
         waiters[0].cancel()
         await settle()
-        assert (batcher.statistics().in_forward, batcher.statistics().at_door) == (2, 1)
+        assert (batcher.statistics().in_forward, batcher.statistics().held_back) == (2, 1)
         forward.free()
         assert (await waiters[1]).result == "scored 1"
         assert (await waiters[2]).result == "scored 2"

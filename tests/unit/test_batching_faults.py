@@ -39,7 +39,7 @@ def failed(outcomes: list[Outcome]) -> list[int]:
 async def test_failing_batch_is_bisected_so_that_only_the_culprits_fail(culprits: set[int]) -> None:
     async with running(FailingForward(culprits), SMALL) as batcher:
         outcomes = await score_all(batcher, range(8))
-        assert batcher.statistics().device.culprits == len(culprits)
+        assert batcher.statistics().device.bad_items == len(culprits)
     assert failed(outcomes) == sorted(culprits)
     for index, outcome in enumerate(outcomes):
         assert isinstance(outcome, Unforeseen if index in culprits else Scored)
@@ -121,7 +121,7 @@ async def test_out_of_memory_halves_the_batch_and_rejects_nobody() -> None:
         device = batcher.statistics().device
     assert failed(outcomes) == []
     assert [len(batch) for batch in forward.batches] == [8, 4, 2, 2, 2, 2]
-    assert (device.out_of_memory, device.probes, device.culprits) == (2, 0, 0)
+    assert (device.out_of_memory, device.probes, device.bad_items) == (2, 0, 0)
 
 
 async def test_out_of_memory_lowers_the_size_of_later_batches_visibly() -> None:
@@ -241,7 +241,7 @@ async def test_death_of_the_device_is_reported_to_the_owner_and_counted() -> Non
             assert isinstance(await batcher.died(), DeviceBroken)
     assert batcher.dead
     assert batcher.statistics().device.probe_failures == 1
-    assert batcher.statistics().device.culprits == 0
+    assert batcher.statistics().device.bad_items == 0
 
 
 @pytest.mark.parametrize("working_calls", range(1, 8))

@@ -110,7 +110,7 @@ class World:
     def check(self) -> None:
         now = self.batcher.statistics()
         assert now.waiting + now.in_forward <= self.limits.intake, "the intake overflowed"
-        if now.at_door:
+        if now.held_back:
             assert now.waiting + now.in_forward == self.limits.intake, "a slot leaked"
         assert 1 <= now.ceiling <= self.limits.max_size
         assert all(len(batch) <= self.limits.max_size for batch in self.forward.batches)
@@ -186,7 +186,7 @@ def test_every_caller_gets_exactly_its_own(limits: BatchLimits, steps: list[tupl
         for item in range(len(world.callers)):
             world.verify(item)
         now = world.batcher.statistics()
-        assert (now.at_door, now.waiting, now.in_forward, now.dead) == (0, 0, 0, False)
+        assert (now.held_back, now.waiting, now.in_forward, now.dead) == (0, 0, 0, False)
 
     asyncio.run(story())
 
@@ -229,7 +229,7 @@ def test_close_at_any_moment_answers_the_accepted_and_refuses_the_rest(
         async with world.batcher:
             try:
                 await world.run(steps)
-                refused = world.batcher.statistics().at_door
+                refused = world.batcher.statistics().held_back
             finally:
                 asyncio.get_running_loop().call_soon(world.forward.free)
         await settle()

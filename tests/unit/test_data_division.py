@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from model.data.division import Divided, How, Shares, divide
+from model.data.division import Divided, SplitOptions, SplitShares, divide
 from model.data.photograph import Photograph, Split
 from schemas.errors import ConfigurationError
 from tests.unit.data_builders import photo
@@ -19,8 +19,8 @@ def many(label: str, count: int, *, source: str = "") -> list[Photograph]:
     return [photo(f"{label}-{source}-{number}", label, source=source) for number in range(count)]
 
 
-def divided(photos: list[Photograph], *groups: list[int], how: How | None = None) -> Divided:
-    return divide(photos, groups=groups, how=how or How())
+def divided(photos: list[Photograph], *groups: list[int], how: SplitOptions | None = None) -> Divided:
+    return divide(photos, groups=groups, how=how or SplitOptions())
 
 
 def by_label(photos: list[Photograph], splits: tuple[Split, ...], label: str) -> list[int]:
@@ -42,7 +42,10 @@ def test_negatives_have_their_shares_too() -> None:
 
 def test_a_share_of_nothing_gets_nothing() -> None:
     photos = many("food", 10) + many("menu", 10)
-    assert Counter(divided(photos, how=How(Shares(0.8, 0.2, 0.0))).splits) == {TRAIN: 16, VAL: 4}
+    assert Counter(divided(photos, how=SplitOptions(SplitShares(0.8, 0.2, 0.0))).splits) == {
+        TRAIN: 16,
+        VAL: 4,
+    }
 
 
 @pytest.mark.parametrize(("count", "sides"), [(2, [1, 1, 0]), (3, [1, 1, 1]), (4, [2, 1, 1])])
@@ -74,7 +77,7 @@ def test_a_source_goes_to_one_side_as_a_whole() -> None:
 def test_sources_may_be_ignored() -> None:
     photos = many("food", 20, source="only")
     assert set(divided(photos).splits) == {TRAIN}
-    assert set(divided(photos, how=How(by_source=False)).splits) == {TRAIN, VAL, TEST}
+    assert set(divided(photos, how=SplitOptions(by_source=False)).splits) == {TRAIN, VAL, TEST}
 
 
 def test_splits_that_the_data_brings_are_kept() -> None:
@@ -105,8 +108,8 @@ def test_the_seed_decides_among_equals_and_gives_the_same_again() -> None:
     photos = many("food", 50)
     first = divided(photos).splits
     assert first == divided(photos).splits
-    assert first != divided(photos, how=How(seed=1)).splits
-    assert Counter(first) == Counter(divided(photos, how=How(seed=1)).splits)
+    assert first != divided(photos, how=SplitOptions(seed=1)).splits
+    assert Counter(first) == Counter(divided(photos, how=SplitOptions(seed=1)).splits)
 
 
 def test_whatever_comes_nothing_near_is_parted_and_everything_has_a_side() -> None:
@@ -134,4 +137,4 @@ def test_whatever_comes_nothing_near_is_parted_and_everything_has_a_side() -> No
 @pytest.mark.parametrize("shares", [(0.5, 0.5, 0.5), (0.0, 0.5, 0.5), (1.1, -0.1, 0.0)])
 def test_shares_that_cannot_be_are_refused(shares: tuple[float, float, float]) -> None:
     with pytest.raises(ConfigurationError, match="add up to 1"):
-        Shares(*shares)
+        SplitShares(*shares)

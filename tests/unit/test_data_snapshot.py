@@ -16,7 +16,7 @@ import pytest
 from model.atomic_folders import atomic_folder
 from model.data import assembly, snapshot, sources
 from model.data.dataset import Split, read, refuse_untrainable
-from model.data.division import How, Shares
+from model.data.division import SplitOptions, SplitShares
 from model.data.entries import Entry
 from model.data.inspecting import Seen
 from model.data.plan import SnapshotPlan
@@ -69,7 +69,7 @@ def test_the_same_photographs_give_the_same_bytes_under_the_same_name(tmp_path: 
 def test_the_digest_follows_labels_and_splits(tmp_path: Path) -> None:
     photos = folder(tmp_path / "photos", *LABELS)
     first = about(imported(photos, tmp_path / "out"))
-    other_split = about(imported(photos, tmp_path / "out", SnapshotPlan(how=How(seed=3))))
+    other_split = about(imported(photos, tmp_path / "out", SnapshotPlan(how=SplitOptions(seed=3))))
     (photos / "menu").rename(photos / "human")
     other_label = about(imported(photos, tmp_path / "out"))
     assert len({first.digest, other_split.digest, other_label.digest}) == 3
@@ -125,7 +125,9 @@ def test_training_draws_the_labels_of_a_snapshot_evenly(tmp_path: Path) -> None:
     for label, count in (("food", 30), ("menu", 6)):
         for number in range(count):
             put(tmp_path / "photos" / label / f"{number}.jpg", picture((label, number)))
-    place = imported(tmp_path / "photos", tmp_path / "out", SnapshotPlan(how=How(Shares(0.5, 0.5, 0.0))))[0]
+    place = imported(
+        tmp_path / "photos", tmp_path / "out", SnapshotPlan(how=SplitOptions(SplitShares(0.5, 0.5, 0.0)))
+    )[0]
     data = read(place)
     loaded = pictures.load(data.of(Split.TRAIN), labels=data.labels, preprocess=Preprocess(size=32))
     totals = defaultdict[str, float](float)

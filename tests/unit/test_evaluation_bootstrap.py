@@ -7,10 +7,10 @@ from math import isnan, sqrt
 import pytest
 import torch
 
-from model.evaluation import statistics
+from model.evaluation import weighted_metrics
 from model.evaluation.bootstrap_intervals import Bootstrap
 from model.evaluation.figures import report
-from tests.unit.judged_builders import drawn, judged
+from tests.unit.prediction_builders import drawn, judged
 
 EVERYTHING = torch.ones(200, dtype=torch.bool)
 HALF = torch.arange(200) % 2 == 0
@@ -18,14 +18,14 @@ HALF = torch.arange(200) % 2 == 0
 
 def test_the_same_seed_gives_the_same_intervals_and_another_one_others() -> None:
     photographs = drawn(200).photographs
-    share = statistics.share(HALF, EVERYTHING)
+    share = weighted_metrics.share(HALF, EVERYTHING)
     first, again = (Bootstrap.of(photographs, seed=3).interval(share) for _ in range(2))
     assert first == again
     assert Bootstrap.of(photographs, seed=4).interval(share) != first
 
 
 def test_single_photographs_give_the_interval_of_the_binomial() -> None:
-    low, high = Bootstrap.of(drawn(200).photographs).interval(statistics.share(HALF, EVERYTHING))
+    low, high = Bootstrap.of(drawn(200).photographs).interval(weighted_metrics.share(HALF, EVERYTHING))
     half = 1.96 * sqrt(0.25 / 200)
     assert low == pytest.approx(0.5 - half, abs=0.015)
     assert high == pytest.approx(0.5 + half, abs=0.015)
@@ -37,7 +37,7 @@ def test_photographs_that_are_alike_within_their_source_widen_the_interval() -> 
     alike = judged([[0.9, 0.1, 0.1]] * 200, [("ambiance",)] * 200, sources=sources)
     right = torch.tensor([(i // 20) % 2 == 0 for i in range(200)])
     bootstrap = Bootstrap.of(alike.photographs)
-    low, high = bootstrap.interval(statistics.share(right, EVERYTHING))
+    low, high = bootstrap.interval(weighted_metrics.share(right, EVERYTHING))
     assert (bootstrap.by, bootstrap.groups) == ("source", 10)
     assert high - low == pytest.approx(2 * 1.96 * sqrt(0.25 / 10), abs=0.1)
 
@@ -55,11 +55,11 @@ def test_one_source_alone_says_nothing_and_photographs_are_drawn() -> None:
 def test_resamples_in_which_there_is_nothing_to_take_are_left_out() -> None:
     few = drawn(4).photographs
     nobody = torch.zeros(4, dtype=torch.bool)
-    low, high = Bootstrap.of(few).interval(statistics.share(nobody, nobody))
+    low, high = Bootstrap.of(few).interval(weighted_metrics.share(nobody, nobody))
     assert isnan(low)
     assert isnan(high)
     first = torch.tensor([True, False, False, False])
-    assert Bootstrap.of(few).interval(statistics.share(first, first)) == (1.0, 1.0)
+    assert Bootstrap.of(few).interval(weighted_metrics.share(first, first)) == (1.0, 1.0)
 
 
 def test_every_resample_holds_as_many_photographs_as_there_are() -> None:
@@ -69,7 +69,7 @@ def test_every_resample_holds_as_many_photographs_as_there_are() -> None:
 
 
 def test_what_does_not_fit_at_once_is_drawn_in_parts_and_is_the_same() -> None:
-    photographs, share = drawn(200).photographs, statistics.share(HALF, EVERYTHING)
+    photographs, share = drawn(200).photographs, weighted_metrics.share(HALF, EVERYTHING)
     whole = Bootstrap.of(photographs, resamples=30)
     parts = Bootstrap(whole.members, whole.by, resamples=30, at_once=7 * 200)
     assert torch.equal(parts.drawn(share), whole.drawn(share))

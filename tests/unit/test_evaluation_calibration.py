@@ -24,7 +24,7 @@ from model.evaluation.calibration import (
 from model.evaluation.predictions import Predictions
 from model.manifest import Task
 from schemas.errors import ConfigurationError
-from tests.unit.judged_builders import drawn, judged
+from tests.unit.prediction_builders import drawn, judged
 
 
 def column(*scores: float) -> Tensor:

@@ -16,7 +16,7 @@ from model import checkpoint
 from model.data.dataset import Split, read
 from model.evaluation import content_digest, predict, speed
 from model.evaluation.figures import report
-from model.evaluation.race import benchmark
+from model.evaluation.speed import benchmark
 from model.manifest import Input
 from model.serving.classifier import Classifier, with_golden
 from model.tiny_version import LABELS, write_tiny_version
@@ -281,7 +281,7 @@ def test_photographs_of_which_none_can_be_read_are_refused(place: Path) -> None:
     classifier = Classifier.load(place / "tiny-v1", device="cpu")
     cut = [photo for photo in read(place / "labels.csv").of(Split.VAL) if photo.path.name == "cut.jpg"]
     with pytest.raises(ConfigurationError, match=r"none of the 1 photographs can be read; cut\.jpg"):
-        predict.judge(classifier, cut)
+        predict.report_of(classifier, cut)
     with pytest.raises(ConfigurationError, match="no speed"):
         speed.measure(classifier, cut)
 
@@ -293,4 +293,4 @@ def test_tags_that_a_version_does_not_know_are_refused(place: Path) -> None:
         "path,label,split\n" + "".join(f"val{i}.png,{'cat' if i % 2 else 'food'},val\n" for i in range(4))
     )
     with pytest.raises(ConfigurationError, match=r"does not know the labels \['cat'\]"):
-        predict.judge(classifier, read(table).of(Split.VAL))
+        predict.report_of(classifier, read(table).of(Split.VAL))

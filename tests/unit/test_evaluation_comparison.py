@@ -16,7 +16,7 @@ from model.evaluation.differences import EXACT, Paired
 from model.evaluation.generalisation_gap import gap
 from model.evaluation.pages.mistakes import alone, worst
 from schemas.errors import ConfigurationError
-from tests.unit.judged_builders import drawn, judged
+from tests.unit.prediction_builders import drawn, judged
 
 TAGS = [("food",), ("human",), ("human", "food"), ()]
 A = judged([[0.1, 0.9, 0.1], [0.1, 0.8, 0.6], [0.1, 0.7, 0.8], [0.1, 0.1, 0.1]], TAGS)

@@ -7,24 +7,29 @@ from dataclasses import replace
 
 import pytest
 import torch
-from torchmetrics.functional.classification import multiclass_accuracy, multilabel_average_precision
+from torchmetrics.functional.classification import (
+    binary_calibration_error,
+    binary_precision_recall_curve,
+    multiclass_accuracy,
+    multiclass_confusion_matrix,
+    multilabel_average_precision,
+    multilabel_f1_score,
+)
 from torchmetrics.functional.retrieval import retrieval_recall
 
-from model.evaluation import metrics, statistics
+from model.evaluation import weighted_metrics
 from model.evaluation.figures import most_confident, recall_at, report
 from model.evaluation.predictions import Predictions
 from model.evaluation.reliability import BINS
 from model.evaluation.shares import Share
 from model.evaluation.slices import SMALL
-from tests.unit.judged_builders import LABELS, drawn, judged
+from tests.unit.prediction_builders import LABELS, drawn, judged
 
 FOUR = judged(
     [[0.1, 0.9, 0.1], [0.1, 0.7, 0.8], [0.2, 0.6, 0.1], [0.6, 0.1, 0.1]],
     [("food",), ("human", "food"), ("ambiance",), ()],
 )
 """Right; right with both tags; food instead of ambiance; a negative that is tagged."""
-
-ONCE = torch.ones(1, 60, dtype=torch.float64)
 
 
 def test_a_photograph_that_is_refused_has_no_tags_and_its_probabilities_all_the_same() -> None:
@@ -116,11 +121,19 @@ def test_a_certain_answer_falls_into_the_last_bin() -> None:
 def test_the_statistics_of_the_bootstrap_are_torchmetrics_own(seed: int) -> None:
     many = drawn(60, seed=seed)
     scores, true = many.probabilities.round(decimals=1), many.targets  # rounded: equal scores are one step
-    ours = statistics.average_precision(scores, true)(ONCE)[0]
+    ours = weighted_metrics.value(weighted_metrics.average_precision(scores, true), of=60)
     theirs = multilabel_average_precision(scores, true.int(), num_labels=3, average=None)
     assert ours.tolist() == pytest.approx(theirs.tolist(), abs=1e-6)
-    f1 = statistics.f1(many.tagged, true)(ONCE)[0]
-    assert f1.tolist() == pytest.approx(metrics.f1(many.tagged, true).tolist(), abs=1e-6)
+    f1 = weighted_metrics.value(weighted_metrics.f1(many.tagged, true), of=60)
+    both = many.tagged.int(), true.int()
+    assert f1.tolist() == pytest.approx(multilabel_f1_score(*both, num_labels=3, average=None).tolist())
+    each = [multilabel_f1_score(both[0][[i]], both[1][[i]], num_labels=3, average="micro") for i in range(60)]
+    assert weighted_metrics.f1_by_sample(many.tagged, true).tolist() == pytest.approx(
+        [float(one) for one in each]
+    )
+    precision, recall, _ = binary_precision_recall_curve(scores[:, 0], true[:, 0].int())
+    found = weighted_metrics.precision_recall(scores[:, 0], true[:, 0])
+    assert [side.tolist() for side in found] == [pytest.approx(side.tolist()) for side in (precision, recall)]
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -134,11 +147,16 @@ def test_what_is_counted_here_is_what_torchmetrics_counts(seed: int) -> None:
         for scores, true in zip(many.probabilities, many.targets, strict=True)
     ]
     assert recall_at(many, 2).tolist() == pytest.approx(recalls)
+    confusion = multiclass_confusion_matrix(many.tops, many.mains, num_classes=3)
+    assert [list(row) for row in found.confusion] == confusion.tolist()
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_the_bins_sum_up_to_the_error_that_torchmetrics_finds(seed: int) -> None:
-    tags = report(drawn(60, seed=seed)).tags
+    many = drawn(60, seed=seed)
+    tags = report(many).tags
+    theirs = binary_calibration_error(many.probabilities.flatten(), many.targets.flatten().int(), n_bins=BINS)
+    assert tags.error.value == pytest.approx(float(theirs), abs=1e-5)
     gaps = sum(each.of * abs(each.probability - each.share) for each in tags.bins)
     assert gaps / tags.error.of == pytest.approx(tags.error.value, abs=1e-5)
 

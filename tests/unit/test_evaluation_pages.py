@@ -12,16 +12,15 @@ from PIL import Image
 
 from model.data.photograph import Photograph
 from model.evaluation.comparison import compare
+from model.evaluation.evaluation_run import EvaluationResult, Versus
 from model.evaluation.figures import report
 from model.evaluation.generalisation_gap import gap
-from model.evaluation.pages import comparison, evaluation, plots
+from model.evaluation.pages import comparison_page, evaluation_page, plots
 from model.evaluation.pages.mistakes import WORST
 from model.evaluation.predictions import Predictions
-from model.evaluation.race import Benchmark
-from model.evaluation.run import EvaluationResult, Versus
-from model.evaluation.speed import Speed
+from model.evaluation.speed import Benchmark, Speed
 from model.manifest import Manifest
-from tests.unit.judged_builders import LABELS, drawn, judged
+from tests.unit.prediction_builders import LABELS, drawn, judged
 
 MANIFEST = Manifest(
     name="shop",
@@ -53,17 +52,17 @@ def page(many: Predictions) -> str:
     outcome = EvaluationResult(
         MANIFEST, "val", many, figures, against="train", other=figures, gap=gap(many, many)
     )
-    return evaluation.render(outcome)
+    return evaluation_page.render(outcome)
 
 
 @pytest.fixture(scope="module")
 def versus(many: Predictions) -> str:
     other = replace(many, probabilities=many.probabilities.roll(1, dims=1))
-    return comparison.render(
+    return comparison_page.render(
         Versus(
             manifests=(MANIFEST, MANIFEST.model_copy(update={"version": "v2"})),
             split="val",
-            judged=(many, other),
+            predictions=(many, other),
             reports=(report(many, resamples=50), report(other, resamples=50)),
             comparison=compare(many, other, resamples=50),
             benchmark=Benchmark("cpu", 1, 8, a=(10.0, 20.0), b=(20.0, 20.0)),
@@ -112,7 +111,7 @@ def test_a_comparison_shows_what_each_alone_gets_right(versus: str) -> None:
 
 def test_photographs_that_are_gone_leave_a_page_without_their_picture() -> None:
     some = judged([[0.1, 0.9, 0.1], [0.1, 0.9, 0.2]], [("human",), ("food",)])
-    text = evaluation.render(EvaluationResult(MANIFEST, "val", some, report(some, resamples=50)))
+    text = evaluation_page.render(EvaluationResult(MANIFEST, "val", some, report(some, resamples=50)))
     assert "no picture" in text
     assert "no photograph of it" in text  # ambiance has no curve
 
@@ -121,16 +120,16 @@ def test_a_version_that_refuses_says_below_what() -> None:
     some = judged([[0.1, 0.9, 0.1], [0.1, 0.9, 0.2]], [("food",), ("food",)])
     figures = report(some, resamples=50)
     refusing = MANIFEST.model_copy(update={"refusal": 0.83})
-    assert "unless no label reaches 0.83" in evaluation.render(
+    assert "unless no label reaches 0.83" in evaluation_page.render(
         EvaluationResult(refusing, "val", some, figures)
     )
-    assert "refused" not in evaluation.render(EvaluationResult(MANIFEST, "val", some, figures))
+    assert "refused" not in evaluation_page.render(EvaluationResult(MANIFEST, "val", some, figures))
 
 
 def test_negatives_alone_have_a_page() -> None:
     photo = Photograph(Path("x.jpg"), labels=())
     some = replace(judged([[0.9, 0.1, 0.1]], [()]), photographs=(photo,))
-    assert "true: none of the labels" in evaluation.render(
+    assert "true: none of the labels" in evaluation_page.render(
         EvaluationResult(MANIFEST, "val", some, report(some))
     )
 
@@ -145,7 +144,7 @@ def test_a_binary_version_has_a_page() -> None:
         architecture="tiny",
         thresholds={"menu": 0.5},
     )
-    assert "not menu" in evaluation.render(EvaluationResult(manifest, "val", some, report(some)))
+    assert "not menu" in evaluation_page.render(EvaluationResult(manifest, "val", some, report(some)))
 
 
 def test_a_curve_goes_through_the_point_of_its_threshold() -> None:

@@ -128,12 +128,12 @@ async def test_each_forward_is_observed_once_with_its_size(metrics: Metrics) -> 
 
 def statistics(device: DeviceTally, *, dropped: int = 0) -> BatchStatistics:
     return BatchStatistics(
-        device=device, dropped=dropped, at_door=3, waiting=5, in_forward=2, ceiling=4, dead=False
+        device=device, dropped=dropped, held_back=3, waiting=5, in_forward=2, ceiling=4, dead=False
     )
 
 
 def test_the_batcher_shows_its_fill_and_its_troubles(metrics: Metrics) -> None:
-    troubled = DeviceTally(sizes=[0, 1], failed_forwards=4, out_of_memory=1, culprits=2)
+    troubled = DeviceTally(sizes=[0, 1], failed_forwards=4, out_of_memory=1, bad_items=2)
     metrics.batcher.update(statistics(troubled, dropped=6), intake=8)
     assert read(metrics, "tagstream_batch_intake") == 7
     assert read(metrics, "tagstream_batch_held_back") == 3
@@ -144,8 +144,8 @@ def test_the_batcher_shows_its_fill_and_its_troubles(metrics: Metrics) -> None:
 
 
 def test_a_new_batcher_s_counts_are_added_to_those_of_the_old_one(metrics: Metrics) -> None:
-    metrics.batcher.update(statistics(DeviceTally(sizes=[0, 5], culprits=3)), intake=8)
-    metrics.batcher.update(statistics(DeviceTally(sizes=[0, 2], culprits=1)), intake=8)
+    metrics.batcher.update(statistics(DeviceTally(sizes=[0, 5], bad_items=3)), intake=8)
+    metrics.batcher.update(statistics(DeviceTally(sizes=[0, 2], bad_items=1)), intake=8)
     assert read(metrics, "tagstream_batch_size_count") == 7
     assert read(metrics, "tagstream_batch_culprits_total") == 4
 

@@ -12,11 +12,11 @@ import pytest
 import torch
 from typer.testing import CliRunner, Result
 
-from model.comparison import markdown, page
-from model.comparison.job import ComparisonJob, WeightsFrom
-from model.comparison.row import METRICS, BackboneRow, Figures, IntervalValue, ordered
-from model.comparison.run import Compared
-from model.comparison.speed import ForwardSpeed
+from model.comparison import page
+from model.comparison.comparison_job import ComparisonJob, WeightsFrom
+from model.comparison.comparison_run import Compared
+from model.comparison.row import METRICS, BackboneFigures, BackboneRow, IntervalValue, ordered
+from model.evaluation.speed import ForwardSpeed
 from model.networks import network
 from model.training.job import TrainingJob
 from schemas.errors import ConfigurationError
@@ -128,7 +128,7 @@ def test_a_backbone_with_weights_and_one_from_scratch_differ_in_nothing_else_of_
 
 
 GOOD = IntervalValue(value=0.9, interval=(0.8, 0.95), of=40)
-FIGURES = Figures(
+FIGURES = BackboneFigures(
     weights="public (hub)",
     size=224,
     parameters=11_000_000,
@@ -174,7 +174,7 @@ def test_the_best_by_the_named_metric_is_first_and_who_failed_last(by: str) -> N
 
 
 def test_the_markdown_has_a_row_each_and_says_what_the_figures_are_of() -> None:
-    text = markdown.render(COMPARED, ROWS)
+    text = page.render_markdown(COMPARED, ROWS)
     lines = text.splitlines()
     assert lines[2] == (
         "| slow | public (hub) | 224 | 11.00 | 90.0 (80.0 to 95.0) | 0.900 | - | 100 (190) | 22.0 "
@@ -187,7 +187,7 @@ def test_the_markdown_has_a_row_each_and_says_what_the_figures_are_of() -> None:
 
 
 def test_the_page_escapes_names_and_rings_what_is_from_scratch() -> None:
-    text = page.render(COMPARED, ROWS)
+    text = page.render_html(COMPARED, ROWS)
     assert "no&lt;where" in text
     assert "no<where" not in text
     assert text.count('<g class="place') == 2
@@ -196,7 +196,7 @@ def test_the_page_escapes_names_and_rings_what_is_from_scratch() -> None:
 
 
 def test_a_page_of_failures_alone_has_no_plot() -> None:
-    assert "<svg" not in page.render(COMPARED, ROWS[1:2])
+    assert "<svg" not in page.render_html(COMPARED, ROWS[1:2])
 
 
 def test_faster_is_further_right_and_better_is_higher() -> None:

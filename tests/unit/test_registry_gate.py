@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.evaluation import content_digest
+from model.evaluation.differences import Paired, unpaired
 from model.manifest import Manifest
-from model.registry import gate, significance
+from model.registry import gate
 from model.registry.gate import GateRow, GateVerdict, Tolerances
-from model.registry.significance import Pair
 from schemas.errors import ConfigurationError
 
 LIMITS = Tolerances()
@@ -107,12 +107,12 @@ def test_the_same_fall_on_more_photographs_is_no_chance() -> None:
 
 def test_the_same_fall_is_no_chance_where_it_is_known_that_nothing_was_gained_by_it() -> None:
     both = report(970, 1000), report(955, 1000)
-    assert rows(*both, {"top_accuracy": Pair(15, 0)})["top_accuracy"].verdict is GateVerdict.REFUSED
-    assert rows(*both, {"top_accuracy": Pair(55, 40)})["top_accuracy"].verdict is GateVerdict.PASSED
+    assert rows(*both, {"top_accuracy": Paired(15, 0, of=100)})["top_accuracy"].verdict is GateVerdict.REFUSED
+    assert rows(*both, {"top_accuracy": Paired(55, 40, of=100)})["top_accuracy"].verdict is GateVerdict.PASSED
 
 
 def test_a_fall_beyond_the_hard_limit_is_refused_whatever_chance_says() -> None:
-    row = rows(report(97, 100), report(94, 100), {"top_accuracy": Pair(10, 7)})["top_accuracy"]
+    row = rows(report(97, 100), report(94, 100), {"top_accuracy": Paired(10, 7, of=100)})["top_accuracy"]
     assert row.verdict is GateVerdict.REFUSED
     assert "worse by more than 2.0%" in row.why
 
@@ -170,22 +170,28 @@ def test_other_labels_and_the_same_in_another_order_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pair", "chance"), [(Pair(0, 0), 1), (Pair(5, 0), 1 / 32), (Pair(1, 1), 0.75), (Pair(9, 1), 11 / 1024)]
+    ("pair", "chance"),
+    [
+        (Paired(0, 0, of=100), 1),
+        (Paired(5, 0, of=100), 1 / 32),
+        (Paired(1, 1, of=100), 0.75),
+        (Paired(9, 1, of=100), 11 / 1024),
+    ],
 )
-def test_the_paired_test_is_mcnemar_s_exact_one(pair: Pair, chance: float) -> None:
-    assert isclose(significance.paired(pair), chance)
+def test_the_paired_test_is_mcnemar_s_exact_one(pair: Paired, chance: float) -> None:
+    assert isclose(pair.p_worse, chance)
 
 
 def test_the_paired_test_goes_on_as_it_was_beyond_what_is_summed() -> None:
-    exact, normal = significance.paired(Pair(540, 460)), significance.paired(Pair(541, 460))
+    exact, normal = Paired(540, 460, of=1001).p_worse, Paired(541, 460, of=1001).p_worse
     assert isclose(exact, normal, rel_tol=0.1)
 
 
 def test_the_unpaired_test_knows_a_fall_from_chance() -> None:
     # 90 of 100 and 80 of 100: z = 1.9803 by the textbook's formula.
-    assert isclose(significance.unpaired((0.9, 100), (0.8, 100)), 0.02384, rel_tol=0.01)
-    assert significance.unpaired((0.9, 100), (0.9, 100)) == 0.5
-    assert significance.unpaired((1.0, 100), (1.0, 100)) == 1.0
+    assert isclose(unpaired((0.9, 100), (0.8, 100)), 0.02384, rel_tol=0.01)
+    assert unpaired((0.9, 100), (0.9, 100)) == 0.5
+    assert unpaired((1.0, 100), (1.0, 100)) == 1.0
 
 
 def manifest(version: str = "v1", **more: Any) -> Manifest:

@@ -1,42 +1,22 @@
-"""The photographs that a version got most wrong, or that one of two versions alone got right."""
+"""Error gallery: the photographs that a version got most wrong, or that one of two alone got right."""
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Final
 
 import torch
-from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
-from model.data.photograph import Photograph
+from model import thumbnail
+from model.data.photograph import Encoded
 from model.evaluation.predictions import Predictions
-from model.preprocess import FORMATS
-from model.thumbnail import thumbnail as small
 
 SIDE: Final = 240
 QUALITY: Final = 68
 """About 10 kB each."""
-
-
-def thumbnail(photograph: Photograph) -> str:
-    """A data: URI; empty where Pillow cannot show it, and the page goes without that picture."""
-    try:
-        with Image.open(BytesIO(photograph.path.read_bytes()), formats=FORMATS) as image:
-            return _data_uri(small(image, SIDE))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning):
-        return ""
-
-
-def _data_uri(image: Image.Image) -> str:
-    jpeg = BytesIO()
-    image.save(jpeg, "JPEG", quality=QUALITY, optimize=True)
-    return "data:image/jpeg;base64," + base64.b64encode(jpeg.getvalue()).decode()
-
-
 WORST: Final = 24
 EACH: Final = 12
 """Of those that one of two versions alone gets right."""
@@ -67,12 +47,12 @@ class ShownPhotograph:
     """Of each version."""
 
 
-def worst(judged: Predictions) -> tuple[tuple[ShownPhotograph, ...], int]:
+def worst(predictions: Predictions) -> tuple[tuple[ShownPhotograph, ...], int]:
     """Those with the highest cross-entropy first, and how many are wrong in all."""
-    wrong = (judged.known & ~judged.right) | ~judged.all_right
+    wrong = (predictions.known & ~predictions.right) | ~predictions.all_right
     places = wrong.nonzero()[:, 0]
-    order = places[loss(judged)[places].argsort(descending=True, stable=True)]
-    return tuple(shown(place, judged) for place in order[:WORST].tolist()), len(places)
+    order = places[loss(predictions)[places].argsort(descending=True, stable=True)]
+    return tuple(shown(place, predictions) for place in order[:WORST].tolist()), len(places)
 
 
 def alone(
@@ -84,40 +64,47 @@ def alone(
     return tuple(shown(place, wrong, beside=order) for place in ordered[:EACH].tolist())
 
 
-def loss(judged: Predictions) -> Tensor:
+def loss(predictions: Predictions) -> Tensor:
     """Float64 (N,): the cross-entropy of each photograph's probabilities with its tags."""
-    inside = judged.probabilities.clamp(1e-6, 1 - 1e-6)
-    each = functional.binary_cross_entropy(inside, judged.targets.double(), reduction="none")
+    inside = predictions.probabilities.clamp(1e-6, 1 - 1e-6)
+    each = functional.binary_cross_entropy(inside, predictions.targets.double(), reduction="none")
     return torch.sum(each, dim=1)
 
 
-def shown(place: int, judged: Predictions, *, beside: tuple[Predictions, ...] = ()) -> ShownPhotograph:
-    """The photograph at `place`, with the faults of `judged` and the scores of all `beside`."""
-    photo = judged.photographs[place]
+def shown(place: int, predictions: Predictions, *, beside: tuple[Predictions, ...] = ()) -> ShownPhotograph:
+    """The photograph at `place`, with the faults of `predictions` and the scores of all `beside`."""
+    photo = predictions.photographs[place]
     return ShownPhotograph(
         name=photo.path.name,
         source=photo.source,
-        picture=thumbnail(photo),
+        picture=_picture(photo.path),
         tags=photo.labels,
-        faults=tuple(_faults(place, judged)),
-        scores=tuple(_scores(place, each) for each in beside or (judged,)),
+        faults=tuple(_faults(place, predictions)),
+        scores=tuple(_scores(place, each) for each in beside or (predictions,)),
     )
 
 
-def _faults(place: int, judged: Predictions) -> list[str]:
-    tagged, true = judged.tagged[place].tolist(), judged.targets[place].tolist()
-    columns = list(zip(judged.labels, tagged, true, strict=True))
+def _picture(path: Encoded) -> str:
+    try:
+        return thumbnail.opened(BytesIO(path.read_bytes()), SIDE, quality=QUALITY) or ""
+    except OSError:
+        return ""
+
+
+def _faults(place: int, predictions: Predictions) -> list[str]:
+    tagged, true = predictions.tagged[place].tolist(), predictions.targets[place].tolist()
+    columns = list(zip(predictions.labels, tagged, true, strict=True))
     faults = [f"{label} missed" for label, is_tagged, is_true in columns if is_true and not is_tagged]
     faults += [f"{label} too many" for label, is_tagged, is_true in columns if is_tagged and not is_true]
-    if judged.known[place] and not judged.right[place]:
-        faults.append(f"top is {judged.classes[int(judged.tops[place])]}")
+    if predictions.known[place] and not predictions.right[place]:
+        faults.append(f"top is {predictions.classes[int(predictions.tops[place])]}")
     return faults
 
 
-def _scores(place: int, judged: Predictions) -> tuple[Score, ...]:
-    rows = (judged.probabilities, judged.targets, judged.tagged)
-    columns = zip(judged.labels, *(row[place].tolist() for row in rows), strict=True)
+def _scores(place: int, predictions: Predictions) -> tuple[Score, ...]:
+    rows = (predictions.probabilities, predictions.targets, predictions.tagged)
+    columns = zip(predictions.labels, *(row[place].tolist() for row in rows), strict=True)
     return tuple(
-        Score(label, probability, judged.thresholds[label], true=true, tagged=tagged)
+        Score(label, probability, predictions.thresholds[label], true=true, tagged=tagged)
         for label, probability, true, tagged in columns
     )

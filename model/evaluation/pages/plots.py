@@ -1,4 +1,4 @@
-"""The plots' points, in the units of an SVG whose axes both go from 0 to 1."""
+"""Plot geometry: points in the units of an SVG whose axes both go from 0 to 1."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from model.evaluation import metrics
+from model.evaluation import weighted_metrics
 from model.evaluation.predictions import Predictions
 from model.evaluation.reliability import Reliability
 from model.evaluation.report import Report
@@ -82,17 +82,17 @@ class Histogram:
     false: int
 
 
-def curves(judged: Predictions, report: Report) -> tuple[Curve, ...]:
+def curves(predictions: Predictions, report: Report) -> tuple[Curve, ...]:
     """One a label."""
     return tuple(
         Curve(
             label,
-            _path(judged.probabilities[:, i], judged.targets[:, i]),
+            _path(predictions.probabilities[:, i], predictions.targets[:, i]),
             recall=report.tag_recall[label].value,
             precision=report.tag_precision[label].value,
-            threshold=judged.thresholds[label],
+            threshold=predictions.thresholds[label],
         )
-        for i, label in enumerate(judged.labels)
+        for i, label in enumerate(predictions.labels)
     )
 
 
@@ -111,20 +111,23 @@ def dots(reliability: Reliability) -> tuple[ReliabilityDot, ...]:
     )
 
 
-def histograms(judged: Predictions) -> tuple[Histogram, ...]:
+def histograms(predictions: Predictions) -> tuple[Histogram, ...]:
     """One a label, negatives among the false."""
     return tuple(
         _histogram(
-            label, judged.probabilities[:, i], judged.targets[:, i], threshold=judged.thresholds[label]
+            label,
+            predictions.probabilities[:, i],
+            predictions.targets[:, i],
+            threshold=predictions.thresholds[label],
         )
-        for i, label in enumerate(judged.labels)
+        for i, label in enumerate(predictions.labels)
     )
 
 
 def _path(scores: Tensor, truth: Tensor) -> str:
     if not truth.any():
         return ""
-    precision, recall = metrics.precision_recall(scores, truth)
+    precision, recall = weighted_metrics.precision_recall(scores, truth)
     pairs = list(
         dict.fromkeys((x(r), y(p)) for p, r in zip(precision.tolist(), recall.tolist(), strict=True))
     )

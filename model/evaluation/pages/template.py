@@ -1,4 +1,4 @@
-"""The templates' surroundings: everything that a file's name or a label may hold is escaped."""
+"""Template environment of the pages: everything that a file's name or a label may hold is escaped."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def compare(  # noqa: PLR0913, PLR0917 - one parameter an option
     with phases() as tick:
         versus = evaluating.compare(request, other, tick=tick)
     if html is not None:
-        from model.evaluation.pages import comparison
+        from model.evaluation.pages import comparison_page
 
-        atomic_folders.keep(html, comparison.render(versus))
+        atomic_folders.keep(html, comparison_page.render(versus))
     typer.echo(json.dumps(versus.as_json())) if as_json else show_versus(versus)

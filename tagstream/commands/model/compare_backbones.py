@@ -14,8 +14,8 @@ from tagstream.commands.model.options import Json
 from tagstream.render import figures
 
 if TYPE_CHECKING:
-    from model.comparison.job import ComparisonJob
-    from model.comparison.run import Compared
+    from model.comparison.comparison_job import ComparisonJob
+    from model.comparison.comparison_run import Compared
 
 Metric = Literal[
     "top_accuracy",
@@ -77,7 +77,7 @@ def compare_backbones(  # noqa: PLR0913 - one parameter an option
 
       tagstream model compare-backbones photos.csv --backbones resnet18,alexnet --output cmp --html cmp.html
     """
-    from model.comparison.job import ComparisonJob, WeightsFrom
+    from model.comparison.comparison_job import ComparisonJob, WeightsFrom
     from model.comparison.row import ordered
     from model.training.job import TrainingJob
     from model.training.recipe import Recipe
@@ -109,13 +109,13 @@ def compare_backbones(  # noqa: PLR0913 - one parameter an option
     compared = _compare(order)
     rows = ordered(compared.rows, by=by)
     if html is not None:
-        from model.comparison import page
+        from model.comparison.page import render_html
 
-        atomic_folders.keep(html, page.render(compared, rows))
+        atomic_folders.keep(html, render_html(compared, rows))
     if markdown is not None:
-        from model.comparison import markdown as writing
+        from model.comparison.page import render_markdown
 
-        atomic_folders.keep(markdown, writing.render(compared, rows))
+        atomic_folders.keep(markdown, render_markdown(compared, rows))
     if as_json:
         typer.echo(json.dumps(figures.document(compared, rows, by=by)))
     else:
@@ -125,7 +125,7 @@ def compare_backbones(  # noqa: PLR0913 - one parameter an option
 
 
 def _compare(order: ComparisonJob) -> Compared:
-    from model.comparison.run import compare
+    from model.comparison.comparison_run import compare
     from tagstream.render.training import watched
 
     try:

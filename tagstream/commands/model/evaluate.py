@@ -65,9 +65,9 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter an option
     with phases() as tick:
         outcome = evaluating.evaluate(request, tick=tick)
     if html is not None:
-        from model.evaluation.pages import evaluation
+        from model.evaluation.pages import evaluation_page
 
-        atomic_folders.keep(html, evaluation.render(outcome))
+        atomic_folders.keep(html, evaluation_page.render(outcome))
     if record:
         evaluating.record(request, outcome)
     if as_json:

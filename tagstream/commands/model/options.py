@@ -12,7 +12,7 @@ import typer
 from schemas.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from model.data.division import How
+    from model.data.division import SplitOptions
     from model.evaluation.calibration import Target
     from model.training.recipe import Recipe
 
@@ -86,15 +86,15 @@ def recipe(
     return meant if layer_decay is None else replace(meant, layer_decay=layer_decay)
 
 
-def division(shares: str, *, seed: int, by_source: bool = True) -> How:
+def division(shares: str, *, seed: int, by_source: bool = True) -> SplitOptions:
     """Of --shares. Raises `ConfigurationError`."""
-    from model.data.division import How, Shares
+    from model.data.division import SplitOptions, SplitShares
 
     try:
         train, val, test = (float(each) for each in shares.split(","))
     except ValueError as error:
         raise ConfigurationError(f"--shares: {shares!r} is not three numbers, as in 0.7,0.15,0.15") from error
-    return How(Shares(train, val, test), seed=seed, by_source=by_source)
+    return SplitOptions(SplitShares(train, val, test), seed=seed, by_source=by_source)
 
 
 def targets(

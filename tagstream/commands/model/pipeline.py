@@ -14,7 +14,7 @@ from tagstream.commands.model.options import Json, Url
 
 if TYPE_CHECKING:
     from agents.wiring.settings import Settings
-    from model.pipeline.run import Ran
+    from model.pipeline.runner import Ran
     from model.registry.refs import VersionRef
     from model.training.job import TrainingJob
     from operations.pipeline import PipelineRequest

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal
@@ -172,7 +171,9 @@ def train(  # noqa: PLR0913, PLR0917 - one parameter an option
 
 def _cache() -> Path:
     """Where decoded pictures are kept by default; https://specifications.freedesktop.org/basedir-spec."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tagstream" / "pictures"
+    from model.registry.cache import cache_home
+
+    return cache_home() / "pictures"
 
 
 def _train(order: TrainingJob) -> TrainingResult:

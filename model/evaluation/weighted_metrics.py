@@ -1,14 +1,23 @@
-"""The figures as functions of weights, for the bootstrap: with all weights 1 each is the figure itself.
+"""Weighted metrics, for the bootstrap: with all weights 1, as `value` takes it, each is the figure itself.
+
+The tests hold them against torchmetrics.
 
 `hits`, `among`, `truth` are bool (N,), `scores` float64 (N,); each function returns a `Statistic`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
 from model.evaluation.bootstrap_intervals import Statistic
+
+
+def value(statistic: Statistic, *, of: int) -> Tensor:
+    """The figure itself, float64 (k,), of `of` photographs."""
+    return statistic(torch.ones(1, of, dtype=torch.float64)).view(-1)
 
 
 def share(hits: Tensor, among: Tensor) -> Statistic:
@@ -31,6 +40,12 @@ def f1(tagged: Tensor, true: Tensor) -> Statistic:
     return ratio(2.0 * (tagged & true).double(), tagged.double() + true.double())
 
 
+def f1_by_sample(tagged: Tensor, true: Tensor) -> Tensor:
+    """Float64 (N,): the F1 of each photograph's tags, bool (N, k) each; 0 where there are none at all."""
+    hits = (tagged & true).sum(1).double()
+    return 2 * hits / (tagged.sum(1) + true.sum(1)).clamp(min=1)
+
+
 def macro(statistic: Statistic) -> Statistic:
     """The mean over a statistic's columns, those without a value left out."""
     return lambda weights: statistic(weights).nanmean(1)
@@ -43,18 +58,41 @@ def average_precision(scores: Tensor, true: Tensor) -> Statistic:
 
 
 def _average_precision(scores: Tensor, truth: Tensor) -> Statistic:
-    order = scores.argsort(descending=True, stable=True)
-    ordered, true = scores[order], truth[order].double()
-    ends = torch.cat([ordered[1:] != ordered[:-1], torch.ones(1, dtype=torch.bool)])
+    found_and_seen = _cumulated(scores, truth)
 
     def statistic(weights: Tensor) -> Tensor:
-        drawn = weights[:, order]
-        found, seen = (drawn * true).cumsum(1)[:, ends], drawn.cumsum(1)[:, ends]
+        found, seen = found_and_seen(weights)
         precision = found / seen.clamp(min=1e-12)
         steps = found.diff(dim=1, prepend=torch.zeros(len(found), 1, dtype=found.dtype))
         return (precision * steps).sum(1) / found[:, -1]
 
     return statistic
+
+
+def precision_recall(scores: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
+    """Precision and recall (points,) each, of one label, from the lowest threshold to beyond the highest."""
+    found, seen = (
+        each[0].flip(0) for each in _cumulated(scores, truth)(torch.ones(1, len(scores), dtype=torch.float64))
+    )
+    return torch.cat([found / seen, torch.ones(1)]), torch.cat([found / found[0], torch.zeros(1)])
+
+
+def _cumulated(scores: Tensor, truth: Tensor) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
+    """Of weights: those of true photographs and of all, from the highest score down, equals one step."""
+    order = scores.argsort(descending=True, stable=True)
+    ordered, true = scores[order], truth[order].double()
+    ends = torch.cat([ordered[1:] != ordered[:-1], torch.ones(1, dtype=torch.bool)])
+
+    def cumulated(weights: Tensor) -> tuple[Tensor, Tensor]:
+        drawn = weights[:, order]
+        return (drawn * true).cumsum(1)[:, ends], drawn.cumsum(1)[:, ends]
+
+    return cumulated
+
+
+def confusion(tops: Tensor, mains: Tensor, *, classes: int) -> Tensor:
+    """Int (classes, classes): rows the class that is right, columns the answer."""
+    return torch.bincount(mains * classes + tops, minlength=classes**2).view(classes, classes)
 
 
 def calibration_error(weight: Tensor, probability: Tensor, truth: Tensor) -> Statistic:

@@ -1,4 +1,4 @@
-"""An evaluation from a version and a dataset to everything that can be said of them."""
+"""Evaluation run: a version and a dataset in, reports and comparisons out."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from model.evaluation.figures import report
 from model.evaluation.generalisation_gap import gap
 from model.evaluation.predict import predict
 from model.evaluation.predictions import Predictions
-from model.evaluation.race import Benchmark, benchmark
 from model.evaluation.report import Report
+from model.evaluation.speed import Benchmark, benchmark
 from model.manifest import Manifest
 from model.serving.classifier import Classifier
 from schemas.errors import ConfigurationError
@@ -43,7 +43,7 @@ class EvaluationResult:
 
     manifest: Manifest
     split: str
-    judged: Predictions
+    predictions: Predictions
     report: Report
     against: str | None = None
     other: Report | None = None
@@ -59,23 +59,23 @@ class EvaluationResult:
         return {**document, "against": {"split": self.against, "gap": gaps, "report": self.other.as_json()}}
 
 
-def evaluate(order: EvaluationJob, *, tick: Tick = silent) -> EvaluationResult:
+def evaluate(job: EvaluationJob, *, tick: Tick = silent) -> EvaluationResult:
     """Judge one version; its speed is measured last. Raises `ConfigurationError`."""
-    photographs = chosen(order.data, order.split)
-    others = chosen(order.data, order.against) if order.against else ()
-    classifier = Classifier.load(order.version, device=order.device, threads=order.threads)
+    photographs = chosen(job.data, job.split)
+    others = chosen(job.data, job.against) if job.against else ()
+    classifier = Classifier.load(job.version, device=job.device, threads=job.threads)
     seen = predict(classifier, photographs, tick=tick)
     figures = report(seen)
     against = predict(classifier, others, tick=tick) if others else None
     outcome = EvaluationResult(
         classifier.manifest,
-        order.split,
+        job.split,
         seen,
         replace(figures, speed=speed.measure(classifier, seen.photographs)),
     )
     if against is None:
         return outcome
-    return replace(outcome, against=order.against, other=report(against), gap=gap(seen, against))
+    return replace(outcome, against=job.against, other=report(against), gap=gap(seen, against))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class Versus:
 
     manifests: tuple[Manifest, Manifest]
     split: str
-    judged: tuple[Predictions, Predictions]
+    predictions: tuple[Predictions, Predictions]
     reports: tuple[Report, Report]
     comparison: Comparison
     benchmark: Benchmark
@@ -102,19 +102,18 @@ class Versus:
         }
 
 
-def versus(order: EvaluationJob, other: Path, *, tick: Tick = silent) -> Versus:
+def versus(job: EvaluationJob, other: Path, *, tick: Tick = silent) -> Versus:
     """`other` (B) against the order's version (A). Raises `ConfigurationError`."""
-    photographs = chosen(order.data, order.split)
+    photographs = chosen(job.data, job.split)
     a, b = (
-        Classifier.load(folder, device=order.device, threads=order.threads)
-        for folder in (order.version, other)
+        Classifier.load(folder, device=job.device, threads=job.threads) for folder in (job.version, other)
     )
     refuse_unlike(a.manifest, b.manifest)
     seen = (predict(a, photographs, tick=tick), predict(b, photographs, labels=a.labels, tick=tick))
     return Versus(
         manifests=(a.manifest, b.manifest),
-        split=order.split,
-        judged=seen,
+        split=job.split,
+        predictions=seen,
         reports=(report(seen[0]), report(seen[1])),
         comparison=compare(*seen),
         benchmark=benchmark(a, b, seen[0].photographs),

@@ -1,4 +1,4 @@
-"""Who is told what a training does, while it does it."""
+"""Progress callbacks of a training."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ class Validation:
     """After how many steps of the optimizer."""
 
 
-Note = Callable[[Validation], None]
+OnValidation = Callable[[Validation], None]
 """Told of each trial as it is done."""
 
 
-def unnoted(trial: Validation) -> None:
-    """A `Note` that goes nowhere."""
+def ignored_validation(trial: Validation) -> None:
+    """A `OnValidation` that goes nowhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +45,12 @@ class OptimizerStep:
     """In its batch."""
 
 
-Stride = Callable[[OptimizerStep], None]
+OnStep = Callable[[OptimizerStep], None]
 """Told of each step."""
 
 
-def unseen(step: OptimizerStep) -> None:
-    """A `Stride` that nobody watches."""
+def ignored_step(step: OptimizerStep) -> None:
+    """A `OnStep` that nobody watches."""
 
 
 def unsaid(line: str) -> None:
@@ -62,7 +62,7 @@ class Watch:
     """Who is told of progress. Nothing that they do changes what is trained."""
 
     tick: Tick = silent
-    note: Note = unnoted
-    stride: Stride = unseen
+    on_validation: OnValidation = ignored_validation
+    on_step: OnStep = ignored_step
     say: Callable[[str], None] = unsaid
     """Told remarks for people, a line each: how it draws, from where it goes on."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from importlib import metadata
 
+from model.evaluation.evaluation_run import EvaluationResult
 from model.evaluation.pages import mistakes, plots, template
 from model.evaluation.report import Report
-from model.evaluation.run import EvaluationResult
 from model.evaluation.shares import Figure, Share
 
 TEMPLATE = "evaluation.html.j2"
@@ -14,17 +14,17 @@ TEMPLATE = "evaluation.html.j2"
 
 def render(outcome: EvaluationResult) -> str:
     """The whole page."""
-    report, judged = outcome.report, outcome.judged
-    worst, wrong = mistakes.worst(judged)
+    report, predictions = outcome.report, outcome.predictions
+    worst, wrong = mistakes.worst(predictions)
     context = {
         "outcome": outcome,
         "report": report,
         "manifest": outcome.manifest,
         "figures": figures(report),
-        "curves": plots.curves(judged, report),
+        "curves": plots.curves(predictions, report),
         "dots": plots.dots(report.tags),
         "dots_top": plots.dots(report.tops),
-        "histograms": plots.histograms(judged),
+        "histograms": plots.histograms(predictions),
         "worst": worst,
         "wrong": wrong,
         "tagstream": metadata.version("tagstream"),

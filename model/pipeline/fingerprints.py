@@ -1,4 +1,4 @@
-"""Whether what a pipeline reads is what it read the last time: of local files, without reading them all."""
+"""Source fingerprints: whether a pipeline reads what it read the last time, without reading it all."""
 
 from __future__ import annotations
 

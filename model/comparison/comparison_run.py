@@ -1,4 +1,4 @@
-"""Each backbone trained, judged and measured; one that fails stops no other, one that is finished stays."""
+"""Backbone comparison run: each trained and measured; one that fails stops no other."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from model import checkpoint
-from model.comparison.job import ComparisonJob, Weights, plain
-from model.comparison.row import SCRATCH, BackboneRow, Figures, IntervalValue
-from model.comparison.speed import paces
+from model.comparison.comparison_job import ComparisonJob, Weights, plain
+from model.comparison.row import SCRATCH, BackboneFigures, BackboneRow, IntervalValue
 from model.data import dataset
 from model.data.dataset import Dataset, Split
 from model.data.photograph import Photograph
-from model.evaluation.predict import judge
-from model.evaluation.run import chosen
+from model.evaluation.evaluation_run import chosen
+from model.evaluation.predict import report_of
+from model.evaluation.speed import forward_speeds
 from model.networks import network
-from model.pipeline import sources
-from model.pipeline.stages import judged_by, prepared
+from model.pipeline import fingerprints
+from model.pipeline.stages import evaluation_split, prepared
 from model.pipeline.stages import plain as as_json
 from model.pipeline.step import Made, Step
 from model.serving.classifier import Classifier
@@ -51,21 +51,21 @@ class Compared:
         return tuple(row for row in self.rows if row.figures is None)
 
 
-def compare(order: ComparisonJob, *, watch: Watch) -> Compared:
+def compare(job: ComparisonJob, *, watch: Watch) -> Compared:
     """Raises `ConfigurationError` for data that none could learn from, or be judged by."""
-    data = dataset.read(order.training.photographs, negatives=order.training.negatives)
+    data = dataset.read(job.training.photographs, negatives=job.training.negatives)
     dataset.refuse_untrainable(data)
-    labels = taught(order.training, data=data)
-    judged = chosen(data, order.split or judged_by(data))
-    comparing = Comparing(order, data, labels, judged, watch)
-    rows = comparing.measured([comparing.row(name) for name in order.names])
+    labels = taught(job.training, data=data)
+    photographs = chosen(data, job.split or evaluation_split(data))
+    comparing = Comparing(job, data, labels, photographs, watch)
+    rows = comparing.measured([comparing.row(name) for name in job.names])
     return Compared(
         rows,
-        split=judged[0].split.value,
+        split=photographs[0].split.value,
         labels=labels,
         trained_on=len(data.of(Split.TRAIN)),
-        judged_on=sum(bool(photo.labels) for photo in judged),
-        epochs=order.training.recipe.epochs,
+        judged_on=sum(bool(photo.labels) for photo in photographs),
+        epochs=job.training.recipe.epochs,
         data=data.digest,
     )
 
@@ -74,20 +74,20 @@ def compare(order: ComparisonJob, *, watch: Watch) -> Compared:
 class Comparing:
     """What is settled before the first backbone."""
 
-    order: ComparisonJob
+    job: ComparisonJob
     data: Dataset
     labels: tuple[str, ...]
-    judged: tuple[Photograph, ...]
+    photographs: tuple[Photograph, ...]
     watch: Watch
 
     def row(self, name: str) -> BackboneRow:
         """The backbone trained and judged, now or before; or why it could not be."""
-        weights = said(self.order.weights.of(name))
+        weights = said(self.job.weights.of(name))
         try:
             step = self._step(name)
             before = step.done()
             self.watch.say(f"{name}, {weights}{': finished before' if before else ''}")
-            figures = Figures.model_validate((before or step.run()).about)
+            figures = BackboneFigures.model_validate((before or step.run()).about)
         except (TagstreamError, RuntimeError, ValueError, ArithmeticError) as error:
             why = str(error).strip().splitlines() or [type(error).__name__]
             self.watch.say(f"{name}: {why[0]}")
@@ -99,41 +99,41 @@ class Comparing:
         versions = {row.backbone: self._step(row.backbone).product() for row in rows if row.figures}
         if not versions:
             return tuple(rows)
-        device, threads = self.order.training.device, self.order.training.threads
+        device, threads = self.job.training.device, self.job.training.threads
         classifiers = [Classifier.load(each, device=device, threads=threads) for each in versions.values()]
-        found = paces(classifiers, self.judged, tick=self.watch.tick)
+        found = forward_speeds(classifiers, self.photographs, tick=self.watch.tick)
         by_name = dict(zip(versions, found, strict=True))
         return tuple(replace(row, pace=by_name.get(row.backbone)) for row in rows)
 
     def _step(self, name: str) -> Step:
-        training = self.order.training_of(name)
+        training = self.job.training_of(name)
         parameters: dict[str, JsonValue] = {
             "recipe": as_json(asdict(training.recipe)),
-            "weights": sources.weights(training.weights),
-            "data": [self.data.digest, sources.seen(str(training.photographs))],
-            "negatives": sources.seen(str(training.negatives)) if training.negatives else "",
+            "weights": fingerprints.weights(training.weights),
+            "data": [self.data.digest, fingerprints.seen(str(training.photographs))],
+            "negatives": fingerprints.seen(str(training.negatives)) if training.negatives else "",
             "positive": training.positive,
-            "judged by": self.judged[0].split.value,
+            "judged by": self.photographs[0].split.value,
         }
-        return Step(plain(name), self.order.root, parameters, partial(self._made, training))
+        return Step(plain(name), self.job.root, parameters, partial(self._made, training))
 
     def _made(self, training: TrainingJob, folder: Path) -> Made:
-        order, _ = placed(replace(training, output=folder / training.output.name))
-        if order.output.exists():  # of a try that ended before the marker: nobody knows how long it took
-            shutil.rmtree(order.output)
-        if order.cache is not None:  # decoded before the clock starts: it would be the first one's to pay
-            prepared(self.data, order=order, cache=order.cache, watch=self.watch)
-        resumed = (beside(order.output) / INDEX).is_file()
+        job, _ = placed(replace(training, output=folder / training.output.name))
+        if job.output.exists():  # of a try that ended before the marker: nobody knows how long it took
+            shutil.rmtree(job.output)
+        if job.cache is not None:  # decoded before the clock starts: it would be the first one's to pay
+            prepared(self.data, job=job, cache=job.cache, watch=self.watch)
+        resumed = (beside(job.output) / INDEX).is_file()
         began, used = time.monotonic(), time.process_time()
-        outcome = train(order, watch=self.watch)
+        outcome = train(job, watch=self.watch)
         seconds, cpu_seconds = time.monotonic() - began, time.process_time() - used
-        classifier = Classifier.load(order.output, device=order.device, threads=order.threads)
-        report = judge(classifier, self.judged, tick=self.watch.tick)
-        figures = Figures(
-            weights=said(order.weights),
-            size=order.recipe.size,
-            parameters=parameters(order, len(self.labels)),
-            bytes=(order.output / checkpoint.WEIGHTS).stat().st_size,
+        classifier = Classifier.load(job.output, device=job.device, threads=job.threads)
+        report = report_of(classifier, self.photographs, tick=self.watch.tick)
+        figures = BackboneFigures(
+            weights=said(job.weights),
+            size=job.recipe.size,
+            parameters=parameters(job, len(self.labels)),
+            bytes=(job.output / checkpoint.WEIGHTS).stat().st_size,
             top_accuracy=IntervalValue.model_validate(report.top_accuracy.as_json()),
             f1_samples=IntervalValue.model_validate(report.f1_samples.as_json()),
             mean_average_precision=IntervalValue.model_validate(report.mean_average_precision.as_json()),
@@ -142,12 +142,12 @@ class Comparing:
             train_cpu_seconds=round(cpu_seconds, 2),
             resumed=resumed,
         )
-        return Made(outcome.manifest.sha256, (order.output,), about=figures.model_dump(mode="json"))
+        return Made(outcome.manifest.sha256, (job.output,), about=figures.model_dump(mode="json"))
 
 
-def parameters(order: TrainingJob, labels: int) -> int:
+def parameters(job: TrainingJob, labels: int) -> int:
     """How many numbers of the network are learned, its head included."""
-    built = network.build(order.recipe.architecture, labels, order.recipe.size)
+    built = network.build(job.recipe.architecture, labels, job.recipe.size)
     return sum(parameter.numel() for parameter in built.parameters())
 
 

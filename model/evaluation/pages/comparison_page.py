@@ -5,15 +5,15 @@ from __future__ import annotations
 from importlib import metadata
 
 from model.evaluation.comparison import aligned
+from model.evaluation.evaluation_run import Versus
 from model.evaluation.pages import mistakes, template
-from model.evaluation.run import Versus
 
 TEMPLATE = "comparison.html.j2"
 
 
 def render(versus: Versus) -> str:
     """The whole page."""
-    a, b = aligned(*versus.judged)
+    a, b = aligned(*versus.predictions)
     context = {
         "versus": versus,
         "comparison": versus.comparison,

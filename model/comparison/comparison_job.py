@@ -1,4 +1,4 @@
-"""What is compared, by what, and with which recipe."""
+"""Comparison job: which backbones, on what, with which recipe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From chosen weights to a version folder that can be served."""
+"""Version assembly: from chosen weights to a folder that can be served."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from model.policy import DEFAULT_ROUTES, fitting
 from model.serving import self_check
 from model.serving.classifier import with_golden
 from model.training.recipe import Recipe
-from model.training.train_state import State
+from model.training.train_state import StateDict
 from schemas.tags import UNCERTAIN, RouteRule
 
 
@@ -39,7 +39,7 @@ class Provenance:
     """Markdown for the card: purpose, data, command, weaknesses."""
 
 
-def assemble(state: State, *, recipe: Recipe, decision: DecisionRule, provenance: Provenance) -> Version:
+def assemble(state: StateDict, *, recipe: Recipe, decision: DecisionRule, provenance: Provenance) -> Version:
     """The version in memory, its golden pictures scored by itself, its metrics and card still empty."""
     manifest = Manifest(
         name=provenance.name,
@@ -94,7 +94,7 @@ def routes(labels: tuple[str, ...]) -> tuple[RouteRule, ...]:
     return tuple(rule for rule in DEFAULT_ROUTES if rule.label in {*labels, UNCERTAIN})
 
 
-def packed(state: State) -> Weights:
+def packed(state: StateDict) -> Weights:
     """The weights for the disk: matrices in fp16 where they fit, vectors in fp32, counters left out."""
     return {name: _array(tensor) for name, tensor in state.items() if tensor.is_floating_point()}
 

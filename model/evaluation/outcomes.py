@@ -1,0 +1,54 @@
+"""Per-photograph outcomes: for each figure that is a share, which photographs count and which of them hit.
+
+The report, the comparison and the gate take their figures from here: no figure is defined twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from model.evaluation import weighted_metrics
+from model.evaluation.predictions import Predictions
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """The photographs of one share."""
+
+    hits: Tensor
+    """Bool (N,)."""
+    among: Tensor
+    """Bool (N,)."""
+
+
+def overall(predictions: Predictions) -> Mapping[str, Counted]:
+    """By the names that the report has for them."""
+    known, tagged, targets = predictions.known, predictions.tagged, predictions.targets
+    counts = targets.sum(1)
+    return {
+        "top_accuracy": Counted(predictions.right, known),
+        "precision_at_1": Counted(predictions.top_true, known),
+        "mixed_all_found": Counted((tagged | ~targets).all(1), counts > 1),
+        "singles_with_extra": Counted((tagged & ~targets).any(1), counts == 1),
+        "negatives_acted_on": Counted(tagged.any(1), ~known),
+    }
+
+
+def of_label(predictions: Predictions, place: int) -> Mapping[str, Counted]:
+    """Precision and recall of the label at `place`: of the top label, and of the tag."""
+    top, main = predictions.known & (predictions.tops == place), predictions.mains == place
+    tagged, true = predictions.tagged[:, place], predictions.targets[:, place]
+    return {
+        "precision": Counted(main, top),
+        "recall": Counted(top, main),
+        "tag_precision": Counted(true, tagged),
+        "tag_recall": Counted(tagged, true),
+    }
+
+
+def f1_by_sample(predictions: Predictions) -> Tensor:
+    """Float64 (N,): the F1 of each photograph's tags."""
+    return weighted_metrics.f1_by_sample(predictions.tagged, predictions.targets)
