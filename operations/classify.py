@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.ports import Tagger
-from agents.wiring import components, model_source
+from agents.wiring import model_source
 from agents.wiring.settings import Settings
 from model import checkpoint
 from operations import photographs
@@ -70,6 +70,8 @@ async def classify(paths: Iterable[Path], settings: Settings, *, tell: Tell) -> 
     files = list(found(paths))
     if not files:
         raise ConfigurationError("no photographs there; name a file to have it tried whatever it is called")
+    from agents.wiring import components  # noqa: PLC0415 - torch takes its time: wrong paths are said at once
+
     failed = 0
     async with await components.load_tagger(settings) as tagger:
         classifier = PhotoClassifier(

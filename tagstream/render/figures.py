@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from model.comparison.comparison_run import Compared
+    from model.comparison.row import BackboneRow
     from model.evaluation.differences import Difference, Paired
     from model.evaluation.evaluation_run import EvaluationResult, Versus
     from model.evaluation.report import Report
@@ -19,9 +21,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from model.comparison.comparison_run import Compared
-from model.comparison.page import NARROW, footnotes, narrow
-from model.comparison.row import BackboneRow
 from schemas.errors import ConfigurationError
 
 
@@ -172,6 +171,8 @@ def show(compared: Compared, rows: Sequence[BackboneRow]) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
+
+    from model.comparison.page import NARROW, footnotes, narrow
 
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
     table.add_column(NARROW[0], overflow="fold", max_width=34)

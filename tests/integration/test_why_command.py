@@ -21,7 +21,7 @@ from streams.adapters.sqlite.store import SqliteScores
 from streams.ports import ScoreStore
 from tagstream import cli
 from tests.unit.head_builders import NOW, TAGGER, claim, scoring
-from tests.unit.test_why import record
+from tests.unit.test_audit_trail import record
 
 LUNCH = identity.image_id("photos", "lunch.jpg")
 REFUSED = identity.image_id("photos", "broken.jpg")
