@@ -31,7 +31,7 @@ from schemas.uploads import ImageRemoved, ImageUploaded
 from schemas.wire import cloudevents, s3
 from schemas.wire.cloudevents import Envelope
 from schemas.wire.json_bodies import as_object, parsed, validated
-from schemas.wire.records import MAX_RECORDS, Ignored, Invalid, Record, Removed, Uploaded
+from schemas.wire.record_types import MAX_RECORDS, Ignored, Invalid, Record, Removed, Uploaded
 from schemas.wire.trace import traceparent
 
 __all__ = [

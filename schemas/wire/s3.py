@@ -32,7 +32,7 @@ from schemas.naming import Keys, Naming
 from schemas.tags import Value
 from schemas.uploads import ImageRemoved, ImageUploaded, Moment
 from schemas.wire.json_bodies import as_object, validated
-from schemas.wire.records import MAX_RECORDS, Ignored, Invalid, Record, Removed, Uploaded
+from schemas.wire.record_types import MAX_RECORDS, Ignored, Invalid, Record, Removed, Uploaded
 
 _SEQUENCER: Final = re.compile(r"[0-9A-Fa-f]{1,64}")
 

@@ -10,8 +10,8 @@ import typer
 from schemas.errors import ConfigurationError, TagstreamError
 
 if TYPE_CHECKING:
+    from tagstream.demo.demo_run import DemoOptions
     from tagstream.demo.result import Result
-    from tagstream.demo.run import DemoOptions
 
 EXIT_INTERRUPTED: Final = 130
 
@@ -61,7 +61,7 @@ def _asked(photos: Path | None, *, is_drill: bool) -> DemoOptions:
     """Everything that can be wrong with what was asked is found here, before anything starts."""
     from agents.wiring import model_source, settings
     from tagstream.demo import photos as choosing
-    from tagstream.demo.run import DemoOptions
+    from tagstream.demo.demo_run import DemoOptions
 
     manifest = model_source.manifest_here(settings.load())
     if photos is None:
@@ -80,7 +80,7 @@ def _run(asked: DemoOptions, *, is_quiet: bool) -> Result:
     import signal
 
     from tagstream.demo.console_reporter import ConsoleReporter
-    from tagstream.demo.run import run
+    from tagstream.demo.demo_run import run
 
     # Whoever ends us, by Ctrl-C or SIGTERM: the workers are ended first.
     # SIGINT may come ignored (a shell's background job), and then nothing would end us in order.

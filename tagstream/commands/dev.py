@@ -51,7 +51,7 @@ def dev(
     """
     import asyncio
 
-    from tagstream.dev.run import DevOptions, run
+    from tagstream.dev.dev_run import DevOptions, run
     from tagstream.dev.screen import Lines, Terminal
 
     if not folder.is_dir():

@@ -11,7 +11,7 @@ from schemas import wire
 from schemas.contract import examples
 from schemas.uploads import ImageRemoved
 from schemas.wire import cloudevents
-from schemas.wire.records import MAX_RECORDS
+from schemas.wire.record_types import MAX_RECORDS
 
 DATA: Final[dict[str, Any]] = {"location": {"bucket": "photos", "key": "r1/a.jpg"}}
 HEADERS: Final = {

@@ -14,7 +14,7 @@ from schemas.claims import Claim
 from schemas.naming import Keys, Naming, compiled
 from schemas.uploads import Position
 from schemas.wire.decoding import PLAIN
-from schemas.wire.records import MAX_RECORDS
+from schemas.wire.record_types import MAX_RECORDS
 
 KEYS: Final = st.text(st.characters(codec="utf-8"), min_size=1, max_size=40).filter(
     lambda key: not key.endswith("/")
