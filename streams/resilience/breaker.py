@@ -112,7 +112,7 @@ class Breaker:
         self._patience = patience
         self._clock = clock
         self._hooks = hooks
-        self._turnstile = ProbeGate(clock, hooks.waiting)
+        self._gate = ProbeGate(clock, hooks.waiting)
         self._answers = 0
         self._refused: set[Caller] = set()  # since the last answer, and still waiting
         self._refused_since = 0.0
@@ -124,13 +124,13 @@ class Breaker:
     @property
     def is_open(self) -> bool:
         """Whether new calls are held up."""
-        return self._turnstile.is_shut
+        return self._gate.is_shut
 
     def state(self) -> BreakerState:
         """How the dependency is now."""
         phase, seconds = Phase.CLOSED, 0.0
         if self.is_open:
-            phase = Phase.HALF_OPEN if self._turnstile.is_tried else Phase.OPEN
+            phase = Phase.HALF_OPEN if self._gate.is_tried else Phase.OPEN
             seconds = self._clock.time() - self._refused_since
         return BreakerState(phase, seconds, self._waiting, self._waiting - len(self._refused))
 
@@ -176,7 +176,7 @@ class Breaker:
         if caller.refusals and not self.is_open:
             await self._clock.sleep(self._patience.pause(caller.refusals - 1))
         while self.is_open:
-            async with self._turnstile.turn() as is_probe:
+            async with self._gate.turn() as is_probe:
                 if is_probe:
                     yield
                     self._probed()
@@ -187,7 +187,7 @@ class Breaker:
     def _probed(self) -> None:
         if self.is_open:
             self._probes += 1
-            self._turnstile.postpone(self._patience.pause(self._probes))
+            self._gate.postpone(self._patience.pause(self._probes))
 
     def _answered(self) -> None:
         self._answers += 1
@@ -221,7 +221,7 @@ class Breaker:
 
     def _trip(self, cause: str) -> None:
         self._probes = 0
-        self._turnstile.shut(self._patience.pause(0))
+        self._gate.shut(self._patience.pause(0))
         log.warning("dependency.away", dependency=self.dependency, cause=cause)
         self._hooks.on_trip(self.dependency)
 
@@ -235,7 +235,7 @@ class Breaker:
             "dependency": self.dependency,
             "after_seconds": round(self._clock.time() - self._refused_since, 1),
         }
-        self._turnstile.open()
+        self._gate.open()
         if is_back:
             log.warning("dependency.back", **said)
         else:
