@@ -26,6 +26,7 @@ from safetensors.numpy import save as save_tensors
 from model.atomic_folders import building, write_synced
 from model.manifest import Golden, Manifest
 from schemas.errors import ConfigurationError
+from schemas.validation import first_fault
 
 Weights = Mapping[str, npt.NDArray[Any]]
 
@@ -77,9 +78,7 @@ def parsed_manifest(data: bytes, *, where: str) -> Manifest:
     try:
         return Manifest.model_validate_json(data)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise ConfigurationError(f"{where}: {place + ': ' if place else ''}{first['msg']}") from error
+        raise ConfigurationError(f"{where}: {first_fault(error)}") from error
 
 
 def name_and_version(folder: Path) -> tuple[str, str]:
