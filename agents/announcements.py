@@ -42,19 +42,19 @@ def diff(head: ImageHead) -> tuple[RouteMove, ...]:
     """What has to be said of routes so that the world knows what `head` knows."""
     if head.is_announced:
         return ()
-    said = head.announced
-    certain = _places(said.verdict, said.restaurant_id) if said else {}
+    announced = head.announced
+    certain = _places(announced.verdict, announced.restaurant_id) if announced else {}
     heard = certain | {_place(each.route, each.restaurant_id): each for each in head.pending}
     now = _standing(head)
     added = (_taken(each) for place, each in now.items() if place not in certain)
     return (*added, *(_withdrawn(head, each) for place, each in heard.items() if place not in now))
 
 
-def amends(head: ImageHead, said: Sequence[RouteMove]) -> tuple[RouteMove, ...]:
-    """What to say again because `said`, of an older revision, may stand behind what `head`'s own said."""
+def amends(head: ImageHead, published: Sequence[RouteMove]) -> tuple[RouteMove, ...]:
+    """What to say again: `published`, of an older revision, may stand behind what `head`'s own said."""
     now = _standing(head)
     again = []
-    for move in said:
+    for move in published:
         stands = move.place in now
         if stands and move.action is Action.REMOVED:
             again.append(_taken(now[move.place]))
@@ -89,17 +89,17 @@ def _place(route: Route, restaurant_id: str | None) -> Place:
     return route.topic, route.label, None if route.topic == topics.MODERATION else restaurant_id
 
 
-def _taken(said: PossiblyPublished) -> RouteMove:
-    return RouteMove(said.route, Action.ADDED, said.restaurant_id)
+def _taken(placed: PossiblyPublished) -> RouteMove:
+    return RouteMove(placed.route, Action.ADDED, placed.restaurant_id)
 
 
-def _withdrawn(head: ImageHead, said: PossiblyPublished) -> RouteMove:
+def _withdrawn(head: ImageHead, placed: PossiblyPublished) -> RouteMove:
     """Why it is taken back, with the label's probability of now."""
-    why = said.route.model_copy(update={"rule": _why_not(head, said.route)})
+    why = placed.route.model_copy(update={"rule": _why_not(head, placed.route)})
     for tag in _tags(head):
         if tag.label == why.label:
             why = why.model_copy(update={"probability": tag.probability})
-    return RouteMove(why, Action.REMOVED, said.restaurant_id)
+    return RouteMove(why, Action.REMOVED, placed.restaurant_id)
 
 
 def _why_not(head: ImageHead, route: Route) -> str:

@@ -55,8 +55,8 @@ class ErrorRouter:
 
     async def _bury(self, message: Message, error: Rejected, *, image_id: str | None) -> None:
         """To the dead letters, exactly as it came, with its cause."""
-        said = {"image_id": image_id, "stage": error.stage, "code": error.code}
-        log.info("image.rejected", **said, cause=str(error))
+        facts = {"image_id": image_id, "stage": error.stage, "code": error.code}
+        log.info("image.rejected", **facts, cause=str(error))
         await self._send(_letter(message, error, image_id=image_id, stage=error.stage, code=error.code))
         self._metrics.dead_letters.labels(error.code).inc()
         self._metrics.count("rejected")
@@ -76,8 +76,8 @@ class ErrorRouter:
 
     async def _send(self, letter: DeadLetter) -> None:
         # Many may read a dead letter, and an exception may quote an address with its password.
-        said = {"message": self._hide(letter.message), "trace": self._hide(letter.trace)}
-        safe = letter.model_copy(update=said)
+        hidden = {"message": self._hide(letter.message), "trace": self._hide(letter.trace)}
+        safe = letter.model_copy(update=hidden)
         await self._tags.bury(safe)
 
 

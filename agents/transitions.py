@@ -186,10 +186,10 @@ def _pending(stored: ImageHead) -> tuple[PossiblyPublished, ...]:
     """What may have been said since the last acknowledgement: a worker dies between saying and marking."""
     if stored.is_announced or stored.verdict is None:
         return stored.pending
-    said = tuple(
+    published = tuple(
         PossiblyPublished(route=each, restaurant_id=stored.restaurant_id) for each in stored.verdict.routes
     )
-    return (*stored.pending, *(each for each in said if each not in stored.pending))
+    return (*stored.pending, *(each for each in published if each not in stored.pending))
 
 
 def _surely(stored: ImageHead | None) -> ImageHead:

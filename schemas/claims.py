@@ -80,8 +80,8 @@ class Claims(Value):
     @property
     def restaurant_id(self) -> str | None:
         """Whose image it is: as the standing claim says, else as the other voice does."""
-        said = (self.current, self.producer, self.storage)
-        return next((each.restaurant_id for each in said if each and each.restaurant_id), None)
+        claims = (self.current, self.producer, self.storage)
+        return next((each.restaurant_id for each in claims if each and each.restaurant_id), None)
 
 
 def _later(one: Claim | None, other: Claim | None) -> Claim | None:

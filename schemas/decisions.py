@@ -47,8 +47,8 @@ class ModerationDecided(Value):
     def _derive_id(cls, given: Any) -> Any:  # noqa: ANN401 - pydantic hands over whatever came
         if not isinstance(given, dict) or given.get("event_id"):
             return given
-        said = (str(given.get(name)) for name in ("image_id", "action", "decided_by"))
-        return {**given, "event_id": identity.event_id("decided", *said, spelled(given.get("decided_at")))}
+        facts = (str(given.get(name)) for name in ("image_id", "action", "decided_by"))
+        return {**given, "event_id": identity.event_id("decided", *facts, spelled(given.get("decided_at")))}
 
     @model_validator(mode="after")
     def _labels_where_corrected(self) -> Self:

@@ -145,7 +145,7 @@ class DeadLetter(Value):
     def causes(self) -> Mapping[str, bytes]:
         """The headers that say why, under Kafka Connect's names; they replace those of an earlier hop."""
         topic, partition, offset = self.source
-        said = {
+        fields = {
             "topic": topic,
             "partition": str(partition),
             "offset": str(offset),
@@ -160,6 +160,6 @@ class DeadLetter(Value):
         }
         return {
             f"__connect.errors.{name}": text.encode(errors="backslashreplace")
-            for name, text in said.items()
+            for name, text in fields.items()
             if text
         }

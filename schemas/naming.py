@@ -52,8 +52,8 @@ class Naming(Section):
     def facts(self, key: str) -> dict[str, str]:
         """What `key` says of its object, by the field of `ImageUploaded` that says it."""
         found = self._pattern.search(key) if self._pattern else None
-        said = found.groupdict() if found else {}
-        return {fact: said[group] for group, fact in GROUPS.items() if said.get(group)}
+        groups = found.groupdict() if found else {}
+        return {fact: groups[group] for group, fact in GROUPS.items() if groups.get(group)}
 
 
 def compiled(pattern: str) -> re.Pattern[str]:

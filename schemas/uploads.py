@@ -101,8 +101,8 @@ def _with_ids(given: Any, fact: str, when: object) -> Any:  # noqa: ANN401 - pyd
     except ValidationError:
         return given  # the field's own validation says where it is wrong
     image = given.get("image_id") or identity.image_id(location.bucket, location.key)
-    said = identity.event_id(fact, str(image), location.content_version, spelled(when))
-    return {**given, "image_id": image, "event_id": given.get("event_id") or said}
+    derived = identity.event_id(fact, str(image), location.content_version, spelled(when))
+    return {**given, "image_id": image, "event_id": given.get("event_id") or derived}
 
 
 class Position(Value):

@@ -208,5 +208,5 @@ def _nearest(name: str, known: list[str]) -> str:
 def _in_words(error: ValidationError) -> str:
     first = error.errors()[0]
     path = _NEST.join(part for part in first["loc"] if isinstance(part, str))
-    said = first["msg"].removeprefix("Value error, ")
-    return f"{PREFIX}{path.upper()}: {said}"
+    text = first["msg"].removeprefix("Value error, ")
+    return f"{PREFIX}{path.upper()}: {text}"

@@ -102,8 +102,8 @@ def _message(event: type[BaseModel]) -> Document:
 def example(event: type[BaseModel]) -> Document:
     """The example of `event`, as it is on the wire."""
     made = examples.EXAMPLES[event].model_dump_json(exclude_none=True, by_alias=True)
-    said: Document = json.loads(made)
-    return said
+    document: Document = json.loads(made)
+    return document
 
 
 def _letter() -> Document:
@@ -147,7 +147,7 @@ def _trace() -> Document:
 
 
 def _event_headers() -> Document:
-    said = {
+    headers = {
         "ce_specversion": {"type": "string", "const": cloudevents.SPEC_VERSION},
         "ce_id": _text("The event's id"),
         "ce_source": _text("The installation that says it"),
@@ -158,7 +158,7 @@ def _event_headers() -> Document:
         "traceparent": _text("W3C trace context"),
     }
     about = "CloudEvents 1.0 in binary mode: always with what Tagstream sends, at will with what it receives."
-    return _headers(said) | {"description": about}
+    return _headers(headers) | {"description": about}
 
 
 def _letter_headers() -> Document:

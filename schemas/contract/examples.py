@@ -51,9 +51,9 @@ def _said(word: str, **facts: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever
 
 
 def _why(topic: str, tag: Tag) -> Route:
-    said = f"{tag.label} {tag.probability:.2f} >= {tag.threshold:.2f}"
+    rule = f"{tag.label} {tag.probability:.2f} >= {tag.threshold:.2f}"
     facts = tag.model_dump(include={"label", "probability", "threshold"})
-    return Route(topic=topic, rule=said, **facts)
+    return Route(topic=topic, rule=rule, **facts)
 
 
 _RECORD: Final = {

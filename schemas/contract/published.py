@@ -166,9 +166,9 @@ class Documented(GenerateJsonSchema):
         """The schema of one model."""
         made = super().model_schema(schema)
         model: type[BaseModel] = schema["cls"]
-        for name, said in _documented(model):
+        for name, text in _documented(model):
             field = model.model_fields[name]
-            made["properties"][field.alias or name]["description"] = said
+            made["properties"][field.alias or name]["description"] = text
         if model in _RECEIVED and model is not RescoreRequested:
             made["required"] = [name for name in made["required"] if name not in _derived(model)]
         return made

@@ -72,7 +72,7 @@ def type_of(event: Event) -> str:
 
 def headers(event: Event, *, source: str, now: datetime) -> Headers:
     """The headers of `event`, published at `now` by the installation `source`."""
-    said = {
+    attributes = {
         "ce_specversion": SPEC_VERSION,
         "ce_id": event.event_id,
         "ce_source": source,
@@ -81,7 +81,7 @@ def headers(event: Event, *, source: str, now: datetime) -> Headers:
         "ce_subject": event.image_id,
         "content-type": "application/json",
     }
-    return tuple((name, text.encode()) for name, text in said.items())
+    return tuple((name, text.encode()) for name, text in attributes.items())
 
 
 def traced(traceparent: str | None) -> Headers:
@@ -129,8 +129,8 @@ class Envelope:
 
 def content_type(headers: Mapping[str, bytes]) -> str:
     """The media type in the message's `content-type` header, in lower case; empty where absent."""
-    said = next((value for name, value in headers.items() if name.lower() == "content-type"), None)
-    return (said or b"").decode(errors="replace").partition(";")[0].strip().lower()
+    found = next((value for name, value in headers.items() if name.lower() == "content-type"), None)
+    return (found or b"").decode(errors="replace").partition(";")[0].strip().lower()
 
 
 def is_binary(headers: Mapping[str, bytes]) -> bool:
@@ -140,10 +140,10 @@ def is_binary(headers: Mapping[str, bytes]) -> bool:
 
 def is_structured(body: object, headers: Mapping[str, bytes]) -> bool:
     """Whether `body` is a whole CloudEvent. Raises `Malformed` for one of a format other than JSON."""
-    said = content_type(headers)
-    if said.startswith(_STRUCTURED) and not said.endswith(_FORMAT):
-        raise Malformed(f"content-type: {said[:100]} is not read; {STRUCTURED_JSON} is")
-    return said == STRUCTURED_JSON or _has_version(body)
+    kind = content_type(headers)
+    if kind.startswith(_STRUCTURED) and not kind.endswith(_FORMAT):
+        raise Malformed(f"content-type: {kind[:100]} is not read; {STRUCTURED_JSON} is")
+    return kind == STRUCTURED_JSON or _has_version(body)
 
 
 def is_batch(body: object, headers: Mapping[str, bytes]) -> bool:
@@ -180,11 +180,11 @@ def _envelope(attributes: Mapping[str, object], data: object) -> Envelope:
     version = attributes.get("specversion")
     if version != VERSION:
         raise Malformed(f"specversion: {str(version)[:20]} is not supported; {VERSION} is")
-    said = {name: value for name, value in attributes.items() if isinstance(value, str) and value}
-    missing = [name for name in _REQUIRED if name not in said]
+    texts = {name: value for name, value in attributes.items() if isinstance(value, str) and value}
+    missing = [name for name in _REQUIRED if name not in texts]
     if missing:
         raise Malformed(f"a CloudEvent without {', '.join(missing)}")
-    return Envelope(said["id"], said["source"], said["type"], time=attributes.get("time"), data=data)
+    return Envelope(texts["id"], texts["source"], texts["type"], time=attributes.get("time"), data=data)
 
 
 def _data(body: Mapping[str, object]) -> object:
@@ -198,10 +198,10 @@ def _data(body: Mapping[str, object]) -> object:
         raise Malformed("data_base64: not base64") from error
 
 
-def _require_json(said: object) -> None:
+def _require_json(kind: object) -> None:
     """Refuse data that says it is something else than JSON; saying nothing means JSON."""
-    media = str(said).partition(";")[0].strip()
-    if said is not None and not _JSON.fullmatch(media):
+    media = str(kind).partition(";")[0].strip()
+    if kind is not None and not _JSON.fullmatch(media):
         raise Malformed(f"datacontenttype: {media[:100]} is not JSON")
 
 

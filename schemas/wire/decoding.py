@@ -121,8 +121,8 @@ def _of_body(body: object, naming: Naming) -> tuple[Record, ...]:
 
 
 def _is_removal(document: Mapping[str, object]) -> bool:
-    said = document.get("type")
-    return said == "ImageRemoved" if said is not None else document.get("removed_at") is not None
+    kind = document.get("type")
+    return kind == "ImageRemoved" if kind is not None else document.get("removed_at") is not None
 
 
 def _own(document: dict[str, object], *, removal: bool) -> Record:
@@ -144,6 +144,6 @@ def _decision(raw: bytes | None, headers: Headers) -> dict[str, object]:
 
 def _filled(document: dict[str, object], event: Envelope, *, when: str) -> dict[str, object]:
     """`document`, with the CloudEvent's id and time where it has none of its own."""
-    said = {name: value for name, value in document.items() if value is not None}
+    given = {name: value for name, value in document.items() if value is not None}
     time = {} if event.time is None else {when: event.time}
-    return {"event_id": event.event_id} | time | said
+    return {"event_id": event.event_id} | time | given

@@ -49,8 +49,8 @@ def origin(message: Travelled) -> Origin:
     """Where the message was first published."""
     if message.source[0] not in HOPS:
         return message.source
-    said = dict(message.headers)
-    topic, partition, offset = (said.get(PREFIX + name, b"") for name in ("topic", "partition", "offset"))
+    headers = dict(message.headers)
+    topic, partition, offset = (headers.get(PREFIX + name, b"") for name in ("topic", "partition", "offset"))
     try:
         return (topic.decode(), int(partition), int(offset)) if topic else message.source
     except ValueError:
@@ -60,8 +60,8 @@ def origin(message: Travelled) -> Origin:
 def carried(message: Travelled) -> Mapping[str, bytes]:
     """The headers that every hop repeats: where from, and of a message that was cut, its whole size."""
     topic, partition, offset = origin(message)
-    said = {"topic": topic, "partition": str(partition), "offset": str(offset)}
-    found = {PREFIX + name: text.encode() for name, text in said.items()}
+    source = {"topic": topic, "partition": str(partition), "offset": str(offset)}
+    found = {PREFIX + name: text.encode() for name, text in source.items()}
     cut = dict(message.headers).get(TRUNCATED) if message.source[0] in HOPS else None
     return found | ({TRUNCATED: cut} if cut else {})
 
@@ -73,17 +73,17 @@ def attempts(headers: Headers) -> int:
 
 def due_at(headers: Headers) -> datetime | None:
     """When the message is worth another try, in UTC; None where no header says so."""
-    said = dict(headers).get(f"{PREFIX}due_at")
+    raw = dict(headers).get(f"{PREFIX}due_at")
     try:
-        return _MOMENT.validate_python(datetime.fromisoformat(said.decode())) if said else None
+        return _MOMENT.validate_python(datetime.fromisoformat(raw.decode())) if raw else None
     except ValueError:
         return None
 
 
 def image_id(headers: Headers) -> str | None:
     """The image that the letter is about; None where no header says so."""
-    said = dict(headers).get(f"{PREFIX}image_id", b"")
-    return said.decode(errors="replace") or None
+    raw = dict(headers).get(f"{PREFIX}image_id", b"")
+    return raw.decode(errors="replace") or None
 
 
 def is_truncated(headers: Headers) -> bool:

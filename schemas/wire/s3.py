@@ -168,15 +168,15 @@ def _asked(record: S3Record, naming: Naming) -> Record:
 
 def _key(record: S3Record, keys: Keys) -> str:
     """The key as the storage knows it; raises `Malformed` where it is not spelt as `keys` says."""
-    said = record.s3.object.key
-    raw = _Emitter.of(record) is _Emitter.VERSITYGW or _NEVER_ENCODED.search(said) is not None
+    key = record.s3.object.key
+    raw = _Emitter.of(record) is _Emitter.VERSITYGW or _NEVER_ENCODED.search(key) is not None
     if keys is Keys.RAW or (keys is Keys.AUTO and raw):
-        return said
+        return key
     try:
-        return unquote_plus(said, errors="strict")
+        return unquote_plus(key, errors="strict")
     except UnicodeDecodeError as error:
         if keys is Keys.AUTO:
-            return said
+            return key
         raise Malformed("s3.object.key: does not decode to UTF-8") from error
 
 
@@ -187,16 +187,16 @@ def _event(record: S3Record, key: str) -> dict[str, object]:
     # `null` names any content that has no version; such contents are told apart by their etags.
     version = None if sent.version_id == "null" else sent.version_id or None
     which = _sequencer(record) or record.event_time.isoformat()
-    said = (*_parts(record.event_name), bucket, key, version or "", etag or "", which)
+    facts = (*_parts(record.event_name), bucket, key, version or "", etag or "", which)
     location = {"bucket": bucket, "key": key, "version": version, "etag": etag}
-    return {"event_id": identity.event_id("s3", *said), "location": location}
+    return {"event_id": identity.event_id("s3", *facts), "location": location}
 
 
 def _sequencer(record: S3Record) -> str | None:
-    said = record.s3.object.sequencer
-    if said is None or _Emitter.of(record) is not _Emitter.VERSITYGW:
-        return said
-    return f"{int(record.event_time.timestamp()) & _FORTY_BITS:010X}{int(said, 16):016X}"
+    sequencer = record.s3.object.sequencer
+    if sequencer is None or _Emitter.of(record) is not _Emitter.VERSITYGW:
+        return sequencer
+    return f"{int(record.event_time.timestamp()) & _FORTY_BITS:010X}{int(sequencer, 16):016X}"
 
 
 def _may_remain(record: S3Record) -> bool:

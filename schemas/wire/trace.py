@@ -21,8 +21,8 @@ def traceparent(headers: Mapping[str, bytes], raw: bytes | None = None) -> str |
     From the `traceparent` header, else from CloudEvents' distributed tracing extension: the header
     `ce_traceparent`, or in structured mode, which its content-type must say, the attribute in `raw`.
     """
-    said = (headers.get(name) for name in ("traceparent", "ce_traceparent"))
-    valid = (found for value in said if value and (found := _valid(value)))
+    candidates = (headers.get(name) for name in ("traceparent", "ce_traceparent"))
+    valid = (found for value in candidates if value and (found := _valid(value)))
     return next(valid, None) or _in_body(headers, raw)
 
 
@@ -30,10 +30,10 @@ def _in_body(headers: Mapping[str, bytes], raw: bytes | None) -> str | None:
     if cloudevents.content_type(headers) != cloudevents.STRUCTURED_JSON:
         return None
     try:
-        said = as_object(parsed(raw)).get("traceparent")
+        value = as_object(parsed(raw)).get("traceparent")
     except Malformed:
         return None
-    return _valid(said.encode()) if isinstance(said, str) else None
+    return _valid(value.encode()) if isinstance(value, str) else None
 
 
 def _valid(value: bytes) -> str | None:

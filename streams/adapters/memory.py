@@ -56,8 +56,8 @@ class MemoryImages(_InMemory):
         if data is None:
             raise Gone(f"{location} does not exist")
         self._limits.admit(location, len(data))
-        said = self.metadata.get((location.bucket, location.key), {})
-        return Fetched(data, _etag(data), location.version, said)
+        metadata = self.metadata.get((location.bucket, location.key), {})
+        return Fetched(data, _etag(data), location.version, metadata)
 
     async def exists(self, location: Location) -> bool:
         """See `ImageStore.exists`."""

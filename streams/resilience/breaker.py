@@ -231,13 +231,13 @@ class Breaker:
         self._is_whole = False
         if not self.is_open:
             return
-        said = {
+        fields = {
             "dependency": self.dependency,
             "after_seconds": round(self._clock.time() - self._refused_since, 1),
         }
         self._gate.open()
         if is_back:
-            log.warning("dependency.back", **said)
+            log.warning("dependency.back", **fields)
         else:
-            log.warning("dependency.unasked", **said)
+            log.warning("dependency.unasked", **fields)
         self._hooks.on_reset(self.dependency)

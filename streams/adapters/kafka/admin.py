@@ -107,18 +107,20 @@ class TopicAdmin:
         try:
             with mapped("the creation of topics"):
                 async with asyncio.timeout(self._create_seconds):
-                    said = await self._admin.create_topics(asked, timeout_ms=int(self._create_seconds * 1000))
+                    answer = await self._admin.create_topics(
+                        asked, timeout_ms=int(self._create_seconds * 1000)
+                    )
         except Unavailable as error:
             if isinstance(error.__cause__, TimeoutError):
                 return await self._use(missing, why="the broker does not answer to the creation of topics")
             raise
-        return _created(missing, said.topic_errors)
+        return _created(missing, answer.topic_errors)
 
     async def _use(self, wanted: Sequence[Declared], *, why: str) -> tuple[Applied, ...]:
         """Ask about the topics, which makes them where the broker makes topics by first use."""
         async with self._asking():
-            said = await self._admin.describe_topics([each.name for each in wanted])
-        for each in said:
+            described = await self._admin.describe_topics([each.name for each in wanted])
+        for each in described:
             if each["error_code"]:
                 raise Unavailable("broker", f"{each['topic']}: {for_code(each['error_code']).__name__}")
         return tuple(Applied(each, TopicOutcome.FIRST_USE, why) for each in wanted)
@@ -130,8 +132,8 @@ class TopicAdmin:
 
     async def _described(self) -> list[Any]:
         async with self._asking():
-            said: list[Any] = await self._admin.describe_topics()
-        return [each for each in said if each["partitions"]]
+            described: list[Any] = await self._admin.describe_topics()
+        return [each for each in described if each["partitions"]]
 
     async def _configs(self, names: Sequence[str]) -> dict[str, dict[str, str]]:
         """By topic; empty where the broker does not say."""
@@ -183,9 +185,9 @@ def _by_topic(offsets: Mapping[TopicPartition, int]) -> _Spans:
     return found
 
 
-def _created(missing: Iterable[Declared], said: Iterable[Any]) -> tuple[Applied, ...]:
+def _created(missing: Iterable[Declared], answers: Iterable[Any]) -> tuple[Applied, ...]:
     by_name = {each.name: each for each in missing}
-    return tuple(_answered(by_name[name], code, message) for name, code, message, *_ in said)
+    return tuple(_answered(by_name[name], code, message) for name, code, message, *_ in answers)
 
 
 def _answered(topic: Declared, code: int, message: str | None) -> Applied:

@@ -98,12 +98,12 @@ class KafkaPublisher(_Publisher):
                 refusal = error
         raise Unavailable("broker", f"it takes not even an empty dead letter: {refusal}")
 
-    def _event(self, said: Announcement) -> Outgoing:
-        trace = cloudevents.traced(said.traceparent)
-        if said.event is None:
-            return Outgoing(said.topic, said.key.encode(), None, trace)
-        value, headers = wire.encode(said.event), self._headers(said.event)
-        return Outgoing(said.topic, said.key.encode(), value, headers + trace)
+    def _event(self, announcement: Announcement) -> Outgoing:
+        trace = cloudevents.traced(announcement.traceparent)
+        if announcement.event is None:
+            return Outgoing(announcement.topic, announcement.key.encode(), None, trace)
+        value, headers = wire.encode(announcement.event), self._headers(announcement.event)
+        return Outgoing(announcement.topic, announcement.key.encode(), value, headers + trace)
 
 
 E = TypeVar("E", bound=cloudevents.Event)
@@ -181,8 +181,8 @@ def _cut(letter: DeadLetter, *, room: int) -> Outgoing:
 
 def _causes(letter: DeadLetter) -> wire_headers.Headers:
     """Why, of this hop, and where from, of the first one."""
-    said = {**letter.causes, **wire_headers.carried(letter)}
-    return tuple((name, _capped(name, value)) for name, value in said.items())
+    causes = {**letter.causes, **wire_headers.carried(letter)}
+    return tuple((name, _capped(name, value)) for name, value in causes.items())
 
 
 def _capped(name: str, value: bytes) -> bytes:

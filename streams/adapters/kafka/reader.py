@@ -128,8 +128,8 @@ class TopicReader:
             return {}
         asked = dict.fromkeys(partitions, max(0, int(moment.timestamp() * 1000)))
         async with self._asking():
-            said = await self._consumer.offsets_for_times(asked)
-        return {tp.partition: found.offset for tp, found in said.items() if found}
+            answer = await self._consumer.offsets_for_times(asked)
+        return {tp.partition: found.offset for tp, found in answer.items() if found}
 
     async def _sought(self, moment: datetime, partitions: set[int]) -> dict[int, int]:
         """The first record of `moment` or later in each of `partitions`, by reading them."""

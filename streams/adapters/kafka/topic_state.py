@@ -71,8 +71,12 @@ class TopicState:
     def retention(self) -> timedelta | None:
         """How long records are kept; None for ever, or where the broker does not say."""
         config = self.config or {}
-        said = int(config.get(_RETENTION, "-1"))
-        return timedelta(milliseconds=said) if said >= 0 and "delete" in config[_CLEANUP] else None
+        milliseconds = int(config.get(_RETENTION, "-1"))
+        return (
+            timedelta(milliseconds=milliseconds)
+            if milliseconds >= 0 and "delete" in config[_CLEANUP]
+            else None
+        )
 
 
 def declared(*, partitions: int, replication: int) -> tuple[Declared, ...]:

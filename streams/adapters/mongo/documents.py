@@ -98,8 +98,8 @@ def _encoded(document: Document) -> RawBSONDocument:
 
 
 def _too_large(size: int) -> Rejected:
-    said = f"what is to be kept of the image takes {size} bytes; MongoDB keeps {MOST_BYTES} at most"
-    return Unforeseen(said, stage=Stage.STORE)
+    reason = f"what is to be kept of the image takes {size} bytes; MongoDB keeps {MOST_BYTES} at most"
+    return Unforeseen(reason, stage=Stage.STORE)
 
 
 def _renamed(value: Any, name: Callable[[str], str]) -> Any:  # noqa: ANN401 - any JSON value

@@ -31,16 +31,16 @@ _DUPLICATE_KEY: Final = frozenset({11000, 11001, 12582})
 
 def unavailable(error: BaseException) -> Unavailable:
     """`error` as the store's absence."""
-    said = str(error).partition(", Timeout: ")[0]  # what follows is the driver's whole view of the cluster
-    return Unavailable(STORE, f"{type(error).__name__}: {said}" if said else type(error).__name__)
+    reason = str(error).partition(", Timeout: ")[0]  # what follows is the driver's whole view of the cluster
+    return Unavailable(STORE, f"{type(error).__name__}: {reason}" if reason else type(error).__name__)
 
 
 def not_a_url(error: Exception) -> ConfigurationError:
     """What it means that no client can be made of the URL. An error's own words may quote the password."""
     if isinstance(error, UserWarning):  # these name an option of the URL, and nothing else of it
         return ConfigurationError(f"not a URL of MongoDB: {error}")
-    said = "is it mongodb://USER:PASSWORD@HOST:PORT, user and password percent-encoded?"
-    return ConfigurationError(f"not a URL of MongoDB ({type(error).__name__}); {said}")
+    hint = "is it mongodb://USER:PASSWORD@HOST:PORT, user and password percent-encoded?"
+    return ConfigurationError(f"not a URL of MongoDB ({type(error).__name__}); {hint}")
 
 
 def is_lost_race(error: BulkWriteError) -> bool:

@@ -93,12 +93,12 @@ class S3Images:
         self._allow(location)
         told = listing.spelled(metadata or {})
         try:
-            said = await self._client.put_object(
+            answer = await self._client.put_object(
                 Bucket=location.bucket, Key=location.key, Body=data, Metadata=told
             )
         except errors.FOREIGN as error:
             raise errors.unavailable(error) from error
-        found = {"etag": listing.etag(said), "version": listing.version(said)}
+        found = {"etag": listing.etag(answer), "version": listing.version(answer)}
         return location.model_copy(update=found)
 
     async def ensure_bucket(self, bucket: str) -> None:
@@ -145,8 +145,8 @@ class S3Images:
             self._settings.admit(location, size)
             async with self.budget.take(size):
                 data = await self._drain(reply["Body"], location)
-        said = listing.read(reply.get("Metadata", {}))
-        return Fetched(data, listing.etag(reply), listing.version(reply), said)
+        metadata = listing.read(reply.get("Metadata", {}))
+        return Fetched(data, listing.etag(reply), listing.version(reply), metadata)
 
     async def _drain(self, body: Any, location: Location) -> bytes:  # noqa: ANN401 - aiobotocore's proxy
         """The whole body; it raises by itself when it ends before its stated length."""

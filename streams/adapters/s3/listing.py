@@ -26,8 +26,8 @@ def etag(reply: Mapping[str, Any]) -> str | None:
 
 def version(reply: Mapping[str, Any]) -> str | None:
     """The version, where the bucket keeps versions."""
-    said = reply.get("VersionId")
-    return None if said in (None, _NO_VERSION) else str(said)
+    version = reply.get("VersionId")
+    return None if version in (None, _NO_VERSION) else str(version)
 
 
 def version_asked(location: Location) -> dict[str, str]:
