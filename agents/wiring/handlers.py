@@ -54,7 +54,7 @@ def build_dispatcher(  # noqa: PLR0913 - all that a worker is made of comes toge
 ) -> Dispatcher:
     """The dispatcher of every topic that a worker reads, over these components."""
     attempts = limits.deferrals.attempts
-    slots = Slots(limits.loading, watched=metrics.loading.images.track_inprogress)
+    slots = Slots(limits.loading, count=metrics.loading.images.inc)
     tags = RetryingTags(components.tags, dependencies.of(BROKER))
     pipeline = Pipeline(
         RetryingImages(components.images, dependencies.of(IMAGES), slots=slots, attempts=attempts),

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
@@ -147,27 +147,27 @@ class Attempt:
     def __init__(self, alarm: RejectionRateBreaker) -> None:
         self._breaker = alarm
         self._cause: str | None = None
-        self._turn = AsyncExitStack()
+        self._turn: AbstractAsyncContextManager[_Alarm | None] = nullcontext()
         self._tried: _Alarm | None = None
 
     async def __aenter__(self) -> Self:
         """Wait for a turn, where the work was held back."""
         if self._cause:
             # Not in the handler: the error's traceback holds the image's bytes, and a turn is long in coming.
-            self._tried = await self._turn.enter_async_context(self._breaker.turn(self._cause))
+            self._turn = self._breaker.turn(self._cause)
+            self._tried = await self._turn.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
         """Account for the outcome, and hold a rejection back where too many have its cause."""
-        async with self._turn:
-            if error is None:
-                self._breaker.passed(self._tried)
-            if not isinstance(error, Rejected) or not self._breaker.holds(error.code, tried=self._tried):
-                return False
-            self._cause = error.code
-            return True
+        if error is None:
+            self._breaker.passed(self._tried)
+        self._cause = error.code if isinstance(error, Rejected) else None
+        is_held = self._cause is not None and self._breaker.holds(self._cause, tried=self._tried)
+        await self._turn.__aexit__(None, None, None)
+        return is_held
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,9 +7,10 @@ Who calls them sees a port that answers, however long an absence takes. What the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from functools import partial
+from types import TracebackType
 
 from schemas.events import Announcement, DeadLetter
 from schemas.records import ImageHead, Kept, ScoreRecord, Stale
@@ -22,61 +23,76 @@ Timed = Callable[[], AbstractContextManager[object]]
 
 
 class Slots:
-    """A semaphore of `count` slots; `watched` is entered for as long as one is taken."""
+    """A counting semaphore; `count` is told of each slot that is taken (1) or given back (-1)."""
 
-    def __init__(
-        self, count: int, *, watched: Callable[[], AbstractContextManager[object]] = nullcontext
-    ) -> None:
-        self._free = asyncio.Semaphore(count)
-        self._watched = watched
+    def __init__(self, slots: int, *, count: Callable[[int], None]) -> None:
+        self._free = asyncio.Semaphore(slots)
+        self._count = count
 
-    @asynccontextmanager
-    async def taken(self) -> AsyncIterator[None]:
-        """Wait for a slot, and hold it for the block."""
-        async with self._free:
-            with self._watched():
-                yield
+    async def acquire(self) -> None:
+        """Wait for a slot, and take it."""
+        await self._free.acquire()
+        self._count(1)
+
+    def release(self) -> None:
+        """Give a slot back."""
+        self._count(-1)
+        self._free.release()
 
 
 class RetryingImages:
-    """An `ImageStore` that is outlasted, `attempts` times an object, and whose bytes are bounded in number.
+    """An `ImageStore` that is outlasted, `attempts` times an object; so many images are in memory at once."""
 
-    A slot is taken for each fetch and given back when its bytes are done with.
-    """
-
-    def __init__(
-        self,
-        images: ImageStore,
-        dependency: Dependency,
-        *,
-        slots: Slots,
-        attempts: int,
-    ) -> None:
+    def __init__(self, images: ImageStore, dependency: Dependency, *, slots: Slots, attempts: int) -> None:
         self._images = images
         self._dependency = dependency
         self._slots = slots
         self._attempts = attempts
 
-    @asynccontextmanager
-    async def fetch(self, location: Location, *, timed: Timed) -> AsyncIterator[Fetched]:
+    def fetch(self, location: Location, *, timed: Timed) -> AbstractAsyncContextManager[Fetched]:
         """The object, for the block; let go of its bytes within it. Raises as `ImageStore.fetch` does."""
-        async with AsyncExitStack() as slot:
-            attempt = partial(self._attempt, location, timed, slot)
-            yield await self._dependency.retry_until_available(attempt, attempts=self._attempts)
+        return _Fetch(self, location, timed)
 
-    async def _attempt(self, location: Location, timed: Timed, slot: AsyncExitStack) -> Fetched:
-        async with AsyncExitStack() as taken:
-            # A slot an attempt: who waits for a storage that is away holds nothing that others need.
-            await taken.enter_async_context(self._slots.taken())
+    async def held(self, location: Location, timed: Timed) -> Fetched:
+        """The object, and a slot that whoever calls has to give back with `release`."""
+        attempt = partial(self._attempt, location, timed)
+        return await self._dependency.retry_until_available(attempt, attempts=self._attempts)
+
+    def release(self) -> None:
+        """Give back the slot of bytes that are done with."""
+        self._slots.release()
+
+    async def _attempt(self, location: Location, timed: Timed) -> Fetched:
+        # A slot an attempt: who waits for a storage that is away holds nothing that others need.
+        await self._slots.acquire()
+        try:
             with timed():
-                fetched = await self._images.fetch(location)
-            slot.push_async_exit(taken.pop_all())
-            return fetched
+                return await self._images.fetch(location)
+        except BaseException:
+            self._slots.release()
+            raise
 
     async def exists(self, location: Location) -> bool:
         """See `ImageStore.exists`."""
         ask = partial(self._images.exists, location)
         return await self._dependency.retry_until_available(ask, attempts=self._attempts)
+
+
+class _Fetch:
+    """A fetch as a context manager, of its own for speed: it is entered for every photograph."""
+
+    def __init__(self, images: RetryingImages, location: Location, timed: Timed) -> None:
+        self._images = images
+        self._location = location
+        self._timed = timed
+
+    async def __aenter__(self) -> Fetched:
+        return await self._images.held(self._location, self._timed)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._images.release()
 
 
 class RetryingScores:
