@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from model.registry.gate import GateRow, GateVerdict
 from model.registry.promotion import PromotionResult
+from model.registry.refs import AliasRef
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -18,11 +19,11 @@ STYLES: Final = {
 }
 
 
-def document(found: PromotionResult, *, ref: str) -> dict[str, Any]:
+def document(found: PromotionResult, *, ref: AliasRef) -> dict[str, Any]:
     """One document: whether the alias moved, and every row of the gate."""
     move = found.alias.last.model_dump(mode="json", by_alias=True) if found.alias and found.is_new else None
     return {
-        "alias": ref,
+        "alias": str(ref),
         "promoted": found.alias is not None,
         "is_new": found.is_new,
         "move": move,
@@ -30,7 +31,7 @@ def document(found: PromotionResult, *, ref: str) -> dict[str, Any]:
     }
 
 
-def show(found: PromotionResult, *, ref: str) -> None:
+def show(found: PromotionResult, *, ref: AliasRef) -> None:
     """The table on standard output, and how it ended."""
     from rich.console import Console
 
@@ -44,7 +45,7 @@ def show(found: PromotionResult, *, ref: str) -> None:
     console.print("\n".join(_end(found, ref)), soft_wrap=True, markup=False)
 
 
-def _end(found: PromotionResult, ref: str) -> list[str]:
+def _end(found: PromotionResult, ref: AliasRef) -> list[str]:
     outcome = found.outcome
     if found.alias is None:
         return [f"refused: {outcome.candidate} is not fit for {ref}; nothing was moved", _mend(found)]
