@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import typer
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -26,11 +26,11 @@ def show(explanation: Explanation, *, as_json: bool) -> None:
     """Print it; of an image that the store does not know the letters alone, where there are any."""
     trail, letters = explanation.trail, explanation.letters
     if as_json and trail:
-        sys.stdout.write(json.dumps(document(trail, letters)) + "\n")
+        typer.echo(json.dumps(document(trail, letters)))
     elif as_json and letters is not None:
         documents = [each.document() for each in letters]
         unknown = {"image_id": explanation.image_id, "state": None, "dead_letters": documents}
-        sys.stdout.write(json.dumps(unknown) + "\n")
+        typer.echo(json.dumps(unknown))
     elif trail and not as_json:
         Console(highlight=False).print(shown(trail, letters))
     elif letters:

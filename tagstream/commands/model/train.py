@@ -160,7 +160,7 @@ def train(  # noqa: PLR0913, PLR0917 - one parameter an option
         device=device,
         threads=threads,
         loaders=loaders,
-        cache=cache or cache_home() / "pictures",
+        cache=cache or cache_home() / "pictures",  # https://specifications.freedesktop.org/basedir-spec
         tensorboard=tensorboard,
         checkpoint_steps=checkpoint_steps,
         fresh=fresh,
