@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from operations import messages
 from schemas import topics
@@ -63,6 +63,16 @@ class Tagged:
         """The topics of its routes, each once."""
         return tuple(dict.fromkeys(route.topic for route in self.routes))
 
+    def document(self) -> dict[str, Any]:
+        """As a part of `--json`."""
+        return {
+            "path": str(self.photo.path),
+            "image_id": self.photo.image_id,
+            "tags": [tag.model_dump() for tag in self.verdict.tags],
+            "routes": list(self.topics),
+            "model_version": self.verdict.model.version,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Buried:
@@ -73,6 +83,11 @@ class Buried:
     stage: str
     message: str
 
+    def document(self) -> dict[str, Any]:
+        """As a part of `--json`."""
+        named = {"image_id": self.photo.image_id, "name": self.photo.name}
+        return {**named, "cause": self.code, "message": self.message}
+
 
 @dataclass(frozen=True, slots=True)
 class Missing:
@@ -80,6 +95,10 @@ class Missing:
 
     photo: Photo
     why: str
+
+    def document(self) -> dict[str, Any]:
+        """As a part of `--json`."""
+        return {"image_id": self.photo.image_id, "name": self.photo.name, "why": self.why}
 
 
 End = Tagged | Buried | Missing

@@ -182,9 +182,9 @@ class Workers:
             worker.assert_alive()
 
 
-def environment(settings: Mapping[str, object]) -> dict[str, str]:
+def environment(settings: Mapping[str, object], *, without: tuple[str, ...] = ("AWS_",)) -> dict[str, str]:
     """This process's environment with `settings` in it; what could lead to a real S3 is left out."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    kept = {name: value for name, value in os.environ.items() if not name.upper().startswith(without)}
     return kept | _named(settings)
 
 
