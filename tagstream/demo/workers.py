@@ -114,7 +114,8 @@ class Worker:
 
     def last_words(self, lines: int = 15) -> str:
         """The end of its log, debug lines left out."""
-        told = [line for line in self._lines() if '"level": "debug"' not in line]
+        written = self.log.read_text(errors="replace").splitlines()
+        told = [line for line in written if '"level": "debug"' not in line]
         return "\n".join(told[-lines:]) or "(nothing)"
 
     def _wait(self, seconds: float | None = None) -> int:
@@ -123,9 +124,6 @@ class Worker:
         if self.process.stdin:
             self.process.stdin.close()
         return code
-
-    def _lines(self) -> list[str]:
-        return self.log.read_text(errors="replace").splitlines()
 
 
 @dataclass

@@ -17,7 +17,7 @@ from rich.text import Text
 from operations import dead_letters
 from operations.dead_letters import Letter
 from operations.letter_reader import ReadProgress
-from operations.redrive import ChosenLetters, RedriveRequest, RedriveResult, Tick
+from operations.redrive import RedriveRequest, RedriveResult, Tick
 from schemas import topics
 from schemas.errors import ConfigurationError
 from schemas.wire import headers as wire_headers
@@ -49,15 +49,15 @@ def show_one(letter: Letter, *, as_json: bool) -> None:
         Console(highlight=False).print(_letter(letter), soft_wrap=True)
 
 
-def ask(chosen: ChosenLetters, request: RedriveRequest, *, as_json: bool) -> bool:
+def ask(selected: RedriveResult, request: RedriveRequest, *, as_json: bool) -> bool:
     """Whether the person at the terminal wants them sent; raises `ConfigurationError` where nobody is."""
     if as_json or not sys.stdin.isatty():
         raise ConfigurationError(
             "nobody is there to be asked: say --yes, or --dry-run to see what would be sent"
         )
-    causes = ", ".join(sorted({letter.code for letter in chosen.letters}))
+    causes = ", ".join(sorted({letter.code for letter in selected.chosen}))
     return Confirm.ask(
-        f"Send {len(chosen.letters):,} letters back ({causes}), {request.rate:g} a second?", default=False
+        f"Send {len(selected.chosen):,} letters back ({causes}), {request.rate:g} a second?", default=False
     )
 
 

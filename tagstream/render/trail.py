@@ -47,7 +47,7 @@ def shown(trail: Trail, letters: Letters) -> RenderableType:
     """Sentences first, then every fact; readable in 80 columns."""
     first, *others = trail_words.sentences(trail)
     parts: list[RenderableType] = [Text(first, "bold"), *map(Text, others)]
-    parts += _section("Events", _claims(trail.claims))
+    parts += _section("Events", tables.grid(row for spoken in trail.claims for row in _claim(spoken)))
     parts += _section("Bytes and model", _seen(trail))
     if trail.tags:
         parts += _section("Labels", _labels(trail))
@@ -83,10 +83,6 @@ def shown_letters(letters: Sequence[Letter]) -> RenderableType:
 
 def _section(name: str, content: RenderableType) -> tuple[RenderableType, ...]:
     return Text(), Text(name, "bold cyan"), content
-
-
-def _claims(claims: Sequence[ClaimView]) -> Table:
-    return tables.grid(row for spoken in claims for row in _claim(spoken))
 
 
 def _claim(spoken: ClaimView) -> Iterator[tuple[str, str]]:
