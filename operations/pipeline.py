@@ -129,14 +129,15 @@ def _gather(request: ImportRequest, stages: Stages, settings: Settings) -> Step:
 
 def _publish(version: VersionRef, stages: Stages, validate: Step, *, registry: PipelineRegistry) -> Step:
     """The evaluated version in the registry."""
-    return Step(
-        "publish",
-        stages.root,
-        {"registry": registry.url, "version": str(version)},
-        partial(_published, validate, registry),
-        needs=(validate,),
-        summary=f"{version} at {registry.url}",
-    )
+
+    def work(_folder: Path) -> Made:
+        result = asyncio.run(publishing.publish(registry.settings, validate.product(), url=registry.url))
+        about = {"ref": str(result.published.ref), "registry": registry.url}
+        return Made(result.published.digest, about=about)
+
+    parameters = {"registry": registry.url, "version": str(version)}
+    summary = f"{version} at {registry.url}"
+    return Step("publish", stages.root, parameters, work, needs=(validate,), summary=summary)
 
 
 def _promote(wanted: PromotionGoal, stages: Stages, publish: Step, *, gather: Step) -> Step:
@@ -149,12 +150,6 @@ def _promote(wanted: PromotionGoal, stages: Stages, publish: Step, *, gather: St
         needs=(publish,),
         summary=str(wanted.alias),
     )
-
-
-def _published(validate: Step, registry: PipelineRegistry, _folder: Path) -> Made:
-    result = asyncio.run(publishing.publish(registry.settings, validate.product(), url=registry.url))
-    about = {"ref": str(result.published.ref), "registry": registry.url}
-    return Made(result.published.digest, about=about)
 
 
 def _promoted(wanted: PromotionGoal, stages: Stages, gather: Step, _folder: Path) -> Made:

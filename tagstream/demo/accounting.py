@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from operations import messages
 from schemas import topics
-from schemas.events import Action, CollectionChanged, ImageTagged, ModerationRequested, TagEvent
+from schemas.events import Action, CollectionChanged, ImageTagged, ModerationRequested
 from schemas.records import ImageHead, ScoreRecord
 from schemas.tags import Route, Verdict
 from streams.message import Message
@@ -31,6 +31,11 @@ TOPICS: Final = (
     topics.DEAD_LETTERS,
 )
 """Those that a photograph of the demo can come to."""
+
+_ROUTED: Final[Mapping[str, type[ModerationRequested | CollectionChanged]]] = {
+    topics.MODERATION: ModerationRequested,
+    topics.AMBIANCE: CollectionChanged,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,16 +165,14 @@ class _Said:
         for message in evidence.messages.get(topics.TAGGED, ()):
             event = ImageTagged.model_validate_json(message.value or b"")
             self.tagged.setdefault(event.image_id, []).append(event)
-        for topic, kind in ((topics.MODERATION, ModerationRequested), (topics.AMBIANCE, CollectionChanged)):
+        for topic, kind in _ROUTED.items():
             for message in evidence.messages.get(topic, ()):
-                self._route(topic, kind.model_validate_json(message.value or b""))
+                routed = kind.model_validate_json(message.value or b"")
+                if routed.action is Action.ADDED:
+                    self.routed.setdefault(routed.image_id, set()).add((topic, routed.label))
         for message in evidence.messages.get(topics.DEAD_LETTERS, ()):
             causes = messages.causes(message)
             self.letters[causes.get("image_id", "")] = causes
-
-    def _route(self, topic: str, event: TagEvent) -> None:
-        if isinstance(event, ModerationRequested | CollectionChanged) and event.action is Action.ADDED:
-            self.routed.setdefault(event.image_id, set()).add((topic, event.label))
 
 
 def _end(photo: Photo, evidence: RunEvidence, said: _Said) -> End:
