@@ -1,4 +1,4 @@
-"""Evaluates a version on photographs whose labels are known, and keeps the report with it."""
+"""Keeps the report of an evaluation with its version; holds photographs against their renditions."""
 
 from __future__ import annotations
 
@@ -6,18 +6,11 @@ from pathlib import Path
 
 from model.data import dataset
 from model.data.progress import Tick
-from model.evaluation import evaluation_run, recording
+from model.evaluation import recording
 from model.evaluation.evaluation_run import EvaluationJob, EvaluationResult
 from model.evaluation.parity import Parity
 from model.evaluation.parity import parity as measure_parity
 from model.serving.classifier import Classifier
-
-
-def evaluate(job: EvaluationJob, *, is_recorded: bool, tick: Tick) -> EvaluationResult:
-    """The figures. Raises `ConfigurationError`, also where the version has a record of that split."""
-    if is_recorded:
-        recording.refuse_recorded(job.version, job.split)
-    return evaluation_run.evaluate(job, tick=tick)
 
 
 def record(job: EvaluationJob, result: EvaluationResult) -> None:

@@ -43,16 +43,19 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter an option
       tagstream model evaluate runs/restaurant-v2 snapshot/ --split test --against train --json
     """
     from model.data import dataset
-    from model.evaluation.evaluation_run import EvaluationJob
+    from model.evaluation import evaluation_run, recording
     from operations import evaluate as evaluating
 
     figures.refuse_unwritable(html)
     if against == split:
         raise ConfigurationError(f"--against {against}: name another split than --split, or none")
-    folder, data = resolve(version), dataset.read(photographs, negatives=negatives)
-    job = EvaluationJob(folder, data, split, against, device=device, threads=threads)
+    folder = resolve(version)
+    if record:
+        recording.refuse_recorded(folder, split)
+    data = dataset.read(photographs, negatives=negatives)
+    job = evaluation_run.EvaluationJob(folder, data, split, against, device=device, threads=threads)
     with phases() as tick:
-        outcome = evaluating.evaluate(job, is_recorded=record, tick=tick)
+        outcome = evaluation_run.evaluate(job, tick=tick)
     if html is not None:
         from model.evaluation.pages import evaluation_page
 
