@@ -23,18 +23,11 @@ class ClaimView(Claim):
     stands: bool
 
 
-class LabelView(Value):
+class LabelView(Tag):
     """One label: what the model says of it, and what holds."""
 
-    label: str
-    probability: float
-    threshold: float
     reached: bool
     """Whether the probability reaches the threshold."""
-    tagged: bool
-    """Whether the label holds."""
-    source: Literal["model", "person"]
-    """Who says so."""
 
 
 class RouteView(Route):
@@ -166,11 +159,10 @@ def _why_it_stands(claims: Claims) -> str:
 def _labels(head: ImageHead) -> tuple[LabelView, ...]:
     tags = head.verdict.tags if head.verdict else ()
     known = head.scores.probabilities if head.scores else {}
-    return tuple(_labelled(tag, is_known=tag.label in known) for tag in tags)
-
-
-def _labelled(tag: Tag, *, is_known: bool) -> LabelView:
-    return LabelView(**dict(tag), reached=is_known and tag.probability >= tag.threshold)
+    return tuple(
+        LabelView(**dict(tag), reached=tag.label in known and tag.probability >= tag.threshold)
+        for tag in tags
+    )
 
 
 def _route_views(head: ImageHead) -> Iterator[RouteView]:

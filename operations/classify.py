@@ -14,6 +14,7 @@ from agents.wiring import model_source
 from agents.wiring.settings import Settings
 from model import checkpoint
 from operations import photographs
+from operations.bounded_tasks import as_done
 from schemas.errors import ConfigurationError, Rejected
 from schemas.tags import Verdict
 
@@ -105,24 +106,9 @@ class PhotoClassifier:
         self._loading = asyncio.Semaphore(loading)
         self._max_bytes = max_bytes
 
-    async def look(self, paths: Iterable[Path]) -> AsyncGenerator[Answer, None]:
+    def look(self, paths: Iterable[Path]) -> AsyncGenerator[Answer, None]:
         """An answer for each of `paths`, as each is done. Close it: it owns the tasks that it started."""
-        pending: set[asyncio.Task[Answer]] = set()
-        try:
-            for path in paths:
-                pending.add(asyncio.create_task(self._answer(path)))
-                while len(pending) >= self._at_once:
-                    done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
-                    for task in done:
-                        yield task.result()
-            while pending:
-                done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
-                    yield task.result()
-        finally:
-            for task in pending:
-                task.cancel()
-            await asyncio.gather(*pending, return_exceptions=True)
+        return as_done(paths, self._answer, at_once=self._at_once)
 
     async def _answer(self, path: Path) -> Answer:
         """What the model says, or why it cannot; what is no `Rejected` is the machine's fault and leaves."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -19,14 +19,14 @@ from typing import Final
 
 from agents import moderation_policy
 from agents.wiring.backends import kafka_connection
-from agents.wiring.settings import Settings, blame
-from agents.wiring.stores import blamed, open_store
+from agents.wiring.settings import Settings
+from agents.wiring.stores import blamed
 from model.data import labels
 from model.data.entries import Entries, Entry, Refusal, RefusalCause
 from model.data.gather import gather_bounded
 from model.data.photograph import Photograph
 from model.data.progress import Tick, silent
-from operations import bulk_fetch
+from operations import bulk_fetch, store
 from schemas import topics, wire
 from schemas.decisions import Decided, Decision
 from schemas.errors import ConfigurationError, Rejected
@@ -68,13 +68,10 @@ async def gather(settings: Settings, *, into: Path, tick: Tick = silent) -> Entr
 
 @asynccontextmanager
 async def _stores(settings: Settings) -> AsyncIterator[Stores]:
-    if settings.store.url is None and not settings.store.path.exists():
+    if not store.is_here(settings.store):
         raise ConfigurationError(f"{blamed(settings.store)}: there is no store at {settings.store.path}")
-    async with AsyncExitStack() as stack:
-        with blame(blamed(settings.store)):
-            store: AbstractAsyncContextManager[ScoreStore] = open_store(settings.store)
-            scores = await stack.enter_async_context(store)
-        yield Stores(scores, await stack.enter_async_context(bulk_fetch.storage(settings)))
+    async with store.open_store(settings.store) as scores, bulk_fetch.storage(settings) as images:
+        yield Stores(scores, images)
 
 
 async def latest(messages: AsyncIterable[Message]) -> tuple[dict[str, Decision], list[Refusal]]:

@@ -25,7 +25,6 @@ from model.registry import refs
 from schemas import topics
 from schemas.errors import ConfigurationError, TagstreamError
 from streams.adapters.kafka.admin import TopicAdmin
-from streams.adapters.kafka.topic_state import TopicState
 from streams.adapters.mongo.indexes import IndexState
 from streams.adapters.s3.images import S3Images
 
@@ -161,18 +160,11 @@ async def _topics(config: Settings) -> str:
         found = {state.name: state for state in await admin.topics(topics.ALL)}
     if missing := [name for name in topics.ALL if name not in found]:
         raise Unwell(f"missing: {', '.join(missing)}", "`tagstream topics apply` makes them")
-    loose = [name for name in sorted(topics.COMPACTED) if not _may_be_compacted(found[name])]
-    if loose:
+    compacted = [found[name] for name in sorted(topics.COMPACTED)]
+    if loose := [each.name for each in compacted if each.config is not None and not each.is_compacted]:
         raise Unwell(f"not compacted: {', '.join(loose)}", "set their cleanup.policy to compact")
-    return _all_there(found[topics.UPLOADED], is_told=found[topics.UPLOADED].config is not None)
-
-
-def _may_be_compacted(state: TopicState) -> bool:
-    return state.config is None or state.is_compacted
-
-
-def _all_there(uploads: TopicState, *, is_told: bool) -> str:
-    unsaid = "" if is_told else "; the broker does not say what is compacted"
+    uploads = found[topics.UPLOADED]
+    unsaid = "; the broker does not say what is compacted" if uploads.config is None else ""
     of_uploads = f"{len(uploads.ends)} partitions of uploads, replication {uploads.replication}"
     return f"all {len(topics.ALL)} are there; {of_uploads}{unsaid}"
 

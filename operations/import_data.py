@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,20 +17,18 @@ from model.data.inspecting import PREPROCESS, Seen
 from model.data.plan import SnapshotPlan
 from model.data.progress import Tick
 from model.data.sources import REMOTE, Reading
+from model.decoding.limits import DecoderLimits
+from model.decoding.pool import DecoderPool
+from model.preprocess import Preprocess
 from schemas.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from agents.wiring.settings import Settings
 
-
-import os
-
-from model.decoding.limits import DecoderLimits
-from model.decoding.pool import DecoderPool
-from model.preprocess import Preprocess
-
-LOADED = 3
+LOADED: Final = 3
 """Photographs in memory for each decoder, so that none waits for its next."""
+
+DIVIDING: Final = "finding near duplicates, dividing"
 
 
 def processes(wanted: int | None) -> int:
@@ -41,9 +40,6 @@ def processes(wanted: int | None) -> int:
 def decoders(preprocess: Preprocess, wanted: int | None) -> DecoderPool:
     """The pool, not yet entered."""
     return DecoderPool(preprocess, DecoderLimits(processes=processes(wanted)))
-
-
-DIVIDING: Final = "finding near duplicates, dividing"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,38 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from agents.wiring.registry import cache, open_registry
 from agents.wiring.settings import Settings
 from model.data import dataset
-from model.data.photograph import Photograph
 from model.data.progress import Tick
 from model.registry import promotion, refs
 from model.registry.aliases import Alias, Note
-from model.registry.promotion import PromotionResult
+from model.registry.promotion import PromotionRequest, PromotionResult
 from model.registry.promotion_evaluation import PromotionCriteria
 from model.registry.refs import CHAMPION, AliasRef, VersionRef
 from operations.current_user import current_user
 from schemas.errors import ConfigurationError
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PromoteRequest:
-    """Which version gets the alias, and what it is held against."""
-
-    version: VersionRef
-    alias: str = CHAMPION
-    data: Path | None = None
-    """Photographs to evaluate both by; recorded figures where absent."""
-    negatives: Path | None = None
-    split: str = "test"
-    least_top: float | None = None
-    """The least accuracy of the top label."""
-    force: bool = False
-    reason: str = ""
 
 
 def published_version(given: str) -> VersionRef:
@@ -46,36 +28,26 @@ def published_version(given: str) -> VersionRef:
     return ref
 
 
-def read_photographs(request: PromoteRequest) -> tuple[Photograph, ...] | None:
-    """The photographs of the split; None where recorded figures are to do. Raises `ConfigurationError`."""
-    if request.data is None:
-        if request.negatives is not None:
-            raise ConfigurationError("--negatives go with --data")
-        return None
-    return dataset.read(request.data, negatives=request.negatives).of(dataset.Split(request.split))
+def criteria(
+    settings: Settings, data: Path | None, *, negatives: Path | None, split: str, least_top: float | None
+) -> PromotionCriteria:
+    """What a version is judged by: the photographs of the split in `data`, recorded figures where it is None.
+
+    Raises `ConfigurationError`.
+    """
+    if data is None and negatives is not None:
+        raise ConfigurationError("--negatives go with --data")
+    read = dataset.read(data, negatives=negatives).of(dataset.Split(split)) if data else None
+    of = settings.model
+    return PromotionCriteria(read, split, least_top, device=of.device, threads=of.threads)
 
 
 async def promote(
-    settings: Settings, request: PromoteRequest, *, url: str | None, tick: Tick
+    settings: Settings, request: PromotionRequest, *, url: str | None, tick: Tick
 ) -> PromotionResult:
     """Move the alias if the gate allows it, or by force."""
-    criteria = PromotionCriteria(
-        read_photographs(request),
-        request.split,
-        request.least_top,
-        device=settings.model.device,
-        threads=settings.model.threads,
-    )
-    wanted = promotion.PromotionRequest(
-        request.version,
-        current_user(),
-        request.alias,
-        reason=request.reason,
-        force=request.force,
-        criteria=criteria,
-    )
     async with open_registry(settings, url) as registry:
-        return await promotion.promote(registry, cache(settings), wanted, tick=tick)
+        return await promotion.promote(registry, cache(settings), request, tick=tick)
 
 
 def alias_of(given: str) -> AliasRef:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol, TypeVar
 
 from agents.wiring.backends import kafka_connection, kafka_settings
@@ -73,22 +73,13 @@ class RedriveRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class ChosenLetters:
-    """What would be sent back."""
-
-    letters: tuple[Letter, ...]
-    earlier: int
-    """Selected too, and sent back before."""
-
-
-@dataclass(frozen=True, slots=True)
 class RedriveResult:
-    """What became of the selected letters."""
+    """The selected letters, and what became of them."""
 
     chosen: tuple[Letter, ...]
     earlier: int
     """Selected too, and sent back before."""
-    refused: tuple[RefusedLetter, ...] | None
+    refused: tuple[RefusedLetter, ...] | None = None
     """None where nothing was sent."""
 
     @property
@@ -97,16 +88,16 @@ class RedriveResult:
         return 0 if self.refused is None else len(self.chosen) - len(self.refused)
 
 
-async def choose(settings: Settings, request: RedriveRequest, progress: ReadProgress) -> ChosenLetters:
+async def choose(settings: Settings, request: RedriveRequest, progress: ReadProgress) -> RedriveResult:
     """The letters that `request` selects, less those that were sent back before. Sends nothing."""
     found = await letter_reader.read(kafka_connection(settings), [request.topic], progress)
     selected = [letter for letter in found if request.selection.holds(letter)]
     letters = tuple(letter for letter in selected if request.again or not letter.is_redriven)
-    return ChosenLetters(letters, len(selected) - len(letters))
+    return RedriveResult(letters, len(selected) - len(letters))
 
 
 async def send(
-    settings: Settings, request: RedriveRequest, chosen: ChosenLetters, tick: Tick
+    settings: Settings, request: RedriveRequest, selected: RedriveResult, tick: Tick
 ) -> RedriveResult:
     """Send them back. Broken off, run both again: what was sent is not chosen any more."""
     kafka = kafka_settings(settings)
@@ -114,8 +105,8 @@ async def send(
     async with AsyncExitStack() as stack:
         publisher = await stack.enter_async_context(RedrivePublisher(kafka))
         journal = TopicJournal(await stack.enter_async_context(RestartingProducer(kafka)))
-        refused = await Redrive(publisher, journal, rate=request.rate).run(chosen.letters, tick)
-    return RedriveResult(chosen.letters, chosen.earlier, refused)
+        refused = await Redrive(publisher, journal, rate=request.rate).run(selected.chosen, tick)
+    return replace(selected, refused=refused)
 
 
 class Redrive:

@@ -7,11 +7,11 @@ import os
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 from operations import photographs
+from operations.bounded_tasks import as_done
 from operations.upload_sources import Source
 from schemas.errors import Gone, Rejected
 from schemas.uploads import ImageUploaded, Location
@@ -84,23 +84,9 @@ class Uploader:
         self._restaurant = restaurant
         self._max_bytes = max_bytes
 
-    async def upload(self, chosen: Sequence[Source]) -> AsyncGenerator[Sent | NotSent, None]:
+    def upload(self, chosen: Sequence[Source]) -> AsyncGenerator[Sent | NotSent, None]:
         """What became of each of `chosen`, as each is done. Close it: it owns the tasks that it started."""
-        waiting = iter(chosen)
-        pending = {self._start(source) for source in islice(waiting, AT_ONCE)}
-        try:
-            while pending:
-                done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
-                pending |= {self._start(source) for source in islice(waiting, len(done))}
-                for task in done:
-                    yield task.result()
-        finally:
-            for task in pending:
-                task.cancel()
-            await asyncio.gather(*pending, return_exceptions=True)
-
-    def _start(self, source: Source) -> asyncio.Task[Sent | NotSent]:
-        return asyncio.create_task(self._send(source))
+        return as_done(chosen, self._send, at_once=AT_ONCE)
 
     async def _send(self, source: Source) -> Sent | NotSent:
         try:

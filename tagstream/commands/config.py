@@ -59,17 +59,14 @@ def _settings(*, every: bool) -> list[Setting]:
 
 def _print(settings: list[Setting]) -> None:
     from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
     from operations.settings_listing import UNSET
+    from tagstream.render import tables
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = tables.plain("Setting", "Value", "From", "Meaning", whole={"Setting"})
     # Whatever the width of the terminal: a name that is cut short cannot be copied.
-    table.add_column("Setting", no_wrap=True, min_width=max((len(each.name) for each in settings), default=0))
-    table.add_column("Value", overflow="fold")
-    table.add_column("From")
-    table.add_column("Meaning")
+    table.columns[0].min_width = max((len(each.name) for each in settings), default=0)
     for each in settings:
         value = Text("-", "dim") if each.value is None else Text(json.dumps(each.value))
         style = "dim" if each.source in UNSET else "bold"

@@ -7,12 +7,11 @@ from typing import Annotated, Literal
 import typer
 
 from schemas.errors import ConfigurationError
+from tagstream.commands.options import Image
 
 
 def decide(  # noqa: PLR0913 - one parameter an option
-    image: Annotated[
-        str, typer.Argument(metavar="IMAGE_ID|s3://BUCKET/KEY|PATH", help="An uploaded file by its name.")
-    ],
+    image: Image,
     action: Annotated[
         Literal["approve", "reject", "correct", "revoke"], typer.Argument(help="What holds of it.")
     ],
@@ -43,19 +42,14 @@ def decide(  # noqa: PLR0913 - one parameter an option
     import asyncio
 
     from agents.wiring import settings
+    from operations import decide as deciding
     from operations import image_ids
-    from operations.decide import DecisionRequest
-    from operations.decide import decide as publish
 
     if (labels is not None) != (action == "correct"):
         raise ConfigurationError("--labels goes with `correct`, and `correct` with --labels")
     config = settings.load()
-    request = DecisionRequest(
-        image_ids.image_id(image, buckets=config.s3.buckets),
-        action,
-        None if labels is None else tuple(label for label in map(str.strip, labels.split(",")) if label),
-        by=by,
-        comment=comment,
-    )
-    event = asyncio.run(publish(config, request))
+    image_id = image_ids.image_id(image, buckets=config.s3.buckets)
+    named = None if labels is None else tuple(filter(None, map(str.strip, labels.split(","))))
+    event = deciding.decision(image_id, by=by, action=action, labels=named, comment=comment)
+    asyncio.run(deciding.decide(config, event))
     typer.echo(event.model_dump_json(exclude_none=True) if as_json else f"{event.action}: {event.image_id}")

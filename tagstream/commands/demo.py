@@ -104,12 +104,12 @@ def _tell(result: Result, report: Path, *, as_json: bool) -> None:
 
     from rich.console import Console
 
-    from tagstream.demo import document, table
     from tagstream.demo import report as reporting
+    from tagstream.demo import table
 
     report.write_text(reporting.render(result), encoding="utf-8")
     if as_json:
-        typer.echo(json.dumps(document.document(result), indent=2))
+        typer.echo(json.dumps(result.document(), indent=2))
         return
     console = Console(highlight=False)
     table.show(result, console)

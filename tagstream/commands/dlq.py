@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -38,8 +39,6 @@ def list_(
 
     - `tagstream dlq list --json | jq -r '"\(.count) \(.cause)"'`
     """
-    import asyncio
-
     from agents.wiring import settings
     from agents.wiring.backends import kafka_connection
     from operations import letter_reader
@@ -69,8 +68,6 @@ def show(
 
     - `tagstream dlq show 2:17 --json | jq .value`
     """
-    import asyncio
-
     from agents.wiring import settings
     from agents.wiring.backends import kafka_connection
     from operations import dead_letters, letter_reader
@@ -141,19 +138,16 @@ def redrive(  # noqa: PLR0913 - one parameter an option
 
 def _redrive(request: RedriveRequest, *, dry_run: bool, is_allowed: bool, as_json: bool) -> None:
     """Choose, ask, send, and show what became of the letters."""
-    import asyncio
-
     from agents.wiring import settings
     from operations import redrive as redriving
     from tagstream.render import dead_letters as render
 
     config = settings.load()
     with render.reading() as progress:
-        chosen = asyncio.run(redriving.choose(config, request, progress))
-    result = redriving.RedriveResult(chosen.letters, chosen.earlier, None)
-    if chosen.letters and not dry_run and (is_allowed or render.ask(chosen, request, as_json=as_json)):
-        with render.sending(len(chosen.letters)) as tick:
-            result = asyncio.run(redriving.send(config, request, chosen, tick))
+        result = asyncio.run(redriving.choose(config, request, progress))
+    if result.chosen and not dry_run and (is_allowed or render.ask(result, request, as_json=as_json)):
+        with render.sending(len(result.chosen)) as tick:
+            result = asyncio.run(redriving.send(config, request, result, tick))
     render.show_result(result, dry_run=dry_run, as_json=as_json)
     if result.refused:
         raise typer.Exit(1)

@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
+from tagstream.commands.options import Image
+
 
 def link(
-    image: Annotated[
-        str, typer.Argument(metavar="IMAGE_ID|s3://BUCKET/KEY|PATH", help="An uploaded file by its name.")
-    ],
+    image: Image,
     *,
     minutes: Annotated[float, typer.Option(min=0.1, max=7 * 24 * 60, help="How long it is good for.")] = 15,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,

@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
+from tagstream.commands.options import Image
+
 
 def scores(
-    image: Annotated[
-        str, typer.Argument(metavar="IMAGE_ID|s3://BUCKET/KEY|PATH", help="An uploaded file by its name.")
-    ],
+    image: Image,
     *,
     history: Annotated[bool, typer.Option("--history", help="Also every score ever made of it.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 
 import typer
@@ -40,8 +41,6 @@ def apply(
 
     - `tagstream topics apply --json | jq -r 'select(.outcome == "created").topic'`
     """
-    import asyncio
-
     from agents.wiring import backends, settings
     from operations import topics as making
     from tagstream.render import topics as render
@@ -69,8 +68,6 @@ def list_(
 
     - `tagstream topics list --json | jq -r 'select(.exists | not).topic'`
     """
-    import asyncio
-
     from agents.wiring import backends, settings
     from operations import topics as finding
     from tagstream.render import topics as render

@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
+from tagstream.commands.options import Image
+
 
 def why(
-    image: Annotated[
-        str, typer.Argument(metavar="IMAGE_ID|s3://BUCKET/KEY|PATH", help="An uploaded file by its name.")
-    ],
+    image: Image,
     *,
     dead_letters: Annotated[
         bool, typer.Option("--dead-letters", help="Also read the dead letters and the parked ones.")

@@ -12,11 +12,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from operations import messages
 from schemas import topics
-from schemas.events import Action, CollectionChanged, ImageTagged, ModerationRequested, TagEvent
+from schemas.events import Action, CollectionChanged, ImageTagged, ModerationRequested
 from schemas.records import ImageHead, ScoreRecord
 from schemas.tags import Route, Verdict
 from streams.message import Message
@@ -31,6 +31,11 @@ TOPICS: Final = (
     topics.DEAD_LETTERS,
 )
 """Those that a photograph of the demo can come to."""
+
+_ROUTED: Final[Mapping[str, type[ModerationRequested | CollectionChanged]]] = {
+    topics.MODERATION: ModerationRequested,
+    topics.AMBIANCE: CollectionChanged,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,16 @@ class Tagged:
         """The topics of its routes, each once."""
         return tuple(dict.fromkeys(route.topic for route in self.routes))
 
+    def document(self) -> dict[str, Any]:
+        """As a part of `--json`."""
+        return {
+            "path": str(self.photo.path),
+            "image_id": self.photo.image_id,
+            "tags": [tag.model_dump() for tag in self.verdict.tags],
+            "routes": list(self.topics),
+            "model_version": self.verdict.model.version,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Buried:
@@ -73,6 +88,11 @@ class Buried:
     stage: str
     message: str
 
+    def document(self) -> dict[str, Any]:
+        """As a part of `--json`."""
+        named = {"image_id": self.photo.image_id, "name": self.photo.name}
+        return {**named, "cause": self.code, "message": self.message}
+
 
 @dataclass(frozen=True, slots=True)
 class Missing:
@@ -80,6 +100,10 @@ class Missing:
 
     photo: Photo
     why: str
+
+    def document(self) -> dict[str, Any]:
+        """As a part of `--json`."""
+        return {"image_id": self.photo.image_id, "name": self.photo.name, "why": self.why}
 
 
 End = Tagged | Buried | Missing
@@ -141,16 +165,14 @@ class _Said:
         for message in evidence.messages.get(topics.TAGGED, ()):
             event = ImageTagged.model_validate_json(message.value or b"")
             self.tagged.setdefault(event.image_id, []).append(event)
-        for topic, kind in ((topics.MODERATION, ModerationRequested), (topics.AMBIANCE, CollectionChanged)):
+        for topic, kind in _ROUTED.items():
             for message in evidence.messages.get(topic, ()):
-                self._route(topic, kind.model_validate_json(message.value or b""))
+                routed = kind.model_validate_json(message.value or b"")
+                if routed.action is Action.ADDED:
+                    self.routed.setdefault(routed.image_id, set()).add((topic, routed.label))
         for message in evidence.messages.get(topics.DEAD_LETTERS, ()):
             causes = messages.causes(message)
             self.letters[causes.get("image_id", "")] = causes
-
-    def _route(self, topic: str, event: TagEvent) -> None:
-        if isinstance(event, ModerationRequested | CollectionChanged) and event.action is Action.ADDED:
-            self.routed.setdefault(event.image_id, set()).add((topic, event.label))
 
 
 def _end(photo: Photo, evidence: RunEvidence, said: _Said) -> End:

@@ -14,8 +14,11 @@ from typing import Any, Final
 
 from model.manifest import Manifest
 from schemas.errors import Broken
-from tagstream.demo import drill, evidence, result, stages
-from tagstream.demo.accounting import account
+from streams.adapters.kafka.reader import read_all
+from streams.adapters.sqlite.store import SqliteScores
+from streams.scanning import every_head
+from tagstream.demo import drill, result, stages
+from tagstream.demo.accounting import TOPICS, RunEvidence, account
 from tagstream.demo.console_reporter import ConsoleReporter
 from tagstream.demo.drill import Strike
 from tagstream.demo.embedded_services import EmbeddedServices, open_embedded_services
@@ -52,7 +55,7 @@ async def run(asked: DemoOptions, narrator: ConsoleReporter) -> Result:
             photos = asked.choose(house.folder)
             limit += LIMIT_SECONDS_EACH * len(photos)
             deadline.reschedule(asyncio.get_running_loop().time() + limit)
-            narrator.say(f"Broker at {house.bootstrap}, S3 at {house.endpoint.endpoint_url}, store in SQLite")
+            narrator.say(f"Broker at {house.stack.broker}, S3 at {house.stack.s3}, store in SQLite")
             with Workers(house.folder, environment(house.settings)) as crew:
                 return await _Play(house, crew, photos=photos, narrator=narrator).play(asked)
     except TimeoutError as error:
@@ -100,7 +103,7 @@ class _Play:
         return worker
 
     async def _drill(self) -> Strike | None:
-        images = await drill.places(self._house.bootstrap)
+        images = await drill.places(self._house.stack.broker)
         victim = self._hire(WINDOW__CONCURRENCY=drill.CONCURRENCY, **_small_batches())
         aim = drill.Aim(victim, images, is_rejected=self._crew.rejected)
         strike = await drill.strike(aim, self._house.scores)
@@ -140,7 +143,7 @@ class _Play:
             )
 
     async def _result(self, asked: DemoOptions, strike: Strike | None) -> Result:
-        found = await evidence.gather(self._house.bootstrap, self._house.scores)
+        found = await _evidence(self._house.stack.broker, self._house.scores)
         records = [record for history in found.records.values() for record in history]
         pace = Timing(
             began=datetime.fromtimestamp(self._began, UTC),
@@ -156,6 +159,14 @@ class _Play:
             deliveries=result.deliveries(self._crew),
             pace=pace,
         )
+
+
+async def _evidence(bootstrap: str, scores: SqliteScores) -> RunEvidence:
+    """The topics read back as a consumer would, and the store; nothing must be running any more."""
+    heads = {head.image_id: head async for head in every_head(scores)}
+    histories = await asyncio.gather(*(scores.records(image_id) for image_id in heads))
+    messages = {topic: await read_all(bootstrap, topic) for topic in TOPICS}
+    return RunEvidence(heads, dict(zip(heads, histories, strict=True)), messages)
 
 
 def _small_batches() -> dict[str, str]:

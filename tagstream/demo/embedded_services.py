@@ -11,16 +11,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from schemas import topics
 from schemas.uploads import ImageUploaded
-from streams.adapters.kafka.connection import EmbeddedBroker
 from streams.adapters.kafka.publisher import ProducerSettings, UploadPublisher
-from streams.adapters.s3.embedded import EmbeddedS3
 from streams.adapters.s3.images import S3Images
-from streams.adapters.s3.settings import S3Settings
 from streams.adapters.sqlite.store import SqliteScores
 from tagstream.demo.photos import BUCKET, Photo
-from tagstream.embedded_stack import REGION, EmbeddedStack
+from tagstream.embedded_stack import EmbeddedStack, open_stack
 
 UPLOADS_AT_ONCE: Final = 4
 
@@ -30,8 +26,7 @@ class EmbeddedServices:
     """Everything that a worker needs around it, running; all of it on loopback."""
 
     folder: Path
-    bootstrap: str
-    endpoint: EmbeddedS3
+    stack: EmbeddedStack
     images: S3Images
     scores: SqliteScores
     """The workers' store, open for looking into it."""
@@ -39,16 +34,10 @@ class EmbeddedServices:
     @property
     def settings(self) -> dict[str, object]:
         """The settings of a worker that lives here."""
-        endpoint, store = self.endpoint, self.folder / "scores.sqlite"
-        premises = EmbeddedStack(self.bootstrap, endpoint.endpoint_url, endpoint.credentials, BUCKET, store)
-        return premises.settings | {
+        return self.stack.settings | {
             "KAFKA__GROUP": "tagstream-demo",
-            "KAFKA__SESSION_TIMEOUT": 3,
-            "KAFKA__DRAIN_LIMIT": 15,
             "RETRY__LONGEST": 1,
             "LOG__LEVEL": "debug",
-            "LOG__FORMAT": "json",
-            "METRICS__HOST": "127.0.0.1",
         }
 
     async def upload(self, photos: Sequence[Photo]) -> tuple[tuple[ImageUploaded, ...], tuple[str, ...]]:
@@ -74,7 +63,7 @@ class EmbeddedServices:
 
     async def publish(self, uploads: Sequence[ImageUploaded]) -> None:
         """Publish the events, in order."""
-        async with UploadPublisher(ProducerSettings(bootstrap=self.bootstrap)) as publisher:
+        async with UploadPublisher(ProducerSettings(bootstrap=self.stack.broker)) as publisher:
             await publisher.publish(*uploads)
 
 
@@ -83,16 +72,7 @@ async def open_embedded_services() -> AsyncIterator[EmbeddedServices]:
     """A house with its topics and its bucket, for as long as the `async with` block runs."""
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tagstream-demo-")))
-        broker = stack.enter_context(EmbeddedBroker())
-        endpoint = stack.enter_context(EmbeddedS3())
-        storage = S3Settings(
-            endpoint_url=endpoint.endpoint_url,
-            region=REGION,
-            **dict(endpoint.credentials),
-            buckets=(BUCKET,),
-        )
-        images = await stack.enter_async_context(S3Images(storage))
-        scores = await stack.enter_async_context(SqliteScores(folder / "scores.sqlite"))
-        broker.create(*topics.ALL)
-        await images.ensure_bucket(BUCKET)
-        yield EmbeddedServices(folder, broker.bootstrap, endpoint, images, scores)
+        embedded = await stack.enter_async_context(open_stack(BUCKET, folder / "scores.sqlite"))
+        images = await stack.enter_async_context(S3Images(embedded.storage))
+        scores = await stack.enter_async_context(SqliteScores(embedded.store))
+        yield EmbeddedServices(folder, embedded, images, scores)

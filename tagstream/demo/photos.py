@@ -72,7 +72,8 @@ def of_folder(folder: Path, *, most: int = MOST, most_bytes: int = MOST_BYTES) -
         raise ConfigurationError(f"--photos {folder}: there is no such folder")
     files = list(photographs.below(folder))
     if not files:
-        raise ConfigurationError(f"--photos {folder}: no photographs in it ({_suffixes()})")
+        suffixes = ", ".join(sorted(photographs.SUFFIXES))
+        raise ConfigurationError(f"--photos {folder}: no photographs in it ({suffixes})")
     if len(files) > most:
         raise ConfigurationError(
             f"--photos {folder}: {len(files):,} photographs, and the demo's broker holds {most:,}; {_INSTEAD}"
@@ -102,7 +103,3 @@ def _photo(path: Path, folder: Path, *, number: int) -> Photo:
 def printable(name: str) -> str:
     """`name` with what is no Unicode replaced."""
     return os.fsencode(name).decode(errors="replace")
-
-
-def _suffixes() -> str:
-    return ", ".join(sorted(photographs.SUFFIXES))

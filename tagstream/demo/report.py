@@ -9,12 +9,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
-from model import templates
+from model import templates, thumbnail
 from schemas import topics
 from schemas.tags import UNCERTAIN
 from tagstream import samples
-from tagstream.demo import thumbnails
 from tagstream.demo.accounting import Tagged
+from tagstream.demo.photos import Photo
 from tagstream.demo.result import Result
 
 TEMPLATE: Final = "report.html.j2"
@@ -44,6 +44,13 @@ _ROW: Final = re.compile(
 _LINK: Final = re.compile(r"\[([^\]]+)\]\([^)]*\)")
 
 
+LARGE: Final = (480, 80)
+SMALL: Final = (240, 70)
+"""Pixels on the longer side of a thumbnail, and JPEG quality: about 30 kB and 8 kB."""
+
+FEW: Final = 60
+
+
 @dataclass(frozen=True, slots=True)
 class TagGroup:
     """The photographs of one tag."""
@@ -66,6 +73,17 @@ def groups(tagged: Sequence[Tagged], labels: Sequence[str]) -> tuple[TagGroup, .
     return tuple(group for group in (*by_label, TagGroup(UNCERTAIN, untagged)) if group.photographs)
 
 
+def thumbnails(photos: Sequence[Photo]) -> dict[str, str]:
+    """A data: URI for each photograph that can be shown, by image_id."""
+    side, quality = LARGE if len(photos) <= FEW else SMALL
+    made = {
+        photo.image_id: thumbnail.opened(photo.path, side, quality=quality, progressive=True)
+        for photo in photos
+        if photo.path is not None
+    }
+    return {image_id: uri for image_id, uri in made.items() if uri}
+
+
 def _surest(tagged: Sequence[Tagged], label: str) -> tuple[Tagged, ...]:
     having = [each for each in tagged if label in each.verdict.tagged]
     return tuple(sorted(having, key=lambda each: -_probability(each, label)))
@@ -78,7 +96,7 @@ def _context(result: Result) -> dict[str, Any]:
         "account": result.account,
         "groups": groups(tagged, _by_frequency(tagged, result.manifest.labels)),
         "labels": result.manifest.labels,
-        "thumbnails": thumbnails.of([each.photo for each in tagged]),
+        "thumbnails": thumbnails([each.photo for each in tagged]),
         "names": {end.photo.image_id: end.photo.name for end in result.account.ends},
         "meanings": MEANINGS,
         "stages": STAGES,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from model.manifest import Manifest
 from schemas.records import ScoreRecord
@@ -69,6 +70,20 @@ class Result:
             return f"All {self.photographs} photographs are accounted for: {ended}."
         missing = len(self.account.missing)
         return f"{missing} of {self.photographs + missing} photographs are NOT accounted for ({ended})."
+
+    def document(self) -> dict[str, Any]:
+        """For `--json`: every photograph, every topic, and the numbers of the run."""
+        account = self.account
+        return {
+            "images": [tagged.document() for tagged in account.tagged],
+            "dead_letters": [buried.document() for buried in account.buried],
+            "missing": [missing.document() for missing in account.missing],
+            "topics": {topic.name: topic.distinct for topic in account.topics},
+            "kills": self.deliveries.kills,
+            "redelivered": self.deliveries.redelivered,
+            "seconds": dict(self.pace.stages),
+            "photographs_per_second": round(self.throughput, 3),
+        }
 
 
 def deliveries(crew: Workers) -> Deliveries:

@@ -17,14 +17,9 @@ _TO = {topics.MODERATION: "moderation", topics.AMBIANCE: "ambiance collection"}
 
 def show(result: Result, console: Console) -> None:
     """Print everything that the run showed."""
-    console.print()
-    console.print(_photographs(result))
-    console.print()
-    console.print(_topics(result))
-    console.print()
-    console.print(_stages(result))
-    console.print()
-    console.print(_story(result))
+    for shown in (_photographs(result), _topics(result), _stages(result), _story(result)):
+        console.print()
+        console.print(shown)
 
 
 def _photographs(result: Result) -> Table:

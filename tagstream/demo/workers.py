@@ -114,7 +114,8 @@ class Worker:
 
     def last_words(self, lines: int = 15) -> str:
         """The end of its log, debug lines left out."""
-        told = [line for line in self._lines() if '"level": "debug"' not in line]
+        written = self.log.read_text(errors="replace").splitlines()
+        told = [line for line in written if '"level": "debug"' not in line]
         return "\n".join(told[-lines:]) or "(nothing)"
 
     def _wait(self, seconds: float | None = None) -> int:
@@ -123,9 +124,6 @@ class Worker:
         if self.process.stdin:
             self.process.stdin.close()
         return code
-
-    def _lines(self) -> list[str]:
-        return self.log.read_text(errors="replace").splitlines()
 
 
 @dataclass
@@ -182,9 +180,9 @@ class Workers:
             worker.assert_alive()
 
 
-def environment(settings: Mapping[str, object]) -> dict[str, str]:
+def environment(settings: Mapping[str, object], *, without: tuple[str, ...] = ("AWS_",)) -> dict[str, str]:
     """This process's environment with `settings` in it; what could lead to a real S3 is left out."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    kept = {name: value for name, value in os.environ.items() if not name.upper().startswith(without)}
     return kept | _named(settings)
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Protocol
 
+import typer
 from rich.console import Console, Group
 from rich.panel import Panel
 from rich.text import Text
@@ -106,5 +106,4 @@ class Lines:
 
     @staticmethod
     def _write(what: str, facts: Mapping[str, object]) -> None:
-        sys.stdout.write(json.dumps({"what": what, **facts}) + "\n")
-        sys.stdout.flush()
+        typer.echo(json.dumps({"what": what, **facts}))

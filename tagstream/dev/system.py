@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from schemas import topics
-from streams.adapters.kafka.connection import EmbeddedBroker
-from streams.adapters.s3.embedded import EmbeddedS3
-from streams.adapters.s3.images import S3Images
-from streams.adapters.s3.settings import S3Settings
+from tagstream.demo import workers
 from tagstream.dev.state import FOLDER, PLACES, RunningSystem, claimed
-from tagstream.embedded_stack import REGION, EmbeddedStack, free_port
+from tagstream.embedded_stack import EmbeddedStack, free_port, open_stack
 
 BUCKET: Final = "photos"
 
@@ -39,14 +35,7 @@ class System:
     @property
     def environment(self) -> Mapping[str, str]:
         """A worker's whole environment: the user's own settings beside ours."""
-        said = self.premises.settings | {
-            "KAFKA__SESSION_TIMEOUT": 3,
-            "KAFKA__DRAIN_LIMIT": 15,
-            "LOG__FORMAT": "json",
-            "METRICS__HOST": "127.0.0.1",
-        }
-        kept = {name: value for name, value in os.environ.items() if not name.upper().startswith(_OUR_OWN)}
-        return kept | {f"{_PREFIX}{name}": str(value) for name, value in said.items()}
+        return workers.environment(self.premises.settings, without=_OUR_OWN)
 
     @property
     def state(self) -> RunningSystem:
@@ -81,16 +70,9 @@ async def opened(where: Path, *, metrics_port: int | None) -> AsyncIterator[Syst
         AlreadyRuns: another one runs there.
     """
     folder = _folder(where)
-    async with AsyncExitStack() as stack:
-        stack.enter_context(claimed(folder))
-        broker = stack.enter_context(EmbeddedBroker())
-        endpoint = stack.enter_context(EmbeddedS3())
-        broker.create(*topics.ALL)
-        await _make_bucket(endpoint)
-        premises = EmbeddedStack(
-            broker.bootstrap, endpoint.endpoint_url, endpoint.credentials, BUCKET, folder / STORE
-        )
-        yield System(folder, premises, metrics_port or free_port())
+    with claimed(folder):
+        async with open_stack(BUCKET, folder / STORE) as premises:
+            yield System(folder, premises, metrics_port or free_port())
 
 
 def _folder(where: Path) -> Path:
@@ -98,9 +80,3 @@ def _folder(where: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / ".gitignore").write_text("*\n")
     return folder
-
-
-async def _make_bucket(endpoint: EmbeddedS3) -> None:
-    settings = S3Settings(endpoint_url=endpoint.endpoint_url, region=REGION, **dict(endpoint.credentials))
-    async with S3Images(settings) as images:
-        await images.ensure_bucket(BUCKET)

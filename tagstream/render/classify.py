@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
+import typer
 from rich.console import Console
 from rich.progress import SpinnerColumn
 from rich.table import Table
@@ -23,12 +23,7 @@ MANY: Final = 8
 @contextmanager
 def lines() -> Iterator[Tell]:
     """One JSON object a line on standard output, at once."""
-
-    def tell(answer: Answer, _total: int) -> None:
-        sys.stdout.write(json.dumps(answer.document()) + "\n")
-        sys.stdout.flush()
-
-    yield tell
+    yield lambda answer, _total: typer.echo(json.dumps(answer.document()))
 
 
 @contextmanager

@@ -7,8 +7,9 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
+import typer
 from rich.console import Console, Group, RenderableType
 from rich.prompt import Confirm
 from rich.text import Text
@@ -16,11 +17,12 @@ from rich.text import Text
 from operations import dead_letters
 from operations.dead_letters import Letter
 from operations.letter_reader import ReadProgress
-from operations.redrive import ChosenLetters, RedriveRequest, RedriveResult, Tick
+from operations.redrive import RedriveRequest, RedriveResult, Tick
 from schemas import topics
 from schemas.errors import ConfigurationError
 from schemas.wire import headers as wire_headers
 from tagstream.render import progress, tables
+from tagstream.render.tables import counted
 
 _TRACE: Final = "exception.stacktrace"
 _LONGEST: Final = 160
@@ -32,7 +34,7 @@ def show_groups(letters: Iterable[Letter], *, as_json: bool) -> None:
     groups = dead_letters.grouped(letters)
     if as_json:
         for group in groups:
-            sys.stdout.write(json.dumps(group.document()) + "\n")
+            typer.echo(json.dumps(group.document()))
     else:
         Console(highlight=False).print(
             _groups(groups) if groups else Text("No letters", "green"), soft_wrap=True
@@ -42,20 +44,20 @@ def show_groups(letters: Iterable[Letter], *, as_json: bool) -> None:
 def show_one(letter: Letter, *, as_json: bool) -> None:
     """One letter."""
     if as_json:
-        sys.stdout.write(json.dumps(letter.document()) + "\n")
+        typer.echo(json.dumps(letter.document()))
     else:
         Console(highlight=False).print(_letter(letter), soft_wrap=True)
 
 
-def ask(chosen: ChosenLetters, request: RedriveRequest, *, as_json: bool) -> bool:
+def ask(selected: RedriveResult, request: RedriveRequest, *, as_json: bool) -> bool:
     """Whether the person at the terminal wants them sent; raises `ConfigurationError` where nobody is."""
     if as_json or not sys.stdin.isatty():
         raise ConfigurationError(
             "nobody is there to be asked: say --yes, or --dry-run to see what would be sent"
         )
-    causes = ", ".join(sorted({letter.code for letter in chosen.letters}))
+    causes = ", ".join(sorted({letter.code for letter in selected.chosen}))
     return Confirm.ask(
-        f"Send {len(chosen.letters):,} letters back ({causes}), {request.rate:g} a second?", default=False
+        f"Send {len(selected.chosen):,} letters back ({causes}), {request.rate:g} a second?", default=False
     )
 
 
@@ -84,40 +86,35 @@ def sending(total: int) -> Iterator[Tick]:
 def show_result(outcome: RedriveResult, *, dry_run: bool, as_json: bool) -> None:
     """What was sent back, what would be, and what stays."""
     if as_json:
-        _result_json(outcome)
-    else:
-        _result(outcome, dry_run=dry_run)
-
-
-def _result_json(outcome: RedriveResult) -> None:
-    refused = [
-        {"partition": each.letter.place[1], "offset": each.letter.place[2], "why": each.why}
-        for each in outcome.refused or ()
-    ]
-    document = {
-        "selected": len(outcome.chosen),
-        "redriven": outcome.redriven,
-        "redriven_before": outcome.earlier,
-        "refused": refused,
-    }
-    sys.stdout.write(json.dumps(document) + "\n")
-
-
-def _result(outcome: RedriveResult, *, dry_run: bool) -> None:
+        typer.echo(json.dumps(_document(outcome)))
+        return
     console = Console(highlight=False)
     earlier = f"; {outcome.earlier:,} more were sent back before" if outcome.earlier else ""
     if dry_run and outcome.chosen:
-        console.print(f"{_counted(len(outcome.chosen))} would be sent back{earlier}")
+        console.print(f"{counted(len(outcome.chosen), 'letter')} would be sent back{earlier}")
         console.print(_groups(dead_letters.grouped(outcome.chosen)), soft_wrap=True)
     elif not outcome.chosen:
         console.print(f"No such letters{earlier}")
     elif outcome.refused is None:
         console.print("Nothing was sent")
     else:
-        console.print(f"{_counted(outcome.redriven)} sent back{earlier}")
+        console.print(f"{counted(outcome.redriven, 'letter')} sent back{earlier}")
     for each in outcome.refused or ():
         _, partition, offset = each.letter.place
         console.print(Text(f"{partition}:{offset} stays: {each.why}", "red"))
+
+
+def _document(outcome: RedriveResult) -> dict[str, Any]:
+    refused = [
+        {"partition": each.letter.place[1], "offset": each.letter.place[2], "why": each.why}
+        for each in outcome.refused or ()
+    ]
+    return {
+        "selected": len(outcome.chosen),
+        "redriven": outcome.redriven,
+        "redriven_before": outcome.earlier,
+        "refused": refused,
+    }
 
 
 def _groups(groups: Sequence[dead_letters.LetterGroup]) -> RenderableType:
@@ -125,12 +122,11 @@ def _groups(groups: Sequence[dead_letters.LetterGroup]) -> RenderableType:
 
 
 def _group(group: dead_letters.LetterGroup) -> Text:
-    one = "letter" if group.count == 1 else "letters"
     parking = " on parking" if group.topic == topics.PARKING else ""
     return Text.assemble(
         (group.code, "bold red"),
         f" in {', '.join(group.stages)}{parking}: ",
-        (f"{group.count:,} {one}", "bold"),
+        (counted(group.count, "letter"), "bold"),
         (f", {group.redriven:,} sent back" if group.redriven else "", "yellow"),
         (f"  {_span(group.first, group.last)}", "dim"),
     )
@@ -189,7 +185,3 @@ def _sent_back(letter: Letter) -> str:
 
 def _time(moment: datetime | None) -> str:
     return f"{moment.astimezone():%Y-%m-%d %H:%M:%S}" if moment else "-"
-
-
-def _counted(letters: int) -> str:
-    return "1 letter" if letters == 1 else f"{letters:,} letters"

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from schemas.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from model.comparison.comparison_run import Compared
     from model.comparison.row import BackboneRow
     from model.evaluation.differences import Difference, Paired
@@ -15,19 +21,12 @@ if TYPE_CHECKING:
     from model.evaluation.report import Report
     from model.evaluation.speed import Speed
 
-
-import os
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, Final
-
-from schemas.errors import ConfigurationError
+WIDTH: Final = 160
+"""Columns that the table may have: a terminal of fewer wraps its lines, and no column is left out."""
 
 
 def show_report(split: str, report: Report) -> None:
     """Print the figures of one split."""
-    from rich.console import Console
-
     console = Console()
     console.print(_per_label(split, report))
     console.print(_confusion(report))
@@ -42,15 +41,15 @@ def show_gap(outcome: EvaluationResult) -> None:
     if outcome.gap is None:
         return
     title = f"A: {outcome.split}, B: {outcome.against}; a gap that favours what it learned from is by heart"
-    _print(_differences(title, outcome.gap))
+    Console().print(_differences(title, outcome.gap))
 
 
 def show_versus(versus: Versus) -> None:
     """Print one version beside another."""
     a, b = (f"{each.name} {each.version}" for each in versus.manifests)
     comparison, race = versus.comparison, versus.benchmark
-    _print(_differences(f"{versus.split}: A is {a}, B is {b}", comparison.figures))
-    _print(_labels_differ(versus))
+    Console().print(_differences(f"{versus.split}: A is {a}, B is {b}", comparison.figures))
+    Console().print(_labels_differ(versus))
     _say(f"top label right: {_pair(comparison.top)}")
     _say(f"all tags right, none too many: {_pair(comparison.all_tags)}")
     paces = f"A {race.medians[0]:.0f}, B {race.medians[1]:.0f} images/s in batches of {race.batch}"
@@ -61,11 +60,8 @@ def show_versus(versus: Versus) -> None:
 
 
 def _per_label(split: str, report: Report) -> Table:
-    from rich.table import Table
-
-    table = Table(title=f"{split}: top label right {report.top_accuracy}")
-    for column in ("label", "precision (top)", "recall (top)", "precision (tag)", "recall (tag)", "F1", "AP"):
-        table.add_column(column)
+    names = ("label", "precision (top)", "recall (top)", "precision (tag)", "recall (tag)", "F1", "AP")
+    table = Table(*names, title=f"{split}: top label right {report.top_accuracy}")
     for label in report.labels:
         columns = (report.precision, report.recall, report.tag_precision, report.tag_recall)
         shares = [f"{column[label].value:.1%}" for column in columns]
@@ -75,8 +71,6 @@ def _per_label(split: str, report: Report) -> Table:
 
 
 def _confusion(report: Report) -> Table:
-    from rich.table import Table
-
     table = Table("main label \\ top label", *report.classes)
     for name, row in zip(report.classes, report.confusion, strict=True):
         table.add_row(name, *map(str, row))
@@ -106,8 +100,6 @@ def _speed(speed: Speed) -> str:
 
 
 def _differences(title: str, figures: Mapping[str, Difference]) -> Table:
-    from rich.table import Table
-
     table = Table("figure", "A", "B", "B less A", "95 % interval", title=title)
     for name, each in figures.items():
         if not each.is_defined:
@@ -119,8 +111,6 @@ def _differences(title: str, figures: Mapping[str, Difference]) -> Table:
 
 
 def _labels_differ(versus: Versus) -> Table:
-    from rich.table import Table
-
     table = Table("label", "recall", "precision", "F1", "AP", "tag right in A alone", "in B alone", "p")
     for label, each in versus.comparison.per_label.items():
         values = (each.recall, each.precision, each.f1, each.average_precision)
@@ -136,20 +126,8 @@ def _pair(paired: Paired) -> str:
     )
 
 
-def _print(table: Table) -> None:
-    from rich.console import Console
-
-    Console().print(table)
-
-
 def _say(line: str) -> None:
-    from rich.console import Console
-
     Console().print(line, highlight=False, soft_wrap=True)
-
-
-WIDTH: Final = 160
-"""Columns that the table may have: a terminal of fewer wraps its lines, and no column is left out."""
 
 
 def document(compared: Compared, rows: Sequence[BackboneRow], *, by: str) -> dict[str, Any]:
@@ -168,10 +146,6 @@ def document(compared: Compared, rows: Sequence[BackboneRow], *, by: str) -> dic
 
 def show(compared: Compared, rows: Sequence[BackboneRow]) -> None:
     """The table, why those failed that did, and what the figures are of."""
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
     from model.comparison.page import NARROW, footnotes, narrow
 
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)

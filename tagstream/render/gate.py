@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from model.registry.gate import GateRow, GateVerdict
+from rich.console import Console
+from rich.table import Table
+
+from model.registry.gate import GateVerdict
 from model.registry.promotion import PromotionResult
-
-if TYPE_CHECKING:
-    from rich.table import Table
+from model.registry.refs import AliasRef
+from tagstream.render import tables
 
 STYLES: Final = {
     GateVerdict.PASSED: "",
@@ -18,11 +20,11 @@ STYLES: Final = {
 }
 
 
-def document(found: PromotionResult, *, ref: str) -> dict[str, Any]:
+def document(found: PromotionResult, *, ref: AliasRef) -> dict[str, Any]:
     """One document: whether the alias moved, and every row of the gate."""
     move = found.alias.last.model_dump(mode="json", by_alias=True) if found.alias and found.is_new else None
     return {
-        "alias": ref,
+        "alias": str(ref),
         "promoted": found.alias is not None,
         "is_new": found.is_new,
         "move": move,
@@ -30,10 +32,8 @@ def document(found: PromotionResult, *, ref: str) -> dict[str, Any]:
     }
 
 
-def show(found: PromotionResult, *, ref: str) -> None:
+def show(found: PromotionResult, *, ref: AliasRef) -> None:
     """The table on standard output, and how it ended."""
-    from rich.console import Console
-
     console, outcome = Console(highlight=False), found.outcome
     if outcome.rows:
         console.print(_table(found))
@@ -44,7 +44,7 @@ def show(found: PromotionResult, *, ref: str) -> None:
     console.print("\n".join(_end(found, ref)), soft_wrap=True, markup=False)
 
 
-def _end(found: PromotionResult, ref: str) -> list[str]:
+def _end(found: PromotionResult, ref: AliasRef) -> list[str]:
     outcome = found.outcome
     if found.alias is None:
         return [f"refused: {outcome.candidate} is not fit for {ref}; nothing was moved", _mend(found)]
@@ -63,21 +63,14 @@ def _mend(found: PromotionResult) -> str:
 
 
 def _table(found: PromotionResult) -> Table:
-    from rich.table import Table
-
     outcome = found.outcome
-    table = Table(title=f"{outcome.candidate} beside {outcome.champion or 'nothing'}", title_justify="left")
-    for column in ("figure", "champion", "candidate", "allowed", "verdict"):
-        table.add_column(column, overflow="fold")
+    title = f"{outcome.candidate} beside {outcome.champion or 'nothing'}"
+    table = tables.bordered("figure", "champion", "candidate", "allowed", "verdict", title=title)
     for row in outcome.rows:
         verdict = f"{row.verdict.value}: {row.why}" if row.why else row.verdict.value
         cells = (row.name, *(_shown(each) for each in (row.champion, row.candidate, row.allowed)), verdict)
-        table.add_row(*cells, style=_style(row))
+        table.add_row(*cells, style=STYLES[row.verdict])
     return table
-
-
-def _style(row: GateRow) -> str:
-    return STYLES[row.verdict]
 
 
 def _shown(value: float | str | None) -> str:

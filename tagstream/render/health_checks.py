@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from typing import Final
 
+import typer
 from rich.console import Console
 from rich.text import Text
 
@@ -18,15 +18,8 @@ _NAME: Final = 18
 
 def printer(*, as_json: bool) -> Callable[[Finding], None]:
     """Prints a finding."""
-    return _write if as_json else _lines()
-
-
-def _write(finding: Finding) -> None:
-    sys.stdout.write(json.dumps(finding.document()) + "\n")
-    sys.stdout.flush()
-
-
-def _lines() -> Callable[[Finding], None]:
+    if as_json:
+        return lambda finding: typer.echo(json.dumps(finding.document()))
     console = Console(highlight=False)
 
     def tell(finding: Finding) -> None:

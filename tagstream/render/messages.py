@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Mapping
 from typing import Final
 
+import typer
 from pydantic import ValidationError
 from rich.console import Console
 from rich.text import Text
@@ -156,5 +156,4 @@ def write_line(message: Message, console: Console | None = None) -> None:
 
 def write_json(message: Message) -> None:
     """A JSON object a line, at once."""
-    sys.stdout.write(json.dumps(messages.document(message)) + "\n")
-    sys.stdout.flush()
+    typer.echo(json.dumps(messages.document(message)))

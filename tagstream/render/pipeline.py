@@ -8,25 +8,23 @@ from contextlib import contextmanager
 from typing import Any
 
 import typer
+from rich.console import Console
 
 from model.pipeline.runner import Ran
 from model.registry.refs import VersionRef
+from tagstream.render import tables
 
 
 def show(ran: tuple[Ran, ...]) -> None:
     """A row a step."""
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table()
-    for column in ("step", "", "seconds", "in"):
-        table.add_column(column, overflow="fold", justify="right" if column == "seconds" else "left")
+    table = tables.bordered("step", "", "seconds", "in", right={"seconds"})
     for each in ran:
         status = "done" if each.now else "finished before"
         table.add_row(each.done.step, status, f"{each.done.seconds:.1f}", str(each.step.folder))
-    Console(highlight=False).print(table)
+    console = Console(highlight=False)
+    console.print(table)
     for line in _outcomes(ran):
-        Console(highlight=False).print(line, markup=False, soft_wrap=True)
+        console.print(line, markup=False, soft_wrap=True)
 
 
 def _outcomes(ran: tuple[Ran, ...]) -> Iterator[str]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from model.manifest import Manifest
 from model.registry.aliases import Alias, AliasMove
 from model.registry.registry import RegistryEntry
 from operations.registry import VersionView
-
-if TYPE_CHECKING:
-    from rich.table import Table
+from tagstream.render import tables
 
 SPLITS: Final = ("test", "val", "train")
 """Of the figures that a manifest may carry the one that says most."""
@@ -36,16 +38,12 @@ def entry(found: RegistryEntry) -> dict[str, Any]:
 
 def show_entries(found: Sequence[RegistryEntry], *, name: str | None) -> None:
     """A row a version."""
-    from rich.console import Console
-    from rich.table import Table
-
     console = Console(highlight=False)
     if not found:
         console.print(f"no version of {name}" if name else "no version yet", markup=False)
         return
-    table = Table()
-    for column in ("version", "published (UTC)", "MiB", "architecture", "top label right", "aliases"):
-        table.add_column(column, overflow="fold")
+    columns = ("version", "published (UTC)", "MiB", "architecture", "top label right", "aliases")
+    table = tables.bordered(*columns)
     for each in found:
         known = (each.manifest.architecture, top(each.manifest)) if each.manifest else ("-", each.damage)
         size = f"{each.size / MEBIBYTE:.1f}"
@@ -66,8 +64,6 @@ def top(manifest: Manifest) -> str:
 
 def show_version(shown: VersionView) -> None:
     """The card as it is, then the moves."""
-    from rich.console import Console
-
     console = Console(highlight=False)
     console.print(f"{shown.version}, manifest sha256 {shown.digest}", markup=False, soft_wrap=True)
     console.print(f"\n{shown.card}", markup=False, soft_wrap=True)
@@ -76,12 +72,8 @@ def show_version(shown: VersionView) -> None:
 
 
 def _moves(name: str, alias: str, found: Alias) -> Table:
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(title=f"{name}@{alias} is {found.version}", title_justify="left")
-    for column in ("when (UTC)", "from", "to", "by", "how", "reason", "gate"):
-        table.add_column(column, overflow="fold")
+    columns = ("when (UTC)", "from", "to", "by", "how", "reason", "gate")
+    table = tables.bordered(*columns, title=f"{name}@{alias} is {found.version}")
     for move in found.history:
         how = f"{move.kind.value}, by force" if move.forced else move.kind.value
         cells = (f"{move.when:%Y-%m-%d %H:%M:%S}", move.came_from or "-", move.to, move.by, how, move.reason)

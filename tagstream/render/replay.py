@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
+import typer
 from rich.console import Console
 from rich.table import Table
 
@@ -49,7 +49,7 @@ def progress(*, quiet: bool) -> Iterator[Tell]:
 def say(done: RescoreResult, *, as_json: bool) -> None:
     """Everything, on standard output."""
     if as_json:
-        sys.stdout.write(json.dumps(document(done)) + "\n")
+        typer.echo(json.dumps(document(done)))
         return
     console = Console(highlight=False)
     console.print(_plan(done))

@@ -12,9 +12,10 @@ from rich.text import Text
 
 from model import routes as toml
 from operations.routes import CheckedRoutes, Routes
-from operations.routes_check import Change, Outlook, RouteChanges, Tick, share_behind
+from operations.routes_check import Change, Outlook, Tick, share_behind
 from schemas.records import ImageHead, State
 from tagstream.render import progress, tables
+from tagstream.render.tables import counted
 
 
 def shown(checked: CheckedRoutes) -> RenderableType:
@@ -22,7 +23,7 @@ def shown(checked: CheckedRoutes) -> RenderableType:
     manifest, rules = checked.routes.manifest, checked.routes.rules
     right = Text.assemble(
         (str(checked.routes.file), "bold"),
-        f" is right: {_counted(len(rules), 'rule')} for {manifest.name} {manifest.version}",
+        f" is right: {counted(len(rules), 'rule')} for {manifest.name} {manifest.version}",
     )
     if checked.outlook is None:
         return Group(right, Text("No store is here, so there is nothing to try them on", "dim"))
@@ -61,7 +62,7 @@ def _changes(outlook: Outlook, *, is_whole: bool) -> Iterator[RenderableType]:
     yield _looked(outlook, is_whole=is_whole)
     for model, count in outlook.other_models.most_common():
         yield Text(
-            f"{_counted(count, 'image')} of {model}: not judged, that model's thresholds are its own",
+            f"{counted(count, 'image')} of {model}: not judged, that model's thresholds are its own",
             "yellow",
         )
     yield Text()
@@ -82,7 +83,7 @@ def _looked(outlook: Outlook, *, is_whole: bool) -> Text:
     rest = f", {outlook.deleted:,} of them deleted" if outlook.deleted else ""
     part = "" if is_whole else " (the first ones by their ids; there are more)"
     return Text(
-        f"{_counted(outlook.looked, 'image')} looked at{part}{rest}; "
+        f"{counted(outlook.looked, 'image')} looked at{part}{rest}; "
         f"{outlook.judged:,} judged again by their kept scores, {outlook.changed:,} would change"
     )
 
@@ -91,26 +92,19 @@ def _table(outlook: Outlook) -> Table:
     numbers = {"Added", "Removed"}
     table = tables.plain("Topic", "Label", "Added", "Removed", "", right=numbers, whole=numbers)
     for (topic, label), changes in outlook.routes.items():
+        without = changes.without_restaurant
         table.add_row(
             Text(topic, "cyan"),
             label,
             _number(changes.added, "bold green"),
             _number(changes.removed, "bold red"),
-            Text(_without_restaurant(changes), "yellow"),
+            Text(f"{without:,} have no restaurant and stay out" if without else "", "yellow"),
         )
     return table
 
 
 def _number(change: Change, style: str) -> Text:
     return Text(f"{change.count:,}", style if change.count else "dim")
-
-
-def _without_restaurant(changes: RouteChanges) -> str:
-    return (
-        f"{changes.without_restaurant:,} have no restaurant and stay out"
-        if changes.without_restaurant
-        else ""
-    )
 
 
 def _examples(outlook: Outlook) -> Iterator[tuple[Text, str, str]]:
@@ -136,11 +130,7 @@ def _visibility(outlook: Outlook) -> Text:
 
 
 def _becoming(state: State, change: Change) -> str:
-    return f"{_counted(change.count, 'image')} would become {state}, as {', '.join(change.examples)}"
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+    return f"{counted(change.count, 'image')} would become {state}, as {', '.join(change.examples)}"
 
 
 def _heading(routes: Routes) -> str:

@@ -1,8 +1,9 @@
-"""Tables without borders, and grids of a name and its value."""
+"""Tables without borders and with them, grids of a name and its value, and counted nouns."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from typing import Literal
 
 from rich.table import Table
 from rich.text import Text
@@ -11,14 +12,21 @@ from rich.text import Text
 def plain(*columns: str, right: Collection[str] = (), whole: Collection[str] = (), gap: int = 2) -> Table:
     """An empty table with these columns; those in `right` are aligned so, those in `whole` never broken."""
     made = Table(box=None, pad_edge=False, header_style="bold", padding=(0, gap, 0, 0))
+    return _with(made, columns, right=right, whole=whole)
+
+
+def bordered(*columns: str, right: Collection[str] = (), title: str | None = None) -> Table:
+    """An empty table with borders and these columns, which are folded where they are too long."""
+    return _with(Table(title=title, title_justify="left"), columns, right=right)
+
+
+def _with(
+    table: Table, columns: Iterable[str], *, right: Collection[str], whole: Collection[str] = ()
+) -> Table:
     for column in columns:
-        made.add_column(
-            column,
-            justify="right" if column in right else "left",
-            no_wrap=column in whole,
-            overflow="fold",
-        )
-    return made
+        justify: Literal["left", "right"] = "right" if column in right else "left"
+        table.add_column(column, justify=justify, no_wrap=column in whole, overflow="fold")
+    return table
 
 
 def grid(rows: Iterable[tuple[str, str | Text]], *, style: str = "bold") -> Table:
@@ -29,3 +37,8 @@ def grid(rows: Iterable[tuple[str, str | Text]], *, style: str = "bold") -> Tabl
     for name, value in rows:
         made.add_row(Text(name, style), value if isinstance(value, Text) else Text(value))
     return made
+
+
+def counted(count: int, noun: str) -> str:
+    """`1 time`, `2 times`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

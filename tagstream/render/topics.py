@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+import typer
 from rich.console import Console
 from rich.text import Text
 
@@ -26,7 +26,9 @@ _DAY: Final = 86_400
 def show_applied(applied: Sequence[Applied], *, as_json: bool) -> None:
     """A line for each topic."""
     if as_json:
-        _write({"topic": each.topic.name, "outcome": each.outcome, "why": each.why} for each in applied)
+        for each in applied:
+            document = {"topic": each.topic.name, "outcome": each.outcome, "why": each.why}
+            typer.echo(json.dumps(document))
         return
     table = tables.plain("Topic", "Outcome", whole={"Topic"})
     for each in applied:
@@ -40,7 +42,8 @@ def show_applied(applied: Sequence[Applied], *, as_json: bool) -> None:
 def show_found(found: Mapping[str, TopicState | None], *, as_json: bool) -> None:
     """A line for each topic."""
     if as_json:
-        _write(_document(name, state) for name, state in found.items())
+        for name, state in found.items():
+            typer.echo(json.dumps(_document(name, state)))
         return
     columns = ("Topic", "Short", "Parts", "Records", "Replicas", "Kept")
     table = tables.plain(*columns, right=set(columns[2:5]), whole={"Topic"})
@@ -88,8 +91,3 @@ def _kept(state: TopicState) -> str:
     if state.is_compacted:
         return "compacted"
     return f"{state.retention.total_seconds() / _DAY:g} days" if state.retention else "for ever"
-
-
-def _write(documents: Iterable[Mapping[str, Any]]) -> None:
-    for document in documents:
-        sys.stdout.write(json.dumps(document) + "\n")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import typer
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -26,11 +26,11 @@ def show(explanation: Explanation, *, as_json: bool) -> None:
     """Print it; of an image that the store does not know the letters alone, where there are any."""
     trail, letters = explanation.trail, explanation.letters
     if as_json and trail:
-        sys.stdout.write(json.dumps(document(trail, letters)) + "\n")
+        typer.echo(json.dumps(document(trail, letters)))
     elif as_json and letters is not None:
         documents = [each.document() for each in letters]
         unknown = {"image_id": explanation.image_id, "state": None, "dead_letters": documents}
-        sys.stdout.write(json.dumps(unknown) + "\n")
+        typer.echo(json.dumps(unknown))
     elif trail and not as_json:
         Console(highlight=False).print(shown(trail, letters))
     elif letters:
@@ -47,7 +47,7 @@ def shown(trail: Trail, letters: Letters) -> RenderableType:
     """Sentences first, then every fact; readable in 80 columns."""
     first, *others = trail_words.sentences(trail)
     parts: list[RenderableType] = [Text(first, "bold"), *map(Text, others)]
-    parts += _section("Events", _claims(trail.claims))
+    parts += _section("Events", tables.grid(row for spoken in trail.claims for row in _claim(spoken)))
     parts += _section("Bytes and model", _seen(trail))
     if trail.tags:
         parts += _section("Labels", _labels(trail))
@@ -83,10 +83,6 @@ def shown_letters(letters: Sequence[Letter]) -> RenderableType:
 
 def _section(name: str, content: RenderableType) -> tuple[RenderableType, ...]:
     return Text(), Text(name, "bold cyan"), content
-
-
-def _claims(claims: Sequence[ClaimView]) -> Table:
-    return tables.grid(row for spoken in claims for row in _claim(spoken))
 
 
 def _claim(spoken: ClaimView) -> Iterator[tuple[str, str]]:

@@ -10,6 +10,7 @@ from schemas import topics
 from schemas.decisions import Decided
 from schemas.records import State
 from schemas.tags import UNCERTAIN
+from tagstream.render.tables import counted
 
 _DONE = {
     Decided.APPROVE: "approved it",
@@ -119,8 +120,3 @@ def _told(trail: Trail) -> str:
 
 def _listed(labels: Sequence[str]) -> str:
     return ", ".join(labels)
-
-
-def counted(count: int, noun: str) -> str:
-    """`1 time`, `2 times`."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"

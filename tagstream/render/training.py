@@ -8,9 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+import typer
+from rich.console import Console
+from rich.progress import Progress, TaskID, TextColumn
 
+from tagstream.render.progress import columns
+
+if TYPE_CHECKING:
     from model.training.watch import OptimizerStep, Validation, Watch
 
 WINDOW: Final = 20
@@ -18,18 +22,18 @@ WINDOW: Final = 20
 
 
 @contextmanager
-def watched() -> Iterator[Watch]:
-    """A `Watch` that shows bars and lines on standard error while the block lasts."""
-    from rich.console import Console
-    from rich.progress import Progress, TextColumn
-
+def watched(*, stopped: str) -> Iterator[Watch]:
+    """A `Watch` that shows bars and lines on standard error; interrupted, what `stopped` says of going on."""
     from model.training.watch import Watch
-    from tagstream.render.progress import columns
 
     more = TextColumn("{task.fields[more]}")
-    with Progress(*columns(more=(more,)), console=Console(stderr=True)) as progress:
-        screen = TrainingScreen(progress)
-        yield Watch(screen.tick, screen.on_validation, on_step=screen.on_step, say=screen.say)
+    try:
+        with Progress(*columns(more=(more,)), console=Console(stderr=True)) as progress:
+            screen = TrainingScreen(progress)
+            yield Watch(screen.tick, screen.on_validation, on_step=screen.on_step, say=screen.say)
+    except KeyboardInterrupt:
+        typer.echo(f"stopped; the same command goes on {stopped}", err=True)
+        raise
 
 
 class TrainingScreen:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
+import typer
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
@@ -46,8 +46,7 @@ class _Lines:
 
     @staticmethod
     def _write(document: object) -> None:
-        sys.stdout.write(json.dumps(document) + "\n")
-        sys.stdout.flush()
+        typer.echo(json.dumps(document))
 
 
 class _Table:

@@ -12,7 +12,7 @@ from rich.console import Console
 from schemas import topics
 from schemas.tags import UNCERTAIN
 from tagstream import samples
-from tagstream.demo import document, report, table, thumbnails
+from tagstream.demo import report, table
 from tagstream.demo.drill import Strike
 from tagstream.demo.result import Deliveries
 from tests.unit.demo_builders import LABELS, buried, merged, photo, result, tagged, uploaded
@@ -80,16 +80,16 @@ def test_samples_are_credited() -> None:
 def test_a_thumbnail_that_cannot_be_made_is_left_out(tmp_path: Path) -> None:
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(b"\xff\xd8\xff broken")
-    assert thumbnails.of([dataclasses.replace(PLATE, path=broken), GONE]) == {}
+    assert report.thumbnails([dataclasses.replace(PLATE, path=broken), GONE]) == {}
 
 
 def test_every_sample_has_a_thumbnail() -> None:
     shown = [dataclasses.replace(photo(path.name), path=path) for path in samples.photographs()]
-    assert len(thumbnails.of(shown)) == len(shown)
+    assert len(report.thumbnails(shown)) == len(shown)
 
 
 def test_the_document_is_plain_json() -> None:
-    said = json.loads(json.dumps(document.document(RESULT)))
+    said = json.loads(json.dumps(RESULT.document()))
     assert [image["routes"] for image in said["images"]] == [[], [topics.MODERATION], [topics.MODERATION]]
     first = said["images"][0]
     assert set(first) == {"path", "image_id", "tags", "routes", "model_version"}

@@ -22,7 +22,7 @@ from model.serving.classifier import Classifier, with_golden
 from model.tiny_version import LABELS, write_tiny_version
 from schemas.errors import ConfigurationError
 from tagstream.commands.model import app
-from tagstream.commands.model.options import targets
+from tagstream.commands.options import targets
 
 
 @pytest.fixture(scope="module")

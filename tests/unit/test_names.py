@@ -28,7 +28,6 @@ MODULES: Final = {
     "tagstream: prelabel.py": FACES,
     "tagstream: replay.py": FACES,
     "tagstream: routes.py": FACES,
-    "tagstream: show.py": "the command of that name in two groups",
     "tagstream: topics.py": FACES,
     "tagstream: upload.py": FACES,
 }

@@ -22,13 +22,9 @@ from model.registry import contents
 from model.registry.contents import sha256
 from model.serving.classifier import Classifier
 from schemas.errors import ConfigurationError
-from tagstream.commands.model.fetch import fetch
-from tagstream.commands.model.listing import listing
-from tagstream.commands.model.options import resolve
-from tagstream.commands.model.promote import promote
-from tagstream.commands.model.publish import publish as publishing
-from tagstream.commands.model.rollback import rollback
-from tagstream.commands.model.show import show
+from tagstream.commands.model.versions import fetch, listing, promote, rollback, show
+from tagstream.commands.model.versions import publish as publishing
+from tagstream.commands.options import resolve
 
 from . import registry_builders as builders
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from model.training.recipe import Recipe
-from tagstream.commands.model import options
+from tagstream.commands import options
 
 
 def test_from_nothing_every_layer_learns_as_fast_as_the_head() -> None:

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from schemas.errors import ConfigurationError
-from tagstream.commands.model import options
-
-if TYPE_CHECKING:
-    from agents.wiring.settings import Settings
-    from operations.import_data import ImportRequest
+from tagstream.commands import options
 
 
 def import_(  # noqa: PLR0913 - one parameter an option
@@ -24,13 +20,9 @@ def import_(  # noqa: PLR0913 - one parameter an option
     *,
     output: Annotated[Path, typer.Option(metavar="DIR", help="Where the snapshot's folder goes.")],
     name: Annotated[str, typer.Option(help="What the snapshot's folder begins with.")] = "photos",
-    negatives: Annotated[
-        list[str] | None, typer.Option(metavar="SOURCE", help="Pictures of none of the labels; repeatable.")
-    ] = None,
+    negatives: options.NegativeSources = None,
     decisions: Annotated[bool, typer.Option(help="Take what moderators decided, too.")] = False,
-    shares: Annotated[
-        str, typer.Option(metavar="TRAIN,VAL,TEST", help="For what no source has divided.")
-    ] = "0.7,0.15,0.15",
+    shares: options.Shares = "0.7,0.15,0.15",
     seed: Annotated[int, typer.Option(help="Of the division, where photographs are equals.")] = 0,
     resplit: Annotated[bool, typer.Option(help="Forget the splits that the sources bring.")] = False,
     ignore_sources: Annotated[bool, typer.Option(help="Let one source stand on several sides.")] = False,
@@ -47,10 +39,8 @@ def import_(  # noqa: PLR0913 - one parameter an option
     accept_unreviewed: Annotated[
         bool, typer.Option(help="Of a review batch, take also the rows that nobody looked at.")
     ] = False,
-    processes: Annotated[
-        int | None, typer.Option(min=1, help="Photographs decoded at once; one a core if absent.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one document instead of tables.")] = False,
+    processes: options.Processes = None,
+    as_json: options.Json = False,
 ) -> None:
     """Check photographs and keep them as a snapshot: shards, labels, splits and a digest that never change.
 
@@ -70,10 +60,13 @@ def import_(  # noqa: PLR0913 - one parameter an option
 
     - `tagstream data import --decisions --output snapshots --shares 0.8,0.2,0`
     """
+    from rich.console import Console
+
     from model.data.near_duplicates import Nearness
     from model.data.plan import SnapshotPlan
     from operations import import_data
     from tagstream.commands.environment import load_settings
+    from tagstream.render import data, progress
 
     wanted = SnapshotPlan(
         name=_plain(name),
@@ -93,15 +86,7 @@ def import_(  # noqa: PLR0913 - one parameter an option
         processes=processes,
         wanted=wanted,
     )
-    _run(request, load_settings(), as_json=as_json)
-
-
-def _run(request: ImportRequest, config: Settings, *, as_json: bool) -> None:
-    from rich.console import Console
-
-    from operations import import_data
-    from tagstream.render import data, progress
-
+    config = load_settings()
     with progress.phases(time="both") as tick:
         made = import_data.run(request, config, tick=tick)
     if as_json:

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from tagstream.commands import options
+
 
 def prelabel(  # noqa: PLR0913 - one parameter an option
     source: Annotated[Path, typer.Argument(metavar="DIR|CSV", help="Photographs; a CSV by its column path.")],
@@ -17,9 +19,7 @@ def prelabel(  # noqa: PLR0913 - one parameter an option
         Path | None, typer.Option(metavar="FOLDER", help="A model version; that of the settings if absent.")
     ] = None,
     sheet: Annotated[int, typer.Option(min=1, help="Photographs on the contact sheet, at most.")] = 600,
-    processes: Annotated[
-        int | None, typer.Option(min=1, help="Photographs decoded at once; one a core if absent.")
-    ] = None,
+    processes: options.Processes = None,
     threads: Annotated[
         int | None, typer.Option(min=1, help="Of the CPU, for the network; 1 where other work shares it.")
     ] = None,

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tagstream.commands import options
+
 if TYPE_CHECKING:
     from operations.data_summary import SourceSummary
 
@@ -17,10 +19,8 @@ def show(
     *,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a contact sheet there.")] = None,
     per_label: Annotated[int, typer.Option(min=1, help="Photographs of each label on it, at most.")] = 60,
-    processes: Annotated[
-        int | None, typer.Option(min=1, help="Photographs decoded at once; one a core if absent.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one document instead of tables.")] = False,
+    processes: options.Processes = None,
+    as_json: options.Json = False,
 ) -> None:
     """Count photographs by label, split and source; with --html draw a contact sheet of each label.
 

@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import typer
 
-from tagstream.commands.model.average import average
-from tagstream.commands.model.calibrate import calibrate
 from tagstream.commands.model.compare import compare
 from tagstream.commands.model.compare_backbones import compare_backbones
 from tagstream.commands.model.evaluate import evaluate
-from tagstream.commands.model.fetch import fetch
-from tagstream.commands.model.listing import listing
 from tagstream.commands.model.parity import parity
 from tagstream.commands.model.pipeline import pipeline
-from tagstream.commands.model.promote import promote
-from tagstream.commands.model.publish import publish
-from tagstream.commands.model.rollback import rollback
-from tagstream.commands.model.show import show
+from tagstream.commands.model.recalibrate import average, calibrate
 from tagstream.commands.model.train import train
+from tagstream.commands.model.versions import fetch, listing, promote, publish, rollback, show
 
 app = typer.Typer(no_args_is_help=True, help="Train, judge, publish and promote model versions.")
 

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from model import atomic_folders
-from tagstream.commands.model import options
-from tagstream.commands.model.options import Json
+from tagstream.commands import options
 from tagstream.render import figures
-
-if TYPE_CHECKING:
-    from model.comparison.comparison_job import ComparisonJob
-    from model.comparison.comparison_run import Compared
+from tagstream.render.training import watched
 
 Metric = Literal[
     "top_accuracy",
@@ -30,9 +26,7 @@ Metric = Literal[
 
 
 def compare_backbones(  # noqa: PLR0913 - one parameter an option
-    photographs: Annotated[
-        Path, typer.Argument(metavar="DATA", help="Snapshot, folder or CSV, as for `train`.")
-    ],
+    photographs: options.Data,
     *,
     backbones: Annotated[
         str, typer.Option(metavar="NAME,...", help="As in resnet18,mobilenet_v2,timm:xception.")
@@ -45,7 +39,7 @@ def compare_backbones(  # noqa: PLR0913 - one parameter an option
             help="Of the backbones; of those not named the last hub or none.",
         ),
     ] = "none",
-    negatives: Annotated[Path | None, typer.Option(help="As for `train`.")] = None,
+    negatives: options.Negatives = None,
     task: options.Task = "multi_label",
     positive: options.Positive = "",
     epochs: options.Epochs = 12,
@@ -65,7 +59,7 @@ def compare_backbones(  # noqa: PLR0913 - one parameter an option
     markdown: Annotated[Path | None, typer.Option(help="Write the table as Markdown.")] = None,
     device: options.Device = "auto",
     threads: options.Threads = None,
-    as_json: Json = False,
+    as_json: options.Json = False,
 ) -> None:
     """Train several backbones by one recipe on the same photographs, and say what each is good for.
 
@@ -78,6 +72,7 @@ def compare_backbones(  # noqa: PLR0913 - one parameter an option
       tagstream model compare-backbones photos.csv --backbones resnet18,alexnet --output cmp --html cmp.html
     """
     from model.comparison.comparison_job import ComparisonJob, WeightsFrom
+    from model.comparison.comparison_run import compare
     from model.comparison.row import ordered
     from model.training.job import TrainingJob
     from model.training.recipe import Recipe
@@ -106,7 +101,8 @@ def compare_backbones(  # noqa: PLR0913 - one parameter an option
     order = ComparisonJob(
         names, output, training, weights=WeightsFrom.parsed(weights), size=size, split=split
     )
-    compared = _compare(order)
+    with watched(stopped="with what is not finished") as watch:
+        compared = compare(order, watch=watch)
     rows = ordered(compared.rows, by=by)
     if html is not None:
         from model.comparison.page import render_html
@@ -122,15 +118,3 @@ def compare_backbones(  # noqa: PLR0913 - one parameter an option
         figures.show(compared, rows)
     if compared.failed:
         raise typer.Exit(1)
-
-
-def _compare(order: ComparisonJob) -> Compared:
-    from model.comparison.comparison_run import compare
-    from tagstream.render.training import watched
-
-    try:
-        with watched() as watch:
-            return compare(order, watch=watch)
-    except KeyboardInterrupt:
-        typer.echo("stopped; the same command goes on with what is not finished", err=True)
-        raise

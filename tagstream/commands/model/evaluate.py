@@ -4,28 +4,23 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from model import atomic_folders
 from schemas.errors import ConfigurationError
-from tagstream.commands.model.options import resolve
+from tagstream.commands import options
+from tagstream.commands.options import SplitName, resolve
 from tagstream.render import figures
 from tagstream.render.figures import show_gap, show_report
 from tagstream.render.progress import phases
 
-SplitName = Literal["train", "val", "test"]
-
 
 def evaluate(  # noqa: PLR0913, PLR0917 - one parameter an option
-    version: Annotated[
-        str, typer.Argument(metavar="VERSION", help="A version's folder, NAME@ALIAS, or `packaged`.")
-    ],
-    photographs: Annotated[
-        Path, typer.Argument(metavar="DATA", help="Snapshot, folder or CSV, as for `train`.")
-    ],
-    negatives: Annotated[Path | None, typer.Option(help="As for `train`.")] = None,
+    version: options.Version,
+    photographs: options.Data,
+    negatives: options.Negatives = None,
     split: Annotated[SplitName, typer.Option(help="The photographs to judge it by.")] = "test",
     against: Annotated[
         SplitName | None, typer.Option(help="Judge it by this split too, and show the gap between the two.")
@@ -34,9 +29,9 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter an option
         Path | None, typer.Option(help="Write a page with plots and the worst mistakes as pictures.")
     ] = None,
     record: Annotated[bool, typer.Option(help="Add the report to the version's card and manifest.")] = False,  # noqa: FBT002
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    threads: Annotated[int | None, typer.Option(min=1, help="Of the CPU.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one document instead of tables.")] = False,  # noqa: FBT002
+    device: options.Device = "auto",
+    threads: options.CpuThreads = None,
+    as_json: options.Json = False,  # noqa: FBT002
 ) -> None:
     """Judge a version on photographs whose tags are known, through the path that serves.
 
@@ -47,29 +42,26 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter an option
 
       tagstream model evaluate runs/restaurant-v2 snapshot/ --split test --against train --json
     """
+    from model.data import dataset
+    from model.evaluation import evaluation_run, recording
     from operations import evaluate as evaluating
 
     figures.refuse_unwritable(html)
     if against == split:
         raise ConfigurationError(f"--against {against}: name another split than --split, or none")
-    request = evaluating.EvaluateRequest(
-        folder=resolve(version),
-        data=photographs,
-        negatives=negatives,
-        split=split,
-        against=against,
-        record=record,
-        device=device,
-        threads=threads,
-    )
+    folder = resolve(version)
+    if record:
+        recording.refuse_recorded(folder, split)
+    data = dataset.read(photographs, negatives=negatives)
+    job = evaluation_run.EvaluationJob(folder, data, split, against, device=device, threads=threads)
     with phases() as tick:
-        outcome = evaluating.evaluate(request, tick=tick)
+        outcome = evaluation_run.evaluate(job, tick=tick)
     if html is not None:
         from model.evaluation.pages import evaluation_page
 
         atomic_folders.keep(html, evaluation_page.render(outcome))
     if record:
-        evaluating.record(request, outcome)
+        evaluating.record(job, outcome)
     if as_json:
         typer.echo(json.dumps(outcome.as_json()))
         return

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from tagstream.commands.model.options import resolve
+from tagstream.commands.options import CpuThreads, resolve
 from tagstream.render.progress import phases
 
 
@@ -18,7 +18,7 @@ def parity(
         Path, typer.Argument(metavar="DATA", help="Full-size photographs: snapshot, folder or CSV.")
     ],
     side: Annotated[int, typer.Option(min=32, help="Of the renditions: pixels of the shorter side.")] = 320,
-    threads: Annotated[int | None, typer.Option(min=1, help="Of the CPU.")] = None,
+    threads: CpuThreads = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one document instead of lines.")] = False,  # noqa: FBT002
 ) -> None:
     """Whether a version says the same of full-size photographs and of the small ones that sites show.

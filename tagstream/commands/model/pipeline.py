@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import json
-from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
-from tagstream.commands.model import options
-from tagstream.commands.model.options import Json, Url
-
-if TYPE_CHECKING:
-    from agents.wiring.settings import Settings
-    from model.pipeline.runner import Ran
-    from model.registry.refs import VersionRef
-    from model.training.job import TrainingJob
-    from operations.pipeline import PipelineRequest
+from tagstream.commands import options
+from tagstream.commands.options import Json, Url
 
 StepName = Literal["gather", "preprocess", "train", "validate", "publish", "promote"]
 
@@ -38,18 +30,12 @@ def pipeline(  # noqa: PLR0913 - one parameter an option
         float | None, typer.Option(min=0, max=1, help="With --promote: the least accuracy of the top label.")
     ] = None,
     backbone: Annotated[str, typer.Option(help="As for `train`.")] = "mobilenet_v2_same",
-    weights: Annotated[
-        str, typer.Option(help="Of the backbone: hub (public ones), a file, or none (from nothing).")
-    ] = "none",
-    negatives: Annotated[
-        list[str] | None, typer.Option(metavar="SOURCE", help="Pictures of none of the labels; repeatable.")
-    ] = None,
+    weights: options.Weights = "none",
+    negatives: options.NegativeSources = None,
     decisions: Annotated[
         bool, typer.Option("--decisions", help="Take what moderators decided, too.")
     ] = False,
-    shares: Annotated[
-        str, typer.Option(metavar="TRAIN,VAL,TEST", help="For what no source has divided.")
-    ] = "0.7,0.15,0.15",
+    shares: options.Shares = "0.7,0.15,0.15",
     task: options.Task = "multi_label",
     positive: options.Positive = "",
     epochs: options.Epochs = 12,
@@ -90,12 +76,15 @@ def pipeline(  # noqa: PLR0913 - one parameter an option
     """
     from model.data.plan import SnapshotPlan as Snapshot
     from model.networks import backbones
+    from model.pipeline.stages import Stages
     from model.registry.refs import VersionRef
     from model.training.job import TrainingJob, provenance
     from model.training.recipe import Recipe
+    from operations import pipeline as running
     from operations.import_data import ImportRequest
-    from operations.pipeline import PipelineRequest
     from tagstream.commands.environment import load_settings
+    from tagstream.render import pipeline as render
+    from tagstream.render.training import watched
 
     ref = VersionRef(name, version)
     recipe = Recipe(
@@ -118,7 +107,7 @@ def pipeline(  # noqa: PLR0913 - one parameter an option
         threads=threads,
     )
     provenance(order)
-    wanted = PipelineRequest(
+    wanted = running.PipelineRequest(
         ImportRequest(
             tuple(sources),
             work,
@@ -134,38 +123,8 @@ def pipeline(  # noqa: PLR0913 - one parameter an option
         again=tuple(again or ()),
     )
     config = load_settings()
-    with _visualised(visualiser, keep=keep_visualiser):
-        ran = _run(wanted, order, config, port=visualiser)
-        _show(ran, ref, as_json=as_json)
-
-
-def _visualised(port: int | None, *, keep: bool) -> AbstractContextManager[None]:
-    from tagstream.render.pipeline import shown
-
-    return shown(port, keep=keep)
-
-
-def _run(
-    wanted: PipelineRequest, order: TrainingJob, config: Settings, *, port: int | None
-) -> tuple[Ran, ...]:
-    from model.pipeline.stages import Stages
-    from operations import pipeline as running
-    from tagstream.render.training import watched
-
-    try:
-        with watched() as watch:
-            stages = Stages(order.photographs, order, watch)
-            last = running.steps(wanted, stages, config)
-            return running.go(last, version=wanted.version, port=port, say=watch.say)
-    except KeyboardInterrupt:
-        typer.echo("stopped; the same command goes on with what is not finished", err=True)
-        raise
-
-
-def _show(ran: tuple[Ran, ...], ref: VersionRef, *, as_json: bool) -> None:
-    from tagstream.render import pipeline as render
-
-    if as_json:
-        typer.echo(json.dumps(render.document(ran, version=ref)))
-        return
-    render.show(ran)
+    with render.shown(visualiser, keep=keep_visualiser):
+        with watched(stopped="with what is not finished") as watch:
+            last = running.steps(wanted, Stages(order.photographs, order, watch), config)
+            ran = running.go(last, version=ref, port=visualiser, say=watch.say)
+        typer.echo(json.dumps(render.document(ran, version=ref))) if as_json else render.show(ran)

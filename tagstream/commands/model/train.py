@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
-from tagstream.commands.model import options
+from tagstream.commands import options
 from tagstream.render.figures import show_report
 from tagstream.render.training import watched
 
 EXIT_INTERRUPTED: Final = 130
 
 if TYPE_CHECKING:
-    from model.training.run import TrainingJob, TrainingResult
+    from model.training.run import TrainingResult
 
 
 def train(  # noqa: PLR0913, PLR0917 - one parameter an option
@@ -35,9 +35,7 @@ def train(  # noqa: PLR0913, PLR0917 - one parameter an option
             help="mobilenet_v2_same, resnet18, timm:NAME ...; `docs/training.md`.",
         ),
     ] = "mobilenet_v2_same",
-    weights: Annotated[
-        str, typer.Option(help="Of the backbone: hub (public ones), a file, or none (from nothing).")
-    ] = "none",
+    weights: options.Weights = "none",
     output: Annotated[
         Path, typer.Option(help="The version's folder, NAME-VERSION; it must not exist yet.")
     ] = Path("runs/photos-v1"),
@@ -108,7 +106,7 @@ def train(  # noqa: PLR0913, PLR0917 - one parameter an option
         bool, typer.Option("--fresh/--resume", help="Start anew where an earlier run was stopped.")
     ] = False,
     test: Annotated[bool, typer.Option(help="Report on the split `test`; look once, at the end.")] = True,  # noqa: FBT002
-    as_json: Annotated[bool, typer.Option("--json", help="Print one document instead of tables.")] = False,  # noqa: FBT002
+    as_json: options.Json = False,  # noqa: FBT002
 ) -> None:
     """Fine-tune a backbone into tags and write a version folder.
 
@@ -125,8 +123,10 @@ def train(  # noqa: PLR0913, PLR0917 - one parameter an option
     - `tagstream model train photos/ --backbone resnet18 --weights hub --task binary --positive menu`
     """
     from model.networks import backbones
+    from model.registry.cache import cache_home
     from model.training.recipe import Recipe
     from model.training.run import TrainingJob
+    from model.training.run import train as run
 
     recipe = Recipe(
         task=task,
@@ -160,31 +160,17 @@ def train(  # noqa: PLR0913, PLR0917 - one parameter an option
         device=device,
         threads=threads,
         loaders=loaders,
-        cache=cache or _cache(),
+        cache=cache or cache_home() / "pictures",  # https://specifications.freedesktop.org/basedir-spec
         tensorboard=tensorboard,
         checkpoint_steps=checkpoint_steps,
         fresh=fresh,
     )
-    outcome = _train(order)
-    _show_json(outcome) if as_json else _show(outcome, folder=output)
-
-
-def _cache() -> Path:
-    """Where decoded pictures are kept by default; https://specifications.freedesktop.org/basedir-spec."""
-    from model.registry.cache import cache_home
-
-    return cache_home() / "pictures"
-
-
-def _train(order: TrainingJob) -> TrainingResult:
-    from model.training.run import train
-
     try:
-        with watched() as watch:
-            return train(order, watch=watch)
+        with watched(stopped="from the last checkpoint") as watch:
+            outcome = run(order, watch=watch)
     except KeyboardInterrupt:
-        typer.echo("stopped; the same command goes on from the last checkpoint", err=True)
         raise typer.Exit(EXIT_INTERRUPTED) from None
+    _show_json(outcome) if as_json else _show(outcome, folder=output)
 
 
 def _show(outcome: TrainingResult, *, folder: Path) -> None:

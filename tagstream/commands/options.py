@@ -1,4 +1,4 @@
-"""Options that several model commands have."""
+"""Arguments and options that several commands have, and what is made of them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,21 @@ if TYPE_CHECKING:
     from model.evaluation.calibration import Target
     from model.training.recipe import Recipe
 
-
+Image = Annotated[
+    str, typer.Argument(metavar="IMAGE_ID|s3://BUCKET/KEY|PATH", help="An uploaded file by its name.")
+]
+Version = Annotated[
+    str, typer.Argument(metavar="VERSION", help="A version's folder, NAME@ALIAS, or `packaged`.")
+]
+Data = Annotated[Path, typer.Argument(metavar="DATA", help="Snapshot, folder or CSV, as for `train`.")]
+Negatives = Annotated[Path | None, typer.Option(help="As for `train`.")]
+NegativeSources = Annotated[
+    list[str] | None, typer.Option(metavar="SOURCE", help="Pictures of none of the labels; repeatable.")
+]
+Shares = Annotated[str, typer.Option(metavar="TRAIN,VAL,TEST", help="For what no source has divided.")]
+Processes = Annotated[
+    int | None, typer.Option(min=1, help="Photographs decoded at once; one a core if absent.")
+]
 Url = Annotated[
     str | None,
     typer.Option(
@@ -26,6 +40,7 @@ Url = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one document instead of tables.")]
+SplitName = Literal["train", "val", "test"]
 Output = Annotated[Path, typer.Option(help="The new version's folder, NAME-VERSION; versions never change.")]
 Recalls = Annotated[
     list[str] | None,
@@ -33,6 +48,9 @@ Recalls = Annotated[
 ]
 Precisions = Annotated[
     list[str] | None, typer.Option(help="Of tags that are true, for all labels or LABEL=SHARE.")
+]
+Weights = Annotated[
+    str, typer.Option(help="Of the backbone: hub (public ones), a file, or none (from nothing).")
 ]
 Task = Annotated[
     Literal["multi_label", "single_label", "binary"],
@@ -53,6 +71,7 @@ FreezeEpochs = Annotated[int, typer.Option(min=0, help="The head learns alone in
 Notes = Annotated[Path | None, typer.Option(help="Markdown for the model card.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="Of the CPU; 1 where other work shares it.")]
+CpuThreads = Annotated[int | None, typer.Option(min=1, help="Of the CPU.")]
 
 
 def resolve(version: str) -> Path:
