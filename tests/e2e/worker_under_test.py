@@ -23,11 +23,11 @@ from model.preprocess import Preprocess
 from model.serving.batcher import BatchLimits, DeviceChecks, MicroBatcher
 from schemas.errors import DeviceBroken, Unavailable
 from schemas.uploads import Location
-from streams.adapters.folder import FolderImages
 from streams.adapters.kafka.publisher import KafkaPublisher
 from streams.adapters.limits import Limits
 from streams.adapters.s3.images import S3Images
 from streams.ports import Fetched, ImageStore, ScoreStore
+from tests.folder_images import FolderImages
 
 BUCKET = "photos"
 
