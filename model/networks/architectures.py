@@ -9,8 +9,7 @@ from torch import Tensor, nn
 from torchvision.models.mobilenetv2 import mobilenet_v2
 
 from model.networks.efficientnet_lite import efficientnet_lite
-from model.networks.residual_attention import ResidualAttention
-from model.networks.same_padding import padded_as_tensorflow
+from model.networks.layers import ResidualAttention, padded_as_tensorflow
 
 
 class Tiny(nn.Module):
