@@ -23,7 +23,7 @@ from model import devices
 from model.checkpoint import Version, read
 from model.loading import load
 from model.manifest import Golden, Manifest, Task
-from model.networks.network import build
+from model.networks.architectures import build
 from model.preprocess import Pixels, Preprocess
 from model.serving.batchnorm_folding import fold
 from schemas.errors import ConfigurationError, DeviceBroken

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from model import checkpoint
 from model.data.dataset import Split, read
 from model.evaluation import content_digest
-from model.networks.network import build
+from model.networks.architectures import build
 from model.preprocess import Preprocess
 from model.serving.classifier import Classifier
 from model.training.finetune import FineTuning
