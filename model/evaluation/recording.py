@@ -11,16 +11,15 @@ from pydantic import JsonValue
 from model import checkpoint
 from model.atomic_folders import keep
 from model.data.photograph import Photograph
-from model.evaluation import content_digest
 from model.evaluation.card import section
 from model.evaluation.report import Report
-from model.manifest import Manifest
+from model.manifest import Manifest, decisive_digest
 from schemas.errors import ConfigurationError
 
 
 def entry(manifest: Manifest, report: Report, *, data: str) -> JsonValue:
     """What `metrics[SPLIT]` holds: the figures, of which decisions and of which photographs they are."""
-    return {**report.as_json(), "judged": content_digest.digest(manifest), "data": data}
+    return {**report.as_json(), "judged": decisive_digest(manifest), "data": data}
 
 
 def data_digest(photographs: Sequence[Photograph]) -> str:

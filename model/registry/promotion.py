@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 from model.registry.aliases import Alias, Note
 from model.registry.cache import Cache, Resolved
-from model.registry.gate_result import GateResult
-from model.registry.promotion_evaluation import CurrentChampion, PromotionCriteria, evaluate_promotion
+from model.registry.gate_terms import CurrentChampion, GateResult, PromotionCriteria
 from model.registry.refs import CHAMPION, AliasRef, VersionRef
 from model.registry.registry import AliasState, Registry
 from schemas.errors import ConfigurationError
@@ -94,8 +93,13 @@ async def _in_a_thread(
             raise asyncio.CancelledError
         tick(what, done, total)
 
+    def evaluated() -> GateResult:
+        from model.registry.promotion_evaluation import evaluate_promotion  # noqa: PLC0415 - torch: not for whoever lists or rolls back
+
+        return evaluate_promotion(request.criteria, folder, champion, tick_or_stop)
+
     try:
-        return await asyncio.to_thread(evaluate_promotion, request.criteria, folder, champion, tick_or_stop)
+        return await asyncio.to_thread(evaluated)
     finally:
         stopped.set()
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from model.checkpoint import CARD, MANIFEST, parsed_manifest
 from model.manifest import Manifest
-from model.registry import aliases, conditions, contents, publishing
+from model.registry import aliases, contents, publishing
 from model.registry.aliases import Alias, Note
 from model.registry.cache import Cache, Resolved
 from model.registry.contents import Contents
@@ -159,7 +159,7 @@ class Registry:
         version = VersionRef(ref.name, to.version)
         data = await self._read(version, MANIFEST)
         self._refuse_replaced(version, data, to.digest)
-        await conditions.assure(self._objects, version.manifest, data)
+        await publishing.assure_conditions(self._objects, version.manifest, data)
         moved = aliases.promoted(seen.alias if seen else None, to.version, to.digest, note)
         return await self._move(ref, moved, seen)
 

@@ -2,7 +2,7 @@
 
 `If-None-Match: *` and `If-Match` on PutObject are S3's own since 2024; MinIO and versitygw (tried with 1.8.0:
 200 races of 24 writers, one winner each) have them too. A storage that ignores them would let two promoters
-win, so it is tried before an alias moves (`model.registry.conditions`).
+win, so it is tried before an alias moves (`model.registry.publishing`).
 """
 
 from __future__ import annotations
