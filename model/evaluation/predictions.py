@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import torch
@@ -110,15 +110,13 @@ class Predictions:
 
     def select(self, places: Tensor) -> Self:
         """The photographs at `places`, int (n,)."""
-        return type(self)(
-            self.task,
-            self.labels,
-            self.thresholds,
+        return replace(
+            self,
             photographs=tuple(self.photographs[place] for place in places.tolist()),
             probabilities=self.probabilities[places],
             brightness=self.brightness[places],
             sides=self.sides[places],
-            refusal=self.refusal,
+            unreadable=(),
         )
 
     def _is_true(self, photo: Photograph, label: str) -> bool:

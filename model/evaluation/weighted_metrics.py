@@ -12,12 +12,19 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from model.evaluation.bootstrap_intervals import Statistic
+from model.evaluation.bootstrap_intervals import Bootstrap, Statistic
+from model.evaluation.shares import Figure
 
 
 def value(statistic: Statistic, *, of: int) -> Tensor:
     """The figure itself, float64 (k,), of `of` photographs."""
     return statistic(torch.ones(1, of, dtype=torch.float64)).view(-1)
+
+
+def figure(statistic: Statistic, bootstrap: Bootstrap, *, of: int) -> Figure:
+    """A statistic of one value over `of` photographs, with its interval."""
+    whole = float(value(statistic, of=len(bootstrap.members)))
+    return Figure(whole, of=of, interval=bootstrap.interval(statistic))
 
 
 def share(hits: Tensor, among: Tensor) -> Statistic:
