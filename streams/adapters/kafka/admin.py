@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from types import TracebackType
 from typing import Any, Final, Self
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -55,9 +54,7 @@ class TopicAdmin:
             raise
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self._admin.close()
 
     async def partitions(self, topic: str) -> tuple[int, ...]:

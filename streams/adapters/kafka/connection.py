@@ -7,7 +7,6 @@ import ssl
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from confluent_kafka import Producer
@@ -147,9 +146,7 @@ class EmbeddedBroker:
         self.bootstrap = ",".join(f"{broker.host}:{broker.port}" for broker in brokers)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._cluster = None
 
     def create(self, *topics: str) -> None:

@@ -17,7 +17,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Final, Self
 
 from schemas.errors import ConfigurationError, Unavailable
@@ -58,9 +57,7 @@ class SqliteScores:
             self._lanes = opened.pop_all()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self._lanes.aclose()
 
     async def head(self, image_id: str) -> ImageHead | None:
@@ -123,9 +120,7 @@ class _Lane:
         self._thread = thread
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self._rounds.drain()
         connection, self._connection = self._connection, None
         if connection and self._thread:
