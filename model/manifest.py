@@ -12,7 +12,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
-from model.preprocess import MAX_PIXELS, Fit, Preprocess
+from model.preprocess import Fit, Preprocess
 from schemas.tags import UNCERTAIN, ModelRef, RouteRule
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -48,9 +48,9 @@ class Input(ManifestPart):
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
     std: tuple[float, float, float] = (0.5, 0.5, 0.5)
 
-    def preprocess(self, *, max_pixels: int = MAX_PIXELS) -> Preprocess:
+    def preprocess(self) -> Preprocess:
         """The decoder of such inputs."""
-        return Preprocess(size=self.size, fit=self.fit, max_pixels=max_pixels)
+        return Preprocess(size=self.size, fit=self.fit)
 
 
 class Golden(ManifestPart):

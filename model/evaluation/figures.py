@@ -24,9 +24,9 @@ HIGHEST: Final = 5
 """Of `recall_at_5`."""
 
 
-def report(predictions: Predictions, *, resamples: int = 1000, seed: int = 0) -> Report:
-    """Every figure but the speed; `seed` is that of the bootstrap."""
-    taking = Taking(predictions, Bootstrap.of(predictions.photographs, resamples=resamples, seed=seed))
+def report(predictions: Predictions, *, resamples: int = 1000) -> Report:
+    """Every figure but the speed."""
+    taking = Taking(predictions, Bootstrap.of(predictions.photographs, resamples=resamples))
     average_precision = weighted_metrics.average_precision(predictions.probabilities, predictions.targets)
     top_accuracy, at_1, mixed, extra, negatives, covered = taking.overall()
     per_label = taking.per_label()

@@ -74,7 +74,11 @@ async def promote(
             str(request.version), str(request.version), (), note=f"{request.ref} is there already"
         )
         return PromotionResult(outcome, seen.alias, is_new=False)
-    champion = seen if request.alias == CHAMPION else await registry.alias_state(_champion(request))
+    champion = (
+        seen
+        if request.alias == CHAMPION
+        else await registry.alias_state(AliasRef(request.version.name, CHAMPION))
+    )
     beside = await _fetched(registry, cache, request, champion)
     outcome = await _in_a_thread(request, folder, beside, tick)
     if outcome.is_broken or (outcome.refused and not request.force):
@@ -130,7 +134,3 @@ async def _fetched(
         if request.force:
             return CurrentChampion(broken=error)
         raise ConfigurationError(f"the champion itself cannot be loaded: {error}, or --force") from error
-
-
-def _champion(request: PromotionRequest) -> AliasRef:
-    return AliasRef(request.version.name, CHAMPION)

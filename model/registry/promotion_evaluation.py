@@ -167,10 +167,13 @@ def _report(seen: Predictions) -> Figures:
     return figures.report(seen, resamples=RESAMPLES).as_json()
 
 
-def golden(champion: Candidate | None, candidate: Candidate) -> tuple[GateRow, ...]:
+def golden(champion: Candidate | None, candidate: Candidate) -> Iterator[GateRow]:
     """Whether the candidate's golden scores hold here, and what it says of the champion's golden images."""
-    own = [_own_golden(candidate)]
-    return (*own, *_champions_golden(champion, candidate)) if champion else tuple(own)
+    yield _own_golden(candidate)
+    if champion is not None:
+        for file, png in champion.version.golden.items():
+            ours, theirs = (_top(each.classifier, png) for each in (champion, candidate))
+            yield GateRow(f"the champion's golden image {file}", ours, theirs, None, GateVerdict.SHOWN)
 
 
 def _named(tick: Tick, candidate: Candidate) -> Tick:
@@ -185,12 +188,6 @@ def _own_golden(candidate: Candidate) -> GateRow:
     except DeviceBroken as error:
         return GateRow(name, None, "other scores", "the manifest's", GateVerdict.BROKEN, str(error))
     return GateRow(name, None, "score as stated", "the manifest's", GateVerdict.PASSED)
-
-
-def _champions_golden(champion: Candidate, candidate: Candidate) -> Iterator[GateRow]:
-    for file, png in champion.version.golden.items():
-        ours, theirs = (_top(each.classifier, png) for each in (champion, candidate))
-        yield GateRow(f"the champion's golden image {file}", ours, theirs, None, GateVerdict.SHOWN)
 
 
 def _top(classifier: Classifier, png: bytes) -> str:

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from model.checkpoint import CARD, MANIFEST, parsed_manifest
+from model.checkpoint import CARD, MANIFEST, parsed_manifest, sha256
 from model.manifest import Manifest
 from model.registry import aliases, contents, publishing
 from model.registry.aliases import Alias, Note
@@ -106,7 +106,7 @@ class Registry:
         Raises `ConfigurationError` where there is no such thing.
         """
         if isinstance(ref, VersionRef):
-            return Resolved(version=ref.version, digest=contents.sha256(await self._read(ref, MANIFEST)))
+            return Resolved(version=ref.version, digest=sha256(await self._read(ref, MANIFEST)))
         if (found := await self.alias_state(ref)) is None:
             raise ConfigurationError(
                 f"{self.where}: no alias {ref}; `tagstream model promote {ref.name}/VERSION "
@@ -215,7 +215,7 @@ class Registry:
         return manifest
 
     def _refuse_replaced(self, ref: VersionRef, data: bytes, digest: str | None) -> None:
-        if digest is not None and contents.sha256(data) != digest:
+        if digest is not None and sha256(data) != digest:
             raise ConfigurationError(
                 f"{self.where}/{ref.manifest}: it is not the manifest that was promoted or fetched before; "
                 + _MEND

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from model.atomic_folders import building, kept_room, sweep, sync, write
+from model.data import shards
 from model.data.dataset import Encoded, Photograph
 from model.data.progress import Tick
 from model.preprocess import Pixels, Preprocess
@@ -165,7 +166,6 @@ def _intact(folder: Path) -> bool:
     """Whether the entry is there and as it was written."""
     try:
         index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
-        with (folder / PIXELS).open("rb") as pixels:
-            return hashlib.file_digest(pixels, "sha256").hexdigest() == str(index["sha256"])
+        return shards.digest(folder / PIXELS) == str(index["sha256"])
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return False

@@ -37,16 +37,12 @@ class OptimizerStep:
     """In its batch."""
 
 
-def ignored(_: object) -> None:
-    """For whoever does not want to be told."""
-
-
 @dataclass(frozen=True, slots=True)
 class Watch:
     """Who is told of progress. Nothing that they do changes what is trained."""
 
     tick: Tick = silent
-    on_validation: Callable[[Validation], None] = ignored
-    on_step: Callable[[OptimizerStep], None] = ignored
-    say: Callable[[str], None] = ignored
+    on_validation: Callable[[Validation], None] = silent
+    on_step: Callable[[OptimizerStep], None] = silent
+    say: Callable[[str], None] = silent
     """Told remarks for people, a line each: how it draws, from where it goes on."""
