@@ -15,9 +15,9 @@ from agents.testing import FakeTagger
 from agents.wiring import settings, worker
 from agents.wiring.backends import kafka_settings, s3_settings
 from agents.wiring.components import decoders
-from agents.wiring.runtime import Runtime
 from agents.wiring.settings import Settings
 from agents.wiring.stores import open_store
+from agents.wiring.worker import Runtime
 from model.decoding.pool import DecoderPool
 from model.preprocess import Preprocess
 from model.serving.batcher import BatchLimits, DeviceChecks, MicroBatcher
