@@ -34,12 +34,9 @@ CREATE_SECONDS: Final = 5.0
 class TopicAdmin:
     """Asks about topics and creates them; never changes or deletes one."""
 
-    def __init__(
-        self, bootstrap: KafkaAddress, *, seconds: float = SECONDS, create_seconds: float = CREATE_SECONDS
-    ) -> None:
+    def __init__(self, bootstrap: KafkaAddress, *, seconds: float = SECONDS) -> None:
         self._bootstrap = bootstrap
         self._seconds = seconds
-        self._create_seconds = create_seconds
         self._admin: Any = None  # aiokafka's methods are hardly annotated
 
     async def __aenter__(self) -> Self:
@@ -103,8 +100,8 @@ class TopicAdmin:
         ]
         try:
             with mapped("the creation of topics"):
-                async with asyncio.timeout(self._create_seconds):
-                    said = await self._admin.create_topics(asked, timeout_ms=int(self._create_seconds * 1000))
+                async with asyncio.timeout(CREATE_SECONDS):
+                    said = await self._admin.create_topics(asked, timeout_ms=int(CREATE_SECONDS * 1000))
         except Unavailable as error:
             if isinstance(error.__cause__, TimeoutError):
                 return await self._use(missing, why="the broker does not answer to the creation of topics")

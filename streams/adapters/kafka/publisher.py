@@ -113,10 +113,12 @@ class _InboundPublisher(_Publisher, Generic[E]):
 
     async def publish(self, *events: E) -> None:
         """Publish all of them in order, keyed by image; return when every in-sync replica has each."""
-        await self._send([self._inbound(each) for each in events])
-
-    def _inbound(self, event: E) -> Outgoing:
-        return Outgoing(self.topic, event.image_id.encode(), wire.encode(event), self._headers(event))
+        await self._send(
+            [
+                Outgoing(self.topic, each.image_id.encode(), wire.encode(each), self._headers(each))
+                for each in events
+            ]
+        )
 
 
 class UploadPublisher(_InboundPublisher[ImageUploaded | ImageRemoved]):
