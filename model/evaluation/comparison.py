@@ -179,7 +179,7 @@ def _pairs(a: Predictions, b: Predictions) -> Iterator[tuple[str, Paired]]:
         for name in ("recall", "tag_recall"):
             before, after = (each[name] for each in both)
             yield f"{label}: {name}", paired(before.hits, after.hits, among=before.among)
-    f1 = outcomes.f1_by_sample(a), outcomes.f1_by_sample(b)
+    f1 = a.f1, b.f1
     parts = {"": a.known} | {
         f"{kind} {name}: ": inside & a.known
         for kind, parts in partition(a).items()
@@ -205,7 +205,7 @@ def statistics_of(predictions: Predictions) -> Mapping[str, Statistic]:
     }
     return {
         "top_accuracy": shares["top_accuracy"],
-        "f1_samples": weighted_metrics.mean(outcomes.f1_by_sample(predictions), predictions.known),
+        "f1_samples": weighted_metrics.mean(predictions.f1, predictions.known),
         "mean_average_precision": weighted_metrics.macro(
             weighted_metrics.average_precision(predictions.probabilities, predictions.targets)
         ),

@@ -30,7 +30,6 @@ def report(predictions: Predictions, *, resamples: int = 1000) -> Report:
     average_precision = weighted_metrics.average_precision(predictions.probabilities, predictions.targets)
     top_accuracy, at_1, mixed, extra, negatives, covered = taking.overall()
     per_label = taking.per_label()
-    by_sample = outcomes.f1_by_sample(predictions)
     return Report(
         task=predictions.task,
         labels=predictions.labels,
@@ -48,7 +47,7 @@ def report(predictions: Predictions, *, resamples: int = 1000) -> Report:
         mean_average_precision=weighted_metrics.figure(
             weighted_metrics.macro(average_precision), taking.bootstrap, of=len(predictions)
         ),
-        f1_samples=taking.mean(by_sample),
+        f1_samples=taking.mean(predictions.f1),
         precision_at_1=at_1,
         recall_at_5=taking.mean(
             recall_at(predictions, HIGHEST), among=predictions.known & predictions.answers.any(1)
@@ -70,7 +69,7 @@ def report(predictions: Predictions, *, resamples: int = 1000) -> Report:
             known=predictions.known,
             bootstrap=taking.bootstrap,
         ),
-        slices=slices(predictions, right=predictions.right, f1=by_sample),
+        slices=slices(predictions),
         bootstrap=taking.bootstrap,
     )
 

@@ -108,6 +108,12 @@ class Predictions:
         """Bool (N,): whose tags are the true ones, none missing and none too many."""
         return (self.tagged == self.targets).all(1)
 
+    @property
+    def f1(self) -> Tensor:
+        """Float64 (N,): the F1 of each photograph's tags; 0 where there are none at all."""
+        hits = (self.tagged & self.targets).sum(1).double()
+        return 2 * hits / (self.tagged.sum(1) + self.targets.sum(1)).clamp(min=1)
+
     def select(self, places: Tensor) -> Self:
         """The photographs at `places`, int (n,)."""
         return replace(

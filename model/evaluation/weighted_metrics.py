@@ -47,12 +47,6 @@ def f1(tagged: Tensor, true: Tensor) -> Statistic:
     return ratio(2.0 * (tagged & true).double(), tagged.double() + true.double())
 
 
-def f1_by_sample(tagged: Tensor, true: Tensor) -> Tensor:
-    """Float64 (N,): the F1 of each photograph's tags, bool (N, k) each; 0 where there are none at all."""
-    hits = (tagged & true).sum(1).double()
-    return 2 * hits / (tagged.sum(1) + true.sum(1)).clamp(min=1)
-
-
 def macro(statistic: Statistic) -> Statistic:
     """The mean over a statistic's columns, those without a value left out."""
     return lambda weights: statistic(weights).nanmean(1)
