@@ -24,7 +24,7 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from model.atomic_folders import building, write_synced
-from model.manifest import Golden, Manifest
+from model.manifest import Manifest
 from schemas.errors import ConfigurationError
 from schemas.validation import first_fault
 
@@ -61,7 +61,10 @@ def read(folder: Path) -> Version:
         manifest=manifest,
         weights=_weights(data, manifest=manifest, file=folder / WEIGHTS),
         card=_bytes(folder / CARD).decode(),
-        golden={golden.file: _golden(folder, golden) for golden in manifest.golden},
+        golden={
+            golden.file: _verified(folder / GOLDEN / golden.file, digest=golden.sha256)
+            for golden in manifest.golden
+        },
     )
 
 
@@ -104,7 +107,7 @@ def write(folder: Path, version: Version) -> Manifest:
 
 def sealed(version: Version) -> Version:
     """`version` with the digest of its weights in its manifest, as `write` puts it there."""
-    manifest = version.manifest.model_copy(update={"sha256": _digest(_encoded(version))})
+    manifest = version.manifest.model_copy(update={"sha256": sha256(_encoded(version))})
     return replace(version, manifest=manifest)
 
 
@@ -119,7 +122,7 @@ def _encoded(version: Version) -> bytes:
 
 def _fill(folder: Path, version: Version) -> Manifest:
     weights = _encoded(version)
-    manifest = version.manifest.model_copy(update={"sha256": _digest(weights)})
+    manifest = version.manifest.model_copy(update={"sha256": sha256(weights)})
     write_synced(folder / WEIGHTS, weights)
     write_synced(folder / CARD, version.card.encode())
     write_synced(folder / MANIFEST, (manifest.model_dump_json(indent=2) + "\n").encode())
@@ -129,13 +132,9 @@ def _fill(folder: Path, version: Version) -> Manifest:
     return manifest
 
 
-def _golden(folder: Path, golden: Golden) -> bytes:
-    return _verified(folder / GOLDEN / golden.file, digest=golden.sha256)
-
-
 def _verified(file: Path, *, digest: str) -> bytes:
     data = _bytes(file)
-    if _digest(data) != digest:
+    if sha256(data) != digest:
         raise ConfigurationError(f"{file}: damaged or replaced, its sha256 is not the manifest's")
     return data
 
@@ -166,5 +165,6 @@ def _labels(data: bytes) -> tuple[str, ...]:
     return tuple(json.loads(header["__metadata__"]["labels"]))
 
 
-def _digest(data: bytes) -> str:
+def sha256(data: bytes) -> str:
+    """In hexadecimal digits."""
     return hashlib.sha256(data).hexdigest()

@@ -5,18 +5,33 @@ No torch in here: the command line and the policy read manifests without it.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
-from model.preprocess import MAX_PIXELS, Fit, Preprocess
+from model.preprocess import Fit, Preprocess
 from schemas.tags import UNCERTAIN, ModelRef, RouteRule
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Probability = Annotated[float, Field(ge=0, le=1)]
 Task = Literal["multi_label", "single_label", "binary"]
 """A sigmoid a label; a softmax over the labels; one output, whose label is the positive answer."""
+
+
+DECISIVE: Final = {
+    "task",
+    "labels",
+    "architecture",
+    "input",
+    "temperature",
+    "thresholds",
+    "refusal",
+    "sha256",
+}
+"""The fields of a manifest that move a probability or a tag."""
 
 
 class ManifestPart(BaseModel):
@@ -33,9 +48,9 @@ class Input(ManifestPart):
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
     std: tuple[float, float, float] = (0.5, 0.5, 0.5)
 
-    def preprocess(self, *, max_pixels: int = MAX_PIXELS) -> Preprocess:
+    def preprocess(self) -> Preprocess:
         """The decoder of such inputs."""
-        return Preprocess(size=self.size, fit=self.fit, max_pixels=max_pixels)
+        return Preprocess(size=self.size, fit=self.fit)
 
 
 class Golden(ManifestPart):
@@ -100,3 +115,15 @@ class Manifest(ManifestPart):
         if foreign:
             raise ValueError(f"routes name labels that the model has not: {sorted(foreign)}")
         return self
+
+
+def decisive_digest(manifest: Manifest) -> str:
+    """sha256 over the weights' digest and whatever makes tags of their outputs.
+
+    Figures mean nothing beside other thresholds than theirs, so this is kept with
+    recorded ones (`metrics[SPLIT]["judged"]`): a threshold edited afterwards shows.
+    """
+    decisive = manifest.model_dump(mode="json", include=DECISIVE)
+    if not manifest.refusal:
+        del decisive["refusal"]  # versions that refuse nothing keep the digests that they were recorded with
+    return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()

@@ -149,7 +149,7 @@ class Preprocess:
             self._refuse_bomb(*(image.largest if isinstance(image, HeifImageFile) else image.size))
             image.draft(None, (self.size * OVERSAMPLE, self.size * OVERSAMPLE))
             image.load()
-            return _planes(_upright(self._square(_rgb(image)), _orientation(image)))
+            return _planes(_upright(self._square(_rgb(image)), orientation(image)))
 
     def _refuse_bomb(self, width: int, height: int) -> None:
         if max(width, height) > MAX_SIDE:
@@ -199,7 +199,7 @@ def _strips(size: tuple[int, int]) -> Iterator[tuple[int, int, int, int]]:
         yield (0, top, width, min(top + rows, height))
 
 
-def _orientation(image: Image.Image) -> int:
+def orientation(image: Image.Image) -> int:
     """EXIF orientation, 1 where there is none or it cannot be read: the pixels are good all the same."""
     try:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))

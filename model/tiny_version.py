@@ -13,7 +13,7 @@ import torch
 from model import checkpoint
 from model.checkpoint import Version
 from model.manifest import Input, Manifest
-from model.networks.network import build
+from model.networks.architectures import build
 from model.policy import DEFAULT_ROUTES
 from model.serving import self_check
 from model.serving.classifier import with_golden

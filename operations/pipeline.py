@@ -18,7 +18,7 @@ from model.pipeline.runner import Ran, run
 from model.pipeline.stages import Stages, evaluation_split, plain
 from model.pipeline.step import Made, Step, digest
 from model.registry import promotion
-from model.registry.promotion_evaluation import PromotionCriteria
+from model.registry.gate_terms import PromotionCriteria
 from model.registry.refs import CHAMPION, AliasRef, VersionRef
 from operations import import_data
 from operations import promote as promoting

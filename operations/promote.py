@@ -11,8 +11,8 @@ from model.data import dataset
 from model.data.progress import Tick
 from model.registry import promotion, refs
 from model.registry.aliases import Alias, Note
+from model.registry.gate_terms import PromotionCriteria
 from model.registry.promotion import PromotionRequest, PromotionResult
-from model.registry.promotion_evaluation import PromotionCriteria
 from model.registry.refs import CHAMPION, AliasRef, VersionRef
 from operations.current_user import current_user
 from schemas.errors import ConfigurationError

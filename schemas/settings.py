@@ -8,7 +8,8 @@ the sections together and reads them.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, TypeVar
+from enum import Enum, auto
+from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.fields import FieldInfo
@@ -22,14 +23,13 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
-@dataclass(frozen=True, slots=True)
-class _Advanced:
-    """The mark of a setting that hardly anybody turns."""
+class _Mark(Enum):
+    """What a field is marked as."""
 
-
-@dataclass(frozen=True, slots=True)
-class _Internal:
-    """The mark of a bound that has its place beside the settings, and no name in the environment."""
+    ADVANCED = auto()
+    """A setting that hardly anybody turns."""
+    INTERNAL = auto()
+    """A bound that has its place beside the settings, and no name in the environment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,25 +40,20 @@ class DerivedFrom:
     """What it is then, in words: `half of TAGSTREAM_WINDOW__CONCURRENCY`."""
 
 
-Advanced = Annotated[T, _Advanced()]
-Internal = Annotated[T, _Internal()]
+Advanced = Annotated[T, _Mark.ADVANCED]
+Internal = Annotated[T, _Mark.INTERNAL]
 
 
 def is_advanced(field: FieldInfo) -> bool:
     """Whether the field is one that hardly anybody turns."""
-    return _marked(field, _Advanced) is not None
+    return _Mark.ADVANCED in field.metadata
 
 
 def is_internal(field: FieldInfo) -> bool:
     """Whether the field has no name in the environment."""
-    return _marked(field, _Internal) is not None
+    return _Mark.INTERNAL in field.metadata
 
 
 def rule_of(field: FieldInfo) -> str | None:
     """What the field is while it is not set, where it follows another one."""
-    mark: DerivedFrom | None = _marked(field, DerivedFrom)
-    return mark.rule if mark else None
-
-
-def _marked(field: FieldInfo, kind: type[Any]) -> Any:  # noqa: ANN401 - the mark, where it has it
-    return next((mark for mark in field.metadata if isinstance(mark, kind)), None)
+    return next((mark.rule for mark in field.metadata if isinstance(mark, DerivedFrom)), None)

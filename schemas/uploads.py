@@ -138,10 +138,6 @@ class Position(Value):
         """Whether both are the same event, however often it was published or delivered."""
         return self.event_id == other.event_id
 
-    def is_older_than(self, other: Position) -> bool:
-        """Whether `other` came strictly later; two deliveries of one event are not older than each other."""
-        return not self.is_same(other) and self.precedes(other)
-
     def precedes(self, other: Position) -> bool:
         """Whether this *delivery* comes before `other`: a total order within one voice."""
         mine, others = self._rank, other._rank

@@ -247,6 +247,6 @@ def _credentials(broker: KafkaConnection) -> Credentials | None:
     return SASLCredentials(
         username=broker.login.username,
         password=broker.login.password.get_secret_value(),
-        mechanism=broker.login.mechanism.value,
+        mechanism=broker.login.mechanism,
         ssl_context=broker.tls,
     )

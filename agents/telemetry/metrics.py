@@ -24,8 +24,8 @@ class Metrics:
     are updated once a beat, on the event loop too (`agents.telemetry.heartbeat`). Scraped from any thread.
     """
 
-    def __init__(self, registry: CollectorRegistry | None = None) -> None:
-        self.registry = registry or CollectorRegistry()
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self._make = Instruments(self.registry)
         self._count_and_time(self._make)

@@ -6,7 +6,7 @@ from ssl import SSLContext
 
 from agents.wiring.settings import Settings, blame
 from streams.adapters.kafka import connection
-from streams.adapters.kafka.connection import ClientCertificate, KafkaConnection, Login, Mechanism
+from streams.adapters.kafka.connection import ClientCertificate, KafkaConnection, Login
 from streams.adapters.kafka.producer import ProducerSettings
 from streams.adapters.kafka.settings import ConnectionSettings
 from streams.adapters.s3.settings import S3Settings
@@ -35,7 +35,7 @@ def _tls(ours: ConnectionSettings) -> SSLContext:
 def _login(ours: ConnectionSettings) -> Login | None:
     if ours.username is None or ours.password is None:
         return None
-    return Login(ours.username, ours.password, Mechanism(ours.sasl_mechanism))
+    return Login(ours.username, ours.password, ours.sasl_mechanism)
 
 
 def kafka_settings(settings: Settings) -> ProducerSettings:

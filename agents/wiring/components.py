@@ -17,9 +17,9 @@ from agents.telemetry.metrics import Metrics
 from agents.telemetry.tracing import NO_TRACER, Tracer
 from agents.wiring.backends import kafka_settings, s3_settings
 from agents.wiring.model_source import ResolvedModel, resolve_model
-from agents.wiring.runtime import Runtime
 from agents.wiring.settings import Settings, blame
 from agents.wiring.stores import blamed, open_store
+from agents.wiring.worker import Runtime
 from model import routes
 from model.decoding.decoder import DecoderExit
 from model.decoding.options import REAL

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from typing import Final, NoReturn
 
 import faust
@@ -15,17 +16,28 @@ from faust.types import StreamT
 from agents.ports import Components
 from agents.telemetry import logs
 from agents.telemetry.metrics import Metrics
-from agents.telemetry.observation import observing
-from agents.telemetry.tracing import open_tracer
+from agents.telemetry.observation import Observation, observing
+from agents.telemetry.tracing import Tracer, open_tracer
 from agents.wiring.backends import kafka_connection
 from agents.wiring.handlers import DispatcherLimits, build_dispatcher
-from agents.wiring.runtime import Runtime
 from agents.wiring.settings import Settings, mask
 from schemas import topics
 from streams.app import Lifespan, StreamApp, StreamSettings
 from streams.message import Handler
 from streams.resilience.rejection_alarm import RejectionRateBreaker
 from streams.resilience.retry import Dependencies, Hooks
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """What a worker's components may stop, and what watches them: made before them, and outlives them."""
+
+    app: StreamApp
+    dependencies: Dependencies
+    metrics: Metrics
+    observed: Observation
+    tracer: Tracer
+
 
 OpenComponents = Callable[[Settings, Runtime], AbstractAsyncContextManager[Components]]
 """Opens what the straight path uses, once it is there; the real one is `components.open_components`."""

@@ -20,7 +20,7 @@ from model.data.photograph import Photograph
 from model.evaluation.evaluation_run import chosen
 from model.evaluation.predict import report_of
 from model.evaluation.speed import forward_speeds
-from model.networks import network
+from model.networks import architectures
 from model.pipeline import fingerprints
 from model.pipeline.stages import evaluation_split, prepared
 from model.pipeline.stages import plain as as_json
@@ -147,7 +147,7 @@ class Comparing:
 
 def parameters(job: TrainingJob, labels: int) -> int:
     """How many numbers of the network are learned, its head included."""
-    built = network.build(job.recipe.architecture, labels, job.recipe.size)
+    built = architectures.build(job.recipe.architecture, labels, job.recipe.size)
     return sum(parameter.numel() for parameter in built.parameters())
 
 

@@ -111,7 +111,7 @@ def cells(row: BackboneRow) -> tuple[str, ...]:
         _share(figures.top_accuracy),
         _value(figures.f1_samples),
         _value(figures.mean_average_precision),
-        f"{_least(figures)}{figures.train_seconds:.0f} ({figures.train_cpu_seconds:.0f})",
+        f"{'≥ ' if figures.resumed else ''}{figures.train_seconds:.0f} ({figures.train_cpu_seconds:.0f})",
         f"{figures.bytes / MEGABYTE:.1f}",
         *_speed(pace),
     )
@@ -237,10 +237,6 @@ def _share(value: IntervalValue) -> str:
 
 def _value(value: IntervalValue) -> str:
     return "-" if value.value is None else f"{value.value:.3f}"
-
-
-def _least(figures: BackboneFigures) -> str:
-    return "≥ " if figures.resumed else ""
 
 
 def _speed(pace: ForwardSpeed | None) -> tuple[str, str, str]:

@@ -14,13 +14,13 @@ from io import BytesIO
 from pathlib import Path
 from typing import Final, Protocol
 
-from PIL import ExifTags, Image
+from PIL import Image
 
 from model.data import gather, near_duplicates
 from model.data.entries import Entry, Refusal, RefusalCause
 from model.data.near_duplicates import Fingerprint
 from model.data.progress import Tick, silent
-from model.preprocess import FORMATS, Pixels, Preprocess
+from model.preprocess import FORMATS, Pixels, Preprocess, orientation
 from schemas.errors import Rejected
 
 LARGEST: Final = 64 * 2**20
@@ -96,7 +96,8 @@ def frame(data: bytes) -> Frame:
     """Of an image that was decoded before; raises what Pillow does."""
     with Image.open(BytesIO(data), formats=FORMATS) as image:
         width, height = image.size
-        lies = _orientation(image) in {5, 6, 7, 8}
+        # Of HEIF the turns are applied already.
+        lies = image.format != "HEIF" and orientation(image) in {5, 6, 7, 8}
         return Frame(*((height, width) if lies else (width, height)), format=image.format or "")
 
 
@@ -145,12 +146,3 @@ def _seen(found: Entry, data: bytes, pixels: Pixels, *, smallest: int) -> Seen |
         suffix=SUFFIXES[about.format],
         print=near_duplicates.fingerprint(pixels),
     )
-
-
-def _orientation(image: Image.Image) -> int:
-    if image.format == "HEIF":  # its turns are applied already
-        return 1
-    try:
-        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
-    except Exception:  # noqa: BLE001 - as in `model.preprocess`: a broken Exif block raises anything
-        return 1

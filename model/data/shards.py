@@ -10,7 +10,7 @@ import json
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from hashlib import sha256
+from hashlib import file_digest
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -94,11 +94,8 @@ def samples(shard: Path) -> Iterator[Sample]:
 
 def digest(file: Path) -> str:
     """sha256 of the file, hexadecimal; raises `OSError`."""
-    seen = sha256()
     with file.open("rb") as opened:
-        while chunk := opened.read(1 << 20):
-            seen.update(chunk)
-    return seen.hexdigest()
+        return file_digest(opened, "sha256").hexdigest()
 
 
 def _members(shard: Path) -> Iterator[tuple[str, int, int]]:

@@ -121,19 +121,16 @@ def photographs(folder: Path, about: Document) -> tuple[Photograph, ...]:
 
     Raises `ConfigurationError` for a shard that is missing or is not what was written.
     """
-    return tuple(_all(folder, about))
-
-
-_MEND: Final = "copy the snapshot again, or import the photographs once more"
-
-
-def _all(folder: Path, about: Document) -> Iterator[Photograph]:
+    found: list[Photograph] = []
     for shard in about.shards:
         file = folder / shard.file
         _verify(file, shard)
         with file.open("rb") as opened:
-            for sample in shards.samples(file):
-                yield _photograph(sample, shard, opened)
+            found += [_photograph(sample, shard, opened) for sample in shards.samples(file)]
+    return tuple(found)
+
+
+_MEND: Final = "copy the snapshot again, or import the photographs once more"
 
 
 def _verify(file: Path, shard: Shard) -> None:

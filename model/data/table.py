@@ -88,8 +88,4 @@ def rows(file: Path, *, needed: tuple[str, ...] = (PATH,)) -> Iterator[TableRow]
 
 def is_review(file: Path) -> bool:
     """Whether the CSV is a review batch: then only what a person said in it counts."""
-    return next((_is_review(row) for row in rows(file)), False)
-
-
-def _is_review(row: TableRow) -> bool:
-    return {"suggested", "reviewed"} <= set(row.cells)
+    return next(({"suggested", "reviewed"} <= set(row.cells) for row in rows(file)), False)

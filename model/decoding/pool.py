@@ -19,7 +19,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from types import TracebackType
 from typing import Final, Self
 
 import numpy as np
@@ -81,9 +80,7 @@ class DecoderPool:
         self._watching = asyncio.create_task(self._watch(), name="decoders-watch")
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Whatever is being decoded is broken off."""
         self._closed = True
         for task in (self._filling, self._watching):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from types import TracebackType
 from typing import Self
 
 from model.preprocess import Pixels, Preprocess
@@ -21,9 +20,7 @@ class DecodingThreads:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         # A decoder that hangs must not hold up the exit: its thread ends with the process.
         self._threads.shutdown(wait=False, cancel_futures=True)
 

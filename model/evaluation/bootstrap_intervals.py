@@ -59,9 +59,7 @@ class Bootstrap:
 
     def intervals(self, statistic: Statistic) -> list[Interval]:
         """One for each of the statistic's k values; NaN where no resample has one."""
-        drawn = self.drawn(statistic)
-        low, high = torch.nanquantile(drawn, torch.tensor(PERCENTILES, dtype=drawn.dtype), dim=0).tolist()
-        return list(zip(low, high, strict=True))
+        return percentiles(self.drawn(statistic))
 
     def drawn(self, statistic: Statistic) -> Tensor:
         """The statistic's values, float64 (resamples, k)."""
@@ -84,3 +82,9 @@ class Bootstrap:
             counts = torch.zeros(rows, self.groups, dtype=torch.float64)
             counts.scatter_add_(1, drawn, torch.ones_like(drawn, dtype=torch.float64))
             yield counts[:, self.members]
+
+
+def percentiles(drawn: Tensor) -> list[Interval]:
+    """The interval of each column, float (resamples, k); NaN where no resample has a value."""
+    low, high = torch.nanquantile(drawn, torch.tensor(PERCENTILES, dtype=drawn.dtype), dim=0).tolist()
+    return list(zip(low, high, strict=True))

@@ -8,19 +8,23 @@ over the same resamples for both. The test takes photographs for independent; th
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Final
 
 import torch
 from pydantic import JsonValue
 from torch import Tensor
 
 from model.evaluation import outcomes, weighted_metrics
-from model.evaluation.bootstrap_intervals import Bootstrap, Statistic
+from model.evaluation.bootstrap_intervals import Bootstrap, Statistic, percentiles
 from model.evaluation.differences import Difference, Paired
 from model.evaluation.predictions import Predictions
 from model.evaluation.slices import SMALL, partition
 from model.manifest import Manifest
 from schemas.errors import ConfigurationError
+
+GAP_SEEDS: Final = (0, 1)
+"""Of the two bootstraps of a gap: the splits have different photographs, and are drawn apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +40,7 @@ class PerLabel:
 
     def as_json(self) -> dict[str, JsonValue]:
         """All of it."""
-        return {
-            "tag": self.tag.as_json(),
-            "recall": self.recall.as_json(),
-            "precision": self.precision.as_json(),
-            "f1": self.f1.as_json(),
-            "average_precision": self.average_precision.as_json(),
-        }
+        return {each.name: getattr(self, each.name).as_json() for each in fields(self)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +110,7 @@ def compare(a: Predictions, b: Predictions, *, resamples: int = 1000, seed: int 
         pairs=dict(_pairs(a, b)),
         all_tags=paired(a.all_right, b.all_right),
         figures=_figures(a, b, bootstrap=bootstrap),
-        per_label=_per_label(a, b, bootstrap=bootstrap),
+        per_label={label: _label(a, b, place=i, bootstrap=bootstrap) for i, label in enumerate(a.labels)},
         slices={
             kind: {
                 name: _part(a, b, inside=inside & a.known) for name, inside in parts.items() if inside.any()
@@ -121,6 +119,26 @@ def compare(a: Predictions, b: Predictions, *, resamples: int = 1000, seed: int 
         },
         bootstrap=bootstrap,
     )
+
+
+def gap(predictions: Predictions, against: Predictions) -> Mapping[str, Difference]:
+    """Generalisation gap: metrics on the training split minus metrics on the test split.
+
+    For each figure `predictions`'s as A, `against`'s as B, and B less A: positive where B is higher.
+    """
+    ours, theirs = statistics_of(predictions), statistics_of(against)
+    one, other = (
+        Bootstrap.of(each.photographs, seed=seed)
+        for each, seed in zip((predictions, against), GAP_SEEDS, strict=True)
+    )
+    return {
+        name: Difference(
+            float(weighted_metrics.value(a, of=len(predictions))),
+            float(weighted_metrics.value(theirs[name], of=len(against))),
+            interval=percentiles(other.drawn(theirs[name]) - one.drawn(a))[0],
+        )
+        for name, a in ours.items()
+    }
 
 
 def refuse_unlike(a: Predictions | Manifest, b: Predictions | Manifest) -> None:
@@ -161,7 +179,7 @@ def _pairs(a: Predictions, b: Predictions) -> Iterator[tuple[str, Paired]]:
         for name in ("recall", "tag_recall"):
             before, after = (each[name] for each in both)
             yield f"{label}: {name}", paired(before.hits, after.hits, among=before.among)
-    f1 = outcomes.f1_by_sample(a), outcomes.f1_by_sample(b)
+    f1 = a.f1, b.f1
     parts = {"": a.known} | {
         f"{kind} {name}: ": inside & a.known
         for kind, parts in partition(a).items()
@@ -187,7 +205,7 @@ def statistics_of(predictions: Predictions) -> Mapping[str, Statistic]:
     }
     return {
         "top_accuracy": shares["top_accuracy"],
-        "f1_samples": weighted_metrics.mean(outcomes.f1_by_sample(predictions), predictions.known),
+        "f1_samples": weighted_metrics.mean(predictions.f1, predictions.known),
         "mean_average_precision": weighted_metrics.macro(
             weighted_metrics.average_precision(predictions.probabilities, predictions.targets)
         ),
@@ -195,24 +213,13 @@ def statistics_of(predictions: Predictions) -> Mapping[str, Statistic]:
     }
 
 
-def _per_label(a: Predictions, b: Predictions, *, bootstrap: Bootstrap) -> Mapping[str, PerLabel]:
-    return {label: _label(a, b, place=i, bootstrap=bootstrap) for i, label in enumerate(a.labels)}
-
-
 def _label(a: Predictions, b: Predictions, *, place: int, bootstrap: Bootstrap) -> PerLabel:
-    true = a.targets[:, place]
-
-    def difference(of: str) -> Difference:
-        one, other = (_of_label(each, place=place)[of] for each in (a, b))
-        return _difference(one, other, bootstrap=bootstrap)
-
-    return PerLabel(
-        tag=paired(a.tagged[:, place] == true, b.tagged[:, place] == true),
-        recall=difference("recall"),
-        precision=difference("precision"),
-        f1=difference("f1"),
-        average_precision=difference("average_precision"),
-    )
+    true, others = a.targets[:, place], _of_label(b, place=place)
+    differences = {
+        name: _difference(one, others[name], bootstrap=bootstrap)
+        for name, one in _of_label(a, place=place).items()
+    }
+    return PerLabel(paired(a.tagged[:, place] == true, b.tagged[:, place] == true), **differences)
 
 
 def _of_label(predictions: Predictions, *, place: int) -> Mapping[str, Statistic]:

@@ -12,10 +12,9 @@ from model.data.dataset import Dataset, Split
 from model.data.photograph import Photograph
 from model.data.progress import Tick, silent
 from model.evaluation import speed
-from model.evaluation.comparison import Comparison, compare, refuse_unlike
+from model.evaluation.comparison import Comparison, compare, gap, refuse_unlike
 from model.evaluation.differences import Difference
 from model.evaluation.figures import report
-from model.evaluation.generalisation_gap import gap
 from model.evaluation.predict import predict
 from model.evaluation.predictions import Predictions
 from model.evaluation.report import Report

@@ -24,12 +24,12 @@ HIGHEST: Final = 5
 """Of `recall_at_5`."""
 
 
-def report(predictions: Predictions, *, resamples: int = 1000, seed: int = 0) -> Report:
-    """Every figure but the speed; `seed` is that of the bootstrap."""
-    taking = Taking(predictions, Bootstrap.of(predictions.photographs, resamples=resamples, seed=seed))
+def report(predictions: Predictions, *, resamples: int = 1000) -> Report:
+    """Every figure but the speed."""
+    taking = Taking(predictions, Bootstrap.of(predictions.photographs, resamples=resamples))
+    average_precision = weighted_metrics.average_precision(predictions.probabilities, predictions.targets)
     top_accuracy, at_1, mixed, extra, negatives, covered = taking.overall()
     per_label = taking.per_label()
-    by_sample = taking.f1_by_sample()
     return Report(
         task=predictions.task,
         labels=predictions.labels,
@@ -42,10 +42,12 @@ def report(predictions: Predictions, *, resamples: int = 1000, seed: int = 0) ->
         recall=per_label[1],
         tag_precision=per_label[2],
         tag_recall=per_label[3],
-        f1=taking.f1(),
-        average_precision=taking.average_precisions(),
-        mean_average_precision=taking.mean_average_precision(),
-        f1_samples=taking.mean(by_sample),
+        f1=taking.by_label(weighted_metrics.f1(predictions.tagged, predictions.targets), undefined=0.0),
+        average_precision=taking.by_label(average_precision),
+        mean_average_precision=weighted_metrics.figure(
+            weighted_metrics.macro(average_precision), taking.bootstrap, of=len(predictions)
+        ),
+        f1_samples=taking.mean(predictions.f1),
         precision_at_1=at_1,
         recall_at_5=taking.mean(
             recall_at(predictions, HIGHEST), among=predictions.known & predictions.answers.any(1)
@@ -67,7 +69,7 @@ def report(predictions: Predictions, *, resamples: int = 1000, seed: int = 0) ->
             known=predictions.known,
             bootstrap=taking.bootstrap,
         ),
-        slices=slices(predictions, right=predictions.right, f1=by_sample),
+        slices=slices(predictions),
         bootstrap=taking.bootstrap,
     )
 
@@ -108,32 +110,12 @@ class Taking:
             dict(zip(labels, self.shares(counted), strict=True)) for counted in zip(*by_label, strict=True)
         ]
 
-    def f1(self) -> Figures:
-        """Of each label's tags."""
-        return self._figures(
-            weighted_metrics.f1(self.predictions.tagged, self.predictions.targets), undefined=0.0
-        )
-
-    def average_precisions(self) -> Figures:
-        """Of each label."""
-        return self._figures(self._average_precision())
-
-    def mean_average_precision(self) -> Figure:
-        """Their mean, labels of which there is no photograph left out."""
-        statistic = weighted_metrics.macro(self._average_precision())
-        value = float(weighted_metrics.value(statistic, of=len(self.predictions)))
-        return Figure(value, of=len(self.predictions), interval=self.bootstrap.interval(statistic))
-
-    def f1_by_sample(self) -> Tensor:
-        """Float (N,)."""
-        return outcomes.f1_by_sample(self.predictions)
-
     def mean(self, values: Tensor, *, among: Tensor | None = None) -> Figure:
         """The mean of float (N,), over the photographs that have tags where nothing else is said."""
         among = self.predictions.known if among is None else among
-        statistic = weighted_metrics.mean(values, among)
-        value = float(weighted_metrics.value(statistic, of=len(self.predictions)))
-        return Figure(value, int(among.sum()), self.bootstrap.interval(statistic))
+        return weighted_metrics.figure(
+            weighted_metrics.mean(values, among), self.bootstrap, of=int(among.sum())
+        )
 
     def confusion(self) -> tuple[tuple[int, ...], ...]:
         """Of the photographs that have tags."""
@@ -156,10 +138,8 @@ class Taking:
             for (n, of), interval in zip(totals, intervals, strict=True)
         ]
 
-    def _average_precision(self) -> Statistic:
-        return weighted_metrics.average_precision(self.predictions.probabilities, self.predictions.targets)
-
-    def _figures(self, statistic: Statistic, *, undefined: float = nan) -> Figures:
+    def by_label(self, statistic: Statistic, *, undefined: float = nan) -> Figures:
+        """A figure a label, of a statistic with a column each."""
         values = weighted_metrics.value(statistic, of=len(self.predictions)).nan_to_num(undefined)
         counts = self.predictions.targets.sum(0).tolist()
         intervals = self.bootstrap.intervals(statistic)

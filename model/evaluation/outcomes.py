@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from model.evaluation import weighted_metrics
 from model.evaluation.predictions import Predictions
 
 
@@ -47,8 +46,3 @@ def of_label(predictions: Predictions, place: int) -> Mapping[str, Counted]:
         "tag_precision": Counted(true, tagged),
         "tag_recall": Counted(tagged, true),
     }
-
-
-def f1_by_sample(predictions: Predictions) -> Tensor:
-    """Float64 (N,): the F1 of each photograph's tags."""
-    return weighted_metrics.f1_by_sample(predictions.tagged, predictions.targets)

@@ -17,7 +17,6 @@ from model.data.progress import Tick, silent
 from model.evaluation.figures import report
 from model.evaluation.predictions import Predictions
 from model.evaluation.report import Report
-from model.manifest import Manifest
 from model.preprocess import FORMATS, Pixels, Preprocess
 from model.serving.classifier import Classifier
 from schemas.errors import ConfigurationError, Rejected
@@ -59,25 +58,16 @@ def predict(
         raise ConfigurationError(
             f"none of the {len(photographs)} photographs can be read; {'; '.join(unreadable[:3])}"
         )
-    return _predictions(manifest, seen, labels=labels, unreadable=unreadable)
-
-
-def _predictions(
-    manifest: Manifest,
-    seen: Sequence[tuple[_Seen, list[float]]],
-    *,
-    labels: tuple[str, ...],
-    unreadable: Sequence[str],
-) -> Predictions:
+    kept, brightness, sides, rows = zip(*seen, strict=True)
     return Predictions(
         task=manifest.task,
         labels=labels,
         thresholds=manifest.thresholds,
         refusal=manifest.refusal,
-        photographs=tuple(each.photograph for each, _ in seen),
-        probabilities=torch.tensor([row for _, row in seen], dtype=torch.float64),
-        brightness=torch.tensor([each.brightness for each, _ in seen], dtype=torch.float64),
-        sides=torch.tensor([each.side for each, _ in seen]),
+        photographs=kept,
+        probabilities=torch.tensor(rows, dtype=torch.float64),
+        brightness=torch.tensor(brightness, dtype=torch.float64),
+        sides=torch.tensor(sides),
         unreadable=tuple(unreadable),
     )
 
@@ -91,13 +81,6 @@ class _Decoded:
     @property
     def brightness(self) -> float:
         return float(LUMA @ self.pixels.mean((1, 2)) / 255)
-
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    photograph: Photograph
-    brightness: float
-    side: int
 
 
 def _refuse_foreign(classifier: Classifier, photographs: Sequence[Photograph]) -> None:
@@ -134,9 +117,10 @@ def _decode(photo: Photograph, preprocess: Preprocess) -> _Decoded | str:
 
 def _scored(
     classifier: Classifier, decoded: Sequence[_Decoded], *, labels: tuple[str, ...]
-) -> list[tuple[_Seen, list[float]]]:
+) -> list[tuple[Photograph, float, int, list[float]]]:
+    """All but the pixels: each photograph, its brightness, its longer side and its probabilities."""
     scores = classifier.forward([each.pixels for each in decoded])
     return [
-        (_Seen(each.photograph, each.brightness, each.side), [score.probabilities[label] for label in labels])
+        (each.photograph, each.brightness, each.side, [score.probabilities[label] for label in labels])
         for each, score in zip(decoded, scores, strict=True)
     ]

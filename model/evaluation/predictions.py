@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import torch
@@ -108,17 +108,21 @@ class Predictions:
         """Bool (N,): whose tags are the true ones, none missing and none too many."""
         return (self.tagged == self.targets).all(1)
 
+    @property
+    def f1(self) -> Tensor:
+        """Float64 (N,): the F1 of each photograph's tags; 0 where there are none at all."""
+        hits = (self.tagged & self.targets).sum(1).double()
+        return 2 * hits / (self.tagged.sum(1) + self.targets.sum(1)).clamp(min=1)
+
     def select(self, places: Tensor) -> Self:
         """The photographs at `places`, int (n,)."""
-        return type(self)(
-            self.task,
-            self.labels,
-            self.thresholds,
+        return replace(
+            self,
             photographs=tuple(self.photographs[place] for place in places.tolist()),
             probabilities=self.probabilities[places],
             brightness=self.brightness[places],
             sides=self.sides[places],
-            refusal=self.refusal,
+            unreadable=(),
         )
 
     def _is_true(self, photo: Photograph, label: str) -> bool:

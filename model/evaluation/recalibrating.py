@@ -13,8 +13,8 @@ from model.data.progress import Tick, silent
 from model.evaluation import calibration, recording
 from model.evaluation.calibration import DecisionRule, Target
 from model.evaluation.card import card
-from model.evaluation.figures import report
 from model.evaluation.predict import predict
+from model.evaluation.recording import SplitFigures
 from model.evaluation.report import Report
 from model.manifest import Manifest
 from model.policy import fitting
@@ -74,13 +74,11 @@ def decided(  # noqa: PLR0913 - what a version is made of
     place = devices.device(device)
     decision = _decision(Classifier(version, device=place), asked=asked, tick=tick)
     made = _decided(version, decision=decision, identity=identity)
-    seen = predict(Classifier(made, device=place), asked.photographs, tick=tick)
-    figures = report(seen)
-    sealed = checkpoint.sealed(made).manifest
-    metrics = {asked.split: recording.entry(sealed, figures, data=recording.data_digest(seen.photographs))}
-    manifest = sealed.model_copy(update={"metrics": metrics})
-    written = checkpoint.write(output, replace(made, manifest=manifest, card=text(manifest, figures)))
-    return Recalibrated(written, decision, figures)
+    found = SplitFigures.of(predict(Classifier(made, device=place), asked.photographs, tick=tick))
+    written = recording.publish(
+        output, made, findings={asked.split: found}, text=lambda manifest: text(manifest, found.report)
+    )
+    return Recalibrated(written, decision, found.report)
 
 
 def _decision(classifier: Classifier, *, asked: RecalibrationRequest, tick: Tick) -> DecisionRule:

@@ -3,24 +3,52 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 from pydantic import JsonValue
 
 from model import checkpoint
 from model.atomic_folders import keep
+from model.checkpoint import Version
 from model.data.photograph import Photograph
-from model.evaluation import content_digest
 from model.evaluation.card import section
+from model.evaluation.figures import report as figures_of
+from model.evaluation.predictions import Predictions
 from model.evaluation.report import Report
-from model.manifest import Manifest
+from model.manifest import Manifest, decisive_digest
 from schemas.errors import ConfigurationError
 
 
 def entry(manifest: Manifest, report: Report, *, data: str) -> JsonValue:
     """What `metrics[SPLIT]` holds: the figures, of which decisions and of which photographs they are."""
-    return {**report.as_json(), "judged": content_digest.digest(manifest), "data": data}
+    return {**report.as_json(), "judged": decisive_digest(manifest), "data": data}
+
+
+@dataclass(frozen=True, slots=True)
+class SplitFigures:
+    """The figures of one split."""
+
+    report: Report
+    data: str
+    """Which photographs they are of: `data_digest`."""
+
+    @classmethod
+    def of(cls, predictions: Predictions) -> Self:
+        """Every figure but the speed."""
+        return cls(figures_of(predictions), data_digest(predictions.photographs))
+
+
+def publish(
+    folder: Path, version: Version, *, findings: Mapping[str, SplitFigures], text: Callable[[Manifest], str]
+) -> Manifest:
+    """Write `version` with its metrics and the card that `text` makes; raises as `checkpoint.write` does."""
+    sealed = checkpoint.sealed(version).manifest
+    metrics = {split: entry(sealed, found.report, data=found.data) for split, found in findings.items()}
+    manifest = sealed.model_copy(update={"metrics": metrics})
+    return checkpoint.write(folder, replace(version, manifest=manifest, card=text(manifest)))
 
 
 def data_digest(photographs: Sequence[Photograph]) -> str:

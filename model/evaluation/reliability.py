@@ -57,8 +57,7 @@ def reliability(probabilities: Tensor, truths: Tensor, *, known: Tensor, bootstr
     """Of float (N, k) against bool (N, k), the photographs outside `known`, bool (N,), left out."""
     count, probability, true = _sums(probabilities, truths, known=known)
     statistic = weighted_metrics.calibration_error(count, probability, true)
-    value = float(weighted_metrics.value(statistic, of=len(known)))
-    error = Figure(value, of=int(count.sum()), interval=bootstrap.interval(statistic))
+    error = weighted_metrics.figure(statistic, bootstrap, of=int(count.sum()))
     return Reliability(error, _bins(count.sum(0), probability.sum(0), true.sum(0)))
 
 

@@ -57,9 +57,9 @@ Slices = Mapping[str, tuple[Slice, ...]]
 """By source, brightness and size; none by source where no source is given."""
 
 
-def slices(predictions: Predictions, *, right: Tensor, f1: Tensor) -> Slices:
-    """Of bool (N,) whose top label is right, and float (N,), the F1 of each one's tags."""
-    known = predictions.known
+def slices(predictions: Predictions) -> Slices:
+    """Top label and F1 of every part."""
+    known, right, f1 = predictions.known, predictions.right, predictions.f1
 
     def of(name: str, inside: Tensor) -> Slice:
         chosen = inside & known

@@ -12,12 +12,19 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from model.evaluation.bootstrap_intervals import Statistic
+from model.evaluation.bootstrap_intervals import Bootstrap, Statistic
+from model.evaluation.shares import Figure
 
 
 def value(statistic: Statistic, *, of: int) -> Tensor:
     """The figure itself, float64 (k,), of `of` photographs."""
     return statistic(torch.ones(1, of, dtype=torch.float64)).view(-1)
+
+
+def figure(statistic: Statistic, bootstrap: Bootstrap, *, of: int) -> Figure:
+    """A statistic of one value over `of` photographs, with its interval."""
+    whole = float(value(statistic, of=len(bootstrap.members)))
+    return Figure(whole, of=of, interval=bootstrap.interval(statistic))
 
 
 def share(hits: Tensor, among: Tensor) -> Statistic:
@@ -38,12 +45,6 @@ def ratio(above: Tensor, below: Tensor) -> Statistic:
 def f1(tagged: Tensor, true: Tensor) -> Statistic:
     """Of the tags, bool (N, k) each: 2 TP / (tagged + true), a column a label."""
     return ratio(2.0 * (tagged & true).double(), tagged.double() + true.double())
-
-
-def f1_by_sample(tagged: Tensor, true: Tensor) -> Tensor:
-    """Float64 (N,): the F1 of each photograph's tags, bool (N, k) each; 0 where there are none at all."""
-    hits = (tagged & true).sum(1).double()
-    return 2 * hits / (tagged.sum(1) + true.sum(1)).clamp(min=1)
 
 
 def macro(statistic: Statistic) -> Statistic:

@@ -9,8 +9,7 @@ from torch import Tensor, nn
 from torchvision.models.mobilenetv2 import mobilenet_v2
 
 from model.networks.efficientnet_lite import efficientnet_lite
-from model.networks.residual_attention import ResidualAttention
-from model.networks.same_padding import padded_as_tensorflow
+from model.networks.layers import ResidualAttention, padded_as_tensorflow
 
 
 class Tiny(nn.Module):
@@ -54,3 +53,17 @@ ARCHITECTURES: dict[str, Callable[[int], nn.Module]] = {
     "efficientnet_lite2": partial(efficientnet_lite, width=1.1, depth=1.2, dropout=0.3),
     "tiny": Tiny,
 }
+
+
+def build(architecture: str, labels: int, size: int | None = None) -> nn.Module:
+    """A network of random weights that maps (N, 3, S, S) to logits (N, labels).
+
+    Those of our own, torchvision's by its names, and timm's as `timm:NAME`. `size` is S where it is
+    known: some are built for one size alone. Raises `ConfigurationError` for a name that is not known,
+    and for a size that the network cannot take.
+    """
+    if architecture in ARCHITECTURES:
+        return ARCHITECTURES[architecture](labels)
+    from model.networks import zoo  # noqa: PLC0415 - serving one of our own needs none of the others
+
+    return zoo.build(architecture, labels, size=size)

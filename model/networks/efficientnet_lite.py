@@ -13,7 +13,7 @@ from typing import Any, Final
 from torch import nn
 from torchvision.models.efficientnet import EfficientNet, MBConv, MBConvConfig
 
-from model.networks.same_padding import padded_as_tensorflow
+from model.networks.layers import padded_as_tensorflow
 
 STEM: Final = 32
 LAST: Final = 1280

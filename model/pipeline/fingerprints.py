@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from model import checkpoint
-from model.data import snapshot, sources, table
+from model.data import shards, snapshot, sources, table
 from schemas.errors import ConfigurationError
 
 
@@ -34,8 +34,7 @@ def weights(given: Path | str | None) -> str:
         return given or "none"
     file = given / checkpoint.WEIGHTS if given.is_dir() else given
     try:
-        with file.open("rb") as opened:
-            return hashlib.file_digest(opened, "sha256").hexdigest()
+        return shards.digest(file)
     except OSError as error:
         raise ConfigurationError(f"--weights: {file}: {error.strerror or error}") from error
 
@@ -47,8 +46,7 @@ def _folder(path: Path) -> Iterator[str]:
 
 
 def _file(path: Path) -> Iterator[str]:
-    with path.open("rb") as opened:
-        yield hashlib.file_digest(opened, "sha256").hexdigest()
+    yield shards.digest(path)
     if path.suffix.lower() != ".csv":
         return
     for row in table.rows(path, needed=(table.PATH,)):

@@ -10,15 +10,12 @@ from pathlib import Path
 from typing import Final
 
 from model.atomic_folders import kept_room, lock
+from model.data.progress import silent
 from model.pipeline.step import DoneMarker, Step
 from model.pipeline.tasks import TaskErrors, build
 from schemas.errors import Broken
 
 LOCK: Final = ".lock"
-
-
-def unheard(step: Step) -> None:
-    """Hears that a step begins, and says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +29,7 @@ class Ran:
 
 
 def run(
-    last: Step, *, pipeline: str, port: int | None = None, began: Callable[[Step], None] = unheard
+    last: Step, *, pipeline: str, port: int | None = None, began: Callable[[Step], None] = silent
 ) -> tuple[Ran, ...]:
     """Run `last` and all before it that is not finished, in order. `port` is that of Luigi's server.
 

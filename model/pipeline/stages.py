@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from collections.abc import Mapping
@@ -169,4 +168,4 @@ def _short(report: Report) -> dict[str, JsonValue]:
 
 def _manifest_digest(version: Path) -> str:
     """It has the digests of the weights and of the golden images in it."""
-    return hashlib.sha256((version / checkpoint.MANIFEST).read_bytes()).hexdigest()
+    return checkpoint.sha256((version / checkpoint.MANIFEST).read_bytes())

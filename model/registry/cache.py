@@ -20,9 +20,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from model import checkpoint
 from model.atomic_folders import building, sweep, write_synced
-from model.checkpoint import MANIFEST
+from model.checkpoint import MANIFEST, sha256
 from model.manifest import Digest
-from model.registry.contents import Contents, sha256
+from model.registry.contents import Contents
 from schemas.errors import ConfigurationError
 
 log = structlog.get_logger(__name__)

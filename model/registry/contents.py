@@ -6,7 +6,6 @@ weights come as safetensors or not at all.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from model import checkpoint
-from model.checkpoint import CARD, GOLDEN, MANIFEST, WEIGHTS, parsed_manifest
+from model.checkpoint import CARD, GOLDEN, MANIFEST, WEIGHTS, parsed_manifest, sha256
 from model.manifest import Manifest
 from model.registry.refs import VersionRef
 from schemas.errors import ConfigurationError
@@ -77,8 +76,3 @@ def verify(manifest: Manifest, files: Mapping[str, bytes], *, where: str) -> Non
     for path, digest in stated.items():
         if sha256(files[path]) != digest:
             raise ConfigurationError(f"{where}/{path}: damaged or replaced, its sha256 is not the manifest's")
-
-
-def sha256(data: bytes) -> str:
-    """In hexadecimal digits."""
-    return hashlib.sha256(data).hexdigest()

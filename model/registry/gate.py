@@ -11,9 +11,8 @@ from enum import StrEnum
 from math import sqrt
 from typing import Any, Final
 
-from model.evaluation import content_digest
 from model.evaluation.differences import Paired, unpaired
-from model.manifest import Manifest
+from model.manifest import Manifest, decisive_digest
 from schemas.errors import ConfigurationError
 
 Figures = Mapping[str, Any]
@@ -202,7 +201,7 @@ def _figures(manifest: Manifest, split: str) -> Mapping[str, Any]:
             f"{_name(manifest)} carries no figures of {split!r}; give --data DATA, and it is judged here, or "
             f"record them before it is published: tagstream model evaluate DATA --split {split} --record"
         )
-    if found.get("judged") != content_digest.digest(manifest):
+    if found.get("judged") != decisive_digest(manifest):
         raise ConfigurationError(
             f"{_name(manifest)}: its figures of {split!r} were not taken with these weights, labels and "
             "thresholds; give --data DATA, and it is judged here as it is"

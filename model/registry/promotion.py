@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 from model.registry.aliases import Alias, Note
 from model.registry.cache import Cache, Resolved
-from model.registry.gate_result import GateResult
-from model.registry.promotion_evaluation import CurrentChampion, PromotionCriteria, evaluate_promotion
+from model.registry.gate_terms import CurrentChampion, GateResult, PromotionCriteria
 from model.registry.refs import CHAMPION, AliasRef, VersionRef
 from model.registry.registry import AliasState, Registry
 from schemas.errors import ConfigurationError
@@ -75,7 +74,11 @@ async def promote(
             str(request.version), str(request.version), (), note=f"{request.ref} is there already"
         )
         return PromotionResult(outcome, seen.alias, is_new=False)
-    champion = seen if request.alias == CHAMPION else await registry.alias_state(_champion(request))
+    champion = (
+        seen
+        if request.alias == CHAMPION
+        else await registry.alias_state(AliasRef(request.version.name, CHAMPION))
+    )
     beside = await _fetched(registry, cache, request, champion)
     outcome = await _in_a_thread(request, folder, beside, tick)
     if outcome.is_broken or (outcome.refused and not request.force):
@@ -94,8 +97,13 @@ async def _in_a_thread(
             raise asyncio.CancelledError
         tick(what, done, total)
 
+    def evaluated() -> GateResult:
+        from model.registry.promotion_evaluation import evaluate_promotion  # noqa: PLC0415 - torch: not for whoever lists or rolls back
+
+        return evaluate_promotion(request.criteria, folder, champion, tick_or_stop)
+
     try:
-        return await asyncio.to_thread(evaluate_promotion, request.criteria, folder, champion, tick_or_stop)
+        return await asyncio.to_thread(evaluated)
     finally:
         stopped.set()
 
@@ -126,7 +134,3 @@ async def _fetched(
         if request.force:
             return CurrentChampion(broken=error)
         raise ConfigurationError(f"the champion itself cannot be loaded: {error}, or --force") from error
-
-
-def _champion(request: PromotionRequest) -> AliasRef:
-    return AliasRef(request.version.name, CHAMPION)

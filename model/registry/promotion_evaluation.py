@@ -1,53 +1,56 @@
-"""Champion-challenger evaluation: what may not differ, the figures, the golden images, the time."""
+"""Champion-challenger evaluation: what may not differ, the figures, the golden images, the time.
+
+The only part of the registry that needs torch.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Final, Self
 
+from model import checkpoint
+from model.checkpoint import Version
 from model.data.photograph import Photograph
+from model.data.progress import Tick
+from model.evaluation import figures, predict, recording
+from model.evaluation.comparison import compare
+from model.evaluation.predictions import Predictions
+from model.evaluation.speed import seconds_an_image
 from model.registry import gate
-from model.registry.gate import GateEvidence, GateRow, GateVerdict, Tolerances
-from model.registry.gate_result import GateResult
+from model.registry.gate import Figures, GateEvidence, GateRow, GateVerdict
+from model.registry.gate_terms import CurrentChampion, GateResult, PromotionCriteria
 from model.registry.refs import CHAMPION
-from schemas.errors import ConfigurationError
+from model.serving.classifier import Classifier
+from schemas.errors import ConfigurationError, DeviceBroken
 
-if TYPE_CHECKING:
-    from model.data.progress import Tick
-    from model.registry.candidate_evaluation import Candidate
-
-
-@dataclass(frozen=True, slots=True)
-class CurrentChampion:
-    """Whom a candidate is held against; neither `folder` nor `broken` where there is no champion yet."""
-
-    folder: Path | None = None
-    broken: ConfigurationError | None = None
-    """Why it cannot be loaded."""
+RESAMPLES: Final = 20
+"""For intervals, at which the gate does not look: it has tests of its own."""
 
 
 @dataclass(frozen=True, slots=True)
-class PromotionCriteria:
-    """By what a candidate is judged."""
+class Candidate:
+    """A version, loaded and as its folder has it."""
 
-    photographs: tuple[Photograph, ...] | None = None
-    """None: by the figures that the manifests carry of `split`."""
-    split: str = "test"
-    least_top: float | None = None
-    """The least accuracy of the top label, for who has no champion to be held against, and for who has."""
-    tolerances: Tolerances = field(default_factory=Tolerances)
-    device: str = "auto"
-    threads: int | None = None
+    name: str
+    """NAME/VERSION."""
+    version: Version
+    classifier: Classifier
+
+    @classmethod
+    def load(cls, folder: Path, *, device: str, threads: int | None = None) -> Self:
+        """Raises `ConfigurationError` for a damaged version."""
+        version = checkpoint.read(folder)
+        manifest = version.manifest
+        classifier = Classifier.load(folder, device=device, threads=threads)
+        return cls(f"{manifest.name}/{manifest.version}", version, classifier)
 
 
 def evaluate_promotion(
     criteria: PromotionCriteria, folder: Path, champion: CurrentChampion, tick: Tick
 ) -> GateResult:
     """The whole of it. It blocks, for as long as scoring the photographs takes."""
-    from model.registry.candidate_evaluation import Candidate  # noqa: PLC0415 - torch: not for whoever lists or rolls back
-
     device = {"device": criteria.device, "threads": criteria.threads}
     candidate = Candidate.load(folder, **device)  # type: ignore[arg-type]  # two options of two types
     if champion.folder is not None:
@@ -62,9 +65,7 @@ def evaluate_promotion(
 
 
 def _alone(criteria: PromotionCriteria, candidate: Candidate, tick: Tick) -> GateResult:
-    from model.registry import candidate_evaluation as evaluation  # noqa: PLC0415
-
-    rows = list(evaluation.golden(None, candidate))
+    rows = list(golden(None, candidate))
     found = None
     if criteria.photographs is not None or criteria.least_top is not None:
         found = _evidence(criteria, None, candidate, tick)
@@ -73,16 +74,13 @@ def _alone(criteria: PromotionCriteria, candidate: Candidate, tick: Tick) -> Gat
 
 
 def _beside(criteria: PromotionCriteria, champion: Candidate, candidate: Candidate, tick: Tick) -> GateResult:
-    from model.evaluation.speed import seconds_an_image  # noqa: PLC0415
-    from model.registry import candidate_evaluation as evaluation  # noqa: PLC0415
-
     rows = list(_same(champion, candidate))
     found = None
     if not any(row.verdict is GateVerdict.REFUSED for row in rows):
         found = _evidence(criteria, champion, candidate, tick)
         rows += _floor(criteria, found)
         rows += _figures(criteria, found)
-    rows += evaluation.golden(champion, candidate)
+    rows += golden(champion, candidate)
     for batch, ours, theirs in seconds_an_image(champion.classifier, candidate.classifier):
         rows.append(gate.slower(f"ms an image, {batch} at once", ours, theirs, criteria.tolerances))
     return _outcome(candidate, champion, rows, found)
@@ -99,11 +97,9 @@ def _evidence(
     criteria: PromotionCriteria, champion: Candidate | None, candidate: Candidate, tick: Tick
 ) -> GateEvidence | ConfigurationError:
     """The figures; why there are none, which is a refusal like any other."""
-    from model.registry import candidate_evaluation as evaluation  # noqa: PLC0415
-
     try:
         if criteria.photographs is not None:
-            return evaluation.evaluate_candidate(champion, candidate, criteria.photographs, tick=tick)
+            return evaluate_candidate(champion, candidate, criteria.photographs, tick=tick)
         ours = champion.version.manifest if champion else None
         return gate.recorded(ours, candidate.version.manifest, split=criteria.split)
     except ConfigurationError as error:
@@ -143,3 +139,57 @@ def _outcome(
         photographs=int((known.candidate.get("top_accuracy") or {}).get("of", 0)) if known else 0,
         data=known.data if known else "",
     )
+
+
+def evaluate_candidate(
+    champion: Candidate | None, candidate: Candidate, photographs: Sequence[Photograph], *, tick: Tick
+) -> GateEvidence:
+    """Both on the photographs, in one order, with those on which they differ.
+
+    Raises `ConfigurationError` where there is nothing to judge by, or a label that they do not know.
+    """
+    if not photographs:
+        raise ConfigurationError("there is no photograph of that split in --data; name another --split")
+    theirs = predict.predict(candidate.classifier, photographs, tick=_named(tick, candidate))
+    report, digest = _report(theirs), recording.data_digest(theirs.photographs)
+    if champion is None:
+        return GateEvidence(None, report, digest)
+    ours = predict.predict(champion.classifier, photographs, tick=_named(tick, champion))
+    if ours.photographs != theirs.photographs:
+        raise ConfigurationError(
+            "the two versions could not read the same photographs; leave out: "
+            + "; ".join({*ours.unreadable} ^ {*theirs.unreadable})
+        )
+    return GateEvidence(_report(ours), report, digest, pairs=compare(ours, theirs, resamples=RESAMPLES).pairs)
+
+
+def _report(seen: Predictions) -> Figures:
+    return figures.report(seen, resamples=RESAMPLES).as_json()
+
+
+def golden(champion: Candidate | None, candidate: Candidate) -> Iterator[GateRow]:
+    """Whether the candidate's golden scores hold here, and what it says of the champion's golden images."""
+    yield _own_golden(candidate)
+    if champion is not None:
+        for file, png in champion.version.golden.items():
+            ours, theirs = (_top(each.classifier, png) for each in (champion, candidate))
+            yield GateRow(f"the champion's golden image {file}", ours, theirs, None, GateVerdict.SHOWN)
+
+
+def _named(tick: Tick, candidate: Candidate) -> Tick:
+    return lambda what, done, total: tick(f"{what} {candidate.name}", done, total)
+
+
+def _own_golden(candidate: Candidate) -> GateRow:
+    count = len(candidate.version.manifest.golden)
+    name = f"its own golden images ({count})"
+    try:
+        candidate.classifier.check_golden()
+    except DeviceBroken as error:
+        return GateRow(name, None, "other scores", "the manifest's", GateVerdict.BROKEN, str(error))
+    return GateRow(name, None, "score as stated", "the manifest's", GateVerdict.PASSED)
+
+
+def _top(classifier: Classifier, png: bytes) -> str:
+    (scores,) = classifier.forward([classifier.preprocess.decode(png)])
+    return f"{scores.top} {scores.probabilities[scores.top]:.2f}"

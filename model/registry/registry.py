@@ -9,9 +9,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from model.checkpoint import CARD, MANIFEST, parsed_manifest
+from model.checkpoint import CARD, MANIFEST, parsed_manifest, sha256
 from model.manifest import Manifest
-from model.registry import aliases, conditions, contents, publishing
+from model.registry import aliases, contents, publishing
 from model.registry.aliases import Alias, Note
 from model.registry.cache import Cache, Resolved
 from model.registry.contents import Contents
@@ -106,7 +106,7 @@ class Registry:
         Raises `ConfigurationError` where there is no such thing.
         """
         if isinstance(ref, VersionRef):
-            return Resolved(version=ref.version, digest=contents.sha256(await self._read(ref, MANIFEST)))
+            return Resolved(version=ref.version, digest=sha256(await self._read(ref, MANIFEST)))
         if (found := await self.alias_state(ref)) is None:
             raise ConfigurationError(
                 f"{self.where}: no alias {ref}; `tagstream model promote {ref.name}/VERSION "
@@ -159,7 +159,7 @@ class Registry:
         version = VersionRef(ref.name, to.version)
         data = await self._read(version, MANIFEST)
         self._refuse_replaced(version, data, to.digest)
-        await conditions.assure(self._objects, version.manifest, data)
+        await publishing.assure_conditions(self._objects, version.manifest, data)
         moved = aliases.promoted(seen.alias if seen else None, to.version, to.digest, note)
         return await self._move(ref, moved, seen)
 
@@ -215,7 +215,7 @@ class Registry:
         return manifest
 
     def _refuse_replaced(self, ref: VersionRef, data: bytes, digest: str | None) -> None:
-        if digest is not None and contents.sha256(data) != digest:
+        if digest is not None and sha256(data) != digest:
             raise ConfigurationError(
                 f"{self.where}/{ref.manifest}: it is not the manifest that was promoted or fetched before; "
                 + _MEND

@@ -15,7 +15,7 @@ from typing import Final
 from torch import fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from model.networks.same_padding import SameConv2d
+from model.networks.layers import SameConv2d
 
 CONVOLUTIONS: Final = (nn.Conv2d, SameConv2d)
 """Those that use their weights as they are. A subclass may standardise them first, and undo the scale."""

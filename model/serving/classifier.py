@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
-from hashlib import sha256
 from pathlib import Path
 from typing import Final, Self
 
@@ -20,10 +19,10 @@ import torch
 from torch import Tensor, nn
 
 from model import devices
-from model.checkpoint import Version, read
+from model.checkpoint import Version, read, sha256
 from model.loading import load
 from model.manifest import Golden, Manifest, Task
-from model.networks.network import build
+from model.networks.architectures import build
 from model.preprocess import Pixels, Preprocess
 from model.serving.batchnorm_folding import fold
 from schemas.errors import ConfigurationError, DeviceBroken
@@ -148,7 +147,7 @@ def with_golden(version: Version) -> Version:
     """`version` with its golden pictures scored by itself, in fp32, in its manifest."""
     classifier = Classifier(version, device=torch.device("cpu"))
     scored = tuple(
-        Golden(file=name, sha256=sha256(png).hexdigest(), scores=_one(classifier, png))
+        Golden(file=name, sha256=sha256(png), scores=_one(classifier, png))
         for name, png in version.golden.items()
     )
     return replace(version, manifest=version.manifest.model_copy(update={"golden": scored}))

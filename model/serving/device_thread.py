@@ -26,9 +26,9 @@ class DeviceThread(Generic[Returned]):
     forward that hangs in a driver would keep a process alive that has decided to stop.
     """
 
-    def __init__(self, name: str = "device") -> None:
+    def __init__(self) -> None:
         self._jobs: queue.SimpleQueue[_Job[Returned] | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self._thread = threading.Thread(target=self._work, name="device", daemon=True)
         self._broken: Broken | None = None
 
     def start(self) -> None:

@@ -10,10 +10,10 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import PIL
@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from model.atomic_folders import building, kept_room, sweep, sync, write
+from model.data import shards
 from model.data.dataset import Encoded, Photograph
 from model.data.progress import Tick
 from model.preprocess import Pixels, Preprocess
@@ -74,19 +75,12 @@ class DecodingJob:
     def _in_memory(self, photographs: Sequence[Photograph], *, tick: Tick) -> Decoded:
         side = self.preprocess.size
         pixels = np.empty((len(photographs), 3, side, side), dtype=np.uint8)
-        kept: list[int] = []
-        unreadable: list[str] = []
-        digest = hashlib.sha256()
-        for place, found in enumerate(self._each(photographs, tick=tick)):
-            if isinstance(found, str):
-                unreadable.append(found)
-                continue
-            pixels[len(kept)] = found
-            digest.update(found.data)
-            kept.append(place)
-        _refuse_nothing(kept, unreadable=unreadable)
-        whole = torch.from_numpy(pixels[: len(kept)])
-        return Decoded(whole, tuple(kept), unreadable=tuple(unreadable), digest=digest.hexdigest())
+
+        def keep(row: int, found: Pixels) -> None:
+            pixels[row] = found
+
+        index = self._read(photographs, keep=keep, tick=tick)
+        return _decoded(torch.from_numpy(pixels[: len(index["kept"])]), index)
 
     def _fill(self, folder: Path, *, photographs: Sequence[Photograph], tick: Tick) -> None:
         """Decode into a folder beside `folder`, and rename it; another process may have been faster."""
@@ -98,21 +92,30 @@ class DecodingJob:
             made.rename(folder)
 
     def _write(self, folder: Path, *, photographs: Sequence[Photograph], tick: Tick) -> None:
+        with (folder / PIXELS).open("wb") as file:
+            index = self._read(photographs, keep=lambda _, found: file.write(found.data), tick=tick)
+        sync(folder / PIXELS)
+        write(folder / INDEX, json.dumps(index).encode())
+
+    def _read(
+        self, photographs: Sequence[Photograph], *, keep: Callable[[int, Pixels], object], tick: Tick
+    ) -> dict[str, Any]:
+        """The index of what `keep` was given by row. Raises `ConfigurationError` where nothing decodes."""
         kept: list[int] = []
         unreadable: list[str] = []
         digest = hashlib.sha256()
-        with (folder / PIXELS).open("wb") as file:
-            for place, found in enumerate(self._each(photographs, tick=tick)):
-                if isinstance(found, str):
-                    unreadable.append(found)
-                    continue
-                file.write(found.data)
-                digest.update(found.data)
-                kept.append(place)
-        sync(folder / PIXELS)
-        _refuse_nothing(kept, unreadable=unreadable)
-        index = {"kept": kept, "unreadable": unreadable, "sha256": digest.hexdigest()}
-        write(folder / INDEX, json.dumps(index).encode())
+        for place, found in enumerate(self._each(photographs, tick=tick)):
+            if isinstance(found, str):
+                unreadable.append(found)
+                continue
+            keep(len(kept), found)
+            digest.update(found.data)
+            kept.append(place)
+        if not kept:
+            raise ConfigurationError(
+                f"none of the {len(unreadable)} photographs can be read; {'; '.join(unreadable[:3])}"
+            )
+        return {"kept": kept, "unreadable": unreadable, "sha256": digest.hexdigest()}
 
     def _each(self, photographs: Sequence[Photograph], *, tick: Tick) -> Iterator[Pixels | str]:
         depth = self.threads * AHEAD
@@ -131,12 +134,13 @@ class DecodingJob:
         shape = (len(index["kept"]), 3, self.preprocess.size, self.preprocess.size)
         # Copy on write: torch wants memory that it may write to, and the file stays as it is.
         mapped = np.memmap(folder / PIXELS, dtype=np.uint8, mode="c", shape=shape)
-        return Decoded(
-            torch.from_numpy(mapped),
-            kept=tuple(index["kept"]),
-            unreadable=tuple(index["unreadable"]),
-            digest=index["sha256"],
-        )
+        return _decoded(torch.from_numpy(mapped), index)
+
+
+def _decoded(pixels: Tensor, index: Mapping[str, Any]) -> Decoded:
+    return Decoded(
+        pixels, kept=tuple(index["kept"]), unreadable=tuple(index["unreadable"]), digest=index["sha256"]
+    )
 
 
 def key(photographs: Sequence[Photograph], *, preprocess: Preprocess) -> str:
@@ -162,14 +166,6 @@ def _intact(folder: Path) -> bool:
     """Whether the entry is there and as it was written."""
     try:
         index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
-        with (folder / PIXELS).open("rb") as pixels:
-            return hashlib.file_digest(pixels, "sha256").hexdigest() == str(index["sha256"])
+        return shards.digest(folder / PIXELS) == str(index["sha256"])
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return False
-
-
-def _refuse_nothing(kept: Sequence[int], *, unreadable: Sequence[str]) -> None:
-    if not kept:
-        raise ConfigurationError(
-            f"none of the {len(unreadable)} photographs can be read; {'; '.join(unreadable[:3])}"
-        )

@@ -17,10 +17,10 @@ from model.atomic_folders import kept_room
 from model.checkpoint import Version
 from model.data import dataset
 from model.data.dataset import Dataset, Split
-from model.evaluation import calibration, recording
+from model.evaluation import calibration
 from model.evaluation.calibration import DecisionRule
-from model.evaluation.figures import report
 from model.evaluation.predict import predict
+from model.evaluation.recording import SplitFigures
 from model.evaluation.report import Report
 from model.manifest import Manifest
 from model.networks import backbones
@@ -36,7 +36,6 @@ from model.training.probe import probe
 from model.training.recipe import Recipe
 from model.training.sampling import Draws, draws
 from model.training.scalars import recorded, summary_writer
-from model.training.version_assembly import SplitFigures
 from model.training.watch import Watch
 from schemas.errors import ConfigurationError
 
@@ -162,8 +161,7 @@ class TrainingRun:
         return {split.value: self._found(classifier, split) for split in splits}
 
     def _found(self, classifier: Classifier, split: Split) -> SplitFigures:
-        predictions = predict(classifier, self.data.of(split), tick=self.watch.tick)
-        return SplitFigures(report(predictions), data=recording.data_digest(predictions.photographs))
+        return SplitFigures.of(predict(classifier, self.data.of(split), tick=self.watch.tick))
 
     def _written(self, version: Version, *, findings: Mapping[str, SplitFigures]) -> Manifest:
         notes = provenance(self.job).notes

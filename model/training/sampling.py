@@ -53,11 +53,8 @@ class Sampler:
             made = [self._picture(index) for index in self._indices(self.recipe.batch_size)]
             images = torch.stack([image for image, _ in made])
             targets = self.objective.smoothed(torch.stack([target for _, target in made]))
-            return (
-                self._mixed(TrainingBatch(images, targets))
-                if self.preset.mixup
-                else TrainingBatch(images, targets)
-            )
+            batch = TrainingBatch(images, targets)
+            return self._mixed(batch) if self.preset.mixup else batch
 
     def _indices(self, count: int) -> list[int]:
         """By inversion: `torch.multinomial` takes no more than 2 ** 24 pictures, and time for all of them."""

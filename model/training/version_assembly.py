@@ -9,15 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from pydantic import JsonValue
 from torch import Tensor
 
-from model import checkpoint
 from model.checkpoint import Version, Weights
 from model.evaluation import recording
 from model.evaluation.calibration import DecisionRule
 from model.evaluation.card import card
-from model.evaluation.report import Report
+from model.evaluation.recording import SplitFigures
 from model.manifest import Input, Manifest
 from model.policy import DEFAULT_ROUTES, fitting
 from model.serving import self_check
@@ -61,32 +59,16 @@ def assemble(state: StateDict, *, recipe: Recipe, decision: DecisionRule, proven
     return with_golden(version)
 
 
-@dataclass(frozen=True, slots=True)
-class SplitFigures:
-    """The figures of one split."""
-
-    report: Report
-    data: str
-    """Which photographs they are of: `recording.data_digest`."""
-
-
 def publish(
     folder: Path, version: Version, *, findings: Mapping[str, SplitFigures], notes: str = ""
 ) -> Manifest:
     """Write `version` with its metrics and its card. Raises `ConfigurationError` where `folder` is."""
-    sealed = checkpoint.sealed(version).manifest
     reports = {split: found.report for split, found in findings.items()}
-    metrics: dict[str, JsonValue] = {
-        split: recording.entry(sealed, found.report, data=found.data) for split, found in findings.items()
-    }
-    manifest = sealed.model_copy(update={"metrics": metrics})
-    written = Version(
-        manifest=manifest,
-        weights=version.weights,
-        card=card(manifest, reports=reports, notes=notes),
-        golden=version.golden,
-    )
-    return checkpoint.write(folder, written)
+
+    def text(manifest: Manifest) -> str:
+        return card(manifest, reports=reports, notes=notes)
+
+    return recording.publish(folder, version, findings=findings, text=text)
 
 
 def routes(labels: tuple[str, ...]) -> tuple[RouteRule, ...]:

@@ -19,14 +19,6 @@ class Validation:
     """After how many steps of the optimizer."""
 
 
-OnValidation = Callable[[Validation], None]
-"""Told of each trial as it is done."""
-
-
-def ignored_validation(trial: Validation) -> None:
-    """A `OnValidation` that goes nowhere."""
-
-
 @dataclass(frozen=True, slots=True)
 class OptimizerStep:
     """One step of the optimizer."""
@@ -45,24 +37,12 @@ class OptimizerStep:
     """In its batch."""
 
 
-OnStep = Callable[[OptimizerStep], None]
-"""Told of each step."""
-
-
-def ignored_step(step: OptimizerStep) -> None:
-    """A `OnStep` that nobody watches."""
-
-
-def unsaid(line: str) -> None:
-    """Hears a remark and says nothing."""
-
-
 @dataclass(frozen=True, slots=True)
 class Watch:
     """Who is told of progress. Nothing that they do changes what is trained."""
 
     tick: Tick = silent
-    on_validation: OnValidation = ignored_validation
-    on_step: OnStep = ignored_step
-    say: Callable[[str], None] = unsaid
+    on_validation: Callable[[Validation], None] = silent
+    on_step: Callable[[OptimizerStep], None] = silent
+    say: Callable[[str], None] = silent
     """Told remarks for people, a line each: how it draws, from where it goes on."""

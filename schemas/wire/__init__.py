@@ -2,19 +2,9 @@
 
 from __future__ import annotations
 
-from schemas.wire.decoding import (
-    Headers,
-    Ignored,
-    Invalid,
-    Record,
-    Removed,
-    Uploaded,
-    decode,
-    decode_decision,
-    decode_rescore,
-    encode,
-    traceparent,
-)
+from schemas.wire.decoding import Headers, decode, decode_decision, decode_rescore, encode
+from schemas.wire.record_types import Ignored, Invalid, Record, Removed, Uploaded
+from schemas.wire.trace import traceparent
 
 __all__ = [
     "Headers",

@@ -95,7 +95,6 @@ def _occurred(event: Event, now: datetime) -> datetime:
     return moment
 
 
-VERSION: Final = "1.0"
 _STRUCTURED: Final = "application/cloudevents"
 _BATCH: Final = "application/cloudevents-batch"
 _FORMAT: Final = "+json"
@@ -178,8 +177,8 @@ def structured(body: object) -> Envelope:
 
 def _envelope(attributes: Mapping[str, object], data: object) -> Envelope:
     version = attributes.get("specversion")
-    if version != VERSION:
-        raise Malformed(f"specversion: {str(version)[:20]} is not supported; {VERSION} is")
+    if version != SPEC_VERSION:
+        raise Malformed(f"specversion: {str(version)[:20]} is not supported; {SPEC_VERSION} is")
     texts = {name: value for name, value in attributes.items() if isinstance(value, str) and value}
     missing = [name for name in _REQUIRED if name not in texts]
     if missing:

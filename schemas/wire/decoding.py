@@ -32,21 +32,6 @@ from schemas.wire import cloudevents, s3
 from schemas.wire.cloudevents import Envelope
 from schemas.wire.json_bodies import as_object, parsed, validated
 from schemas.wire.record_types import MAX_RECORDS, Ignored, Invalid, Record, Removed, Uploaded
-from schemas.wire.trace import traceparent
-
-__all__ = [
-    "Headers",
-    "Ignored",
-    "Invalid",
-    "Record",
-    "Removed",
-    "Uploaded",
-    "decode",
-    "decode_decision",
-    "decode_rescore",
-    "encode",
-    "traceparent",
-]
 
 Headers = Mapping[str, bytes]
 PLAIN: Final = Naming()

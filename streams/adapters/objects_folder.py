@@ -18,7 +18,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
 
 from schemas.errors import ConfigurationError, Unavailable
@@ -40,9 +39,7 @@ class FolderObjects:
             raise ConfigurationError(f"{self._root} is a file; a registry is a folder, or s3://bucket/prefix")
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         return None
 
     async def get(self, key: str) -> StoredObject | None:

@@ -17,13 +17,13 @@ from pydantic import SecretStr
 from deploy.stack.stack import Stack
 from schemas.errors import Gone, NotAllowed, TooLarge, Unavailable
 from schemas.uploads import Location
-from streams.adapters.folder import FolderImages
 from streams.adapters.limits import Limits
 from streams.adapters.memory import MemoryImages
 from streams.adapters.s3.embedded import EmbeddedS3
 from streams.adapters.s3.images import S3Images
 from streams.adapters.s3.settings import S3Settings
 from streams.ports import ImageStore
+from tests.folder_images import FolderImages
 
 CAP = 100_000
 

@@ -15,19 +15,19 @@ from agents.testing import FakeTagger
 from agents.wiring import settings, worker
 from agents.wiring.backends import kafka_settings, s3_settings
 from agents.wiring.components import decoders
-from agents.wiring.runtime import Runtime
 from agents.wiring.settings import Settings
 from agents.wiring.stores import open_store
+from agents.wiring.worker import Runtime
 from model.decoding.pool import DecoderPool
 from model.preprocess import Preprocess
 from model.serving.batcher import BatchLimits, DeviceChecks, MicroBatcher
 from schemas.errors import DeviceBroken, Unavailable
 from schemas.uploads import Location
-from streams.adapters.folder import FolderImages
 from streams.adapters.kafka.publisher import KafkaPublisher
 from streams.adapters.limits import Limits
 from streams.adapters.s3.images import S3Images
 from streams.ports import Fetched, ImageStore, ScoreStore
+from tests.folder_images import FolderImages
 
 BUCKET = "photos"
 

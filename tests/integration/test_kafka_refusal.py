@@ -155,7 +155,7 @@ CLIENTS: dict[str, Callable[[KafkaConnection], AbstractAsyncContextManager[objec
 async def test_every_client_says_why_it_is_refused(
     client: str, broker: Certificate, embedded: str, tmp_path: Path
 ) -> None:
-    login = Login("tagger", SecretStr("canary-of-kafka"), connections.Mechanism.SCRAM_SHA_512)
+    login = Login("tagger", SecretStr("canary-of-kafka"), "SCRAM-SHA-512")
     async with behind(server_context(broker), embedded) as address:
         connection = KafkaConnection(address, connections.trusting(Authority(tmp_path, "other").file), login)
         with pytest.raises(Unavailable) as raised:

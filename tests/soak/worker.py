@@ -12,9 +12,9 @@ from agents.ports import Components
 from agents.testing import FakeTagger
 from agents.wiring import settings, worker
 from agents.wiring.backends import kafka_settings, s3_settings
-from agents.wiring.runtime import Runtime
 from agents.wiring.settings import Settings
 from agents.wiring.stores import open_store
+from agents.wiring.worker import Runtime
 from streams.adapters.kafka.publisher import KafkaPublisher
 from streams.adapters.s3.images import S3Images
 from streams.ports import ScoreStore

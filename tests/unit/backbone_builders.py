@@ -13,8 +13,7 @@ from model.checkpoint import Version
 from model.loading import load
 from model.manifest import Golden, Input, Manifest
 from model.networks import backbones, zoo
-from model.networks.architectures import ARCHITECTURES
-from model.networks.network import build
+from model.networks.architectures import ARCHITECTURES, build
 from model.serving import self_check
 from model.training.version_assembly import packed
 

@@ -15,7 +15,7 @@ from PIL import Image
 from model import checkpoint
 from model.checkpoint import Version
 from model.manifest import Input, Manifest
-from model.networks.network import build
+from model.networks.architectures import build
 from model.registry import contents
 from model.registry.contents import Contents
 from model.serving import self_check

@@ -13,7 +13,7 @@ from torch import nn
 
 from model import checkpoint
 from model.networks import backbones
-from model.networks.network import build
+from model.networks.architectures import build
 from model.serving.classifier import Classifier
 from schemas.errors import ConfigurationError
 from tests.unit.backbone_builders import LABELS, NAMED, probabilities, settled, small, version_of, weightless

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from model.networks.network import build
-from model.networks.same_padding import SameConv2d
+from model.networks.architectures import build
+from model.networks.layers import SameConv2d
 from model.serving.batchnorm_folding import fold
 from tests.unit.backbone_builders import settled
 

@@ -118,7 +118,7 @@ def test_a_field_of_a_later_version_is_ignored(folder: Path) -> None:
 
 def test_a_file_that_is_no_safetensors_is_refused_even_with_the_right_digest(folder: Path) -> None:
     (folder / checkpoint.WEIGHTS).write_bytes(b"\x10\x00\x00\x00\x00\x00\x00\x00not json at all!")
-    edit(folder, sha256=checkpoint._digest((folder / checkpoint.WEIGHTS).read_bytes()))
+    edit(folder, sha256=checkpoint.sha256((folder / checkpoint.WEIGHTS).read_bytes()))
     assert "not a safetensors file" in refusal(folder)
 
 

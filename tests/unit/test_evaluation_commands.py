@@ -14,10 +14,10 @@ from typer.testing import CliRunner, Result
 
 from model import checkpoint
 from model.data.dataset import Split, read
-from model.evaluation import content_digest, predict, speed
+from model.evaluation import predict, speed
 from model.evaluation.figures import report
 from model.evaluation.speed import benchmark
-from model.manifest import Input
+from model.manifest import Input, decisive_digest
 from model.serving.classifier import Classifier, with_golden
 from model.tiny_version import LABELS, write_tiny_version
 from schemas.errors import ConfigurationError
@@ -105,7 +105,7 @@ def test_a_report_is_recorded_once_with_the_decisions_that_it_is_of(place: Path)
     manifest = checkpoint.read_manifest(version)
     recorded = manifest.metrics["val"]
     assert isinstance(recorded, dict)
-    assert recorded["judged"] == content_digest.digest(manifest)
+    assert recorded["judged"] == decisive_digest(manifest)
     assert recorded["top_accuracy"]["of"] == 12  # type: ignore[index, call-overload]
     card = checkpoint.read(version).card
     assert "## Report on `val`" in card
@@ -195,7 +195,7 @@ def test_average_writes_the_mean_of_the_weights_decided_anew(
     assert made["thresholds"] == dict(new.manifest.thresholds)
     recorded = new.manifest.metrics["val"]
     assert isinstance(recorded, dict)
-    assert recorded["judged"] == content_digest.digest(new.manifest)
+    assert recorded["judged"] == decisive_digest(new.manifest)
     assert "The mean of the weights of these versions" in new.card
     assert "Squares." in new.card
 

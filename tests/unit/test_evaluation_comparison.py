@@ -11,9 +11,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.evaluation.comparison import compare, paired
+from model.evaluation.comparison import compare, gap, paired
 from model.evaluation.differences import EXACT, Paired
-from model.evaluation.generalisation_gap import gap
 from model.evaluation.pages.mistakes import alone, worst
 from schemas.errors import ConfigurationError
 from tests.unit.prediction_builders import drawn, judged

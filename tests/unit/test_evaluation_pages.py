@@ -11,10 +11,9 @@ import torch
 from PIL import Image
 
 from model.data.photograph import Photograph
-from model.evaluation.comparison import compare
+from model.evaluation.comparison import compare, gap
 from model.evaluation.evaluation_run import EvaluationResult, Versus
 from model.evaluation.figures import report
-from model.evaluation.generalisation_gap import gap
 from model.evaluation.pages import comparison_page, evaluation_page, plots
 from model.evaluation.pages.mistakes import WORST
 from model.evaluation.predictions import Predictions

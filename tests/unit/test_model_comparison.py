@@ -17,7 +17,7 @@ from model.comparison.comparison_job import ComparisonJob, WeightsFrom
 from model.comparison.comparison_run import Compared
 from model.comparison.row import METRICS, BackboneFigures, BackboneRow, IntervalValue, ordered
 from model.evaluation.speed import ForwardSpeed
-from model.networks import network
+from model.networks import architectures
 from model.training.job import TrainingJob
 from schemas.errors import ConfigurationError
 from tagstream.commands.model import app
@@ -62,7 +62,7 @@ def test_every_backbone_has_its_row_one_that_fails_stops_none_and_a_finished_one
     assert "resnet19" in rows["resnet19"]["error"]
     tiny = rows["tiny"]
     assert tiny["trained_now"]
-    assert tiny["parameters"] == sum(each.numel() for each in network.build("tiny", 2).parameters())
+    assert tiny["parameters"] == sum(each.numel() for each in architectures.build("tiny", 2).parameters())
     assert tiny["weights"] == "from scratch"
     assert tiny["top_accuracy"]["of"] > 0
     assert tiny["speed"]["throughput_ratio"] == tiny["speed"]["latency_ratio"] == 1.0

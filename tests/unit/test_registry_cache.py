@@ -81,7 +81,7 @@ def test_many_workers_keep_one_version_at_once(cache: Cache, tiny: Contents, tmp
 
 def test_what_is_no_safetensors_file_is_never_given_a_name(cache: Cache, tiny: Contents) -> None:
     data = b"\x80\x04N."
-    manifest = tiny.manifest.model_copy(update={"sha256": contents.sha256(data)})
+    manifest = tiny.manifest.model_copy(update={"sha256": checkpoint.sha256(data)})
     files = {**tiny.files, "model.safetensors": data, "manifest.json": manifest.model_dump_json().encode()}
     pickled = replace(tiny, manifest=manifest, files=files)
     with pytest.raises(ConfigurationError, match="not a safetensors file"):

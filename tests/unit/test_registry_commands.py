@@ -15,11 +15,10 @@ import typer
 from typer.testing import CliRunner, Result
 
 from model import checkpoint
-from model.checkpoint import Version
+from model.checkpoint import Version, sha256
 from model.data import dataset
 from model.evaluation import figures, predict, recording
 from model.registry import contents
-from model.registry.contents import sha256
 from model.serving.classifier import Classifier
 from schemas.errors import ConfigurationError
 from tagstream.commands.model.versions import fetch, listing, promote, rollback, show

@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.evaluation import content_digest
 from model.evaluation.differences import Paired, unpaired
-from model.manifest import Manifest
+from model.manifest import Manifest, decisive_digest
 from model.registry import gate
 from model.registry.gate import GateRow, GateVerdict, Tolerances
 from schemas.errors import ConfigurationError
@@ -206,7 +205,7 @@ def manifest(version: str = "v1", **more: Any) -> Manifest:
 
 
 def with_figures(made: Manifest, *, data: str = "d", hits: int = 95) -> Manifest:
-    figures = report(hits, 100, judged=content_digest.digest(made), data=data)
+    figures = report(hits, 100, judged=decisive_digest(made), data=data)
     return made.model_copy(update={"metrics": {"test": figures}})
 
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from model import checkpoint
+from model.checkpoint import sha256
 from model.registry import contents
-from model.registry.contents import Contents, sha256
+from model.registry.contents import Contents
 from model.registry.refs import AliasRef, VersionRef, parse
 from model.registry.registry import Registry
 from model.tiny_version import write_tiny_version

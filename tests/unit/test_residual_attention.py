@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from model.networks import backbones
-from model.networks.network import build
-from model.networks.residual_attention import SHARE, ResidualAttention
+from model.networks.architectures import build
+from model.networks.layers import SHARE, ResidualAttention
 from model.serving.batchnorm_folding import fold
 from tests.unit.backbone_builders import settled
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from model.networks.same_padding import SameConv2d
+from model.networks.layers import SameConv2d
 
 
 @pytest.mark.parametrize("kernel", [3, 5])

@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 
 from model import checkpoint
 from model.data.dataset import Split, read
-from model.evaluation import content_digest
-from model.networks.network import build
+from model.manifest import decisive_digest
+from model.networks.architectures import build
 from model.preprocess import Preprocess
 from model.serving.classifier import Classifier
 from model.training.finetune import FineTuning
@@ -102,7 +102,7 @@ def test_the_card_and_the_manifest_carry_the_report(place: Path, outcome: Traini
 def test_recorded_figures_say_of_which_decisions_and_photographs_they_are(outcome: TrainingResult) -> None:
     found = outcome.manifest.metrics["val"]
     assert isinstance(found, dict)
-    assert found["judged"] == content_digest.digest(outcome.manifest)
+    assert found["judged"] == decisive_digest(outcome.manifest)
     assert len(str(found["data"])) == 64
 
 

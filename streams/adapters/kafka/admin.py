@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from types import TracebackType
 from typing import Any, Final, Self
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -35,12 +34,9 @@ CREATE_SECONDS: Final = 5.0
 class TopicAdmin:
     """Asks about topics and creates them; never changes or deletes one."""
 
-    def __init__(
-        self, bootstrap: KafkaAddress, *, seconds: float = SECONDS, create_seconds: float = CREATE_SECONDS
-    ) -> None:
+    def __init__(self, bootstrap: KafkaAddress, *, seconds: float = SECONDS) -> None:
         self._bootstrap = bootstrap
         self._seconds = seconds
-        self._create_seconds = create_seconds
         self._admin: Any = None  # aiokafka's methods are hardly annotated
 
     async def __aenter__(self) -> Self:
@@ -55,9 +51,7 @@ class TopicAdmin:
             raise
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self._admin.close()
 
     async def partitions(self, topic: str) -> tuple[int, ...]:
@@ -106,10 +100,8 @@ class TopicAdmin:
         ]
         try:
             with mapped("the creation of topics"):
-                async with asyncio.timeout(self._create_seconds):
-                    answer = await self._admin.create_topics(
-                        asked, timeout_ms=int(self._create_seconds * 1000)
-                    )
+                async with asyncio.timeout(CREATE_SECONDS):
+                    answer = await self._admin.create_topics(asked, timeout_ms=int(CREATE_SECONDS * 1000))
         except Unavailable as error:
             if isinstance(error.__cause__, TimeoutError):
                 return await self._use(missing, why="the broker does not answer to the creation of topics")

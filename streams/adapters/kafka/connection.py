@@ -5,24 +5,14 @@ from __future__ import annotations
 import logging
 import ssl
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from confluent_kafka import Producer
 from pydantic import SecretStr
 
 from schemas.errors import ConfigurationError
-
-
-class Mechanism(StrEnum):
-    """How a name and a password are proven to the broker (SASL)."""
-
-    PLAIN = "PLAIN"
-    """Sends the password itself."""
-    SCRAM_SHA_256 = "SCRAM-SHA-256"
-    SCRAM_SHA_512 = "SCRAM-SHA-512"
+from streams.adapters.kafka.settings import SaslMechanism
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +21,7 @@ class Login:
 
     username: str
     password: SecretStr
-    mechanism: Mechanism
+    mechanism: SaslMechanism
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +50,7 @@ class KafkaConnection:
         if self.login is None:
             return options
         return options | {
-            "sasl_mechanism": self.login.mechanism.value,
+            "sasl_mechanism": self.login.mechanism,
             "sasl_plain_username": self.login.username,
             "sasl_plain_password": self.login.password.get_secret_value(),
         }
@@ -147,9 +137,7 @@ class EmbeddedBroker:
         self.bootstrap = ",".join(f"{broker.host}:{broker.port}" for broker in brokers)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._cluster = None
 
     def create(self, *topics: str) -> None:

@@ -12,7 +12,6 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from types import TracebackType
 from typing import Any, Final, Literal, Protocol, Self
 
 import structlog
@@ -113,9 +112,7 @@ class RestartingProducer:
         await self._current()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         if self._starting:
             await asyncio.wait([self._starting])
         producer, self._producer = self._producer, None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from types import TracebackType
 from typing import ClassVar, Final, Generic, Self, TypeVar
 
 from schemas import topics, wire
@@ -63,10 +62,8 @@ class _Publisher:
         await self._outbox.__aenter__()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._outbox.__aexit__(kind, error, trace)
+    async def __aexit__(self, *raised: object) -> None:
+        await self._outbox.__aexit__(*raised)
 
     async def ping(self) -> None:
         """Return when the broker answers; raise `Unavailable` when it does not."""
@@ -116,10 +113,12 @@ class _InboundPublisher(_Publisher, Generic[E]):
 
     async def publish(self, *events: E) -> None:
         """Publish all of them in order, keyed by image; return when every in-sync replica has each."""
-        await self._send([self._inbound(each) for each in events])
-
-    def _inbound(self, event: E) -> Outgoing:
-        return Outgoing(self.topic, event.image_id.encode(), wire.encode(event), self._headers(event))
+        await self._send(
+            [
+                Outgoing(self.topic, each.image_id.encode(), wire.encode(each), self._headers(each))
+                for each in events
+            ]
+        )
 
 
 class UploadPublisher(_InboundPublisher[ImageUploaded | ImageRemoved]):

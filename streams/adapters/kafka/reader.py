@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from datetime import UTC, datetime
-from types import TracebackType
 from typing import Any, Final, Self
 
 import structlog
@@ -54,9 +53,7 @@ class TopicReader:
         self._consumer = await self._stack.enter_async_context(opened)
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
 
     async def beginnings(self) -> dict[int, int]:

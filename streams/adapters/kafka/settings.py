@@ -9,6 +9,9 @@ from pydantic import Field, SecretStr, model_validator
 
 from schemas.settings import Advanced, Section
 
+SaslMechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
+"""How a name and a password are proven to the broker; PLAIN sends the password itself."""
+
 
 class ConnectionSettings(Section):
     """The brokers, and how they are spoken to."""
@@ -25,7 +28,7 @@ class ConnectionSettings(Section):
     )
     key_file: Path | None = Field(None, description="PEM file of its key; the certificate's own where absent")
     key_password: SecretStr | None = Field(None, description="Password of an encrypted key")
-    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+    sasl_mechanism: SaslMechanism = Field(
         "SCRAM-SHA-512", description="How the login is proven; PLAIN sends the password itself"
     )
     username: str | None = Field(None, min_length=1, description="Name of the login, with a security of sasl")

@@ -11,7 +11,6 @@ import logging
 import os
 import subprocess
 import sys
-from types import TracebackType
 from typing import Final, Self
 
 from pydantic import SecretStr
@@ -55,13 +54,11 @@ class EmbeddedS3:
         self._server = server
         self.endpoint_url = server.stdout.readline().strip() if server.stdout else ""
         if not self.endpoint_url:
-            self.__exit__(None, None, None)
+            self.__exit__()
             raise Broken("the embedded S3 endpoint did not start; its own words are above")
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         server, self._server = self._server, None
         if server is None:
             return

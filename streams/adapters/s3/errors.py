@@ -65,7 +65,7 @@ _BAD_VERSION: Final = frozenset({"InvalidArgument", "InvalidVersionId"})
 def mapped(error: BaseException, location: Location) -> Gone | Unavailable:
     """`error`, raised while `location` was fetched, as what its caller does about it."""
     if isinstance(error, ClientError) and _is_gone(error, location):
-        return Gone(f"{location} does not exist ({_code(error)})")
+        return Gone(f"{location} does not exist ({code(error)})")
     return unavailable(error)
 
 
@@ -76,21 +76,21 @@ def unavailable(error: BaseException) -> Unavailable:
 
 def is_bare_404(error: BaseException) -> bool:
     """Whether S3 itself may not have said it: a proxy or a wrong endpoint answers 404 as well."""
-    return isinstance(error, ClientError) and _code(error) in ("404", "NotFound")
+    return isinstance(error, ClientError) and code(error) in ("404", "NotFound")
 
 
 def _is_gone(error: ClientError, location: Location) -> bool:
-    if _code(error) == "NoSuchBucket":
+    if code(error) == "NoSuchBucket":
         return False
-    if location.version and _code(error) in _BAD_VERSION:
+    if location.version and code(error) in _BAD_VERSION:
         return True
-    return _code(error) in _GONE or _status(error) in (404, 410) or _cannot_be(error, location)
+    return code(error) in _GONE or _status(error) in (404, 410) or _cannot_be(error, location)
 
 
 def _cannot_be(error: ClientError, location: Location) -> bool:
     """S3 answers 405 for the version that is a deletion, and 400 without a code to a key that cannot be."""
     is_deletion = _metadata(error).get("HTTPHeaders", {}).get("x-amz-delete-marker") == "true"
-    return (_status(error) == 405 and is_deletion) or (_code(error) == "400" and _is_no_key(location.key))  # noqa: PLR2004 - HTTP's
+    return (_status(error) == 405 and is_deletion) or (code(error) == "400" and _is_no_key(location.key))  # noqa: PLR2004 - HTTP's
 
 
 def _is_no_key(key: str) -> bool:
@@ -98,7 +98,8 @@ def _is_no_key(key: str) -> bool:
     return len(key.encode()) > _LONGEST_KEY or not {".", ".."}.isdisjoint(key.split("/"))
 
 
-def _code(error: ClientError) -> str:
+def code(error: ClientError) -> str:
+    """What S3 calls the error; empty where it does not say."""
     return str(error.response.get("Error", {}).get("Code", ""))
 
 

@@ -2,7 +2,7 @@
 
 `If-None-Match: *` and `If-Match` on PutObject are S3's own since 2024; MinIO and versitygw (tried with 1.8.0:
 200 races of 24 writers, one winner each) have them too. A storage that ignores them would let two promoters
-win, so it is tried before an alias moves (`model.registry.conditions`).
+win, so it is tried before an alias moves (`model.registry.publishing`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from botocore.exceptions import ClientError
@@ -51,9 +50,7 @@ class S3Objects:
             raise Unavailable("registry", str(error)) from error
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         self._opened = None
         await self._stack.aclose()
 
@@ -63,7 +60,7 @@ class S3Objects:
             try:
                 reply: Any = await self._client.get_object(Bucket=self._bucket, Key=self._prefix + key)
             except ClientError as error:
-                if _code(error) == "NoSuchKey":
+                if errors.code(error) == "NoSuchKey":
                     return None
                 raise
             async with reply["Body"] as body:
@@ -106,7 +103,7 @@ class S3Objects:
         try:
             await self._client.put_object(Bucket=self._bucket, Key=self._prefix + key, Body=data, **condition)
         except ClientError as error:
-            if _code(error) in LOST:
+            if errors.code(error) in LOST:
                 return False
             raise
         return True
@@ -118,9 +115,9 @@ class S3Objects:
             async with asyncio.timeout(self._settings.deadline):
                 yield
         except errors.FOREIGN as error:
-            if isinstance(error, ClientError) and _code(error) in CONFLICT:
+            if isinstance(error, ClientError) and errors.code(error) in CONFLICT:
                 raise _Conflict from error
-            raise _away(error) from error
+            raise Unavailable("registry", str(errors.unavailable(error))) from error
 
     def _refuse_larger(self, size: int, key: str) -> None:
         if size > LARGEST:
@@ -139,11 +136,3 @@ async def _while_in_conflict(put: Callable[[], Awaitable[bool]]) -> bool:
         except _Conflict:
             await asyncio.sleep(FIRST_PAUSE * 2**attempt * random.uniform(0.5, 1))
     raise Unavailable("registry", f"s3: {TRIES} times another put of the same object was under way")
-
-
-def _code(error: ClientError) -> str:
-    return str(error.response.get("Error", {}).get("Code", ""))
-
-
-def _away(error: BaseException) -> Unavailable:
-    return Unavailable("registry", str(errors.unavailable(error)))

@@ -17,8 +17,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 from schemas.errors import ConfigurationError, Unavailable
 from schemas.records import ImageHead, Kept, ScoreRecord, Stale
@@ -40,6 +39,7 @@ _MAY_PASS: Final = frozenset(
 _PRIMARY_CODE: Final = 0xFF
 """SQLite's extended result codes carry the primary one in their low byte."""
 
+T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], Any]
 
 
@@ -58,44 +58,29 @@ class SqliteScores:
             self._lanes = opened.pop_all()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self._lanes.aclose()
 
     async def head(self, image_id: str) -> ImageHead | None:
         """What holds of the image now, or None before its first score."""
-        found: ImageHead | None = await self._reads.do(lambda connection: rows.head(connection, image_id))
-        return found
+        return await self._reads.do(lambda connection: rows.head(connection, image_id))
 
     async def heads(self, image_ids: Collection[str]) -> Mapping[str, ImageHead]:
         """The heads of those of `image_ids` that are known."""
         asked = frozenset(image_ids)
-        found: Mapping[str, ImageHead] = await self._reads.do(
-            lambda connection: rows.heads(connection, asked)
-        )
-        return found
+        return await self._reads.do(lambda connection: rows.heads(connection, asked))
 
     async def apply(self, image_id: str, change: Change, record: ScoreRecord | None = None) -> Kept | Stale:
         """See `ScoreStore.apply`. `change` runs once, on the store's thread, under the write lock."""
-        outcome: Kept | Stale = await self._writes.do(
-            lambda connection: rows.apply(connection, image_id, change, record)
-        )
-        return outcome
+        return await self._writes.do(lambda connection: rows.apply(connection, image_id, change, record))
 
     async def scan(self, *, after: str = "", limit: int = 500) -> tuple[ImageHead, ...]:
         """The next heads in the order of their image ids, behind `after`; fewer than `limit` at the end."""
-        page: tuple[ImageHead, ...] = await self._reads.do(
-            lambda connection: rows.scan(connection, after=after, limit=limit)
-        )
-        return page
+        return await self._reads.do(lambda connection: rows.scan(connection, after=after, limit=limit))
 
     async def records(self, image_id: str) -> tuple[ScoreRecord, ...]:
         """The image's history, by content version and model version."""
-        history: tuple[ScoreRecord, ...] = await self._reads.do(
-            lambda connection: rows.records(connection, image_id)
-        )
-        return history
+        return await self._reads.do(lambda connection: rows.records(connection, image_id))
 
     async def ping(self) -> None:
         """Return when the file can be read; raise `Unavailable` when it cannot."""
@@ -123,20 +108,19 @@ class _Lane:
         self._thread = thread
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self._rounds.drain()
         connection, self._connection = self._connection, None
         if connection and self._thread:
             await asyncio.get_running_loop().run_in_executor(self._thread, connection.close)
             self._thread.shutdown()
 
-    async def do(self, work: Work) -> Any:  # noqa: ANN401 - whatever `work` answers
+    async def do(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """What `work` answers, once the transaction that it shared with its neighbours has ended."""
         if self._connection is None:
             raise RuntimeError("the store is not open")
-        return await self._rounds.join(work)
+        answer: T = await self._rounds.join(work)
+        return answer
 
     def _open(self) -> sqlite3.Connection:
         try:

@@ -1,11 +1,40 @@
-"""Result of the promotion gate, for people, for scripts and for the alias' history."""
+"""Terms of the promotion gate: by what a candidate is judged, against whom, and the result.
+
+The result is for people, for scripts and for the alias' history.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from model.registry.gate import GateRow, GateVerdict
+from model.data.photograph import Photograph
+from model.registry.gate import GateRow, GateVerdict, Tolerances
+from schemas.errors import ConfigurationError
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentChampion:
+    """Whom a candidate is held against; neither `folder` nor `broken` where there is no champion yet."""
+
+    folder: Path | None = None
+    broken: ConfigurationError | None = None
+    """Why it cannot be loaded."""
+
+
+@dataclass(frozen=True, slots=True)
+class PromotionCriteria:
+    """By what a candidate is judged."""
+
+    photographs: tuple[Photograph, ...] | None = None
+    """None: by the figures that the manifests carry of `split`."""
+    split: str = "test"
+    least_top: float | None = None
+    """The least accuracy of the top label, for who has no champion to be held against, and for who has."""
+    tolerances: Tolerances = field(default_factory=Tolerances)
+    device: str = "auto"
+    threads: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
