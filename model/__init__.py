@@ -1,1 +1,1 @@
-"""The model: network, preprocessing, checkpoint, resident classifier, micro-batcher, decision policy."""
+"""Model: networks, decoding, serving and policy; and their making: data, training, evaluation, registry."""

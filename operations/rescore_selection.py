@@ -13,6 +13,7 @@ from typing import Final, Protocol
 
 from pydantic import TypeAdapter, ValidationError
 
+from agents.transitions import joined
 from schemas.claims import Claim, Claims
 from schemas.errors import ConfigurationError
 from schemas.records import ImageHead, State
@@ -52,7 +53,7 @@ class RescoreSelection:
 
     def choose(self, claims: Claims, head: ImageHead | None) -> tuple[RescoreChoice, Claim]:
         """What becomes of the image, and the claim that stands."""
-        known = claims.joined(head.all_claims) if head else claims
+        known = joined(head, claims)
         standing = known.current
         return self._choice(known, head, standing), standing
 

@@ -1,1 +1,1 @@
-"""Backbones trained by one recipe on one's own photographs, side by side."""
+"""Backbone comparison: networks trained by one recipe on one's own photographs, side by side."""

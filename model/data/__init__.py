@@ -1,1 +1,1 @@
-"""What a model learns from: labelled photographs, how they are gathered, checked, divided and kept."""
+"""Datasets: labelled photographs, and how they are gathered, checked, divided and kept."""

@@ -1,1 +1,1 @@
-"""How good a version is: figures with intervals, thresholds chosen for them, two versions compared."""
+"""Evaluation: figures with intervals, thresholds chosen for them, two versions compared."""

@@ -1,1 +1,1 @@
-"""From photographs to a published version in steps, of which a finished one is not run again."""
+"""Training pipeline: from photographs to a published version in steps; a finished one is not run again."""

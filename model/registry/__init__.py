@@ -1,1 +1,1 @@
-"""Published versions, and the names by which workers find them."""
+"""Model registry: published versions, and the names by which workers find them."""

@@ -1,1 +1,1 @@
-"""How the network came to be: dataset, recipe, evaluation, publishing."""
+"""Training: recipe, fine-tuning, checkpoints, and the version that comes of it."""

@@ -1,1 +1,1 @@
-"""One file a command, thin. What a command needs is imported when it runs: `--help` is instant."""
+"""Commands: one thin file each. What a command needs is imported when it runs: `--help` is instant."""

@@ -1,4 +1,4 @@
-"""`tagstream dev`: the whole system on one machine, left running.
+"""Development system: the whole of Tagstream on one machine, left running.
 
 state.py        what a running system says of itself, for commands in another terminal
 system.py       broker, S3 endpoint and store, opened and closed in order

@@ -1,4 +1,4 @@
-"""The photographs that `tagstream demo` uploads; where each comes from stands in LICENSES.md."""
+"""Sample photographs: what `tagstream demo` uploads; where each comes from stands in LICENSES.md."""
 
 from __future__ import annotations
 
