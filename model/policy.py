@@ -91,8 +91,8 @@ class Policy:
         """
         true = frozenset(labels)
         foreign = true - {tag.label for tag in judged.tags}
-        said = ({"tagged": tag.label in true, "source": "person"} for tag in judged.tags)
-        tags = [tag.model_copy(update=each) for tag, each in zip(judged.tags, said, strict=True)]
+        corrections = ({"tagged": tag.label in true, "source": "person"} for tag in judged.tags)
+        tags = [tag.model_copy(update=each) for tag, each in zip(judged.tags, corrections, strict=True)]
         tags += [
             Tag(label=label, probability=0.0, threshold=1.0, tagged=True, source="person")
             for label in sorted(foreign)

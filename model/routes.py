@@ -87,11 +87,11 @@ class _Source:
     text: str
     tables: Sequence[Any]
 
-    def wrong(self, index: int, field: str, said: str) -> ConfigurationError:
+    def wrong(self, index: int, field: str, reason: str) -> ConfigurationError:
         """The error of one field of one rule."""
         line = self._line(index, field)
         place = f"line {line}" if line else f"rule {index + 1}"
-        return ConfigurationError(f"{self.path}, {place}: {field}: {said}")
+        return ConfigurationError(f"{self.path}, {place}: {field}: {reason}")
 
     def _line(self, index: int, field: str) -> int | None:
         """The field's line, or its rule's; None where rules are not written one table each."""
@@ -132,8 +132,8 @@ def _blamed(source: _Source, error: ValidationError) -> ConfigurationError:
         case "extra_forbidden":
             return source.wrong(index, field, f"a rule has no such field{_nearest(field, _WANTED)}")
         case _:
-            said = _WANTED.get(field, f"a rule is wanted: {_EXAMPLE}")
-            return source.wrong(index, field, f"{first['input']!r}: {said}")
+            reason = _WANTED.get(field, f"a rule is wanted: {_EXAMPLE}")
+            return source.wrong(index, field, f"{first['input']!r}: {reason}")
 
 
 def _refuse_impossible(source: _Source, rules: Sequence[RouteRule]) -> None:
@@ -141,11 +141,11 @@ def _refuse_impossible(source: _Source, rules: Sequence[RouteRule]) -> None:
     seen: set[tuple[str, str]] = set()
     for index, rule in enumerate(rules):
         if rule.topic in _RESERVED:
-            said = f"{rule.topic} carries something else; name a topic of your own, as in photos.indoor.v1"
-            raise source.wrong(index, "topic", said)
+            reason = f"{rule.topic} carries something else; name a topic of your own, as in photos.indoor.v1"
+            raise source.wrong(index, "topic", reason)
         if (rule.label, rule.topic) in seen:
-            said = f"an earlier rule sends {rule.label!r} to {rule.topic} already; keep one of them"
-            raise source.wrong(index, "label", said)
+            reason = f"an earlier rule sends {rule.label!r} to {rule.topic} already; keep one of them"
+            raise source.wrong(index, "label", reason)
         seen.add((rule.label, rule.topic))
 
 
@@ -153,8 +153,8 @@ def _refuse_foreign(source: _Source, rules: Sequence[RouteRule], labels: Collect
     known = (*labels, UNCERTAIN)
     for index, rule in enumerate(rules):
         if rule.label not in known:
-            said = f"the model has no label {rule.label!r}{_nearest(rule.label, known)}"
-            raise source.wrong(index, "label", said)
+            reason = f"the model has no label {rule.label!r}{_nearest(rule.label, known)}"
+            raise source.wrong(index, "label", reason)
 
 
 def _nearest(given: str, known: Collection[str]) -> str:

@@ -110,12 +110,12 @@ async def labelled(
 
 
 async def _answer(
-    image_id: str, head: ImageHead | None, said: Decision, *, stores: Stores, into: Path
+    image_id: str, head: ImageHead | None, decision: Decision, *, stores: Stores, into: Path
 ) -> Entry | Refusal:
     if head is None:
         return Refusal(image_id, RefusalCause.NOT_DECIDED, "the store does not know the image")
     place = str(head.location)
-    word = moderation_policy.bound(_last(head, said), head)
+    word = moderation_policy.bound(_last(head, decision), head)
     spoken = _spoken(head, word) if await _has_seen(head, word, stores.scores) else _UNSEEN
     if isinstance(spoken, str):
         return Refusal(place, RefusalCause.NOT_DECIDED, spoken)
@@ -144,9 +144,9 @@ async def _has_seen(head: ImageHead, word: Decision, scores: ScoreStore) -> bool
     return not made or min(made) <= word.decided_at
 
 
-def _last(head: ImageHead, said: Decision) -> Decision:
-    """`said`, unless the store has heard a later one."""
-    return head.decision if head.decision and said.precedes(head.decision) else said
+def _last(head: ImageHead, decision: Decision) -> Decision:
+    """`decision`, unless the store has heard a later one."""
+    return head.decision if head.decision and decision.precedes(head.decision) else decision
 
 
 def _spoken(head: ImageHead, word: Decision) -> Sequence[str] | str:

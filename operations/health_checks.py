@@ -86,8 +86,8 @@ async def findings(checks: Iterable[Check]) -> AsyncIterator[Finding]:
     """What each check finds, in order, one after another."""
     for check in checks:
         began = time.perf_counter()
-        is_well, said, mend = await _looked(check)
-        yield Finding(check.name, is_well, said, time.perf_counter() - began, mend)
+        is_well, text, mend = await _looked(check)
+        yield Finding(check.name, is_well, text, time.perf_counter() - began, mend)
 
 
 async def _looked(check: Check) -> tuple[bool, str, str]:

@@ -24,11 +24,11 @@ class WeightsFrom:
     """Of those that are not named."""
 
     @classmethod
-    def parsed(cls, said: str) -> Self:
+    def parsed(cls, text: str) -> Self:
         """`hub`, `none`, or `NAME=FILE,...`, with hub or none for the others. Raises `ConfigurationError`."""
         each: dict[str, Weights] = {}
         other: Weights = None
-        for part in filter(None, said.split(",")):
+        for part in filter(None, text.split(",")):
             name, is_named, where = part.partition("=")
             if is_named:
                 each[name] = _weights(where)
@@ -43,10 +43,10 @@ class WeightsFrom:
         return self.each.get(backbone, self.other)
 
 
-def _weights(said: str) -> Weights:
-    if said == "none":
+def _weights(text: str) -> Weights:
+    if text == "none":
         return None
-    return "hub" if said == "hub" else Path(said)
+    return "hub" if text == "hub" else Path(text)
 
 
 @dataclass(frozen=True, slots=True)

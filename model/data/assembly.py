@@ -107,9 +107,9 @@ def _refuse_unlearnable(wished: Sequence[str], selected: Selected) -> None:
 
 def _lost(refused: Sequence[Refusal]) -> str:
     counts = Counter(each.cause for each in refused)
-    said = ", ".join(f"{count} {cause}" for cause, count in counts.most_common())
+    causes = ", ".join(f"{count} {cause}" for cause, count in counts.most_common())
     example = f", as {refused[0].place}: {refused[0].why}" if refused else ""
-    return f" (left out: {said}{example})" if refused else ""
+    return f" (left out: {causes}{example})" if refused else ""
 
 
 def _refuse_unlearned(labels: Sequence[str], placed: Sequence[Placed]) -> None:

@@ -42,8 +42,8 @@ def gather(shard: Path, *, root: str) -> Iterator[Entry | Refusal]:
 def _labels(sample: Sample, classes: list[str], *, where: str) -> tuple[str, ...]:
     if (text := sample.text(".cls")) is not None:
         return (labels.checked(_class(text, classes, where=where), where=where),) if text else ()
-    if said := _document(sample, where=where):
-        given = said.get("labels") or said.get("label")
+    if document := _document(sample, where=where):
+        given = document.get("labels") or document.get("label")
         every = given if isinstance(given, list) else [given] if given else []
         return tuple(dict.fromkeys(labels.checked(str(each), where=where) for each in every))
     lines = (sample.text(".txt") or "").splitlines()
@@ -76,7 +76,7 @@ def _document(sample: Sample, *, where: str) -> dict[str, object] | None:
     if not text:
         return None
     try:
-        said = json.loads(text)
+        document = json.loads(text)
     except ValueError as error:
         raise ConfigurationError(f"{where}: its .json is none ({error})") from error
-    return said if isinstance(said, dict) else None
+    return document if isinstance(document, dict) else None

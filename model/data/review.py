@@ -65,10 +65,10 @@ def as_csv(proposals: Sequence[Proposal], labels: Sequence[str], *, folder: Path
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*COLUMNS, *(f"p_{label}" for label in labels)])
     for each in proposals:
-        said = SEPARATOR.join(each.suggested)
+        cell = SEPARATOR.join(each.suggested)
         path = os.path.relpath(each.path.resolve(), folder.resolve())
         chances = (f"{each.probabilities[label]:.4f}" for label in labels)
-        writer.writerow([path, said, "", said, f"{each.uncertainty:.4f}", *chances])
+        writer.writerow([path, cell, "", cell, f"{each.uncertainty:.4f}", *chances])
     return text.getvalue()
 
 

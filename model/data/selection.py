@@ -64,8 +64,8 @@ def _choice(copies: list[Seen], *, merge: bool) -> Selected:
         return Selected((kept,), tuple(_refusals(kept, (*ranked[1:], *outranked))))
     if merge:
         kept = _merged(ranked, ordered)
-        said = f"{' = '.join(each.found.place for each in ranked)}: {', '.join(kept.found.photograph.labels)}"
-        return Selected((kept,), tuple(_refusals(kept, (*ranked[1:], *outranked))), (said,))
+        line = f"{' = '.join(each.found.place for each in ranked)}: {', '.join(kept.found.photograph.labels)}"
+        return Selected((kept,), tuple(_refusals(kept, (*ranked[1:], *outranked))), (line,))
     why = "; ".join(f"{each.found.place} says {_said(each)}" for each in ranked)
     return Selected((), tuple(Refusal(each.found.place, RefusalCause.CONFLICT, why) for each in ordered))
 

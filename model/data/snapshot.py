@@ -100,12 +100,12 @@ def describe(folder: Path) -> Document:
     """What the snapshot says of itself; its shards are not looked at. Raises `ConfigurationError`."""
     file = folder / FILE
     try:
-        said = json.loads(file.read_bytes())
-        if isinstance(said, dict) and said.get("format", 0) != document.FORMAT:
+        content = json.loads(file.read_bytes())
+        if isinstance(content, dict) and content.get("format", 0) != document.FORMAT:
             raise ConfigurationError(
-                f"{file}: of format {said.get('format')!r}, and not {document.FORMAT}: upgrade tagstream"
+                f"{file}: of format {content.get('format')!r}, and not {document.FORMAT}: upgrade tagstream"
             )
-        about = Document.model_validate(said)
+        about = Document.model_validate(content)
     except OSError as error:
         raise ConfigurationError(f"{file}: cannot be read ({error.strerror})") from error
     except (ValueError, ValidationError) as error:

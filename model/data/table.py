@@ -55,10 +55,10 @@ class TableRow:
     @property
     def split(self) -> Split:
         """The side that the row names; raises `ConfigurationError`."""
-        said = self.cell("split")
-        if said not in set(Split):
-            raise ConfigurationError(f"{self.where}: split {said!r} is not train, val or test")
-        return Split(said)
+        text = self.cell("split")
+        if text not in set(Split):
+            raise ConfigurationError(f"{self.where}: split {text!r} is not train, val or test")
+        return Split(text)
 
     def photograph(self, path: Encoded, *, labels: tuple[str, ...] | None = None) -> Photograph:
         """The row's photograph, which is at `path`; `labels` instead of its own where they are given."""

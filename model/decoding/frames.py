@@ -40,12 +40,12 @@ def refusal(error: Exception) -> bytes:
     """`error` for the way back; what decoding does not raise on purpose becomes `Unforeseen`."""
     if not isinstance(error, (*_KNOWN.values(), Unforeseen)):
         error = Unforeseen.of(error, stage=Stage.DECODE)
-    said = {
+    fields = {
         "kind": type(error).__name__,
         "message": str(error)[:_LONGEST_MESSAGE],
         "trace": getattr(error, "trace", ""),
     }
-    return json.dumps(said).encode()
+    return json.dumps(fields).encode()
 
 
 def refused(payload: bytes) -> Rejected:

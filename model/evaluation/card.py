@@ -88,9 +88,9 @@ def _decisions(manifest: Manifest) -> str:
         (label, f"{threshold:.2f}", _reason(manifest, label))
         for label, threshold in manifest.thresholds.items()
     ]
-    said = "Chosen on `val`." if manifest.chosen_for else UNSAID
+    line = "Chosen on `val`." if manifest.chosen_for else UNSAID
     lines = table(("label", "threshold", "chosen for"), rows)
-    text = f"## Thresholds\n\n{said} Temperature {manifest.temperature:g}, fitted on `val`.\n\n{lines}"
+    text = f"## Thresholds\n\n{line} Temperature {manifest.temperature:g}, fitted on `val`.\n\n{lines}"
     return f"{text}\n{REFUSED.format(manifest.refusal)}" if manifest.refusal else text
 
 
@@ -131,12 +131,12 @@ def _speed(report: Report) -> list[str]:
     if report.speed is None:
         return []
     speed = report.speed
-    said = (
+    text = (
         f"On {speed.device}, {speed.threads} threads: {speed.images_per_second:.0f} images/s in batches "
         f"of {speed.batch} ({speed.cpu_ms:.1f} ms of processor an image), {speed.latency_ms:.1f} ms for one "
         f"alone; decoding {speed.decode_ms:.1f} ms."
     )
-    return [said]
+    return [text]
 
 
 def _short(share: Share) -> str:

@@ -99,11 +99,11 @@ def _where(sources: Sequence[str], chosen: set[str]) -> Tensor:
 
 
 def _binned(values: Tensor, edges: Sequence[float], *, form: str) -> Mapping[str, Tensor]:
-    said = [form.format(edge) for edge in edges]
+    bounds = [form.format(edge) for edge in edges]
     names = [
-        f"below {said[0]}",
-        *(f"{low} to below {high}" for low, high in pairwise(said)),
-        f"{said[-1]} and above",
+        f"below {bounds[0]}",
+        *(f"{low} to below {high}" for low, high in pairwise(bounds)),
+        f"{bounds[-1]} and above",
     ]
     places = torch.bucketize(values.double(), torch.tensor(edges, dtype=torch.float64), right=True)
     return {name: places == place for place, name in enumerate(names)}

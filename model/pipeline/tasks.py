@@ -195,11 +195,11 @@ def _refuse_taken(port: int) -> None:
 
 def _started(port: int, place: Path, *, log: Path) -> subprocess.Popen[bytes]:
     """In a session of its own, so that Ctrl-C reaches the pipeline first; its input ends with us."""
-    with log.open("wb") as said:
+    with log.open("wb") as output:
         return subprocess.Popen(  # noqa: S603 - our own module
             [sys.executable, "-P", "-m", "model.pipeline.tasks", str(port), str(place)],
             stdin=subprocess.PIPE,
-            stdout=said,
+            stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
@@ -212,8 +212,10 @@ def _await(server: subprocess.Popen[bytes], *, port: int, log: Path) -> None:
             if probe.connect_ex((HOST, port)) == 0:
                 return
         time.sleep(PAUSE)
-    said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    raise ConfigurationError(f"Luigi's visualiser did not start: {said[-1] if said else 'it says nothing'}")
+    output = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    raise ConfigurationError(
+        f"Luigi's visualiser did not start: {output[-1] if output else 'it says nothing'}"
+    )
 
 
 @contextmanager

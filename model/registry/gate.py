@@ -210,8 +210,8 @@ def _figures(manifest: Manifest, split: str) -> Mapping[str, Any]:
 
 
 def _data(manifest: Manifest, figures: Mapping[str, Any]) -> str:
-    said = figures.get("data")
-    return said if isinstance(said, str) else manifest.data_digest
+    digest = figures.get("data")
+    return digest if isinstance(digest, str) else manifest.data_digest
 
 
 def _name(manifest: Manifest) -> str:

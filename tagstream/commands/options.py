@@ -125,16 +125,16 @@ def targets(
     """
     from model.evaluation.calibration import Precision, Recall
 
-    said = [*(_said(each, Recall) for each in recalls), *(_said(each, Precision) for each in precisions)]
-    if not said:
+    pairs = [*(_said(each, Recall) for each in recalls), *(_said(each, Precision) for each in precisions)]
+    if not pairs:
         raise ConfigurationError("say what to choose thresholds for: --recall 0.98, or --precision menu=0.95")
-    names = [label for label, _ in said]
+    names = [label for label, _ in pairs]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise ConfigurationError(
             f"two targets for {twice or 'all labels'}; a threshold can be chosen for one"
         )
-    wanted = dict(said)
+    wanted = dict(pairs)
     whole = wanted.pop("", None)
     return {**(dict.fromkeys(labels, whole) if whole else {}), **wanted}
 

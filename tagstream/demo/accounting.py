@@ -145,8 +145,8 @@ class Account:
 
 def account(photos: Iterable[Photo], evidence: RunEvidence) -> Account:
     """What became of each of `photos`, in their order."""
-    said = _Said(evidence)
-    ends = [_end(photo, evidence, said) for photo in photos]
+    announced = _Announced(evidence)
+    ends = [_end(photo, evidence, announced) for photo in photos]
     return Account(
         tagged=tuple(end for end in ends if isinstance(end, Tagged)),
         buried=tuple(end for end in ends if isinstance(end, Buried)),
@@ -155,7 +155,7 @@ def account(photos: Iterable[Photo], evidence: RunEvidence) -> Account:
     )
 
 
-class _Said:
+class _Announced:
     """The events of a run by the image they speak of."""
 
     def __init__(self, evidence: RunEvidence) -> None:
@@ -175,15 +175,15 @@ class _Said:
             self.letters[causes.get("image_id", "")] = causes
 
 
-def _end(photo: Photo, evidence: RunEvidence, said: _Said) -> End:
-    head, letter = evidence.heads.get(photo.image_id), said.letters.get(photo.image_id)
+def _end(photo: Photo, evidence: RunEvidence, announced: _Announced) -> End:
+    head, letter = evidence.heads.get(photo.image_id), announced.letters.get(photo.image_id)
     if head is None:
         return _buried(photo, letter)
     if letter is not None:
         return Missing(photo, f"both tagged and dead-lettered ({letter.get('code')})")
     if head.verdict is None:
         return Missing(photo, "the store says that it was removed")
-    why = _gap(head, head.verdict, evidence.records.get(photo.image_id, ()), said)
+    why = _gap(head, head.verdict, evidence.records.get(photo.image_id, ()), announced)
     return Missing(photo, why) if why else Tagged(photo, head, head.verdict)
 
 
@@ -195,19 +195,21 @@ def _buried(photo: Photo, letter: Mapping[str, str] | None) -> Buried | Missing:
     return Buried(photo, letter["code"], letter.get("stage", ""), letter.get("exception.message", ""))
 
 
-def _gap(head: ImageHead, verdict: Verdict, records: Sequence[ScoreRecord], said: _Said) -> str | None:
+def _gap(
+    head: ImageHead, verdict: Verdict, records: Sequence[ScoreRecord], announced: _Announced
+) -> str | None:
     """What a tagged photograph lacks; None when nothing."""
     if not any(record.scores == head.scores for record in records):
         return "its scores are not in the history"
     if not head.is_announced:
         return "the store does not know its tags as announced"
-    events = said.tagged.get(head.image_id, [])
+    events = announced.tagged.get(head.image_id, [])
     if len({event.event_id for event in events}) != 1:
         return f"{len({event.event_id for event in events})} different ImageTagged events, where one is due"
     if any(event.tags != verdict.tags for event in events):
         return "its ImageTagged event says other tags than the store"
     due = {(route.topic, route.label) for route in verdict.routes if not _is_homeless(route, head)}
-    for topic, label in sorted(due - said.routed.get(head.image_id, set())):
+    for topic, label in sorted(due - announced.routed.get(head.image_id, set())):
         return f"no event on {topic} for {label}"
     return None
 

@@ -108,12 +108,12 @@ class _Play:
         aim = drill.Aim(victim, images, is_rejected=self._crew.rejected)
         strike = await drill.strike(aim, self._house.scores)
         if strike is None:
-            said = "Drill: the worker was done before a moment came to kill it"
+            line = "Drill: the worker was done before a moment came to kill it"
         else:
-            said = (
+            line = (
                 f"Drill: kill -9 of worker {strike.worker}: {strike.done} done, {len(strike.in_work)} in work"
             )
-        self._narrator.say(said, style="bold red")
+        self._narrator.say(line, style="bold red")
         return strike
 
     async def _until_done(self) -> None:

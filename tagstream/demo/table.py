@@ -38,8 +38,8 @@ def _photographs(result: Result) -> Table:
 
 
 def _routes(tagged: Tagged) -> Text:
-    said = [_route(route, tagged.photo.restaurant_id) for route in tagged.routes]
-    return Text(", ".join(said)) if said else Text("tags only", "dim")
+    texts = [_route(route, tagged.photo.restaurant_id) for route in tagged.routes]
+    return Text(", ".join(texts)) if texts else Text("tags only", "dim")
 
 
 def _route(route: Route, restaurant: str | None) -> str:
@@ -76,11 +76,11 @@ def _story(result: Result) -> RenderableType:
 
 
 def _drill(result: Result) -> str:
-    said = result.deliveries
+    deliveries = result.deliveries
     if result.strike is None:
         return "Drill: no worker was killed, so this run proves nothing about kills."
-    takeover = f" after {said.takeover_seconds:.1f} s" if said.takeover_seconds else ""
+    takeover = f" after {deliveries.takeover_seconds:.1f} s" if deliveries.takeover_seconds else ""
     return (
-        f"Drill: {said.kills} worker killed with -9; its successor took over{takeover}; "
-        f"{said.redelivered} messages were delivered again; every event is there under one id."
+        f"Drill: {deliveries.kills} worker killed with -9; its successor took over{takeover}; "
+        f"{deliveries.redelivered} messages were delivered again; every event is there under one id."
     )

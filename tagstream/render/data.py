@@ -43,8 +43,8 @@ def account(about: Document) -> RenderableType:
         Text(_near(about)),
     ]
     if about.refused.counts:
-        said = ", ".join(f"{count} {cause}" for cause, count in about.refused.counts.items())
-        parts += [Text(f"left out: {said}"), _refused(about)]
+        causes = ", ".join(f"{count} {cause}" for cause, count in about.refused.counts.items())
+        parts += [Text(f"left out: {causes}"), _refused(about)]
     parts += [Text(f"under several labels: {line}") for line in about.merged[:MOST_REFUSALS]]
     parts += [Text(f"mind: {line}", "yellow") for line in about.warnings]
     return Group(*parts)
@@ -81,10 +81,10 @@ def _sources(labels: Sequence[str], sources: Mapping[str, Counts]) -> Table:
 def _near(about: Document) -> str:
     near = about.near_duplicates
     pictures = sum(len(group) for group in near.groups)
-    said = f"near duplicates: {len(near.groups)} groups of {pictures} photographs ({near.measure})"
+    line = f"near duplicates: {len(near.groups)} groups of {pictures} photographs ({near.measure})"
     if near.across:
-        said += f"; {near.across} groups stood on two sides, {len(near.moved)} photographs moved to train"
-    return said
+        line += f"; {near.across} groups stood on two sides, {len(near.moved)} photographs moved to train"
+    return line
 
 
 def _refused(about: Document) -> Table:

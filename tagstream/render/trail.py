@@ -95,8 +95,8 @@ def _claim(spoken: ClaimView) -> Iterator[tuple[str, str]]:
     content = f", content {location.content_version}" if location.version or location.etag else ""
     yield "", f"{location}{content}"
     owners = (("restaurant", spoken.restaurant_id), ("uploader", spoken.uploader_id))
-    if said := [f"{name} {owner}" for name, owner in owners if owner]:
-        yield "", ", ".join(said)
+    if texts := [f"{name} {owner}" for name, owner in owners if owner]:
+        yield "", ", ".join(texts)
 
 
 def _seen(trail: Trail) -> RenderableType:

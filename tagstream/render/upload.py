@@ -130,8 +130,8 @@ def _tagged(tagged: Sequence[tuple[Sent, TagsAnnounced]]) -> Table:
 def _places(head: ImageHead) -> Text:
     routes = head.verdict.routes if head.verdict else ()
     places = dict.fromkeys(topic_names.short(route.topic) for route in routes)
-    said = Text(", ".join(places) or "-", "bold cyan" if places else "dim")
-    return said.append(", hidden", "yellow") if head.state is State.HIDDEN else said
+    text = Text(", ".join(places) or "-", "bold cyan" if places else "dim")
+    return text.append(", hidden", "yellow") if head.state is State.HIDDEN else text
 
 
 def _untagged(sent: Sent, end: DeadLettered | Unknown) -> Text:
