@@ -46,6 +46,11 @@ class Boundary(StrEnum):
     AFTER_COMMIT = "commit"
 
 
+COMMITS = {Boundary.BEFORE_COMMIT, Boundary.AFTER_COMMIT}
+"""Where nothing can be held for ever: the revocation itself waits for a commit that is under way. And where
+one passage may be all there is: a quick worker commits everything at once."""
+
+
 class Act(StrEnum):
     """What a strike does."""
 

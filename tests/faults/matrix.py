@@ -60,6 +60,10 @@ class Row:
         planned[9:9] = [garbage, planned[3]]
         await self.send(planned)
 
+    async def publish_again(self) -> None:
+        """The first upload once more: whatever was committed, there is something to commit."""
+        await self.send(self.planned[:1])
+
     async def send(self, planned: list[Planned]) -> None:
         self.planned += planned
         self.sent += await publish(self.premises.bootstrap, planned)

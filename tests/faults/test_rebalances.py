@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from tests.faults.boundaries import Act, Boundary
+from tests.faults.boundaries import COMMITS, Act, Boundary
 from tests.faults.matrix import Row, struck, until
 from tests.seen import Tell
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
 
-COMMITS = {Boundary.BEFORE_COMMIT, Boundary.AFTER_COMMIT}
-"""Where nothing can be held for ever: the revocation itself waits for a commit that is under way."""
 LINGERING = (Boundary.STORE, Boundary.ANNOUNCE_1, *sorted(COMMITS))
 ROWS = [(Act.LINGER, boundary) for boundary in LINGERING] + [
     (Act.HOLD, boundary) for boundary in Boundary if boundary not in COMMITS
@@ -24,7 +22,7 @@ async def test_a_rebalance_at_a_boundary_loses_nothing_and_doubles_nothing(
     matrix: dict[str, Row], act: Act, boundary: Boundary, tell: Tell
 ) -> None:
     row = matrix[f"{act} {boundary}"]
-    worker = row.start_struck(boundary, act, passage=2 if boundary is not Boundary.LETTER else 1)
+    worker = row.start_struck(boundary, act, passage=1 if boundary in {Boundary.LETTER, *COMMITS} else 2)
     await row.publish()
     await until(lambda: struck(worker))
     joiner = row.start()

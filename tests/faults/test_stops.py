@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.faults.boundaries import Act, Boundary
+from tests.faults.boundaries import COMMITS, Act, Boundary
 from tests.faults.matrix import Row, until
 from tests.seen import Tell
 
@@ -23,7 +23,8 @@ async def test_stopped_at_a_boundary_nothing_is_lost_and_nothing_is_doubled(
     codes = []
     for number in range(STOPS):
         # Of a row's two letters the first stop leaves one.
-        passage = 1 if boundary is Boundary.LETTER else 1 + number
+        passage = 1 if boundary in {Boundary.LETTER, *COMMITS} else 1 + number
+        await row.publish_again()
         worker = row.start_struck(boundary, Act.TERM, passage)
         await until(lambda: not worker.is_alive)  # noqa: B023 - awaited here
         codes.append(worker.process.returncode)
