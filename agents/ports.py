@@ -21,7 +21,17 @@ class Forwarded:
     batch_size: int
 
 
-class Tagger(Protocol):
+class Rules(Protocol):
+    """The policy of the resident model. Pure."""
+
+    def decide(self, scores: Scores, previous: Verdict | None) -> Verdict:
+        """What the scores mean, given the last announced verdict."""
+
+    def correct(self, judged: Verdict, labels: tuple[str, ...]) -> Verdict:
+        """What a person's labels mean in place of the model's."""
+
+
+class Tagger(Rules, Protocol):
     """What sees: bytes to pixels to scores to a verdict."""
 
     @property
@@ -33,12 +43,6 @@ class Tagger(Protocol):
 
     async def score(self, pixels: Any) -> Forwarded:  # noqa: ANN401
         """The image's scores; waits while the batcher is full; raises `Rejected` or `Broken`."""
-
-    def decide(self, scores: Scores, previous: Verdict | None) -> Verdict:
-        """What the scores mean, given the last announced verdict. Pure."""
-
-    def correct(self, judged: Verdict, labels: tuple[str, ...]) -> Verdict:
-        """What a person's labels mean in place of the model's. Pure."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,28 +8,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from agents import moderation_policy
+from agents.ports import Rules
 from schemas.claims import Claim, Claims
 from schemas.decisions import Decision
 from schemas.errors import UnknownImage
 from schemas.events import Reason
 from schemas.records import Announced, Content, ImageHead, Kept, PossiblyPublished, Stale, State
-from schemas.tags import ModelRef, Scores, Verdict
+from schemas.tags import ModelRef, Scores
 from streams.ports import Change
 
 _NOTHING: Final = Claims()
-
-
-class Rules(Protocol):
-    """The policy of the resident model. Pure."""
-
-    def decide(self, scores: Scores, previous: Verdict | None) -> Verdict:
-        """What the scores mean, given the last announced verdict."""
-
-    def correct(self, judged: Verdict, labels: tuple[str, ...]) -> Verdict:
-        """What a person's labels mean in place of the model's."""
 
 
 @dataclass(frozen=True, slots=True)

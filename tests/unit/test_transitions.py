@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from agents import announcements, transitions
+from agents.ports import Rules
 from agents.testing import LABELS, RULES
 from agents.transitions import Transitions
 from model.policy import Policy
@@ -249,7 +250,7 @@ def test_a_late_acknowledgement_says_what_was_said_and_not_what_holds() -> None:
     assert announced.verdict == first.verdict
 
 
-def by(rules: transitions.Rules) -> Transitions:
+def by(rules: Rules) -> Transitions:
     return Transitions("img_1", rules, NOW)
 
 
