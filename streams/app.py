@@ -33,7 +33,7 @@ from streams import group
 from streams.adapters.kafka.connection import KafkaAddress, KafkaConnection
 from streams.adapters.kafka.settings import ConsumerSettings
 from streams.inflight import Delivery, InFlight, Partition, WindowLimits
-from streams.message import Handler, Message
+from streams.message import Handler, Message, written_at
 
 log = structlog.get_logger(__name__)
 
@@ -213,7 +213,8 @@ class StreamApp(faust.App):
 
 def _message_of(raw: MessageT) -> Message:
     headers = raw.headers.items() if isinstance(raw.headers, Mapping) else raw.headers or ()
-    return Message(raw.topic, raw.partition, raw.offset, raw.key, raw.value, _texts(headers))
+    written = written_at(raw.timestamp)
+    return Message(raw.topic, raw.partition, raw.offset, raw.key, raw.value, _texts(headers), written)
 
 
 def _texts(headers: Iterable[tuple[str, bytes | None]]) -> tuple[tuple[str, bytes], ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Hashable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from schemas.wire import headers as wire_headers
@@ -34,6 +34,14 @@ class Message:
     def origin(self) -> tuple[str, int, int]:
         """Topic, partition and offset of its first publication, however often it was deferred since."""
         return wire_headers.origin(self)
+
+
+def written_at(seconds: float | None) -> datetime | None:
+    """A record's timestamp; None where it has none (-1 on the wire), or one that no calendar holds."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC) if seconds is not None and seconds >= 0 else None
+    except (OverflowError, ValueError, OSError):
+        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,9 @@ import asyncio
 import gc
 import weakref
 from dataclasses import replace
+from datetime import UTC, datetime
 
+import pytest
 from faust.types import Message as ConsumerMessage
 
 from agents.testing import FakeTagger
@@ -22,6 +24,24 @@ def test_a_null_header_is_an_empty_one_to_whoever_works_on_the_message() -> None
     headers: list[tuple[str, bytes]] = [("trace", None), ("hop", b"1")]  # type: ignore[list-item]
     came = ConsumerMessage("uploads", 0, 7, 0.0, 0, headers, None, b"v", None)
     assert _message_of(came).headers == (("trace", b""), ("hop", b"1"))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "written"),
+    [
+        (1_800_000_000.25, datetime(2027, 1, 15, 8, 0, 0, 250_000, UTC)),
+        (0.0, datetime(1970, 1, 1, tzinfo=UTC)),
+        (-0.001, None),
+        (None, None),
+        (float("inf"), None),
+        (9.3e15, None),
+    ],
+)
+def test_whoever_works_on_a_message_knows_when_it_was_written(
+    seconds: float | None, written: datetime | None
+) -> None:
+    came = ConsumerMessage("uploads", 0, 7, seconds, 0, [], None, b"v", None)  # type: ignore[arg-type]
+    assert _message_of(came).timestamp == written
 
 
 class CrypticTagger(FakeTagger):

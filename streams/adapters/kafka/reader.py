@@ -14,7 +14,7 @@ from schemas.errors import ConfigurationError
 from streams.adapters.kafka.admin import TopicAdmin
 from streams.adapters.kafka.connection import KafkaAddress
 from streams.adapters.kafka.consumer import asking, groupless, mapped
-from streams.message import Message
+from streams.message import Message, written_at
 
 SECONDS: Final = 30.0
 """For one question, or the next record of a topic that has more; beyond it the broker is `Unavailable`."""
@@ -195,13 +195,5 @@ def _message(record: ConsumerRecord) -> Message:  # type: ignore[type-arg]
         key=record.key,
         value=record.value,
         headers=headers,
-        timestamp=_moment(record.timestamp),
+        timestamp=written_at(record.timestamp / 1000),
     )
-
-
-def _moment(milliseconds: int) -> datetime | None:
-    """A record's time; None where it has none, or one that no calendar holds."""
-    try:
-        return datetime.fromtimestamp(milliseconds / 1000, UTC) if milliseconds >= 0 else None
-    except (OverflowError, ValueError, OSError):
-        return None
