@@ -175,6 +175,12 @@ def structured(body: object) -> Envelope:
     return _envelope(body, _data(body))
 
 
+def holding(body: object, data: object) -> object:
+    """The CloudEvent `body` around other data."""
+    attributes = body if isinstance(body, dict) else {}
+    return {name: value for name, value in attributes.items() if name != "data_base64"} | {"data": data}
+
+
 def _envelope(attributes: Mapping[str, object], data: object) -> Envelope:
     version = attributes.get("specversion")
     if version != SPEC_VERSION:

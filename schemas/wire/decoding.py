@@ -31,7 +31,16 @@ from schemas.uploads import ImageRemoved, ImageUploaded
 from schemas.wire import cloudevents, s3
 from schemas.wire.cloudevents import Envelope
 from schemas.wire.json_bodies import as_object, parsed, validated
-from schemas.wire.record_types import MAX_RECORDS, Ignored, Invalid, Record, Removed, Uploaded
+from schemas.wire.record_types import (
+    MAX_RECORDS,
+    Ignored,
+    Invalid,
+    Part,
+    Record,
+    Removed,
+    Uploaded,
+    apart,
+)
 
 Headers = Mapping[str, bytes]
 PLAIN: Final = Naming()
@@ -40,14 +49,7 @@ PLAIN: Final = Naming()
 def decode(raw: bytes | None, headers: Headers, naming: Naming = PLAIN) -> tuple[Record, ...]:
     """What one message of the uploads topic asks for; never empty, never raises on any bytes."""
     try:
-        if cloudevents.is_binary(headers):
-            return _of_cloudevent(cloudevents.binary(raw, headers), naming)
-        body = parsed(raw)
-        if cloudevents.is_batch(body, headers):
-            return _of_batch(body, naming)
-        if cloudevents.is_structured(body, headers):
-            return _of_cloudevent(cloudevents.structured(body), naming)
-        return _of_body(body, naming)
+        return apart(_parts(raw, headers, naming))
     except Malformed as error:
         return (Invalid(error),)
 
@@ -73,36 +75,55 @@ def encode(event: BaseModel) -> bytes:
     return event.model_dump_json(exclude_none=True).encode()
 
 
-def _of_batch(body: object, naming: Naming) -> tuple[Record, ...]:
+def _parts(raw: bytes | None, headers: Headers, naming: Naming) -> tuple[Part, ...]:
+    if cloudevents.is_binary(headers):
+        return _of_cloudevent(cloudevents.binary(raw, headers), naming)
+    body = parsed(raw)
+    if cloudevents.is_batch(body, headers):
+        return _of_batch(body, naming)
+    if cloudevents.is_structured(body, headers):
+        return _of_structured(body, naming)
+    return _of_body(body, naming)
+
+
+def _of_batch(body: object, naming: Naming) -> tuple[Part, ...]:
     events = body if isinstance(body, list) else []
     if len(events) > MAX_RECORDS:
         raise Malformed(f"a batch of {len(events):,} CloudEvents; at most {MAX_RECORDS:,} are taken")
-    answers = (_of_one_in_batch(each, naming) for each in events)
-    return tuple(record for each in answers for record in each) or (Ignored("an empty batch"),)
+    parts = (part for each in events for part in _of_one_in_batch(each, naming))
+    return tuple(Part(each.record, [each.document]) for each in parts) or (
+        Part(Ignored("an empty batch"), body),
+    )
 
 
-def _of_one_in_batch(body: object, naming: Naming) -> tuple[Record, ...]:
+def _of_one_in_batch(body: object, naming: Naming) -> tuple[Part, ...]:
     try:
-        return _of_cloudevent(cloudevents.structured(body), naming)
+        return _of_structured(body, naming)
     except Malformed as error:
-        return (Invalid(error),)
+        return (Part(Invalid(error), body),)
 
 
-def _of_cloudevent(event: Envelope, naming: Naming) -> tuple[Record, ...]:
+def _of_structured(body: object, naming: Naming) -> tuple[Part, ...]:
+    parts = _of_cloudevent(cloudevents.structured(body), naming)
+    return tuple(Part(each.record, cloudevents.holding(body, each.document)) for each in parts)
+
+
+def _of_cloudevent(event: Envelope, naming: Naming) -> tuple[Part, ...]:
     if cloudevents.is_structured(event.data, {}):
         raise Malformed("a CloudEvent within a CloudEvent")
     if s3.is_notification(event.data):
         return s3.records(event.data, naming)
     document = as_object(event.data)
     removal = _is_removal(document) or (event.is_removal and "type" not in document)
-    return (_own(_filled(document, event, when="removed_at" if removal else "uploaded_at"), removal=removal),)
+    filled = _filled(document, event, when="removed_at" if removal else "uploaded_at")
+    return (Part(_own(filled, removal=removal), document),)
 
 
-def _of_body(body: object, naming: Naming) -> tuple[Record, ...]:
+def _of_body(body: object, naming: Naming) -> tuple[Part, ...]:
     if s3.is_notification(body):
         return s3.records(body, naming)
     document = as_object(body)
-    return (_own(document, removal=_is_removal(document)),)
+    return (Part(_own(document, removal=_is_removal(document)), document),)
 
 
 def _is_removal(document: Mapping[str, object]) -> bool:

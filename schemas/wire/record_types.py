@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+import re
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from schemas.errors import Malformed
@@ -10,6 +12,8 @@ from schemas.uploads import ImageRemoved, ImageUploaded
 
 MAX_RECORDS: Final = 1_000
 """Records in one message, at most; AWS caps a notification at 64 KiB, which is some sixty."""
+
+_INFINITE: Final = re.compile(r'("(?:[^"\\]|\\.)*")|Infinity')
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +23,8 @@ class Uploaded:
     upload: ImageUploaded
     sequencer: str | None = None
     """The storage's own order of the events of one key, where it says one."""
+    alone: bytes | None = field(default=None, compare=False, repr=False)
+    """The record as a message of its own, under the same headers; None where the message is the record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +35,8 @@ class Removed:
     sequencer: str | None = None
     if_gone: bool = False
     """Only one version was removed: the image is gone only if nothing stands at its key any more."""
+    alone: bytes | None = field(default=None, compare=False, repr=False)
+    """The record as a message of its own, under the same headers; None where the message is the record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +51,37 @@ class Invalid:
     """A record that is none of the above: to the dead letters, with this cause."""
 
     error: Malformed
+    alone: bytes | None = field(default=None, compare=False, repr=False)
+    """The record as a message of its own, under the same headers; None where the message is the record."""
 
 
 Record = Uploaded | Removed | Ignored | Invalid
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One record, and the JSON value that would ask for it alone."""
+
+    record: Record
+    document: object
+
+
+def apart(parts: tuple[Part, ...]) -> tuple[Record, ...]:
+    """The records; each of several can stand alone."""
+    if len(parts) == 1:
+        return (parts[0].record,)
+    return tuple(_alone(part) for part in parts)
+
+
+def _alone(part: Part) -> Record:
+    if isinstance(part.record, Ignored):
+        return part.record
+    return replace(part.record, alone=_spelled(part.document).encode())
+
+
+def _spelled(document: object) -> str:
+    """`document` as JSON, in ASCII: half of a pair of characters could not be encoded."""
+    try:
+        return json.dumps(document, allow_nan=False)
+    except ValueError:  # a number too large to be one, as it was read; spelt so that it is read so again
+        return _INFINITE.sub(lambda found: found[1] or "1e999", json.dumps(document))

@@ -32,7 +32,7 @@ from schemas.naming import Keys, Naming
 from schemas.tags import Value
 from schemas.uploads import ImageRemoved, ImageUploaded, Moment
 from schemas.wire.json_bodies import as_object, validated
-from schemas.wire.record_types import MAX_RECORDS, Ignored, Invalid, Record, Removed, Uploaded
+from schemas.wire.record_types import MAX_RECORDS, Ignored, Invalid, Part, Record, Removed, Uploaded
 
 _SEQUENCER: Final = re.compile(r"[0-9A-Fa-f]{1,64}")
 
@@ -123,17 +123,19 @@ def is_notification(body: object) -> bool:
     return isinstance(body, dict) and ("Records" in body or body.get("Event") == TEST_EVENT)
 
 
-def records(body: object, naming: Naming) -> tuple[Record, ...]:
+def records(body: object, naming: Naming) -> tuple[Part, ...]:
     """What each record of a notification asks for; a bad one is spoiled alone. Raises `Malformed`."""
     if isinstance(body, dict) and body.get("Event") == TEST_EVENT:
-        return (Ignored("a test event of a bucket's notifications"),)
+        return (Part(Ignored("a test event of a bucket's notifications"), body),)
     sent = body.get("Records") if isinstance(body, dict) else body
     if not isinstance(sent, list):
         raise Malformed(f"Records: a JSON {type(sent).__name__}, not an array")
     if len(sent) > MAX_RECORDS:
         raise Malformed(f"Records: {len(sent):,} of them; at most {MAX_RECORDS:,} are taken")
-    asked = tuple(_record(each, naming, place=place) for place, each in enumerate(sent))
-    return asked or (Ignored("a notification without records"),)
+    asked = tuple(
+        Part(_record(each, naming, place=place), {"Records": [each]}) for place, each in enumerate(sent)
+    )
+    return asked or (Part(Ignored("a notification without records"), body),)
 
 
 def _record(sent: object, naming: Naming, *, place: int) -> Record:
