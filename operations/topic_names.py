@@ -14,6 +14,7 @@ SHORT: Final = {
     "latest": topics.LATEST,
     "moderation": topics.MODERATION,
     "ambiance": topics.AMBIANCE,
+    "statements": topics.STATEMENTS,
     "decisions": topics.DECISIONS,
     "rescore": topics.RESCORE,
     "retry": topics.RETRY,

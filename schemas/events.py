@@ -8,6 +8,7 @@ from typing import Literal
 
 from schemas import topics
 from schemas.claims import Claim
+from schemas.statements import StatementOfReasons
 from schemas.tags import ModelRef, Route, Tag, Value
 from schemas.uploads import Location, Moment, Position
 
@@ -97,7 +98,7 @@ class Announcement(Value):
     topic: str
     key: str
     """restaurant_id for a restaurant's collection, else image_id."""
-    event: AnyTagEvent | None
+    event: AnyTagEvent | StatementOfReasons | None
     traceparent: str | None = None
     """W3C trace context of the upload that led to it, where it came with one."""
 

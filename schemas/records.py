@@ -7,6 +7,7 @@ from enum import StrEnum
 from schemas.claims import Claim, Claims
 from schemas.decisions import Decision
 from schemas.events import Reason
+from schemas.statements import StatementOfReasons
 from schemas.tags import ModelRef, Route, Scores, Value, Verdict
 from schemas.uploads import Location, Moment, Position
 
@@ -71,6 +72,8 @@ class ImageHead(Value):
     announced: Announced | None = None
     pending: tuple[PossiblyPublished, ...] = ()
     """Routes that were kept since the last acknowledged announcement, and may have been said."""
+    statements: tuple[StatementOfReasons, ...] = ()
+    """Statements of reasons that were made with a change of this head and may not have been published yet."""
     revision: int = 0
     """Counts the changes of what holds; an event of a lower one is history."""
     turn: int = 0

@@ -21,6 +21,8 @@ MODERATION: Final = "photos.moderation.v1"
 """What a person should look at, keyed by image_id."""
 AMBIANCE: Final = "photos.ambiance.v1"
 """The collection on a restaurant's page, keyed by restaurant_id."""
+STATEMENTS: Final = "photos.statements.v1"
+"""Statements of reasons, keyed by image_id; never compacted."""
 DEAD_LETTERS: Final = "photos.uploaded.v1.dlq"
 """Messages that can never succeed, keyed as they came, with the raw bytes as they came."""
 PARKING: Final = "photos.uploaded.v1.parking"
@@ -30,7 +32,7 @@ REDRIVEN: Final = "photos.redriven.v1"
 """Which letters were sent back, keyed by their `topic/partition/offset`; compacted."""
 
 INBOUND: Final = (UPLOADED, DECISIONS, RESCORE, RETRY)
-OUTBOUND: Final = (TAGGED, LATEST, MODERATION, AMBIANCE, RETRY, DEAD_LETTERS, PARKING)
+OUTBOUND: Final = (TAGGED, LATEST, MODERATION, AMBIANCE, STATEMENTS, RETRY, DEAD_LETTERS, PARKING)
 ALL: Final = tuple(dict.fromkeys((*INBOUND, *OUTBOUND)))
 """What workers read and write."""
 COMPACTED: Final = frozenset({LATEST})

@@ -12,6 +12,7 @@ from typing import Final, Protocol
 
 from schemas.events import Announcement, DeadLetter
 from schemas.records import ImageHead, Kept, ScoreRecord, Stale
+from schemas.statements import StatementOfReasons
 from schemas.uploads import Location
 
 IMAGES: Final = "s3"
@@ -88,6 +89,23 @@ class ScoreStore(Protocol):
 
     async def records(self, image_id: str) -> tuple[ScoreRecord, ...]:
         """The image's history, by content version and model version."""
+
+    async def keep_statements(self, statements: Sequence[StatementOfReasons]) -> None:
+        """Add each to the statements of reasons; durable when it returns.
+
+        One whose `puid` is there already changes nothing: what was stated stays as it was.
+        """
+
+    async def statements(
+        self, *, after: str = "", before: str | None = None, limit: int = 500
+    ) -> tuple[StatementOfReasons, ...]:
+        """The next statements in the order of their `place`, behind `after` and ahead of `before`.
+
+        Fewer than `limit` at the end.
+        """
+
+    async def statements_of(self, image_id: str) -> tuple[StatementOfReasons, ...]:
+        """The image's statements, in the order of their `place`."""
 
     async def ping(self) -> None:
         """Return when the store answers; raise `Unavailable` when it does not."""

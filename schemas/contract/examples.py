@@ -21,6 +21,17 @@ from schemas.events import (
     TagsHeld,
 )
 from schemas.identity import event_id, image_id
+from schemas.statements import (
+    EU,
+    AutomatedDecision,
+    AutomatedDetection,
+    DecisionGround,
+    DecisionVisibility,
+    SourceType,
+    StatementCategory,
+    StatementKind,
+    StatementOfReasons,
+)
 from schemas.tags import ModelRef, Route, Tag
 from schemas.uploads import ImageRemoved, ImageUploaded, Location, Position
 from schemas.wire.s3 import S3Notification
@@ -74,6 +85,30 @@ _RECORD: Final = {
 }
 _MENU_SEEN: Final = _MENU.model_copy(update={"probability": 0.91, "tagged": True})
 
+_STATEMENT: Final = StatementOfReasons(
+    event_id=event_id("statement", IMAGE),
+    image_id=IMAGE,
+    revision=1,
+    kind=StatementKind.HIDE,
+    occurred_at=NOON + timedelta(seconds=2),
+    restaurant_id="r42",
+    content_digest=_DIGEST,
+    model=_MODEL,
+    puid=event_id("statement", IMAGE),
+    decision_visibility=(DecisionVisibility.DISABLED,),
+    decision_ground=DecisionGround.INCOMPATIBLE,
+    incompatible_content_ground="Terms for photographs, section 3",
+    incompatible_content_explanation="Photographs of menus are shown once a person has looked at them.",
+    category=StatementCategory.OTHER_VIOLATION_TC,
+    territorial_scope=EU,
+    content_date=NOON.date(),
+    application_date=NOON.date(),
+    decision_facts="restaurant 1.0.0 scored it: menu at or above 0.5 (menu 0.91, threshold 0.50).",
+    source_type=SourceType.VOLUNTARY,
+    automated_detection=AutomatedDetection.YES,
+    automated_decision=AutomatedDecision.FULLY,
+)
+
 EXAMPLES: Final[Mapping[type[BaseModel], BaseModel]] = {
     type(each): each
     for each in (
@@ -106,6 +141,7 @@ EXAMPLES: Final[Mapping[type[BaseModel], BaseModel]] = {
         CollectionChanged.model_validate(
             _said("ambiance", action=Action.ADDED, label="ambiance", why=_why(topics.AMBIANCE, _AMBIANCE))
         ),
+        _STATEMENT,
     )
 }
 """By the event that each is an example of."""

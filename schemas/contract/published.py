@@ -23,6 +23,7 @@ from pydantic_core import core_schema
 from schemas import topics
 from schemas.decisions import ModerationDecided
 from schemas.events import CollectionChanged, ImageTagged, ModerationRequested, RescoreRequested, TagsHeld
+from schemas.statements import StatementOfReasons
 from schemas.uploads import ImageRemoved, ImageUploaded
 from schemas.wire.s3 import S3Notification
 
@@ -111,6 +112,15 @@ CHANNELS: Final = (
         "restaurant_id",
         "The collection on a restaurant's page: what joins it, and what leaves it.",
         (CollectionChanged,),
+        sends=True,
+    ),
+    Channel(
+        "statements",
+        topics.STATEMENTS,
+        _IMAGE,
+        "Statements of reasons (DSA Art. 17): why a photograph was hidden or restored, and what moderators"
+        " decided.",
+        (StatementOfReasons,),
         sends=True,
     ),
     Channel(

@@ -34,10 +34,11 @@ from schemas.events import (
     RescoreRequested,
     TagsHeld,
 )
+from schemas.statements import StatementOfReasons
 from schemas.uploads import ImageRemoved, ImageUploaded
 from schemas.wire.json_bodies import parsed
 
-Event = AnyTagEvent | ImageUploaded | ImageRemoved | ModerationDecided | RescoreRequested
+Event = AnyTagEvent | StatementOfReasons | ImageUploaded | ImageRemoved | ModerationDecided | RescoreRequested
 """Everything that is published."""
 
 Headers = tuple[tuple[str, bytes], ...]
@@ -54,6 +55,7 @@ KINDS: Final[Mapping[type[Event], str]] = {
     CollectionChanged: "collection",
     ModerationDecided: "decision",
     RescoreRequested: "rescore",
+    StatementOfReasons: "statement",
 }
 """What happened, in one word, by the event that says so."""
 
@@ -62,6 +64,7 @@ _OCCURRED: Final[Mapping[type[Event], str]] = {
     ImageRemoved: "removed_at",
     ModerationDecided: "decided_at",
     RescoreRequested: "requested_at",
+    StatementOfReasons: "occurred_at",
 }
 
 

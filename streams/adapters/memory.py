@@ -13,6 +13,7 @@ from urllib.parse import quote
 from schemas.errors import Gone, Unavailable
 from schemas.events import Announcement, DeadLetter
 from schemas.records import ImageHead, Kept, ScoreRecord, Stale
+from schemas.statements import StatementOfReasons
 from schemas.uploads import ImageUploaded, Location
 from streams.adapters.limits import Limits
 from streams.ports import Change, Fetched
@@ -99,6 +100,7 @@ class MemoryScores(_InMemory):
     def __init__(self) -> None:
         self._heads: dict[str, ImageHead] = {}
         self._records: dict[tuple[str, str, str], ScoreRecord] = {}
+        self._statements: dict[str, StatementOfReasons] = {}
 
     async def head(self, image_id: str) -> ImageHead | None:
         """See `ScoreStore.head`."""
@@ -126,6 +128,25 @@ class MemoryScores(_InMemory):
     async def records(self, image_id: str) -> tuple[ScoreRecord, ...]:
         """The image's history, by content version and model version."""
         return tuple(self._records[key] for key in sorted(self._records) if key[0] == image_id)
+
+    async def keep_statements(self, statements: Sequence[StatementOfReasons]) -> None:
+        """See `ScoreStore.keep_statements`."""
+        for each in statements:
+            self._statements.setdefault(each.puid, each)
+
+    async def statements(
+        self, *, after: str = "", before: str | None = None, limit: int = 500
+    ) -> tuple[StatementOfReasons, ...]:
+        """See `ScoreStore.statements`."""
+        behind = (each for each in self._in_order() if each.place > after)
+        return tuple(each for each in behind if before is None or each.place < before)[:limit]
+
+    async def statements_of(self, image_id: str) -> tuple[StatementOfReasons, ...]:
+        """See `ScoreStore.statements_of`."""
+        return tuple(each for each in self._in_order() if each.image_id == image_id)
+
+    def _in_order(self) -> list[StatementOfReasons]:
+        return sorted(self._statements.values(), key=lambda each: each.place)
 
 
 class MemoryTags(_InMemory):

@@ -14,6 +14,7 @@ from types import TracebackType
 
 from schemas.events import Announcement, DeadLetter
 from schemas.records import ImageHead, Kept, ScoreRecord, Stale
+from schemas.statements import StatementOfReasons
 from schemas.uploads import Location
 from streams.ports import Change, Fetched, ImageStore, ScoreStore, TagPublisher
 from streams.resilience.retry import Dependency
@@ -110,6 +111,10 @@ class RetryingScores:
         """See `ScoreStore.apply`."""
         apply = partial(self._scores.apply, image_id, change, record)
         return await self._dependency.retry_until_available(apply)
+
+    async def keep_statements(self, statements: Sequence[StatementOfReasons]) -> None:
+        """See `ScoreStore.keep_statements`."""
+        await self._dependency.retry_until_available(partial(self._scores.keep_statements, statements))
 
 
 class RetryingTags:

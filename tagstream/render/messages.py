@@ -22,6 +22,7 @@ from schemas.events import (
     RescoreRequested,
     TagsHeld,
 )
+from schemas.statements import StatementOfReasons
 from schemas.tags import Tag
 from schemas.wire import headers
 from streams.message import Message
@@ -106,6 +107,12 @@ def _change(message: Message) -> Text:
     return Text.assemble(_moved(event.action, place), f"  {event.location}  ", (event.why.rule, "dim"))
 
 
+def _statement(message: Message) -> Text:
+    event = StatementOfReasons.model_validate_json(message.value or b"")
+    what = f"{event.kind}: {event.action}" if event.action else str(event.kind)
+    return Text.assemble((what, "bold"), f"  {event.decision_facts}")
+
+
 def _decision(message: Message) -> Text:
     event = ModerationDecided.model_validate_json(message.value or b"")
     labels = "" if event.labels is None else f" {', '.join(event.labels) or 'no label'}"
@@ -144,6 +151,7 @@ _READERS: Final[Mapping[str, Callable[[Message], Text]]] = {
     topics.TAGGED: _tagged,
     topics.LATEST: _held,
     topics.MODERATION: _moderation,
+    topics.STATEMENTS: _statement,
     topics.DECISIONS: _decision,
     topics.RESCORE: _rescore,
 }

@@ -7,6 +7,16 @@ from datetime import UTC, datetime, timedelta
 from schemas import topics
 from schemas.events import Action, Announcement, DeadLetter, ImageTagged, ModerationRequested
 from schemas.records import Announced, ImageHead, ScoreRecord, State
+from schemas.statements import (
+    AutomatedDecision,
+    AutomatedDetection,
+    DecisionGround,
+    DecisionVisibility,
+    SourceType,
+    StatementCategory,
+    StatementKind,
+    StatementOfReasons,
+)
 from schemas.tags import ModelRef, Route, Scores, Tag, Verdict
 from schemas.uploads import Location, Position
 
@@ -58,6 +68,34 @@ def record(of: ImageHead, *, job: str = "live") -> ScoreRecord:
         scored_at=EPOCH,
         seconds={"fetch": 0.25},
         job=job,
+    )
+
+
+def statement(
+    minute: int, *, puid: str, image: str = "img_a", facts: str = "menu 0.91"
+) -> StatementOfReasons:
+    """Why the image was hidden in that minute."""
+    when = EPOCH + timedelta(minutes=minute)
+    return StatementOfReasons(
+        event_id=puid,
+        image_id=image,
+        revision=1,
+        kind=StatementKind.HIDE,
+        occurred_at=when,
+        model=FIRST_MODEL,
+        puid=puid,
+        decision_visibility=(DecisionVisibility.DISABLED,),
+        decision_ground=DecisionGround.INCOMPATIBLE,
+        incompatible_content_ground="Terms, section 3",
+        incompatible_content_explanation="It shows a menu.",
+        category=StatementCategory.OTHER_VIOLATION_TC,
+        territorial_scope=("AT", "DE"),
+        content_date=EPOCH.date(),
+        application_date=when.date(),
+        decision_facts=facts,
+        source_type=SourceType.VOLUNTARY,
+        automated_detection=AutomatedDetection.YES,
+        automated_decision=AutomatedDecision.FULLY,
     )
 
 

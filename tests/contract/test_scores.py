@@ -300,6 +300,7 @@ async def test_a_store_that_is_closed_refuses_every_call(kind: str, request: pyt
     async with store:
         pass
     calls = (store.head("a"), store.apply("a", unchanged), store.scan(), store.records("a"), store.ping())
-    answers = await asyncio.gather(*calls, return_exceptions=True)
-    assert [str(answer) for answer in answers] == ["the store is not open"] * 5
+    of_statements = (store.keep_statements(()), store.statements(), store.statements_of("a"))
+    answers = await asyncio.gather(*calls, *of_statements, return_exceptions=True)
+    assert [str(answer) for answer in answers] == ["the store is not open"] * 8
     assert all(isinstance(answer, RuntimeError) for answer in answers)

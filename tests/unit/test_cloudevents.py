@@ -22,6 +22,7 @@ from schemas.tags import Route
 from schemas.uploads import ImageRemoved, ImageUploaded, Location, Position
 from schemas.wire import cloudevents
 from schemas.wire.cloudevents import Event
+from tests.contract.builders import statement
 
 THEN = datetime(2026, 1, 1, tzinfo=UTC)
 NOW = THEN + timedelta(days=1)
@@ -62,6 +63,7 @@ COLLECTED = CollectionChanged(
     label="ambiance",
     why=WHY,
 )
+STATED = statement(0, puid="s")
 EVERY: tuple[tuple[Event, str], ...] = (
     (UPLOADED, "tagstream.photos.uploaded.v1"),
     (REMOVED, "tagstream.photos.removed.v1"),
@@ -71,6 +73,7 @@ EVERY: tuple[tuple[Event, str], ...] = (
     (HELD, "tagstream.photos.tags.v1"),
     (FLAGGED, "tagstream.photos.moderation.v1"),
     (COLLECTED, "tagstream.photos.collection.v1"),
+    (STATED, "tagstream.photos.statement.v1"),
 )
 
 
@@ -101,7 +104,7 @@ def test_a_later_schema_version_is_another_type() -> None:
 
 
 @pytest.mark.parametrize(
-    "event", [UPLOADED, REMOVED, DECIDED, RESCORE], ids=lambda event: type(event).__name__
+    "event", [UPLOADED, REMOVED, DECIDED, RESCORE, STATED], ids=lambda event: type(event).__name__
 )
 def test_what_somebody_did_occurred_when_they_did_it(event: Event) -> None:
     assert said(event)["ce_time"] == b"2026-01-01T00:00:00+00:00"

@@ -23,6 +23,7 @@ from schemas.events import (
 )
 from schemas.uploads import ImageRemoved
 from tagstream.render import messages as render
+from tests.contract.builders import statement
 from tests.unit.cli_builders import LOCATION, MODEL, NOW, ROUTE, TAGS, head, letter, message, upload
 
 POSITION = head(upload()).position
@@ -73,6 +74,7 @@ PHOTO = "s3://photos/lunch.jpg"
             "correct no label  by ann",
         ),
         (topics.DECISIONS, ModerationDecided(**DECISION, action="approve", comment="fine"), "by ann  fine"),
+        (topics.STATEMENTS, statement(0, puid="s"), "hide  menu 0.91"),
         (topics.RESCORE, RescoreRequested(**RESCORE, claim=CLAIM), f"{PHOTO}  by model v10, for replay-1"),
     ],
 )

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from schemas import topics, wire
+from schemas.events import TagsHeld
 from schemas.identity import image_id
 from schemas.records import ImageHead, State
 from schemas.uploads import ImageRemoved
@@ -168,7 +169,7 @@ async def test_two_workers_that_hold_one_image_agree_whoever_ends_last(late: str
         await world.deliver(message)  # each is a worker of its own
     assert (await head_of(world)).position.sequencer == "B"
     latest = world.tags.on(topics.LATEST)[-1].event
-    assert latest is not None
+    assert isinstance(latest, TagsHeld)
     assert latest.position.sequencer == "B"
 
 

@@ -19,6 +19,7 @@ from bson.raw_bson import RawBSONDocument
 
 from schemas.errors import Rejected, Stage, Unforeseen
 from schemas.records import ImageHead, ScoreRecord
+from schemas.statements import StatementOfReasons
 
 Document = Mapping[str, Any]
 
@@ -85,6 +86,16 @@ def of_record(record: ScoreRecord) -> RawBSONDocument:
 def record_in(document: Document) -> ScoreRecord:
     """The record in `document`; raises whatever is wrong with it."""
     return ScoreRecord.model_validate(_renamed(document["record"], unquote))
+
+
+def of_statement(statement: StatementOfReasons) -> RawBSONDocument:
+    """The document of `statement`, without its `_id` and `image_id`; raises `Rejected`."""
+    return _encoded({"place": statement.place, "statement": statement.model_dump(mode="json")})
+
+
+def statement_in(document: Document) -> StatementOfReasons:
+    """The statement in `document`; raises whatever is wrong with it."""
+    return StatementOfReasons.model_validate(document["statement"])
 
 
 def _encoded(document: Document) -> RawBSONDocument:

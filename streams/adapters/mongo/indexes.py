@@ -26,11 +26,14 @@ INDEXES: Final = (
     Index("images", "images_of_restaurant", (("restaurant_id", 1), ("state", 1)), "a restaurant's images"),
     Index("images", "images_by_upload", (("uploaded_at", 1),), "the images of a time"),
     Index("scores", "scores_of_image", (("image_id", "hashed"),), "an image's history; the shard key"),
+    Index("statements", "statements_of_image", (("image_id", "hashed"),), "an image's; the shard key"),
+    Index("statements", "statements_in_order", (("place", 1),), "the statements of a time, in order"),
 )
 
 SHARD_KEYS: Final[Mapping[str, Keys]] = {
     "images": (("_id", "hashed"),),  # the image's id
     "scores": (("image_id", "hashed"),),
+    "statements": (("image_id", "hashed"),),
 }
 """By which a sharded cluster spreads the collections: an image's documents stand on one shard.
 

@@ -26,8 +26,9 @@ from pymongo.read_concern import ReadConcern
 
 from schemas.errors import Unavailable
 from schemas.records import ImageHead, Kept, ScoreRecord, Stale
+from schemas.statements import StatementOfReasons
 from streams.adapters.group_commit import GroupCommit
-from streams.adapters.mongo import batch_write, documents, errors
+from streams.adapters.mongo import batch_write, documents, errors, statement_log
 from streams.adapters.mongo import indexes as index_tools
 from streams.adapters.mongo.batch_write import Call
 from streams.adapters.mongo.documents import Document, StoredHead
@@ -120,6 +121,26 @@ class MongoScores:
                 found = await database.scores.find({"image_id": image_id}, {"record": 1}).to_list(None)
         history = (documents.record_in(document) for document in found)
         return tuple(sorted(history, key=lambda record: tuple(documents.key_of(record).values())))
+
+    async def keep_statements(self, statements: Sequence[StatementOfReasons]) -> None:
+        """See `ScoreStore.keep_statements`. Raises `Rejected` where MongoDB cannot hold one."""
+        with self._visit():
+            async with self._database() as database:
+                await statement_log.add(statements, database.statements)
+
+    async def statements(
+        self, *, after: str = "", before: str | None = None, limit: int = 500
+    ) -> tuple[StatementOfReasons, ...]:
+        """See `ScoreStore.statements`."""
+        with self._visit():
+            async with self._database() as database:
+                return await statement_log.between(after, before, database.statements, limit=limit)
+
+    async def statements_of(self, image_id: str) -> tuple[StatementOfReasons, ...]:
+        """See `ScoreStore.statements_of`."""
+        with self._visit():
+            async with self._database() as database:
+                return await statement_log.of_image(image_id, database.statements)
 
     async def ping(self) -> None:
         """Return when a head can be read; raise `Unavailable` when it cannot."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from schemas.records import ImageHead, Kept, ScoreRecord, Stale
+from schemas.statements import StatementOfReasons
 from streams.ports import Change
 
 _TABLES: Final = """
@@ -28,6 +29,14 @@ CREATE TABLE IF NOT EXISTS scores (
     document TEXT NOT NULL,
     PRIMARY KEY (image_id, content_version, model_version)
 ) STRICT;
+CREATE TABLE IF NOT EXISTS statements (
+    puid TEXT PRIMARY KEY,
+    place TEXT NOT NULL,
+    image_id TEXT NOT NULL,
+    document TEXT NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS statements_in_order ON statements (place);
+CREATE INDEX IF NOT EXISTS statements_of_image ON statements (image_id, place);
 """
 
 _PUT_HEAD: Final = """
@@ -93,6 +102,34 @@ def records(connection: sqlite3.Connection, image_id: str) -> tuple[ScoreRecord,
         "SELECT document FROM scores WHERE image_id = ? ORDER BY content_version, model_version", (image_id,)
     )
     return tuple(ScoreRecord.model_validate_json(document) for (document,) in found)
+
+
+def keep_statements(connection: sqlite3.Connection, statements: Sequence[StatementOfReasons]) -> None:
+    """Add those whose puid is not there yet."""
+    connection.executemany(
+        "INSERT OR IGNORE INTO statements (puid, place, image_id, document) VALUES (?, ?, ?, ?)",
+        [(each.puid, each.place, each.image_id, each.model_dump_json()) for each in statements],
+    )
+
+
+def statements(
+    connection: sqlite3.Connection, *, after: str, before: str | None, limit: int
+) -> tuple[StatementOfReasons, ...]:
+    """The next statements between two places, in order."""
+    found = connection.execute(
+        "SELECT document FROM statements WHERE place > ?1 AND (?2 IS NULL OR place < ?2) "
+        "ORDER BY place LIMIT ?3",
+        (after, before, limit),
+    )
+    return tuple(StatementOfReasons.model_validate_json(document) for (document,) in found)
+
+
+def statements_of(connection: sqlite3.Connection, image_id: str) -> tuple[StatementOfReasons, ...]:
+    """The image's statements, in order."""
+    found = connection.execute(
+        "SELECT document FROM statements WHERE image_id = ? ORDER BY place", (image_id,)
+    )
+    return tuple(StatementOfReasons.model_validate_json(document) for (document,) in found)
 
 
 def apply(

@@ -21,6 +21,7 @@ from typing import Any, Final, Self, TypeVar
 
 from schemas.errors import ConfigurationError, Unavailable
 from schemas.records import ImageHead, Kept, ScoreRecord, Stale
+from schemas.statements import StatementOfReasons
 from streams.adapters.group_commit import GroupCommit
 from streams.adapters.sqlite import rows
 from streams.ports import STORE, Change
@@ -81,6 +82,22 @@ class SqliteScores:
     async def records(self, image_id: str) -> tuple[ScoreRecord, ...]:
         """The image's history, by content version and model version."""
         return await self._reads.do(lambda connection: rows.records(connection, image_id))
+
+    async def keep_statements(self, statements: Sequence[StatementOfReasons]) -> None:
+        """See `ScoreStore.keep_statements`."""
+        await self._writes.do(lambda connection: rows.keep_statements(connection, statements))
+
+    async def statements(
+        self, *, after: str = "", before: str | None = None, limit: int = 500
+    ) -> tuple[StatementOfReasons, ...]:
+        """See `ScoreStore.statements`."""
+        return await self._reads.do(
+            lambda connection: rows.statements(connection, after=after, before=before, limit=limit)
+        )
+
+    async def statements_of(self, image_id: str) -> tuple[StatementOfReasons, ...]:
+        """See `ScoreStore.statements_of`."""
+        return await self._reads.do(lambda connection: rows.statements_of(connection, image_id))
 
     async def ping(self) -> None:
         """Return when the file can be read; raise `Unavailable` when it cannot."""
