@@ -69,8 +69,13 @@ def announcements(head: ImageHead, moved: Iterable[RouteMove]) -> tuple[Announce
     """The events that say what holds of `head`, and those `moved` that have somewhere to go."""
     changes = (_change(head, move) for move in moved if not move.is_without_restaurant)
     if head.state is State.DELETED:
-        return (*changes, Announcement(topic=topics.LATEST, key=head.image_id, event=None))
+        return (*changes, tombstone(head))
     return (_tagged(head), _held(head), *changes)
+
+
+def tombstone(head: ImageHead) -> Announcement:
+    """That no tags hold of the image."""
+    return Announcement(topic=topics.LATEST, key=head.image_id, event=None)
 
 
 def _standing(head: ImageHead) -> dict[Place, PossiblyPublished]:
@@ -103,6 +108,8 @@ def _withdrawn(head: ImageHead, placed: PossiblyPublished) -> RouteMove:
 
 
 def _why_not(head: ImageHead, route: Route) -> str:
+    if head.is_erased:
+        return "the image was erased"
     if head.state is State.DELETED:
         return "the image was removed"
     if decision := moderation_policy.in_force(head):

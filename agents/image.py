@@ -39,6 +39,11 @@ class Image:
         with self.watch.stage(Stage.STORE):
             return await self._scores.apply(self.id, change, record)
 
+    async def purge(self) -> None:
+        """Delete what the store still has of an erased photograph."""
+        with self.watch.stage(Stage.STORE):
+            await self._scores.purge(self.id)
+
     async def mark(self, head: ImageHead) -> ImageHead:
         """Remember that the broker has acknowledged all that `head` says; the head that is stored then."""
         with self.watch.stage(Stage.MARK):

@@ -10,12 +10,13 @@ apart by the dispatcher (`schemas.errors`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from agents import announcements
+from agents import announcements, publication
+from agents.announcements import RouteMove
 from agents.image import Image, content_of, is_same_object, with_metadata
 from agents.ports import Tagger
 from agents.telemetry.metrics import Metrics, Stopwatch
@@ -108,10 +109,21 @@ class Pipeline:
             if isinstance(kept, Kept):
                 break
             head = kept.head  # somebody's claim came in between, and the next round sees it
+        if kept.head.refuses(claim.position):
+            return await self._refuse(image, kept.head)
         if kept.head.is_announced:
             return "duplicate" if kept.head.position.is_same(claim.position) else "stale"
         await self.publish(image, kept.head)
         return ending
+
+    async def _refuse(self, image: Image, head: ImageHead) -> str:
+        """What was erased has come again: no trace of it is left that a killed worker may have made."""
+        await image.purge()
+        if not head.is_announced:
+            await self.publish(image, head)
+        elif head.is_erased:  # its tags may have been said once more behind the tombstone
+            await self.tags.announce((announcements.tombstone(head),))
+        return "erased"
 
     def _is_answered(self, head: ImageHead, current: Claim, claim: Claim, origin: Origin) -> bool:
         """Whether nothing has to be scored."""
@@ -153,23 +165,15 @@ class Pipeline:
         return forwarded.scores
 
     async def publish(self, image: Image, head: ImageHead) -> None:
-        """Announce what `head` says, then mark it as announced.
+        """Announce what `head` says, then mark it as announced."""
 
-        Where somebody kept a later revision meanwhile, our events may stand behind theirs in the topics, and
-        in a compacted topic for ever: then what the later one says is said again.
-        """
-        moves = announcements.diff(head)
-        while True:
-            events = _traced(announcements.announcements(head, moves))
+        async def announce(events: Sequence[Announcement], moves: Sequence[RouteMove]) -> None:
             with image.watch.stage(Stage.ANNOUNCE):
-                await self.tags.announce(events)
-            marked = await image.mark(head)
+                await self.tags.announce(_traced(events))
             self.metrics.announced(events)
             self.metrics.without_restaurant.inc(sum(move.is_without_restaurant for move in moves))
-            if marked.revision <= head.revision:
-                return
-            moves = (*announcements.diff(marked), *announcements.amends(marked, moves))
-            head = marked
+
+        await publication.publish(head, announce, image.mark)
 
 
 def score_record(image_id: str, scoring: Scoring, *, seconds: Mapping[str, float]) -> ScoreRecord:
@@ -186,7 +190,7 @@ def score_record(image_id: str, scoring: Scoring, *, seconds: Mapping[str, float
     )
 
 
-def _traced(events: tuple[Announcement, ...]) -> tuple[Announcement, ...]:
+def _traced(events: Sequence[Announcement]) -> Sequence[Announcement]:
     traceparent = TRACEPARENT.get()
     if traceparent is None:
         return events

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from agents import moderation_policy
+from agents import erasure, moderation_policy
 from agents.ports import Rules
 from schemas.claims import Claim, Claims
 from schemas.decisions import Decision
@@ -87,6 +87,8 @@ class Transitions:
             claims = self._joined(stored, claim)
             if not claims.current.is_same(claim):
                 return Stale(head=_surely(stored))
+            if stored and stored.is_erased:
+                return Kept(head=erasure.raised(stored, claim))
             if stored and stored.state is State.DELETED and stored.position.is_same(claim.position):
                 return Kept(head=stored)
             gone: dict[str, Any] = dict.fromkeys(("scores", "judged", "content", "stored_as"))
@@ -100,6 +102,8 @@ class Transitions:
         def change(stored: ImageHead | None) -> Kept | Stale:
             if stored is None:
                 raise UnknownImage
+            if erasure.is_beyond(stored, decision):
+                return Stale(head=stored)
             if stored.decision and not stored.decision.precedes(decision):
                 is_same = stored.decision.event_id == decision.event_id
                 return Kept(head=stored) if is_same else Stale(head=stored)
@@ -140,8 +144,14 @@ class Transitions:
 
 
 def joined(stored: ImageHead | None, arrived: Claims) -> Claims:
-    """All claims; of two deliveries of one event the one that arrived now comes first: it may know more."""
-    return arrived.joined(stored.all_claims) if stored else arrived
+    """All claims but those of what was erased.
+
+    Of two deliveries of one event the one that arrived now comes first: it may know more.
+    """
+    if stored is None:
+        return arrived
+    admitted = stored.erased.admitted(arrived) if stored.erased else arrived
+    return admitted.joined(stored.all_claims)
 
 
 def acknowledged(head: ImageHead) -> Change:
@@ -157,8 +167,11 @@ def acknowledged(head: ImageHead) -> Change:
         held = _surely(stored)
         if held.announced and held.announced.revision >= head.revision:
             return Kept(head=held)
+        is_all = held.revision == head.revision
+        if held.is_erased:  # what was said before it is in no head any more
+            return Kept(head=erasure.told(held, announced) if is_all else held)
         # What a later head left pending may have been said before or after: it stays pending.
-        pending = () if held.revision == head.revision else held.pending
+        pending = () if is_all else held.pending
         return Kept(head=held.model_copy(update={"announced": announced, "pending": pending}))
 
     return change

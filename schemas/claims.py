@@ -78,6 +78,12 @@ class Claims(Value):
         return standing
 
     @property
+    def uploader_ids(self) -> frozenset[str]:
+        """Whose image it is as either voice says."""
+        claims = (self.storage, self.producer)
+        return frozenset(each.uploader_id for each in claims if each and each.uploader_id)
+
+    @property
     def restaurant_id(self) -> str | None:
         """Whose image it is: as the standing claim says, else as the other voice does."""
         claims = (self.current, self.producer, self.storage)

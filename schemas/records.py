@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from schemas.claims import Claim, Claims
 from schemas.decisions import Decision
+from schemas.erasure import Erasure
 from schemas.events import Reason
 from schemas.statements import StatementOfReasons
 from schemas.tags import ModelRef, Route, Scores, Value, Verdict
@@ -83,6 +84,17 @@ class ImageHead(Value):
     job: str = "live"
     flagged_at: Moment | None = None
     """Since when a person is asked to look at it."""
+    erased: Erasure | None = None
+    """The last erasure; what it outranks stays away, also once a new photograph stands here."""
+
+    @property
+    def is_erased(self) -> bool:
+        """Whether nothing is known of the image any more, by its erasure."""
+        return self.erased is not None and self.position.event_id == self.erased.event_id
+
+    def refuses(self, position: Position) -> bool:
+        """Whether what stands at `position` is of what was erased, and must leave no trace."""
+        return self.erased is not None and self.erased.outranks(position)
 
     @property
     def is_announced(self) -> bool:

@@ -149,7 +149,11 @@ class Position(Value):
         return self.partition, self.offset
 
     @property
+    def sequence(self) -> str:
+        """The sequencer as it compares: storage's own order of the object's events; empty without one."""
+        # Without its trailing zeros, as AWS wants it: right-padded with zeros.
+        return (self.sequencer or "").upper().rstrip("0")
+
+    @property
     def _rank(self) -> tuple[str, datetime, int, int, str]:
-        # Without its trailing zeros a sequencer compares as AWS wants it: right-padded with zeros.
-        sequencer = (self.sequencer or "").upper().rstrip("0")
-        return sequencer, self.uploaded_at, self.partition, self.offset, self.event_id
+        return self.sequence, self.uploaded_at, self.partition, self.offset, self.event_id

@@ -80,9 +80,18 @@ class ScoreStore(Protocol):
         """Make `change` to the image's head, and keep `record` in the history; durable when it returns.
 
         Atomic per image, whoever writes beside us: `change` may run several times, and the outcome
-        is that of its last run. The record joins the history also when the change is stale; the
-        first of an image, a content version and a model version stays.
+        is that of its last run. The record joins the history also when the change is stale, unless
+        the head refuses it: it is of an erased photograph. The first of an image, a content version
+        and a model version stays.
         """
+
+    async def purge(self, image_id: str) -> int:
+        """Delete of the history what the image's head refuses (`ImageHead.refuses`); how many there were."""
+
+    async def of_uploader(
+        self, uploader_id: str, *, after: str = "", limit: int = 500
+    ) -> tuple[ImageHead, ...]:
+        """The next heads of which either voice says that this uploader's claim stands; paged as `scan` is."""
 
     async def scan(self, *, after: str = "", limit: int = 500) -> tuple[ImageHead, ...]:
         """The next heads in the order of their image ids, behind `after`; fewer than `limit` at the end."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
+from itertools import islice
 from typing import Self
 from urllib.parse import quote
 
@@ -115,10 +116,30 @@ class MemoryScores(_InMemory):
         outcome = change(self._heads.get(image_id))
         if isinstance(outcome, Kept):
             self._heads[image_id] = outcome.head
-        if record:
+        if record and not outcome.head.refuses(record.position):
             key = (record.image_id, record.content_version, record.scores.model.version)
             self._records.setdefault(key, record)
         return outcome
+
+    async def purge(self, image_id: str) -> int:
+        """See `ScoreStore.purge`."""
+        head = self._heads.get(image_id)
+        refused = [
+            key
+            for key, record in self._records.items()
+            if head and key[0] == image_id and head.refuses(record.position)
+        ]
+        for key in refused:
+            del self._records[key]
+        return len(refused)
+
+    async def of_uploader(
+        self, uploader_id: str, *, after: str = "", limit: int = 500
+    ) -> tuple[ImageHead, ...]:
+        """See `ScoreStore.of_uploader`."""
+        every = (self._heads[image_id] for image_id in sorted(self._heads) if image_id > after)
+        found = (head for head in every if uploader_id in head.claims.uploader_ids)
+        return tuple(islice(found, limit))
 
     async def scan(self, *, after: str = "", limit: int = 500) -> tuple[ImageHead, ...]:
         """See `ScoreStore.scan`."""

@@ -116,6 +116,10 @@ class RetryingScores:
         """See `ScoreStore.keep_statements`."""
         await self._dependency.retry_until_available(partial(self._scores.keep_statements, statements))
 
+    async def purge(self, image_id: str) -> int:
+        """See `ScoreStore.purge`."""
+        return await self._dependency.retry_until_available(partial(self._scores.purge, image_id))
+
 
 class RetryingTags:
     """A `TagPublisher` that is outlasted."""

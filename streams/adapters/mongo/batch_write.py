@@ -70,7 +70,8 @@ class Fold:
 
     def _changed(self, call: Call, stored: StoredHead | None) -> Kept | Stale:
         outcome = call.change(self._head)
-        record = _insertion(call.record) if call.record else None
+        is_refused = call.record and outcome.head.refuses(call.record.position)
+        record = _insertion(call.record) if call.record and not is_refused else None
         if isinstance(outcome, Kept) and outcome.head is not self._head:
             self._document = documents.of_head(outcome.head, token=self._token, before=stored)
             self._head = outcome.head
@@ -111,6 +112,15 @@ async def apply(calls: Sequence[Call], database: Any) -> Sequence[Kept | Stale |
         [fold for fold in folds.values() if fold.image_id not in missed], database.images, token
     )
     return [missed.get(call.image_id, answer) for call, answer in zip(calls, answers, strict=True)]
+
+
+async def purge(head: ImageHead, scores: Any) -> int:  # noqa: ANN401
+    """Delete the records that the head refuses; how many there were."""
+    found = await scores.find({"image_id": head.image_id}, {"record": 1}).to_list(None)
+    refused = [each["_id"] for each in found if head.refuses(documents.record_in(each).position)]
+    for key in refused:  # one by one, by the shard key: there are few, and it is read by every server
+        await scores.delete_one({"_id": key, "image_id": head.image_id})
+    return len(refused)
 
 
 async def _add(folds: Collection[Fold], scores: Any) -> Missed:  # noqa: ANN401

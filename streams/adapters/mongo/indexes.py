@@ -20,11 +20,26 @@ class Index:
     name: str
     keys: Keys
     why: str
+    is_sparse: bool = False
+    """Only of documents that have the field."""
 
+
+UPLOADERS: Final = ("head.claims.storage.uploader_id", "head.claims.producer.uploader_id")
+"""Where a head names its uploader, by the voice that does."""
 
 INDEXES: Final = (
     Index("images", "images_of_restaurant", (("restaurant_id", 1), ("state", 1)), "a restaurant's images"),
     Index("images", "images_by_upload", (("uploaded_at", 1),), "the images of a time"),
+    *(
+        Index(
+            "images",
+            f"images_of_uploader_by_{path.split('.')[2]}",
+            ((path, 1),),
+            "an erasure",
+            is_sparse=True,
+        )
+        for path in UPLOADERS
+    ),
     Index("scores", "scores_of_image", (("image_id", "hashed"),), "an image's history; the shard key"),
     Index("statements", "statements_of_image", (("image_id", "hashed"),), "an image's; the shard key"),
     Index("statements", "statements_in_order", (("place", 1),), "the statements of a time, in order"),
@@ -81,7 +96,8 @@ def shard_commands(database: str) -> tuple[str, ...]:
 async def _made(database: Any, each: FoundIndex) -> FoundIndex:  # noqa: ANN401
     if each.standing is not IndexState.MISSING:
         return each
-    model = IndexModel(list(each.index.keys), name=each.index.name)
+    options = {"sparse": True} if each.index.is_sparse else {}
+    model = IndexModel(list(each.index.keys), name=each.index.name, **options)
     await database[each.index.collection].create_indexes([model])
     return FoundIndex(each.index, IndexState.CREATED)
 

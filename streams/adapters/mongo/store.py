@@ -106,13 +106,25 @@ class MongoScores:
                 await asyncio.sleep(random.uniform(0, min(LONGEST_PAUSE, FIRST_PAUSE * 2**again)))
         raise Unavailable(STORE, f"{image_id}: others wrote it {TRIES} times while it was being written")
 
-    async def scan(self, *, after: str = "", limit: int = 500) -> tuple[ImageHead, ...]:
-        """The next heads in the order of their image ids, behind `after`; fewer than `limit` at the end."""
+    async def purge(self, image_id: str) -> int:
+        """See `ScoreStore.purge`."""
         with self._visit():
             async with self._database() as database:
-                found = database.images.find({"_id": {"$gt": after}}, {"head": 1}, batch_size=limit)
-                page = await found.sort("_id", 1).limit(limit).to_list(None)
-        return tuple(StoredHead.of(document).head for document in page)
+                held = (await batch_write.stored({image_id}, database)).get(image_id)
+                if isinstance(held, Exception):
+                    raise held
+                return await batch_write.purge(held.head, database.scores) if held else 0
+
+    async def of_uploader(
+        self, uploader_id: str, *, after: str = "", limit: int = 500
+    ) -> tuple[ImageHead, ...]:
+        """See `ScoreStore.of_uploader`; by the indexes of uploaders."""
+        named = [{path: uploader_id} for path in index_tools.UPLOADERS]
+        return await self._page({"_id": {"$gt": after}, "$or": named}, limit)
+
+    async def scan(self, *, after: str = "", limit: int = 500) -> tuple[ImageHead, ...]:
+        """The next heads in the order of their image ids, behind `after`; fewer than `limit` at the end."""
+        return await self._page({"_id": {"$gt": after}}, limit)
 
     async def records(self, image_id: str) -> tuple[ScoreRecord, ...]:
         """The image's history, by content version and model version."""
@@ -159,6 +171,13 @@ class MongoScores:
         with self._visit():
             async with self._database() as database:
                 return await index_tools.apply(database)
+
+    async def _page(self, wanted: Document, limit: int) -> tuple[ImageHead, ...]:
+        with self._visit():
+            async with self._database() as database:
+                found = database.images.find(wanted, {"head": 1}, batch_size=limit)
+                page = await found.sort("_id", 1).limit(limit).to_list(None)
+        return tuple(StoredHead.of(document).head for document in page)
 
     @contextmanager
     def _visit(self) -> Iterator[None]:

@@ -39,6 +39,23 @@ CREATE INDEX IF NOT EXISTS statements_in_order ON statements (place);
 CREATE INDEX IF NOT EXISTS statements_of_image ON statements (image_id, place);
 """
 
+_UPLOADER_INDEXES: Final = """
+CREATE INDEX IF NOT EXISTS images_of_uploader_by_storage
+    ON images (json_extract(document, '$.claims.storage.uploader_id'))
+    WHERE json_extract(document, '$.claims.storage.uploader_id') IS NOT NULL;
+CREATE INDEX IF NOT EXISTS images_of_uploader_by_producer
+    ON images (json_extract(document, '$.claims.producer.uploader_id'))
+    WHERE json_extract(document, '$.claims.producer.uploader_id') IS NOT NULL;
+"""
+
+OF_UPLOADER: Final = """
+SELECT document FROM images
+WHERE (json_extract(document, '$.claims.storage.uploader_id') = :uploader
+    OR json_extract(document, '$.claims.producer.uploader_id') = :uploader)
+    AND image_id > :after
+ORDER BY image_id LIMIT :limit
+"""
+
 _PUT_HEAD: Final = """
 INSERT INTO images (image_id, restaurant_id, state, uploaded_at, document) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (image_id) DO UPDATE SET restaurant_id = excluded.restaurant_id, state = excluded.state,
@@ -52,7 +69,8 @@ def connect(path: Path, *, busy_seconds: float) -> sqlite3.Connection:
     try:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
-        connection.executescript(_TABLES)
+        connection.execute("PRAGMA secure_delete=ON")  # what was erased stays in no page that is free
+        connection.executescript(_TABLES + _UPLOADER_INDEXES)
     except sqlite3.Error:
         connection.close()
         raise
@@ -93,6 +111,15 @@ def scan(connection: sqlite3.Connection, *, after: str, limit: int) -> tuple[Ima
     found = connection.execute(
         "SELECT document FROM images WHERE image_id > ? ORDER BY image_id LIMIT ?", (after, limit)
     )
+    return tuple(ImageHead.model_validate_json(document) for (document,) in found)
+
+
+def of_uploader(
+    connection: sqlite3.Connection, uploader_id: str, *, after: str, limit: int
+) -> tuple[ImageHead, ...]:
+    """The next heads behind `after` that name the uploader, by image_id."""
+    named = {"uploader": uploader_id, "after": after, "limit": limit}
+    found = connection.execute(OF_UPLOADER, named)
     return tuple(ImageHead.model_validate_json(document) for (document,) in found)
 
 
@@ -140,9 +167,20 @@ def apply(
     outcome = change(stored)
     if isinstance(outcome, Kept) and outcome.head is not stored:
         _put(connection, outcome.head)
-    if record:
+    if record and not outcome.head.refuses(record.position):
         _add(connection, record)
     return outcome
+
+
+def purge(connection: sqlite3.Connection, image_id: str) -> int:
+    """Delete the records that the image's head refuses; how many there were."""
+    held = head(connection, image_id)
+    refused = [each for each in records(connection, image_id) if held and held.refuses(each.position)]
+    keys = [(image_id, each.content_version, each.scores.model.version) for each in refused]
+    connection.executemany(
+        "DELETE FROM scores WHERE image_id = ? AND content_version = ? AND model_version = ?", keys
+    )
+    return len(keys)
 
 
 def _put(connection: sqlite3.Connection, put: ImageHead) -> None:

@@ -75,6 +75,18 @@ class SqliteScores:
         """See `ScoreStore.apply`. `change` runs once, on the store's thread, under the write lock."""
         return await self._writes.do(lambda connection: rows.apply(connection, image_id, change, record))
 
+    async def purge(self, image_id: str) -> int:
+        """See `ScoreStore.purge`."""
+        return await self._writes.do(lambda connection: rows.purge(connection, image_id))
+
+    async def of_uploader(
+        self, uploader_id: str, *, after: str = "", limit: int = 500
+    ) -> tuple[ImageHead, ...]:
+        """See `ScoreStore.of_uploader`."""
+        return await self._reads.do(
+            lambda connection: rows.of_uploader(connection, uploader_id, after=after, limit=limit)
+        )
+
     async def scan(self, *, after: str = "", limit: int = 500) -> tuple[ImageHead, ...]:
         """The next heads in the order of their image ids, behind `after`; fewer than `limit` at the end."""
         return await self._reads.do(lambda connection: rows.scan(connection, after=after, limit=limit))

@@ -1,0 +1,32 @@
+"""Publication of a head: announce what it says, then mark it, until nobody has kept a later one meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from agents import announcements
+from agents.announcements import RouteMove
+from schemas.events import Announcement
+from schemas.records import ImageHead
+
+Announce = Callable[[Sequence[Announcement], Sequence[RouteMove]], Awaitable[None]]
+"""Returns when the broker has acknowledged the events, which say these moves among others."""
+
+Mark = Callable[[ImageHead], Awaitable[ImageHead]]
+"""Remembers that all that a head says is acknowledged; the head that is stored then."""
+
+
+async def publish(head: ImageHead, announce: Announce, mark: Mark) -> None:
+    """Announce what `head` says, then mark it as announced.
+
+    Where somebody kept a later revision meanwhile, our events may stand behind theirs in the topics, and
+    in a compacted topic for ever: then what the later one says is said again.
+    """
+    moves: Sequence[RouteMove] = announcements.diff(head)
+    while True:
+        await announce(announcements.announcements(head, moves), moves)
+        marked = await mark(head)
+        if marked.revision <= head.revision:
+            return
+        moves = (*announcements.diff(marked), *announcements.amends(marked, moves))
+        head = marked
