@@ -1,7 +1,8 @@
 """Dispatch by topic: each message goes to the entrance of its topic, and each of its records to one ending.
 
-Three endings only: `Rejected` becomes a dead letter, `KeepsFailing` another try later, and anything else
-leaves here and stops the worker (`schemas.errors`). What is away is waited for further below.
+Three endings only: `Rejected` becomes a dead letter (or is held aside, while too many have its cause),
+`KeepsFailing` another try later, and anything else leaves here and stops the worker (`schemas.errors`).
+What is away is waited for further below.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ from agents.telemetry.tracing import TRACEPARENT, Tracer
 from schemas import topics, wire
 from schemas.errors import KeepsFailing, Rejected
 from schemas.wire import headers
+from streams.inflight import Urgency
 from streams.message import Message, Task
-from streams.resilience.rejection_alarm import RejectionRateBreaker
+from streams.resilience.rejection_alarm import RejectionAlarm
 
 log = structlog.get_logger(__name__)
 
@@ -34,7 +36,7 @@ class Dispatcher:
 
     entrances: Mapping[str, Entrance]
     """By the topic that a message was first published to."""
-    alarm: RejectionRateBreaker
+    alarm: RejectionAlarm
     errors: ErrorRouter
     metrics: Metrics
     tracer: Tracer
@@ -49,7 +51,8 @@ class Dispatcher:
         return Task(
             tuple(images) or (message.source,),
             partial(self._run, message, jobs),
-            urgency=jobs.urgency,
+            # Many may have been held aside together, and most may be in vain again.
+            urgency=Urgency.BACKGROUND if headers.suspicion(message) else jobs.urgency,
             needs=jobs.needs,
             is_ready=partial(_is_ready, message, jobs),
         )
@@ -64,21 +67,15 @@ class Dispatcher:
     async def _end(self, message: Message, job: Job) -> None:
         """Bring one record to one of its endings."""
         try:
-            self.metrics.count(await self._attempt(job))
+            self.metrics.count(await job.run())
         except (Rejected, KeepsFailing) as error:
             refusal = error
         else:
+            self.alarm.passed()
             return
         # Outside the handler: the error's traceback holds the image's bytes, and letters may take long.
         refusal.__traceback__ = None
-        await self.errors.route(message, refusal, job.image_id)
-
-    async def _attempt(self, job: Job) -> str:
-        """Do the job, and again where it is rejected for a cause that too many are rejected for."""
-        attempt = self.alarm.attempt()
-        while True:
-            async with attempt:
-                return await job.run()
+        await self.errors.route(message, job, refusal)
 
     @contextmanager
     def _span(self, message: Message) -> Iterator[None]:

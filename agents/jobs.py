@@ -20,6 +20,8 @@ class Job:
     run: Callable[[], Coroutine[Any, Any, str]]
     image_id: str | None = None
     """The image that it is about; its jobs keep their order."""
+    alone: bytes | None = None
+    """The record as a message of its own, for its letter; None where the message is the record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +45,10 @@ class Entrance(Protocol):
         """What the message asks for; a record that is invalid is work too, and ends as a dead letter."""
 
 
-def refused(error: Rejected) -> Job:
+def refused(error: Rejected, alone: bytes | None = None) -> Job:
     """The work of a record that is nothing we know: it too may be one of too many."""
-    return Job(partial(_refuse, error))
+    return Job(partial(_refuse, error), alone=alone)
 
 
 async def _refuse(error: Rejected) -> str:
-    raise error.with_traceback(None)  # it may be held, and raised again and again
+    raise error

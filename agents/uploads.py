@@ -8,7 +8,9 @@ from agents.jobs import Job, Jobs, refused
 from agents.pipeline import Pipeline
 from schemas import topics, wire
 from schemas.claims import Claim
+from schemas.errors import Gone
 from schemas.naming import Naming
+from schemas.records import State
 from schemas.uploads import Position
 from schemas.wire import headers
 from streams.message import Message
@@ -32,16 +34,26 @@ class Uploads:
 
     def _job(self, message: Message, record: wire.Uploaded | wire.Removed | wire.Invalid) -> Job:
         if isinstance(record, wire.Invalid):
-            return refused(record.error)
+            return refused(record.error, record.alone)
         event = record.removal if isinstance(record, wire.Removed) else record.upload
         claim = Claim.of(event, Position.of(event, message.origin, record.sequencer))
         if isinstance(record, wire.Removed) and record.if_gone:
-            return Job(partial(self._remove_if_gone, event.image_id, claim), event.image_id)
-        return Job(partial(self._tag, event.image_id, claim), event.image_id)
+            return Job(partial(self._remove_if_gone, event.image_id, claim), event.image_id, record.alone)
+        was_deferred = message.topic == topics.RETRY
+        return Job(
+            partial(self._tag, event.image_id, claim, was_deferred=was_deferred), event.image_id, record.alone
+        )
 
-    async def _tag(self, image_id: str, claim: Claim) -> str:
+    async def _tag(self, image_id: str, claim: Claim, *, was_deferred: bool = False) -> str:
         image = self._pipeline.image(image_id)
-        return await self._pipeline.tag(image, await image.head(), claim)
+        head = await image.head()
+        try:
+            return await self._pipeline.tag(image, head, claim)
+        except Gone:
+            # At the first try a photograph that replaces a deleted one may be announced before it is put.
+            if was_deferred and head is not None and head.state is State.DELETED:
+                return "skipped"
+            raise
 
     async def _remove_if_gone(self, image_id: str, removal: Claim) -> str:
         """Remove the image, unless something stands where the claim says that one version was removed."""

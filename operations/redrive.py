@@ -118,7 +118,7 @@ class Redrive:
         self._publisher = publisher
         self._journal = journal
         self._rate = rate
-        self._ways: dict[Origin, asyncio.Future[str | None]] = {}
+        self._ways: dict[tuple[Origin, bytes | None], asyncio.Future[str | None]] = {}
         self._clock = clock or SystemClock()
 
     async def run(self, letters: Sequence[Letter], tick: Tick) -> tuple[RefusedLetter, ...]:
@@ -143,10 +143,11 @@ class Redrive:
         return refused
 
     async def _one(self, letter: Letter) -> RefusedLetter | None:
-        # Letters of several records of one message are one way back: it goes once, and whole.
-        if letter.origin not in self._ways:
-            self._ways[letter.origin] = asyncio.ensure_future(self._back(letter))
-        why = await self._ways[letter.origin]
+        # The same record buried twice, or a whole message once for each record (earlier versions), goes once.
+        way = (letter.origin, letter.message.value)
+        if way not in self._ways:
+            self._ways[way] = asyncio.ensure_future(self._back(letter))
+        why = await self._ways[way]
         return RefusedLetter(letter, why) if why else None
 
     async def _back(self, letter: Letter) -> str | None:

@@ -119,8 +119,18 @@ class RescoreRequested(Value):
     requested_at: Moment
 
 
+class Suspicion(Value):
+    """Too many are rejected for the same cause: it may not be the message's fault."""
+
+    cause: str
+    since: Moment
+
+    def __str__(self) -> str:
+        return f"{self.cause} since {self.since.isoformat()}"
+
+
 class DeadLetter(Value):
-    """A message that can never succeed, exactly as it came, and why."""
+    """A record that can never succeed, or not now, exactly as it came, and why."""
 
     key: bytes | None
     value: bytes
@@ -141,6 +151,8 @@ class DeadLetter(Value):
     """How often the message was deferred before."""
     due_at: Moment | None = None
     """When it is worth another try; on the retry topic alone."""
+    suspected: Suspicion | None = None
+    """Why it is held aside and not buried."""
 
     @property
     def causes(self) -> Mapping[str, bytes]:
@@ -158,6 +170,7 @@ class DeadLetter(Value):
             "exception.stacktrace": self.trace,
             "attempts": str(self.attempts) if self.attempts else "",
             "due_at": self.due_at.isoformat() if self.due_at else "",
+            "suspected": str(self.suspected) if self.suspected else "",
         }
         return {
             f"__connect.errors.{name}": text.encode(errors="backslashreplace")

@@ -64,13 +64,19 @@ class Metrics:
         )
         self.deferred = make.counter(
             "tagstream_retry_deferred",
-            "Messages put on the retry topic, by the dependency that kept refusing",
+            "Messages put on the retry topic, by the dependency that kept refusing or had no such object",
             ["dependency"],
         )
         self.parked = make.counter(
             "tagstream_retry_parked",
             "Messages retried as often as is allowed and parked for a person, by dependency",
             ["dependency"],
+        )
+
+        self.suspected = make.counter(
+            "tagstream_suspected",
+            "Messages held aside under a rejection alarm, by their cause and where they went: retry, parking",
+            ["cause", "to"],
         )
 
     def _ask_people(self, make: Instruments) -> None:
@@ -102,7 +108,7 @@ class Metrics:
         self.alarms = Switches(
             make,
             "tagstream_rejection_alarm",
-            "1 while too many messages are rejected for one cause: they are held, not buried",
+            "1 while too many messages are rejected for one cause: they are held aside, not buried",
             label="cause",
         )
         self.lane_waiting = make.gauge(

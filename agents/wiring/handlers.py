@@ -22,7 +22,7 @@ from schemas import topics
 from schemas.naming import Naming
 from streams.inflight import WindowLimits
 from streams.ports import BROKER, IMAGES, STORE
-from streams.resilience.rejection_alarm import RejectionLimits, RejectionRateBreaker
+from streams.resilience.rejection_alarm import RejectionAlarm, RejectionLimits
 from streams.resilience.retry import Dependencies
 from streams.resilience.retrying import RetryingImages, RetryingScores, RetryingTags, Slots
 
@@ -48,7 +48,7 @@ def build_dispatcher(  # noqa: PLR0913 - all that a worker is made of comes toge
     metrics: Metrics,
     naming: Naming | None = None,
     tracer: Tracer = NO_TRACER,
-    alarm: RejectionRateBreaker | None = None,
+    alarm: RejectionAlarm | None = None,
     now: Callable[[], datetime] = UTC_NOW,
     hide: Hide = str,
 ) -> Dispatcher:
@@ -70,5 +70,6 @@ def build_dispatcher(  # noqa: PLR0913 - all that a worker is made of comes toge
         topics.DECISIONS: Decisions(pipeline),
         topics.RESCORE: Rescore(pipeline),
     }
-    errors = ErrorRouter(tags, deferrals=limits.deferrals, metrics=metrics, hide=hide)
-    return Dispatcher(entrances, alarm or RejectionRateBreaker(limits.rejections), errors, metrics, tracer)
+    alarm = alarm or RejectionAlarm(limits.rejections)
+    errors = ErrorRouter(tags, alarm=alarm, deferrals=limits.deferrals, metrics=metrics, hide=hide)
+    return Dispatcher(entrances, alarm, errors, metrics, tracer)

@@ -24,7 +24,7 @@ from agents.wiring.settings import Settings, mask
 from schemas import topics
 from streams.app import Lifespan, StreamApp, StreamSettings
 from streams.message import Handler
-from streams.resilience.rejection_alarm import RejectionRateBreaker
+from streams.resilience.rejection_alarm import RejectionAlarm
 from streams.resilience.retry import Dependencies, Hooks
 
 
@@ -83,7 +83,7 @@ async def _runtime(settings: Settings, app: StreamApp, stack: AsyncExitStack) ->
 
 
 def _handler(settings: Settings, runtime: Runtime, components: Components) -> Handler:
-    alarm = RejectionRateBreaker(settings.rejections, hooks=Hooks(waiting=runtime.app.waiting))
+    alarm = RejectionAlarm(settings.rejections)
     runtime.observed.alarms(alarm.alarms)
     runtime.metrics.loading.limit.set(settings.decode.loading)
     limits = DispatcherLimits(settings.decode.loading, settings.deferral, settings.rejections)

@@ -18,6 +18,7 @@ from schemas.events import (
     ImageTagged,
     ModerationRequested,
     RescoreRequested,
+    Suspicion,
     TagsHeld,
 )
 from schemas.identity import event_id, image_id
@@ -159,5 +160,6 @@ LETTER: Final = DeadLetter(
     topic=topics.RETRY,
     attempts=2,
     due_at=NOON + timedelta(minutes=10),
+    suspected=Suspicion(cause="gone", since=NOON),
 )
 """A message on its way through the retry topic, with every cause that a letter can name."""

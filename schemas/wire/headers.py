@@ -15,6 +15,7 @@ from typing import Final, Protocol
 from pydantic import TypeAdapter
 
 from schemas import topics
+from schemas.events import Suspicion
 from schemas.uploads import Moment
 
 PREFIX: Final = "__connect.errors."
@@ -76,6 +77,16 @@ def due_at(headers: Headers) -> datetime | None:
     raw = dict(headers).get(f"{PREFIX}due_at")
     try:
         return _MOMENT.validate_python(datetime.fromisoformat(raw.decode())) if raw else None
+    except ValueError:
+        return None
+
+
+def suspicion(message: Travelled) -> Suspicion | None:
+    """Of what the message was suspected when it was held aside; None where no hop of ours says so."""
+    raw = dict(message.headers).get(f"{PREFIX}suspected", b"") if message.source[0] in HOPS else b""
+    cause, _, since = raw.decode(errors="replace").partition(" since ")
+    try:
+        return Suspicion(cause=cause, since=datetime.fromisoformat(since)) if cause else None
     except ValueError:
         return None
 

@@ -4,179 +4,142 @@ A broken decoder, a wrong allow-list or the wrong bucket rejects one image after
 them for the same cause and none of them rightly. So:
 
 1. When more than a share of the outcomes within a window, and there were enough of them, are
-   rejections for one cause, that cause's alarm goes on. What was rejected before is buried; a
-   stream of a few bad images never trips it.
-2. While it is on, work rejected for its cause is held, with whatever slot it has: the window fills
-   up, and that is the pause. One held message at a time, each after a pause, is tried from the start.
-3. It goes off when a held message comes through, or when enough messages have ended since it went on
-   (within one window, well or for its cause: other rejections say nothing of it) and no more than the
-   share of them for its cause: then it was those messages. Whoever is held starts again, and may be
-   buried.
+   rejections for one cause, that cause's alarm goes on; so it does when as many as are enough came
+   with nothing good among them. What was rejected before is buried: a stream of a few bad images
+   never trips it.
+2. While it is on, work rejected for its cause is suspected: whoever asks holds it aside and tries it
+   again later. Nothing waits for it, and everything else goes on.
+3. It goes off when, of enough outcomes since it went on (good ones and new rejections for its cause:
+   others say nothing of it), no more than half of the share are for its cause. A try of what was
+   held aside is the probe: a good one counts, and one in vain is an echo that says nothing new.
 
-Time alone never ends it: that would be a slow way to drain the topic. A stream that holds nothing but
-garbage waits for a person, who lets it drain with a share of 1, which no share exceeds.
+Time alone never ends it: that would be a slow way to drain the topic. A share of 1, which no share
+exceeds, turns it off.
+
+What was suspected once stays so, on every worker and after every restart (the message says it of
+itself), until the worker that tries it has reason to trust itself: no alarm for its cause, and
+enough good outcomes since it started or since an alarm went on last. Only then it may be buried.
 """
 
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from collections.abc import Mapping
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 import structlog
 from pydantic import Field
 
-from schemas.errors import Rejected
 from schemas.settings import Advanced, Section
 from streams.clock import Clock, SystemClock
-from streams.resilience.probe_gate import Hooks, ProbeGate
 
 log = structlog.get_logger(__name__)
 
 _SLICES: Final = 20
 """Of a window: its edge is as blurred as one of them is long."""
 
+_CALM: Final = 0.5
+"""Of the share: what ends an alarm is well below what begins one, or it would go on and off by chance."""
+
 
 class RejectionLimits(Section):
     """When rejections for one cause are too many to be buried."""
 
     share: float = Field(
-        0.5, gt=0, le=1, description="Share of all messages above which they are held; 1 lets a topic drain"
+        0.5,
+        gt=0,
+        le=1,
+        description="Share of all messages above which they are held aside; 1 lets a topic drain",
     )
     window: Advanced[float] = Field(60.0, gt=0, description="Seconds over which the share is taken")
     minimum: Advanced[int] = Field(
         50, ge=1, description="Messages within them, below which no share means anything"
     )
-    probe: Advanced[float] = Field(15.0, gt=0, description="Seconds between two tries of what is held")
 
 
-class RejectionRateBreaker:
-    """Guards work whose rejections would be buried. All methods belong to one event loop."""
+class RejectionAlarm:
+    """Tells the rejections that may be buried from those that are suspected. Belongs to one event loop."""
 
-    def __init__(
-        self, limits: RejectionLimits, *, hooks: Hooks | None = None, clock: Clock | None = None
-    ) -> None:
+    def __init__(self, limits: RejectionLimits, *, clock: Clock | None = None) -> None:
         self._limits = limits
-        self._hooks = hooks or Hooks()
         self._clock = clock or SystemClock()
         self._recent = _Recent(limits.window)
+        self._in_a_row: Counter[str] = Counter()
         self._alarms: dict[str, _Alarm] = {}
-
-    def attempt(self) -> Attempt:
-        """The attempts at one piece of work: `while True:`, in it `async with attempt: return await work()`.
-
-        Each begins the work from its start, and may take as long as an alarm takes. What the work raises
-        leaves the block, but for a `Rejected` that is held: that is tried again.
-        """
-        return Attempt(self)
+        self._trust = 0
+        """Good outcomes since the start, or since an alarm went on last."""
 
     def alarms(self) -> Mapping[str, float]:
         """The causes whose alarm is on, each with the seconds since it went on."""
         now = self._clock.time()
         return {cause: now - alarm.since for cause, alarm in self._alarms.items()}
 
-    @asynccontextmanager
-    async def turn(self, cause: str) -> AsyncIterator[_Alarm | None]:
-        """Wait for a turn of what was rejected for `cause`; None where no alarm is in its way any more."""
-        while (alarm := self._alarms.get(cause)) is not None:
-            async with alarm.gate.turn() as is_probe:
-                if is_probe:
-                    yield alarm
-                    return
-        yield None
+    def passed(self) -> None:
+        """Account for work that ended well, perhaps of what was held aside."""
+        self._recent.add(None, now=self._clock.time())
+        self._in_a_row.clear()
+        self._trust += 1
+        for alarm in tuple(self._alarms.values()):
+            self._tell(alarm, is_rejection=False)
 
-    def holds(self, cause: str, *, tried: _Alarm | None) -> bool:
-        """Whether a rejection, perhaps of what had been held by `tried`, is held now."""
-        if tried is not None:
-            tried.gate.postpone(self._limits.probe)
-        if tried is None or tried is not self._alarms.get(cause):  # else it is known already
-            self._note(cause)
+    def suspects(self, cause: str, *, again: bool = False) -> bool:
+        """Account for a rejection; whether it is suspected. `again`: it was before, for the same cause."""
+        if again:
+            return cause in self._alarms or self._trust < self._limits.minimum
+        if alarm := self._alarms.get(cause):
+            return self._tell(alarm, is_rejection=True)
+        self._recent.add(cause, now=self._clock.time())
+        self._in_a_row[cause] += 1
+        if self._is_too_often(cause):
+            self._trip(cause)
         return cause in self._alarms
 
-    def passed(self, tried: _Alarm | None) -> None:
-        """Account for work that ended well, perhaps of what had been held by `tried`."""
-        if tried is not None and tried is self._alarms.get(tried.cause):
-            self._reset(tried)
-        self._note(None)
-
-    def _note(self, cause: str | None) -> None:
-        """Account for an outcome, None being any other than a rejection."""
-        self._recent.add(cause, now=self._clock.time())
-        if not cause and not self._alarms:
-            return  # nearly always: nothing to begin and nothing to end
-        over = [alarm for alarm in self._alarms.values() if self._is_over(alarm.cause)]
-        if cause and cause not in self._alarms and self._is_too_often(cause, of=self._recent.total):
-            self._trip(cause)
-        for alarm in over:
-            self._reset(alarm)
-
-    def _is_over(self, cause: str) -> bool:
-        telling = self._recent.count(None) + self._recent.count(cause)
-        return telling >= self._limits.minimum and not self._is_too_often(cause, of=telling)
-
-    def _is_too_often(self, cause: str, *, of: int) -> bool:
-        return of >= self._limits.minimum and self._recent.count(cause) > self._limits.share * of
+    def _is_too_often(self, cause: str) -> bool:
+        share, minimum, total = self._limits.share, self._limits.minimum, self._recent.total
+        is_too_large = total >= minimum and self._recent.count(cause) > share * total
+        return is_too_large or (share < 1 and self._in_a_row[cause] >= minimum)
 
     def _trip(self, cause: str) -> None:
-        rejected, outcomes = self._recent.count(cause), self._recent.total
-        gate = ProbeGate(self._clock, self._hooks.waiting)
-        gate.shut(self._limits.probe)
-        self._alarms[cause] = _Alarm(cause, self._clock.time(), gate)
-        self._recent.clear()  # from here on only what happens under the alarm says something of it
-        log.error("rejections.alarm", cause=cause, rejected=rejected, outcomes=outcomes)
-        self._hooks.on_trip(cause)
+        self._alarms[cause] = _Alarm(cause, self._clock.time())
+        self._trust = 0
+        log.error(
+            "rejections.alarm",
+            cause=cause,
+            rejected=self._recent.count(cause),
+            outcomes=self._recent.total,
+        )
+        self._forget()
 
-    def _reset(self, alarm: _Alarm) -> None:
-        seconds = round(self._clock.time() - alarm.since, 1)
+    def _tell(self, alarm: _Alarm, *, is_rejection: bool) -> bool:
+        """Account for an outcome that says something of the alarm; whether it is on still."""
+        alarm.outcomes += 1
+        alarm.rejected += is_rejection
+        if alarm.outcomes < self._limits.minimum:
+            return True
+        if alarm.rejected > _CALM * self._limits.share * alarm.outcomes:
+            alarm.outcomes = alarm.rejected = 0
+            return True
         del self._alarms[alarm.cause]
-        self._recent.clear()
-        alarm.gate.open()
+        self._forget()
+        seconds = round(self._clock.time() - alarm.since, 1)
         log.warning("rejections.alarm_over", cause=alarm.cause, after_seconds=seconds)
-        self._hooks.on_reset(alarm.cause)
+        return False
+
+    def _forget(self) -> None:
+        """What came before an alarm, or under it, says nothing of what comes behind."""
+        self._recent.clear()
+        self._in_a_row.clear()
 
 
-class Attempt:
-    """One piece of work, begun again from its start when an alarm holds it back.
-
-    A context manager that is entered until the work ends, each time in the task that works.
-    """
-
-    def __init__(self, alarm: RejectionRateBreaker) -> None:
-        self._breaker = alarm
-        self._cause: str | None = None
-        self._turn: AbstractAsyncContextManager[_Alarm | None] = nullcontext()
-        self._tried: _Alarm | None = None
-
-    async def __aenter__(self) -> Self:
-        """Wait for a turn, where the work was held back."""
-        if self._cause:
-            # Not in the handler: the error's traceback holds the image's bytes, and a turn is long in coming.
-            self._turn = self._breaker.turn(self._cause)
-            self._tried = await self._turn.__aenter__()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> bool:
-        """Account for the outcome, and hold a rejection back where too many have its cause."""
-        if error is None:
-            self._breaker.passed(self._tried)
-        self._cause = error.code if isinstance(error, Rejected) else None
-        is_held = self._cause is not None and self._breaker.holds(self._cause, tried=self._tried)
-        await self._turn.__aexit__(None, None, None)
-        return is_held
-
-
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True)
 class _Alarm:
-    """An alarm that is on."""
+    """An alarm that is on, and the outcomes by which it may end: so many, and then so many anew."""
 
     cause: str
     since: float
-    gate: ProbeGate
+    outcomes: int = 0
+    rejected: int = 0
 
 
 class _Recent:

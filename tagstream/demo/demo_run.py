@@ -97,7 +97,8 @@ class _Play:
 
     def _hire(self, **settings: object) -> Worker:
         port = free_port()
-        worker = self._crew.start(METRICS__PORT=port, **settings)
+        # The photograph that is missing here does not come later.
+        worker = self._crew.start(METRICS__PORT=port, DEFERRAL__GONE=0, **settings)
         self._scraper.watch(port)
         self._narrator.say(f"Worker {worker.number} starts (process {worker.process.pid})")
         return worker

@@ -96,6 +96,7 @@ class Fleet:
             "TAGSTREAM_LOG__FORMAT": "json",
             "TAGSTREAM_LOG__LEVEL": "debug",
             "TAGSTREAM_RETRY__LONGEST": "1",
+            "TAGSTREAM_DEFERRAL__GONE": "0",
             "TAGSTREAM_BREAKER__CALLS": "1",
             "TAGSTREAM_BREAKER__AFTER": "0",
             "E2E_IMAGES": str(self.images),

@@ -104,6 +104,7 @@ def worker(bootstrap: str, s3: EmbeddedS3, folder: Path) -> Iterator[subprocess.
         "TAGSTREAM_S3__BUCKETS": json.dumps([BUCKET]),
         "TAGSTREAM_STORE__PATH": str(folder / "scores.sqlite"),
         "TAGSTREAM_MODEL__DEVICE": "cpu",
+        "TAGSTREAM_DEFERRAL__GONE": "0",
     }
     command = [sys.executable, "-m", "tagstream", "worker"]
     with (folder / "worker.log").open("wb") as log:

@@ -84,7 +84,7 @@ def dispatcher(
     desk = build_dispatcher(
         parts,
         Dependencies(Backoff(first=0.0001, longest=0.0001)),
-        DispatcherLimits(deferrals=Deferrals(attempts=4), rejections=RejectionLimits(share=1.0)),
+        DispatcherLimits(deferrals=Deferrals(attempts=4, gone=0), rejections=RejectionLimits(share=1.0)),
         metrics=Metrics(),
         naming=Naming(keys=Keys(keys), key_pattern=key_pattern),
         now=lambda: NOW,

@@ -145,6 +145,7 @@ class Crew:
             "TAGSTREAM_STORE__TIMEOUT": "5",
             "TAGSTREAM_UPLOADS__KEY_PATTERN": KEY_PATTERN,
             "TAGSTREAM_DEFERRAL__DELAY": "5",
+            "TAGSTREAM_DEFERRAL__GONE": "1",
             "TAGSTREAM_RETRY__LONGEST": "2",
             "TAGSTREAM_LOG__FORMAT": "json",
             "TAGSTREAM_LOG__LEVEL": "debug",

@@ -150,7 +150,8 @@ class World:
         self.tags: MemoryTags = FaultyTags(self.faults)
         self.tagger: FakeTagger = SpokenTagger(self.faults)
         self.metrics = Metrics()
-        self.limits = DispatcherLimits(deferrals=Deferrals(attempts=4), rejections=RejectionLimits(share=1.0))
+        deferrals = Deferrals(attempts=4, gone=0)
+        self.limits = DispatcherLimits(deferrals=deferrals, rejections=RejectionLimits(share=1.0))
 
     def desk(self) -> Dispatcher:
         parts = Components(images=self.images, scores=self.scores, tags=self.tags, tagger=self.tagger)

@@ -24,7 +24,7 @@ from streams.adapters.mongo.store import MongoScores
 from streams.adapters.s3.images import S3Images
 from streams.app import StreamSettings
 from streams.inflight import InFlight
-from streams.resilience.rejection_alarm import RejectionRateBreaker
+from streams.resilience.rejection_alarm import RejectionAlarm
 from streams.resilience.retry import Dependencies
 from tests.names import ROOT, product_files
 
@@ -38,7 +38,7 @@ OWNERS: Final[dict[str, list[tuple[Any, str]]]] = {
     "batch": [(MicroBatcher.__init__, "limits")],
     "retry": [(Dependencies.__init__, "patience")],
     "breaker": [(Dependencies.__init__, "limits")],
-    "rejections": [(RejectionRateBreaker.__init__, "limits")],
+    "rejections": [(RejectionAlarm.__init__, "limits")],
     "deferral": [(ErrorRouter.__init__, "deferrals")],
     "log": [(logs.configure, "settings")],
     "metrics": [(observation.observing, "settings")],
@@ -53,6 +53,7 @@ READ_BY_FIELD: Final = {
 OTHERS: Final = {
     "Tag.source": "who has said the tag",
     "DeadLetter.attempts": "how often it was put off",
+    "Removed.if_gone": "of a removal of one version",
     "S3Record.event_source": "the storage, in its own words",
     "ProducerSettings.linger_ms": "of a batch of messages",
     "EvaluationJob.device": "where somebody evaluates; no worker",
@@ -65,7 +66,6 @@ OTHERS: Final = {
     "Photograph.source": "where a data set has it from",
     "Document.format": "the version of a file's form",
     "DeviceTally.out_of_memory": "a count",
-    "DeviceTally.probe_failures": "a count",
     "LabelChange.after": "a label's count",
 }
 """Fields that share a word with a setting and mean something else."""
