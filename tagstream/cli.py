@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import traceback
 from pathlib import Path
 from typing import Final, NoReturn, cast
 
@@ -13,7 +14,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command_from_info, get_group_from_info
 from typer.models import CommandInfo, TyperInfo
 
-from tagstream import exit_errors
+from tagstream import exit_errors, printable_streams
 from tagstream.dev import state
 
 COMMANDS: Final = (
@@ -87,6 +88,11 @@ def _command(name: str) -> TyperGroup | TyperCommand:
 
 def main() -> NoReturn:
     """Run the command line."""
-    with exit_errors.exit_on_errors():
-        app()
+    with printable_streams.around_both():
+        try:
+            with exit_errors.exit_on_errors():
+                app()
+        except Exception:  # noqa: BLE001 - a traceback names files and keys, too: it goes through the streams
+            traceback.print_exc()
+            sys.exit(exit_errors.EXIT_FAILED)
     sys.exit(0)

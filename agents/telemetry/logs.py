@@ -18,6 +18,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from agents.telemetry.masking import MASK, Mask
 from agents.telemetry.settings import LogSettings
+from schemas import printable
 
 _CHATTY = ("faust", "mode", "aiokafka", "botocore", "aiobotocore", "aioboto3", "urllib3", "asyncio")
 REPEAT_SECONDS: Final = 10.0
@@ -28,6 +29,10 @@ _MOST_LINES: Final = 256
 _SECRET_NAME: Final = re.compile(
     r"(^|_)(password|passwd|secret|token|credentials?|authorization|access_key)(_|$)", re.IGNORECASE
 )
+
+
+_TRACES: Final = frozenset({"exception", "stack"})
+"""What may have several lines."""
 
 
 def configure(settings: LogSettings, *, mask: Mask | None = None) -> None:
@@ -46,7 +51,7 @@ def configure(settings: LogSettings, *, mask: Mask | None = None) -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(printable.raw(sys.stderr))
     last = _last(settings, _masked(mask or Mask(())))
     handler.addFilter(Seldom(_CHATTY))
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=last))
@@ -99,4 +104,11 @@ def _last(settings: LogSettings, mask: Processor) -> list[Processor]:
     first: list[Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta, _mask_fields]
     if settings.format == "json":
         return [*first, structlog.processors.format_exc_info, structlog.processors.JSONRenderer(), mask]
-    return [*first, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()), mask]
+    lines = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    return [*first, structlog.processors.format_exc_info, _spell_out, lines, mask]
+
+
+def _spell_out(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """A key or a stranger's message is shown on the terminal, and not obeyed; nor does it begin a line."""
+    spelt = {name: printable.one_line(str(value)) for name, value in event.items() if name not in _TRACES}
+    return spelt | {name: printable.printable(str(event[name])) for name in _TRACES & event.keys()}

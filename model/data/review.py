@@ -18,6 +18,7 @@ from typing import Final
 from model.data.labels import SEPARATOR
 from model.manifest import Manifest
 from model.policy import needed
+from schemas import csv_cells
 
 COLUMNS: Final = ("path", "labels", "reviewed", "suggested", "uncertainty")
 """Then a column a label, with its probability."""
@@ -68,7 +69,8 @@ def as_csv(proposals: Sequence[Proposal], labels: Sequence[str], *, folder: Path
         cell = SEPARATOR.join(each.suggested)
         path = os.path.relpath(each.path.resolve(), folder.resolve())
         chances = (f"{each.probabilities[label]:.4f}" for label in labels)
-        writer.writerow([path, cell, "", cell, f"{each.uncertainty:.4f}", *chances])
+        texts = map(csv_cells.written, (path, cell, "", cell))
+        writer.writerow([*texts, f"{each.uncertainty:.4f}", *chances])
     return text.getvalue()
 
 

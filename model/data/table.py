@@ -10,6 +10,7 @@ from typing import Final
 
 from model.data import labels
 from model.data.photograph import Encoded, Photograph, Split
+from schemas import csv_cells
 from schemas.errors import ConfigurationError
 
 PATH: Final = "path"
@@ -25,8 +26,8 @@ class TableRow:
     where: str
 
     def cell(self, column: str) -> str:
-        """What stands there; empty where the column or the cell is missing."""
-        return (self.cells.get(column) or "").strip()
+        """What stands there, without a formula's apostrophe; empty where column or cell is missing."""
+        return csv_cells.read((self.cells.get(column) or "").strip())
 
     @property
     def path(self) -> str:

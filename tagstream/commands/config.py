@@ -58,11 +58,11 @@ def _settings(*, every: bool) -> list[Setting]:
 
 
 def _print(settings: list[Setting]) -> None:
-    from rich.console import Console
     from rich.text import Text
 
     from operations.settings_listing import UNSET
     from tagstream.render import tables
+    from tagstream.render.console import PrintableConsole
 
     table = tables.plain("Setting", "Value", "From", "Meaning", whole={"Setting"})
     # Whatever the width of the terminal: a name that is cut short cannot be copied.
@@ -71,4 +71,4 @@ def _print(settings: list[Setting]) -> None:
         value = Text("-", "dim") if each.value is None else Text(json.dumps(each.value))
         style = "dim" if each.source in UNSET else "bold"
         table.add_row(each.name, value, Text(each.source, style), each.meaning)
-    Console().print(table)
+    PrintableConsole().print(table)

@@ -102,15 +102,14 @@ def _run(asked: DemoOptions, *, is_quiet: bool) -> Result:
 def _tell(result: Result, report: Path, *, as_json: bool) -> None:
     import json
 
-    from rich.console import Console
-
     from tagstream.demo import report as reporting
     from tagstream.demo import table
+    from tagstream.render.console import PrintableConsole
 
     report.write_text(reporting.render(result), encoding="utf-8")
     if as_json:
         typer.echo(json.dumps(result.document(), indent=2))
         return
-    console = Console(highlight=False)
+    console = PrintableConsole()
     table.show(result, console)
-    console.print(f"Report: {report.absolute()}", soft_wrap=True, markup=False)
+    console.print(f"Report: {report.absolute()}", soft_wrap=True)

@@ -48,11 +48,10 @@ def check(
     import asyncio
     import json
 
-    from rich.console import Console
-
     from agents.wiring import settings
     from operations import routes as rules
     from tagstream.render import routes as render
+    from tagstream.render.console import PrintableConsole
 
     config = settings.load()
     proposed = rules.read(config, file, model)
@@ -61,7 +60,7 @@ def check(
     if as_json:
         typer.echo(json.dumps(checked.document()))
     else:
-        Console(highlight=False).print(render.shown(checked))
+        PrintableConsole().print(render.shown(checked))
 
 
 @app.command()

@@ -49,14 +49,13 @@ def _check(folder: Path) -> None:
 
 
 def _print() -> None:
-    from rich.console import Console
-
     from schemas.contract.published import CHANNELS
     from tagstream.render import tables
+    from tagstream.render.console import PrintableConsole
 
     table = tables.plain("Topic", "Carries", "Keyed by", gap=1)
     for channel in CHANNELS:
         names = [event.__name__ for event in channel.events] or ["messages as they came"]
         table.add_row(channel.topic, ", ".join(names), channel.key)
-    Console().print(table)
+    PrintableConsole().print(table)
     typer.echo("\n--json prints the schemas, --output DIR writes them")

@@ -32,11 +32,10 @@ def scores(
     import asyncio
     import json
 
-    from rich.console import Console
-
     from agents.wiring import settings
     from operations import image_ids, store
     from tagstream.render import heads
+    from tagstream.render.console import PrintableConsole
 
     config = settings.load()
     image_id = image_ids.image_id(image, buckets=config.s3.buckets)
@@ -47,4 +46,4 @@ def scores(
     if as_json:
         typer.echo(json.dumps(heads.document(stored.head, asked)))
     else:
-        Console(highlight=False).print(heads.shown(stored.head, asked), soft_wrap=True)
+        PrintableConsole().print(heads.shown(stored.head, asked), soft_wrap=True)

@@ -6,24 +6,23 @@ import sys
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TimeElapsedColumn
 
 from tagstream.render import progress
+from tagstream.render.console import PrintableConsole
 
 
 class ConsoleReporter:
     """Says what goes on; `is_quiet` says nothing at all where standard error is no terminal."""
 
     def __init__(self, *, is_quiet: bool) -> None:
-        self._console = Console(stderr=True, quiet=is_quiet and not sys.stderr.isatty(), highlight=False)
+        self._console = PrintableConsole(stderr=True, quiet=is_quiet and not sys.stderr.isatty())
         self._progress = progress.on_terminal(
             SpinnerColumn(),
-            TextColumn("{task.description}"),
+            progress.said(progress.DESCRIPTION),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("photographs"),
+            progress.said("photographs"),
             TimeElapsedColumn(),
             console=self._console,
         )
@@ -40,11 +39,11 @@ class ConsoleReporter:
 
     def say(self, text: str, *, style: str = "") -> None:
         """One line that stays."""
-        self._progress.console.print(f"  {escape(text)}", style=style, soft_wrap=True)
+        self._progress.console.print(f"  {text}", style=style, soft_wrap=True)
 
     def doing(self, text: str, *, total: int | None = None) -> None:
         """What the bar stands for now."""
-        self._progress.update(self._bar, description=escape(text), total=total)
+        self._progress.update(self._bar, description=text, total=total)
 
     def done(self, count: int) -> None:
         """How far it is."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from rich.console import Console, Group, RenderableType
-from rich.table import Table
+from rich.console import Group, RenderableType
 from rich.text import Text
 
 from schemas import topics
@@ -11,18 +10,19 @@ from schemas.tags import Route
 from tagstream.demo.accounting import Tagged
 from tagstream.demo.result import Result
 from tagstream.render import tables, tags
+from tagstream.render.console import PrintableConsole, PrintableTable
 
 _TO = {topics.MODERATION: "moderation", topics.AMBIANCE: "ambiance collection"}
 
 
-def show(result: Result, console: Console) -> None:
+def show(result: Result, console: PrintableConsole) -> None:
     """Print everything that the run showed."""
     for shown in (_photographs(result), _topics(result), _stages(result), _story(result)):
         console.print()
         console.print(shown)
 
 
-def _photographs(result: Result) -> Table:
+def _photographs(result: Result) -> PrintableTable:
     labels = result.manifest.labels
     table = tags.columns("Photograph", labels, last="Where it went")
     for tagged in result.account.tagged:
@@ -47,14 +47,14 @@ def _route(route: Route, restaurant: str | None) -> str:
     return f"{place} ({restaurant if route.topic != topics.MODERATION else route.label})"
 
 
-def _topics(result: Result) -> Table:
+def _topics(result: Result) -> PrintableTable:
     table = tables.plain("Topic", "Events", "Said again")
     for topic in result.account.topics:
         table.add_row(topic.name, str(topic.distinct), str(topic.repeated or ""))
     return table
 
 
-def _stages(result: Result) -> Table:
+def _stages(result: Result) -> PrintableTable:
     table = tables.plain("Stage", "Mean ms a photograph")
     for stage, seconds in result.pace.stages.items():
         table.add_row(stage, f"{seconds * 1000:.1f}")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 import typer
-from rich.console import Console, Group
+from rich.console import Group
 from rich.panel import Panel
 from rich.text import Text
 
@@ -16,6 +16,7 @@ from tagstream.demo.workers import Entry, Worker
 from tagstream.dev.photographs import Ended
 from tagstream.dev.state import RunningSystem
 from tagstream.render import tables
+from tagstream.render.console import PrintableConsole
 
 _NEXT: Final = (
     ("tagstream upload PHOTO.jpg --wait", "a photograph in, its tags out"),
@@ -48,8 +49,8 @@ class DevScreen(Protocol):
 class Terminal:
     """For people, on standard output."""
 
-    def __init__(self, console: Console | None = None) -> None:
-        self._console = console or Console(highlight=False)
+    def __init__(self, console: PrintableConsole | None = None) -> None:
+        self._console = console or PrintableConsole()
 
     def started(self, state: RunningSystem, folder: Path) -> None:
         """See `DevScreen.started`."""

@@ -8,13 +8,12 @@ from contextlib import contextmanager
 from typing import Final
 
 import typer
-from rich.console import Console
 from rich.progress import SpinnerColumn
-from rich.table import Table
 from rich.text import Text
 
 from operations.classify import Answer, Classified, RefusedFile, Tell
 from tagstream.render import progress, tags
+from tagstream.render.console import PrintableConsole, PrintableTable
 
 MANY: Final = 8
 """Files from which on a progress bar is worth its line."""
@@ -40,10 +39,10 @@ def table() -> Iterator[Tell]:
 
         yield tell
     if answers:
-        Console(highlight=False).print(_table(answers))
+        PrintableConsole().print(_table(answers))
 
 
-def _table(answers: Sequence[Answer]) -> Table:
+def _table(answers: Sequence[Answer]) -> PrintableTable:
     seen = {tag.label for each in answers if isinstance(each, Classified) for tag in each.verdict.tags}
     labels = sorted(seen)
     made = tags.columns("File", labels, last="Goes to")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from model.data.document import Counts, Document, Imbalance
 from model.data.photograph import Split
 from tagstream.render import tables
+from tagstream.render.console import PrintableTable
 
 MOST_SOURCES = 12
 MOST_REFUSALS = 10
@@ -50,7 +50,7 @@ def account(about: Document) -> RenderableType:
     return Group(*parts)
 
 
-def _splits(labels: Sequence[str], splits: Mapping[Split, Counts]) -> Table:
+def _splits(labels: Sequence[str], splits: Mapping[Split, Counts]) -> PrintableTable:
     counted = [*(split or "undivided" for split in splits), "all"]
     made = tables.plain("Label", *counted, right=set(counted), gap=3)
     for label in labels:
@@ -64,7 +64,7 @@ def _splits(labels: Sequence[str], splits: Mapping[Split, Counts]) -> Table:
     return made
 
 
-def _sources(labels: Sequence[str], sources: Mapping[str, Counts]) -> Table:
+def _sources(labels: Sequence[str], sources: Mapping[str, Counts]) -> PrintableTable:
     made = tables.plain("Source", "photographs", "labels", "splits", right={"photographs"}, gap=3)
     largest = sorted(sources, key=lambda source: (-sources[source].pictures, source))
     for source in largest[:MOST_SOURCES]:
@@ -87,8 +87,8 @@ def _near(about: Document) -> str:
     return line
 
 
-def _refused(about: Document) -> Table:
-    made = Table.grid(padding=(0, 2))
+def _refused(about: Document) -> PrintableTable:
+    made = PrintableTable.grid(padding=(0, 2))
     every = about.refused.every
     for each in every[:MOST_REFUSALS]:
         made.add_row(Text(f"  {each.place}"), Text(each.cause, "dim"), Text(each.why, "dim"))

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import typer
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.prompt import Confirm
 from rich.text import Text
 
@@ -22,6 +22,7 @@ from schemas import topics
 from schemas.errors import ConfigurationError
 from schemas.wire import headers as wire_headers
 from tagstream.render import progress, tables
+from tagstream.render.console import PrintableConsole
 from tagstream.render.tables import counted
 
 _TRACE: Final = "exception.stacktrace"
@@ -36,9 +37,7 @@ def show_groups(letters: Iterable[Letter], *, as_json: bool) -> None:
         for group in groups:
             typer.echo(json.dumps(group.document()))
     else:
-        Console(highlight=False).print(
-            _groups(groups) if groups else Text("No letters", "green"), soft_wrap=True
-        )
+        PrintableConsole().print(_groups(groups) if groups else Text("No letters", "green"), soft_wrap=True)
 
 
 def show_one(letter: Letter, *, as_json: bool) -> None:
@@ -46,7 +45,7 @@ def show_one(letter: Letter, *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(letter.document()))
     else:
-        Console(highlight=False).print(_letter(letter), soft_wrap=True)
+        PrintableConsole().print(_letter(letter), soft_wrap=True)
 
 
 def ask(selected: RedriveResult, request: RedriveRequest, *, as_json: bool) -> bool:
@@ -56,9 +55,8 @@ def ask(selected: RedriveResult, request: RedriveRequest, *, as_json: bool) -> b
             "nobody is there to be asked: say --yes, or --dry-run to see what would be sent"
         )
     causes = ", ".join(sorted({letter.code for letter in selected.chosen}))
-    return Confirm.ask(
-        f"Send {len(selected.chosen):,} letters back ({causes}), {request.rate:g} a second?", default=False
-    )
+    asked = Text(f"Send {len(selected.chosen):,} letters back ({causes}), {request.rate:g} a second?")
+    return Confirm.ask(asked, console=PrintableConsole(), default=False)
 
 
 @contextmanager
@@ -88,7 +86,7 @@ def show_result(outcome: RedriveResult, *, dry_run: bool, as_json: bool) -> None
     if as_json:
         typer.echo(json.dumps(_document(outcome)))
         return
-    console = Console(highlight=False)
+    console = PrintableConsole()
     earlier = f"; {outcome.earlier:,} more were sent back before" if outcome.earlier else ""
     if dry_run and outcome.chosen:
         console.print(f"{counted(len(outcome.chosen), 'letter')} would be sent back{earlier}")

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from rich import box
-from rich.console import Console
-from rich.table import Table
 
 from schemas.errors import ConfigurationError
+from tagstream.render.console import PrintableConsole, PrintableTable
 
 if TYPE_CHECKING:
     from model.comparison.comparison_run import Compared
@@ -27,13 +26,13 @@ WIDTH: Final = 160
 
 def show_report(split: str, report: Report) -> None:
     """Print the figures of one split."""
-    console = Console()
+    console = PrintableConsole()
     console.print(_per_label(split, report))
     console.print(_confusion(report))
     for line in _overall(report):
-        console.print(line, highlight=False, soft_wrap=True)
+        console.print(line, soft_wrap=True)
     if report.speed is not None:
-        console.print(_speed(report.speed), highlight=False, soft_wrap=True)
+        console.print(_speed(report.speed), soft_wrap=True)
 
 
 def show_gap(outcome: EvaluationResult) -> None:
@@ -41,15 +40,15 @@ def show_gap(outcome: EvaluationResult) -> None:
     if outcome.gap is None:
         return
     title = f"A: {outcome.split}, B: {outcome.against}; a gap that favours what it learned from is by heart"
-    Console().print(_differences(title, outcome.gap))
+    PrintableConsole().print(_differences(title, outcome.gap))
 
 
 def show_versus(versus: Versus) -> None:
     """Print one version beside another."""
     a, b = (f"{each.name} {each.version}" for each in versus.manifests)
     comparison, race = versus.comparison, versus.benchmark
-    Console().print(_differences(f"{versus.split}: A is {a}, B is {b}", comparison.figures))
-    Console().print(_labels_differ(versus))
+    PrintableConsole().print(_differences(f"{versus.split}: A is {a}, B is {b}", comparison.figures))
+    PrintableConsole().print(_labels_differ(versus))
     _say(f"top label right: {_pair(comparison.top)}")
     _say(f"all tags right, none too many: {_pair(comparison.all_tags)}")
     paces = f"A {race.medians[0]:.0f}, B {race.medians[1]:.0f} images/s in batches of {race.batch}"
@@ -59,9 +58,9 @@ def show_versus(versus: Versus) -> None:
     )
 
 
-def _per_label(split: str, report: Report) -> Table:
+def _per_label(split: str, report: Report) -> PrintableTable:
     names = ("label", "precision (top)", "recall (top)", "precision (tag)", "recall (tag)", "F1", "AP")
-    table = Table(*names, title=f"{split}: top label right {report.top_accuracy}")
+    table = PrintableTable(*names, title=f"{split}: top label right {report.top_accuracy}")
     for label in report.labels:
         columns = (report.precision, report.recall, report.tag_precision, report.tag_recall)
         shares = [f"{column[label].value:.1%}" for column in columns]
@@ -70,8 +69,8 @@ def _per_label(split: str, report: Report) -> Table:
     return table
 
 
-def _confusion(report: Report) -> Table:
-    table = Table("main label \\ top label", *report.classes)
+def _confusion(report: Report) -> PrintableTable:
+    table = PrintableTable("main label \\ top label", *report.classes)
     for name, row in zip(report.classes, report.confusion, strict=True):
         table.add_row(name, *map(str, row))
     return table
@@ -99,8 +98,8 @@ def _speed(speed: Speed) -> str:
     )
 
 
-def _differences(title: str, figures: Mapping[str, Difference]) -> Table:
-    table = Table("figure", "A", "B", "B less A", "95 % interval", title=title)
+def _differences(title: str, figures: Mapping[str, Difference]) -> PrintableTable:
+    table = PrintableTable("figure", "A", "B", "B less A", "95 % interval", title=title)
     for name, each in figures.items():
         if not each.is_defined:
             continue
@@ -110,8 +109,10 @@ def _differences(title: str, figures: Mapping[str, Difference]) -> Table:
     return table
 
 
-def _labels_differ(versus: Versus) -> Table:
-    table = Table("label", "recall", "precision", "F1", "AP", "tag right in A alone", "in B alone", "p")
+def _labels_differ(versus: Versus) -> PrintableTable:
+    table = PrintableTable(
+        "label", "recall", "precision", "F1", "AP", "tag right in A alone", "in B alone", "p"
+    )
     for label, each in versus.comparison.per_label.items():
         values = (each.recall, each.precision, each.f1, each.average_precision)
         pair = (str(each.tag.only_a), str(each.tag.only_b), f"{each.tag.p:.3g}")
@@ -127,7 +128,7 @@ def _pair(paired: Paired) -> str:
 
 
 def _say(line: str) -> None:
-    Console().print(line, highlight=False, soft_wrap=True)
+    PrintableConsole().print(line, soft_wrap=True)
 
 
 def document(compared: Compared, rows: Sequence[BackboneRow], *, by: str) -> dict[str, Any]:
@@ -148,18 +149,18 @@ def show(compared: Compared, rows: Sequence[BackboneRow]) -> None:
     """The table, why those failed that did, and what the figures are of."""
     from model.comparison.page import NARROW, footnotes, narrow
 
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+    table = PrintableTable(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
     table.add_column(NARROW[0], overflow="fold", max_width=34)
     for column in NARROW[1:]:
         table.add_column(column, justify="right", no_wrap=True)
     for row in rows:
         table.add_row(*narrow(row))
-    console = Console(highlight=False)
-    Console(highlight=False, width=max(console.width, WIDTH)).print(table)
+    console = PrintableConsole()
+    PrintableConsole(width=max(console.width, WIDTH)).print(table)
     for row in compared.failed:
-        console.print(f"{row.backbone} failed: {row.error}", markup=False, soft_wrap=True)
+        console.print(f"{row.backbone} failed: {row.error}", soft_wrap=True)
     for note in footnotes(compared, rows):
-        console.print(note, markup=False)
+        console.print(note)
 
 
 def refuse_unwritable(file: Path | None) -> None:

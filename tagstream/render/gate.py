@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from rich.console import Console
-from rich.table import Table
-
 from model.registry.gate import GateVerdict
 from model.registry.promotion import PromotionResult
 from model.registry.refs import AliasRef
 from tagstream.render import tables
+from tagstream.render.console import PrintableConsole, PrintableTable
 
 STYLES: Final = {
     GateVerdict.PASSED: "",
@@ -34,14 +32,14 @@ def document(found: PromotionResult, *, ref: AliasRef) -> dict[str, Any]:
 
 def show(found: PromotionResult, *, ref: AliasRef) -> None:
     """The table on standard output, and how it ended."""
-    console, outcome = Console(highlight=False), found.outcome
+    console, outcome = PrintableConsole(), found.outcome
     if outcome.rows:
         console.print(_table(found))
     if outcome.photographs:
         console.print(f"{outcome.photographs} photographs, digest {outcome.data[:12]}")
     if outcome.note:
         console.print(outcome.note)
-    console.print("\n".join(_end(found, ref)), soft_wrap=True, markup=False)
+    console.print("\n".join(_end(found, ref)), soft_wrap=True)
 
 
 def _end(found: PromotionResult, ref: AliasRef) -> list[str]:
@@ -62,7 +60,7 @@ def _mend(found: PromotionResult) -> str:
     return "train a better one, or, if you know better: --force --reason TEXT"
 
 
-def _table(found: PromotionResult) -> Table:
+def _table(found: PromotionResult) -> PrintableTable:
     outcome = found.outcome
     title = f"{outcome.candidate} beside {outcome.champion or 'nothing'}"
     table = tables.bordered("figure", "champion", "candidate", "allowed", "verdict", title=title)

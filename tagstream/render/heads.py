@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from operations import topic_names
@@ -14,6 +13,7 @@ from schemas.decisions import Decision
 from schemas.records import ImageHead, ScoreRecord, State
 from schemas.tags import Verdict
 from tagstream.render import tables, tags
+from tagstream.render.console import PrintableTable
 
 _COLOURS = {State.VISIBLE: "bold green", State.HIDDEN: "bold yellow", State.DELETED: "bold red"}
 
@@ -38,7 +38,7 @@ def shown(head: ImageHead, history: Sequence[ScoreRecord] | None) -> RenderableT
     return Group(*parts)
 
 
-def _facts(head: ImageHead) -> Table:
+def _facts(head: ImageHead) -> PrintableTable:
     verdict = head.verdict
     rows: dict[str, str | Text] = {
         "image": head.image_id,
@@ -68,7 +68,7 @@ def _decision(decision: Decision | None) -> str:
 def _routes(verdict: Verdict) -> RenderableType:
     if not verdict.routes:
         return Text("Goes nowhere", "dim")
-    table = Table.grid(padding=(0, 2))
+    table = PrintableTable.grid(padding=(0, 2))
     for route in verdict.routes:
         table.add_row(
             Text(f"→ {topic_names.short(route.topic)}", "bold cyan"), route.label, Text(route.rule, "dim")

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Final
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
 from operations.health_checks import Finding
+from tagstream.render.console import PrintableConsole
 
 _NAME: Final = 18
 """Cells of a check's name."""
@@ -20,7 +20,7 @@ def printer(*, as_json: bool) -> Callable[[Finding], None]:
     """Prints a finding."""
     if as_json:
         return lambda finding: typer.echo(json.dumps(finding.document()))
-    console = Console(highlight=False)
+    console = PrintableConsole()
 
     def tell(finding: Finding) -> None:
         mark = Text("✓ ", "bold green") if finding.is_well else Text("✗ ", "bold red")

@@ -8,7 +8,6 @@ from typing import Final
 
 import typer
 from pydantic import ValidationError
-from rich.console import Console
 from rich.text import Text
 
 from operations import messages
@@ -26,6 +25,7 @@ from schemas.statements import StatementOfReasons
 from schemas.tags import Tag
 from schemas.wire import headers
 from streams.message import Message
+from tagstream.render.console import PrintableConsole
 
 _LONGEST: Final = 160
 
@@ -157,9 +157,9 @@ _READERS: Final[Mapping[str, Callable[[Message], Text]]] = {
 }
 
 
-def write_line(message: Message, console: Console | None = None) -> None:
+def write_line(message: Message, console: PrintableConsole | None = None) -> None:
     """A line for people."""
-    (console or Console(highlight=False)).print(line(message), soft_wrap=True)
+    (console or PrintableConsole()).print(line(message), soft_wrap=True)
 
 
 def write_json(message: Message) -> None:

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import typer
-from rich.console import Console
 
 from model.pipeline.runner import Ran
 from model.registry.refs import VersionRef
 from tagstream.render import tables
+from tagstream.render.console import PrintableConsole
 
 
 def show(ran: tuple[Ran, ...]) -> None:
@@ -21,10 +21,10 @@ def show(ran: tuple[Ran, ...]) -> None:
     for each in ran:
         status = "done" if each.now else "finished before"
         table.add_row(each.done.step, status, f"{each.done.seconds:.1f}", str(each.step.folder))
-    console = Console(highlight=False)
+    console = PrintableConsole()
     console.print(table)
     for line in _outcomes(ran):
-        console.print(line, markup=False, soft_wrap=True)
+        console.print(line, soft_wrap=True)
 
 
 def _outcomes(ran: tuple[Ran, ...]) -> Iterator[str]:

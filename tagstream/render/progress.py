@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Literal
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -19,10 +18,26 @@ from rich.progress import (
 )
 
 from model.data.progress import Tick
+from tagstream import printable_streams
+from tagstream.render.console import PrintableConsole
 
 Time = Literal["none", "elapsed", "remaining", "both"]
 
 DESCRIPTION = "{task.description}"
+
+
+class Bars(Progress):
+    """Bars; what others write meanwhile is shown above them, and is only shown."""
+
+    def start(self) -> None:
+        """See `Progress.start`, which takes the streams for itself and obeys what is written to them."""
+        super().start()
+        printable_streams.wrap()
+
+
+def said(form: str) -> ProgressColumn:
+    """A text column; nothing in it is taken for markup."""
+    return TextColumn(form, markup=False)
 
 
 def columns(
@@ -32,25 +47,28 @@ def columns(
     more: Sequence[ProgressColumn] = (),
 ) -> tuple[ProgressColumn, ...]:
     """What goes on, a bar, how many are done, the time, and whatever more there is to say."""
-    begin = TextColumn(first) if isinstance(first, str) else first
+    begin = said(first) if isinstance(first, str) else first
     elapsed = (TimeElapsedColumn(),) if time in {"elapsed", "both"} else ()
     remaining = (TimeRemainingColumn(),) if time in {"remaining", "both"} else ()
     return begin, BarColumn(), MofNCompleteColumn(), *elapsed, *remaining, *more
 
 
 def on_terminal(
-    *columns: ProgressColumn, transient: bool = True, quiet: bool = False, console: Console | None = None
-) -> Progress:
+    *columns: ProgressColumn,
+    transient: bool = True,
+    quiet: bool = False,
+    console: PrintableConsole | None = None,
+) -> Bars:
     """Bars that show where somebody looks on, and are gone in the end unless they are to stay."""
-    where = console or Console(stderr=True)
-    return Progress(*columns, console=where, transient=transient, disable=quiet or not where.is_terminal)
+    where = console or PrintableConsole(stderr=True)
+    return Bars(*columns, console=where, transient=transient, disable=quiet or not where.is_terminal)
 
 
 @contextmanager
 def phases(*, time: Time = "remaining") -> Iterator[Tick]:
     """A bar a phase, in the order in which they begin; they stay."""
     made: dict[str, TaskID] = {}
-    progress = Progress(*columns(time=time), console=Console(stderr=True))
+    progress = Bars(*columns(time=time), console=PrintableConsole(stderr=True))
 
     def tick(what: str, done: int, total: int) -> None:
         progress.start()

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from model.manifest import Manifest
@@ -14,6 +12,7 @@ from model.registry.aliases import Alias, AliasMove
 from model.registry.registry import RegistryEntry
 from operations.registry import VersionView
 from tagstream.render import tables
+from tagstream.render.console import PrintableConsole, PrintableTable
 
 SPLITS: Final = ("test", "val", "train")
 """Of the figures that a manifest may carry the one that says most."""
@@ -38,9 +37,9 @@ def entry(found: RegistryEntry) -> dict[str, Any]:
 
 def show_entries(found: Sequence[RegistryEntry], *, name: str | None) -> None:
     """A row a version."""
-    console = Console(highlight=False)
+    console = PrintableConsole()
     if not found:
-        console.print(f"no version of {name}" if name else "no version yet", markup=False)
+        console.print(f"no version of {name}" if name else "no version yet")
         return
     columns = ("version", "published (UTC)", "MiB", "architecture", "top label right", "aliases")
     table = tables.bordered(*columns)
@@ -64,14 +63,14 @@ def top(manifest: Manifest) -> str:
 
 def show_version(shown: VersionView) -> None:
     """The card as it is, then the moves."""
-    console = Console(highlight=False)
-    console.print(f"{shown.version}, manifest sha256 {shown.digest}", markup=False, soft_wrap=True)
-    console.print(f"\n{shown.card}", markup=False, soft_wrap=True)
+    console = PrintableConsole()
+    console.print(f"{shown.version}, manifest sha256 {shown.digest}", soft_wrap=True)
+    console.print(f"\n{shown.card}", soft_wrap=True)
     for name, alias in shown.aliases.items():
         console.print(_moves(shown.version.name, name, alias))
 
 
-def _moves(name: str, alias: str, found: Alias) -> Table:
+def _moves(name: str, alias: str, found: Alias) -> PrintableTable:
     columns = ("when (UTC)", "from", "to", "by", "how", "reason", "gate")
     table = tables.bordered(*columns, title=f"{name}@{alias} is {found.version}")
     for move in found.history:

@@ -9,13 +9,12 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from operations.rescore import RescoreResult, Tell
 from operations.rescore_selection import SENT, RescoreChoice
 from operations.rescore_summary import Summary
 from tagstream.render import progress as bars
+from tagstream.render.console import PrintableConsole, PrintableTable
 
 PHASES: Final = {
     "read": "Reading the uploads",
@@ -51,7 +50,7 @@ def say(done: RescoreResult, *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(document(done)))
         return
-    console = Console(highlight=False)
+    console = PrintableConsole()
     console.print(_plan(done))
     if done.summary is not None:
         _tell_summary(console, done, done.summary)
@@ -73,9 +72,9 @@ def document(done: RescoreResult) -> dict[str, Any]:
     }
 
 
-def _plan(done: RescoreResult) -> Table:
+def _plan(done: RescoreResult) -> PrintableTable:
     plan = done.plan
-    made = Table.grid(padding=(0, 2))
+    made = PrintableTable.grid(padding=(0, 2))
     made.add_row(f"{plan.read:,}", "messages read")
     if plan.unreadable:
         made.add_row(f"{plan.unreadable:,}", "of them no events: they are among the dead letters")
@@ -87,7 +86,7 @@ def _plan(done: RescoreResult) -> Table:
     return made
 
 
-def _tell_summary(console: Console, done: RescoreResult, summary: Summary) -> None:
+def _tell_summary(console: PrintableConsole, done: RescoreResult, summary: Summary) -> None:
     version = done.job.selection.version
     console.print(
         f"\n{summary.rescored:,} scored by version {version}; the tags of {summary.changed:,} have changed."
@@ -99,7 +98,7 @@ def _tell_summary(console: Console, done: RescoreResult, summary: Summary) -> No
         )
     if not summary.labels:
         return
-    made = Table("Tag", "Before", "Now", "Gained", "Lost")
+    made = PrintableTable("Tag", "Before", "Now", "Gained", "Lost")
     for column in made.columns[1:]:
         column.justify = "right"
     for label, change in sorted(summary.labels.items()):

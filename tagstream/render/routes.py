@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Group, RenderableType
-from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.progress import BarColumn, TimeRemainingColumn
 from rich.text import Text
 
 from model import routes as toml
@@ -15,6 +14,7 @@ from operations.routes import CheckedRoutes, Routes
 from operations.routes_check import Change, Outlook, Tick, share_behind
 from schemas.records import ImageHead, State
 from tagstream.render import progress, tables
+from tagstream.render.console import PrintableTable
 from tagstream.render.tables import counted
 
 
@@ -39,7 +39,7 @@ def as_file(routes: Routes) -> str:
 def watching(limit: int | None) -> Iterator[Tick]:
     """A progress bar on standard error with the time that is left, where somebody looks on."""
     columns = (
-        TextColumn("Looking at {task.fields[looked]:,} images"),
+        progress.said("Looking at {task.fields[looked]:,} images"),
         BarColumn(),
         TimeRemainingColumn(),
     )
@@ -88,7 +88,7 @@ def _looked(outlook: Outlook, *, is_whole: bool) -> Text:
     )
 
 
-def _table(outlook: Outlook) -> Table:
+def _table(outlook: Outlook) -> PrintableTable:
     numbers = {"Added", "Removed"}
     table = tables.plain("Topic", "Label", "Added", "Removed", "", right=numbers, whole=numbers)
     for (topic, label), changes in outlook.routes.items():
@@ -117,7 +117,7 @@ def _examples(outlook: Outlook) -> Iterator[tuple[Text, str, str]]:
                 yield Text(f"{label} {what}", style), image_id, seen
 
 
-def _example_table(rows: list[tuple[Text, str, str]]) -> Table:
+def _example_table(rows: list[tuple[Text, str, str]]) -> PrintableTable:
     table = tables.plain("For example", "Image", "Probability", right={"Probability"})
     for row in rows:
         table.add_row(*row)

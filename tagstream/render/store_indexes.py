@@ -6,11 +6,10 @@ import json
 from pathlib import Path
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from operations.store_indexes import StoreIndexes
 from tagstream.render import tables
+from tagstream.render.console import PrintableConsole, PrintableTable
 
 
 def show_sqlite(path: Path, *, as_json: bool) -> None:
@@ -27,14 +26,14 @@ def show(indexes: StoreIndexes, *, as_json: bool) -> None:
         document = {"store": "mongodb", "indexes": indexes.rows, "shard": list(indexes.shard)}
         typer.echo(json.dumps(document, indent=2))
         return
-    console = Console(soft_wrap=True, highlight=False)
+    console = PrintableConsole(soft_wrap=True)
     console.print(_table(indexes))
     console.print("\nOn a sharded cluster its administrator runs, once, before the first image:")
     for command in indexes.shard:
-        console.print(f"  {command}", markup=False)
+        console.print(f"  {command}")
 
 
-def _table(indexes: StoreIndexes) -> Table:
+def _table(indexes: StoreIndexes) -> PrintableTable:
     # A name that is cut short cannot be copied.
     table = tables.plain("Collection", "Index", "Keys", "For", "Here", whole={"Index"})
     for row in indexes.rows:

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from rich.table import Table
 from rich.text import Text
 
 from schemas.tags import Tag
 from tagstream.render import tables
+from tagstream.render.console import PrintableTable
 
 WIDTH: Final = 30
 
 
-def bars(tags: Sequence[Tag]) -> Table:
+def bars(tags: Sequence[Tag]) -> PrintableTable:
     """A row for each tag: label, bar, probability, and the threshold that it was held against."""
-    made = Table.grid(padding=(0, 2))
+    made = PrintableTable.grid(padding=(0, 2))
     for tag in tags:
         style = "bold green" if tag.tagged else "dim"
         says = "a person says so" if tag.source == "person" else f"threshold {tag.threshold:.2f}"
@@ -34,7 +34,7 @@ def bar(tag: Tag) -> Text:
     return Text(cells, "green" if tag.tagged else "dim")
 
 
-def columns(first: str, labels: Sequence[str], *, last: str) -> Table:
+def columns(first: str, labels: Sequence[str], *, last: str) -> PrintableTable:
     """An empty table: a column, one for each label, and a last column."""
     return tables.plain(first, *labels, last, right=set(labels), whole=set(labels))
 

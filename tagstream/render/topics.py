@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
 from operations import topic_names
 from streams.adapters.kafka.topic_state import Applied, TopicOutcome, TopicState
 from tagstream.render import tables
+from tagstream.render.console import PrintableConsole
 
 _STYLES: Final = {
     TopicOutcome.CREATED: "bold green",
@@ -33,7 +33,7 @@ def show_applied(applied: Sequence[Applied], *, as_json: bool) -> None:
     table = tables.plain("Topic", "Outcome", whole={"Topic"})
     for each in applied:
         table.add_row(each.topic.name, Text(each.outcome, _STYLES[each.outcome]))
-    console = Console(highlight=False)
+    console = PrintableConsole()
     console.print(table)
     for why, names in _reasons(applied).items():
         console.print(Text(f"{', '.join(names)}: {why}", "dim"), soft_wrap=True)
@@ -51,11 +51,11 @@ def show_found(found: Mapping[str, TopicState | None], *, as_json: bool) -> None
         table.add_row(
             name, topic_names.short(name), *(_cells(state) if state else [Text("missing", "bold red")])
         )
-    Console(highlight=False).print(table)
+    PrintableConsole().print(table)
     if any(state is not None and state.config is None for state in found.values()):
-        Console(stderr=True).print("?: this broker does not say how long it keeps records", highlight=False)
+        PrintableConsole(stderr=True).print("?: this broker does not say how long it keeps records")
     if None in found.values():
-        Console(stderr=True).print("`tagstream topics apply` makes what is missing", highlight=False)
+        PrintableConsole(stderr=True).print("`tagstream topics apply` makes what is missing")
 
 
 def _document(name: str, state: TopicState | None) -> dict[str, Any]:

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import typer
-from rich.console import Console, Group, RenderableType
-from rich.table import Table
+from rich.console import Group, RenderableType
 from rich.text import Text
 
 from operations import topic_names
@@ -17,6 +16,7 @@ from operations.dead_letters import Letter
 from operations.explain import Explanation
 from schemas.records import ScoreRecord
 from tagstream.render import tables, trail_words
+from tagstream.render.console import PrintableConsole, PrintableTable
 
 Letters = Sequence[Letter] | None
 """None where nobody asked for them."""
@@ -32,9 +32,9 @@ def show(explanation: Explanation, *, as_json: bool) -> None:
         unknown = {"image_id": explanation.image_id, "state": None, "dead_letters": documents}
         typer.echo(json.dumps(unknown))
     elif trail and not as_json:
-        Console(highlight=False).print(shown(trail, letters))
+        PrintableConsole().print(shown(trail, letters))
     elif letters:
-        Console(highlight=False).print(shown_letters(letters))
+        PrintableConsole().print(shown_letters(letters))
 
 
 def document(trail: Trail, letters: Letters) -> dict[str, Any]:
@@ -114,7 +114,7 @@ def _seen(trail: Trail) -> RenderableType:
     )
 
 
-def _labels(trail: Trail) -> Table:
+def _labels(trail: Trail) -> PrintableTable:
     table = tables.plain("Label", "Probability", "Threshold", "Model", "Holds")
     for each in trail.tags:
         style = "bold green" if each.tagged else "dim"
@@ -129,7 +129,7 @@ def _labels(trail: Trail) -> Table:
     return table
 
 
-def _routes(routes: Sequence[RouteView]) -> Table:
+def _routes(routes: Sequence[RouteView]) -> PrintableTable:
     table = tables.plain("Topic", "Label", "In force", "Rule")
     for led in routes:
         why_not = f"; but {led.why_not}" if led.why_not else ""
@@ -139,7 +139,7 @@ def _routes(routes: Sequence[RouteView]) -> Table:
     return table
 
 
-def _decision(made: LastDecision) -> Table:
+def _decision(made: LastDecision) -> PrintableTable:
     return tables.grid(
         (
             ("decided", trail_words.decision(made)),
@@ -160,7 +160,7 @@ def _told(trail: Trail) -> RenderableType:
     return Group(revisions, _heard(trail.told.routes))
 
 
-def _heard(routes: Sequence[RouteAnnouncement]) -> Table:
+def _heard(routes: Sequence[RouteAnnouncement]) -> PrintableTable:
     table = tables.plain("Topic", "Label", "Restaurant", "Is")
     for each in routes:
         table.add_row(
@@ -169,7 +169,7 @@ def _heard(routes: Sequence[RouteAnnouncement]) -> Table:
     return table
 
 
-def _history(trail: Trail) -> Table:
+def _history(trail: Trail) -> PrintableTable:
     table = tables.plain("Scored", "Model", "Job", "Bytes", "Probabilities")
     for record in trail.history:
         style = "bold" if record.scores.model == trail.model and record.content == trail.content else ""

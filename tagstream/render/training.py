@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 import typer
-from rich.console import Console
-from rich.progress import Progress, TaskID, TextColumn
+from rich.progress import TaskID
 
-from tagstream.render.progress import columns
+from tagstream.render.console import PrintableConsole
+from tagstream.render.progress import Bars, columns, said
 
 if TYPE_CHECKING:
     from model.training.watch import OptimizerStep, Validation, Watch
@@ -26,9 +26,9 @@ def watched(*, stopped: str) -> Iterator[Watch]:
     """A `Watch` that shows bars and lines on standard error; interrupted, what `stopped` says of going on."""
     from model.training.watch import Watch
 
-    more = TextColumn("{task.fields[more]}")
+    more = said("{task.fields[more]}")
     try:
-        with Progress(*columns(more=(more,)), console=Console(stderr=True)) as progress:
+        with Bars(*columns(more=(more,)), console=PrintableConsole(stderr=True)) as progress:
             screen = TrainingScreen(progress)
             yield Watch(screen.tick, screen.on_validation, on_step=screen.on_step, say=screen.say)
     except KeyboardInterrupt:
@@ -39,7 +39,7 @@ def watched(*, stopped: str) -> Iterator[Watch]:
 class TrainingScreen:
     """What is shown, and where."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: Bars) -> None:
         self._progress = progress
         self._bars: dict[str, TaskID] = {}
         self._recent: deque[tuple[float, int]] = deque(maxlen=WINDOW)
@@ -61,7 +61,7 @@ class TrainingScreen:
 
     def say(self, line: str) -> None:
         """A remark, above the bars."""
-        self._progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        self._progress.console.print(line, soft_wrap=True)
 
     def _bar(self, what: str, *, total: int) -> TaskID:
         if what not in self._bars:

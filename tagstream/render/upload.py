@@ -8,9 +8,6 @@ from contextlib import contextmanager
 from typing import Final
 
 import typer
-from rich.console import Console
-from rich.progress import Progress
-from rich.table import Table
 from rich.text import Text
 
 from operations import topic_names
@@ -20,6 +17,7 @@ from operations.upload_sources import Source
 from operations.uploader import NotSent, Sent
 from schemas.records import ImageHead, State
 from tagstream.render import progress, tables, tags
+from tagstream.render.console import PrintableConsole, PrintableTable
 
 _ID_WIDTH: Final = 30
 """Of a derived image id: one that is cut short cannot be copied."""
@@ -52,7 +50,7 @@ class _Lines:
 class _Table:
     """A table when all is done; until then a progress bar on standard error."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: progress.Bars) -> None:
         self._progress = progress
         self._bar = progress.add_task("", visible=False)
         self.refusals: list[NotSent] = []
@@ -89,11 +87,11 @@ def lines() -> Iterator[UploadProgress]:
 @contextmanager
 def table() -> Iterator[UploadProgress]:
     """A progress bar, then a table on standard output, and what failed on standard error."""
-    console = Console(stderr=True, highlight=False)
+    console = PrintableConsole(stderr=True)
     with progress.on_terminal(*progress.columns(time="elapsed"), console=console) as shown:
         answers = _Table(shown)
         yield answers
-    out = Console(highlight=False)
+    out = PrintableConsole()
     if answers.sends:
         out.print(_sent(answers.sends))
     if tagged := [(sent, end) for sent, end in answers.ends if isinstance(end, TagsAnnounced)]:
@@ -105,7 +103,7 @@ def table() -> Iterator[UploadProgress]:
         console.print(_failed(refusal.source, refusal.error.code, str(refusal.error)), soft_wrap=True)
 
 
-def _sent(sends: Sequence[Sent]) -> Table:
+def _sent(sends: Sequence[Sent]) -> PrintableTable:
     made = tables.plain("Photograph", "Image id", "Object", whole={"Image id"})
     made.columns[1].min_width = _ID_WIDTH
     for sent in sends:
@@ -115,7 +113,7 @@ def _sent(sends: Sequence[Sent]) -> Table:
     return made
 
 
-def _tagged(tagged: Sequence[tuple[Sent, TagsAnnounced]]) -> Table:
+def _tagged(tagged: Sequence[tuple[Sent, TagsAnnounced]]) -> PrintableTable:
     verdicts = [end.head.verdict for _, end in tagged if end.head.verdict]
     labels = sorted({tag.label for verdict in verdicts for tag in verdict.tags})
     made = tags.columns("Photograph", labels, last="Goes to")

@@ -7,14 +7,13 @@ import io
 import json
 from pathlib import Path
 
-from rich.console import Console
-
 from schemas import topics
 from schemas.tags import UNCERTAIN
 from tagstream import samples
 from tagstream.demo import report, table
 from tagstream.demo.drill import Strike
 from tagstream.demo.result import Deliveries
+from tagstream.render.console import PrintableConsole
 from tests.unit.demo_builders import LABELS, buried, merged, photo, result, tagged, uploaded
 
 EVIL = "<script>alert('x')</script>&.jpg"
@@ -109,7 +108,7 @@ def test_the_document_is_plain_json() -> None:
 
 def test_the_table_names_every_photograph_and_the_verdict() -> None:
     out = io.StringIO()
-    table.show(RESULT, Console(file=out, width=160))
+    table.show(RESULT, PrintableConsole(file=out, width=160))
     for name in ("plate.jpg", "face.jpg", "fog.jpg", "gone.jpg"):
         assert name in out.getvalue()
     assert "All 4 photographs are accounted for: 3 tagged, 1 dead-lettered" in out.getvalue()

@@ -7,7 +7,6 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from schemas import topics
 from schemas.events import ImageTagged
@@ -17,6 +16,7 @@ from streams.message import Message
 from tagstream.dev.photographs import Ended, ended
 from tagstream.dev.screen import Lines, Terminal
 from tagstream.dev.state import RunningSystem
+from tagstream.render.console import PrintableConsole
 from tests.unit.cli_builders import MODEL, TAGS, head, letter, message, record, upload
 
 STATE = RunningSystem(4711, "now", {"broker": "127.0.0.1:1", "s3": "http://127.0.0.1:2"}, {})
@@ -44,7 +44,7 @@ async def _kept() -> MemoryScores:
 
 def _terminal() -> tuple[Terminal, StringIO]:
     out = StringIO()
-    return Terminal(Console(file=out, width=200)), out
+    return Terminal(PrintableConsole(file=out, width=200)), out
 
 
 async def test_a_tagged_photograph_has_its_tags_routes_state_and_time_in_one_line() -> None:

@@ -60,13 +60,12 @@ def import_(  # noqa: PLR0913 - one parameter an option
 
     - `tagstream data import --decisions --output snapshots --shares 0.8,0.2,0`
     """
-    from rich.console import Console
-
     from model.data.near_duplicates import Nearness
     from model.data.plan import SnapshotPlan
     from operations import import_data
     from tagstream.commands.environment import load_settings
     from tagstream.render import data, progress
+    from tagstream.render.console import PrintableConsole
 
     wanted = SnapshotPlan(
         name=_plain(name),
@@ -92,7 +91,7 @@ def import_(  # noqa: PLR0913 - one parameter an option
     if as_json:
         typer.echo(json.dumps(made.as_json()))
         return
-    Console().print(data.account(made.about))
+    PrintableConsole().print(data.account(made.about))
     typer.echo(f"{'the same snapshot is there already' if made.existed else 'snapshot'}: {made.folder}")
 
 

@@ -61,15 +61,14 @@ def _draw(shown: SourceSummary, file: Path, *, per_label: int, processes: int | 
 
 
 def _print(shown: SourceSummary) -> None:
-    from rich.console import Console
-
     from tagstream.render import data
+    from tagstream.render.console import PrintableConsole
 
-    console = Console()
+    console = PrintableConsole()
     if shown.document:
         console.print(data.account(shown.document))
         return
     console.print(data.counts(shown.labels, shown.splits, shown.sources))
-    console.print(data.uneven(shown.imbalance), markup=False, highlight=False)
+    console.print(data.uneven(shown.imbalance))
     for line in shown.refused[: data.MOST_REFUSALS]:
-        console.print(f"mind: {line}", markup=False, highlight=False)
+        console.print(f"mind: {line}")
