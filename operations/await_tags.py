@@ -1,13 +1,14 @@
-"""Waits for the end of uploads: tags in the store, or a dead letter."""
+"""Waits for the end of uploads: tags in the store, or a dead letter; tells what is put off meanwhile."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from operations import messages
+from operations.deferral import Deferral
 from schemas import topics
 from schemas.records import ImageHead
 from schemas.uploads import ImageUploaded
@@ -72,28 +73,50 @@ class Unknown:
     """Neither, until the time was over."""
 
     seconds: float
+    deferral: Deferral | None = None
+    """What was heard of it last."""
+
+    @property
+    def why(self) -> str:
+        """What is known of it."""
+        if self.deferral:
+            return self.deferral.words
+        return f"nothing heard of it within {self.seconds:g} s"
 
     def document(self) -> dict[str, Any]:
         """For a line of `--json`."""
-        return {"error": {"code": "timeout", "message": f"nothing heard of it within {self.seconds:g} s"}}
+        error = {"error": {"code": "timeout", "message": self.why}}
+        return error | ({"deferred": self.deferral.document()} if self.deferral else {})
 
 
 End = TagsAnnounced | DeadLettered | Unknown
 
+Defer = Callable[[ImageUploaded, Deferral], None]
+"""Told of an upload that is tried again later."""
+
 
 class AwaitTags:
-    """Waits for the ends of uploads, in the store and on `letters`, which it follows as they come."""
+    """Waits for the ends of uploads, in the store and on `letters`, which it follows as they come.
 
-    def __init__(self, store: ScoreStore, letters: AsyncIterator[Message]) -> None:
+    Of those, the letters on the retry topic end nothing: they are told as they come.
+    """
+
+    def __init__(
+        self, store: ScoreStore, letters: AsyncIterator[Message], defer: Defer = lambda *_: None
+    ) -> None:
         self._store = store
         self._letters = letters
+        self._defer = defer
         self._buried: dict[str, Message] = {}
+        self._deferred: dict[str, Deferral] = {}
+        self._awaited: Mapping[str, ImageUploaded] = {}
 
     async def ends(
         self, uploads: Sequence[ImageUploaded], *, seconds: float
     ) -> AsyncGenerator[tuple[ImageUploaded, End], None]:
         """The end of each, as it is known; of those without one, that the time is over. Close it."""
         left = {upload.image_id: upload for upload in uploads}
+        self._awaited = left
         reading = asyncio.create_task(self._read())
         deadline = asyncio.get_running_loop().time() + seconds
         try:
@@ -107,7 +130,7 @@ class AwaitTags:
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
         for upload in left.values():
-            yield upload, Unknown(seconds)
+            yield upload, Unknown(seconds, self._deferred.get(upload.image_id))
 
     async def _look(self, uploads: Iterable[ImageUploaded]) -> list[tuple[ImageUploaded, End]]:
         asked = tuple(uploads)
@@ -122,8 +145,16 @@ class AwaitTags:
 
     async def _read(self) -> None:
         async for letter in self._letters:
-            if image_id := messages.causes(letter).get("image_id"):
+            image_id = messages.causes(letter).get("image_id", "")
+            if letter.topic == topics.RETRY:
+                self._put_off(image_id, Deferral(letter))
+            elif image_id:
                 self._buried[image_id] = letter
+
+    def _put_off(self, image_id: str, deferral: Deferral) -> None:
+        if upload := self._awaited.get(image_id):
+            self._deferred[image_id] = deferral
+            self._defer(upload, deferral)
 
 
 def _answers(head: ImageHead, upload: ImageUploaded) -> bool:

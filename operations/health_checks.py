@@ -8,7 +8,7 @@ import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from shutil import disk_usage
@@ -22,6 +22,7 @@ from agents.wiring.registry import open_registry
 from agents.wiring.settings import Settings
 from agents.wiring.stores import open_mongo, open_store
 from model.registry import refs
+from operations import suspicions
 from schemas import topics
 from schemas.errors import ConfigurationError, TagstreamError
 from streams.adapters.kafka.admin import TopicAdmin
@@ -125,6 +126,7 @@ def of(config: Settings, *, source: str) -> tuple[Check, ...]:
         *_images(config),
         Check("clock", lambda: _clock(config), "set this machine's clock by NTP"),
         Check("disk", lambda: _disk(config), "free some space"),
+        _suspicions(config),
         *_registry(config),
         Check("model", lambda: _model(config), _MODEL_MEND, MODEL_SECONDS),
     )
@@ -167,6 +169,25 @@ async def _topics(config: Settings) -> str:
     unsaid = "; the broker does not say what is compacted" if uploads.config is None else ""
     of_uploads = f"{len(uploads.ends)} partitions of uploads, replication {uploads.replication}"
     return f"all {len(topics.ALL)} are there; {of_uploads}{unsaid}"
+
+
+def _suspicions(config: Settings) -> Check:
+    return Check("rejections", lambda: _held_aside(config), "is Kafka running? See the check of the broker")
+
+
+async def _held_aside(config: Settings) -> str:
+    found = await suspicions.read(kafka_connection(config), group=config.kafka.group)
+    if not found:
+        return "nothing is held aside as suspected"
+    cause = found[0].cause
+    before = found[0].since - timedelta(seconds=config.rejections.window)
+    raise Unwell(
+        f"too many are rejected and held aside: {'; '.join(each.words for each in found)}",
+        f"find out whether it is the photographs (`tagstream tail retry --from earliest`) or the system, and "
+        f"mend that; what is parked goes back by `tagstream dlq redrive --parking --cause {cause}`, what was "
+        f"rejected before the alarm by `tagstream dlq redrive --cause {cause} --since "
+        f"{before.astimezone():%Y-%m-%dT%H:%M:%S}`. If they are rightly rejected, leave them",
+    )
 
 
 def _store(config: Settings) -> Check:

@@ -12,15 +12,17 @@ from agents.wiring.backends import kafka_connection
 from agents.wiring.settings import Settings
 from agents.wiring.stores import open_store
 from operations.await_tags import AwaitTags, End, TagsAnnounced
+from operations.deferral import Deferral
 from operations.tail import followed
 from operations.upload_sources import Source
 from operations.uploader import NotSent, Sent, Uploader
 from schemas import topics
+from schemas.uploads import ImageUploaded
 from streams.adapters.kafka.publisher import UploadPublisher
 from streams.adapters.s3.images import S3Images
 
-LETTERS: Final = (topics.DEAD_LETTERS, topics.PARKING)
-"""Where photographs end that have no tags."""
+LETTERS: Final = (topics.RETRY, topics.DEAD_LETTERS, topics.PARKING)
+"""Where photographs are that have no tags: not yet, or never."""
 
 
 class UploadProgress(Protocol):
@@ -34,6 +36,9 @@ class UploadProgress(Protocol):
 
     def sent(self, answer: Sent, *, is_last_word: bool) -> None:
         """One that was; the last word on it unless its tags are waited for."""
+
+    def deferred(self, upload: ImageUploaded, deferral: Deferral) -> None:
+        """A photograph that is tried again later."""
 
     def ended(self, answer: Sent, end: End) -> None:
         """What became of it."""
@@ -63,7 +68,8 @@ async def upload(request: UploadRequest, config: Settings, progress: UploadProgr
         letters = await stack.enter_async_context(followed(kafka_connection(config), LETTERS))
         async with open_store(config.store) as store:
             sent, failed = await _send(request, uploader, progress)
-            return failed + await _wait(sent, AwaitTags(store, letters), progress, seconds=request.timeout)
+            waiting = AwaitTags(store, letters, progress.deferred)
+            return failed + await _wait(sent, waiting, progress, seconds=request.timeout)
 
 
 async def _send(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from agents.telemetry.heartbeat import Pulse
@@ -20,6 +20,8 @@ class ProbeReport:
     """What the checks of one probe said last."""
 
     checks: Mapping[str, str | None]
+    notes: Mapping[str, str] = field(default_factory=dict)
+    """What somebody should know though all is well."""
 
     @property
     def is_ok(self) -> bool:
@@ -27,11 +29,12 @@ class ProbeReport:
         return not any(self.checks.values())
 
     def as_json(self) -> str:
-        """`{"ok": ..., "checks": {name: {"ok": ..., "why": ...}}}`."""
+        """`{"ok": ..., "checks": {name: {"ok": ..., "why": ...}}}`; `notes` by name, where there are any."""
         checks = {
             name: {"ok": False, "why": why} if why else {"ok": True} for name, why in self.checks.items()
         }
-        return json.dumps({"ok": self.is_ok, "checks": checks})
+        notes = {"notes": dict(self.notes)} if self.notes else {}
+        return json.dumps({"ok": self.is_ok, "checks": checks, **notes})
 
 
 class Health:
@@ -46,6 +49,7 @@ class Health:
         self._silence = silence
         self._live: dict[str, Check] = {}
         self._ready: dict[str, Check] = {}
+        self._noted: dict[str, Check] = {}
         self._seen: Mapping[str, str | None] = {}
         pulse.each(self._look)
 
@@ -57,6 +61,10 @@ class Health:
         """The worker does not work while `check` complains; the same name again replaces the check."""
         self._ready[name] = check
 
+    def note(self, name: str, check: Check) -> None:
+        """Whoever asks for readiness is told what `check` says; it is no reason to wait."""
+        self._noted[name] = check
+
     def livez(self) -> ProbeReport:
         """Whether the process is worth keeping; a check that was never looked at is no reason to kill it."""
         return ProbeReport(
@@ -66,7 +74,8 @@ class Health:
     def readyz(self) -> ProbeReport:
         """Whether it works now."""
         waiting = {name: self._seen.get(name, _UNKNOWN) for name in tuple(self._ready)}
-        return ProbeReport({**self.livez().checks, **waiting})
+        notes = {name: said for name in tuple(self._noted) if (said := self._seen.get(name))}
+        return ProbeReport({**self.livez().checks, **waiting}, notes)
 
     def _blocked(self) -> str | None:
         silence = self._pulse.silence
@@ -74,7 +83,8 @@ class Health:
 
     def _look(self) -> None:
         # One assignment: whoever reads in another thread sees the old beat or the new one.
-        self._seen = {name: _reason(check) for name, check in {**self._live, **self._ready}.items()}
+        checks = {**self._live, **self._ready, **self._noted}
+        self._seen = {name: _reason(check) for name, check in checks.items()}
 
 
 def _reason(check: Check) -> str | None:

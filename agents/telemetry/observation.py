@@ -68,7 +68,8 @@ class Observation:
         self.pulse.each(lambda: self.metrics.away.update(away()))
 
     def alarms(self, causes: Callable[[], Iterable[str]]) -> None:
-        """The causes whose rejection alarm is on."""
+        """The causes whose rejection alarm is on: the stream flows, and a person should look."""
+        self.health.note("rejection alarm", lambda: _suspected(causes()))
         self.pulse.each(lambda: self.metrics.alarms.update(dict.fromkeys(causes(), True)))
 
     def budget(self, budget: ByteSemaphore) -> None:
@@ -92,6 +93,15 @@ def _apart(app: StreamApp) -> str | None:
     if app.consumer_generation_id <= 0:  # the broker's first generation is 1
         return "not in the consumer group yet"
     return "a rebalance is under way" if app.rebalancing else None
+
+
+def _suspected(causes: Iterable[str]) -> str | None:
+    names = ", ".join(sorted(causes))
+    return (
+        f"too many are rejected, and held aside: {names}; `tagstream doctor` says what to do"
+        if names
+        else None
+    )
 
 
 def _missing(away: Mapping[str, bool]) -> str | None:

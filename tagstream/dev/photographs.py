@@ -8,6 +8,7 @@ from typing import Any
 from rich.text import Text
 
 from operations import messages, topic_names
+from operations.deferral import Deferral
 from schemas import topics, wire
 from schemas.events import ImageTagged
 from schemas.records import ImageHead
@@ -15,13 +16,13 @@ from streams.message import Message
 from streams.ports import ScoreStore
 from tagstream.render import messages as render
 
-ENDS = (topics.TAGGED, topics.DEAD_LETTERS, topics.PARKING)
-"""The topics on one of which every photograph ends."""
+ENDS = (topics.TAGGED, topics.RETRY, topics.DEAD_LETTERS, topics.PARKING)
+"""The topics on one of which every photograph ends; on the retry topic for now."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """One photograph that was tagged, or could not be."""
+    """One photograph that was tagged, or could not be, now or ever."""
 
     message: Message
     head: ImageHead | None = None
@@ -30,6 +31,8 @@ class Ended:
 
     def line(self) -> Text:
         """For people."""
+        if self.message.topic == topics.RETRY:
+            return _put_off(Deferral(self.message))
         if self.message.topic != topics.TAGGED:
             return _refused(self.message)
         event = ImageTagged.model_validate_json(self.message.value or b"")
@@ -62,6 +65,16 @@ async def ended(message: Message, store: ScoreStore) -> Ended:
     mine = [record for record in records if record.position.is_same(event.position)]
     seconds = sum(mine[-1].seconds.values()) if mine else None
     return Ended(message, await store.head(event.image_id), seconds)
+
+
+def _put_off(deferral: Deferral) -> Text:
+    return Text.assemble(
+        ("… ", "yellow"),
+        f"{_name(deferral.message)}  ",
+        (deferral.code, "yellow"),
+        f": {deferral.words}",
+        (f"  {messages.causes(deferral.message).get('image_id', '')}", "dim"),
+    )
 
 
 def _refused(message: Message) -> Text:

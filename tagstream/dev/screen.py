@@ -26,6 +26,7 @@ _NEXT: Final = (
     ("tagstream doctor", "whether all is well"),
 )
 _READY: Final = "model.warm"
+_ALARM: Final = "rejections.alarm"
 _STYLES: Final = {"warning": "yellow", "error": "red", "critical": "bold red"}
 _CHATTER: Final = frozenset({"level", "timestamp", "event", "logger"})
 
@@ -74,6 +75,8 @@ class Terminal:
         event, level = str(entry.get("event")), str(entry.get("level"))
         if event == _READY:
             self._print(Text(f"Worker {worker.number} is ready, with model {entry.get('version')}", "green"))
+        elif event == _ALARM:
+            self._print(Text(_alarm(entry), _STYLES[level]))
         elif level in _STYLES:
             facts = "  ".join(f"{name}={value}" for name, value in entry.items() if name not in _CHATTER)
             self._print(Text(f"Worker {worker.number}: {event}  {facts}".rstrip(), _STYLES[level]))
@@ -84,6 +87,13 @@ class Terminal:
 
     def _print(self, line: Text) -> None:
         self._console.print(line, soft_wrap=True)
+
+
+def _alarm(entry: Entry) -> str:
+    return (
+        f"Too many are {entry.get('cause')}: from now on they are held aside, tried again, and in the end "
+        "parked; everything else goes on. `tagstream doctor` says what to do"
+    )
 
 
 class Lines:

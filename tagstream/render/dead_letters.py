@@ -154,6 +154,7 @@ def _letter(letter: Letter) -> RenderableType:
         "came from": f"{topic}, partition {partition}, offset {offset}",
         "key": key or "-",
         "attempts": why.get("attempts", "-"),
+        **({"suspected": f"too many are {why['suspected']}"} if why.get("suspected") else {}),
         "sent back": _sent_back(letter),
     }
     headers = {

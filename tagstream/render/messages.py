@@ -129,11 +129,12 @@ def _letter(message: Message) -> Text:
     why = messages.causes(message)
     attempts = f"  after {why['attempts']} attempts" if why.get("attempts") else ""
     due = f"  due {why['due_at']}" if why.get("due_at") else ""
+    suspected = f"  suspected: too many are {why['suspected']}" if why.get("suspected") else ""
     error = why.get("exception.message", "")[:_LONGEST]
     return Text.assemble(
         (why.get("code", "no cause"), "bold red"),
         f" in {why.get('stage', '?')}: {error}",
-        (attempts + due, "yellow"),
+        (suspected + attempts + due, "yellow"),
     )
 
 

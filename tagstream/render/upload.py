@@ -12,10 +12,12 @@ from rich.text import Text
 
 from operations import topic_names
 from operations.await_tags import DeadLettered, End, TagsAnnounced, Unknown
+from operations.deferral import Deferral
 from operations.upload import UploadProgress
 from operations.upload_sources import Source
 from operations.uploader import NotSent, Sent
 from schemas.records import ImageHead, State
+from schemas.uploads import ImageUploaded
 from tagstream.render import progress, tables, tags
 from tagstream.render.console import PrintableConsole, PrintableTable
 
@@ -37,6 +39,9 @@ class _Lines:
         """See `UploadProgress.sent`."""
         if is_last_word:
             self._write(answer.document())
+
+    def deferred(self, upload: ImageUploaded, deferral: Deferral) -> None:
+        """See `UploadProgress.deferred`. A line a photograph: its last word says so."""
 
     def ended(self, answer: Sent, end: End) -> None:
         """See `UploadProgress.ended`."""
@@ -71,6 +76,11 @@ class _Table:
         if is_last_word:
             self.sends.append(answer)
         self._progress.advance(self._bar)
+
+    def deferred(self, upload: ImageUploaded, deferral: Deferral) -> None:
+        """See `UploadProgress.deferred`."""
+        line = Text.assemble(f"{_printable(upload.location.key)}  ", (deferral.words, "yellow"))
+        self._progress.console.print(line, soft_wrap=True)
 
     def ended(self, answer: Sent, end: End) -> None:
         """See `UploadProgress.ended`."""
@@ -135,8 +145,9 @@ def _places(head: ImageHead) -> Text:
 def _untagged(sent: Sent, end: DeadLettered | Unknown) -> Text:
     if isinstance(end, DeadLettered):
         return _failed(sent.source, end.code, f"{end.why}; `tagstream dlq show {end.place}` says more")
-    why = f"nothing heard of it within {end.seconds:g} s; is a worker running? `tagstream doctor` looks"
-    return _failed(sent.source, "timeout", why)
+    if end.deferral:
+        return _failed(sent.source, end.deferral.code, end.why)
+    return _failed(sent.source, "timeout", f"{end.why}; is a worker running? `tagstream doctor` looks")
 
 
 def _failed(source: Source, code: str, why: str) -> Text:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 
 from pydantic import BaseModel
 
 from operations.dead_letters import Letter
 from schemas import topics, wire
 from schemas.claims import Claim, Claims
-from schemas.events import DeadLetter
+from schemas.events import DeadLetter, Suspicion
 from schemas.records import Announced, ImageHead, ScoreRecord, State
 from schemas.tags import ModelRef, Route, Scores, Tag, Verdict
 from schemas.uploads import ImageUploaded, Location, Position
@@ -81,6 +83,7 @@ def letter(
     offset: int = 0,
     origin: int | None = None,
     topic: str = topics.DEAD_LETTERS,
+    hop: Mapping[str, object] = MappingProxyType({}),
     **more: bool,
 ) -> Letter:
     dead = DeadLetter(
@@ -92,5 +95,12 @@ def letter(
         code=code,
         exception="Gone",
         message="it is not there",
-    )
+    ).model_copy(update=hop)
     return Letter(message(topic, dead.value, offset=offset, headers=tuple(dead.causes.items())), **more)
+
+
+def deferred(*, code: str = "undecodable", image_id: str = "img_a", is_suspected: bool = True) -> Message:
+    """A letter on the retry topic."""
+    suspicion = Suspicion(cause=code, since=NOW) if is_suspected else None
+    hop = {"due_at": NOW + timedelta(minutes=5), "suspected": suspicion, "attempts": 1}
+    return letter(code=code, image_id=image_id, topic=topics.RETRY, hop=hop).message

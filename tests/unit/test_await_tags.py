@@ -14,7 +14,7 @@ from schemas.records import ImageHead, Kept
 from schemas.uploads import ImageUploaded
 from streams.adapters.memory import MemoryScores
 from streams.message import Message
-from tests.unit.cli_builders import head, letter, upload
+from tests.unit.cli_builders import NOW, deferred, head, letter, upload
 
 
 async def _none() -> AsyncIterator[Message]:
@@ -79,6 +79,30 @@ async def test_letters_about_others_are_passed_over() -> None:
     sent = upload()
     ends = await _ends(AwaitTags(await _store(), _one(letter().message)), [sent], seconds=0.5)
     assert ends == {sent.image_id: Unknown(0.5)}
+
+
+async def test_what_is_put_off_is_told_as_it_comes_and_is_no_end() -> None:
+    sent, told = upload(), []
+    vigil = AwaitTags(
+        await _store(),
+        _one(deferred(image_id=sent.image_id)),
+        lambda put_off, deferral: told.append((put_off, deferral.words)),
+    )
+    ends = await _ends(vigil, [sent], seconds=0.5)
+    ((put_off, words),) = told
+    assert put_off == sent
+    assert words.startswith("held aside: suspected, too many are undecodable since ")
+    (end,) = ends.values()
+    assert isinstance(end, Unknown)
+    assert end.document()["deferred"]["suspected_since"] == NOW.isoformat()
+
+
+async def test_what_is_tried_again_for_itself_alone_is_not_called_suspected() -> None:
+    sent, told = upload(), []
+    letter_of_it = deferred(code="gone", image_id=sent.image_id, is_suspected=False)
+    vigil = AwaitTags(await _store(), _one(letter_of_it), lambda _, deferral: told.append(deferral.words))
+    await _ends(vigil, [sent], seconds=0.5)
+    assert told[0].startswith("held aside: it is not there; tried again at ")
 
 
 async def test_a_broker_that_goes_away_meanwhile_is_said() -> None:

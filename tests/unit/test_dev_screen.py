@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from io import StringIO
 from pathlib import Path
 
@@ -13,11 +14,12 @@ from schemas.events import ImageTagged
 from schemas.records import Kept
 from streams.adapters.memory import MemoryScores
 from streams.message import Message
+from tagstream.demo.workers import Worker
 from tagstream.dev.photographs import Ended, ended
 from tagstream.dev.screen import Lines, Terminal
 from tagstream.dev.state import RunningSystem
 from tagstream.render.console import PrintableConsole
-from tests.unit.cli_builders import MODEL, TAGS, head, letter, message, record, upload
+from tests.unit.cli_builders import MODEL, TAGS, deferred, head, letter, message, record, upload
 
 STATE = RunningSystem(4711, "now", {"broker": "127.0.0.1:1", "s3": "http://127.0.0.1:2"}, {})
 
@@ -59,6 +61,22 @@ async def test_a_photograph_that_the_store_has_forgotten_is_told_all_the_same() 
 
 def test_a_dead_letter_says_its_cause() -> None:
     assert Ended(letter().message).line().plain == "✗ message 0:0  gone: it is not there  img_a"
+
+
+def test_what_is_held_aside_says_when_it_is_tried_again() -> None:
+    line = Ended(deferred()).line().plain
+    assert line.startswith(
+        "… message 0:0  undecodable: held aside: suspected, too many are undecodable since "
+    )
+
+
+def test_an_alarm_says_what_becomes_of_the_photographs_and_what_to_do(tmp_path: Path) -> None:
+    terminal, out = _terminal()
+    worker = Worker(1, subprocess.Popen("true"), tmp_path / "log")
+    worker.process.wait()
+    terminal.heard(worker, {"event": "rejections.alarm", "level": "error", "cause": "gone"})
+    assert "Too many are gone: from now on they are held aside, tried again" in out.getvalue()
+    assert "`tagstream doctor` says what to do" in out.getvalue()
 
 
 def test_people_see_the_addresses_and_what_to_do_next() -> None:

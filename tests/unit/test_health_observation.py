@@ -152,9 +152,12 @@ def test_alarms_are_shown_while_they_are_on(seen: Observation) -> None:
     seen.alarms(lambda: causes)
     seen.pulse.beat()
     assert read(seen, "tagstream_rejection_alarm", cause="undecodable") == 1
+    assert seen.health.readyz().is_ok  # the stream flows
+    assert "undecodable" in seen.health.readyz().as_json()
     causes.clear()
     seen.pulse.beat()
     assert read(seen, "tagstream_rejection_alarm", cause="undecodable") is None
+    assert "undecodable" not in seen.health.readyz().as_json()
 
 
 async def test_the_fetch_budget_and_the_lag_are_looked_at(seen: Observation) -> None:

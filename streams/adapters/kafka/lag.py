@@ -46,8 +46,12 @@ class LaneProgress:
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
 
+    async def committed(self) -> dict[int, int]:
+        """The next offset that the group reads, by partition; 0 where it has read none."""
+        async with asking(self._topic, seconds=SECONDS):
+            return {tp.partition: await self._consumer.committed(tp) or 0 for tp in self._ends}
+
     async def left(self) -> int:
         """Messages below the ends that the group has not committed; raises `Unavailable`."""
-        async with asking(self._topic, seconds=SECONDS):
-            done = {tp: await self._consumer.committed(tp) or 0 for tp in self._ends}
-        return sum(max(0, end - done[tp]) for tp, end in self._ends.items())
+        done = await self.committed()
+        return sum(max(0, end - done[tp.partition]) for tp, end in self._ends.items())

@@ -1,0 +1,88 @@
+"""Suspicions: what is held aside under a rejection alarm, read off the newest letters of its two topics.
+
+An alarm is in the memory of a worker; what it held aside is on the retry topic and on parking, and says
+of itself since when too many are rejected for its cause.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from operations import redrive_journal
+from schemas import topics
+from schemas.wire import headers
+from streams.adapters.kafka.connection import KafkaAddress
+from streams.adapters.kafka.lag import LaneProgress
+from streams.adapters.kafka.reader import NoTopic, TopicReader
+from streams.message import Message
+
+NEWEST: Final = 200
+"""Letters of a partition that are looked at."""
+
+RECENT: Final = timedelta(days=1)
+"""Letters that were parked before that are known to whoever wanted to know."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldAside:
+    """What is held aside for one cause."""
+
+    cause: str
+    waiting: int
+    """On the retry topic, to be tried again."""
+    parked: int
+    """Tried as often as is allowed; a person says what becomes of it."""
+    since: datetime
+
+    @property
+    def words(self) -> str:
+        """How many, and since when."""
+        return (
+            f"{self.cause} since {self.since.astimezone():%Y-%m-%d %H:%M:%S} "
+            f"({self.waiting} to be tried again, {self.parked} parked)"
+        )
+
+
+async def read(brokers: KafkaAddress, *, group: str) -> tuple[HeldAside, ...]:
+    """What is held aside now, the most numerous cause first; of the newest letters alone."""
+    async with LaneProgress(brokers, topics.RETRY, group) as lane:
+        done = await lane.committed()
+    waiting = [message async for message in _newest(brokers, topics.RETRY, done)]
+    redriven = await redrive_journal.redriven_places(brokers)
+    since = datetime.now(UTC) - RECENT
+    parked = [
+        message
+        async for message in _newest(brokers, topics.PARKING, {})
+        if message.source not in redriven and (message.timestamp or since) >= since
+    ]
+    return _by_cause(waiting, parked)
+
+
+async def _newest(brokers: KafkaAddress, topic: str, done: Mapping[int, int]) -> AsyncIterator[Message]:
+    """The newest letters of each partition, those before `done` left out."""
+    try:
+        async with TopicReader(brokers, topic) as reader:
+            begin, end = await reader.beginnings(), await reader.ends()
+            start = {n: max(begin[n], done.get(n, 0), end[n] - NEWEST) for n in end}
+            async for message in reader.read(start, end):
+                yield message
+    except NoTopic:
+        return
+
+
+def _by_cause(waiting: Iterable[Message], parked: Iterable[Message]) -> tuple[HeldAside, ...]:
+    found: dict[str, HeldAside] = {}
+    for message, waits in (*((each, True) for each in waiting), *((each, False) for each in parked)):
+        if (suspicion := headers.suspicion(message)) is None:
+            continue
+        before = found.get(suspicion.cause) or HeldAside(suspicion.cause, 0, 0, suspicion.since)
+        found[suspicion.cause] = HeldAside(
+            suspicion.cause,
+            before.waiting + waits,
+            before.parked + (not waits),
+            min(before.since, suspicion.since),
+        )
+    return tuple(sorted(found.values(), key=lambda each: (-each.waiting - each.parked, each.cause)))
