@@ -16,6 +16,7 @@ from functools import partial
 import structlog
 
 from agents.dead_letters import ErrorRouter
+from agents.gaps import Gaps
 from agents.jobs import Entrance, Job, Jobs
 from agents.telemetry.attribute import Attribute
 from agents.telemetry.metrics import Metrics
@@ -25,6 +26,7 @@ from schemas.errors import KeepsFailing, Rejected
 from schemas.wire import headers
 from streams.inflight import Urgency
 from streams.message import Message, Task
+from streams.ports import BROKER
 from streams.resilience.rejection_alarm import RejectionAlarm
 
 log = structlog.get_logger(__name__)
@@ -38,6 +40,7 @@ class Dispatcher:
     """By the topic that a message was first published to."""
     alarm: RejectionAlarm
     errors: ErrorRouter
+    gaps: Gaps
     metrics: Metrics
     tracer: Tracer
 
@@ -46,6 +49,9 @@ class Dispatcher:
 
         A message that names no image is ordered with nothing.
         """
+        if message.unread:
+            bury = partial(self.gaps.bury, message, message.unread)
+            return Task((message.source,), bury, needs=frozenset({BROKER}))
         jobs = self.entrances.get(message.origin[0], self.entrances[topics.UPLOADED]).jobs(message)
         images = dict.fromkeys(job.image_id for job in jobs.jobs if job.image_id)
         return Task(

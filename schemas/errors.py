@@ -10,6 +10,8 @@ TagstreamError
 │   ├── Undecodable            not an image of an accepted format, or a damaged one
 │   ├── TooManyPixels          a decompression bomb
 │   ├── DeadlyImage            decoding it kills the process that does
+│   ├── UnreadableBatch        a batch of records that no codec of ours can unpack
+│   ├── Expired                records that were deleted before anybody read them
 │   ├── UnknownImage           a decision names an image that was never uploaded
 │   └── Unforeseen             any other exception of a step that touches one image's content
 ├── KeepsFailing               one object fails while others succeed: retry topic, in the end parking
@@ -71,6 +73,18 @@ class Malformed(Rejected):
     """The message is no event that belongs on its topic."""
 
     code = "malformed"
+
+
+class UnreadableBatch(Rejected):
+    """Records that cannot be unpacked."""
+
+    code = "unreadable"
+
+
+class Expired(Rejected):
+    """Records that were deleted before they were read."""
+
+    code = "expired"
 
 
 class NotAllowed(Rejected):

@@ -137,6 +137,8 @@ class DeadLetter(Value):
     headers: tuple[tuple[str, bytes], ...] = ()
     source: tuple[str, int, int]
     """Topic, partition and offset that it came from."""
+    last_offset: int | None = None
+    """Of a letter in place of records that nobody can read: the last one's; the source is the first."""
     image_id: str | None = None
     stage: str
     code: str
@@ -162,6 +164,7 @@ class DeadLetter(Value):
             "topic": topic,
             "partition": str(partition),
             "offset": str(offset),
+            "last_offset": "" if self.last_offset is None else str(self.last_offset),
             "stage": self.stage,
             "code": self.code,
             "image_id": self.image_id or "",

@@ -27,13 +27,16 @@ import structlog
 from faust.auth import Credentials, SASLCredentials, SSLCredentials
 from faust.types import TP, EventT
 from faust.types import Message as MessageT
+from faust.types.transports import TransportT
 
 from schemas.errors import EXIT_CONFIGURATION, Broken, ConfigurationError
 from streams import group
 from streams.adapters.kafka.connection import KafkaAddress, KafkaConnection
 from streams.adapters.kafka.settings import ConsumerSettings
+from streams.adapters.kafka.unread import unread_of
 from streams.inflight import Delivery, InFlight, Partition, WindowLimits
 from streams.message import Handler, Message, written_at
+from streams.transport import WatchedTransport
 
 log = structlog.get_logger(__name__)
 
@@ -94,6 +97,9 @@ class StreamApp(faust.App):
             raise SystemExit(EXIT_CONFIGURATION) from error
         self.window = InFlight(self.settings.window, commit=self._commit, on_failure=self._crash_with)
         self._keep(self.window)
+
+    def _new_transport(self) -> TransportT:
+        return WatchedTransport(self.conf.broker_consumer, self)
 
     async def admit(self, event: EventT[Any]) -> None:
         """Start the event's work once there is room; returns when it has started or was dropped."""
@@ -214,7 +220,9 @@ class StreamApp(faust.App):
 def _message_of(raw: MessageT) -> Message:
     headers = raw.headers.items() if isinstance(raw.headers, Mapping) else raw.headers or ()
     written = written_at(raw.timestamp)
-    return Message(raw.topic, raw.partition, raw.offset, raw.key, raw.value, _texts(headers), written)
+    unread = unread_of(raw.value)
+    value = None if unread else raw.value
+    return Message(raw.topic, raw.partition, raw.offset, raw.key, value, _texts(headers), written, unread)
 
 
 def _texts(headers: Iterable[tuple[str, bytes | None]]) -> tuple[tuple[str, bytes], ...]:
@@ -231,6 +239,7 @@ def _faust_options(settings: StreamSettings) -> dict[str, Any]:
         "broker_heartbeat_interval": settings.consumer.session_timeout / 10,
         "broker_commit_interval": settings.consumer.commit_interval,
         "broker_max_poll_interval": _NEVER,
+        "consumer_metadata_max_age_ms": int(settings.consumer.metadata_age * 1000),
         "consumer_auto_offset_reset": "earliest",
         "stream_buffer_maxsize": settings.consumer.buffer,
         "stream_wait_empty": False,  # the window drains; Faust knows nothing of its work

@@ -131,7 +131,8 @@ class _Account:
         span = self.spans[partition]
         while span and span[0].is_finished:
             offset = span.popleft().delivery.offset
-            self.pending[partition] = max(offset + 1, self.pending.get(partition, 0))
+            # Not the highest ever: in a topic that was made again offsets begin anew.
+            self.pending[partition] = offset + 1
 
     def settled(self, offsets: Mapping[Partition, int]) -> None:
         """Forget pending offsets that the broker has taken."""

@@ -13,6 +13,22 @@ from streams.ports import BROKER, IMAGES, STORE
 
 
 @dataclass(frozen=True, slots=True)
+class Unread:
+    """Offsets of one partition whose records nobody can read any more; both ends belong to it."""
+
+    first: int
+    last: int
+    is_expired: bool
+    """They had been deleted before anybody read them; otherwise they are there, and cannot be unpacked."""
+    cause: str
+
+    @property
+    def count(self) -> int:
+        """How many offsets; no more records than that."""
+        return self.last - self.first + 1
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """Bytes, headers and coordinates of one Kafka message; nothing of it is decoded yet."""
 
@@ -24,6 +40,8 @@ class Message:
     headers: tuple[tuple[str, bytes], ...] = ()
     timestamp: datetime | None = None
     """When the broker or its producer says it was written; None where the reader does not say."""
+    unread: Unread | None = None
+    """What it stands in place of, in which case it has no value; its offset is the last of them."""
 
     @property
     def source(self) -> tuple[str, int, int]:

@@ -59,6 +59,11 @@ class Metrics:
         self.batches = make.histogram("tagstream_batch_size", "Images in a forward", buckets=SIZES)
         self.outcomes = make.counter("tagstream_outcomes", "How messages ended", ["outcome"])
         self.dead_letters = make.counter("tagstream_dead_letters", "Dead letters by cause", ["cause"])
+        self.unread = make.counter(
+            "tagstream_unread_records",
+            "Offsets passed over with a letter: deleted before they were read, or not to be unpacked",
+            ["cause", "topic", "partition"],
+        )
         self.decoder_deaths = make.counter(
             "tagstream_decoder_deaths", "Decoders that died by themselves, by what they died of", ["cause"]
         )

@@ -72,6 +72,10 @@ class Observation:
         self.health.note("rejection alarm", lambda: _suspected(causes()))
         self.pulse.each(lambda: self.metrics.alarms.update(dict.fromkeys(causes(), True)))
 
+    def gaps(self, complaint: Callable[[], str | None]) -> None:
+        """Records that nobody can read any more; told for a while."""
+        self.health.ready("gaps", complaint)
+
     def budget(self, budget: ByteSemaphore) -> None:
         """The bytes of objects being read."""
         self.pulse.each(lambda: self.metrics.loading.update(budget))

@@ -11,6 +11,7 @@ from typing import Final
 from agents.dead_letters import Deferrals, ErrorRouter, Hide
 from agents.decisions import Decisions
 from agents.dispatcher import Dispatcher
+from agents.gaps import GapNotice, Gaps
 from agents.jobs import Entrance
 from agents.pipeline import Pipeline
 from agents.ports import Components
@@ -51,6 +52,7 @@ def build_dispatcher(  # noqa: PLR0913 - all that a worker is made of comes toge
     alarm: RejectionAlarm | None = None,
     now: Callable[[], datetime] = UTC_NOW,
     hide: Hide = str,
+    notice: GapNotice | None = None,
 ) -> Dispatcher:
     """The dispatcher of every topic that a worker reads, over these components."""
     attempts = limits.deferrals.attempts
@@ -72,4 +74,5 @@ def build_dispatcher(  # noqa: PLR0913 - all that a worker is made of comes toge
     }
     alarm = alarm or RejectionAlarm(limits.rejections)
     errors = ErrorRouter(tags, alarm=alarm, deferrals=limits.deferrals, metrics=metrics, hide=hide)
-    return Dispatcher(entrances, alarm, errors, metrics, tracer)
+    gaps = Gaps(tags, metrics, notice or GapNotice())
+    return Dispatcher(entrances, alarm, errors, gaps, metrics, tracer)

@@ -13,6 +13,7 @@ from typing import Final, NoReturn
 import faust
 from faust.types import StreamT
 
+from agents.gaps import GapNotice
 from agents.ports import Components
 from agents.telemetry import logs
 from agents.telemetry.metrics import Metrics
@@ -85,6 +86,8 @@ async def _runtime(settings: Settings, app: StreamApp, stack: AsyncExitStack) ->
 def _handler(settings: Settings, runtime: Runtime, components: Components) -> Handler:
     alarm = RejectionAlarm(settings.rejections)
     runtime.observed.alarms(alarm.alarms)
+    notice = GapNotice()
+    runtime.observed.gaps(notice.complaint)
     runtime.metrics.loading.limit.set(settings.decode.loading)
     limits = DispatcherLimits(settings.decode.loading, settings.deferral, settings.rejections)
     dispatcher = build_dispatcher(
@@ -96,6 +99,7 @@ def _handler(settings: Settings, runtime: Runtime, components: Components) -> Ha
         tracer=runtime.tracer,
         alarm=alarm,
         hide=mask(settings).hide,
+        notice=notice,
     )
     return dispatcher.handle
 

@@ -102,6 +102,11 @@ def is_truncated(headers: Headers) -> bool:
     return TRUNCATED in dict(headers)
 
 
+def is_empty_handed(headers: Headers) -> bool:
+    """Whether the letter only names records that nobody could read, and holds none."""
+    return f"{PREFIX}last_offset" in dict(headers)
+
+
 def redriven(headers: Headers) -> int:
     """How often a person has sent the message back; 0 where no header says so."""
     return _count(headers, REDRIVEN)

@@ -196,6 +196,14 @@ async def test_a_letter_that_was_cut_is_not_sent_back_even_after_another_hop(bro
     assert await broker.on(topics.UPLOADED) == ()
 
 
+async def test_a_letter_in_place_of_records_that_nobody_could_read_is_not_sent_back(broker: Broker) -> None:
+    publisher, redriver = await broker.publisher(), await broker.redriver()
+    await publisher.bury(letter(FIRST, topics.DEAD_LETTERS, value=b"", last_offset=43, code="expired"))
+    with pytest.raises(Malformed, match="nothing to send back"):
+        await redriver.redrive(await broker.only(topics.DEAD_LETTERS))
+    assert await broker.on(topics.UPLOADED) == ()
+
+
 @pytest.mark.parametrize("origin", ["secrets", topics.TAGGED, topics.DEAD_LETTERS, topics.RETRY])
 async def test_a_letter_is_sent_back_to_the_inbound_topics_alone(broker: Broker, origin: str) -> None:
     headers = tuple(wire_headers.carried(Message(origin, 0, 0, None, None)).items())

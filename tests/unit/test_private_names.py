@@ -4,6 +4,7 @@ import inspect
 from importlib.metadata import version
 
 from aiokafka.client import AIOKafkaClient
+from aiokafka.consumer.fetcher import Fetcher, FetchError, FetchResult, PartitionRecords
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from faust.app.base import App
 from faust.transport.consumer import Consumer, ConsumerThread
@@ -63,3 +64,28 @@ def test_faust_hands_its_credentials_to_its_consumer_and_its_producer() -> None:
     consumer = inspect.getsource(AIOKafkaConsumerThread._create_worker_consumer)
     assert "credentials_to_aiokafka_auth(" in consumer
     assert "credentials_to_aiokafka_auth(" in inspect.getsource(KafkaProducer._settings_auth)
+
+
+def test_the_fetcher_unpacks_what_it_holds_only_when_it_is_asked_for_it() -> None:
+    fetch = inspect.getsource(Fetcher._proc_fetch_request)
+    assert "self._records[tp] = FetchResult(" in fetch
+    assert (
+        "await "
+        not in fetch.partition("await self._client.send(")[2].partition("if not assignment.active")[2]
+    )
+    assert "self._records_iterator = self._unpack_records()" in inspect.getsource(PartitionRecords.__init__)
+    assert "_partition_records" in inspect.getsource(FetchResult)
+    assert "_error" in inspect.getsource(FetchError)
+
+
+def test_the_fetcher_places_a_partition_where_the_group_left_off_or_by_its_strategy() -> None:
+    place = inspect.getsource(Fetcher._update_fetch_positions)
+    assert "tp_state.has_valid_position or tp_state.awaiting_reset" in place
+    assert "tp_state.reset_to(committed.offset)" in place
+    assert "tp_state.await_reset(self._default_reset_strategy)" in place
+
+
+def test_faust_compares_an_offset_right_after_it_made_a_message_of_it() -> None:
+    assert "yield tp, to_message(tp, record)" in inspect.getsource(Consumer.getmany)
+    assert "r_offset = get_read_offset(tp)" in inspect.getsource(Consumer._drain_messages)
+    assert "self.verify_event_path(now, tp)" in inspect.getsource(Consumer.verify_all_partitions_active)

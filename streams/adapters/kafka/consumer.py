@@ -8,8 +8,10 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer
+from aiokafka.structs import TopicPartition
 
 from schemas.errors import Unavailable
+from streams.adapters.kafka import unread
 from streams.adapters.kafka.connection import KafkaAddress, KafkaConnection
 from streams.adapters.kafka.diagnosis import FOREIGN, starting, words
 
@@ -38,6 +40,7 @@ async def groupless(
     try:
         async with starting(bootstrap, seconds=seconds):
             await consumer.start()
+        unread.watch(consumer, rewound=_as_asked)
         yield consumer
     finally:
         await _stop(consumer)
@@ -59,6 +62,10 @@ def mapped(about: str) -> Iterator[None]:
     except (*FOREIGN, AssertionError) as error:
         # The assertion is aiokafka's, that it knows a broker: while one restarts it may know none.
         raise Unavailable("broker", f"asked about {about}: {words(error)}") from error
+
+
+def _as_asked(tp: TopicPartition, wanted: int, found: int) -> None:
+    """Whoever reads from beyond the end gets what there is; that is no news to a command."""
 
 
 async def _stop(consumer: Any) -> None:  # noqa: ANN401 - aiokafka's, untyped

@@ -158,6 +158,8 @@ def _redriven(message: Message) -> Outgoing:
     topic, partition, offset = wire_headers.origin(message)
     if topic not in topics.INBOUND or topic in wire_headers.HOPS:
         raise Malformed(f"it came from {topic!r}, which no worker reads uploads or decisions from")
+    if wire_headers.is_empty_handed(message.headers):
+        raise Malformed("it only names records that nobody could read: there is nothing to send back")
     if wire_headers.is_truncated(message.headers):
         raise Malformed(f"it was cut for its size; the whole is at {topic}, {partition}, {offset}")
     return Outgoing(topic, message.key, message.value, wire_headers.back(message.headers))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from datetime import UTC, datetime
 from typing import Any, Final, Self
@@ -14,6 +14,7 @@ from schemas.errors import ConfigurationError
 from streams.adapters.kafka.admin import TopicAdmin
 from streams.adapters.kafka.connection import KafkaAddress
 from streams.adapters.kafka.consumer import asking, groupless, mapped
+from streams.adapters.kafka.unread import unread_of
 from streams.message import Message, written_at
 
 SECONDS: Final = 30.0
@@ -100,17 +101,17 @@ class TopicReader:
         left = {tp: offset for tp, offset in left.items() if begin[tp.partition] < offset}
         self._place({tp: begin[tp.partition] for tp in left})
         while left := await self._behind(left):
-            for record in await self._next(left):
-                if record.offset < end[record.partition]:
-                    yield _message(record)
+            for message in _readable(await self._next(left)):
+                if message.offset < end[message.partition]:
+                    yield message
 
     async def follow(self, start: Offsets | None = None) -> AsyncGenerator[Message, None]:
         """Every record from `start` (the ends of now) on, for ever; waits while the broker is away."""
         begin = await self.ends() if start is None else start
         self._place({TopicPartition(self.topic, number): offset for number, offset in begin.items()})
         while True:
-            for record in await self._poll():
-                yield _message(record)
+            for message in _readable(await self._poll()):
+                yield message
 
     @property
     def _all(self) -> list[TopicPartition]:
@@ -184,6 +185,22 @@ async def read_all(bootstrap: KafkaAddress, topic: str) -> tuple[Message, ...]:
 
 def _by_number(offsets: Mapping[TopicPartition, int]) -> dict[int, int]:
     return {tp.partition: offset for tp, offset in offsets.items()}
+
+
+def _readable(records: Iterable[ConsumerRecord]) -> Iterator[Message]:  # type: ignore[type-arg]
+    """The records as messages; what nobody can read is named, and passed over."""
+    for record in records:
+        if unread := unread_of(record.value):
+            log.warning(
+                "topic.records_unread",
+                topic=record.topic,
+                partition=record.partition,
+                first=unread.first,
+                last=unread.last,
+                cause=unread.cause,
+            )
+        else:
+            yield _message(record)
 
 
 def _message(record: ConsumerRecord) -> Message:  # type: ignore[type-arg]

@@ -69,6 +69,11 @@ class ConsumerSettings(Section):
         20.0, ge=0, description="Seconds that work in flight has to finish at a stop or a rebalance"
     )
     commit_interval: Advanced[float] = Field(0.5, gt=0, description="Seconds between two commits of offsets")
+    metadata_age: Advanced[float] = Field(
+        30.0,
+        gt=0,
+        description="Seconds until a worker sees that partitions or topics were added or made again",
+    )
     buffer: Advanced[int] = Field(1024, ge=1, description="Messages held before the partitions are paused")
 
 

@@ -1,0 +1,98 @@
+"""Batches that cannot be unpacked, sent as they are to the embedded broker, which looks at nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import structlog
+from aiokafka import AIOKafkaConsumer
+from confluent_kafka import Producer
+
+from streams.adapters.kafka.admin import Declared, TopicAdmin
+from streams.adapters.kafka.reader import TopicReader
+from tests import raw_batches as batches
+
+THREE = batches.sound([b"1", b"2", b"3"])
+
+DAMAGED: Mapping[str, bytes] = {
+    "a codec that nobody knows": batches.with_payload(THREE, b"?", codec=batches.UNKNOWN_CODEC),
+    **{
+        f"no {name}": batches.with_payload(THREE, b"this is none", codec=codec)
+        for codec, name in enumerate(("gzip", "snappy", "lz4", "zstd"), start=1)
+    },
+    "gzip that ends early": batches.with_payload(
+        THREE, batches.compressed([b"1", b"2", b"3"])[61:-9], codec=batches.GZIP
+    ),
+    "a wrong checksum": batches.bad_checksum(THREE),
+    "a header that is no text": batches.sound([b"1", b"2", b"3"], header=b"\xff\xfe"),
+    "too long a length": batches.bad_length(THREE),
+    "too short a length": batches.too_short(THREE),
+}
+
+
+async def read(bootstrap: str, topic: str) -> tuple[list[bytes | None], list[Any]]:
+    """The values, and what was said beside them."""
+    with structlog.testing.capture_logs() as said:
+        async with TopicReader(bootstrap, topic, seconds=10) as reader:
+            return [message.value async for message in reader.read()], list(said)
+
+
+@pytest.mark.parametrize("kind", DAMAGED)
+async def test_a_batch_that_cannot_be_unpacked_is_named_and_what_stands_around_it_is_read(
+    embedded: str, kind: str
+) -> None:
+    topic = f"damaged-{uuid4().hex}"
+    around = batches.sound([b"before"]), batches.sound([b"after"])
+    assert await batches.produce(embedded, topic, 0, around[0], DAMAGED[kind], around[1]) == [0, 0, 0]
+    values, said = await read(embedded, topic)
+    assert values == [b"before", b"after"]
+    assert {each["event"] for each in said} == {"topic.records_unread"}
+    named = [offset for each in said for offset in range(each["first"], each["last"] + 1)]
+    assert named == [1, 2, 3]
+    assert all(each["cause"] for each in said)
+
+
+async def test_of_a_batch_with_one_damaged_record_those_before_it_are_read(embedded: str) -> None:
+    topic = f"damaged-{uuid4().hex}"
+    broken = batches.sealed(THREE[:-8] + b"\x7f" * 8)
+    await batches.produce(embedded, topic, 0, broken, batches.sound([b"after"]))
+    values, said = await read(embedded, topic)
+    assert values == [b"1", b"2", b"after"]
+    assert [(each["first"], each["last"]) for each in said] == [(2, 2)]
+
+
+async def test_a_wrong_checksum_cannot_claim_the_offsets_of_the_batch_behind_it(embedded: str) -> None:
+    topic = f"damaged-{uuid4().hex}"
+    await batches.produce(
+        embedded, topic, 0, batches.claiming(THREE, last=500), *[batches.sound([b"after"])] * 9
+    )
+    values, said = await read(embedded, topic)
+    assert values == [b"after"] * 9
+    assert [offset for each in said for offset in range(each["first"], each["last"] + 1)] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
+async def test_every_codec_of_kafka_is_read(bootstrap: str, codec: str) -> None:
+    topic = f"codec-{codec}-{uuid4().hex}"
+    async with TopicAdmin(bootstrap) as admin:
+        await admin.apply([Declared(topic, 1, 1)])
+    values = [b"%d " % number * 100 for number in range(50)]
+    producer = Producer({"bootstrap.servers": bootstrap, "compression.type": codec, "linger.ms": 100})
+    for value in values:
+        producer.produce(topic, value, partition=0)
+    assert producer.flush(30) == 0
+    assert await read(bootstrap, topic) == (values, [])
+
+
+async def test_an_ordinary_consumer_of_aiokafka_stops_at_such_a_batch_for_ever(embedded: str) -> None:
+    """The reason for all this; where it passes, the watch can go."""
+    topic = f"damaged-{uuid4().hex}"
+    await batches.produce(embedded, topic, 0, DAMAGED["no zstd"], batches.sound([b"after"]))
+    consumer: Any = AIOKafkaConsumer(topic, bootstrap_servers=embedded, auto_offset_reset="earliest")
+    async with consumer:
+        for _ in range(3):
+            with pytest.raises(Exception, match="Unknown frame"):
+                await consumer.getone()
