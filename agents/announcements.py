@@ -122,7 +122,7 @@ def _why_not(head: ImageHead, route: Route) -> str:
 
 
 def _tagged(head: ImageHead) -> Announcement:
-    facts = _facts(head, "tagged") | {"content_digest": _digest(head)}
+    facts = _facts(head, "tagged") | {"content_digest": head.digest}
     event = ImageTagged(**facts, tags=_tags(head), state=head.state)
     return Announcement(topic=topics.TAGGED, key=head.image_id, event=event)
 
@@ -144,7 +144,7 @@ def _change(head: ImageHead, move: RouteMove) -> Announcement:
     facts = _facts(head, route.topic, route.label, action, move.restaurant_id or "")
     facts |= {"action": action, "label": route.label, "why": route, "restaurant_id": move.restaurant_id}
     if route.topic == topics.MODERATION:
-        facts |= {"restaurant_id": head.restaurant_id, "content_digest": _digest(head)}
+        facts |= {"restaurant_id": head.restaurant_id, "content_digest": head.digest}
         return Announcement(topic=route.topic, key=head.image_id, event=ModerationRequested(**facts))
     key = move.restaurant_id or head.image_id
     return Announcement(topic=route.topic, key=key, event=CollectionChanged(**facts))
@@ -167,7 +167,3 @@ def _facts(head: ImageHead, *fact: str) -> dict[str, Any]:
 
 def _tags(head: ImageHead) -> tuple[Tag, ...]:
     return head.verdict.tags if head.verdict else ()
-
-
-def _digest(head: ImageHead) -> str | None:
-    return head.content.digest if head.content else None

@@ -6,13 +6,14 @@ from functools import partial
 
 import structlog
 
-from agents import moderation_policy
+from agents import bounded_times, moderation_policy
 from agents.jobs import Job, Jobs, refused
+from agents.moderation_policy import Unapplied
 from agents.pipeline import Pipeline
 from schemas import wire
 from schemas.decisions import Decision, ModerationDecided
 from schemas.errors import UnknownImage
-from schemas.records import ImageHead, Kept
+from schemas.records import ImageHead
 from streams.inflight import Urgency
 from streams.message import Message
 from streams.ports import BROKER, STORE
@@ -31,6 +32,10 @@ class Decisions:
         event = wire.decode_decision(message.value, dict(message.headers))
         if isinstance(event, wire.Invalid):
             return Jobs((refused(event.error),))
+        now, limits = self._pipeline.now(), self._pipeline.clock
+        ahead = bounded_times.refusal("decided_at", event.decided_at, message, now=now, limits=limits)
+        if ahead is not None:
+            return Jobs((refused(ahead, image_id=event.image_id),))
         job = Job(partial(self._decide, message, event), event.image_id)
         return Jobs((job,), urgency=Urgency.URGENT, needs=frozenset({STORE, BROKER}))
 
@@ -42,23 +47,23 @@ class Decisions:
         before = await image.head()
         if before is None:
             raise UnknownImage(f"{event.image_id} was never uploaded")
-        kept = await image.keep(self._pipeline.transitions(image).decided(decision))
-        if not kept.head.is_announced:
-            await self._pipeline.publish(image, kept.head)
-        if not isinstance(kept, Kept):
-            return "stale"
-        self._account(before, kept.head, decision)
-        return "decided"
+        head = (await image.keep(self._pipeline.transitions(image).decided(decision))).head
+        if not head.is_announced:
+            await self._pipeline.publish(image, head)
+        held = next((each for each in head.all_decisions if each.event_id == decision.event_id), decision)
+        why = moderation_policy.unapplied(head, held)
+        if all(each.event_id != decision.event_id for each in before.all_decisions):
+            self._account(before, head, held, why)
+        return "decided" if why is None else ("stale" if why is Unapplied.OUTRANKED else "unapplied")
 
-    def _account(self, before: ImageHead, after: ImageHead, decision: Decision) -> None:
-        """Seconds from flag to decision; a word that does not hold of the present bytes is said."""
-        if before.decision and before.decision.event_id == decision.event_id:
-            return
-        if before.flagged_at:
-            seconds = (decision.decided_at - before.flagged_at).total_seconds()
+    def _account(self, before: ImageHead, head: ImageHead, held: Decision, why: Unapplied | None) -> None:
+        """Seconds from flag to decision; a word that does nothing now is said, and one that is forgotten."""
+        facts = {"image_id": head.image_id, "action": held.action, "decided_at": held.decided_at.isoformat()}
+        if why is not None:
+            self._pipeline.metrics.unapplied.labels(why).inc()
+            log.warning("decision.outdated", **facts, why=why)
+        elif before.flagged_at:
+            seconds = (held.decided_at - before.flagged_at).total_seconds()
             self._pipeline.metrics.turnaround.observe(max(0.0, seconds))
-        is_outdated = after.decision is not None and moderation_policy.is_of_other_bytes(
-            after, after.decision
-        )
-        if is_outdated:
-            log.warning("decision.outdated", image_id=after.image_id, action=decision.action)
+        for each in moderation_policy.forgotten(before, head):
+            log.warning("decision.forgotten", image_id=head.image_id, content_digest=each.content_digest)

@@ -45,9 +45,9 @@ class Entrance(Protocol):
         """What the message asks for; a record that is invalid is work too, and ends as a dead letter."""
 
 
-def refused(error: Rejected, alone: bytes | None = None) -> Job:
-    """The work of a record that is nothing we know: it too may be one of too many."""
-    return Job(partial(_refuse, error), alone=alone)
+def refused(error: Rejected, alone: bytes | None = None, *, image_id: str | None = None) -> Job:
+    """The work of a record that is nothing we know, or take: it too may be one of too many."""
+    return Job(partial(_refuse, error), image_id, alone)
 
 
 async def _refuse(error: Rejected) -> str:

@@ -11,12 +11,13 @@ apart by the dispatcher (`schemas.errors`).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from agents import announcements, publication
 from agents.announcements import RouteMove
+from agents.bounded_times import ClockLimits
 from agents.image import Image, content_of, is_same_object, with_metadata
 from agents.ports import Tagger
 from agents.telemetry.metrics import Metrics, Stopwatch
@@ -78,6 +79,7 @@ class Pipeline:
     metrics: Metrics
     tracer: Tracer
     now: Callable[[], datetime]
+    clock: ClockLimits = field(default_factory=ClockLimits)
 
     def image(self, image_id: str) -> Image:
         """The image, for as long as one message about it is worked on."""
@@ -85,7 +87,7 @@ class Pipeline:
 
     def transitions(self, image: Image, arrived: Claims | None = None) -> Transitions:
         """The changes that can be made to the image's head now, by the rules of the resident model."""
-        return Transitions(image.id, self.tagger, self.now(), arrived or Claims())
+        return Transitions(image.id, self.tagger, self.now(), arrived or Claims(), self.clock)
 
     async def tag(self, image: Image, head: ImageHead | None, claim: Claim, origin: Origin = LIVE) -> str:
         """Make the claim hold, or find what outranks it; how it ended. `head` is what was read of the image.

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from functools import partial
 
+from agents import bounded_times
 from agents.image import Image
 from agents.jobs import Job, Jobs, refused
 from agents.pipeline import Origin, Pipeline
 from agents.transitions import joined
 from schemas import wire
 from schemas.claims import Claims
-from schemas.errors import Gone
+from schemas.errors import Gone, Rejected
 from schemas.events import Reason, RescoreRequested
 from schemas.records import ImageHead
 from streams.inflight import Urgency
@@ -28,8 +29,18 @@ class Rescore:
         wanted = wire.decode_rescore(message.value, dict(message.headers))
         if isinstance(wanted, wire.Invalid):
             return Jobs((refused(wanted.error),))
+        if (ahead := self._ahead(message, wanted)) is not None:
+            return Jobs((refused(ahead, image_id=wanted.image_id),))
         job = Job(partial(self._rescore, wanted), wanted.image_id)
         return Jobs((job,), urgency=Urgency.BACKGROUND, is_ready=partial(self._is_resident, wanted))
+
+    def _ahead(self, message: Message, wanted: RescoreRequested) -> Rejected | None:
+        """A claim may come back by no other way than it came in."""
+        claimed = wanted.claim.position.uploaded_at
+        times = {"requested_at": wanted.requested_at, "claim.position.uploaded_at": claimed}
+        now, limits = self._pipeline.now(), self._pipeline.clock
+        found = (bounded_times.refusal(*each, message, now=now, limits=limits) for each in times.items())
+        return next(filter(None, found), None)
 
     def _is_resident(self, wanted: RescoreRequested) -> bool:
         """Never scored by another model than the wanted one: the lane waits, and a metric says so."""

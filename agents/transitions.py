@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from agents import erasure, moderation_policy
+from agents.bounded_times import ClockLimits
 from agents.ports import Rules
 from schemas.claims import Claim, Claims
 from schemas.decisions import Decision
@@ -21,6 +22,7 @@ from schemas.tags import ModelRef, Scores
 from streams.ports import Change
 
 _NOTHING: Final = Claims()
+_CLOCK: Final = ClockLimits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class Transitions:
     now: datetime
     arrived: Claims = _NOTHING
     """What brought us here; it is joined into whatever becomes of the head."""
+    clock: ClockLimits = _CLOCK
 
     def scored(self, scoring: Scoring) -> Change:
         """The standing claim has scores now; stale when another claim stands meanwhile."""
@@ -104,12 +107,11 @@ class Transitions:
                 raise UnknownImage
             if erasure.is_beyond(stored, decision):
                 return Stale(head=stored)
-            if stored.decision and not stored.decision.precedes(decision):
-                is_same = stored.decision.event_id == decision.event_id
-                return Kept(head=stored) if is_same else Stale(head=stored)
-            bound = moderation_policy.bound(decision, stored)
-            facts = {"decision": bound, "reason": Reason.CORRECTION}
-            return Kept(head=self._next(stored, stored.all_claims, **facts))
+            remembers = moderation_policy.heard(stored, decision, horizon=self.clock.horizon(self.now))
+            forces = [moderation_policy.in_force(each) for each in (stored, remembers)]
+            if stored.state is State.DELETED or forces[0] == forces[1]:
+                return Kept(head=remembers)  # nothing that holds has changed: there is nothing to be said
+            return Kept(head=self._next(remembers, stored.all_claims, reason=Reason.CORRECTION))
 
         return change
 

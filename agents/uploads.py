@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from functools import partial
 
+from agents import bounded_times
 from agents.jobs import Job, Jobs, refused
 from agents.pipeline import Pipeline
 from schemas import topics, wire
 from schemas.claims import Claim
-from schemas.errors import Gone
+from schemas.errors import Gone, Rejected
 from schemas.naming import Naming
 from schemas.records import State
 from schemas.uploads import Position
@@ -37,12 +38,20 @@ class Uploads:
             return refused(record.error, record.alone)
         event = record.removal if isinstance(record, wire.Removed) else record.upload
         claim = Claim.of(event, Position.of(event, message.origin, record.sequencer))
+        if (ahead := self._ahead(message, claim)) is not None:
+            return refused(ahead, record.alone, image_id=event.image_id)
         if isinstance(record, wire.Removed) and record.if_gone:
             return Job(partial(self._remove_if_gone, event.image_id, claim), event.image_id, record.alone)
         was_deferred = message.topic == topics.RETRY
         return Job(
             partial(self._tag, event.image_id, claim, was_deferred=was_deferred), event.image_id, record.alone
         )
+
+    def _ahead(self, message: Message, claim: Claim) -> Rejected | None:
+        field = "removed_at" if claim.is_removal else "uploaded_at"
+        spoken = f"{field} (of a notification `eventTime`, of a CloudEvent without one `time`)"
+        now, limits = self._pipeline.now(), self._pipeline.clock
+        return bounded_times.refusal(spoken, claim.position.uploaded_at, message, now=now, limits=limits)
 
     async def _tag(self, image_id: str, claim: Claim, *, was_deferred: bool = False) -> str:
         image = self._pipeline.image(image_id)

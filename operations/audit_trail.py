@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Literal
 
 from agents import announcements, moderation_policy
+from agents.moderation_policy import Unapplied
 from schemas import topics
 from schemas.claims import Claim, Claims
 from schemas.decisions import Decided, Decision
@@ -68,8 +69,8 @@ class AnnouncedView(Value):
     routes: tuple[RouteAnnouncement, ...]
 
 
-class LastDecision(Decision):
-    """The last decision of a person."""
+class DecisionView(Decision):
+    """A decision of a person."""
 
     in_force: bool
     why_not: str | None = None
@@ -89,7 +90,10 @@ class Trail(Value):
     """What made the scores that stand."""
     tags: tuple[LabelView, ...]
     routes: tuple[RouteView, ...]
-    decision: LastDecision | None
+    decision: DecisionView | None
+    """The last one of the present bytes, else the last one."""
+    other_decisions: tuple[DecisionView, ...]
+    """What else was decided and is remembered, the latest first: of other bytes, or outranked."""
     revision: int
     told: AnnouncedView
     reason: Reason
@@ -122,7 +126,10 @@ def follow(head: ImageHead, history: Sequence[ScoreRecord]) -> Trail:
         model=head.scores.model if head.scores else None,
         tags=_labels(head),
         routes=tuple(_route_views(head)),
-        decision=_decision(head),
+        decision=_decision_view(head, head.decision) if head.decision else None,
+        other_decisions=tuple(
+            _decision_view(head, each) for each in reversed(head.all_decisions) if each != head.decision
+        ),
         revision=head.revision,
         told=_told(head),
         reason=head.reason,
@@ -197,24 +204,25 @@ def _in_words(decision: Decision) -> str:
     return f"{decision.action} to {', '.join(decision.labels or ()) or 'no label'}"
 
 
-def _decision(head: ImageHead) -> LastDecision | None:
-    decision = head.decision
-    if decision is None:
-        return None
+def _decision_view(head: ImageHead, decision: Decision) -> DecisionView:
     why_not = _not_in_force(head, decision)
-    return LastDecision(**dict(decision), in_force=why_not is None, why_not=why_not)
+    return DecisionView(**dict(decision), in_force=why_not is None, why_not=why_not)
 
 
 def _not_in_force(head: ImageHead, decision: Decision) -> str | None:
-    if decision.action is Decided.REVOKE:
-        return "it takes back the decision before it, and decides nothing"
-    if head.state is State.DELETED:
-        return "the image was removed"
-    if moderation_policy.in_force(head):
-        return None
-    if decision.content_digest:
-        return f"it is of other bytes (sha256 {decision.content_digest[:12]}) than those that stand"
-    return "it is older than the upload that stands, so it was of other bytes"
+    match moderation_policy.unapplied(head, decision):
+        case Unapplied.OUTRANKED:
+            return "a later decision holds of the same bytes"
+        case _ if decision.action is Decided.REVOKE:
+            return "it takes back the decision before it, and decides nothing"
+        case Unapplied.REMOVED:
+            return "the image was removed"
+        case Unapplied.OTHER_BYTES if decision.content_digest:
+            return f"it is of other bytes (sha256 {decision.content_digest[:12]}) than those that stand"
+        case Unapplied.OTHER_BYTES:
+            return "it is older than the upload that stands, so it was of other bytes"
+        case None:
+            return None
 
 
 def _told(head: ImageHead) -> AnnouncedView:

@@ -13,11 +13,13 @@ import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from agents import moderation_policy
+from agents import bounded_times, moderation_policy
+from agents.bounded_times import ClockLimits
 from agents.wiring.backends import kafka_connection
 from agents.wiring.settings import Settings
 from agents.wiring.stores import blamed
@@ -28,7 +30,7 @@ from model.data.photograph import Photograph
 from model.data.progress import Tick, silent
 from operations import bulk_fetch, store
 from schemas import topics, wire
-from schemas.decisions import Decided, Decision
+from schemas.decisions import Decided, Decision, ModerationDecided
 from schemas.errors import ConfigurationError, Rejected
 from schemas.records import ImageHead, State
 from streams.adapters.kafka.reader import NoTopic, TopicReader
@@ -38,6 +40,7 @@ from streams.ports import ImageStore, ScoreStore
 BATCH: Final = 200
 """Heads that are read at once."""
 
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
 _UNSEEN: Final = "approved, but of another model's tags: those that hold now were made later"
 
 
@@ -56,7 +59,7 @@ async def gather(settings: Settings, *, into: Path, tick: Tick = silent) -> Entr
     """
     try:
         async with TopicReader(kafka_connection(settings), topics.DECISIONS) as reader:
-            spoken, spoiled = await latest(reader.read())
+            spoken, spoiled = await read(reader.read(), clock=settings.clock)
     except NoTopic as error:
         raise ConfigurationError(f"{error}: nobody has decided anything yet") from error
     if not spoken and not spoiled:
@@ -74,25 +77,31 @@ async def _stores(settings: Settings) -> AsyncIterator[Stores]:
         yield Stores(scores, images)
 
 
-async def latest(messages: AsyncIterable[Message]) -> tuple[dict[str, Decision], list[Refusal]]:
-    """The last decision on each image, by its id, and what is no decision."""
-    spoken: dict[str, Decision] = {}
+async def read(
+    messages: AsyncIterable[Message], *, clock: ClockLimits
+) -> tuple[dict[str, list[Decision]], list[Refusal]]:
+    """The decisions on each image, by its id, and what a worker takes for none."""
+    spoken: dict[str, list[Decision]] = {}
     spoiled: list[Refusal] = []
     async for message in messages:
         event = wire.decode_decision(message.value, dict(message.headers))
-        if isinstance(event, wire.Invalid):
+        refused = event.error if isinstance(event, wire.Invalid) else _ahead(event, message, clock)
+        if isinstance(event, wire.Invalid) or refused:
             place = f"{message.topic}[{message.partition}]@{message.offset}"
-            spoiled.append(Refusal(place, RefusalCause.NOT_DECIDED, str(event.error)))
+            spoiled.append(Refusal(place, RefusalCause.NOT_DECIDED, str(refused)))
             continue
         decision = Decision.of(event, message.partition, message.offset)
-        before = spoken.get(event.image_id)
-        if before is None or before.precedes(decision):
-            spoken[event.image_id] = decision
+        spoken.setdefault(event.image_id, []).append(decision)
     return spoken, spoiled
 
 
+def _ahead(event: ModerationDecided, message: Message, clock: ClockLimits) -> Rejected | None:
+    now = datetime.now(UTC)
+    return bounded_times.refusal("decided_at", event.decided_at, message, now=now, limits=clock)
+
+
 async def labelled(
-    spoken: Mapping[str, Decision], stores: Stores, *, into: Path, tick: Tick = silent
+    spoken: Mapping[str, Sequence[Decision]], stores: Stores, *, into: Path, tick: Tick = silent
 ) -> Entries:
     """The photographs that were decided on, with the labels that the decisions give them."""
     answers: list[Entry | Refusal] = []
@@ -110,12 +119,13 @@ async def labelled(
 
 
 async def _answer(
-    image_id: str, head: ImageHead | None, decision: Decision, *, stores: Stores, into: Path
+    image_id: str, head: ImageHead | None, decisions: Sequence[Decision], *, stores: Stores, into: Path
 ) -> Entry | Refusal:
     if head is None:
         return Refusal(image_id, RefusalCause.NOT_DECIDED, "the store does not know the image")
     place = str(head.location)
-    word = moderation_policy.bound(_last(head, decision), head)
+    head = _heard(head, decisions)
+    word = moderation_policy.last_word(head) or head.all_decisions[-1]
     spoken = _spoken(head, word) if await _has_seen(head, word, stores.scores) else _UNSEEN
     if isinstance(spoken, str):
         return Refusal(place, RefusalCause.NOT_DECIDED, spoken)
@@ -144,9 +154,11 @@ async def _has_seen(head: ImageHead, word: Decision, scores: ScoreStore) -> bool
     return not made or min(made) <= word.decided_at
 
 
-def _last(head: ImageHead, decision: Decision) -> Decision:
-    """`decision`, unless the store has heard a later one."""
-    return head.decision if head.decision and decision.precedes(head.decision) else decision
+def _heard(head: ImageHead, decisions: Sequence[Decision]) -> ImageHead:
+    """`head` with the decisions that it has not heard of yet, or does not remember."""
+    for decision in sorted(decisions, key=lambda each: each.rank):
+        head = moderation_policy.heard(head, decision, horizon=_NEVER)
+    return head
 
 
 def _spoken(head: ImageHead, word: Decision) -> Sequence[str] | str:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from pydantic import Field, model_validator
 
 from schemas import identity
 from schemas.tags import Value
 from schemas.uploads import Moment, spelled
+
+MOST_DECISIONS: Final = 32
+"""Decisions that a head remembers; more contents than that were hardly ever decided on under one key."""
 
 
 class Decided(StrEnum):
@@ -58,7 +62,7 @@ class ModerationDecided(Value):
 
 
 class Decision(Value):
-    """A decision as the image's head holds it; a revoked one stays, so that none older comes back."""
+    """A decision as the image's head remembers it; a revoked one stays, so that none older comes back."""
 
     event_id: str
     action: Decided
@@ -67,6 +71,8 @@ class Decision(Value):
     decided_by: str
     comment: str | None = None
     content_digest: str | None = None
+    digest_assumed: bool = False
+    """Whether nobody said the digest: it is that of the bytes that stood when the decision came in."""
     partition: int
     offset: int
 
@@ -77,13 +83,40 @@ class Decision(Value):
         return cls(**facts, partition=partition, offset=offset)
 
     def precedes(self, other: Decision) -> bool:
-        """Whether `other` came strictly later: by the time of the decision, then by place in the topic."""
-        mine, others = (
-            (self.decided_at, self.partition, self.offset),
-            (
-                other.decided_at,
-                other.partition,
-                other.offset,
-            ),
-        )
-        return self.event_id != other.event_id and mine < others
+        """Whether `other` is another decision, and a later one."""
+        return self.event_id != other.event_id and self.rank < other.rank
+
+    @property
+    def rank(self) -> tuple[datetime, int, int, str]:
+        """By the time of the decision, then by place in the topic."""
+        return self.decided_at, self.partition, self.offset, self.event_id
+
+
+def latest(decisions: Iterable[Decision]) -> Decision | None:
+    """The last of them; None of none."""
+    return max(decisions, key=lambda each: each.rank, default=None)
+
+
+def remembered(
+    decisions: Iterable[Decision], *, standing: str | None, most: int = MOST_DECISIONS
+) -> tuple[Decision, ...]:
+    """The union of `decisions`, each once, in their order, and of at most so many.
+
+    The last decision of each content holds of it, so what was outranked is forgotten first; then what would
+    show an image, since bytes that come back undecided are judged by their scores; a rejection later, and
+    what was decided of the bytes that stand (of the digest `standing`) last of all.
+    """
+    union = {each.event_id: each for each in decisions}
+    ordered = sorted(union.values(), key=lambda each: each.rank)
+    while len(ordered) > most:
+        holding = {each.content_digest: each.event_id for each in ordered}
+        ordered.remove(min(ordered, key=lambda each: _worth(each, holding, standing)))
+    return tuple(ordered)
+
+
+def _worth(decision: Decision, holding: Mapping[str | None, str], standing: str | None) -> int:
+    if holding[decision.content_digest] != decision.event_id:
+        return 0
+    if decision.content_digest == standing:
+        return 3
+    return 2 if decision.action is Decided.REJECT else 1

@@ -4,6 +4,7 @@ TagstreamError
 ├── ConfigurationError         a setting is wrong: say which, exit 2
 ├── Rejected                   this one message or image can never succeed: dead letter, go on
 │   ├── Malformed              the message is not an event we know
+│   ├── AheadOfClock           a time in it is ahead of the record's own by more than is tolerated
 │   ├── NotAllowed             the event names a bucket that is not on the allow-list
 │   ├── Gone                   the object is not there (deleted, or never was)
 │   ├── TooLarge               more bytes than the cap
@@ -85,6 +86,12 @@ class Expired(Rejected):
     """Records that were deleted before they were read."""
 
     code = "expired"
+
+
+class AheadOfClock(Rejected):
+    """A time in the message is ahead of the record's own."""
+
+    code = "ahead_of_clock"
 
 
 class NotAllowed(Rejected):

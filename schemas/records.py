@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from schemas.claims import Claim, Claims
-from schemas.decisions import Decision
+from schemas.decisions import Decision, remembered
 from schemas.erasure import Erasure
 from schemas.events import Reason
 from schemas.statements import StatementOfReasons
@@ -68,6 +68,9 @@ class ImageHead(Value):
     judged: Verdict | None = None
     """What the model's policy says of `scores`."""
     decision: Decision | None = None
+    """The last decision of the present bytes, else the last one: all that an earlier version knows of."""
+    decisions: tuple[Decision, ...] = ()
+    """What people decided, of whatever bytes, in its order; the last one of each content holds of it."""
     verdict: Verdict | None = None
     """What holds: `judged`, unless a person decided otherwise or the image is gone."""
     announced: Announced | None = None
@@ -113,6 +116,18 @@ class ImageHead(Value):
             restaurant_id=self.restaurant_id,
         )
         return Claims.of(kept)
+
+    @property
+    def all_decisions(self) -> tuple[Decision, ...]:
+        """The decisions, also of a head that an earlier version kept, which knew of one."""
+        if self.decision is None or any(each.event_id == self.decision.event_id for each in self.decisions):
+            return self.decisions
+        return remembered((*self.decisions, self.decision), standing=self.digest)
+
+    @property
+    def digest(self) -> str | None:
+        """Of the bytes that stand; None where none do."""
+        return self.content.digest if self.content else None
 
     def holds(self, claim: Claim, model: ModelRef) -> bool:
         """Whether this head already answers `claim`: its removal, or its scores by `model`."""

@@ -95,6 +95,11 @@ class Metrics:
             "Time from the flag to the moderator's decision",
             buckets=PATIENCE,
         )
+        self.unapplied = make.counter(
+            "tagstream_decisions_unapplied",
+            "Decisions that did nothing when they came in: outranked, of other bytes, of a removed image",
+            ["why"],
+        )
         self.collections = make.counter(
             "tagstream_collection_changes", "Images that joined or left a collection", ["action", "label"]
         )

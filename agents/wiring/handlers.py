@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
+from agents.bounded_times import ClockLimits
 from agents.dead_letters import Deferrals, ErrorRouter, Hide
 from agents.decisions import Decisions
 from agents.dispatcher import Dispatcher
@@ -36,6 +37,7 @@ class DispatcherLimits:
     """Images whose encoded bytes are in memory at once."""
     deferrals: Deferrals = field(default_factory=Deferrals)
     rejections: RejectionLimits = field(default_factory=RejectionLimits)
+    clock: ClockLimits = field(default_factory=ClockLimits)
 
 
 UTC_NOW: Final = partial(datetime.now, UTC)
@@ -66,6 +68,7 @@ def build_dispatcher(  # noqa: PLR0913 - all that a worker is made of comes toge
         metrics,
         tracer,
         now,
+        limits.clock,
     )
     entrances: dict[str, Entrance] = {
         topics.UPLOADED: Uploads(pipeline, naming or Naming()),

@@ -26,6 +26,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from agents.bounded_times import ClockLimits
 from agents.dead_letters import Deferrals
 from agents.telemetry import masking
 from agents.telemetry.masking import Mask
@@ -86,6 +87,7 @@ class Settings(BaseSettings):
     retry: Backoff = Field(default_factory=Backoff)
     breaker: BreakerLimits = Field(default_factory=BreakerLimits)
     rejections: RejectionLimits = Field(default_factory=RejectionLimits)
+    clock: ClockLimits = Field(default_factory=ClockLimits)
     deferral: Deferrals = Field(default_factory=Deferrals)
     routes: RoutesSettings = Field(default_factory=RoutesSettings)
     log: LogSettings = Field(default_factory=LogSettings)

@@ -89,7 +89,7 @@ def _handler(settings: Settings, runtime: Runtime, components: Components) -> Ha
     notice = GapNotice()
     runtime.observed.gaps(notice.complaint)
     runtime.metrics.loading.limit.set(settings.decode.loading)
-    limits = DispatcherLimits(settings.decode.loading, settings.deferral, settings.rejections)
+    limits = DispatcherLimits(settings.decode.loading, settings.deferral, settings.rejections, settings.clock)
     dispatcher = build_dispatcher(
         components,
         runtime.dependencies,

@@ -11,7 +11,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from operations import topic_names
-from operations.audit_trail import ClaimView, LastDecision, RouteAnnouncement, RouteView, Trail
+from operations.audit_trail import ClaimView, DecisionView, RouteAnnouncement, RouteView, Trail
 from operations.dead_letters import Letter
 from operations.explain import Explanation
 from schemas.records import ScoreRecord
@@ -55,6 +55,8 @@ def shown(trail: Trail, letters: Letters) -> RenderableType:
         parts += _section("Routes", _routes(trail.routes))
     if trail.decision:
         parts += _section("Decision", _decision(trail.decision))
+    if trail.other_decisions:
+        parts += _section("Other decisions", _other_decisions(trail))
     parts += _section("Announced", _told(trail))
     if trail.history:
         parts += _section("History", _history(trail))
@@ -139,7 +141,7 @@ def _routes(routes: Sequence[RouteView]) -> PrintableTable:
     return table
 
 
-def _decision(made: LastDecision) -> PrintableTable:
+def _decision(made: DecisionView) -> PrintableTable:
     return tables.grid(
         (
             ("decided", trail_words.decision(made)),
@@ -149,6 +151,14 @@ def _decision(made: LastDecision) -> PrintableTable:
             ("position", f"partition {made.partition}, offset {made.offset}"),
             ("comment", made.comment or "-"),
         )
+    )
+
+
+def _other_decisions(trail: Trail) -> PrintableTable:
+    return tables.grid(
+        row
+        for made in trail.other_decisions
+        for row in (("decided", trail_words.decision(made)), ("in force", f"no: {made.why_not}"))
     )
 
 

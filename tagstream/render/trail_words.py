@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from operations.audit_trail import ClaimView, LastDecision, RouteView, Trail
+from operations.audit_trail import ClaimView, DecisionView, RouteView, Trail
 from schemas import topics
 from schemas.decisions import Decided
 from schemas.records import State
@@ -28,6 +28,7 @@ def sentences(trail: Trail) -> Iterator[str]:
     yield from _collections(trail)
     if trail.decision:
         yield _decided(trail.decision)
+    yield from map(_decided, trail.other_decisions)
     if trail.flagged_at:
         yield f"A person is asked to look at it since {moment(trail.flagged_at)}."
     yield _told(trail)
@@ -44,7 +45,7 @@ def claim(spoken: ClaimView) -> str:
     return f"{what} of {moment(spoken.position.uploaded_at)}"
 
 
-def decision(made: LastDecision) -> str:
+def decision(made: DecisionView) -> str:
     """What a person did, and when."""
     labels = "" if made.labels is None else f" to {_listed(made.labels) or 'none'}"
     return f"{made.decided_by} {_DONE[made.action]}{labels} at {moment(made.decided_at)}"
@@ -105,7 +106,7 @@ def _collections(trail: Trail) -> Iterator[str]:
             yield f"It is not in the collection {led.topic}: {led.why_not}."
 
 
-def _decided(made: LastDecision) -> str:
+def _decided(made: DecisionView) -> str:
     words = decision(made)
     return f"{words}." if made.in_force else f"{words}; not in force: {made.why_not}."
 

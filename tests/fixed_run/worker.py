@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from agents.bounded_times import ClockLimits
 from agents.dead_letters import Deferrals
 from agents.ports import Components, Tagger
 from agents.telemetry.metrics import Metrics
@@ -84,7 +85,11 @@ def dispatcher(
     desk = build_dispatcher(
         parts,
         Dependencies(Backoff(first=0.0001, longest=0.0001)),
-        DispatcherLimits(deferrals=Deferrals(attempts=4, gone=0), rejections=RejectionLimits(share=1.0)),
+        DispatcherLimits(
+            deferrals=Deferrals(attempts=4, gone=0),
+            rejections=RejectionLimits(share=1.0),
+            clock=ClockLimits(tolerance=86_400),  # time stands still in it, and events go on
+        ),
         metrics=Metrics(),
         naming=Naming(keys=Keys(keys), key_pattern=key_pattern),
         now=lambda: NOW,

@@ -75,7 +75,7 @@ class _Said:
     key: str
     claims: Claims = field(default_factory=Claims)
     events: set[str] = field(default_factory=set)
-    decision: Decision | None = None
+    decisions: dict[str, Decision] = field(default_factory=dict)
 
 
 class Oracle:
@@ -152,16 +152,17 @@ class Oracle:
 
     def _rule_on_decisions(self) -> None:
         for image_id, decisions in self._decisions.items():
-            last = max(decisions.values(), key=lambda each: (each.decided_at, each.partition, each.offset))
             said = self._said[image_id]
-            said.decision = last
+            said.decisions = decisions
             self._expectation.ends[image_id] = self._end(image_id, said, others=len(decisions))
 
     def _end(self, image_id: str, said: _Said, *, others: int = 0) -> End:
         standing = said.claims.current
         digest = None if standing.is_removal else self._ledger.at(said.key).digest
         words = len(said.events) + others
-        state, labels, routes = _holding(digest, self._ledger, said.decision)
+        of_bytes = [each for each in said.decisions.values() if each.content_digest == digest]
+        last = max(of_bytes, key=lambda each: (each.decided_at, each.partition, each.offset), default=None)
+        state, labels, routes = _holding(digest, self._ledger, last)
         if said.claims.restaurant_id is None:
             routes = frozenset(route for route in routes if route[0] != topics.AMBIANCE)
         return End(image_id, standing.position.event_id, state, labels, routes, words, digest)
@@ -187,7 +188,7 @@ def _holding(
     if digest is None:
         return "deleted", frozenset(), frozenset()
     labels = ledger.labels[digest]
-    if decision and decision.action is not Decided.REVOKE and decision.content_digest == digest:
+    if decision and decision.action is not Decided.REVOKE:
         spoken = labels if decision.labels is None else frozenset(decision.labels)
         if decision.action is Decided.REJECT:
             return "hidden", spoken, frozenset()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
+from agents.bounded_times import ClockLimits
 from agents.dead_letters import Deferrals
 from agents.dispatcher import Dispatcher
 from agents.ports import Components, Forwarded
@@ -150,8 +151,11 @@ class World:
         self.tags: MemoryTags = FaultyTags(self.faults)
         self.tagger: FakeTagger = SpokenTagger(self.faults)
         self.metrics = Metrics()
-        deferrals = Deferrals(attempts=4, gone=0)
-        self.limits = DispatcherLimits(deferrals=deferrals, rejections=RejectionLimits(share=1.0))
+        self.limits = DispatcherLimits(
+            deferrals=Deferrals(attempts=4, gone=0),
+            rejections=RejectionLimits(share=1.0),
+            clock=ClockLimits(tolerance=86_400),  # all worlds begin at EPOCH, and time stands still in them
+        )
 
     def desk(self) -> Dispatcher:
         parts = Components(images=self.images, scores=self.scores, tags=self.tags, tagger=self.tagger)
@@ -243,11 +247,18 @@ def s3_message(
 
 
 def decision_message(
-    image_id: str, action: str, *, minute: float, labels: list[str] | None = None, offset: int = 0
+    image_id: str,
+    action: str,
+    *,
+    minute: float,
+    labels: list[str] | None = None,
+    offset: int = 0,
+    digest: str | None = None,
 ) -> Message:
     """A moderator's decision as it comes off the wire."""
     when = (EPOCH + timedelta(minutes=minute)).isoformat()
     said = {"image_id": image_id, "action": action, "decided_at": when, "decided_by": "ann", "labels": labels}
+    said |= {"content_digest": digest} if digest else {}
     return Message(topics.DECISIONS, 0, offset, key=image_id.encode(), value=json.dumps(said).encode())
 
 

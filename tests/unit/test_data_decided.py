@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from agents.bounded_times import ClockLimits
 from model.data.entries import Entries
 from operations import bulk_fetch, decision_dataset
 from operations.decision_dataset import Stores
@@ -24,6 +25,7 @@ from tests.unit.cli_builders import NOW, head, record, upload
 from tests.unit.data_builders import causes
 
 LIMITS = Limits(buckets=("photos",))
+CLOCK = ClockLimits(tolerance=86_400)
 DATA = b"the bytes that Ann saw"
 
 
@@ -48,7 +50,7 @@ async def gathered(
     content = Content(digest=sha256(DATA).hexdigest(), size=len(DATA))
     standing = kept or head(upload()).model_copy(update={"content": content, "restaurant_id": "r1"})
     await scores.apply(standing.image_id, lambda _: Kept(head=standing))
-    spoken, spoiled = await decision_dataset.latest(said(*map(wire.encode, words)))
+    spoken, spoiled = await decision_dataset.read(said(*map(wire.encode, words)), clock=CLOCK)
     assert not spoiled
     return await decision_dataset.labelled(spoken, Stores(scores, images), into=into)
 
@@ -90,7 +92,8 @@ async def test_an_approval_is_none_of_tags_that_were_made_later(tmp_path: Path) 
     standing = head(upload(minute=-60))
     await scores.apply(standing.image_id, lambda _: Kept(head=standing), record(standing))  # scored at NOW
     for minute, why in ((1, []), (-1, ["approved, but of another model's tags"])):
-        spoken, _ = await decision_dataset.latest(said(wire.encode(word("approve", minute=minute))))
+        approval = wire.encode(word("approve", minute=minute))
+        spoken, _ = await decision_dataset.read(said(approval), clock=CLOCK)
         found = await decision_dataset.labelled(spoken, Stores(scores, images), into=tmp_path)
         assert [each.why.partition(":")[0] for each in found.refused] == why
         assert len(found.found) == 1 - len(why)
@@ -137,8 +140,8 @@ async def test_a_slip_of_one_moderator_does_not_end_the_import(tmp_path: Path) -
 
 
 async def test_what_is_no_decision_is_named_by_its_place() -> None:
-    spoken, spoiled = await decision_dataset.latest(said(b"{}", wire.encode(word("approve"))))
-    assert [each.action for each in spoken.values()] == [Decided.APPROVE]
+    spoken, spoiled = await decision_dataset.read(said(b"{}", wire.encode(word("approve"))), clock=CLOCK)
+    assert [[each.action for each in made] for made in spoken.values()] == [[Decided.APPROVE]]
     assert causes(spoiled) == [(f"{topics.DECISIONS}[0]@0", "not_decided")]
 
 

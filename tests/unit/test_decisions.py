@@ -154,7 +154,8 @@ async def test_a_revocation_that_comes_twice_is_one_turn_of_the_moderators(world
 
 
 async def test_a_moderator_whose_clock_is_behind_took_no_time_at_all(world: World) -> None:
-    await world.deliver(decision_message(UPLOAD.image_id, "approve", minute=-9))
+    digest = (await world.head_of(UPLOAD)).digest
+    await world.deliver(decision_message(UPLOAD.image_id, "approve", minute=-9, digest=digest))
     read = world.metrics.registry.get_sample_value
     assert read("tagstream_moderation_turnaround_seconds_sum") == 0
     assert read("tagstream_moderation_turnaround_seconds_count") == 1

@@ -9,7 +9,9 @@ from typing import Any, Final, get_args, get_type_hints
 import pytest
 
 from agents.dead_letters import ErrorRouter
+from agents.pipeline import Pipeline
 from agents.telemetry import logs, observation, tracing
+from agents.transitions import Transitions
 from agents.uploads import Uploads
 from agents.wiring import settings
 from agents.wiring.settings import Settings
@@ -36,6 +38,7 @@ OWNERS: Final[dict[str, list[tuple[Any, str]]]] = {
     "store": [(MongoScores.__init__, "settings")],
     "decode": [(DecoderPool.__init__, "limits")],
     "batch": [(MicroBatcher.__init__, "limits")],
+    "clock": [(Pipeline, "clock"), (Transitions, "clock")],
     "retry": [(Dependencies.__init__, "patience")],
     "breaker": [(Dependencies.__init__, "limits")],
     "rejections": [(RejectionAlarm.__init__, "limits")],
