@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 
 from schemas.errors import Gone
 from schemas.uploads import Location
-from streams.adapters.s3 import client, errors, listing
+from streams.adapters.s3 import client, errors, integrity, listing
 from streams.adapters.s3.budget import ByteSemaphore
 from streams.adapters.s3.settings import S3Settings
 from streams.ports import Fetched
@@ -64,7 +64,8 @@ class S3Images:
         try:
             self._allow(location)
             async with self._asking(location):
-                await self._client.head_object(Bucket=location.bucket, Key=location.key)
+                reply = await self._client.head_object(Bucket=location.bucket, Key=location.key)
+                integrity.refuse_page(reply, location)
         except Gone:
             return False
         return True
@@ -139,9 +140,11 @@ class S3Images:
         reply: Any = await self._client.get_object(Bucket=location.bucket, Key=location.key, **which)
         size = reply.get("ContentLength", self._settings.max_object_bytes)
         async with reply["Body"]:  # leaving early closes the connection: the rest is never read
+            integrity.refuse_page(reply, location)
             self._settings.admit(location, size)
             async with self.budget.take(size):
                 data = await self._drain(reply["Body"], location)
+                await integrity.verify(data, reply, location, etag_is_md5=self._settings.etag_is_md5)
         metadata = listing.read(reply.get("Metadata", {}))
         return Fetched(data, listing.etag(reply), listing.version(reply), metadata)
 

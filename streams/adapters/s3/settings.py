@@ -41,6 +41,12 @@ class S3Settings(Limits):
     deadline: Advanced[float] = Field(30.0, gt=0, description="Seconds that reading one object may take")
     """From the request to the last byte; beyond it the storage is `Unavailable`."""
 
+    etag_is_md5: Advanced[bool] = Field(
+        default=True,
+        description="A plain etag (32 digits) is the object's MD5; false for a storage whose are not",
+    )
+    """What does not match is `Unavailable`, and never blamed on the photograph."""
+
     @model_validator(mode="after")
     def _both_or_neither(self) -> Self:
         if (self.access_key_id is None) != (self.secret_access_key is None):
