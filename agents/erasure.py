@@ -43,7 +43,9 @@ def raised(head: ImageHead, removal: Claim) -> ImageHead:
 def told(head: ImageHead, announced: Announced) -> ImageHead:
     """An erased image of which the withdrawal is acknowledged: nobody is named any more."""
     forgotten = Claims.of(*(_unnamed(each) for each in (head.claims.storage, head.claims.producer) if each))
-    return head.model_copy(update={"announced": announced, "pending": (), "claims": forgotten})
+    return head.model_copy(
+        update={"announced": announced, "pending": (), "statements": (), "claims": forgotten}
+    )
 
 
 def is_beyond(head: ImageHead, decision: Decision) -> bool:
@@ -62,6 +64,7 @@ def _tombstone(
         claims=Claims.of(claim),
         state=State.DELETED,
         pending=_possibly_published(stored) if stored else (),
+        statements=stored.statements if stored else (),  # of what had happened until now, and nobody is named
         revision=stored.revision + 1 if stored else 1,
         job=JOB,
         erased=erasure,

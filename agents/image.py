@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Final
 
@@ -12,6 +13,7 @@ from agents.telemetry.metrics import Stopwatch
 from schemas.claims import Claim
 from schemas.errors import Stage
 from schemas.records import Content, ImageHead, Kept, ScoreRecord, Stale
+from schemas.statements import StatementOfReasons
 from streams.ports import Change, Fetched
 from streams.resilience.retrying import RetryingScores
 
@@ -43,6 +45,11 @@ class Image:
         """Delete what the store still has of an erased photograph."""
         with self.watch.stage(Stage.STORE):
             await self._scores.purge(self.id)
+
+    async def keep_statements(self, statements: Sequence[StatementOfReasons]) -> None:
+        """Add what is stated of it to the statements of reasons; durable when it returns."""
+        with self.watch.stage(Stage.STORE):
+            await self._scores.keep_statements(statements)
 
     async def mark(self, head: ImageHead) -> ImageHead:
         """Remember that the broker has acknowledged all that `head` says; the head that is stored then."""

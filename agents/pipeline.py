@@ -20,6 +20,7 @@ from agents.announcements import RouteMove
 from agents.bounded_times import ClockLimits
 from agents.image import Image, content_of, is_same_object, with_metadata
 from agents.ports import Tagger
+from agents.statement_template import StatementTemplate
 from agents.telemetry.metrics import Metrics, Stopwatch
 from agents.telemetry.tracing import TRACEPARENT, Tracer
 from agents.transitions import Scoring, Transitions, joined
@@ -80,6 +81,7 @@ class Pipeline:
     tracer: Tracer
     now: Callable[[], datetime]
     clock: ClockLimits = field(default_factory=ClockLimits)
+    template: StatementTemplate = field(default_factory=StatementTemplate)
 
     def image(self, image_id: str) -> Image:
         """The image, for as long as one message about it is worked on."""
@@ -87,7 +89,8 @@ class Pipeline:
 
     def transitions(self, image: Image, arrived: Claims | None = None) -> Transitions:
         """The changes that can be made to the image's head now, by the rules of the resident model."""
-        return Transitions(image.id, self.tagger, self.now(), arrived or Claims(), self.clock)
+        now, claims = self.now(), arrived or Claims()
+        return Transitions(image.id, self.tagger, now, claims, self.clock, self.template)
 
     async def tag(self, image: Image, head: ImageHead | None, claim: Claim, origin: Origin = LIVE) -> str:
         """Make the claim hold, or find what outranks it; how it ended. `head` is what was read of the image.
@@ -167,7 +170,7 @@ class Pipeline:
         return forwarded.scores
 
     async def publish(self, image: Image, head: ImageHead) -> None:
-        """Announce what `head` says, then mark it as announced."""
+        """Keep its statements, announce what `head` says, then mark it as announced."""
 
         async def announce(events: Sequence[Announcement], moves: Sequence[RouteMove]) -> None:
             with image.watch.stage(Stage.ANNOUNCE):
@@ -175,7 +178,7 @@ class Pipeline:
             self.metrics.announced(events)
             self.metrics.without_restaurant.inc(sum(move.is_without_restaurant for move in moves))
 
-        await publication.publish(head, announce, image.mark)
+        await publication.publish(head, announce, image.mark, keep=image.keep_statements)
 
 
 def score_record(image_id: str, scoring: Scoring, *, seconds: Mapping[str, float]) -> ScoreRecord:

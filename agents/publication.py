@@ -4,27 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from agents import announcements
+from agents import announcements, statements
 from agents.announcements import RouteMove
 from schemas.events import Announcement
 from schemas.records import ImageHead
+from schemas.statements import StatementOfReasons
 
 Announce = Callable[[Sequence[Announcement], Sequence[RouteMove]], Awaitable[None]]
 """Returns when the broker has acknowledged the events, which say these moves among others."""
+
+KeepStatements = Callable[[Sequence[StatementOfReasons]], Awaitable[None]]
+"""Returns when the store has each of them."""
 
 Mark = Callable[[ImageHead], Awaitable[ImageHead]]
 """Remembers that all that a head says is acknowledged; the head that is stored then."""
 
 
-async def publish(head: ImageHead, announce: Announce, mark: Mark) -> None:
-    """Announce what `head` says, then mark it as announced.
+async def publish(head: ImageHead, announce: Announce, mark: Mark, *, keep: KeepStatements) -> None:
+    """Keep the statements of `head`, announce what it says, then mark it as announced.
 
     Where somebody kept a later revision meanwhile, our events may stand behind theirs in the topics, and
     in a compacted topic for ever: then what the later one says is said again.
     """
     moves: Sequence[RouteMove] = announcements.diff(head)
     while True:
-        await announce(announcements.announcements(head, moves), moves)
+        if head.statements:
+            await keep(head.statements)
+        await announce((*announcements.announcements(head, moves), *statements.announced(head)), moves)
         marked = await mark(head)
         if marked.revision <= head.revision:
             return

@@ -13,6 +13,8 @@ from typing import Any, Final
 from agents import erasure, moderation_policy
 from agents.bounded_times import ClockLimits
 from agents.ports import Rules
+from agents.statement_template import StatementTemplate
+from agents.statements import Occurrence
 from schemas.claims import Claim, Claims
 from schemas.decisions import Decision
 from schemas.errors import UnknownImage
@@ -23,6 +25,7 @@ from streams.ports import Change
 
 _NOTHING: Final = Claims()
 _CLOCK: Final = ClockLimits()
+_GENERAL: Final = StatementTemplate()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,8 @@ class Transitions:
     arrived: Claims = _NOTHING
     """What brought us here; it is joined into whatever becomes of the head."""
     clock: ClockLimits = _CLOCK
+    template: StatementTemplate = _GENERAL
+    """In whose words it is stated why a photograph is hidden or restored."""
 
     def scored(self, scoring: Scoring) -> Change:
         """The standing claim has scores now; stale when another claim stands meanwhile."""
@@ -80,7 +85,7 @@ class Transitions:
         judged = self.rules.decide(head.scores, head.announced.verdict if head.announced else None)
         if judged == head.judged:
             return Kept(head=head)
-        facts = {"judged": judged, "reason": Reason.REPLAY, "job": job}
+        facts: dict[str, Any] = {"judged": judged, "reason": Reason.REPLAY, "job": job}
         return Kept(head=self._next(head, head.all_claims, **facts))
 
     def removed(self, claim: Claim) -> Change:
@@ -111,7 +116,8 @@ class Transitions:
             forces = [moderation_policy.in_force(each) for each in (stored, remembers)]
             if stored.state is State.DELETED or forces[0] == forces[1]:
                 return Kept(head=remembers)  # nothing that holds has changed: there is nothing to be said
-            return Kept(head=self._next(remembers, stored.all_claims, reason=Reason.CORRECTION))
+            claims = stored.all_claims
+            return Kept(head=self._next(remembers, claims, word=decision, reason=Reason.CORRECTION))
 
         return change
 
@@ -129,8 +135,15 @@ class Transitions:
             "job": scoring.job,
         }
 
-    def _next(self, stored: ImageHead | None, claims: Claims, **facts: Any) -> ImageHead:  # noqa: ANN401 - fields of the head
-        """The head's next revision."""
+    def _next(
+        self,
+        stored: ImageHead | None,
+        claims: Claims,
+        *,
+        word: Decision | None = None,
+        **facts: Any,  # noqa: ANN401 - fields of the head
+    ) -> ImageHead:
+        """The head's next revision, by a person's `word` or without one."""
         standing = claims.current
         facts |= {
             "location": standing.location,
@@ -142,7 +155,12 @@ class Transitions:
             head = ImageHead(image_id=self.image_id, state=State.VISIBLE, revision=1, **facts)
         else:
             head = stored.model_copy(update=facts | _counted(stored, claims))
-        return moderation_policy.ruled(head, self.rules.correct, now=self.now)
+        return self._stated(stored, moderation_policy.ruled(head, self.rules.correct, now=self.now), word)
+
+    def _stated(self, stored: ImageHead | None, head: ImageHead, word: Decision | None) -> ImageHead:
+        """`head` with the statements of reasons of what became of it."""
+        made = Occurrence(stored, head, self.now, word).statements(self.template)
+        return head.model_copy(update={"statements": (*head.statements, *made)}) if made else head
 
 
 def joined(stored: ImageHead | None, arrived: Claims) -> Claims:
@@ -174,7 +192,10 @@ def acknowledged(head: ImageHead) -> Change:
             return Kept(head=erasure.told(held, announced) if is_all else held)
         # What a later head left pending may have been said before or after: it stays pending.
         pending = () if is_all else held.pending
-        return Kept(head=held.model_copy(update={"announced": announced, "pending": pending}))
+        said = {each.puid for each in head.statements}
+        unsaid = tuple(each for each in held.statements if each.puid not in said)
+        facts = {"announced": announced, "pending": pending, "statements": unsaid}
+        return Kept(head=held.model_copy(update=facts))
 
     return change
 

@@ -77,7 +77,7 @@ class Eraser:
             await self._tags.announce(events)
             said.update(each.topic for each in events)
 
-        await publication.publish(head, announce, self._mark)
+        await publication.publish(head, announce, self._mark, keep=self._scores.keep_statements)
         return said
 
     async def _mark(self, head: ImageHead) -> ImageHead:

@@ -14,6 +14,7 @@ from agents.telemetry.gauges import BatchMetrics, LagMetrics, LoadingMetrics, Sw
 from agents.telemetry.instruments import PATIENCE, SIZES, Instrument, Instruments
 from agents.telemetry.tracing import NO_TRACER, Tracer
 from schemas.events import Announcement, CollectionChanged, ModerationRequested
+from schemas.statements import StatementOfReasons
 from schemas.tags import ModelRef
 
 
@@ -49,6 +50,8 @@ class Metrics:
                     self.flags.labels(action, label).inc()
                 case CollectionChanged(action=action, label=label):
                     self.collections.labels(action, label).inc()
+                case StatementOfReasons(kind=kind):
+                    self.statements.labels(kind).inc()
 
     def _count_and_time(self, make: Instruments) -> None:
         self.stages = make.histogram(
@@ -89,6 +92,9 @@ class Metrics:
             "tagstream_moderation_flags",
             "Requests to look at an image, made and taken back",
             ["action", "label"],
+        )
+        self.statements = make.counter(
+            "tagstream_statements", "Statements of reasons that were published", ["kind"]
         )
         self.turnaround = make.histogram(
             "tagstream_moderation_turnaround_seconds",

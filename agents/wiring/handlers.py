@@ -17,6 +17,7 @@ from agents.jobs import Entrance
 from agents.pipeline import Pipeline
 from agents.ports import Components
 from agents.rescore import Rescore
+from agents.statement_template import StatementTemplate
 from agents.telemetry.metrics import Metrics
 from agents.telemetry.tracing import NO_TRACER, Tracer
 from agents.uploads import Uploads
@@ -50,6 +51,7 @@ def build_dispatcher(  # noqa: PLR0913 - all that a worker is made of comes toge
     *,
     metrics: Metrics,
     naming: Naming | None = None,
+    template: StatementTemplate | None = None,
     tracer: Tracer = NO_TRACER,
     alarm: RejectionAlarm | None = None,
     now: Callable[[], datetime] = UTC_NOW,
@@ -69,6 +71,7 @@ def build_dispatcher(  # noqa: PLR0913 - all that a worker is made of comes toge
         tracer,
         now,
         limits.clock,
+        template or StatementTemplate(),
     )
     entrances: dict[str, Entrance] = {
         topics.UPLOADED: Uploads(pipeline, naming or Naming()),

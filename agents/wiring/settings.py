@@ -28,6 +28,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from agents.bounded_times import ClockLimits
 from agents.dead_letters import Deferrals
+from agents.statement_template import StatementSettings
 from agents.telemetry import masking
 from agents.telemetry.masking import Mask
 from agents.telemetry.settings import LogSettings, MetricsSettings, TracingSettings
@@ -90,6 +91,7 @@ class Settings(BaseSettings):
     clock: ClockLimits = Field(default_factory=ClockLimits)
     deferral: Deferrals = Field(default_factory=Deferrals)
     routes: RoutesSettings = Field(default_factory=RoutesSettings)
+    statements: StatementSettings = Field(default_factory=StatementSettings)
     log: LogSettings = Field(default_factory=LogSettings)
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
     tracing: TracingSettings = Field(default_factory=TracingSettings)

@@ -13,15 +13,17 @@ from typing import Final, NoReturn
 import faust
 from faust.types import StreamT
 
+from agents import statement_template
 from agents.gaps import GapNotice
 from agents.ports import Components
+from agents.statement_template import StatementTemplate
 from agents.telemetry import logs
 from agents.telemetry.metrics import Metrics
 from agents.telemetry.observation import Observation, observing
 from agents.telemetry.tracing import Tracer, open_tracer
 from agents.wiring.backends import kafka_connection
 from agents.wiring.handlers import DispatcherLimits, build_dispatcher
-from agents.wiring.settings import Settings, mask
+from agents.wiring.settings import Settings, blame, mask
 from schemas import topics
 from streams.app import Lifespan, StreamApp, StreamSettings
 from streams.message import Handler
@@ -54,11 +56,13 @@ def create_app(settings: Settings, open_components: OpenComponents) -> StreamApp
 def _lifespan(settings: Settings, open_components: OpenComponents) -> Lifespan:
     @asynccontextmanager
     async def lifespan(app: StreamApp) -> AsyncIterator[Handler]:
+        with blame("TAGSTREAM_STATEMENTS__FILE"):
+            template = statement_template.load(settings.statements.file)
         async with AsyncExitStack() as stack:
             runtime = await _runtime(settings, app, stack)
             components = await stack.enter_async_context(open_components(settings, runtime))
             await _all_there(components, runtime.dependencies)
-            yield _handler(settings, runtime, components)
+            yield _handler(settings, runtime, components, template)
 
     return lifespan
 
@@ -83,7 +87,9 @@ async def _runtime(settings: Settings, app: StreamApp, stack: AsyncExitStack) ->
     return Runtime(app, dependencies, metrics, observed, tracer)
 
 
-def _handler(settings: Settings, runtime: Runtime, components: Components) -> Handler:
+def _handler(
+    settings: Settings, runtime: Runtime, components: Components, template: StatementTemplate
+) -> Handler:
     alarm = RejectionAlarm(settings.rejections)
     runtime.observed.alarms(alarm.alarms)
     notice = GapNotice()
@@ -96,6 +102,7 @@ def _handler(settings: Settings, runtime: Runtime, components: Components) -> Ha
         limits,
         metrics=runtime.metrics,
         naming=settings.uploads,
+        template=template,
         tracer=runtime.tracer,
         alarm=alarm,
         hide=mask(settings).hide,

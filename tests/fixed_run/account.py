@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date
 from typing import Any
 
 from pydantic import BaseModel
@@ -29,6 +29,7 @@ async def account(world: World) -> dict[str, Any]:
             for each in records
         },
         "announced": plain(world.tags.announced),
+        "statements": [each.puid for each in await world.scores.statements(limit=10_000)],
         "letters": plain(world.tags.buried),
     }
 
@@ -42,7 +43,7 @@ def plain(value: object) -> Any:
             return {str(name): _masked(str(name), each) for name, each in value.items()}
         case list() | tuple():
             return [plain(each) for each in value]
-        case datetime():
+        case date():
             return value.isoformat()
         case bytes():
             return _text(value)

@@ -27,6 +27,7 @@ from schemas.events import (
     RescoreRequested,
 )
 from schemas.records import ImageHead, Kept, ScoreRecord, Stale
+from schemas.statements import StatementOfReasons
 from schemas.tags import Scores
 from schemas.uploads import ImageUploaded, Location, Position
 from streams.adapters.limits import Limits
@@ -42,7 +43,7 @@ EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 LIMITS = Limits(buckets=("photos",), max_object_bytes=1000)
 IMPATIENT = Backoff(first=0.0001, longest=0.0001)
 
-STEPS = ("head", "fetch", "decode", "score", "keep", "announce", "mark", "bury")
+STEPS = ("head", "fetch", "decode", "score", "keep", "state", "announce", "mark", "bury")
 BOUNDARIES = tuple((step, side) for step in STEPS for side in ("before", "after"))
 HALFWAY = ("announce", "halfway")
 """The first event is out, the others are not."""
@@ -95,6 +96,10 @@ class FaultyScores(MemoryScores):
     async def apply(self, image_id: str, change: Change, record: ScoreRecord | None = None) -> Kept | Stale:
         apply, step = super().apply, "keep" if record else "mark"
         return await self.faults.around(step, lambda: apply(image_id, change, record))
+
+    async def keep_statements(self, statements: Sequence[StatementOfReasons]) -> None:
+        keep = super().keep_statements
+        await self.faults.around("state", lambda: keep(statements))
 
 
 class FaultyTags(MemoryTags):

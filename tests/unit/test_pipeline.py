@@ -27,7 +27,7 @@ async def test_an_upload_is_stored_before_it_is_announced_and_announced_before_i
     world: World,
 ) -> None:
     await world.tag(upload_of(), "menu=0.9")
-    assert world.faults.begun == ["head", "fetch", "decode", "score", "keep", "announce", "mark"]
+    assert world.faults.begun == ["head", "fetch", "decode", "score", "keep", "state", "announce", "mark"]
 
 
 async def test_an_upload_ends_in_scores_tags_routes_and_the_announced_mark(world: World) -> None:

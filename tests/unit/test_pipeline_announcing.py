@@ -80,7 +80,7 @@ async def test_what_is_said_again_says_the_ids_that_it_had() -> None:
     of_the_newer = {
         each.event.event_id for each in world.tags.announced if each.event and each.event.revision == 2
     }
-    assert len(of_the_newer) == 4  # tagged, held, human added, menu removed
+    assert len(of_the_newer) == 5  # tagged, held, human added, menu removed, and why it is hidden
 
 
 class DyingTags(MemoryTags):

@@ -78,6 +78,7 @@ async def test_whatever_comes_twice_and_whoever_dies_the_end_is_that_of_a_calm_r
     assert await faulted.scores.scan() == await calm.scores.scan()
     assert await _scores_of(faulted) == await _scores_of(calm)
     assert faulted.event_ids == calm.event_ids
+    assert await faulted.scores.statements(limit=100) == await calm.scores.statements(limit=100)
     assert faulted.refused == calm.refused
 
 

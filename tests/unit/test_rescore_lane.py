@@ -146,7 +146,7 @@ async def test_a_worker_killed_in_the_middle_of_a_rescore_is_made_good_by_the_re
 ) -> None:
     calm, faulted = await tagged(), await tagged(Faults())
     for world in (calm, faulted):
-        await world.put(UPLOAD, "ambiance=0.9")
+        await world.put(UPLOAD, "human=0.9")
     await calm.deliver(rescore_message(UPLOAD, version="2"))
     faulted.faults.boundary = boundary
     with pytest.raises(Crash):
