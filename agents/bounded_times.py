@@ -8,7 +8,7 @@ record: what was ahead once and is no longer pins nothing.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from pydantic import Field
@@ -17,6 +17,8 @@ from schemas.errors import AheadOfClock
 from schemas.settings import Advanced, Section
 from streams.message import Message
 
+NEVER: Final = datetime.max.replace(tzinfo=UTC)
+"""The horizon of whoever bounds nothing."""
 _SETTING: Final = "TAGSTREAM_CLOCK__TOLERANCE"
 
 

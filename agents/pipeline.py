@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import structlog
+
 from agents import announcements, publication
 from agents.announcements import RouteMove
 from agents.bounded_times import ClockLimits
@@ -23,13 +25,15 @@ from agents.ports import Tagger
 from agents.statement_template import StatementTemplate
 from agents.telemetry.metrics import Metrics, Stopwatch
 from agents.telemetry.tracing import TRACEPARENT, Tracer
-from agents.transitions import Scoring, Transitions, joined
+from agents.transitions import Scoring, Transitions
 from schemas.claims import Claim, Claims
-from schemas.errors import Stage
+from schemas.errors import Gone, Stage
 from schemas.events import Announcement, Reason
-from schemas.records import Content, ImageHead, Kept, ScoreRecord
+from schemas.records import Content, ImageHead, Kept, ScoreRecord, Stale, State
 from schemas.tags import Scores
 from streams.resilience.retrying import RetryingImages, RetryingScores, RetryingTags
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,27 +103,50 @@ class Pipeline:
         """
         arrived = Claims.of(claim)
         while True:
-            current = joined(head, arrived).current
             change = self.transitions(image, arrived)
+            current = change.joined(head).current
             if head is not None and self._is_answered(head, current, claim, origin):
                 ending = "resumed" if current.is_same(claim) else "stale"
                 kept = await image.keep(change.noted)
             elif current.is_removal:
                 ending, kept = "removed", await image.keep(change.removed(current))
             else:
-                scoring = await self._score(image, head, current, origin)
-                record = score_record(image.id, scoring, seconds=image.watch.seconds)
-                # Decides: the model's policy against what was announced last, then a moderator's word.
-                ending, kept = origin.ending, await image.keep(change.scored(scoring), record)
+                ending, kept = origin.ending, await self._scored(image, head, change, current, origin)
             if isinstance(kept, Kept):
                 break
             head = kept.head  # somebody's claim came in between, and the next round sees it
         if kept.head.refuses(claim.position):
             return await self._refuse(image, kept.head)
-        if kept.head.is_announced:
-            return "duplicate" if kept.head.position.is_same(claim.position) else "stale"
-        await self.publish(image, kept.head)
-        return ending
+        head = await self._looked_for(image, kept.head, change)
+        if head.is_announced:
+            return "duplicate" if head.position.is_same(claim.position) else "stale"
+        await self.publish(image, head)
+        return "removed" if head.state is State.DELETED and not current.is_removal else ending
+
+    async def _looked_for(self, image: Image, head: ImageHead, change: Transitions) -> ImageHead:
+        """What holds once storage was asked, where a producer's clock alone outranks a removal."""
+        claims = change.joined(head)
+        removal, standing = claims.outranked_removal(change.arrived), claims.current
+        if removal is None or await self.images.exists(standing.location):
+            return head
+        log.info("image.vanished", image_id=image.id, outranked_by=standing.position.event_id)
+        return (await image.keep(change.vanished(removal, ended=standing))).head
+
+    async def _scored(
+        self, image: Image, head: ImageHead | None, change: Transitions, claim: Claim, origin: Origin
+    ) -> Kept | Stale:
+        try:
+            scoring = await self._score(image, head, claim, origin)
+        except Gone:
+            if head is None or head.state is State.DELETED:  # it may be announced before it is put
+                raise
+            held = await self._looked_for(image, head, change)
+            if held.state is not State.DELETED:
+                raise
+            return Kept(head=held)
+        record = score_record(image.id, scoring, seconds=image.watch.seconds)
+        # Decides: the model's policy against what was announced last, then a moderator's word.
+        return await image.keep(change.scored(scoring), record)
 
     async def _refuse(self, image: Image, head: ImageHead) -> str:
         """What was erased has come again: no trace of it is left that a killed worker may have made."""

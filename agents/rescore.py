@@ -8,7 +8,6 @@ from agents import bounded_times
 from agents.image import Image
 from agents.jobs import Job, Jobs, refused
 from agents.pipeline import Origin, Pipeline
-from agents.transitions import joined
 from schemas import wire
 from schemas.claims import Claims
 from schemas.errors import Gone, Rejected
@@ -52,7 +51,7 @@ class Rescore:
         """Score what stands of the image; how it ended. What is gone meanwhile is skipped."""
         image = self._pipeline.image(wanted.image_id)
         head = await image.head()
-        current = joined(head, Claims.of(wanted.claim)).current
+        current = self._pipeline.transitions(image, Claims.of(wanted.claim)).joined(head).current
         if current.is_removal:
             return "skipped"
         if head is not None and head.holds(current, self._pipeline.tagger.model):

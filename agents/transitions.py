@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from agents import erasure, moderation_policy
-from agents.bounded_times import ClockLimits
+from agents.bounded_times import NEVER, ClockLimits
 from agents.ports import Rules
 from agents.statement_template import StatementTemplate
 from agents.statements import Occurrence
@@ -58,7 +58,7 @@ class Transitions:
         """The standing claim has scores now; stale when another claim stands meanwhile."""
 
         def change(stored: ImageHead | None) -> Kept | Stale:
-            claims = self._joined(stored, scoring.claim)
+            claims = self.joined(stored, scoring.claim)
             if not claims.current.is_same(scoring.claim):
                 return Stale(head=_surely(stored))
             if stored and stored.holds(scoring.claim, scoring.scores.model):
@@ -70,7 +70,7 @@ class Transitions:
     def noted(self, stored: ImageHead | None) -> Kept | Stale:
         """A `Change`: what arrived is answered already, or outranked, and is remembered."""
         head = _surely(stored)
-        claims = self._joined(head)
+        claims = self.joined(head)
         if not claims.current.position.is_same(head.position):
             return Stale(head=head)
         if claims.restaurant_id != head.all_claims.restaurant_id:
@@ -92,15 +92,32 @@ class Transitions:
         """The image is gone: what was said of it is withdrawn; its history stays."""
 
         def change(stored: ImageHead | None) -> Kept | Stale:
-            claims = self._joined(stored, claim)
+            claims = self.joined(stored, claim)
             if not claims.current.is_same(claim):
                 return Stale(head=_surely(stored))
             if stored and stored.is_erased:
                 return Kept(head=erasure.raised(stored, claim))
             if stored and stored.state is State.DELETED and stored.position.is_same(claim.position):
                 return Kept(head=stored)
-            gone: dict[str, Any] = dict.fromkeys(("scores", "judged", "content", "stored_as"))
-            return Kept(head=self._next(stored, claims, reason=Reason.LIVE, job="live", **gone))
+            return Kept(head=self._next(stored, claims, reason=Reason.LIVE, job="live", **_gone()))
+
+        return change
+
+    def vanished(self, removal: Claim, *, ended: Claim) -> Change:
+        """Storage has nothing where `ended` has the image: `removal` holds, whatever their times say.
+
+        Somebody's word that came in since then is left alone, with what follows from it.
+        """
+
+        def change(stored: ImageHead | None) -> Kept | Stale:
+            head = _surely(stored)
+            if head.state is State.DELETED and head.position.is_same(removal.position):
+                return Kept(head=head)
+            known = self.joined(head)
+            claims = known.without(ended).joined(Claims.of(removal))
+            if not (known.current.is_same(ended) and claims.current.is_same(removal)):
+                return Kept(head=head)
+            return Kept(head=self._next(head, claims, reason=Reason.LIVE, job="live", **_gone()))
 
         return change
 
@@ -112,7 +129,7 @@ class Transitions:
                 raise UnknownImage
             if erasure.is_beyond(stored, decision):
                 return Stale(head=stored)
-            remembers = moderation_policy.heard(stored, decision, horizon=self.clock.horizon(self.now))
+            remembers = moderation_policy.heard(stored, decision, horizon=self._horizon)
             forces = [moderation_policy.in_force(each) for each in (stored, remembers)]
             if stored.state is State.DELETED or forces[0] == forces[1]:
                 return Kept(head=remembers)  # nothing that holds has changed: there is nothing to be said
@@ -121,8 +138,13 @@ class Transitions:
 
         return change
 
-    def _joined(self, stored: ImageHead | None, *claims: Claim) -> Claims:
-        return joined(stored, Claims.of(*claims).joined(self.arrived))
+    def joined(self, stored: ImageHead | None, *claims: Claim) -> Claims:
+        """What is stored, what arrived and `claims`."""
+        return joined(stored, Claims.of(*claims).joined(self.arrived), horizon=self._horizon)
+
+    @property
+    def _horizon(self) -> datetime:
+        return self.clock.horizon(self.now)
 
     def _judgement(self, stored: ImageHead | None, scoring: Scoring) -> dict[str, Any]:
         announced = stored.announced.verdict if stored and stored.announced else None
@@ -163,15 +185,17 @@ class Transitions:
         return head.model_copy(update={"statements": (*head.statements, *made)}) if made else head
 
 
-def joined(stored: ImageHead | None, arrived: Claims) -> Claims:
-    """All claims but those of what was erased.
+def joined(stored: ImageHead | None, arrived: Claims, *, horizon: datetime = NEVER) -> Claims:
+    """All claims but those of what was erased, and those of times that no version takes any more.
 
     Of two deliveries of one event the one that arrived now comes first: it may know more.
     """
     if stored is None:
         return arrived
     admitted = stored.erased.admitted(arrived) if stored.erased else arrived
-    return admitted.joined(stored.all_claims)
+    if admitted == _NOTHING:
+        return stored.all_claims
+    return admitted.joined(stored.all_claims.within(horizon))
 
 
 def acknowledged(head: ImageHead) -> Change:
@@ -198,6 +222,10 @@ def acknowledged(head: ImageHead) -> Change:
         return Kept(head=held.model_copy(update=facts))
 
     return change
+
+
+def _gone() -> dict[str, Any]:
+    return dict.fromkeys(("scores", "judged", "content", "stored_as"))
 
 
 def _counted(stored: ImageHead, claims: Claims) -> dict[str, Any]:

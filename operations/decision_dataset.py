@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from agents import bounded_times, moderation_policy
-from agents.bounded_times import ClockLimits
+from agents.bounded_times import NEVER, ClockLimits
 from agents.wiring.backends import kafka_connection
 from agents.wiring.settings import Settings
 from agents.wiring.stores import blamed
@@ -40,7 +40,7 @@ from streams.ports import ImageStore, ScoreStore
 BATCH: Final = 200
 """Heads that are read at once."""
 
-_NEVER: Final = datetime.max.replace(tzinfo=UTC)
+
 _UNSEEN: Final = "approved, but of another model's tags: those that hold now were made later"
 
 
@@ -157,7 +157,7 @@ async def _has_seen(head: ImageHead, word: Decision, scores: ScoreStore) -> bool
 def _heard(head: ImageHead, decisions: Sequence[Decision]) -> ImageHead:
     """`head` with the decisions that it has not heard of yet, or does not remember."""
     for decision in sorted(decisions, key=lambda each: each.rank):
-        head = moderation_policy.heard(head, decision, horizon=_NEVER)
+        head = moderation_policy.heard(head, decision, horizon=NEVER)
     return head
 
 

@@ -17,6 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Protocol
 
+from agents import bounded_times
+from agents.bounded_times import ClockLimits
 from agents.wiring.backends import kafka_connection, kafka_settings
 from agents.wiring.model_source import manifest_here
 from agents.wiring.settings import Settings
@@ -69,6 +71,7 @@ class RescoreJob:
     start: Start
     selection: RescoreSelection
     naming: Naming = field(default_factory=Naming)
+    clock: ClockLimits = field(default_factory=ClockLimits)
     together: int = TOGETHER
     """Images that are held in memory while the uploads are read."""
 
@@ -120,18 +123,27 @@ class Replay:
             records = wire.decode(message.value, dict(message.headers), self._job.naming)
             unreadable += any(isinstance(record, wire.Invalid) for record in records)
             for image_id, claim in _claims(message, records):
-                latest.add(image_id, Claims.of(claim))
+                if self._is_ahead(message, claim):
+                    unreadable += 1  # a worker has refused it
+                else:
+                    latest.add(image_id, Claims.of(claim))
             read += 1
             self._tell("read", read, total)
         return read, unreadable
+
+    def _is_ahead(self, message: Message, claim: Claim) -> bool:
+        now, moment = datetime.now(UTC), claim.position.uploaded_at
+        return bool(bounded_times.refusal("uploaded_at", moment, message, now=now, limits=self._job.clock))
 
     async def _choose(self, latest: LatestClaims, lane: Lane | None) -> Counter[str]:
         choices: Counter[str] = Counter()
         images = len(latest)
         for page in latest.pages(_PAGE):
             heads = await self._scores.heads(tuple(page))
+            horizon = self._job.clock.horizon(datetime.now(UTC))
             chosen = {
-                image: self._job.selection.choose(claims, heads.get(image)) for image, claims in page.items()
+                image: self._job.selection.choose(claims, heads.get(image), horizon=horizon)
+                for image, claims in page.items()
             }
             choices.update(choice.value for choice, _ in chosen.values())
             if lane is not None:
@@ -186,7 +198,7 @@ def make_job(settings: Settings, *, start: str, wanted: RescoreSelection) -> Res
     """
     moment = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     selection = wanted if wanted.version else replace(wanted, version=manifest_here(settings).version)
-    return RescoreJob(f"replay-{moment}", Start.parse(start), selection, settings.uploads)
+    return RescoreJob(f"replay-{moment}", Start.parse(start), selection, settings.uploads, settings.clock)
 
 
 async def run(settings: Settings, job: RescoreJob, *, tell: Tell, dry_run: bool, wait: bool) -> RescoreResult:

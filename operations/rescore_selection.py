@@ -13,6 +13,7 @@ from typing import Final, Protocol
 
 from pydantic import TypeAdapter, ValidationError
 
+from agents.bounded_times import NEVER
 from agents.transitions import joined
 from schemas.claims import Claim, Claims
 from schemas.errors import ConfigurationError
@@ -51,9 +52,11 @@ class RescoreSelection:
     decide_again: bool = False
     """Also images that have the scores: they are decided on anew."""
 
-    def choose(self, claims: Claims, head: ImageHead | None) -> tuple[RescoreChoice, Claim]:
-        """What becomes of the image, and the claim that stands."""
-        known = joined(head, claims)
+    def choose(
+        self, claims: Claims, head: ImageHead | None, *, horizon: datetime = NEVER
+    ) -> tuple[RescoreChoice, Claim]:
+        """What becomes of the image, and the claim that stands; a worker takes none beyond `horizon`."""
+        known = joined(head, claims, horizon=horizon)
         standing = known.current
         return self._choice(known, head, standing), standing
 

@@ -7,11 +7,14 @@ B (no sequencer, 9:55) and C (sequencer 2, 9:50), C follows A, B follows C, and 
 latest claim of *each voice* is kept, and the later of those two stands (ADR 7). That is a join: the
 outcome is the same in whatever order and on whichever worker the events are seen, and however often
 (but for one case: events of one image and one time, of which one is published again between others).
+Two things take claims away, and are no joins (ADR 17): a time that should never have been taken, and
+storage's answer that nothing is there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Self
 
 from pydantic import Field
@@ -69,6 +72,18 @@ class Claims(Value):
             storage=_later(self.storage, other.storage), producer=_later(self.producer, other.producer)
         )
 
+    def within(self, horizon: datetime) -> Claims:
+        """Those of times up to `horizon`: what an earlier version kept of a later one outranks nothing."""
+        return Claims.of(*(each for each in self._every if each.position.uploaded_at <= horizon))
+
+    def without(self, ended: Claim) -> Claims:
+        """Those of other events than that of `ended`."""
+        return Claims.of(*(each for each in self._every if not each.is_same(ended)))
+
+    @property
+    def _every(self) -> tuple[Claim, ...]:
+        return tuple(each for each in (self.storage, self.producer) if each)
+
     @property
     def current(self) -> Claim:
         """The claim that holds; raises `LookupError` where there is none."""
@@ -76,6 +91,13 @@ class Claims(Value):
         if standing is None:
             raise LookupError("no claim was made")
         return standing
+
+    def outranked_removal(self, arrived: Claims) -> Claim | None:
+        """The removal of storage's voice, or that `arrived`, where a producer's later time outranks it."""
+        if self.current.is_removal or self.current.position.sequencer:
+            return None
+        removals = (self.storage, arrived.storage, arrived.producer)
+        return next((each for each in removals if each and each.is_removal), None)
 
     @property
     def uploader_ids(self) -> frozenset[str]:

@@ -156,6 +156,7 @@ class World:
         self.tags: MemoryTags = FaultyTags(self.faults)
         self.tagger: FakeTagger = SpokenTagger(self.faults)
         self.metrics = Metrics()
+        self.now = EPOCH
         self.limits = DispatcherLimits(
             deferrals=Deferrals(attempts=4, gone=0),
             rejections=RejectionLimits(share=1.0),
@@ -165,7 +166,7 @@ class World:
     def desk(self) -> Dispatcher:
         parts = Components(images=self.images, scores=self.scores, tags=self.tags, tagger=self.tagger)
         outages = Dependencies(IMPATIENT)
-        return build_dispatcher(parts, outages, self.limits, metrics=self.metrics, now=lambda: EPOCH)
+        return build_dispatcher(parts, outages, self.limits, metrics=self.metrics, now=lambda: self.now)
 
     async def put(self, upload: ImageUploaded, seen: str) -> None:
         await self.images.put(upload.location, seen.encode())

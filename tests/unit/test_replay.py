@@ -70,6 +70,7 @@ class Rig:
 
     def __init__(self, folder: Path) -> None:
         self.world = World()
+        self.world.now = datetime.now(UTC)  # a request says when it was made
         self.lane = Lane()
         self.folder = folder
         self.told: list[tuple[str, int, int | None]] = []
