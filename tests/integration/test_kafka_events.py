@@ -185,12 +185,12 @@ async def test_a_letter_is_sent_back_to_where_it_came_from_as_it_came(broker: Br
 
 async def test_a_letter_that_was_cut_is_not_sent_back_even_after_another_hop(broker: Broker) -> None:
     publisher, redriver = await broker.publisher(), await broker.redriver()
-    large = Message(topics.UPLOADED, 2, 41, b"k", bytes(3_000_000))
+    large = Message(topics.UPLOADED, 2, 41, b"k", bytes(17_000_000))
     await publisher.bury(letter(large, topics.RETRY))
     cut = await broker.only(topics.RETRY)
     await publisher.bury(letter(cut, topics.DEAD_LETTERS))
     for each in (cut, await broker.only(topics.DEAD_LETTERS)):
-        assert dict(each.headers)[wire_headers.TRUNCATED] == b"3000000"
+        assert dict(each.headers)[wire_headers.TRUNCATED] == b"17000000"
         with pytest.raises(Malformed, match=f"the whole is at {topics.UPLOADED}, 2, 41"):
             await redriver.redrive(each)
     assert await broker.on(topics.UPLOADED) == ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import inspect
+import random
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -29,8 +30,9 @@ from schemas.uploads import Location, Position
 from schemas.wire.headers import PREFIX as CAUSE_PREFIX
 from schemas.wire.headers import TRUNCATED
 from streams.adapters.kafka.connection import EmbeddedBroker
+from streams.adapters.kafka.letters import BRIEF_BYTES, CAUSE_BYTES
 from streams.adapters.kafka.producer import ProducerSettings
-from streams.adapters.kafka.publisher import CAUSE_BYTES, KafkaPublisher
+from streams.adapters.kafka.publisher import KafkaPublisher
 from tests.freezing import freeze, thaw
 from tests.listener import Listener, nobody
 
@@ -136,11 +138,42 @@ async def test_long_causes_are_capped_and_of_a_stack_trace_the_end_is_kept(
     assert headers[f"{CAUSE_PREFIX}exception.stacktrace"].endswith(b"the end")
 
 
-async def test_a_letter_too_large_for_the_broker_is_cut_and_says_so(
+@pytest.fixture
+async def narrow(broker: EmbeddedBroker) -> AsyncIterator[KafkaPublisher]:
+    """A publisher that knows what the topic takes: the embedded broker takes everything."""
+    settings = ProducerSettings(bootstrap=broker.bootstrap, max_letter_bytes=1024 * 1024)
+    async with KafkaPublisher(settings) as running:
+        yield running
+
+
+async def test_a_letter_is_whole_where_the_topic_takes_it(
     broker: EmbeddedBroker, publisher: KafkaPublisher
 ) -> None:
+    value = random.Random(0).randbytes(1_500_000)
+    came = (("theirs", bytes(100_000)),)
+    await publisher.bury(letter("whole", value=value, headers=came, trace="x" * 9_000))
+    found = await read_one(broker, "whole")
+    assert found.value == value
+    assert TRUNCATED not in dict(found.headers)
+    assert len(dict(found.headers)["theirs"]) == 100_000
+
+
+async def test_what_we_say_of_it_is_shortened_before_a_letter_is_cut(
+    broker: EmbeddedBroker, narrow: KafkaPublisher
+) -> None:
+    value = bytes(1024 * 1024 - 2_000)
+    await narrow.bury(letter("brief", value=value, trace="x" * 9_000, message="y" * 9_000))
+    found = await read_one(broker, "brief")
+    assert found.value == value
+    assert len(dict(found.headers)[f"{CAUSE_PREFIX}exception.stacktrace"]) == BRIEF_BYTES
+    assert TRUNCATED not in dict(found.headers)
+
+
+async def test_a_letter_too_large_for_the_broker_is_cut_and_says_so(
+    broker: EmbeddedBroker, narrow: KafkaPublisher
+) -> None:
     value = b"start" + bytes(3_000_000)
-    await publisher.bury(letter("large", value=value))
+    await narrow.bury(letter("large", value=value))
     found = await read_one(broker, "large")
     assert found.key == b"img_a"
     assert found.value is not None
@@ -158,9 +191,9 @@ async def test_a_letter_too_large_for_the_broker_is_cut_and_says_so(
     ],
 )
 async def test_a_letter_too_large_by_its_key_or_headers_is_cut_as_well(
-    broker: EmbeddedBroker, publisher: KafkaPublisher, topic: str, given: dict[str, object]
+    broker: EmbeddedBroker, narrow: KafkaPublisher, topic: str, given: dict[str, object]
 ) -> None:
-    await publisher.bury(letter(topic, **given))
+    await narrow.bury(letter(topic, **given))
     found = await read_one(broker, topic)
     assert dict(found.headers)[f"{CAUSE_PREFIX}code"] == b"gone"
     assert TRUNCATED in dict(found.headers)
@@ -256,15 +289,16 @@ async def test_a_refusal_of_one_message_does_not_replace_the_producer() -> None:
 
 
 async def test_a_letter_that_the_broker_itself_refuses_for_its_size_is_cut() -> None:
-    refused = FailingProducer(delivery=[MessageSizeTooLargeError()])
-    fresh = FailingProducer()
-    async with publishing_through(refused, fresh) as publisher:
-        await publisher.bury(letter("dlq", value=bytes(500_000)))
+    unharmed, fresh = FailingProducer(), FailingProducer()
+    refused = [FailingProducer(delivery=[MessageSizeTooLargeError()]) for _ in range(2)]
+    async with publishing_through(unharmed, *refused, fresh) as publisher:
+        await publisher.bury(letter("dlq", value=bytes(600_000)))
+        assert not unharmed.stopped  # whoever waits for its events is not disturbed
     assert fresh.sent == [("dlq", bytes(256 * 1024))]
 
 
 async def test_a_broker_that_refuses_every_size_is_unavailable() -> None:
-    refusing = FailingProducer(queueing=[MessageSizeTooLargeError() for _ in range(4)])
+    refusing = FailingProducer(queueing=[MessageSizeTooLargeError() for _ in range(5)])
     async with publishing_through(refusing) as publisher:
         with pytest.raises(Unavailable):
             await publisher.bury(letter("dlq"))

@@ -57,11 +57,20 @@ class ProducerSettings(EventSettings):
     compression: Literal["gzip"] | None = "gzip"
     max_request_bytes: int = Field(default=1024 * 1024, ge=1024)
     """The largest message that is tried; no more than the broker's `message.max.bytes`."""
+    max_letter_bytes: int = Field(default=16 * 1024 * 1024, ge=1024)
+    """The largest letter that is tried whole; beyond what its topic takes, the broker refuses it."""
     request_seconds: float = Field(default=10.0, gt=0)
     acknowledge_seconds: float = Field(default=30.0, gt=0)
     """From the call to the last acknowledgement; beyond it the broker is `Unavailable`."""
     flush_seconds: float = Field(default=5.0, gt=0)
     """What a closing or abandoned producer may take; nobody waits for its messages any more."""
+
+    @property
+    def for_letters(self) -> Self:
+        """The same for messages that came from the broker: what it took once it may take again."""
+        return self.model_copy(
+            update={"max_request_bytes": max(self.max_request_bytes, self.max_letter_bytes)}
+        )
 
 
 @dataclass(frozen=True, slots=True)

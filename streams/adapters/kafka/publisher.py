@@ -13,6 +13,7 @@ from schemas.events import Announcement, DeadLetter, RescoreRequested
 from schemas.uploads import ImageRemoved, ImageUploaded
 from schemas.wire import cloudevents
 from schemas.wire import headers as wire_headers
+from streams.adapters.kafka import letters
 from streams.adapters.kafka.producer import (
     Outgoing,
     Producer,
@@ -31,11 +32,8 @@ __all__ = [
     "UploadPublisher",
 ]
 
-CAUSE_BYTES: Final = 4096
-"""Of one cause header; of a stack trace its end, which says the most."""
-
-CUTS: Final = (256 * 1024, 16 * 1024, 0)
-"""Bytes that are left of a letter too large for the broker, tried in turn."""
+LARGE: Final = 512 * 1024
+"""Bytes of a letter from which on it goes through a producer of its own."""
 
 Clock = Callable[[], datetime]
 
@@ -86,11 +84,27 @@ class KafkaPublisher(_Publisher):
         """See `TagPublisher.announce`. When it raises, some may have been published: announce all again."""
         await self._send([self._event(each) for each in announcements])
 
+    def __init__(
+        self,
+        settings: ProducerSettings,
+        produce: Callable[[], Producer] | None = None,
+        *,
+        clock: Clock = _now,
+    ) -> None:
+        super().__init__(settings, produce, clock=clock)
+        # A refusal by the broker costs its producer, and whoever else waits on that: large letters have one.
+        self._large = RestartingProducer(settings.for_letters, produce)
+
+    async def __aexit__(self, *raised: object) -> None:
+        await self._large.__aexit__(*raised)
+        await super().__aexit__(*raised)
+
     async def bury(self, letter: DeadLetter) -> None:
         """See `TagPublisher.bury`. A letter too large for the broker is cut, and says so."""
-        for message in (_letter(letter), *(_cut(letter, room=room) for room in CUTS)):
+        outbox = self._large if letters.weight(letter) > LARGE else self._outbox
+        for message in letters.tries(letter):
             try:
-                return await self._outbox.send([message])
+                return await outbox.send([message])
             except TooLargeForBroker as error:
                 refusal = error
         raise Unavailable("broker", f"it takes not even an empty dead letter: {refusal}")
@@ -142,19 +156,30 @@ class DecisionPublisher(_InboundPublisher[ModerationDecided]):
 class RedrivePublisher(_Publisher):
     """Where a person sends dead or parked letters back to."""
 
+    def __init__(self, settings: ProducerSettings) -> None:
+        super().__init__(settings.for_letters)
+
     async def redrive(self, *messages: Message) -> None:
         """Publish each to the topic that it first came on: its key, value and headers, less the causes.
 
         The header `tagstream.redriven` counts how often. Returns when every in-sync replica has each.
 
         Raises:
-            Malformed: one was cut for its size, or names no inbound topic as its origin; none was sent.
+            Malformed: one has no way back (see `way_back`); none was sent. Or its topic takes none so large.
             Unavailable: not all are acknowledged; some may have been.
         """
-        await self._send([_redriven(each) for each in messages])
+        outgoing = [way_back(each) for each in messages]
+        try:
+            await self._outbox.send(outgoing)
+        except TooLargeForBroker as error:
+            where = ", ".join(dict.fromkeys(each.topic for each in outgoing))
+            raise Malformed(
+                f"{where} takes no message so large: raise its max.message.bytes ({error})"
+            ) from error
 
 
-def _redriven(message: Message) -> Outgoing:
+def way_back(message: Message) -> Outgoing:
+    """The message as it goes back; raises `Malformed` where it cannot, and says why."""
     topic, partition, offset = wire_headers.origin(message)
     if topic not in topics.INBOUND or topic in wire_headers.HOPS:
         raise Malformed(f"it came from {topic!r}, which no worker reads uploads or decisions from")
@@ -163,36 +188,3 @@ def _redriven(message: Message) -> Outgoing:
     if wire_headers.is_truncated(message.headers):
         raise Malformed(f"it was cut for its size; the whole is at {topic}, {partition}, {offset}")
     return Outgoing(topic, message.key, message.value, wire_headers.back(message.headers))
-
-
-def _letter(letter: DeadLetter) -> Outgoing:
-    """The message as it came, its causes in place of those of an earlier hop."""
-    headers = wire_headers.as_it_came(letter.headers) + _causes(letter)
-    return Outgoing(letter.topic, letter.key, letter.value, headers)
-
-
-def _cut(letter: DeadLetter, *, room: int) -> Outgoing:
-    """At most `room` bytes of the value, of the key and of the headers that came with it."""
-    came = wire_headers.as_it_came(letter.headers)
-    kept = came if _size(came) <= room else ()
-    causes = {wire_headers.TRUNCATED: str(len(letter.value)).encode(), **dict(_causes(letter))}
-    key = letter.key and letter.key[: max(room, CAUSE_BYTES)]
-    return Outgoing(letter.topic, key, letter.value[:room], (*kept, *causes.items()))
-
-
-def _causes(letter: DeadLetter) -> wire_headers.Headers:
-    """Why, of this hop, and where from, of the first one."""
-    causes = {**letter.causes, **wire_headers.carried(letter)}
-    return tuple((name, _capped(name, value)) for name, value in causes.items())
-
-
-def _capped(name: str, value: bytes) -> bytes:
-    """The value, or as much of it as is whole characters."""
-    if len(value) <= CAUSE_BYTES:
-        return value
-    kept = value[-CAUSE_BYTES:] if name.endswith("stacktrace") else value[:CAUSE_BYTES]
-    return kept.decode(errors="ignore").encode()
-
-
-def _size(headers: tuple[tuple[str, bytes], ...]) -> int:
-    return sum(len(name.encode()) + len(value) for name, value in headers)
