@@ -57,18 +57,20 @@ def _tombstone(
     image_id: str, stored: ImageHead | None, erasure: Erasure, uploader_id: str | None
 ) -> ImageHead:
     claim = erasure.claim(image_id, uploader_id=uploader_id)
-    return ImageHead(
+    head = ImageHead(
         image_id=image_id,
         location=claim.location,
         position=claim.position,
         claims=Claims.of(claim),
         state=State.DELETED,
         pending=_possibly_published(stored) if stored else (),
-        statements=stored.statements if stored else (),  # of what had happened until now, and nobody is named
         revision=stored.revision + 1 if stored else 1,
         job=JOB,
         erased=erasure,
     )
+    # What was stated and not published yet is the law's: it is published, without what it names.
+    unsaid = tuple(head.redacted(each) for each in stored.statements) if stored else ()
+    return head.model_copy(update={"statements": unsaid})
 
 
 def _possibly_published(stored: ImageHead) -> tuple[PossiblyPublished, ...]:

@@ -205,7 +205,9 @@ class Pipeline:
             self.metrics.announced(events)
             self.metrics.without_restaurant.inc(sum(move.is_without_restaurant for move in moves))
 
-        await publication.publish(head, announce, image.mark, keep=image.keep_statements)
+        last = await publication.publish(head, announce, image.mark, keep=image.keep_statements)
+        if last.refuses(head.position):  # erased meanwhile: what this worker wrote beside the head goes
+            await image.purge()
 
 
 def score_record(image_id: str, scoring: Scoring, *, seconds: Mapping[str, float]) -> ScoreRecord:

@@ -20,8 +20,10 @@ Mark = Callable[[ImageHead], Awaitable[ImageHead]]
 """Remembers that all that a head says is acknowledged; the head that is stored then."""
 
 
-async def publish(head: ImageHead, announce: Announce, mark: Mark, *, keep: KeepStatements) -> None:
-    """Keep the statements of `head`, announce what it says, then mark it as announced.
+async def publish(
+    head: ImageHead, announce: Announce, mark: Mark, *, keep: KeepStatements
+) -> ImageHead:
+    """Keep the statements of `head`, announce what it says, then mark it; the head that is stored in the end.
 
     Where somebody kept a later revision meanwhile, our events may stand behind theirs in the topics, and
     in a compacted topic for ever: then what the later one says is said again.
@@ -33,6 +35,6 @@ async def publish(head: ImageHead, announce: Announce, mark: Mark, *, keep: Keep
         await announce((*announcements.announcements(head, moves), *statements.announced(head)), moves)
         marked = await mark(head)
         if marked.revision <= head.revision:
-            return
+            return marked
         moves = (*announcements.diff(marked), *announcements.amends(marked, moves))
         head = marked

@@ -17,7 +17,7 @@ from agents import erasure, publication, transitions
 from agents.announcements import RouteMove
 from schemas.events import Announcement
 from schemas.records import ImageHead
-from streams.ports import ScoreStore, TagPublisher
+from streams.ports import Purged, ScoreStore, TagPublisher
 
 
 class ErasureOutcome(StrEnum):
@@ -38,8 +38,8 @@ class ErasedImage:
     erased_at: datetime
     was_known: bool
     """Whether the store had anything of it."""
-    scores: int
-    """Of the history, deleted."""
+    purged: Purged
+    """What the store had beside the head."""
     events: Mapping[str, int]
     """Published by topic: what takes back what was announced."""
 
@@ -57,7 +57,7 @@ class Eraser:
         before = await self._scores.head(image_id)
         change = erasure.erased(image_id, at=self._now(), uploader_id=uploader_id)
         head = (await self._scores.apply(image_id, change)).head
-        scores = await self._scores.purge(image_id)
+        purged = await self._scores.purge(image_id)
         events = Counter[str]() if head.is_announced else await self._publish(head)
         if head.erased is None:
             raise LookupError(f"{image_id} was not erased")
@@ -66,7 +66,7 @@ class Eraser:
             outcome=_outcome(before, head),
             erased_at=head.erased.erased_at,
             was_known=before is not None,
-            scores=scores,
+            purged=purged,
             events=events,
         )
 

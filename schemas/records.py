@@ -99,6 +99,12 @@ class ImageHead(Value):
         """Whether what stands at `position` is of what was erased, and must leave no trace."""
         return self.erased is not None and self.erased.outranks(position)
 
+    def redacted(self, statement: StatementOfReasons) -> StatementOfReasons:
+        """The statement as the law wants it kept: of what was erased it names neither place nor bytes."""
+        if self.erased is None or statement.occurred_at > self.erased.until:
+            return statement
+        return statement.model_copy(update={"restaurant_id": None, "content_digest": None})
+
     @property
     def is_announced(self) -> bool:
         """Whether the broker has acknowledged everything that the current verdict says."""

@@ -67,6 +67,16 @@ Change = Callable[[ImageHead | None], Kept | Stale]
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Purged:
+    """What was taken out of the store beside a head."""
+
+    scores: int = 0
+    """Of the history, deleted."""
+    statements: int = 0
+    """Of reasons, which stay without what they named."""
+
+
 class ScoreStore(Protocol):
     """Where heads and scores are kept."""
 
@@ -85,8 +95,12 @@ class ScoreStore(Protocol):
         and a model version stays.
         """
 
-    async def purge(self, image_id: str) -> int:
-        """Delete of the history what the image's head refuses (`ImageHead.refuses`); how many there were."""
+    async def purge(self, image_id: str) -> Purged:
+        """Take out of the store what of an erased photograph stands beside its head.
+
+        Of the history what the head refuses (`ImageHead.refuses`); the statements of reasons stay, as
+        `ImageHead.redacted` has them.
+        """
 
     async def of_uploader(
         self, uploader_id: str, *, after: str = "", limit: int = 500

@@ -17,7 +17,7 @@ from schemas.records import ImageHead, Kept, ScoreRecord, Stale
 from schemas.statements import StatementOfReasons
 from schemas.uploads import ImageUploaded, Location
 from streams.adapters.limits import Limits
-from streams.ports import Change, Fetched
+from streams.ports import Change, Fetched, Purged
 
 
 class _InMemory:
@@ -121,17 +121,18 @@ class MemoryScores(_InMemory):
             self._records.setdefault(key, record)
         return outcome
 
-    async def purge(self, image_id: str) -> int:
+    async def purge(self, image_id: str) -> Purged:
         """See `ScoreStore.purge`."""
         head = self._heads.get(image_id)
-        refused = [
-            key
-            for key, record in self._records.items()
-            if head and key[0] == image_id and head.refuses(record.position)
-        ]
+        if head is None:
+            return Purged()
+        mine = [key for key in self._records if key[0] == image_id]
+        refused = [key for key in mine if head.refuses(self._records[key].position)]
         for key in refused:
             del self._records[key]
-        return len(refused)
+        bared = [each for each in await self.statements_of(image_id) if head.redacted(each) != each]
+        self._statements |= {each.puid: head.redacted(each) for each in bared}
+        return Purged(len(refused), len(bared))
 
     async def of_uploader(
         self, uploader_id: str, *, after: str = "", limit: int = 500

@@ -16,7 +16,7 @@ from schemas.events import Announcement, DeadLetter
 from schemas.records import ImageHead, Kept, ScoreRecord, Stale
 from schemas.statements import StatementOfReasons
 from schemas.uploads import Location
-from streams.ports import Change, Fetched, ImageStore, ScoreStore, TagPublisher
+from streams.ports import Change, Fetched, ImageStore, Purged, ScoreStore, TagPublisher
 from streams.resilience.retry import Dependency
 
 Timed = Callable[[], AbstractContextManager[object]]
@@ -116,7 +116,7 @@ class RetryingScores:
         """See `ScoreStore.keep_statements`."""
         await self._dependency.retry_until_available(partial(self._scores.keep_statements, statements))
 
-    async def purge(self, image_id: str) -> int:
+    async def purge(self, image_id: str) -> Purged:
         """See `ScoreStore.purge`."""
         return await self._dependency.retry_until_available(partial(self._scores.purge, image_id))
 

@@ -10,8 +10,9 @@ import pytest
 from agents.erasure import erased
 from schemas.claims import Claim, Claims
 from schemas.records import ImageHead, Kept, Stale
+from streams.ports import Purged
 
-from .builders import EPOCH, LOCATION, SECOND_MODEL, head, position, record
+from .builders import EPOCH, LOCATION, SECOND_MODEL, head, position, record, statement
 from .stores import Place, Scores, become, place, stale
 
 KINDS = ("memory", "sqlite", "mongo", pytest.param("mongo-file", marks=pytest.mark.real))
@@ -93,13 +94,29 @@ async def test_a_purge_deletes_the_history_of_an_erased_image_and_of_no_other(sc
     for image in ("img_a", "img_b"):
         for model in (head(position(1), image=image), head(position(1), image=image, model=SECOND_MODEL)):
             await scores.apply(image, become(model), record(model))
-    assert await scores.purge("img_a") == 0
+    assert await scores.purge("img_a") == Purged()
     await scores.apply("img_a", erased("img_a", at=position(2).uploaded_at))
-    assert await scores.purge("img_a") == 2
-    assert await scores.purge("img_a") == 0
+    assert await scores.purge("img_a") == Purged(scores=2)
+    assert await scores.purge("img_a") == Purged()
     assert await scores.records("img_a") == ()
     assert len(await scores.records("img_b")) == 2
-    assert await scores.purge("img_nobody") == 0
+    assert await scores.purge("img_nobody") == Purged()
+
+
+async def test_statements_of_what_was_erased_stay_without_place_and_bytes(scores: Scores) -> None:
+    names = {"restaurant_id": "r1", "content_digest": "ab"}
+    mine, other, later = (
+        statement(minute, puid=f"{image}-{minute}", image=image).model_copy(update=names)
+        for minute, image in ((1, "img_a"), (1, "img_b"), (3, "img_a"))
+    )
+    await scores.keep_statements([mine, other, later])
+    await scores.apply("img_a", erased("img_a", at=position(2).uploaded_at))
+    assert await scores.purge("img_a") == Purged(statements=1)
+    assert await scores.purge("img_a") == Purged()
+    bare = mine.model_copy(update={"restaurant_id": None, "content_digest": None})
+    assert await scores.statements_of("img_a") == (bare, later)
+    assert await scores.statements_of("img_b") == (other,)
+    assert {each.puid for each in await scores.statements()} == {mine.puid, other.puid, later.puid}
 
 
 async def test_no_record_of_what_was_erased_joins_the_history_again(scores: Scores) -> None:

@@ -16,7 +16,7 @@ from schemas.records import State
 from schemas.uploads import ImageUploaded, Location
 from streams.adapters.memory import MemoryTags
 from streams.message import Message
-from streams.ports import Fetched
+from streams.ports import Fetched, Purged
 
 from .straight_path import (
     BOUNDARIES,
@@ -67,7 +67,7 @@ async def test_an_erased_image_is_withdrawn_everywhere_and_its_history_is_gone()
     world = World()
     await world.tag(UPLOAD, "ambiance=0.9")
     done = await erase(world)
-    assert (done.outcome, done.was_known, done.scores) == (ErasureOutcome.ERASED, True, 1)
+    assert (done.outcome, done.was_known, done.purged) == (ErasureOutcome.ERASED, True, Purged(scores=1))
     assert done.events == {topics.AMBIANCE: 1, topics.LATEST: 1}
     await everything_is_gone(world)
 
@@ -78,7 +78,11 @@ async def test_a_second_erasure_changes_nothing_and_says_so() -> None:
     first = await erase(world)
     head, said = await world.head_of(UPLOAD), len(world.tags.announced)
     again = await erase(world, minute=40)
-    assert (again.outcome, again.erased_at, again.scores) == (ErasureOutcome.ALREADY, first.erased_at, 0)
+    assert (again.outcome, again.erased_at, again.purged) == (
+        ErasureOutcome.ALREADY,
+        first.erased_at,
+        Purged(),
+    )
     assert (await world.head_of(UPLOAD), len(world.tags.announced)) == (head, said)
 
 

@@ -114,15 +114,6 @@ async def apply(calls: Sequence[Call], database: Any) -> Sequence[Kept | Stale |
     return [missed.get(call.image_id, answer) for call, answer in zip(calls, answers, strict=True)]
 
 
-async def purge(head: ImageHead, scores: Any) -> int:  # noqa: ANN401
-    """Delete the records that the head refuses; how many there were."""
-    found = await scores.find({"image_id": head.image_id}, {"record": 1}).to_list(None)
-    refused = [each["_id"] for each in found if head.refuses(documents.record_in(each).position)]
-    for key in refused:  # one by one, by the shard key: there are few, and it is read by every server
-        await scores.delete_one({"_id": key, "image_id": head.image_id})
-    return len(refused)
-
-
 async def _add(folds: Collection[Fold], scores: Any) -> Missed:  # noqa: ANN401
     """Add the folds' records to the history; the images of those that it did not take."""
     insertions = [record for fold in folds for record in fold.records.values()]

@@ -28,13 +28,13 @@ from schemas.errors import Unavailable
 from schemas.records import ImageHead, Kept, ScoreRecord, Stale
 from schemas.statements import StatementOfReasons
 from streams.adapters.group_commit import GroupCommit
-from streams.adapters.mongo import batch_write, documents, errors, statement_log
+from streams.adapters.mongo import batch_write, documents, erasing, errors, statement_log
 from streams.adapters.mongo import indexes as index_tools
 from streams.adapters.mongo.batch_write import Call
 from streams.adapters.mongo.documents import Document, StoredHead
 from streams.adapters.mongo.indexes import FoundIndex
 from streams.adapters.mongo.settings import MongoSettings
-from streams.ports import STORE, Change
+from streams.ports import STORE, Change, Purged
 
 logging.getLogger("pymongo").setLevel(logging.INFO)  # its debug lines hold whole documents
 
@@ -106,14 +106,14 @@ class MongoScores:
                 await asyncio.sleep(random.uniform(0, min(LONGEST_PAUSE, FIRST_PAUSE * 2**again)))
         raise Unavailable(STORE, f"{image_id}: others wrote it {TRIES} times while it was being written")
 
-    async def purge(self, image_id: str) -> int:
+    async def purge(self, image_id: str) -> Purged:
         """See `ScoreStore.purge`."""
         with self._visit():
             async with self._database() as database:
                 held = (await batch_write.stored({image_id}, database)).get(image_id)
                 if isinstance(held, Exception):
                     raise held
-                return await batch_write.purge(held.head, database.scores) if held else 0
+                return await erasing.purge(held.head, database) if held else Purged()
 
     async def of_uploader(
         self, uploader_id: str, *, after: str = "", limit: int = 500

@@ -10,7 +10,7 @@ from typing import Final
 
 from schemas.records import ImageHead, Kept, ScoreRecord, Stale
 from schemas.statements import StatementOfReasons
-from streams.ports import Change
+from streams.ports import Change, Purged
 
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS images (
@@ -172,15 +172,22 @@ def apply(
     return outcome
 
 
-def purge(connection: sqlite3.Connection, image_id: str) -> int:
-    """Delete the records that the image's head refuses; how many there were."""
+def purge(connection: sqlite3.Connection, image_id: str) -> Purged:
+    """Take out what of an erased photograph stands beside its head."""
     held = head(connection, image_id)
-    refused = [each for each in records(connection, image_id) if held and held.refuses(each.position)]
-    keys = [(image_id, each.content_version, each.scores.model.version) for each in refused]
+    if held is None:
+        return Purged()
+    refused = [each for each in records(connection, image_id) if held.refuses(each.position)]
     connection.executemany(
-        "DELETE FROM scores WHERE image_id = ? AND content_version = ? AND model_version = ?", keys
+        "DELETE FROM scores WHERE image_id = ? AND content_version = ? AND model_version = ?",
+        [(image_id, each.content_version, each.scores.model.version) for each in refused],
     )
-    return len(keys)
+    bared = [each for each in statements_of(connection, image_id) if held.redacted(each) != each]
+    connection.executemany(
+        "UPDATE statements SET document = ? WHERE puid = ?",
+        [(held.redacted(each).model_dump_json(), each.puid) for each in bared],
+    )
+    return Purged(len(refused), len(bared))
 
 
 def _put(connection: sqlite3.Connection, put: ImageHead) -> None:

@@ -24,7 +24,7 @@ from schemas.records import ImageHead, Kept, ScoreRecord, Stale
 from schemas.statements import StatementOfReasons
 from streams.adapters.group_commit import GroupCommit
 from streams.adapters.sqlite import rows
-from streams.ports import STORE, Change
+from streams.ports import STORE, Change, Purged
 
 BUSY_SECONDS: Final = 10.0
 """How long one transaction waits for another process's; beyond it the store is `Unavailable`."""
@@ -75,7 +75,7 @@ class SqliteScores:
         """See `ScoreStore.apply`. `change` runs once, on the store's thread, under the write lock."""
         return await self._writes.do(lambda connection: rows.apply(connection, image_id, change, record))
 
-    async def purge(self, image_id: str) -> int:
+    async def purge(self, image_id: str) -> Purged:
         """See `ScoreStore.purge`."""
         return await self._writes.do(lambda connection: rows.purge(connection, image_id))
 
