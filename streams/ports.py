@@ -60,6 +60,21 @@ class ImageStore(Protocol):
         """Return when the storage answers; raise `Unavailable` when it does not."""
 
 
+class ObjectVersions(Protocol):
+    """What storage keeps of one object, for an erasure."""
+
+    async def standing(self, location: Location) -> int:
+        """How many versions of the object stand, whichever the location names.
+
+        Raises:
+            NotAllowed: the bucket is off the allow-list.
+            Unavailable: the storage is away, or refuses our credentials.
+        """
+
+    async def delete(self, location: Location) -> int:
+        """Delete every version of the object; how many there were. Raises as `standing` does."""
+
+
 Change = Callable[[ImageHead | None], Kept | Stale]
 """What becomes of an image's head, given what is stored: pure, called again when somebody wrote meanwhile.
 

@@ -25,6 +25,7 @@ COMMANDS: Final = (
     "why",
     "link",
     "decide",
+    "erase",
     "replay",
     "dlq",
     "topics",

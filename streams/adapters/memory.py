@@ -84,6 +84,20 @@ class MemoryImages(_InMemory):
         """Make nothing stand at the location's bucket and key; versions stay."""
         self.objects.pop((location.bucket, location.key), None)
 
+    async def standing(self, location: Location) -> int:
+        """See `ObjectVersions.standing`."""
+        self._limits.allow(location)
+        where = (location.bucket, location.key)
+        return max(len([each for each in self.versions if each[:2] == where]), int(where in self.objects))
+
+    async def delete(self, location: Location) -> int:
+        """See `ObjectVersions.delete`."""
+        stood = await self.standing(location)
+        where = (location.bucket, location.key)
+        self.objects.pop(where, None)
+        self.versions = {each: data for each, data in self.versions.items() if each[:2] != where}
+        return stood
+
     def _find(self, location: Location) -> bytes | None:
         if location.version:
             return self.versions.get((location.bucket, location.key, location.version))

@@ -1,0 +1,205 @@
+"""Erasure of images (GDPR Art. 17): chooses them, erases each, and says what is left where (ADR 21).
+
+In this order, so that whoever is killed in between runs it again and it ends the same: data folders, a draft
+of the receipt with what was in them, then image by image the object (where that is asked for), the head, the
+history and the announcement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from agents.wiring.backends import kafka_connection, kafka_settings, s3_settings
+from agents.wiring.settings import Settings
+from agents.wiring.stores import blamed
+from model.data.gather import gather_bounded
+from model.data.progress import Tick, silent
+from operations import erasure_data, erasure_receipt, erasure_targets, store, topic_remains
+from operations.current_user import current_user
+from operations.eraser import ErasedImage, Eraser, ErasureOutcome
+from operations.erasure_objects import ErasedObjects, Objects
+from operations.erasure_receipt import DataLine, ImageLine, Receipt, ReceiptState, hashed
+from operations.erasure_targets import ErasureRequest, ErasureTarget
+from schemas.errors import ConfigurationError, TagstreamError
+from schemas.uploads import Location
+from streams.adapters.kafka.publisher import KafkaPublisher
+from streams.adapters.s3.versions import S3Versions
+from streams.ports import ScoreStore
+
+AT_ONCE: Final = 8
+"""Images."""
+
+BEGUN: Final = "begun"
+PLANNED: Final = "to be erased"
+FAILED: Final = "not erased"
+ALREADY: Final = str(ErasureOutcome.ALREADY)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class ErasureResult:
+    """What was done, or would be."""
+
+    receipt: Receipt
+    standing: tuple[Location, ...]
+    """Objects that storage still has; their addresses stand in no receipt."""
+    data: tuple[DataLine, ...] = ()
+    """What data folders hold, each picture by its name."""
+    refused: tuple[str, ...] = ()
+    """Images that were not erased, and why."""
+
+
+async def choose(settings: Settings, request: ErasureRequest) -> tuple[ErasureTarget, ...]:
+    """The images that `request` is about.
+
+    Raises `Gone` for an image that the store does not know, unless such are meant, and `ConfigurationError`
+    where there is no store.
+    """
+    async with _store(settings) as scores:
+        return await erasure_targets.choose(scores, request)
+
+
+async def rehearse(
+    settings: Settings, request: ErasureRequest, targets: tuple[ErasureTarget, ...], tick: Tick = silent
+) -> ErasureResult:
+    """What an erasure would find; nothing is changed."""
+    data = erasure_data.search(request.data, erasure_targets.traces(targets), is_dry=True, tick=tick)
+    run = _Run(request)
+    async with _objects(settings) as objects:
+        await run.rehearse(targets, objects, tick=tick)
+    remains = await topic_remains.find(kafka_connection(settings), (), at=_now())
+    found = {"images": tuple(run.lines), "data": erasure_data.unnamed(data), "topics": remains}
+    receipt = _begun(request, targets).model_copy(update=found)
+    return ErasureResult(receipt, tuple(run.standing), data)
+
+
+async def erase(
+    settings: Settings,
+    request: ErasureRequest,
+    targets: tuple[ErasureTarget, ...],
+    *,
+    file: Path | None = None,
+    tick: Tick = silent,
+) -> ErasureResult:
+    """Erase them; the receipt goes into `file`. Broken off, run both again: what is erased stays so."""
+    before = erasure_receipt.earlier(file) if file else None
+    data = erasure_data.search(request.data, erasure_targets.traces(targets), is_dry=False, tick=tick)
+    draft = _begun(request, targets).model_copy(update={"data": erasure_data.unnamed(data)})
+    draft = draft.with_earlier(before)
+    if file:
+        erasure_receipt.keep(file, draft)
+    run = _Run(request)
+    async with AsyncExitStack() as stack:
+        scores = await stack.enter_async_context(_store(settings))
+        tags = await stack.enter_async_context(KafkaPublisher(kafka_settings(settings)))
+        objects = await stack.enter_async_context(_objects(settings))
+        await run.all(targets, Eraser(scores, tags, now=_now), objects, tick=tick)
+    remains = await topic_remains.find(kafka_connection(settings), run.published, at=_now())
+    state = ReceiptState.BEGUN if run.refused else ReceiptState.FINISHED
+    update = {"images": tuple(run.lines), "topics": remains, "finished_at": _now(), "state": state}
+    receipt = draft.model_copy(update=update).with_earlier(draft).signed()
+    if file:
+        erasure_receipt.keep(file, receipt)
+    return ErasureResult(receipt, tuple(run.standing), data, tuple(run.refused))
+
+
+class _Run:
+    """One run over many images, and what came of it."""
+
+    def __init__(self, request: ErasureRequest) -> None:
+        self._request = request
+        self.lines: list[ImageLine] = []
+        self.standing: list[Location] = []
+        self.refused: list[str] = []
+        self.published: set[str] = set()
+
+    async def all(
+        self, targets: tuple[ErasureTarget, ...], eraser: Eraser, objects: Objects, *, tick: Tick
+    ) -> None:
+        """Erase all of them, several at once."""
+
+        async def one(target: ErasureTarget) -> None:
+            await self._one(target, eraser, objects)
+            tick("erasing", len(self.lines), len(targets))
+
+        await gather_bounded(targets, one, at_once=AT_ONCE)
+
+    async def rehearse(self, targets: tuple[ErasureTarget, ...], objects: Objects, *, tick: Tick) -> None:
+        """Look only."""
+
+        async def one(target: ErasureTarget) -> None:
+            seen = await objects.look(target)
+            self.standing += seen.standing
+            self.lines.append(_line(target, ALREADY if target.is_erased else PLANNED, seen))
+            tick("looking at objects", len(self.lines), len(targets))
+
+        await gather_bounded(targets, one, at_once=AT_ONCE)
+
+    async def _one(self, target: ErasureTarget, eraser: Eraser, objects: Objects) -> None:
+        work = objects.delete if self._request.objects else objects.look
+        seen = await work(target)
+        self.standing += seen.standing
+        if self._request.objects and seen.why:  # its address is in the head: that stays for the next run
+            self.refused.append(f"{target.image_id}: its object cannot be deleted: {seen.why}")
+            self.lines.append(_line(target, FAILED, seen))
+            return
+        done = await eraser.erase(target.image_id, uploader_id=self._request.uploader_id)
+        self.published |= done.events.keys()
+        self.lines.append(_line(target, str(done.outcome), seen, done))
+
+
+def _begun(request: ErasureRequest, targets: tuple[ErasureTarget, ...]) -> Receipt:
+    return Receipt(
+        state=ReceiptState.BEGUN,
+        run_by=request.by or current_user(),
+        begun_at=_now(),
+        uploader=hashed(request.uploader_id) if request.uploader_id else None,
+        images=tuple(ImageLine(image=hashed(each.image_id), outcome=BEGUN) for each in targets),
+    )
+
+
+def _line(
+    target: ErasureTarget, outcome: str, seen: ErasedObjects, done: ErasedImage | None = None
+) -> ImageLine:
+    facts = {
+        "image": hashed(target.image_id),
+        "outcome": outcome,
+        "versions_deleted": seen.deleted,
+        "versions_standing": seen.left,
+    }
+    if done:
+        facts |= {
+            "erased_at": done.erased_at,
+            "scores": done.purged.scores,
+            "statements": done.purged.statements,
+            "events": dict(done.events),
+        }
+    return ImageLine.model_validate(facts)
+
+
+@asynccontextmanager
+async def _store(settings: Settings) -> AsyncIterator[ScoreStore]:
+    if not store.is_here(settings.store):
+        raise ConfigurationError(f"{blamed(settings.store)}: there is no store at {settings.store.path}")
+    async with store.open_store(settings.store) as scores:
+        yield scores
+
+
+@asynccontextmanager
+async def _objects(settings: Settings) -> AsyncIterator[Objects]:
+    """Storage, or why it cannot be asked: that holds up no erasure."""
+    async with AsyncExitStack() as stack:
+        try:
+            opened = await stack.enter_async_context(S3Versions(s3_settings(settings)))
+        except TagstreamError as error:
+            yield Objects(None, str(error))
+            return
+        yield Objects(opened)

@@ -1,0 +1,135 @@
+"""An erasure in the terminal: what it asks, what was done, and what is left where until when."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+
+import typer
+from rich.console import Console, Group, RenderableType
+from rich.prompt import Confirm
+from rich.text import Text
+
+from operations import erasure_receipt
+from operations.erase import ErasureResult
+from operations.erasure_receipt import DataLine, Receipt
+from operations.erasure_targets import ErasureRequest, ErasureTarget
+from operations.topic_remains import TopicRemains
+from schemas.errors import ConfigurationError
+from tagstream.render import tables
+from tagstream.render.tables import counted
+
+_NOTHING = "The store names this uploader for no image: there never was one, or all are erased"
+_MOST = 50
+"""Addresses that are printed one by one; --json has all."""
+
+
+def ask(targets: Sequence[ErasureTarget], request: ErasureRequest, *, as_json: bool) -> bool:
+    """Whether the person at the terminal wants them erased; raises `ConfigurationError` where nobody is."""
+    if all(each.is_erased for each in targets):
+        return True
+    if as_json or not sys.stdin.isatty():
+        raise ConfigurationError(
+            "nobody is there to be asked: say --yes, or --dry-run to see what would be erased"
+        )
+    unknown = sum(not each.is_known for each in targets)
+    more = f", {unknown:,} of which the store does not know" if unknown else ""
+    where = " with their objects in storage" if request.objects else "; their objects stay in storage"
+    return Confirm.ask(f"Erase {counted(len(targets), 'image')}{more}, for ever{where}?", default=False)
+
+
+def nothing(*, as_json: bool) -> None:
+    """The uploader has no images."""
+    typer.echo(json.dumps({"images": 0}) if as_json else _NOTHING)
+
+
+def kept(*, as_json: bool) -> None:
+    """The answer was no."""
+    if not as_json:
+        typer.echo("Nothing was erased")
+
+
+def show(result: ErasureResult, *, file: Path | None, is_dry: bool, as_json: bool) -> None:
+    """What was done, or would be, and what is left."""
+    if as_json:
+        typer.echo(json.dumps(_document(result)))
+        return
+    console = Console(highlight=False)
+    for part in _parts(result, is_dry=is_dry):
+        console.print(part, soft_wrap=True)
+    if file:
+        console.print(f"\nReceipt: {file} (digest {result.receipt.digest[:12]})", soft_wrap=True)
+
+
+def _document(result: ErasureResult) -> dict[str, object]:
+    return {
+        "receipt": result.receipt.model_dump(mode="json"),
+        "standing": [str(each) for each in result.standing],
+        "data": [each.model_dump(mode="json") for each in result.data],
+        "refused": list(result.refused),
+    }
+
+
+def _parts(result: ErasureResult, *, is_dry: bool) -> Iterator[RenderableType]:
+    yield _summary(result.receipt, is_dry=is_dry)
+    for why in result.refused:
+        yield Text(why, "red")
+    if result.standing:
+        yield _standing(result)
+    if result.data:
+        yield Group(Text("\nData", "bold"), *(_data(each) for each in result.data))
+    if result.receipt.topics:
+        yield Group(Text("\nWhat topics may still hold", "bold"), _topics(result.receipt.topics))
+    yield Group(
+        Text("\nWhat Tagstream does not reach", "bold"),
+        *(Text(f"  {each}") for each in result.receipt.elsewhere),
+    )
+
+
+def _summary(receipt: Receipt, *, is_dry: bool) -> Text:
+    outcomes = erasure_receipt.counts(receipt.images)
+    said = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(outcomes.items()))
+    lines = receipt.images
+    scores, statements = sum(each.scores for each in lines), sum(each.statements for each in lines)
+    events = sum(sum(each.events.values()) for each in lines)
+    deleted = sum(each.versions_deleted for each in lines)
+    done = (
+        f"\n{counted(scores, 'score')} deleted, {counted(events, 'event')} published, "
+        f"{counted(deleted, 'version')} of objects deleted, "
+        f"{counted(statements, 'statement')} of reasons kept without what they named"
+    )
+    return Text.assemble((f"{counted(len(lines), 'image')}: {said}", "bold"), "" if is_dry else done)
+
+
+def _standing(result: ErasureResult) -> RenderableType:
+    title = "\nIn storage there still stand, or may (delete them there, or run with --objects next time)"
+    shown = [Text(f"  {where}") for where in result.standing[:_MOST]]
+    more = len(result.standing) - len(shown)
+    rest = [Text(f"  and {more:,} more: --json has them all")] if more else []
+    return Group(Text(title, "bold yellow"), *shown, *rest)
+
+
+def _data(line: DataLine) -> Text:
+    done = f", {counted(line.removed, 'row')} removed" if line.removed else ""
+    to_do = f": {line.to_do}" if line.to_do else ""
+    return Text(f"  {line.place}: {line.what}, {counted(line.images, 'image')}{done}{to_do}")
+
+
+def _topics(remains: Sequence[TopicRemains]) -> RenderableType:
+    table = tables.plain("topic", "oldest record", "gone by", "why", "holds", whole=("topic",))
+    for each in remains:
+        table.add_row(each.topic, _time(each.oldest), _until(each), each.why, each.holds)
+    return table
+
+
+def _until(remains: TopicRemains) -> str:
+    if not remains.records:
+        return "now"
+    return _time(remains.until) if remains.until else "not bounded"
+
+
+def _time(moment: datetime | None) -> str:
+    return f"{moment.astimezone():%Y-%m-%d %H:%M}" if moment else "-"
