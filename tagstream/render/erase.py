@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 import typer
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.prompt import Confirm
 from rich.text import Text
 
@@ -20,6 +20,7 @@ from operations.erasure_targets import ErasureRequest, ErasureTarget
 from operations.topic_remains import TopicRemains
 from schemas.errors import ConfigurationError
 from tagstream.render import tables
+from tagstream.render.console import PrintableConsole
 from tagstream.render.tables import counted
 
 _NOTHING = "The store names this uploader for no image: there never was one, or all are erased"
@@ -38,7 +39,8 @@ def ask(targets: Sequence[ErasureTarget], request: ErasureRequest, *, as_json: b
     unknown = sum(not each.is_known for each in targets)
     more = f", {unknown:,} of which the store does not know" if unknown else ""
     where = " with their objects in storage" if request.objects else "; their objects stay in storage"
-    return Confirm.ask(f"Erase {counted(len(targets), 'image')}{more}, for ever{where}?", default=False)
+    asked = Text(f"Erase {counted(len(targets), 'image')}{more}, for ever{where}?")
+    return Confirm.ask(asked, console=PrintableConsole(), default=False)
 
 
 def nothing(*, as_json: bool) -> None:
@@ -57,7 +59,7 @@ def show(result: ErasureResult, *, file: Path | None, is_dry: bool, as_json: boo
     if as_json:
         typer.echo(json.dumps(_document(result)))
         return
-    console = Console(highlight=False)
+    console = PrintableConsole()
     for part in _parts(result, is_dry=is_dry):
         console.print(part, soft_wrap=True)
     if file:
