@@ -7,7 +7,9 @@ withdrawal is acknowledged, not even that.
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
+from agents.bounded_times import ClockLimits
 from schemas.claims import Claim, Claims
 from schemas.decisions import Decision
 from schemas.erasure import Erasure
@@ -15,10 +17,13 @@ from schemas.records import Announced, ImageHead, Kept, PossiblyPublished, State
 from schemas.tags import Route
 from streams.ports import Change
 
-JOB = "erasure"
+JOB: Final = "erasure"
+_CLOCK: Final = ClockLimits()
 
 
-def erased(image_id: str, *, at: datetime, uploader_id: str | None = None) -> Change:
+def erased(
+    image_id: str, *, at: datetime, clock: ClockLimits = _CLOCK, uploader_id: str | None = None
+) -> Change:
     """The image is erased: what the world may have heard of it is to be withdrawn; of one that is, nothing.
 
     An erasure that is asked for by `uploader_id` is found by it until the withdrawal is acknowledged.
@@ -28,7 +33,8 @@ def erased(image_id: str, *, at: datetime, uploader_id: str | None = None) -> Ch
         if stored and stored.is_erased:
             return Kept(head=stored)
         heard = stored.all_claims if stored else Claims()
-        return Kept(head=_tombstone(image_id, stored, Erasure.of(image_id, heard, at=at), uploader_id))
+        made = Erasure.of(image_id, heard, at=at, horizon=clock.horizon(at))
+        return Kept(head=_tombstone(image_id, stored, made, uploader_id))
 
     return change
 

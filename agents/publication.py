@@ -20,9 +20,7 @@ Mark = Callable[[ImageHead], Awaitable[ImageHead]]
 """Remembers that all that a head says is acknowledged; the head that is stored then."""
 
 
-async def publish(
-    head: ImageHead, announce: Announce, mark: Mark, *, keep: KeepStatements
-) -> ImageHead:
+async def publish(head: ImageHead, announce: Announce, mark: Mark, *, keep: KeepStatements) -> ImageHead:
     """Keep the statements of `head`, announce what it says, then mark it; the head that is stored in the end.
 
     Where somebody kept a later revision meanwhile, our events may stand behind theirs in the topics, and

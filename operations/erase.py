@@ -22,7 +22,7 @@ from model.data.progress import Tick, silent
 from operations import erasure_data, erasure_receipt, erasure_targets, store, topic_remains
 from operations.current_user import current_user
 from operations.eraser import ErasedImage, Eraser, ErasureOutcome
-from operations.erasure_objects import ErasedObjects, Objects
+from operations.erasure_objects import ErasedObjects, ImageObjects
 from operations.erasure_receipt import DataLine, ImageLine, Receipt, ReceiptState, hashed
 from operations.erasure_targets import ErasureRequest, ErasureTarget
 from schemas.errors import ConfigurationError, TagstreamError
@@ -101,7 +101,7 @@ async def erase(
         scores = await stack.enter_async_context(_store(settings))
         tags = await stack.enter_async_context(KafkaPublisher(kafka_settings(settings)))
         objects = await stack.enter_async_context(_objects(settings))
-        await run.all(targets, Eraser(scores, tags, now=_now), objects, tick=tick)
+        await run.all(targets, Eraser(scores, tags, now=_now, clock=settings.clock), objects, tick=tick)
     remains = await topic_remains.find(kafka_connection(settings), run.published, at=_now())
     state = ReceiptState.BEGUN if run.refused else ReceiptState.FINISHED
     update = {"images": tuple(run.lines), "topics": remains, "finished_at": _now(), "state": state}
@@ -122,7 +122,7 @@ class _Run:
         self.published: set[str] = set()
 
     async def all(
-        self, targets: tuple[ErasureTarget, ...], eraser: Eraser, objects: Objects, *, tick: Tick
+        self, targets: tuple[ErasureTarget, ...], eraser: Eraser, objects: ImageObjects, *, tick: Tick
     ) -> None:
         """Erase all of them, several at once."""
 
@@ -132,7 +132,9 @@ class _Run:
 
         await gather_bounded(targets, one, at_once=AT_ONCE)
 
-    async def rehearse(self, targets: tuple[ErasureTarget, ...], objects: Objects, *, tick: Tick) -> None:
+    async def rehearse(
+        self, targets: tuple[ErasureTarget, ...], objects: ImageObjects, *, tick: Tick
+    ) -> None:
         """Look only."""
 
         async def one(target: ErasureTarget) -> None:
@@ -143,7 +145,7 @@ class _Run:
 
         await gather_bounded(targets, one, at_once=AT_ONCE)
 
-    async def _one(self, target: ErasureTarget, eraser: Eraser, objects: Objects) -> None:
+    async def _one(self, target: ErasureTarget, eraser: Eraser, objects: ImageObjects) -> None:
         work = objects.delete if self._request.objects else objects.look
         seen = await work(target)
         self.standing += seen.standing
@@ -194,12 +196,12 @@ async def _store(settings: Settings) -> AsyncIterator[ScoreStore]:
 
 
 @asynccontextmanager
-async def _objects(settings: Settings) -> AsyncIterator[Objects]:
+async def _objects(settings: Settings) -> AsyncIterator[ImageObjects]:
     """Storage, or why it cannot be asked: that holds up no erasure."""
     async with AsyncExitStack() as stack:
         try:
             opened = await stack.enter_async_context(S3Versions(s3_settings(settings)))
         except TagstreamError as error:
-            yield Objects(None, str(error))
+            yield ImageObjects(None, str(error))
             return
-        yield Objects(opened)
+        yield ImageObjects(opened)

@@ -15,6 +15,7 @@ from enum import StrEnum
 
 from agents import erasure, publication, transitions
 from agents.announcements import RouteMove
+from agents.bounded_times import ClockLimits
 from schemas.events import Announcement
 from schemas.records import ImageHead
 from streams.ports import Purged, ScoreStore, TagPublisher
@@ -47,15 +48,23 @@ class ErasedImage:
 class Eraser:
     """Over ports alone; any number of images at once."""
 
-    def __init__(self, scores: ScoreStore, tags: TagPublisher, *, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        scores: ScoreStore,
+        tags: TagPublisher,
+        *,
+        now: Callable[[], datetime],
+        clock: ClockLimits | None = None,
+    ) -> None:
         self._scores = scores
         self._tags = tags
         self._now = now
+        self._clock = clock or ClockLimits()
 
     async def erase(self, image_id: str, *, uploader_id: str | None = None) -> ErasedImage:
         """Erase the image; raises `Unavailable`, and is to be repeated then."""
         before = await self._scores.head(image_id)
-        change = erasure.erased(image_id, at=self._now(), uploader_id=uploader_id)
+        change = erasure.erased(image_id, at=self._now(), clock=self._clock, uploader_id=uploader_id)
         head = (await self._scores.apply(image_id, change)).head
         purged = await self._scores.purge(image_id)
         events = Counter[str]() if head.is_announced else await self._publish(head)

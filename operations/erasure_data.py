@@ -20,6 +20,7 @@ from model.data.document import FILE
 from model.data.photograph import SUFFIXES
 from model.data.progress import Tick, silent
 from operations.erasure_receipt import DataLine
+from schemas import csv_cells
 from schemas.errors import ConfigurationError
 
 _TABLES: Final = ".csv"
@@ -137,8 +138,8 @@ def _in_table(file: Path, traces: Traces, *, is_dry: bool) -> Iterator[DataLine]
 
 
 def _is_row_of(row: dict[str, str], file: Path, traces: Traces) -> bool:
-    path = (row.get("path") or "").strip()
-    if traces.name(path) or traces.name((row.get("image_id") or "").strip()):
+    path, image_id = (csv_cells.read((row.get(name) or "").strip()) for name in ("path", "image_id"))
+    if traces.name(path) or traces.name(image_id):
         return True
     picture = file.parent / path
     return bool(traces.digests) and picture.is_file() and shards.digest(picture) in traces.digests

@@ -20,12 +20,12 @@ class ErasedObjects:
     left: int | None = 0
     """Versions that stand; None where that is not known."""
     standing: tuple[Location, ...] = ()
-    """Objects that stand, or may."""
+    """ImageObjects that stand, or may."""
     why: str = ""
     """Why storage could not be asked, or did not delete."""
 
 
-class Objects:
+class ImageObjects:
     """Storage; without one, why it cannot be asked."""
 
     def __init__(self, versions: ObjectVersions | None, why: str = "") -> None:

@@ -88,7 +88,8 @@ async def _target(scores: ScoreStore, head: ImageHead) -> ErasureTarget:
         is_known=True,
         is_erased=head.is_erased,
         locations=() if head.is_erased else _locations(head),
-        digests=frozenset(content.digest for content in contents if content),
+        digests=frozenset(content.digest for content in contents if content)
+        | frozenset(each.content_digest for each in head.all_decisions if each.content_digest),
     )
 
 

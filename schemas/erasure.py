@@ -7,16 +7,13 @@ redelivery of what was erased does not join what came after.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final, Self
 
 from schemas import identity
 from schemas.claims import Claim, Claims
 from schemas.tags import Value
 from schemas.uploads import Location, Moment, Position
-
-AHEAD: Final = timedelta(minutes=5)
-"""How far a sender's clock may be ahead of ours: what is dated further ahead moves no tombstone with it."""
 
 _NOWHERE: Final = "erased"
 """The bucket that events name in place of the one where the image was."""
@@ -33,14 +30,17 @@ class Erasure(Value):
     """The latest of storage's voice; what does not follow it is outranked, whatever its time."""
 
     @classmethod
-    def of(cls, image_id: str, heard: Claims, *, at: datetime) -> Self:
-        """The erasure of the image at this moment, which outranks all that was `heard` of it."""
+    def of(cls, image_id: str, heard: Claims, *, at: datetime, horizon: datetime) -> Self:
+        """The erasure of the image at this moment, which outranks all that was `heard` of it.
+
+        What is dated beyond the `horizon` moves no tombstone with it: no worker takes it any more.
+        """
         claims = [each for each in (heard.storage, heard.producer) if each]
         moments = [each.position.uploaded_at for each in claims]
         return cls(
             event_id=identity.event_id("erased", image_id, at.isoformat()),
             erased_at=at,
-            until=max(at, *(min(moment, at + AHEAD) for moment in moments)) if moments else at,
+            until=max((at, *(min(moment, horizon) for moment in moments))),
             sequencer=heard.storage.position.sequencer if heard.storage else None,
         )
 

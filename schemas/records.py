@@ -103,7 +103,7 @@ class ImageHead(Value):
         """The statement as the law wants it kept: of what was erased it names neither place nor bytes."""
         if self.erased is None or statement.occurred_at > self.erased.until:
             return statement
-        return statement.model_copy(update={"restaurant_id": None, "content_digest": None})
+        return statement.without_names()
 
     @property
     def is_announced(self) -> bool:

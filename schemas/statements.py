@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from enum import StrEnum
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field
 
@@ -21,6 +21,16 @@ GROUND_LENGTH: Final = 500
 EXPLANATION_LENGTH: Final = 2000
 FACTS_LENGTH: Final = 5000
 """Characters that the database takes, at most."""
+
+_FREE_TEXTS: Final = (
+    "decision_facts",
+    "illegal_content_legal_ground",
+    "illegal_content_explanation",
+    "incompatible_content_ground",
+    "incompatible_content_explanation",
+)
+"""Texts of the operator's template, which may name the restaurant."""
+_ERASED: Final = "(erased)"
 
 EU: Final = (
     *("AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU"),
@@ -157,6 +167,13 @@ class StatementOfReasons(Value):
     source_type: SourceType
     automated_detection: AutomatedDetection
     automated_decision: AutomatedDecision
+
+    def without_names(self) -> Self:
+        """As it is kept of a photograph that was erased: it names neither the restaurant nor the bytes."""
+        named = self.restaurant_id
+        texts = {name: getattr(self, name) for name in _FREE_TEXTS} if named else {}
+        bared = {name: text.replace(named or "", _ERASED) for name, text in texts.items() if text}
+        return self.model_copy(update={"restaurant_id": None, "content_digest": None, **bared})
 
     @property
     def place(self) -> str:

@@ -76,6 +76,12 @@ ERRANDS: Final[Mapping[tuple[str, ...], tuple[Errand, ...]]] = {
     ("why",): (errand(OBJECT), errand(OBJECT, "--json", "--dead-letters"), errand(f"img_{NAME}")),
     ("link",): (errand(f"img_{NAME}"),),
     ("decide",): (errand(OBJECT, NAME), errand(OBJECT, "correct", "--labels", NAME, "--json")),
+    ("erase",): (
+        errand(OBJECT, "--dry-run"),
+        errand(OBJECT, "--dry-run", "--json"),
+        errand(f"img_{NAME}", "--dry-run"),
+        errand(OBJECT, "--dry-run", "--data", BAD_DATA),
+    ),
     ("replay",): (
         errand("--from", NAME),
         errand("--from", "earliest", "--model", NAME, "--dry-run", "--json"),

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from random import Random
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents import announcements, erasure, transitions
+from agents.bounded_times import ClockLimits
 from schemas import topics
 from schemas.claims import Claim, Claims
 from schemas.decisions import Decided
-from schemas.erasure import AHEAD
 from schemas.events import Action
 from schemas.records import ImageHead, Kept, Stale, State
 from streams.ports import Change
@@ -118,7 +117,7 @@ def test_storage_whose_clock_is_ahead_does_not_bring_its_old_upload_back() -> No
 def test_a_claim_of_a_far_future_moves_the_tombstone_no_further_than_a_clock_may_be_ahead() -> None:
     gone = after(scored(claim(1_000_000)), erase(3))
     assert gone.erased is not None
-    assert gone.erased.until == at(3) + AHEAD
+    assert gone.erased.until == ClockLimits().horizon(at(3))
 
 
 def test_a_removal_of_an_erased_image_is_outranked_from_then_on_and_not_remembered() -> None:
@@ -186,7 +185,3 @@ def _says(each: Claim, head: ImageHead | None) -> Change:
     if not current.is_same(each):
         return changes(each).noted
     return removed(each) if each.is_removal else scored(each, menu=0.9)
-
-
-def test_a_clock_that_may_be_ahead_is_some_minutes() -> None:
-    assert timedelta(minutes=1) < AHEAD < timedelta(hours=1)

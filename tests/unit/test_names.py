@@ -24,6 +24,7 @@ MODULES: Final = {
     "streams: store.py": "each adapter's score store",
     "tagstream: __init__.py": "every package has one",
     "tagstream: classify.py": FACES,
+    "tagstream: erase.py": FACES,
     "tagstream: pipeline.py": FACES,
     "tagstream: prelabel.py": FACES,
     "tagstream: replay.py": FACES,

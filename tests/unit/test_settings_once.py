@@ -69,6 +69,7 @@ OTHERS: Final = {
     "SplitOptions.by_source": "of a division of a data set",
     "Photograph.source": "where a data set has it from",
     "Document.format": "the version of a file's form",
+    "Receipt.format": "the version of a receipt's form",
     "DeviceTally.out_of_memory": "a count",
     "LabelChange.after": "a label's count",
 }
