@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from agents import bounded_times
+from agents.dropped_replays import DroppedReplays
 from agents.image import Image
 from agents.jobs import Job, Jobs, refused
 from agents.pipeline import Origin, Pipeline
@@ -22,16 +23,23 @@ class Rescore:
 
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
+        self._dropped = DroppedReplays(pipeline.scores)
 
     def jobs(self, message: Message) -> Jobs:
-        """One job, behind all others; not ready while its model is not resident."""
+        """One job, behind all others; not ready while its model is not resident, unless it was dropped."""
         wanted = wire.decode_rescore(message.value, dict(message.headers))
         if isinstance(wanted, wire.Invalid):
             return Jobs((refused(wanted.error),))
         if (ahead := self._ahead(message, wanted)) is not None:
             return Jobs((refused(ahead, image_id=wanted.image_id),))
         job = Job(partial(self._rescore, wanted), wanted.image_id)
-        return Jobs((job,), urgency=Urgency.BACKGROUND, is_ready=partial(self._is_resident, wanted))
+        return Jobs((job,), urgency=Urgency.BACKGROUND, is_ready=partial(self._is_ready, wanted))
+
+    def _is_ready(self, wanted: RescoreRequested) -> bool:
+        """Never scored by another model than the wanted one: the lane waits, and a metric says so."""
+        is_ready = self._is_resident(wanted) or self._dropped.is_known(wanted.job)
+        self._pipeline.metrics.lane_waiting.labels(wanted.model_version).set(0 if is_ready else 1)
+        return is_ready
 
     def _ahead(self, message: Message, wanted: RescoreRequested) -> Rejected | None:
         """A claim may come back by no other way than it came in."""
@@ -42,13 +50,12 @@ class Rescore:
         return next(filter(None, found), None)
 
     def _is_resident(self, wanted: RescoreRequested) -> bool:
-        """Never scored by another model than the wanted one: the lane waits, and a metric says so."""
-        resident = self._pipeline.tagger.model.version == wanted.model_version
-        self._pipeline.metrics.lane_waiting.labels(wanted.model_version).set(0 if resident else 1)
-        return resident
+        return self._pipeline.tagger.model.version == wanted.model_version
 
     async def _rescore(self, wanted: RescoreRequested) -> str:
         """Score what stands of the image; how it ended. What is gone meanwhile is skipped."""
+        if await self._dropped.is_dropped(wanted.job):
+            return "dropped"
         image = self._pipeline.image(wanted.image_id)
         head = await image.head()
         current = self._pipeline.transitions(image, Claims.of(wanted.claim)).joined(head).current

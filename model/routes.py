@@ -9,7 +9,6 @@ hysteresis = 0.1          # an announced route is withdrawn only below threshold
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 import tomllib
@@ -21,6 +20,7 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from schemas import topics
+from schemas.did_you_mean import did_you_mean
 from schemas.errors import ConfigurationError
 from schemas.tags import UNCERTAIN, RouteRule
 
@@ -158,8 +158,7 @@ def _refuse_foreign(source: _Source, rules: Sequence[RouteRule], labels: Collect
 
 
 def _nearest(given: str, known: Collection[str]) -> str:
-    close = difflib.get_close_matches(given, known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; there are {', '.join(known)}"
+    return did_you_mean(given, known, otherwise=f"there are {', '.join(known)}")
 
 
 def _table(rule: RouteRule) -> str:

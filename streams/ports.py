@@ -145,6 +145,12 @@ class ScoreStore(Protocol):
     async def statements_of(self, image_id: str) -> tuple[StatementOfReasons, ...]:
         """The image's statements, in the order of their `place`."""
 
+    async def drop_replays(self, jobs: Collection[str]) -> None:
+        """From now on workers pass over what these replays ask for; durable when it returns."""
+
+    async def dropped_replays(self, jobs: Collection[str]) -> frozenset[str]:
+        """Those of `jobs` that were dropped."""
+
     async def ping(self) -> None:
         """Return when the store answers; raise `Unavailable` when it does not."""
 

@@ -7,7 +7,6 @@ a misspelt setting must not be a default in silence.
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -35,6 +34,7 @@ from agents.telemetry.settings import LogSettings, MetricsSettings, TracingSetti
 from model.decoding.limits import DecoderLimits
 from model.serving.batcher import BatchLimits
 from model.settings import ModelSettings, RegistrySettings, RoutesSettings
+from schemas.did_you_mean import did_you_mean
 from schemas.errors import ConfigurationError
 from schemas.naming import Naming
 from schemas.settings import Advanced, DerivedFrom, Section, is_advanced, is_internal, rule_of
@@ -199,14 +199,9 @@ def _refuse_unknown(environment: Iterable[str]) -> None:
     known = [*names()]
     for name in environment:
         if name.upper().startswith(PREFIX) and name.upper() not in known:
-            raise ConfigurationError(f"{name} is not a setting of Tagstream{_nearest(name, known)}")
-
-
-def _nearest(name: str, known: list[str]) -> str:
-    # Without the prefix, which all have in common and which would make anything look alike.
-    bare = {variable.removeprefix(PREFIX): variable for variable in known}
-    close = difflib.get_close_matches(name.upper().removeprefix(PREFIX), bare, n=1)
-    return f"; did you mean {bare[close[0]]}?" if close else "; `tagstream config show` lists them all"
+            otherwise = "`tagstream config show` lists them all"
+            hint = did_you_mean(name, known, otherwise=otherwise, common=PREFIX)
+            raise ConfigurationError(f"{name} is not a setting of Tagstream{hint}")
 
 
 def _in_words(error: ValidationError) -> str:

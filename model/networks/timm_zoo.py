@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import importlib
-from difflib import get_close_matches
 from types import ModuleType
 from typing import Any, Final
 
 from torch import Tensor, nn
 
 from model.networks.backbone import SMALLEST, Backbone
+from schemas.did_you_mean import did_you_mean
 from schemas.errors import ConfigurationError
 
 PREFIX: Final = "timm:"
@@ -72,8 +72,7 @@ def _config(name: str) -> Any:  # noqa: ANN401 - timm's own, of its own types
     timm = _timm()
     bare = _bare(name)
     if not timm.is_model(bare):
-        near = get_close_matches(bare, timm.list_models(), n=4)
-        hint = f": did you mean {', '.join(PREFIX + each for each in near)}?" if near else ""
+        hint = did_you_mean(name, [PREFIX + each for each in timm.list_models()], common=PREFIX, most=4)
         raise ConfigurationError(f"timm has no network {bare!r}{hint}")
     return timm.get_pretrained_cfg(bare, allow_unregistered=True)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from types import ModuleType
 from typing import Final
 
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 from model.networks import timm_zoo, torchvision_zoo
 from model.networks.architectures import ARCHITECTURES
 from model.networks.backbone import Backbone
+from schemas.did_you_mean import did_you_mean
 from schemas.errors import ConfigurationError
 
 LITE_MEAN: Final = (127 / 255, 127 / 255, 127 / 255)
@@ -68,8 +68,6 @@ def _zoo(name: str) -> ModuleType:
     known = torchvision_zoo.names()
     if name in known:
         return torchvision_zoo
-    near = get_close_matches(name, [*ARCHITECTURES, *known], n=4)
-    hint = f"did you mean {', '.join(near)}?" if near else f"one of {', '.join(ARCHITECTURES)},"
-    raise ConfigurationError(
-        f"architecture {name!r} is not known: {hint} torchvision's names and timm:NAME are"
-    )
+    otherwise = f"there are {', '.join(ARCHITECTURES)}, torchvision's names and timm:NAME"
+    hint = did_you_mean(name, [*ARCHITECTURES, *known], otherwise=otherwise, most=4)
+    raise ConfigurationError(f"architecture {name!r} is not known{hint}")

@@ -116,6 +116,7 @@ class MemoryScores(_InMemory):
         self._heads: dict[str, ImageHead] = {}
         self._records: dict[tuple[str, str, str], ScoreRecord] = {}
         self._statements: dict[str, StatementOfReasons] = {}
+        self._dropped: set[str] = set()
 
     async def head(self, image_id: str) -> ImageHead | None:
         """See `ScoreStore.head`."""
@@ -180,6 +181,14 @@ class MemoryScores(_InMemory):
     async def statements_of(self, image_id: str) -> tuple[StatementOfReasons, ...]:
         """See `ScoreStore.statements_of`."""
         return tuple(each for each in self._in_order() if each.image_id == image_id)
+
+    async def drop_replays(self, jobs: Collection[str]) -> None:
+        """See `ScoreStore.drop_replays`."""
+        self._dropped.update(jobs)
+
+    async def dropped_replays(self, jobs: Collection[str]) -> frozenset[str]:
+        """See `ScoreStore.dropped_replays`."""
+        return frozenset(self._dropped.intersection(jobs))
 
     def _in_order(self) -> list[StatementOfReasons]:
         return sorted(self._statements.values(), key=lambda each: each.place)

@@ -7,7 +7,7 @@ Who calls them sees a port that answers, however long an absence takes. What the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from functools import partial
 from types import TracebackType
@@ -115,6 +115,10 @@ class RetryingScores:
     async def keep_statements(self, statements: Sequence[StatementOfReasons]) -> None:
         """See `ScoreStore.keep_statements`."""
         await self._dependency.retry_until_available(partial(self._scores.keep_statements, statements))
+
+    async def dropped_replays(self, jobs: Collection[str]) -> frozenset[str]:
+        """See `ScoreStore.dropped_replays`."""
+        return await self._dependency.retry_until_available(partial(self._scores.dropped_replays, jobs))
 
     async def purge(self, image_id: str) -> Purged:
         """See `ScoreStore.purge`."""

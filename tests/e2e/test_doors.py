@@ -150,7 +150,7 @@ async def test_a_moderator_s_decision_is_obeyed_and_told(fleet: Fleet) -> None:
 def replay(fleet: Fleet, *arguments: str) -> dict[str, Any]:
     """`tagstream replay --json`, as a person would run it beside the workers."""
     settings = {"TAGSTREAM_KAFKA__BROKERS": fleet.bootstrap, "TAGSTREAM_STORE__PATH": str(fleet.store)}
-    command = [sys.executable, "-m", "tagstream", "replay", "--json", *arguments]
+    command = [sys.executable, "-m", "tagstream", "replay", *arguments, "--json"]
     ran = subprocess.run(
         command, cwd=ROOT, env=os.environ | settings, capture_output=True, text=True, timeout=120, check=False
     )
@@ -175,17 +175,17 @@ async def test_a_replay_scores_every_image_by_the_new_version_once(fleet: Fleet,
     await Auditor(fleet.bootstrap, fleet.store, sent).until_done(WITHIN)
     assert await asyncio.to_thread(old.stop, 20) == 0
     images = (await versions(fleet))["1"]
-    dry = await asyncio.to_thread(replay, fleet, "--from", "earliest", "--model", "2", "--dry-run")
+    dry = await asyncio.to_thread(replay, fleet, "--from", "earliest", "--model", "2", "--force", "--dry-run")
     assert dry["choices"]["send"] >= images
     new: Worker = fleet.start(E2E_VERSION="2")
-    done = await asyncio.to_thread(replay, fleet, "--from", "earliest", "--model", "2")
+    done = await asyncio.to_thread(replay, fleet, "--from", "earliest", "--model", "2", "--force")
     tell(f"replay: {done['choices']}, {done['summary']}")
     assert await versions(fleet) == {"2": images}
     assert done["summary"]["rescored"] == images
     assert 0 < done["summary"]["changed"] < images
     # What had a bad object lacks scores and always will: skipped or refused, and said.
     assert done["summary"]["unfinished"] == dry["choices"]["send"] - images
-    again = await asyncio.to_thread(replay, fleet, "--from", "earliest", "--model", "2")
+    again = await asyncio.to_thread(replay, fleet, "--from", "earliest", "--model", "2", "--force")
     assert again["choices"]["scored"] == images
     assert new.is_alive
 
@@ -195,12 +195,37 @@ async def test_a_lane_whose_model_is_not_resident_waits_and_live_traffic_goes_on
     image = a_photograph(fleet, "r1/a.jpg", with_label="food")
     await send(fleet, topics.UPLOADED, "k", notification("ObjectCreated:Put", "r1/a.jpg", "0A"))
     await until(fleet, image, anything)
-    await asyncio.to_thread(replay, fleet, "--from", "earliest", "--model", "7", "--no-wait")
+    await asyncio.to_thread(replay, fleet, "--from", "earliest", "--model", "7", "--force", "--no-wait")
     live = a_photograph(fleet, "r1/b.jpg", with_label="food")
     await send(fleet, topics.UPLOADED, "k", notification("ObjectCreated:Put", "r1/b.jpg", "0A"))
     await until(fleet, live, anything)
     assert await versions(fleet) == {"1": 2}
     assert await asyncio.to_thread(worker.stop, 20) == 0
+
+
+async def test_a_replay_that_was_dropped_lets_the_one_behind_it_through(fleet: Fleet) -> None:
+    worker = fleet.start()
+    image = a_photograph(fleet, "r1/a.jpg", with_label="food")
+    await send(fleet, topics.UPLOADED, "k", notification("ObjectCreated:Put", "r1/a.jpg", "0A"))
+    await until(fleet, image, anything)
+    wrong = ("--from", "earliest", "--model", "7", "--force", "--no-wait")
+    await asyncio.to_thread(replay, fleet, *wrong)
+    right = ("--from", "earliest", "--decide-again")
+    waiting = asyncio.create_task(asyncio.to_thread(replay, fleet, *right, "--model", "1"))
+    await asyncio.sleep(1)
+    dry = await asyncio.to_thread(replay, fleet, "drop", "--model", "7", "--dry-run")
+    assert [(each["model_version"], each["requests"]) for each in dry["dropped"]] == [("7", 1)]
+    assert not waiting.done()
+    dropped = await asyncio.to_thread(replay, fleet, "drop", "--model", "7")
+    assert dropped["dropped"] == dry["dropped"]
+    assert (await waiting)["summary"]["rescored"] == 1
+    # Where no worker runs, those that start later obey all the same.
+    assert await asyncio.to_thread(worker.stop, 20) == 0
+    await asyncio.to_thread(replay, fleet, *wrong)
+    await asyncio.to_thread(replay, fleet, "drop", "--model", "7")
+    fleet.start()
+    assert (await asyncio.to_thread(replay, fleet, *right, "--model", "1"))["summary"]["rescored"] == 1
+    assert await versions(fleet) == {"1": 1}
 
 
 async def test_one_object_that_keeps_failing_gives_way_and_is_tried_again_when_it_is_due(

@@ -20,7 +20,7 @@ HEAVY = {
     "rich.markdown",
 }
 
-HELPS = (*LEAVES, *sorted({command[:1] for command in LEAVES if len(command) > 1}), ())
+HELPS = (*LEAVES, *sorted({command[:1] for command in LEAVES if len(command) > 1} - {*LEAVES}), ())
 """The command line itself last: it imports every command, for their first lines."""
 
 WALK = """

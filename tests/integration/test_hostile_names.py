@@ -20,9 +20,9 @@ from confluent_kafka import Producer
 
 from agents.transitions import Transitions
 from model.tiny_version import write_tiny_version
-from schemas import identity, topics
+from schemas import identity, topics, wire
 from schemas.claims import Claim
-from schemas.events import DeadLetter
+from schemas.events import DeadLetter, RescoreRequested
 from schemas.uploads import Location
 from streams.adapters.sqlite.store import SqliteScores
 from tagstream import cli
@@ -86,6 +86,7 @@ ERRANDS: Final[Mapping[tuple[str, ...], tuple[Errand, ...]]] = {
         errand("--from", NAME),
         errand("--from", "earliest", "--model", NAME, "--dry-run", "--json"),
     ),
+    ("replay", "drop"): (errand("--model", NAME, "--dry-run"), errand(), errand("--job", NAME, "--json")),
     ("dlq", "list"): (errand(), errand("--json")),
     ("dlq", "show"): (errand(LETTER), errand(LETTER, "--json"), errand(NAME)),
     ("dlq", "redrive"): (errand("--all", "--dry-run"), errand("--since", NAME)),
@@ -130,6 +131,8 @@ def leaves(command: Any, *path: str) -> Iterator[tuple[str, ...]]:
     if not hasattr(command, "list_commands"):
         yield path
         return
+    if path and command.invoke_without_command:
+        yield path
     context = typer.Context(command)
     for name in command.list_commands(context):
         yield from leaves(command.get_command(context, name), *path, name)
@@ -238,7 +241,11 @@ def _publish(broker: str) -> None:
         message=NAME,
         trace=NAME,
     )
-    for topic in set(topics.ALL) - {topics.DEAD_LETTERS}:
+    asked = RescoreRequested(
+        event_id=NAME, image_id=IMAGE, claim=_claim(), model_version=NAME, job=NAME, requested_at=NOW
+    )
+    producer.produce(topics.RESCORE, wire.encode(asked), NAME.encode(), partition=0)
+    for topic in set(topics.ALL) - {topics.DEAD_LETTERS, topics.RESCORE}:
         producer.produce(topic, json.dumps(upload).encode(), NAME.encode(), partition=0)
     headers: list[tuple[str, str | bytes | None]] = [*dead.headers, *dead.causes.items()]
     producer.produce(topics.DEAD_LETTERS, dead.value, dead.key, partition=0, headers=headers)

@@ -57,7 +57,7 @@ def is_human(head: ImageHead) -> bool:
 
 
 async def replay(premises: Premises, moment: datetime, *options: str) -> dict[str, dict[str, int]]:
-    command = ["replay", "--from", moment.isoformat(), "--model", "2", "--json", *options]
+    command = ["replay", "--from", moment.isoformat(), "--model", "2", "--force", "--json", *options]
     (answer,) = documents(await asyncio.to_thread(tagstream, premises, *command))
     told: dict[str, dict[str, int]] = answer
     return told

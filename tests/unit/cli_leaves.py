@@ -30,6 +30,7 @@ LEAVES = (
     ("model", "promote"),
     ("model", "rollback"),
     ("model", "fetch"),
+    ("replay", "drop"),
     ("routes", "check"),
     ("routes", "show"),
     ("store", "apply"),

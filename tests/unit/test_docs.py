@@ -101,6 +101,8 @@ def wrong_command(words: list[str]) -> str | None:
     command: Any = typer.main.get_command(cli.app)
     remaining = list(words)
     while isinstance(command, TyperGroup):
+        if command.invoke_without_command and remaining and remaining[0].startswith("-") and command.params:
+            break  # a command that has others below it, as `replay` has `drop`
         name = remaining.pop(0) if remaining else ""
         found = command.get_command(typer.Context(command), name)
         if found is None:

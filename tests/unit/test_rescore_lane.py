@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Collection
 from dataclasses import replace
 
 import pytest
 
+from agents.dropped_replays import ASK_SECONDS, DroppedReplays
 from schemas import topics, wire
 from schemas.events import ImageTagged, Reason, RescoreRequested
 from schemas.tags import RouteRule
 from schemas.uploads import Location
-from streams.adapters.memory import MemoryImages
+from streams.adapters.memory import MemoryImages, MemoryScores
 from streams.inflight import Urgency
 from streams.message import Message
 from streams.ports import Fetched
+from streams.resilience.retry import Dependencies
+from streams.resilience.retrying import RetryingScores
 
 from .straight_path import (
     BOUNDARIES,
     HALFWAY,
+    IMPATIENT,
     LIMITS,
     Crash,
     Faults,
@@ -88,6 +94,53 @@ async def test_a_version_that_is_not_resident_is_waited_for_and_the_metric_says_
     assert task.urgency is Urgency.BACKGROUND
     waiting = world.metrics.registry.get_sample_value("tagstream_rescore_waiting", {"model_version": "3"})
     assert waiting == 1
+
+
+async def test_a_request_of_a_dropped_replay_is_passed_over_though_its_model_is_not_resident() -> None:
+    world = await tagged()
+    message = rescore_message(UPLOAD, version="3")
+    task = world.desk().handle(message)
+    assert not task.is_ready()
+    await world.scores.drop_replays(("job-1",))
+    later = world.desk().handle(message)  # another worker: nothing of what it knows is old
+    async with asyncio.timeout(5):
+        while not later.is_ready():
+            await asyncio.sleep(0)
+    await later.work()
+    assert (world.tagger.forwards, world.counted("dropped")) == (0, 1)
+    waiting = world.metrics.registry.get_sample_value("tagstream_rescore_waiting", {"model_version": "3"})
+    assert waiting == 0
+
+
+async def test_a_request_of_a_replay_that_was_dropped_is_passed_over_by_the_right_model_too() -> None:
+    world = await tagged()
+    await world.scores.drop_replays(("job-1",))
+    await world.deliver(rescore_message(UPLOAD, version="2"))
+    assert (world.tagger.forwards, world.counted("dropped")) == (0, 1)
+
+
+class Counted(MemoryScores):
+    """A store that counts how often it is asked for dropped replays."""
+
+    asked = 0
+
+    async def dropped_replays(self, jobs: Collection[str]) -> frozenset[str]:
+        self.asked += 1
+        return await super().dropped_replays(jobs)
+
+
+async def test_a_replay_is_asked_for_now_and_then_and_no_more_once_it_is_dropped() -> None:
+    store, now = Counted(), 0.0
+    dependency = Dependencies(IMPATIENT).of("store")
+    dropped = DroppedReplays(RetryingScores(store, dependency), clock=lambda: now)
+    assert [await dropped.is_dropped("a") for _ in range(3)] == [False] * 3
+    assert store.asked == 1
+    await store.drop_replays(("a",))
+    now += ASK_SECONDS
+    assert [await dropped.is_dropped("a") for _ in range(3)] == [True] * 3
+    now += ASK_SECONDS
+    assert await dropped.is_dropped("a")
+    assert store.asked == 2
 
 
 async def test_what_is_gone_meanwhile_is_skipped_and_not_dead_lettered() -> None:

@@ -122,7 +122,7 @@ def test_a_wrong_file_is_one_line_and_exit_2(
     indoor.write_text(indoor.read_text().replace('"menu"', '"meny"'))
     assert ran(monkeypatch, "check", str(indoor)) == 2
     told = capsys.readouterr()
-    assert told.err.endswith("line 2: label: the model has no label 'meny'; did you mean 'menu'?\n")
+    assert told.err.endswith("line 2: label: the model has no label 'meny'; did you mean menu?\n")
     assert (told.out, told.err.count("\n")) == ("", 1)
 
 
