@@ -22,7 +22,8 @@ from agents.wiring.registry import open_registry
 from agents.wiring.settings import Settings
 from agents.wiring.stores import open_mongo, open_store
 from model.registry import refs
-from operations import suspicions
+from operations import reading_checks, suspicions
+from operations.unwell import Unwell
 from schemas import topics
 from schemas.errors import ConfigurationError, TagstreamError
 from streams.adapters.kafka.admin import TopicAdmin
@@ -41,14 +42,6 @@ SKEW_SECONDS: Final = 60.0
 FREE_BYTES: Final = 2**30
 
 _OPENER: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-
-
-class Unwell(TagstreamError):
-    """A check failed; `mend` says what to do."""
-
-    def __init__(self, what: str, mend: str) -> None:
-        super().__init__(what)
-        self.mend = mend
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +119,7 @@ def of(config: Settings, *, source: str) -> tuple[Check, ...]:
         *_images(config),
         Check("clock", lambda: _clock(config), "set this machine's clock by NTP"),
         Check("disk", lambda: _disk(config), "free some space"),
+        *_reading(config),
         _suspicions(config),
         *_registry(config),
         Check("model", lambda: _model(config), _MODEL_MEND, MODEL_SECONDS),
@@ -169,6 +163,15 @@ async def _topics(config: Settings) -> str:
     unsaid = "; the broker does not say what is compacted" if uploads.config is None else ""
     of_uploads = f"{len(uploads.ends)} partitions of uploads, replication {uploads.replication}"
     return f"all {len(topics.ALL)} are there; {of_uploads}{unsaid}"
+
+
+def _reading(config: Settings) -> tuple[Check, ...]:
+    mend = "is Kafka running? See the check of the broker"
+    return (
+        Check("codecs", reading_checks.codecs, mend),
+        Check("partitions", lambda: reading_checks.covered(config), mend),
+        Check("unread", lambda: reading_checks.nothing_gone(config), mend),
+    )
 
 
 def _suspicions(config: Settings) -> Check:

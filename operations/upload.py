@@ -12,10 +12,11 @@ from agents.wiring.backends import kafka_connection
 from agents.wiring.settings import Settings
 from agents.wiring.stores import open_store
 from operations.await_tags import AwaitTags, End, TagsAnnounced
+from operations.backlog import PacedPublisher, metered
 from operations.deferral import Deferral
 from operations.tail import followed
 from operations.upload_sources import Source
-from operations.uploader import NotSent, Sent, Uploader
+from operations.uploader import EventPublisher, NotSent, Sent, Uploader
 from schemas import topics
 from schemas.uploads import ImageUploaded
 from streams.adapters.kafka.publisher import UploadPublisher
@@ -30,6 +31,9 @@ class UploadProgress(Protocol):
 
     def doing(self, what: str, total: int) -> None:
         """What goes on, and of how many."""
+
+    def waiting(self, why: str) -> None:
+        """The workers have to catch up before more can be sent."""
 
     def refused(self, answer: NotSent) -> None:
         """A photograph that cannot be uploaded."""
@@ -52,13 +56,19 @@ class UploadRequest:
     restaurant: str | None = None
     timeout: float | None = None
     """Seconds to wait for the tags; None waits for none."""
+    paced: bool = False
+    """Wait for the workers where the embedded broker would drop what they have not read."""
 
 
 async def upload(request: UploadRequest, config: Settings, progress: UploadProgress) -> int:
     """Upload, and wait if that was asked for; how many photographs failed."""
     async with AsyncExitStack() as stack:
         images = await stack.enter_async_context(S3Images(backends.s3_settings(config)))
-        publisher = await stack.enter_async_context(UploadPublisher(backends.kafka_settings(config)))
+        sending = UploadPublisher(backends.kafka_settings(config))
+        publisher: EventPublisher = await stack.enter_async_context(sending)
+        if request.paced:
+            backlog = await stack.enter_async_context(metered(kafka_connection(config), config.kafka.group))
+            publisher = PacedPublisher(publisher, backlog, progress.waiting)
         uploader = Uploader(
             images, publisher, restaurant=request.restaurant, max_bytes=config.s3.max_object_bytes
         )

@@ -76,6 +76,10 @@ class Observation:
         """Records that nobody can read any more; told for a while."""
         self.health.ready("gaps", complaint)
 
+    def coverage(self, complaint: Callable[[], str | None]) -> None:
+        """The topics and partitions that nobody reads."""
+        self.health.ready("partitions", complaint)
+
     def budget(self, budget: ByteSemaphore) -> None:
         """The bytes of objects being read."""
         self.pulse.each(lambda: self.metrics.loading.update(budget))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import sys
@@ -25,6 +26,7 @@ from agents.wiring.backends import kafka_connection
 from agents.wiring.handlers import DispatcherLimits, build_dispatcher
 from agents.wiring.settings import Settings, blame, mask
 from schemas import topics
+from streams.adapters.kafka.coverage import CoverageWatch
 from streams.app import Lifespan, StreamApp, StreamSettings
 from streams.message import Handler
 from streams.resilience.rejection_alarm import RejectionAlarm
@@ -60,6 +62,7 @@ def _lifespan(settings: Settings, open_components: OpenComponents) -> Lifespan:
             template = statement_template.load(settings.statements.file)
         async with AsyncExitStack() as stack:
             runtime = await _runtime(settings, app, stack)
+            _watch_coverage(settings, runtime, stack)
             components = await stack.enter_async_context(open_components(settings, runtime))
             await _all_there(components, runtime.dependencies)
             yield _handler(settings, runtime, components, template)
@@ -85,6 +88,21 @@ async def _runtime(settings: Settings, app: StreamApp, stack: AsyncExitStack) ->
     observed.dependencies(away)
     observed.lag(app.lags)
     return Runtime(app, dependencies, metrics, observed, tracer)
+
+
+def _watch_coverage(settings: Settings, runtime: Runtime, stack: AsyncExitStack) -> None:
+    """Not ready while a topic, or a partition of one, is read by nobody."""
+    every, group = settings.kafka.metadata_age / 2, settings.kafka.group
+    watch = CoverageWatch(kafka_connection(settings), group, topics.INBOUND, every=every)
+    runtime.observed.coverage(watch.complaint)
+    watching = asyncio.create_task(watch.run(), name="coverage")
+    watching.add_done_callback(lambda ended: _tell(ended, runtime.app))
+    stack.callback(watching.cancel)
+
+
+def _tell(ended: asyncio.Task[None], app: StreamApp) -> None:
+    if not ended.cancelled() and (error := ended.exception()) is not None:
+        app.fail(error)
 
 
 def _handler(

@@ -28,6 +28,8 @@ def upload(  # noqa: PLR0913 - one parameter an option
     A file's key is its name, in a folder its path below the folder. The image's id comes of bucket and
     key alone: upload a file again, and it is the same image with new bytes, tagged again.
 
+    Under `tagstream dev` it waits for the workers before it sends more than the embedded broker keeps.
+
     Exits 1 if a photograph could not be uploaded or, with --wait, was not tagged.
 
     For example:
@@ -39,15 +41,19 @@ def upload(  # noqa: PLR0913 - one parameter an option
     - `tagstream upload s3://photos/lunch.jpg --json | jq -r .image_id`
     """
     import asyncio
+    import os
+    from pathlib import Path
 
     from agents.wiring import settings
     from operations import upload as uploading
     from operations import upload_sources
+    from tagstream.dev import state
     from tagstream.render import upload as render
 
     config = settings.load()
     chosen = upload_sources.choose(paths, bucket=bucket, prefix=prefix, config=config)
-    request = uploading.UploadRequest(chosen, restaurant, timeout if wait else None)
+    is_embedded = state.adopted(os.environ, Path.cwd()) is not None
+    request = uploading.UploadRequest(chosen, restaurant, timeout if wait else None, paced=is_embedded)
     with render.lines() if as_json else render.table() as progress:
         failed = asyncio.run(uploading.upload(request, config, progress))
     if failed:

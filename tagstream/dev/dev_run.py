@@ -7,9 +7,12 @@ import signal
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from operations.backlog import metered
 from operations.tail import followed
+from schemas import topics
+from streams.adapters.kafka.settings import ConsumerSettings
 from streams.adapters.sqlite.store import SqliteScores
 from tagstream.demo.workers import Workers
 from tagstream.dev import photographs
@@ -17,6 +20,9 @@ from tagstream.dev.screen import DevScreen
 from tagstream.dev.supervisor import Supervisor
 from tagstream.dev.system import STORE, System, opened
 from tagstream.embedded_stack import free_port
+
+_LOOK_SECONDS: Final = 1.0
+_GROUP: Final = ConsumerSettings().group
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +54,7 @@ async def run(asked: DevOptions, screen: DevScreen) -> None:
             ports = (system.metrics_port, *(free_port() for _ in range(asked.workers - 1)))
             tender = Supervisor(crew, ports=ports, screen=screen)
             screen.started(system.state, system.folder)
-            await _first(stop.wait(), tender.tend(), _watch(system, screen))
+            await _first(stop.wait(), tender.tend(), _watch(system, screen), _warn(system, screen))
             screen.say("Ending: the workers finish what they have begun")
             _stop_listening()
         tender.listen()
@@ -81,6 +87,18 @@ async def _watch(system: System, screen: DevScreen) -> None:
     async with SqliteScores(where.store) as store, followed(where.broker, photographs.ENDS) as ends:
         async for message in ends:
             screen.ended(await photographs.ended(message, store))
+
+
+async def _warn(system: System, screen: DevScreen) -> None:
+    """Say it when publishers run ahead of the workers: beyond what the broker keeps, records are lost."""
+    group = system.environment.get("TAGSTREAM_KAFKA__GROUP", _GROUP)
+    async with metered(system.premises.broker, group) as backlog:
+        was_near = False
+        while True:
+            if backlog.is_near and not was_near:
+                screen.say(f"Too much at once on {topics.UPLOADED}: {backlog.words}. Publish slower")
+            was_near = backlog.is_near
+            await asyncio.sleep(_LOOK_SECONDS)
 
 
 async def _first(*loops: Coroutine[Any, Any, Any]) -> None:

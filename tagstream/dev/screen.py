@@ -12,6 +12,7 @@ from rich.console import Group
 from rich.panel import Panel
 from rich.text import Text
 
+from streams.adapters.kafka.connection import KEPT_BYTES, PARTITIONS
 from tagstream.demo.workers import Entry, Worker
 from tagstream.dev.photographs import Ended
 from tagstream.dev.state import RunningSystem
@@ -59,7 +60,9 @@ class Terminal:
         hints = tables.grid(_NEXT, style="bold cyan")
         kept = (
             f"State, tags and logs are in {folder}. When this ends, topics and photographs are gone; "
-            "the next run begins with an empty store."
+            "the next run begins with an empty store. "
+            f"The broker keeps {KEPT_BYTES // 2**20} MB of each of a topic's {PARTITIONS} partitions: what "
+            "is published faster than the workers read is dropped beyond that."
         )
         again = Text("In another terminal, here or in a folder below:", "dim")
         body = Group(places, Text(), again, hints, Text(), Text(f"{kept} Ctrl-C ends it.", "dim"))

@@ -31,6 +31,10 @@ class _Lines:
     def doing(self, what: str, total: int) -> None:
         """Scripts do not watch."""
 
+    def waiting(self, why: str) -> None:
+        """See `UploadProgress.waiting`."""
+        typer.echo(why, err=True)
+
     def refused(self, answer: NotSent) -> None:
         """See `UploadProgress.refused`."""
         self._write(answer.document())
@@ -65,6 +69,10 @@ class _Table:
     def doing(self, what: str, total: int) -> None:
         """See `UploadProgress.doing`."""
         self._progress.reset(self._bar, description=what, total=total, visible=True)
+
+    def waiting(self, why: str) -> None:
+        """See `UploadProgress.waiting`."""
+        self._progress.console.print(Text(why, "yellow"), soft_wrap=True)
 
     def refused(self, answer: NotSent) -> None:
         """See `UploadProgress.refused`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiokafka import AIOKafkaProducer
 
 from schemas import identity, topics
 from tagstream.dev.state import FILE, FOLDER
@@ -177,3 +179,33 @@ def test_a_worker_that_is_killed_is_replaced_and_goes_on(dev: Dev) -> None:
     assert told["tags"][0]["label"] == "menu"
     dev.process.send_signal(signal.SIGINT)
     assert dev.process.wait(60) == 0
+
+
+def test_uploads_wait_for_the_workers_and_what_others_publish_too_fast_is_told(dev: Dev) -> None:
+    """Forty photographs behind forty thousand notifications; the broker keeps less than half of those."""
+    folder = dev.where / "photographs"
+    folder.mkdir()
+    for number in range(40):
+        (folder / f"{number}.jpg").write_bytes(MENU.read_bytes() + bytes([number]))
+    (started,) = dev.wait_until_it_says("started")
+    asyncio.run(_flood(started["broker"], 40_000))
+    ran = _ran(dev.where, "upload", str(folder), "--wait", "--timeout", "200", "--json")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "Waiting for the workers: partition" in ran.stderr
+    assert len(ran.stdout.splitlines()) == 40
+    assert any("Publish slower" in each["text"] for each in dev.said("said"))
+    told = [each for each in dev.said("log") if each["event"] == "records.unread"]
+    (group,) = _said(dev.where, "dlq", "list")
+    assert (group["cause"], group["count"]) == ("expired", len(told))
+    (unread,) = (each for each in _said(dev.where, "doctor", code=1) if not each["ok"])
+    assert unread["check"] == "unread"
+
+
+async def _flood(broker: str, count: int) -> None:
+    """Notifications that ask for nothing."""
+    asks = json.dumps({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "b" * 700}).encode()
+    async with AIOKafkaProducer(bootstrap_servers=broker, linger_ms=20) as producer:
+        sent = [
+            await producer.send(topics.UPLOADED, asks, key=str(number).encode()) for number in range(count)
+        ]
+        await asyncio.gather(*sent)

@@ -6,15 +6,17 @@ import asyncio
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.structs import TopicPartition
 
 from schemas import topics
 from schemas.wire.headers import PREFIX
 from streams.adapters.kafka.reader import read_all
 from tests import raw_batches as batches
-from tests.e2e.accounts import Auditor, committed
+from tests.e2e.accounts import Auditor, committed, finished
 from tests.e2e.broker_process import BrokerProcess
 from tests.e2e.fleet import Fleet
 from tests.e2e.traffic import plan, publish
@@ -97,6 +99,28 @@ async def test_records_that_the_broker_dropped_unread_are_one_letter_a_partition
     later = await publish(fleet.bootstrap, planned[:4])
     await Auditor(fleet.bootstrap, fleet.store, later).until_done(WITHIN)
     assert again.events("records.unread") == []
+
+
+async def test_a_group_that_has_committed_beyond_the_end_begins_at_the_oldest_record_and_says_so(
+    fleet: Fleet,
+) -> None:
+    """As after a topic was deleted and made again, on a broker that keeps the offsets."""
+    sent = await publish(fleet.bootstrap, plan(40, fleet.images))
+    place = TopicPartition(topics.UPLOADED, PARTITION)
+    consumer: Any = AIOKafkaConsumer(
+        bootstrap_servers=fleet.bootstrap, group_id="tagstream", enable_auto_commit=False
+    )
+    async with consumer:
+        consumer.assign([place])
+        await consumer.commit({place: 500})
+    worker = fleet.start()
+    async with asyncio.timeout(WITHIN):
+        while not all(map(await finished(fleet.bootstrap, fleet.store), sent)):
+            await asyncio.sleep(0.5)
+        while (await committed(fleet.bootstrap))[PARTITION] == 500:
+            await asyncio.sleep(0.2)
+    (told,) = worker.events("partition.rewound")
+    assert (told["partition"], told["wanted"], told["begins"]) == (PARTITION, 500, 0)
 
 
 async def fill(bootstrap: str, partition: int) -> None:

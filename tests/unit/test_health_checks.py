@@ -13,7 +13,8 @@ import typer
 
 from agents.wiring import settings
 from operations import health_checks
-from operations.health_checks import Check, Finding, Unwell
+from operations.health_checks import Check, Finding
+from operations.unwell import Unwell
 from schemas.errors import Unavailable
 from tagstream.commands.doctor import doctor
 from tests.listener import Listener

@@ -119,6 +119,9 @@ def _named(certificate: ClientCertificate) -> str:
 PARTITIONS = 4
 """Partitions of every topic of the mock cluster."""
 
+KEPT_BYTES = 5 * 2**20
+"""That the mock cluster keeps of a partition; beyond it the oldest records are dropped, read or not."""
+
 log = logging.getLogger(__name__)
 
 

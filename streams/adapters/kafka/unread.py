@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+from aiokafka import codec
 from aiokafka.consumer.fetcher import FetchError, FetchResult, OffsetResetStrategy, PartitionRecords
 from aiokafka.errors import CorruptRecordException, RecordTooLargeError
 from aiokafka.structs import ConsumerRecord, OffsetAndMetadata, TopicPartition
@@ -24,11 +25,24 @@ Rewound = Callable[[TopicPartition, int, int], None]
 
 _NO_TIME: Final = -1
 
+CODECS: Final = {
+    "gzip": codec.has_gzip,
+    "snappy": codec.has_snappy,
+    "lz4": codec.has_lz4,
+    "zstd": codec.has_zstd,
+}
+"""What Kafka's producers compress with, and whether it can be read here."""
+
 
 class _Notice(bytes):
     """No bytes, which Faust hands on as they are, and what stands in place of the records."""
 
     unread: Unread
+
+
+def missing_codecs() -> tuple[str, ...]:
+    """The codecs that are not installed here."""
+    return tuple(name for name, is_there in CODECS.items() if not is_there())
 
 
 def unread_of(value: bytes | None) -> Unread | None:
