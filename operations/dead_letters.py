@@ -24,6 +24,8 @@ class Letter:
 
     message: Message
     is_redriven: bool = False
+    begun: Mapping[int, int] | None = None
+    """Of one that a process began to send back and was killed: the ends of its origin's topic before that."""
 
     @cached_property
     def causes(self) -> Mapping[str, str]:

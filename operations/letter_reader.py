@@ -7,10 +7,12 @@ from datetime import UTC, datetime
 from typing import Final
 
 from operations import redrive_journal
-from operations.dead_letters import Letter, Place
+from operations.dead_letters import Letter
+from operations.redrive_journal import Past
 from schemas.errors import Gone
 from streams.adapters.kafka.connection import KafkaAddress
 from streams.adapters.kafka.reader import NoTopic, TopicReader
+from streams.message import Message
 
 _UNDATED: Final = datetime.min.replace(tzinfo=UTC)
 
@@ -20,21 +22,19 @@ ReadProgress = Callable[[int, int], None]
 
 async def read(bootstrap: KafkaAddress, names: Iterable[str], progress: ReadProgress) -> list[Letter]:
     """Every letter of the topics, oldest first."""
-    redriven = await redrive_journal.redriven_places(bootstrap)
-    letters = [letter for name in names for letter in await _read_topic(bootstrap, name, redriven, progress)]
+    past = await redrive_journal.read(bootstrap)
+    letters = [letter for name in names for letter in await _read_topic(bootstrap, name, past, progress)]
     return sorted(letters, key=lambda letter: (letter.message.timestamp or _UNDATED, letter.place))
 
 
-async def _read_topic(
-    bootstrap: KafkaAddress, name: str, redriven: frozenset[Place], progress: ReadProgress
-) -> list[Letter]:
+async def _read_topic(bootstrap: KafkaAddress, name: str, past: Past, progress: ReadProgress) -> list[Letter]:
     letters: list[Letter] = []
     try:
         async with TopicReader(bootstrap, name) as reader:
             start, end = await reader.beginnings(), await reader.ends()
             total = sum(end.values()) - sum(start.values())
             async for message in reader.read(start, end):
-                letters.append(Letter(message, message.source in redriven))
+                letters.append(_letter(message, past))
                 progress(len(letters), total)
     except NoTopic:
         return []
@@ -44,12 +44,16 @@ async def _read_topic(
 async def read_one(bootstrap: KafkaAddress, name: str, place: tuple[int, int]) -> Letter:
     """The letter at `place`; raises `Gone` where there is none (any more)."""
     partition, offset = place
-    redriven = await redrive_journal.redriven_places(bootstrap)
+    past = await redrive_journal.read(bootstrap)
     async with TopicReader(bootstrap, name) as reader:
         if partition in reader.partitions:
             async for message in reader.read({partition: offset}, await _until(reader, partition, offset)):
-                return Letter(message, message.source in redriven)
+                return _letter(message, past)
     raise Gone(f"{name} has no letter at {partition}:{offset}; it never had, or it has expired")
+
+
+def _letter(message: Message, past: Past) -> Letter:
+    return Letter(message, message.source in past.sent, past.begun.get(message.source))
 
 
 async def _until(reader: TopicReader, partition: int, offset: int) -> dict[int, int]:

@@ -1,29 +1,41 @@
-"""The journal of redrives: which letters were sent back, on the compacted topic `photos.redriven.v1`."""
+"""The journal of redrives: which letters were sent back, on the compacted topic `photos.redriven.v1`.
+
+A write-ahead log: a letter is noted as begun, with the ends of the topic that it goes to, before it is
+sent, and as sent when that is acknowledged. Of one that was begun by a process which was killed, the
+topic itself says from there on whether it was sent: the message names its letter in a header.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Any, Final, Protocol
 
 from operations import current_user
 from operations.dead_letters import Letter, Place
 from schemas import topics
 from schemas.errors import ConfigurationError
+from schemas.wire import headers
 from streams.adapters.kafka.admin import TopicAdmin
 from streams.adapters.kafka.connection import KafkaAddress
 from streams.adapters.kafka.producer import Outgoing
-from streams.adapters.kafka.reader import NoTopic, TopicReader
+from streams.adapters.kafka.reader import NoTopic, Offsets, TopicReader
 from streams.adapters.kafka.topic_state import Declared
 from streams.message import Message
 
+_BEGUN: Final = "begun"
+
 
 class Journal(Protocol):
-    """Remembers what was sent back."""
+    """Remembers what is sent back."""
+
+    async def begin(self, letters: Sequence[Letter]) -> None:
+        """Remember that they are about to be sent; return when that is acknowledged."""
 
     async def note(self, letters: Sequence[Letter]) -> None:
-        """Remember them; return when that is acknowledged."""
+        """Remember that they were; return when that is acknowledged."""
 
 
 class Sender(Protocol):
@@ -34,42 +46,95 @@ class Sender(Protocol):
 
 
 class TopicJournal:
-    """The journal on `photos.redriven.v1`."""
+    """The journal on `photos.redriven.v1`; `ends` are those of the letters' origins when this run began."""
 
-    def __init__(self, outbox: Sender) -> None:
+    def __init__(self, outbox: Sender, ends: Mapping[str, Offsets]) -> None:
         self._outbox = outbox
+        self._ends = ends
+
+    async def begin(self, letters: Sequence[Letter]) -> None:
+        """See `Journal.begin`."""
+        begun = [
+            _entry(each, state=_BEGUN, ends=_named(self._ends.get(each.origin[0], {}))) for each in letters
+        ]
+        await self._outbox.send(begun)
 
     async def note(self, letters: Sequence[Letter]) -> None:
         """See `Journal.note`."""
-        await self._outbox.send([_entry(letter) for letter in letters])
+        await self._outbox.send([_entry(each, redriven_at=datetime.now(UTC).isoformat()) for each in letters])
 
 
-def _entry(letter: Letter) -> Outgoing:
-    topic, partition, offset = letter.place
-    entry = {
-        "redriven_at": datetime.now(UTC).isoformat(),
-        "by": current_user.current_user(),
-        "to": letter.origin[0],
-    }
-    return Outgoing(topics.REDRIVEN, f"{topic}/{partition}/{offset}".encode(), json.dumps(entry).encode())
+def _named(ends: Offsets) -> dict[str, int]:
+    return {str(number): end for number, end in ends.items()}
+
+
+def _entry(letter: Letter, **facts: object) -> Outgoing:
+    entry = {**facts, "by": current_user.current_user(), "to": letter.origin[0]}
+    return Outgoing(topics.REDRIVEN, headers.spelled(letter.place), json.dumps(entry).encode())
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What the journal says of redrives before this one."""
+
+    sent: frozenset[Place] = frozenset()
+    begun: Mapping[Place, Offsets] = field(default_factory=dict)
+    """Letters that were sent or not, and the ends of their origin's topic before that."""
+
+
+def past(entries: Iterable[Message]) -> Past:
+    """What the entries say, of each letter the last one."""
+    last = {where: _document(entry) for entry in entries if (where := place(entry))}
+    begun = {where: said for where, said in last.items() if said.get("state") == _BEGUN}
+    ends = {where: _offsets(said.get("ends")) for where, said in begun.items()}
+    return Past(frozenset(last.keys() - begun.keys()), ends)
 
 
 def place(entry: Message) -> Place | None:
     """The letter that an entry of the journal speaks of; None for what is no entry."""
-    topic, *numbers = (entry.key or b"").decode(errors="replace").rsplit("/", 2)
-    if len(numbers) != 2 or not all(each.isascii() and each.isdigit() for each in numbers):  # noqa: PLR2004 - as written
-        return None
-    return topic, int(numbers[0]), int(numbers[1])
+    return headers.place(entry.key or b"")
 
 
-async def redriven_places(bootstrap: KafkaAddress) -> frozenset[Place]:
-    """The letters that were sent back, as the journal says."""
+def _document(entry: Message) -> Mapping[str, Any]:
+    try:
+        said = json.loads(entry.value or b"{}")
+    except ValueError:
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def _offsets(said: object) -> Offsets:
+    return {int(number): int(end) for number, end in said.items()} if isinstance(said, dict) else {}
+
+
+async def read(bootstrap: KafkaAddress) -> Past:
+    """What the journal on the topic says."""
     try:
         async with TopicReader(bootstrap, topics.REDRIVEN) as reader:
-            found = [place(entry) async for entry in reader.read()]
+            return past([entry async for entry in reader.read()])
     except NoTopic:
-        return frozenset()
-    return frozenset(place for place in found if place)
+        return Past()
+
+
+async def arrived(bootstrap: KafkaAddress, topic: str, since: Iterable[Offsets]) -> frozenset[Place]:
+    """The letters whose messages are on `topic`, from the earliest of the offsets on."""
+    async with TopicReader(bootstrap, topic) as reader:
+        starts = list(since)
+        begin = {n: min(ends.get(n, 0) for ends in starts) for n in reader.partitions}
+        found = [headers.redriven_letter(message.headers) async for message in reader.read(begin)]
+    return frozenset(where for where in found if where)
+
+
+async def ends_of(bootstrap: KafkaAddress, names: Iterable[str]) -> dict[str, Offsets]:
+    """The ends of the topics now; of those that are not there, none."""
+    found: dict[str, Offsets] = {}
+    for name in sorted(set(names)):
+        try:
+            async with TopicReader(bootstrap, name) as reader:
+                found[name] = await reader.ends()
+        except NoTopic:
+            continue
+    return found
 
 
 async def prepare(bootstrap: KafkaAddress, beside: Sequence[str]) -> None:

@@ -51,7 +51,7 @@ async def read(brokers: KafkaAddress, *, group: str) -> tuple[HeldAside, ...]:
     async with LaneProgress(brokers, topics.RETRY, group) as lane:
         done = await lane.committed()
     waiting = [message async for message in _newest(brokers, topics.RETRY, done)]
-    redriven = await redrive_journal.redriven_places(brokers)
+    redriven = (await redrive_journal.read(brokers)).sent
     since = datetime.now(UTC) - RECENT
     parked = [
         message

@@ -23,6 +23,8 @@ TRUNCATED: Final = f"{PREFIX}truncated"
 """Of a letter that was cut for the broker; it holds the bytes that the whole value had."""
 REDRIVEN: Final = "tagstream.redriven"
 """How often a person has sent the message back to where it came from."""
+REDRIVEN_LETTER: Final = "tagstream.redriven.letter"
+"""Where its letter is: topic, partition and offset, with slashes between."""
 
 HOPS: Final = frozenset({topics.RETRY, topics.DEAD_LETTERS, topics.PARKING})
 """The topics that only we write to."""
@@ -117,10 +119,29 @@ def as_it_came(headers: Iterable[tuple[str, bytes]]) -> Headers:
     return tuple(each for each in headers if not each[0].startswith(PREFIX))
 
 
-def back(headers: Headers) -> Headers:
-    """The headers for the way back to the origin: no causes, and one redrive more."""
-    kept = tuple(each for each in as_it_came(headers) if each[0] != REDRIVEN)
-    return (*kept, (REDRIVEN, str(redriven(headers) + 1).encode()))
+def back(letter: Travelled) -> Headers:
+    """The headers for the way back to the origin: no causes, one redrive more, and where the letter is."""
+    kept = tuple(each for each in as_it_came(letter.headers) if each[0] not in (REDRIVEN, REDRIVEN_LETTER))
+    times = str(redriven(letter.headers) + 1).encode()
+    return (*kept, (REDRIVEN, times), (REDRIVEN_LETTER, spelled(letter.source)))
+
+
+def redriven_letter(headers: Headers) -> Origin | None:
+    """The letter that the message was sent back from; None where it was not."""
+    return place(dict(headers).get(REDRIVEN_LETTER, b""))
+
+
+def spelled(place: Origin) -> bytes:
+    """A letter's place, for a header or a key."""
+    return "/".join(map(str, place)).encode()
+
+
+def place(raw: bytes) -> Origin | None:
+    """The place that `spelled` has made of it; None for anything else."""
+    topic, *numbers = raw.decode(errors="replace").rsplit("/", 2)
+    if len(numbers) != 2 or not all(each.isascii() and each.isdigit() for each in numbers):  # noqa: PLR2004 - as written
+        return None
+    return topic, int(numbers[0]), int(numbers[1])
 
 
 def _count(headers: Headers, name: str) -> int:

@@ -105,10 +105,10 @@ def redrive(  # noqa: PLR0913 - one parameter an option
 
     What several options say must all be true of a letter. The message goes back exactly as it came,
     with a header that counts how often; its tries begin anew. What was sent back is remembered on the
-    topic `photos.redriven.v1`: interrupt this and run it again, and nothing is sent twice. (Killed, the
-    letters of the last tenth of a second may be; the workers know their events again.)
+    topic `photos.redriven.v1`: interrupt this, kill it even, run it again, and nothing is sent twice.
 
-    Exits 1 if a letter has no way back: one that was cut for its size, or that names no origin.
+    Exits 1 if a letter has no way back: one that was cut for its size, or that names no origin. With
+    --dry-run it says so before anything is sent.
 
     For example:
 

@@ -93,11 +93,11 @@ def show_result(outcome: RedriveResult, *, dry_run: bool, as_json: bool) -> None
         console.print(_groups(dead_letters.grouped(outcome.chosen)), soft_wrap=True)
     elif not outcome.chosen:
         console.print(f"No such letters{earlier}")
-    elif outcome.refused is None:
+    elif outcome.redriven is None:
         console.print("Nothing was sent")
     else:
         console.print(f"{counted(outcome.redriven, 'letter')} sent back{earlier}")
-    for each in outcome.refused or ():
+    for each in outcome.refused:
         _, partition, offset = each.letter.place
         console.print(Text(f"{partition}:{offset} stays: {each.why}", "red"))
 
@@ -105,11 +105,12 @@ def show_result(outcome: RedriveResult, *, dry_run: bool, as_json: bool) -> None
 def _document(outcome: RedriveResult) -> dict[str, Any]:
     refused = [
         {"partition": each.letter.place[1], "offset": each.letter.place[2], "why": each.why}
-        for each in outcome.refused or ()
+        for each in outcome.refused
     ]
+    hopeless = {each.letter.place for each in outcome.refused} - {each.place for each in outcome.chosen}
     return {
-        "selected": len(outcome.chosen),
-        "redriven": outcome.redriven,
+        "selected": len(outcome.chosen) + len(hopeless),
+        "redriven": outcome.redriven or 0,
         "redriven_before": outcome.earlier,
         "refused": refused,
     }

@@ -179,7 +179,10 @@ async def test_a_letter_is_sent_back_to_where_it_came_from_as_it_came(broker: Br
         back = (await broker.on(topics.UPLOADED))[-1]
         assert (back.key, back.value) == (FIRST.key, FIRST.value)
         redriven = ("tagstream.redriven", str(times).encode())
-        assert sorted(back.headers) == sorted((*FIRST.headers, redriven))
+        letter_of_it = wire_headers.redriven_letter(back.headers)
+        assert letter_of_it == (await broker.on(topics.PARKING))[-1].source
+        place = (wire_headers.REDRIVEN_LETTER, wire_headers.spelled(letter_of_it))
+        assert sorted(back.headers) == sorted((*FIRST.headers, redriven, place))
         assert wire_headers.attempts(back.headers) == 0
 
 

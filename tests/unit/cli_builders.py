@@ -84,7 +84,7 @@ def letter(
     origin: int | None = None,
     topic: str = topics.DEAD_LETTERS,
     hop: Mapping[str, object] = MappingProxyType({}),
-    **more: bool,
+    is_redriven: bool = False,
 ) -> Letter:
     dead = DeadLetter(
         key=b"img_a",
@@ -96,7 +96,7 @@ def letter(
         exception="Gone",
         message="it is not there",
     ).model_copy(update=hop)
-    return Letter(message(topic, dead.value, offset=offset, headers=tuple(dead.causes.items())), **more)
+    return Letter(message(topic, dead.value, offset=offset, headers=tuple(dead.causes.items())), is_redriven)
 
 
 def deferred(*, code: str = "undecodable", image_id: str = "img_a", is_suspected: bool = True) -> Message:

@@ -28,6 +28,7 @@ class Way:
     def __init__(self, *, blocked: frozenset[int] = frozenset(), away_from: int | None = None) -> None:
         self.sent: list[int] = []
         self.noted: list[int] = []
+        self.begun: list[int] = []
         self.opened = asyncio.Event()
         self.opened.set()
         self._blocked = blocked
@@ -41,6 +42,10 @@ class Way:
             if self._away_from is not None and each.offset >= self._away_from:
                 raise Unavailable("broker")
             self.sent.append(each.offset)
+
+    async def begin(self, letters: Sequence[Letter]) -> None:
+        assert not self.sent[len(self.begun) :], "sent before it was begun"
+        self.begun += [each.place[2] for each in letters]
 
     async def note(self, letters: Sequence[Letter]) -> None:
         self.noted += [each.place[2] for each in letters]
@@ -128,9 +133,28 @@ class Sent:
         self.messages += messages
 
 
+def entries(sent: Sent) -> list[Message]:
+    return [Message(each.topic, 0, number, each.key, each.value) for number, each in enumerate(sent.messages)]
+
+
+async def test_of_a_letter_that_was_begun_and_not_sent_the_ends_before_that_are_known() -> None:
+    sent, first, second = Sent(), letter(offset=1), letter(offset=2)
+    journal = TopicJournal(sent, {topics.UPLOADED: {0: 7, 1: 9}})
+    await journal.begin([first, second])
+    await journal.note([first])
+    past = redrive_journal.past(entries(sent))
+    assert past.sent == {first.place}
+    assert past.begun == {second.place: {0: 7, 1: 9}}
+
+
+async def test_a_journal_of_an_earlier_version_is_read() -> None:
+    entry = Message(topics.REDRIVEN, 0, 0, b"photos.uploaded.v1.dlq/0/3", b'{"redriven_at": "2026-01-01"}')
+    assert redrive_journal.past([entry]).sent == {(topics.DEAD_LETTERS, 0, 3)}
+
+
 async def test_an_entry_of_the_journal_leads_back_to_its_letter() -> None:
     sent, told = Sent(), letter(offset=12)
-    await TopicJournal(sent).note([told])
+    await TopicJournal(sent, {}).note([told])
     (entry,) = sent.messages
     assert entry.topic == topics.REDRIVEN
     assert entry.key == f"{topics.DEAD_LETTERS}/0/12".encode()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from schemas import topics
 from schemas.wire import headers as wire_headers
-from schemas.wire.headers import PREFIX, REDRIVEN
+from schemas.wire.headers import PREFIX, REDRIVEN, REDRIVEN_LETTER
 from streams.message import Message
 
 FIRST = (
@@ -65,12 +66,24 @@ def test_attempts_and_due_time_that_cannot_be_read_are_none(value: bytes) -> Non
     assert wire_headers.due_at(((f"{PREFIX}due_at", value),)) is None
 
 
+@pytest.mark.parametrize("raw", [b"", b"topic", b"topic/1", b"t/1/x", b"t/-1/2", b"t/\xb2/2"])
+def test_what_is_no_place_of_a_letter_is_none(raw: bytes) -> None:
+    assert wire_headers.redriven_letter(((REDRIVEN_LETTER, raw),)) is None
+
+
 def test_without_headers_nothing_was_ever_tried() -> None:
     assert (wire_headers.attempts(()), wire_headers.due_at(()), wire_headers.redriven(())) == (0, None, 0)
 
 
 def test_the_way_back_has_no_causes_and_counts_one_redrive_more() -> None:
     trace = ("traceparent", b"00-1-2-01")
-    once = wire_headers.back((trace, *FIRST, (f"{PREFIX}attempts", b"4")))
-    assert once == (trace, (REDRIVEN, b"1"))
-    assert wire_headers.back((*once, *FIRST)) == (trace, (REDRIVEN, b"2"))
+    letter = Message(topics.DEAD_LETTERS, 2, 17, None, None, (trace, *FIRST, (f"{PREFIX}attempts", b"4")))
+    once = wire_headers.back(letter)
+    assert once == (trace, (REDRIVEN, b"1"), (REDRIVEN_LETTER, b"photos.uploaded.v1.dlq/2/17"))
+    assert wire_headers.redriven_letter(once) == letter.source
+    again = replace(letter, offset=18, headers=(*once, *FIRST))
+    assert wire_headers.back(again) == (
+        trace,
+        (REDRIVEN, b"2"),
+        (REDRIVEN_LETTER, b"photos.uploaded.v1.dlq/2/18"),
+    )

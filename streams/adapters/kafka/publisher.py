@@ -187,4 +187,4 @@ def way_back(message: Message) -> Outgoing:
         raise Malformed("it only names records that nobody could read: there is nothing to send back")
     if wire_headers.is_truncated(message.headers):
         raise Malformed(f"it was cut for its size; the whole is at {topic}, {partition}, {offset}")
-    return Outgoing(topic, message.key, message.value, wire_headers.back(message.headers))
+    return Outgoing(topic, message.key, message.value, wire_headers.back(message))
