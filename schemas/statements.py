@@ -176,9 +176,20 @@ class StatementOfReasons(Value):
         return self.model_copy(update={"restaurant_id": None, "content_digest": None, **bared})
 
     @property
+    def restricts(self) -> bool:
+        """Whether the photograph is hidden from now on: such statements are for the database."""
+        return DecisionVisibility.DISABLED in self.decision_visibility
+
+    @property
     def place(self) -> str:
         """Where it stands in the order of all statements: by time, those of one moment by their ids."""
         return f"{place_of(self.occurred_at)} {self.puid}"
+
+
+OFFICIAL: Final = tuple(StatementOfReasons.model_fields)[
+    list(StatementOfReasons.model_fields).index("puid") :
+]
+"""The fields of the DSA transparency database."""
 
 
 def place_of(moment: datetime) -> str:

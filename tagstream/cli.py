@@ -26,6 +26,7 @@ COMMANDS: Final = (
     "link",
     "decide",
     "erase",
+    "statements",
     "replay",
     "dlq",
     "topics",

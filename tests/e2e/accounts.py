@@ -20,7 +20,7 @@ from streams.adapters.kafka.connection import PARTITIONS
 from streams.adapters.kafka.consumer import groupless, mapped
 from streams.adapters.kafka.reader import read_all
 from streams.message import Message
-from streams.ports import ScoreStore
+from streams.ports import STORE, ScoreStore
 from streams.scanning import every_head
 from tests.e2e.traffic import Sent
 
@@ -42,7 +42,7 @@ class Outcome:
     heads: dict[str, Any]
     records: dict[str, Any]
     event_ids: dict[tuple[str, str], frozenset[str]]
-    """Distinct event ids by (topic, image_id)."""
+    """Distinct event ids by (topic, image_id); those of the statements that the store has under `store`."""
     letters: frozenset[tuple[int, int, str]]
     """Partition, offset and cause of the dead letters."""
     published: dict[str, int] = field(compare=False, default_factory=dict)
@@ -72,17 +72,20 @@ async def outcome(bootstrap: str, store: Path | StoreSettings) -> Outcome:
     async with opened(store) as scores:
         heads = {head.image_id: head.model_dump(exclude=UNREPEATABLE) async for head in every_head(scores)}
         records = {image_id: await scores.records(image_id) for image_id in heads}
+        stated = await scores.statements(limit=100_000)
     histories = {
         image_id: [record.model_dump(exclude=UNREPEATABLE) for record in history]
         for image_id, history in records.items()
     }
     event_ids: dict[tuple[str, str], set[str]] = defaultdict(set)
     published = {}
-    for topic in (topics.TAGGED, topics.LATEST, topics.MODERATION, topics.AMBIANCE):
+    for topic in (topics.TAGGED, topics.LATEST, topics.MODERATION, topics.AMBIANCE, topics.STATEMENTS):
         events = await read_all(bootstrap, topic)
         published[topic] = len(events)
         for event in (json.loads(event.value or b"") for event in events):
             event_ids[topic, event["image_id"]].add(event["event_id"])
+    for each in stated:
+        event_ids[STORE, each.image_id].add(each.puid)
     letters = await read_all(bootstrap, topics.DEAD_LETTERS)
     published[topics.DEAD_LETTERS] = len(letters)
     causes = frozenset(

@@ -15,6 +15,7 @@ from schemas.uploads import Location
 from streams.adapters.limits import Limits
 from streams.adapters.memory import MemoryImages, MemoryScores, MemoryTags
 from streams.message import Message
+from streams.ports import STORE
 from streams.resilience.retry import Backoff, Dependencies
 from tests.e2e.accounts import UNREPEATABLE, Outcome
 from tests.e2e.traffic import Planned, Sent
@@ -44,6 +45,8 @@ async def unfaulted(messages: Iterable[Message], photographs: Mapping[str, bytes
     for said in tags.announced:
         if said.event:
             event_ids[said.topic, said.event.image_id].add(said.event.event_id)
+    for each in await scores.statements(limit=100_000):
+        event_ids[STORE, each.image_id].add(each.puid)
     return Outcome(
         heads={head.image_id: head.model_dump(exclude=UNREPEATABLE) for head in heads},
         records={

@@ -66,7 +66,16 @@ ERRANDS: Final[Mapping[tuple[str, ...], tuple[Errand, ...]]] = {
     ("tail",): (
         *(
             errand(topic, "--from", "earliest", "--limit", "1", *more)
-            for topic in ("uploaded", "tagged", "latest", "moderation", "ambiance", "decisions", "rescore")
+            for topic in (
+                "uploaded",
+                "tagged",
+                "latest",
+                "moderation",
+                "ambiance",
+                "statements",
+                "decisions",
+                "rescore",
+            )
             for more in ((), ("--json",))
         ),
         errand("dlq", "--from", "earliest", "--limit", "1"),
@@ -82,6 +91,13 @@ ERRANDS: Final[Mapping[tuple[str, ...], tuple[Errand, ...]]] = {
         errand(f"img_{NAME}", "--dry-run"),
         errand(OBJECT, "--dry-run", "--data", BAD_DATA),
     ),
+    ("statements", "export"): (
+        errand("--from", "2026-01-01"),
+        errand("--from", "2026-01-01", "--format", "json"),
+        errand("--from", NAME),
+        errand("--from", "2026-01-01", "--output", BAD_DATA),
+    ),
+    ("statements", "show"): (errand(OBJECT), errand(OBJECT, "--json"), errand(f"img_{NAME}")),
     ("replay",): (
         errand("--from", NAME),
         errand("--from", "earliest", "--model", NAME, "--dry-run", "--json"),
@@ -223,7 +239,9 @@ async def _keep(path: Path) -> None:
     seen = scoring(_claim(), menu=0.9)
     change = Transitions(IMAGE, TAGGER, NOW).scored(seen)
     async with SqliteScores(path) as store:
-        await store.apply(IMAGE, change, record(seen).model_copy(update={"image_id": IMAGE, "job": NAME}))
+        named = record(seen).model_copy(update={"image_id": IMAGE, "job": NAME})
+        kept = await store.apply(IMAGE, change, named)
+        await store.keep_statements(kept.head.statements)
 
 
 def _publish(broker: str) -> None:

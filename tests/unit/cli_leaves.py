@@ -8,7 +8,7 @@ LEAVES = (
     *(
         (name,)
         for name in cli.COMMANDS
-        if name not in {"config", "data", "dlq", "model", "routes", "store", "topics"}
+        if name not in {"config", "data", "dlq", "model", "routes", "statements", "store", "topics"}
     ),
     ("config", "show"),
     ("data", "import"),
@@ -33,6 +33,8 @@ LEAVES = (
     ("replay", "drop"),
     ("routes", "check"),
     ("routes", "show"),
+    ("statements", "export"),
+    ("statements", "show"),
     ("store", "apply"),
     ("store", "show"),
     ("topics", "apply"),

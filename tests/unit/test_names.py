@@ -29,6 +29,7 @@ MODULES: Final = {
     "tagstream: prelabel.py": FACES,
     "tagstream: replay.py": FACES,
     "tagstream: routes.py": FACES,
+    "tagstream: statements.py": FACES,
     "tagstream: topics.py": FACES,
     "tagstream: upload.py": FACES,
 }

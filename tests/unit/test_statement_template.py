@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,15 @@ def test_every_kind_of_statement_has_words_without_a_template() -> None:
     for kind in StatementKind:
         assert StatementTemplate().explanation_of(kind, "menu", values)
         assert StatementTemplate().facts_of(kind, values)
+
+
+def test_the_template_that_the_documentation_shows_can_be_used_and_names_every_placeholder(
+    tmp_path: Path,
+) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "moderation.md").read_text()
+    (shown,) = re.findall(r"```toml statement template\n(.*?)```", page, re.DOTALL)
+    assert statement_template.load(written(tmp_path, shown)).content_language == "DE"
+    assert [each for each in PLACEHOLDERS if f"`{{{each}}}`" not in page] == []
 
 
 @pytest.mark.parametrize(
