@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final, Self
+from typing import Annotated, Any, Final, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from schemas import identity
 from schemas.tags import Value
@@ -30,6 +31,19 @@ class Decided(StrEnum):
     """The decision before is taken back: the scores speak again."""
 
 
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+
+
+def _digest(given: object) -> object:
+    """The digest as the scores' documents spell it, however a client wrote it; raises `ValueError`."""
+    if not isinstance(given, str):
+        return given
+    digest = given.strip().lower().removeprefix("sha256:")
+    if not _DIGEST.fullmatch(digest):
+        raise ValueError("not a sha256 in 64 hexadecimal digits, with `sha256:` before them or not")
+    return digest
+
+
 class ModerationDecided(Value):
     """A moderator's decision on one image, as it stands on the decisions topic."""
 
@@ -43,7 +57,7 @@ class ModerationDecided(Value):
     decided_at: Moment
     decided_by: str = Field(min_length=1, max_length=200)
     comment: str | None = Field(None, max_length=2000)
-    content_digest: str | None = None
+    content_digest: Annotated[str, BeforeValidator(_digest)] | None = None
     """sha256 of the bytes that the person saw, from the moderation event; the standing ones where absent."""
 
     @model_validator(mode="before")
@@ -53,6 +67,14 @@ class ModerationDecided(Value):
             return given
         facts = (str(given.get(name)) for name in ("image_id", "action", "decided_by"))
         return {**given, "event_id": identity.event_id("decided", *facts, spelled(given.get("decided_at")))}
+
+    @field_validator("labels")
+    @classmethod
+    def _named(cls, given: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        labels = tuple(label.strip() for label in given or ())
+        if not all(labels):
+            raise ValueError("a label is blank (an empty list says that none holds)")
+        return None if given is None else labels
 
     @model_validator(mode="after")
     def _labels_where_corrected(self) -> Self:

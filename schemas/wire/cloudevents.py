@@ -36,7 +36,8 @@ from schemas.events import (
 )
 from schemas.statements import StatementOfReasons
 from schemas.uploads import ImageRemoved, ImageUploaded
-from schemas.wire.json_bodies import parsed
+from schemas.wire import framing
+from schemas.wire.envelopes import Hints
 
 Event = AnyTagEvent | StatementOfReasons | ImageUploaded | ImageRemoved | ModerationDecided | RescoreRequested
 """Everything that is published."""
@@ -103,12 +104,11 @@ _BATCH: Final = "application/cloudevents-batch"
 _FORMAT: Final = "+json"
 STRUCTURED_JSON: Final = _STRUCTURED + _FORMAT
 _JSON: Final = re.compile(r"(?i:[\w.+-]+/(?:json|[\w.+-]+\+json))")
-_REMOVED: Final = re.compile(r"(?i:removed)(\.v\d+)?\Z")
 _REQUIRED: Final = ("id", "source", "type")
 
 
 @dataclass(frozen=True, slots=True)
-class Envelope:
+class CloudEvent:
     """One CloudEvent: what it says of its data, and the data as a JSON value."""
 
     id: str
@@ -119,14 +119,9 @@ class Envelope:
     data: object
 
     @property
-    def is_removal(self) -> bool:
-        """Whether the type says so: it ends in `removed`, with or without a version behind it."""
-        return _REMOVED.search(self.type) is not None
-
-    @property
-    def event_id(self) -> str:
-        """The id of our event where the data has none: a source's ids are unique to it alone."""
-        return identity.event_id("cloudevent", self.source, self.id)
+    def hints(self) -> Hints:
+        """What it says of an event of ours; a source's ids are unique to it alone."""
+        return Hints(self.type, self.time, identity.event_id("cloudevent", self.source, self.id))
 
 
 def content_type(headers: Mapping[str, bytes]) -> str:
@@ -149,7 +144,7 @@ def is_structured(body: object, headers: Mapping[str, bytes]) -> bool:
 
 
 def is_batch(body: object, headers: Mapping[str, bytes]) -> bool:
-    """Whether `body` is a list of CloudEvents."""
+    """Whether `body` is a list of CloudEvents, each of which must be one."""
     if not isinstance(body, list):
         return False
     return content_type(headers) == _BATCH + _FORMAT or any(_has_version(each) for each in body)
@@ -159,7 +154,7 @@ def _has_version(body: object) -> bool:
     return isinstance(body, dict) and "specversion" in body
 
 
-def binary(raw: bytes | None, headers: Mapping[str, bytes]) -> Envelope:
+def binary(raw: bytes | None, headers: Mapping[str, bytes]) -> CloudEvent:
     """The CloudEvent of a message in binary mode; raises `Malformed`."""
     attributes: dict[str, object] = {
         name.removeprefix("ce_"): _text(name, value)
@@ -167,15 +162,16 @@ def binary(raw: bytes | None, headers: Mapping[str, bytes]) -> Envelope:
         if name in {"ce_specversion", "ce_id", "ce_source", "ce_type", "ce_time"}
     }
     _require_json(content_type(headers) or None)
-    return _envelope(attributes, parsed(raw))
+    return _envelope(attributes, framing.read(raw))
 
 
-def structured(body: object) -> Envelope:
+def structured(body: object) -> CloudEvent:
     """The CloudEvent that the JSON value `body` is; raises `Malformed`."""
     if not isinstance(body, dict):
         raise Malformed(f"a JSON {type(body).__name__}, not a CloudEvent")
-    _require_json(body.get("datacontenttype"))
-    return _envelope(body, _data(body))
+    given = {name: value for name, value in body.items() if value is not None}
+    _require_json(given.get("datacontenttype"))
+    return _envelope(given, _data(given))
 
 
 def holding(body: object, data: object) -> object:
@@ -184,7 +180,7 @@ def holding(body: object, data: object) -> object:
     return {name: value for name, value in attributes.items() if name != "data_base64"} | {"data": data}
 
 
-def _envelope(attributes: Mapping[str, object], data: object) -> Envelope:
+def _envelope(attributes: Mapping[str, object], data: object) -> CloudEvent:
     version = attributes.get("specversion")
     if version != SPEC_VERSION:
         raise Malformed(f"specversion: {str(version)[:20]} is not supported; {SPEC_VERSION} is")
@@ -192,7 +188,7 @@ def _envelope(attributes: Mapping[str, object], data: object) -> Envelope:
     missing = [name for name in _REQUIRED if name not in texts]
     if missing:
         raise Malformed(f"a CloudEvent without {', '.join(missing)}")
-    return Envelope(texts["id"], texts["source"], texts["type"], time=attributes.get("time"), data=data)
+    return CloudEvent(texts["id"], texts["source"], texts["type"], time=attributes.get("time"), data=data)
 
 
 def _data(body: Mapping[str, object]) -> object:
@@ -201,7 +197,7 @@ def _data(body: Mapping[str, object]) -> object:
     if "data" in body:
         return body["data"]
     try:
-        return parsed(base64.b64decode(str(body["data_base64"]), validate=True))
+        return framing.read(base64.b64decode(str(body["data_base64"]), validate=True))
     except (binascii.Error, ValueError) as error:
         raise Malformed("data_base64: not base64") from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -12,6 +13,9 @@ from schemas.errors import Malformed
 _SAID: Final = 5
 """Wrong fields that are named; a hostile event has a hundred thousand."""
 _NAME: Final = 100
+
+IDS: Final = frozenset({"event_id", "image_id"})
+"""Derived from an image's location and its event's time."""
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -33,17 +37,30 @@ def as_object(value: object) -> dict[str, object]:
     return value
 
 
-def validated(model: type[_Model], document: object) -> _Model:
-    """`document` as a `model`; raises `Malformed` with the wrong fields by name."""
+def without_nulls(document: Mapping[str, object]) -> dict[str, object]:
+    """`document` without the names that are null, at any depth of objects: null stands for absent."""
+    return {
+        name: without_nulls(value) if isinstance(value, dict) else value
+        for name, value in document.items()
+        if value is not None
+    }
+
+
+def validated(model: type[_Model], document: object, *, derived: frozenset[str] = frozenset()) -> _Model:
+    """`document` as a `model`; raises `Malformed` with the wrong fields by name.
+
+    Nobody is asked for the fields that are `derived` from others while those are missing.
+    """
     try:
         return model.model_validate(document)
     except ValidationError as error:
-        raise Malformed(_in_words(error)) from error
+        raise Malformed(_in_words(error, derived)) from error
 
 
-def _in_words(error: ValidationError) -> str:
+def _in_words(error: ValidationError, derived: frozenset[str]) -> str:
     """Each wrong field and what is wrong with it, in one line, without the values (they may be long)."""
-    wrong = error.errors(include_url=False, include_context=False, include_input=False)
+    said = error.errors(include_url=False, include_context=False, include_input=False)
+    wrong = [e for e in said if e["type"] != "missing" or not derived.issuperset(e["loc"])] or said
     lines = [f"{_name(e['loc'])}: {e['msg']}" for e in wrong[:_SAID]]
     more = [f"and {len(wrong) - _SAID} more"] if len(wrong) > _SAID else []
     return "; ".join(lines + more)

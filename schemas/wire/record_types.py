@@ -64,6 +64,8 @@ class Part:
 
     record: Record
     document: object
+    content_type: str | None = None
+    """Of the object, where the sender says one."""
 
 
 def apart(parts: tuple[Part, ...]) -> tuple[Record, ...]:

@@ -1,25 +1,18 @@
-r"""From S3 bucket notifications to what they ask for.
+r"""From S3 bucket notifications to what they ask for, record by record.
 
-| emitter     | told by                               | its keys                 | its sequencer       |
-|-------------|---------------------------------------|--------------------------|---------------------|
-| MinIO       | `eventSource` is `minio:s3`           | URL-encoded, `+` a space | in order            |
-| versitygw   | `userIdentity.PrincipalId`, capital P | raw                      | counts from a start |
-| AWS, others | neither                               | URL-encoded, `+` a space | in order            |
-
+Who sent a record, and so how its keys are spelt and what orders it, is told in `schemas.wire.emitters`.
 Whoever sent it, a key that no encoder would leave is raw: one with a space, a control character, a
 character beyond ASCII, one of ``"<>\^`{|}``, a `%` without two hexadecimal digits behind it, or one
 that would not decode to UTF-8. The setting `TAGSTREAM_UPLOADS__KEYS` overrules all of this.
 
-versitygw's sequencer alone orders nothing: it is not padded, and it begins anew when the gateway does.
-The event's whole second and that count together do, and become the sequencer. Nor does it say that
-only one version was deleted, so each of its removals is believed when nothing stands at the key.
+versitygw does not say that only one version was deleted, so each of its removals is believed when
+nothing stands at the key.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from enum import Enum, auto
 from typing import Annotated, Any, Final
 from urllib.parse import unquote_plus
 
@@ -31,10 +24,17 @@ from schemas.errors import Malformed
 from schemas.naming import Keys, Naming
 from schemas.tags import Value
 from schemas.uploads import ImageRemoved, ImageUploaded, Moment
-from schemas.wire.json_bodies import as_object, validated
-from schemas.wire.record_types import MAX_RECORDS, Ignored, Invalid, Part, Record, Removed, Uploaded
+from schemas.wire import emitters
+from schemas.wire.emitters import Emitter, Spelling
+from schemas.wire.event_names import Means, Name
+from schemas.wire.json_bodies import IDS, as_object, validated, without_nulls
+from schemas.wire.record_types import MAX_RECORDS, Ignored, Part, Record, Removed, Uploaded
 
 _SEQUENCER: Final = re.compile(r"[0-9A-Fa-f]{1,64}")
+
+
+def _whole(given: object) -> object:
+    return None if given == "" else given
 
 
 def _hexadecimal(given: object) -> str | None:
@@ -55,9 +55,11 @@ class S3Object(_Sent):
     """What it happened to."""
 
     key: str
-    size: int | None = None
+    size: Annotated[int | None, BeforeValidator(_whole)] = None
     e_tag: str | None = None
     """With or without quotes; not with removals."""
+    content_type: str | None = None
+    """Of MinIO, RustFS and CubeFS."""
     version_id: str | None = None
     sequencer: Annotated[str | None, BeforeValidator(_hexadecimal)] = None
     """Orders the events of one key; anything but hexadecimal digits counts as absent."""
@@ -73,7 +75,8 @@ class S3Entity(_Sent):
 class S3Record(_Sent):
     """One record of a notification."""
 
-    event_version: str = Field(pattern=r"^2\.\d+$")
+    event_version: str = Field(pattern=r"^[0-2]\.\d+$")
+    """2 with all but Scality, which counts its own."""
     event_source: str = ""
     event_time: Moment
     event_name: str
@@ -94,85 +97,54 @@ class S3Notification(Value):
 
 TEST_EVENT: Final = "s3:TestEvent"
 _NEVER_ENCODED: Final = re.compile(r'[^\x21-\x7e]|["<>\\^`{|}]|%(?![0-9A-Fa-f]{2})')
-_CREATED: Final = "ObjectCreated"
-_REMOVED: Final = frozenset({"ObjectRemoved", "LifecycleExpiration", "LifecycleDelMarkerExpiration"})
-_NOTHING_LEFT: Final = frozenset({"DeleteMarkerCreated", "DeleteAllVersions"})
-"""Removals after which nothing can be read at the key, whatever version they name."""
-_SAME_BYTES: Final = frozenset({"PutTagging", "DeleteTagging", "PutRetention", "PutLegalHold"})
-"""What MinIO calls a creation though the bytes stay as they are."""
-_NAMED: Final = 100
-_FORTY_BITS: Final = 2**40 - 1
+_POST: Final = "Post"
 
 
-class _Emitter(Enum):
-    AWS = auto()
-    MINIO = auto()
-    VERSITYGW = auto()
-
-    @classmethod
-    def of(cls, record: S3Record) -> _Emitter:
-        if record.event_source == "minio:s3":
-            return cls.MINIO
-        return cls.VERSITYGW if "PrincipalId" in (record.user_identity or {}) else cls.AWS
+def is_test_event(body: object) -> bool:
+    """Whether `body` is what storages send when notifications are switched on."""
+    return isinstance(body, dict) and body.get("Event") == TEST_EVENT
 
 
-def is_notification(body: object) -> bool:
-    """Whether `body` is a notification, or the bare list of its records that early versitygws sent."""
-    if isinstance(body, list):
-        return bool(body) and all(isinstance(each, dict) and "s3" in each for each in body)
-    return isinstance(body, dict) and ("Records" in body or body.get("Event") == TEST_EVENT)
+def is_record(body: object) -> bool:
+    """Whether `body` is one record of a notification."""
+    return isinstance(body, dict) and "s3" in body and ("eventName" in body or "eventVersion" in body)
 
 
-def records(body: object, naming: Naming) -> tuple[Part, ...]:
-    """What each record of a notification asks for; a bad one is spoiled alone. Raises `Malformed`."""
-    if isinstance(body, dict) and body.get("Event") == TEST_EVENT:
-        return (Part(Ignored("a test event of a bucket's notifications"), body),)
-    sent = body.get("Records") if isinstance(body, dict) else body
-    if not isinstance(sent, list):
-        raise Malformed(f"Records: a JSON {type(sent).__name__}, not an array")
-    if len(sent) > MAX_RECORDS:
-        raise Malformed(f"Records: {len(sent):,} of them; at most {MAX_RECORDS:,} are taken")
-    asked = tuple(
-        Part(_record(each, naming, place=place), {"Records": [each]}) for place, each in enumerate(sent)
-    )
-    return asked or (Part(Ignored("a notification without records"), body),)
+def part(sent: object, naming: Naming) -> Part:
+    """What one record asks for; raises `Malformed`."""
+    document = without_nulls(as_object(sent))
+    return part_of(emitters.of_record(document), document, sent, naming)
 
 
-def _record(sent: object, naming: Naming, *, place: int) -> Record:
-    try:
-        document = as_object(sent)
-        return _ignored(document.get("eventName")) or _asked(validated(S3Record, document), naming)
-    except Malformed as error:
-        return Invalid(Malformed(f"Records.{place}: {error}"))
+def part_of(emitter: Emitter, document: Mapping[str, object], sent: object, naming: Naming) -> Part:
+    """What a record of `emitter` asks for, of which `document` says all; `sent` is the record as it came."""
+    name = document.get("eventName")
+    if isinstance(name, str) and Name.of(name).means is Means.NOTHING:
+        return Part(Ignored(Name.of(name).why_nothing), sent)
+    record = validated(S3Record, document)
+    return Part(_asked(record, emitter, naming), sent, record.s3.object.content_type)
 
 
-def _ignored(name: object) -> Ignored | None:
-    """Why an event of this name asks for nothing; None where it asks for something, or is no name."""
-    if not isinstance(name, str):
-        return None
-    family, act = _parts(name)
-    if family == _CREATED:
-        return Ignored(f"{act} leaves the bytes as they are") if act in _SAME_BYTES else None
-    return None if family in _REMOVED else Ignored(f"neither an upload nor a removal: {name[:_NAMED]}")
-
-
-def _asked(record: S3Record, naming: Naming) -> Record:
-    key = _key(record, naming.keys)
+def _asked(record: S3Record, emitter: Emitter, naming: Naming) -> Record:
+    key, name = _key(record, emitter, naming.keys), Name.of(record.event_name)
     if key.endswith("/") and not record.s3.object.size:
         return Ignored("a folder, which has no bytes")
-    event, sequencer = _event(record, key), _sequencer(record)
-    if _parts(record.event_name)[0] == _CREATED:
+    if emitter.post_begins and name.act == _POST and not record.s3.object.e_tag:
+        return Ignored("a multipart upload has begun; its completion is an event of its own")
+    sequencer = emitter.order(record.s3.object.sequencer, record.event_time)
+    event = _event(record, emitter, key, sequencer)
+    if name.means is Means.CREATED:
         made = event | naming.facts(key) | {"uploaded_at": record.event_time}
-        return Uploaded(validated(ImageUploaded, made), sequencer)
-    removal = validated(ImageRemoved, event | {"removed_at": record.event_time})
-    return Removed(removal, sequencer, if_gone=_may_remain(record))
+        return Uploaded(validated(ImageUploaded, made, derived=IDS), sequencer)
+    removal = validated(ImageRemoved, event | {"removed_at": record.event_time}, derived=IDS)
+    return Removed(removal, sequencer, if_gone=_may_remain(record, emitter))
 
 
-def _key(record: S3Record, keys: Keys) -> str:
+def _key(record: S3Record, emitter: Emitter, keys: Keys) -> str:
     """The key as the storage knows it; raises `Malformed` where it is not spelt as `keys` says."""
     key = record.s3.object.key
-    raw = _Emitter.of(record) is _Emitter.VERSITYGW or _NEVER_ENCODED.search(key) is not None
-    if keys is Keys.RAW or (keys is Keys.AUTO and raw):
+    raw = emitter.spelling is Spelling.RAW or _NEVER_ENCODED.search(key) is not None
+    if keys is Keys.RAW or (raw and (keys is Keys.AUTO or emitter.never_encodes)):
         return key
     try:
         return unquote_plus(key, errors="strict")
@@ -182,33 +154,20 @@ def _key(record: S3Record, keys: Keys) -> str:
         raise Malformed("s3.object.key: does not decode to UTF-8") from error
 
 
-def _event(record: S3Record, key: str) -> dict[str, object]:
+def _event(record: S3Record, emitter: Emitter, key: str, sequencer: str | None) -> dict[str, object]:
     """What our own event of the same would say, under an id that every delivery of the record gives."""
-    sent, bucket = record.s3.object, record.s3.bucket.name
-    etag = (sent.e_tag or "").strip('"') or None
+    sent, bucket, name = record.s3.object, record.s3.bucket.name, Name.of(record.event_name)
+    etag = (sent.e_tag or "").strip('"') or None if emitter.etag_is_whole else None
     # `null` names any content that has no version; such contents are told apart by their etags.
     version = None if sent.version_id == "null" else sent.version_id or None
-    which = _sequencer(record) or record.event_time.isoformat()
-    facts = (*_parts(record.event_name), bucket, key, version or "", etag or "", which)
+    which = sequencer or record.event_time.isoformat()
+    facts = (name.family, name.act, bucket, key, version or "", etag or "", which)
     location = {"bucket": bucket, "key": key, "version": version, "etag": etag}
     return {"event_id": identity.event_id("s3", *facts), "location": location}
 
 
-def _sequencer(record: S3Record) -> str | None:
-    sequencer = record.s3.object.sequencer
-    if sequencer is None or _Emitter.of(record) is not _Emitter.VERSITYGW:
-        return sequencer
-    return f"{int(record.event_time.timestamp()) & _FORTY_BITS:010X}{int(sequencer, 16):016X}"
-
-
-def _may_remain(record: S3Record) -> bool:
+def _may_remain(record: S3Record, emitter: Emitter) -> bool:
     """Whether something may stand at the key after this removal."""
-    act = _parts(record.event_name)[1]
-    one_version = bool(record.s3.object.version_id) or act == "NoOP"
-    return act not in _NOTHING_LEFT and (one_version or _Emitter.of(record) is _Emitter.VERSITYGW)
-
-
-def _parts(name: str) -> tuple[str, str]:
-    """`s3:ObjectCreated:Put` and `ObjectCreated:Put` alike as ("ObjectCreated", "Put")."""
-    family, _, act = name.removeprefix("s3:").partition(":")
-    return family, act
+    name = Name.of(record.event_name)
+    one_version = bool(record.s3.object.version_id) or name.is_of_old_version
+    return not name.leaves_nothing and (one_version or emitter.removal_may_leave)

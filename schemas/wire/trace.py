@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from schemas.errors import Malformed
-from schemas.wire import cloudevents
-from schemas.wire.json_bodies import as_object, parsed
+from schemas.wire import cloudevents, framing
+from schemas.wire.json_bodies import as_object
 
 _TRACEPARENT: Final = re.compile(
     r"((?P<version>(?!ff)[0-9a-f]{2})-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2})(?P<more>-.*)?"
@@ -30,7 +30,7 @@ def _in_body(headers: Mapping[str, bytes], raw: bytes | None) -> str | None:
     if cloudevents.content_type(headers) != cloudevents.STRUCTURED_JSON:
         return None
     try:
-        value = as_object(parsed(raw)).get("traceparent")
+        value = as_object(framing.read(raw)).get("traceparent")
     except Malformed:
         return None
     return _valid(value.encode()) if isinstance(value, str) else None

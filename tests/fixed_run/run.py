@@ -19,6 +19,7 @@ from .messages import decision, notification, raw, removal, rescore, retried, up
 from .worker import Crash, World, deliver, dispatcher, newer_tagger, packaged_tagger
 
 CORPUS = Path(__file__).parents[1] / "corpus" / "wire"
+SENDERS = frozenset({"aws", "ceph", "cloudevents", "minio", "others", "own", "versitygw"})
 GONE = frozenset({"copy", "post-of-a-later-minor-version"})
 """Payloads whose objects do not exist any more."""
 BROKEN = frozenset({"multipart"})
@@ -66,8 +67,9 @@ class Payload:
 
 
 def payloads() -> list[Payload]:
-    """The corpus, in order."""
-    return [Payload.read(path) for path in sorted(CORPUS.rglob("*.expected.json"))]
+    """The corpus of those whose meanings differ, in order; what only stands around an event adds nothing."""
+    found = sorted(CORPUS.rglob("*.expected.json"))
+    return [Payload.read(path) for path in found if path.parent.name in SENDERS]
 
 
 async def payloads_alone() -> Told:

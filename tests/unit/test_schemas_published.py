@@ -193,7 +193,7 @@ def test_the_headers_of_an_event_are_as_the_document_says(event: type[cloudevent
 def test_every_cause_that_a_letter_can_name_is_in_the_document() -> None:
     named = DOCUMENT["components"]["schemas"]["LetterHeaders"]["properties"]
     assert named.keys() == examples.LETTER.causes.keys()
-    assert len(named) == 11
+    assert len(named) == 12
 
 
 def test_a_compacted_topic_has_tombstones() -> None:

@@ -88,6 +88,37 @@ def test_what_is_no_event_of_a_batch_is_spoiled_alone_too(rubbish: list[object])
     assert_each_stands_alone([*rubbish, good, *rubbish], BATCH)
 
 
+OWN: Final = st.builds(
+    lambda key, kind, when: {"location": {"bucket": "photos", "key": key}} | kind | when,
+    st.text(min_size=1, max_size=9),
+    st.sampled_from(({}, {"type": "ImageRemoved"}, {"type": "viewed"}, {"type": None})),
+    st.sampled_from(({"uploaded_at": "2026-03-14T18:25:43Z"}, {"removed_at": "2026-03-14T18:25:43Z"}, {})),
+)
+WITHIN: Final = (
+    lambda body: {"MessageId": "1", "ReceiptHandle": "2", "Body": json.dumps(body)},
+    lambda body: {"Messages": [{"MessageId": "1", "Body": json.dumps(body)}]},
+    lambda body: {"Type": "Notification", "TopicArn": "arn", "Message": json.dumps(body)},
+    lambda body: {"schema": None, "payload": body},
+    lambda body: {"id": "1", "type": "PhotoDeleted", "payload": json.dumps(body)},
+    lambda body: {"op": "c", "after": {"type": "PhotoUploaded", "payload": json.dumps(body)}},
+    lambda body: {"detail-type": "PhotoRemoved", "time": "2026-03-14T18:25:43Z", "detail": body},
+    lambda body: {"Records": [{"messageId": "1", "body": json.dumps(body)}]},
+    json.dumps,
+)
+
+
+@given(
+    several=st.lists(RECORDS, min_size=2, max_size=4).map(lambda records: {"Records": records})
+    | st.lists(OWN, min_size=2, max_size=4),
+    around=st.lists(st.sampled_from(WITHIN), max_size=3),
+)
+def test_a_record_within_envelopes_stands_alone(several: object, around: list[Any]) -> None:
+    for envelope in around:
+        several = envelope(several)
+    assert_each_stands_alone(several, {})
+    assert_each_stands_alone(several, {"eventType": b"PhotoUploaded"})
+
+
 @pytest.mark.parametrize("body", [{"Records": [record()]}, [event(1, {"Records": [record()]})]])
 def test_a_record_that_is_the_message_is_not_said_twice(body: object) -> None:
     (only,) = wire.decode(json.dumps(body).encode(), {})

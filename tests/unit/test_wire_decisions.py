@@ -107,3 +107,39 @@ def test_a_request_to_score_again_decodes_to_itself() -> None:
 @pytest.mark.parametrize("raw", [None, b"", b"{}", b"[]", b"\xff"])
 def test_what_is_no_request_is_spoiled(raw: bytes | None) -> None:
     assert isinstance(wire.decode_rescore(raw, {}), wire.Invalid)
+
+
+DIGEST: Final = "0a" * 32
+
+
+@pytest.mark.parametrize("spelt", [DIGEST, DIGEST.upper(), f"sha256:{DIGEST}", f" SHA256:{DIGEST.upper()} "])
+def test_a_digest_is_one_digest_however_it_is_spelt(spelt: str) -> None:
+    assert decided(content_digest=spelt).content_digest == DIGEST
+
+
+@pytest.mark.parametrize("digest", ["", "0a", DIGEST + "0a", "g" * 64, f"md5:{DIGEST}", "<sha256>"])
+def test_what_is_no_digest_is_refused_in_words(digest: str) -> None:
+    assert "content_digest: " in spoiled(content_digest=digest)
+    assert "64 hexadecimal digits" in spoiled(content_digest=digest)
+
+
+@pytest.mark.parametrize("labels", [[""], [" "], ["food", "\t\n"], ["", " "]])
+def test_a_blank_label_is_refused(labels: list[str]) -> None:
+    assert "a label is blank" in spoiled(action="correct", labels=labels)
+
+
+def test_labels_lose_the_white_space_around_them() -> None:
+    assert decided(action="correct", labels=[" food", "set menu "]).labels == ("food", "set menu")
+
+
+def test_null_stands_for_absent() -> None:
+    nothing = dict.fromkeys(("event_id", "schema_version", "labels", "comment", "content_digest"))
+    assert decided(**nothing) == decided()
+    said = json.loads(wire.encode(request()))
+    said["schema_version"] = said["decide_again"] = said["claim"]["attributes"] = None
+    said["claim"]["location"]["etag"] = None
+    assert wire.decode_rescore(json.dumps(said).encode(), {}) == request()
+
+
+def test_a_decision_without_an_image_is_asked_for_that_and_not_for_its_derived_id() -> None:
+    assert spoiled(image_id=None, event_id=None) == "image_id: Field required"

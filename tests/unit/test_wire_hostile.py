@@ -86,7 +86,6 @@ VALID = json.dumps(BASE)
     "raw",
     [
         VALID.encode("utf-16"),
-        b"\xef\xbb\xbf" + VALID.encode(),
         VALID.encode()[:-1],
         VALID.encode() + b"{}",
         b"[" * 100_000,

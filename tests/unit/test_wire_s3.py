@@ -142,7 +142,9 @@ def test_a_bad_record_is_spoiled_alone_and_its_place_is_named() -> None:
     assert isinstance(first, wire.Uploaded)
     assert isinstance(third, wire.Uploaded)
     assert isinstance(second, wire.Invalid)
-    assert str(second.error) == "Records.1: s3.object.key: Input should be a valid string"
+    assert (
+        str(second.error) == "AWS S3 notification: Records.1: s3.object.key: Input should be a valid string"
+    )
 
 
 @pytest.mark.parametrize("records", [None, "r", 7, {}])

@@ -1,8 +1,13 @@
 """How the environment says how storage's notifications are read."""
 
+import json
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agents.wiring import settings
+from schemas import wire
 from schemas.errors import ConfigurationError
 from schemas.naming import Keys, Naming
 
@@ -34,3 +39,78 @@ def test_a_pattern_that_could_say_nothing_is_refused_by_its_name(
     monkeypatch.setenv(PATTERN, pattern)
     with pytest.raises(ConfigurationError, match=PATTERN):
         settings.load()
+
+
+def record(key: str, content_type: str | None, name: str = "ObjectCreated:Put") -> dict[str, object]:
+    """What MinIO says, which says a content type."""
+    said = {"key": key, "size": 7} | ({"contentType": content_type} if content_type else {})
+    return {
+        "eventVersion": "2.0",
+        "eventSource": "minio:s3",
+        "eventTime": "2026-03-14T12:00:00Z",
+        "eventName": name,
+        "s3": {"bucket": {"name": "photos"}, "object": said},
+    }
+
+
+def own(key: str, **more: str) -> dict[str, object]:
+    return {"location": {"bucket": "photos", "key": key}, "uploaded_at": "2026-03-14T12:00:00Z", **more}
+
+
+def asked(body: object, naming: Naming) -> wire.Record:
+    (answer,) = wire.decode(json.dumps(body).encode(), {}, naming)
+    return answer
+
+
+PHOTOGRAPHS = Naming(only_keys=("*.jpg", "raw/*.HEIC"), only_content_types=("image/*",))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        record("r1/a.jpg", "image/jpeg"),
+        record("r1/A.JPG", "IMAGE/JPEG; q=1"),
+        record("raw/b.heic", None),
+        record("r1/a.jpg", "application/octet-stream"),
+        own("a.jpg"),
+        own("a.jpg", content_type="image/png"),
+    ],
+)
+def test_an_upload_of_a_photograph_passes_the_filter(body: object) -> None:
+    assert asked(body, PHOTOGRAPHS) == asked(body, Naming())
+    assert isinstance(asked(body, PHOTOGRAPHS), wire.Uploaded)
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        (record("r1/a.jpg.json", None), "its key is none of TAGSTREAM_UPLOADS__ONLY_KEYS"),
+        (record("r1/a.xmp", "image/jpeg"), "its key is none of TAGSTREAM_UPLOADS__ONLY_KEYS"),
+        (own("a.xmp"), "its key is none of TAGSTREAM_UPLOADS__ONLY_KEYS"),
+        (record("a.jpg", "text/html"), "its content type is none of TAGSTREAM_UPLOADS__ONLY_CONTENT_TYPES"),
+        (
+            own("a.jpg", contentType="video/mp4"),
+            "its content type is none of TAGSTREAM_UPLOADS__ONLY_CONTENT_TYPES",
+        ),
+    ],
+)
+def test_an_upload_of_anything_else_is_ignored_with_the_reason(body: object, why: str) -> None:
+    assert asked(body, PHOTOGRAPHS) == wire.Ignored(why)
+
+
+def test_what_is_gone_is_withdrawn_whatever_its_key_for_it_may_have_been_tagged_before() -> None:
+    assert isinstance(asked(record("a.xmp", None, "ObjectRemoved:Delete"), PHOTOGRAPHS), wire.Removed)
+
+
+def test_the_filter_is_said_as_lists(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TAGSTREAM_UPLOADS__ONLY_KEYS", '["*.jpg"]')
+    monkeypatch.setenv("TAGSTREAM_UPLOADS__ONLY_CONTENT_TYPES", '["image/*"]')
+    naming = settings.load().uploads
+    assert naming.unwanted("a.jpg", "image/jpeg") is None
+    assert naming.unwanted("a.json", None)
+    assert naming.unwanted("a.jpg", "text/html")
+
+
+@given(key=st.text(max_size=40), patterns=st.lists(st.text(max_size=9), max_size=3))
+def test_no_key_and_no_pattern_is_an_error(key: str, patterns: list[str]) -> None:
+    Naming(only_keys=tuple(patterns), only_content_types=tuple(patterns)).unwanted(key, key)

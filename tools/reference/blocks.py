@@ -16,7 +16,7 @@ from schemas import topics
 from schemas.contract import asyncapi, examples, published
 from schemas.contract.published import CHANNELS, Channel
 from schemas.errors import Rejected
-from schemas.wire import cloudevents
+from schemas.wire import cloudevents, emitters
 from tests.sabotage import rows
 from tests.sabotage.rows import Row
 from tools.reference import log_events
@@ -134,6 +134,20 @@ def _stage(error: type[Rejected]) -> str:
     return "" if error.code == "unforeseen" else str(error.stage)  # that one is told by whoever raises it
 
 
+def _emitters() -> str:
+    rows = (
+        (each.name, each.told_by, each.spelling, each.order_in_words)
+        for each in emitters.ALL
+        if not each.refused
+    )
+    return table(("Storage", "Told by", "Keys", "Its events are ordered by"), rows)
+
+
+def _refused_emitters() -> str:
+    rows = ((each.name, each.told_by, each.refused) for each in emitters.ALL if each.refused)
+    return table(("Sender", "Told by", "What its letter says"), rows)
+
+
 def _sabotage() -> str:
     read = ((code(each.name), code(each.file), each.about, _guards(each)) for each in rows.read())
     return table(("Row", "Breaks", "How", "Turns red"), read)
@@ -153,6 +167,8 @@ _WHOLE: Final[Mapping[str, Callable[[], str]]] = {
     "metrics": _metrics,
     "logs": _logs,
     "topics": _topics,
+    "emitters": _emitters,
+    "refused-emitters": _refused_emitters,
     "rejections": _rejections,
     "letter-headers": _letter_headers,
     "sabotage": _sabotage,
