@@ -11,6 +11,7 @@ from agents.moderation_policy import Unapplied
 from schemas import topics
 from schemas.claims import Claim, Claims
 from schemas.decisions import Decided, Decision
+from schemas.erasure import Erasure
 from schemas.events import Action, Reason
 from schemas.records import Announced, Content, ImageHead, ScoreRecord, State
 from schemas.tags import ModelRef, Route, Tag, Value, Verdict
@@ -81,6 +82,10 @@ class Trail(Value):
 
     image_id: str
     state: State
+    erased: Erasure | None
+    """The last erasure, also of an image that was uploaded anew since."""
+    is_erased: bool
+    """Whether nothing is known of the image any more."""
     location: Location
     restaurant_id: str | None
     claims: tuple[ClaimView, ...]
@@ -118,6 +123,8 @@ def follow(head: ImageHead, history: Sequence[ScoreRecord]) -> Trail:
     return Trail(
         image_id=head.image_id,
         state=head.state,
+        erased=head.erased,
+        is_erased=head.is_erased,
         location=head.location,
         restaurant_id=head.restaurant_id,
         claims=_claims(head.all_claims),

@@ -29,6 +29,7 @@ _ANEW: Final = (
     "import the rest anew (`tagstream data import`), train the next version on that, and delete the folder"
 )
 _DELETE: Final = "delete the file"
+_UNREAD: Final = "snapshot that cannot be read"
 _PICTURE: Final = "picture"
 
 
@@ -82,7 +83,10 @@ def unnamed(lines: Iterable[DataLine]) -> tuple[DataLine, ...]:
 
 def _in(file: Path, traces: Traces, *, is_dry: bool) -> Iterator[DataLine]:
     if file.name == FILE:
-        yield from _in_snapshot(file.parent, traces)
+        try:
+            yield from _in_snapshot(file.parent, traces)
+        except ConfigurationError as error:
+            yield DataLine(place=str(file.parent), what=_UNREAD, images=0, to_do=str(error))
     elif file.suffix.lower() == _TABLES:
         yield from _in_table(file, traces, is_dry=is_dry)
     elif file.suffix.lower() in SUFFIXES and shards.digest(file) in traces.digests:

@@ -15,6 +15,8 @@ async def link(settings: Settings, image_id: str, *, seconds: float) -> str:
     head = await store.read_head(settings.store, image_id)
     if head is None:
         raise image_ids.unknown(image_id)
+    if head.erased and head.is_erased:
+        raise Gone(f"{image_id} was erased at {head.erased.erased_at:%Y-%m-%d %H:%M:%S} UTC")
     if head.state is State.DELETED:
         raise Gone(f"{image_id} was removed at {head.position.uploaded_at:%Y-%m-%d %H:%M:%S} UTC")
     async with S3Images(s3_settings(settings)) as images:

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from operations import topic_names
 from schemas.decisions import Decision
+from schemas.erasure import Erasure
 from schemas.records import ImageHead, ScoreRecord, State
 from schemas.tags import Verdict
 from tagstream.render import tables, tags
@@ -31,6 +32,8 @@ def shown(head: ImageHead, history: Sequence[ScoreRecord] | None) -> RenderableT
     parts: list[RenderableType] = [_facts(head), Text()]
     if head.verdict is not None:
         parts += [tags.bars(head.verdict.tags), Text(), _routes(head.verdict)]
+    elif head.is_erased:
+        parts.append(Text("Erased: no upload of before brings it back", "dim"))
     else:
         parts.append(Text("Removed: no tag holds of it any more", "dim"))
     if history is not None:
@@ -39,6 +42,8 @@ def shown(head: ImageHead, history: Sequence[ScoreRecord] | None) -> RenderableT
 
 
 def _facts(head: ImageHead) -> PrintableTable:
+    if head.erased and head.is_erased:
+        return tables.grid(_tombstone(head, head.erased).items())
     verdict = head.verdict
     rows: dict[str, str | Text] = {
         "image": head.image_id,
@@ -53,6 +58,15 @@ def _facts(head: ImageHead) -> PrintableTable:
         "announced": "yes" if head.is_announced else Text("not yet", "yellow"),
     }
     return tables.grid(rows.items())
+
+
+def _tombstone(head: ImageHead, erasure: Erasure) -> dict[str, str | Text]:
+    return {
+        "image": head.image_id,
+        "state": Text("erased", _COLOURS[head.state]),
+        "erased": f"{erasure.erased_at.astimezone():%Y-%m-%d %H:%M:%S %Z}",
+        "announced": "yes" if head.is_announced else Text("not yet: run `tagstream erase` again", "yellow"),
+    }
 
 
 def _decision(decision: Decision | None) -> str:

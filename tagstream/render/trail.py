@@ -47,6 +47,9 @@ def shown(trail: Trail, letters: Letters) -> RenderableType:
     """Sentences first, then every fact; readable in 80 columns."""
     first, *others = trail_words.sentences(trail)
     parts: list[RenderableType] = [Text(first, "bold"), *map(Text, others)]
+    if trail.is_erased:
+        parts += _section("Dead letters", shown_letters(letters)) if letters is not None else ()
+        return Group(*parts)
     parts += _section("Events", tables.grid(row for spoken in trail.claims for row in _claim(spoken)))
     parts += _section("Bytes and model", _seen(trail))
     if trail.tags:

@@ -8,6 +8,7 @@ from datetime import datetime
 from operations.audit_trail import ClaimView, DecisionView, RouteView, Trail
 from schemas import topics
 from schemas.decisions import Decided
+from schemas.erasure import Erasure
 from schemas.records import State
 from schemas.tags import UNCERTAIN
 from tagstream.render.tables import counted
@@ -22,6 +23,11 @@ _DONE = {
 
 def sentences(trail: Trail) -> Iterator[str]:
     """What became of the image, in the order in which people ask."""
+    if trail.erased and trail.is_erased:
+        yield f"{trail.image_id} is erased: nothing is known of it any more."
+        yield _erased(trail.erased)
+        yield _told(trail)
+        return
     yield f"{trail.image_id} is {_state(trail)}."
     yield _claimed(trail.standing, trail.why_it_stands)
     yield _scored(trail)
@@ -65,6 +71,13 @@ def _state(trail: Trail) -> str:
             return f"visible, since doubt alone hides nothing: {doubted[0].rule}"
         case _:
             return "visible: nothing sends it to moderation"
+
+
+def _erased(erasure: Erasure) -> str:
+    return (
+        f"It was erased at {moment(erasure.erased_at)}; what was uploaded, decided or replayed of it until "
+        f"{moment(erasure.until)} stays away, and what is uploaded later is a new photograph."
+    )
 
 
 def _is_decided(trail: Trail) -> bool:

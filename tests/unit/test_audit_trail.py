@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from agents import announcements, moderation_policy
+from agents.erasure import erased
 from agents.transitions import Scoring
 from operations.audit_trail import AnnouncementState, Trail, follow
 from schemas import topics
@@ -200,6 +201,17 @@ def test_an_image_of_no_restaurant_is_in_no_collection() -> None:
     assert withheld(of) == {"ambiance": "the image has no restaurant"}
     assert of.told.routes == ()
     assert "nothing sends it to moderation" in words(of)
+
+
+def test_an_erased_image_says_so_and_nothing_else() -> None:
+    gone = trail(scored(claim(1), menu=0.9), erased("img_1", at=at(3)))
+    text = words(gone)
+    assert "img_1 is erased: nothing is known of it any more" in text
+    assert "It was erased at 2026-01-01" in text
+    console = Console(file=StringIO(), width=80)
+    console.print(render.shown(gone, None))
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    assert not [word for word in ("a.jpg", "producer", "menu", "s3://") if word in shown]
 
 
 def test_a_deleted_image_says_so_and_keeps_its_history() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+from agents.erasure import erased
 from operations import image_ids
 from schemas import identity
 from schemas.errors import ConfigurationError
@@ -64,6 +66,14 @@ def test_the_history_is_shown_where_it_was_asked_for() -> None:
 def test_an_image_that_was_removed_says_so() -> None:
     told = head(upload()).model_copy(update={"verdict": None, "scores": None})
     assert "Removed: no tag holds of it any more" in _shown(told)
+
+
+def test_an_image_that_was_erased_says_so_and_nothing_else() -> None:
+    told = erased("img_1", at=datetime(2026, 1, 1, tzinfo=UTC))(head(upload())).head
+    shown = _shown(told)
+    assert "Erased: no upload of before brings it back" in shown
+    assert "run `tagstream erase` again" in shown
+    assert "s3://" not in shown
 
 
 def test_a_document_holds_the_history_where_it_was_asked_for() -> None:
