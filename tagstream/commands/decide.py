@@ -27,9 +27,11 @@ def decide(  # noqa: PLR0913 - one parameter an option
 
     approve shows it; reject hides it and takes it out of every collection; correct replaces the model's
     labels by yours; revoke takes the last decision back, and the scores speak again. A decision
-    outranks every score, of a later model too, until it is revoked or the image is replaced.
+    outranks every score, of a later model too, until it is revoked or the image is replaced. It is placed
+    behind the decision that holds, also where that one's clock was ahead.
 
-    Exits 1 if the store does not know the image.
+    Exits 1 if the store does not know the image, or it was removed, or a decision that is dated too far
+    ahead outranks this one: it says until when.
 
     For example:
 
@@ -51,5 +53,5 @@ def decide(  # noqa: PLR0913 - one parameter an option
     image_id = image_ids.image_id(image, buckets=config.s3.buckets)
     named = None if labels is None else tuple(filter(None, map(str.strip, labels.split(","))))
     event = deciding.decision(image_id, by=by, action=action, labels=named, comment=comment)
-    asyncio.run(deciding.decide(config, event))
+    event = asyncio.run(deciding.decide(config, event))
     typer.echo(event.model_dump_json(exclude_none=True) if as_json else f"{event.action}: {event.image_id}")
