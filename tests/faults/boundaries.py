@@ -15,6 +15,7 @@ import structlog
 from agents.ports import Forwarded, Tagger
 from schemas.events import Announcement, DeadLetter
 from schemas.records import ImageHead, Kept, ScoreRecord, Stale
+from schemas.statements import StatementOfReasons
 from schemas.tags import ModelRef, Scores, Verdict
 from schemas.uploads import Location
 from streams.app import StreamApp
@@ -37,6 +38,7 @@ class Boundary(StrEnum):
     DECODE = "decode"
     FORWARD = "forward"
     STORE = "store"
+    STATEMENT = "statement"
     ANNOUNCE_1 = "announce 1"
     ANNOUNCE_2 = "announce 2"
     ANNOUNCE_3 = "announce 3"
@@ -133,7 +135,7 @@ class WatchedImages:
 
 @dataclass(frozen=True)
 class WatchedScores:
-    """Heads and scores; struck before the first look, after a store and after a mark."""
+    """Heads, scores and statements; struck before the first look, after a store, a statement and a mark."""
 
     inner: ScoreStore
     saboteur: Saboteur
@@ -150,6 +152,10 @@ class WatchedScores:
         elif image_id in self.announced:
             await self.saboteur.pass_by(Boundary.MARK, image_id)
         return outcome
+
+    async def keep_statements(self, statements: Sequence[StatementOfReasons]) -> None:
+        await self.inner.keep_statements(statements)
+        await self.saboteur.pass_by(Boundary.STATEMENT, statements[0].image_id)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.inner, name)

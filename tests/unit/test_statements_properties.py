@@ -163,6 +163,15 @@ async def test_a_decision_between_a_hide_and_its_announcement_is_stated_once(*, 
     assert on_topic(world) == set(await kept(world))
 
 
+async def test_that_hysteresis_held_what_is_hidden_is_stated() -> None:
+    world = World()
+    await world.tag(upload_of(minute=1), "menu=0.9", offset=1)
+    await world.tag(upload_of(minute=2), "menu=0.6 food=0.9", offset=2)
+    _, held = sorted(await kept(world), key=lambda each: each.revision)
+    assert held.kind is HIDE
+    assert "menu 0.600, threshold 0.7 (menu was announced and is not yet below 0.5)" in held.decision_facts
+
+
 async def test_a_store_that_is_away_while_a_statement_is_kept_is_waited_for() -> None:
     world = World(Faults(("state", "before"), error=Unavailable("store")))
     await world.tag(upload_of(), "menu=0.9")
