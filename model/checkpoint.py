@@ -23,6 +23,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
+from model import safetensors_header
 from model.atomic_folders import building, write_synced
 from model.manifest import Manifest
 from schemas.errors import ConfigurationError
@@ -147,22 +148,17 @@ def _bytes(file: Path) -> bytes:
 
 
 def _weights(data: bytes, *, manifest: Manifest, file: Path) -> Weights:
+    header = safetensors_header.parse(data, file=file)
     try:
-        labels = _labels(data)
+        labels = tuple(json.loads(header["__metadata__"]["labels"]))
         weights = load_tensors(data)
-    except (SafetensorError, ValueError, KeyError) as error:
+    except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ConfigurationError(f"{file}: not a safetensors file of ours: {error}") from error
     if labels != manifest.labels:
         raise ConfigurationError(
             f"{file}: made for the labels {list(labels)}, the manifest has {list(manifest.labels)}"
         )
     return weights
-
-
-def _labels(data: bytes) -> tuple[str, ...]:
-    """The labels in a safetensors header: 8 bytes of length, then JSON."""
-    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-    return tuple(json.loads(header["__metadata__"]["labels"]))
 
 
 def sha256(data: bytes) -> str:

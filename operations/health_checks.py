@@ -25,10 +25,11 @@ from model.registry import refs
 from operations import reading_checks, suspicions
 from operations.unwell import Unwell
 from schemas import topics
-from schemas.errors import ConfigurationError, TagstreamError
+from schemas.errors import Broken, ConfigurationError, TagstreamError
 from streams.adapters.kafka.admin import TopicAdmin
 from streams.adapters.mongo.indexes import IndexState
 from streams.adapters.s3.images import S3Images
+from streams.adapters.sqlite.store import MEND
 
 SECONDS: Final = 10.0
 """For a question to a broker, a store or a storage."""
@@ -208,9 +209,14 @@ async def _sqlite(config: Settings) -> str:
         if not folder.is_dir():
             raise Unwell(f"{folder} is not a folder", "make it, or set TAGSTREAM_STORE__PATH")
         return f"SQLite at {path}: not there yet, the first worker makes it"
-    async with open_store(config.store) as store:
-        await store.ping()
-        found = await store.scan(limit=1000)
+    try:
+        async with open_store(config.store) as store:
+            await store.ping()
+            found = await store.scan(limit=1000)
+    except (Broken, ConfigurationError) as error:
+        if MEND in str(error):
+            raise Unwell(str(error).partition(f"; {MEND}")[0], MEND) from error
+        raise
     many = "1,000 images or more" if len(found) == 1000 else f"{len(found)} images"  # noqa: PLR2004 - the limit
     return f"SQLite at {path} reads, {many}"
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final, Protocol
+
+from pydantic import ValidationError
 
 from agents.wiring import backends
 from agents.wiring.backends import kafka_connection
@@ -18,7 +21,9 @@ from operations.tail import followed
 from operations.upload_sources import Source
 from operations.uploader import EventPublisher, NotSent, Sent, Uploader
 from schemas import topics
+from schemas.errors import ConfigurationError
 from schemas.uploads import ImageUploaded
+from schemas.validation import first_fault
 from streams.adapters.kafka.publisher import UploadPublisher
 from streams.adapters.s3.images import S3Images
 
@@ -58,6 +63,15 @@ class UploadRequest:
     """Seconds to wait for the tags; None waits for none."""
     paced: bool = False
     """Wait for the workers where the embedded broker would drop what they have not read."""
+
+    def __post_init__(self) -> None:
+        """Raise `ConfigurationError`, before anything is put, for a restaurant that no event can name."""
+        facts = {"restaurant_id": self.restaurant, "uploaded_at": datetime.now(UTC)}
+        for source in self.sources[:1]:
+            try:
+                ImageUploaded.model_validate(facts | {"location": source.location})
+            except ValidationError as error:
+                raise ConfigurationError(f"--restaurant {self.restaurant!r}: {first_fault(error)}") from error
 
 
 async def upload(request: UploadRequest, config: Settings, progress: UploadProgress) -> int:

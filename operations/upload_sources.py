@@ -34,6 +34,8 @@ def choose(given: Sequence[str], *, bucket: str | None, prefix: str, config: Set
         ConfigurationError: there are none, or nobody says into which bucket they go, or no worker
             would read that.
     """
+    if blank := [each for each in given if not each.strip()]:
+        raise ConfigurationError(f"{blank[0]!r} names no photograph; is a variable of your shell empty?")
     allowed = config.s3.buckets
     if bucket is None and len(allowed) != 1 and not all(map(object_address.is_object, given)):
         many = f"one of {', '.join(allowed)}" if allowed else "TAGSTREAM_S3__BUCKETS names none"

@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from model import checkpoint
+from model import checkpoint, safetensors_header
 from model.loading import Mismatch, load
 from model.networks import parts
 from model.networks.layouts import adapted
@@ -33,6 +33,7 @@ def read(path: Path) -> dict[str, Tensor]:
     file = path / checkpoint.WEIGHTS if path.is_dir() else path
     try:
         if file.suffix == ".safetensors":
+            safetensors_header.read(file)
             return load_file(file)
         return _unwrapped(torch.load(file, map_location="cpu", weights_only=True), file=file)
     except (OSError, SafetensorError, RuntimeError, pickle.UnpicklingError, EOFError) as error:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from schemas.errors import ConfigurationError, Unavailable
+from schemas.errors import Broken, ConfigurationError, Unavailable
 from schemas.records import ImageHead, Kept, ScoreRecord
 from streams.adapters.sqlite.store import SqliteScores
 
@@ -181,3 +181,45 @@ async def test_a_file_of_the_first_release_is_read_and_written(tmp_path: Path) -
         newer = head(position(2))
         assert await scores.apply("img_a", at_least(newer), record(newer)) == Kept(head=newer)
         assert await scores.scan() == (newer,)
+
+
+def damage(path: Path) -> None:
+    """Overwrite every page behind the first two, as a disk or a copy in mid-write does."""
+    with closing(sqlite3.connect(path)) as whole:
+        whole.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    data = path.read_bytes()
+    path.write_bytes(data[:100] + b"\xa5" * (len(data) - 100))
+
+
+async def test_a_file_that_is_no_database_is_said_to_be_damaged_and_how_to_mend_it(tmp_path: Path) -> None:
+    path = tmp_path / "scores.db"
+    path.write_bytes(b"no database at all" * 1000)
+    with pytest.raises(ConfigurationError, match=r"scores\.db: the database is damaged") as said:
+        await SqliteScores(path).__aenter__()
+    assert "(file is not a database)" in str(said.value)
+    assert "restore it from a backup" in str(said.value)
+    assert path.read_bytes() == b"no database at all" * 1000
+
+
+async def test_a_file_that_was_damaged_is_told_at_the_start_or_with_the_first_call(tmp_path: Path) -> None:
+    path, first = tmp_path / "scores.db", head(position(1))
+    async with SqliteScores(path) as scores:
+        await scores.apply("img_a", become(first), record(first))
+    damage(path)
+    with pytest.raises((Broken, ConfigurationError), match="the database is damaged"):
+        async with SqliteScores(path) as scores:
+            await asyncio.gather(scores.head("img_a"), scores.apply("img_b", become(first)))
+
+
+async def test_damage_that_comes_while_it_is_open_is_told_to_every_call(tmp_path: Path) -> None:
+    path, first = tmp_path / "scores.db", head(position(1))
+    async with SqliteScores(path) as scores:
+        await scores.apply("img_a", become(first), record(first))
+        damage(path)
+        answers = await asyncio.gather(
+            *(scores.apply(f"img_{number}", become(first)) for number in range(3)),
+            scores.head("img_a"),
+            scores.ping(),
+            return_exceptions=True,
+        )
+    assert {type(answer) for answer in answers} == {Broken}

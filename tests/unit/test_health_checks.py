@@ -16,6 +16,7 @@ from operations import health_checks
 from operations.health_checks import Check, Finding
 from operations.unwell import Unwell
 from schemas.errors import Unavailable
+from streams.adapters.sqlite.store import MEND
 from tagstream.commands.doctor import doctor
 from tests.listener import Listener
 
@@ -146,3 +147,14 @@ def test_a_wrong_setting_is_the_only_finding(
     (found,) = map(json.loads, capsys.readouterr().out.splitlines())
     assert (found["check"], found["ok"]) == ("settings", False)
     assert "TAGSTREAM_BATCH__MAX_SIZE" in found["said"]
+
+
+async def test_a_damaged_database_is_said_and_how_to_mend_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "kept.sqlite"
+    path.write_bytes(b"no database" * 1000)
+    monkeypatch.setenv("TAGSTREAM_STORE__PATH", str(path))
+    found = await _one(_named(settings.load(), "store"))
+    assert found.said == f"{path}: the database is damaged (file is not a database)"
+    assert found.mend == MEND

@@ -11,6 +11,7 @@ import pytest
 
 from agents.wiring import settings
 from operations import upload_sources
+from operations.upload import UploadRequest
 from operations.upload_sources import Source
 from operations.uploader import AT_ONCE, NotSent, Sent, Uploader
 from schemas import identity
@@ -197,3 +198,22 @@ def test_addresses_need_no_default_bucket(monkeypatch: pytest.MonkeyPatch) -> No
     config = _config(monkeypatch, "menus", "photos")
     (source,) = upload_sources.choose(["s3://photos/x.jpg"], bucket=None, prefix="", config=config)
     assert source.location.bucket == "photos"
+
+
+@pytest.mark.parametrize("given", ["", " "])
+def test_an_empty_path_is_refused_and_does_not_mean_the_whole_folder(
+    given: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("TAGSTREAM_S3__BUCKETS", '["photos"]')
+    with pytest.raises(ConfigurationError, match="names no photograph"):
+        upload_sources.choose(["a.jpg", given], bucket=None, prefix="", config=settings.load())
+
+
+@pytest.mark.parametrize("restaurant", ["", "x" * 201])
+def test_a_restaurant_that_no_event_can_name_is_refused_before_anything_is_put(
+    restaurant: str, folder: Path
+) -> None:
+    chosen = (_file(folder / "a.jpg"),)
+    with pytest.raises(ConfigurationError, match="--restaurant"):
+        UploadRequest(chosen, restaurant)

@@ -19,7 +19,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
-from schemas.errors import ConfigurationError, Unavailable
+from schemas.errors import Broken, ConfigurationError, Unavailable
 from schemas.records import ImageHead, Kept, ScoreRecord, Stale
 from schemas.statements import StatementOfReasons
 from streams.adapters.group_commit import GroupCommit
@@ -39,6 +39,16 @@ _MAY_PASS: Final = frozenset(
 
 _PRIMARY_CODE: Final = 0xFF
 """SQLite's extended result codes carry the primary one in their low byte."""
+
+MEND: Final = (
+    "see whether TAGSTREAM_STORE__PATH names the right file; then stop its workers, restore it from a backup,"
+    " or move it away with its -wal and -shm: the next start makes an empty one, which"
+    " `tagstream replay --from earliest` fills; what people decided is in their topic"
+)
+"""What to do about a damaged file: waiting mends nothing."""
+
+_DAMAGE: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+"""What no wait mends: pages that contradict each other, and a file that is something else."""
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], Any]
@@ -165,6 +175,8 @@ class _Lane:
         try:
             return rows.connect(self._path, busy_seconds=self._busy_seconds)
         except sqlite3.Error as error:
+            if _is_damage(error):
+                raise ConfigurationError(self._damage(error)) from error
             if error.sqlite_errorcode & _PRIMARY_CODE in _MAY_PASS:
                 raise self._unavailable(error) from error
             raise ConfigurationError(f"cannot keep scores in {self._path}: {error}") from error
@@ -180,8 +192,12 @@ class _Lane:
         try:
             with rows.transaction(connection, writes=self._are_writes):
                 return [call(connection) for call in calls]
-        except sqlite3.OperationalError as error:
-            return [self._unavailable(error) for _ in calls]
+        except sqlite3.DatabaseError as error:
+            if _is_damage(error):
+                return [self._damaged(error) for _ in calls]
+            if isinstance(error, sqlite3.OperationalError):
+                return [self._unavailable(error) for _ in calls]
+            return self._transact_alone(calls, error)
         except Exception as error:  # noqa: BLE001 - it is one call's, which is found by running each alone
             return self._transact_alone(calls, error)
 
@@ -191,7 +207,19 @@ class _Lane:
             return [self._unavailable(error) if isinstance(error, sqlite3.Error) else error]
         return [self._transact([call])[0] for call in calls]
 
+    def _damaged(self, error: sqlite3.Error) -> Broken:
+        broken = Broken(self._damage(error))
+        broken.__cause__ = error
+        return broken
+
+    def _damage(self, error: sqlite3.Error) -> str:
+        return f"{self._path}: the database is damaged ({error}); {MEND}"
+
     def _unavailable(self, error: sqlite3.Error) -> Unavailable:
         unavailable = Unavailable(STORE, f"{self._path}: {error}")
         unavailable.__cause__ = error
         return unavailable
+
+
+def _is_damage(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE in _DAMAGE
