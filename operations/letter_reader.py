@@ -31,7 +31,7 @@ async def _read_topic(bootstrap: KafkaAddress, name: str, past: Past, progress: 
     letters: list[Letter] = []
     try:
         async with TopicReader(bootstrap, name) as reader:
-            start, end = await reader.beginnings(), await reader.ends()
+            start, end = await reader.oldest(), await reader.ends()
             total = sum(end.values()) - sum(start.values())
             async for message in reader.read(start, end):
                 letters.append(_letter(message, past))

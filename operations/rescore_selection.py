@@ -86,8 +86,8 @@ _MOMENT = TypeAdapter(Moment)
 class Offsets(Protocol):
     """A topic that can say where its records are; `TopicReader` can."""
 
-    async def beginnings(self) -> dict[int, int]:
-        """The offset of each partition's oldest record."""
+    async def oldest(self) -> dict[int, int]:
+        """The offset of each partition's oldest record; says how many there were before that."""
 
     async def offsets_for(self, moment: datetime) -> dict[int, int]:
         """The offset of each partition's first record of `moment` or later."""
@@ -118,7 +118,7 @@ class Start:
         """Where to begin in each partition; one that the offsets do not name is left out."""
         if self.offsets is not None:
             return dict(self.offsets)
-        return await (topic.beginnings() if self.moment is None else topic.offsets_for(self.moment))
+        return await (topic.oldest() if self.moment is None else topic.offsets_for(self.moment))
 
 
 def _offsets(text: str) -> dict[int, int]:

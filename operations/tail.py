@@ -75,7 +75,7 @@ async def tail(asked: TailRequest, config: Settings, write: Write) -> None:
 async def _offsets(reader: TopicReader, start: Start) -> Offsets:
     match start:
         case End.EARLIEST:
-            return await reader.beginnings()
+            return await reader.oldest()
         case End.LATEST:
             return await reader.ends()
         case int():

@@ -21,6 +21,7 @@ from agents.telemetry.settings import LogSettings
 from schemas import printable
 
 _CHATTY = ("faust", "mode", "aiokafka", "botocore", "aiobotocore", "aioboto3", "urllib3", "asyncio")
+_CANNOT_START: Final = ('Unable connect to "', "Unable to request metadata from ")
 REPEAT_SECONDS: Final = 10.0
 """Until the very same line of a library is shown again."""
 
@@ -53,6 +54,7 @@ def configure(settings: LogSettings, *, mask: Mask | None = None) -> None:
     )
     handler = logging.StreamHandler(printable.raw(sys.stderr))
     last = _last(settings, _masked(mask or Mask(())))
+    handler.addFilter(said_by_us)
     handler.addFilter(Seldom(_CHATTY))
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=last))
     root = logging.getLogger()
@@ -60,6 +62,15 @@ def configure(settings: LogSettings, *, mask: Mask | None = None) -> None:
     root.setLevel(settings.level.upper())
     for name in _CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def said_by_us(record: logging.LogRecord) -> bool:
+    """Whether the line is none of those that stand, in raw, beside a line of our own.
+
+    A client of aiokafka that cannot start writes why for each server, and raises: `Unavailable` says it
+    in words, and what to do (`streams.adapters.kafka.diagnosis`).
+    """
+    return not (record.name == "aiokafka" and str(record.msg).startswith(_CANNOT_START))
 
 
 class Seldom(logging.Filter):

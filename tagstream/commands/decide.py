@@ -43,13 +43,13 @@ def decide(  # noqa: PLR0913 - one parameter an option
     """
     import asyncio
 
-    from agents.wiring import settings
     from operations import decide as deciding
     from operations import image_ids
+    from tagstream.commands.environment import load_settings
 
     if (labels is not None) != (action == "correct"):
         raise ConfigurationError("--labels goes with `correct`, and `correct` with --labels")
-    config = settings.load()
+    config = load_settings()
     image_id = image_ids.image_id(image, buckets=config.s3.buckets)
     named = None if labels is None else tuple(filter(None, map(str.strip, labels.split(","))))
     event = deciding.decision(image_id, by=by, action=action, labels=named, comment=comment)

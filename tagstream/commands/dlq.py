@@ -39,15 +39,15 @@ def list_(
 
     - `tagstream dlq list --json | jq -r '"\(.count) \(.cause)"'`
     """
-    from agents.wiring import settings
     from agents.wiring.backends import kafka_connection
     from operations import letter_reader
     from schemas import topics
+    from tagstream.commands.environment import load_settings
     from tagstream.render import dead_letters
 
     names = (topics.DEAD_LETTERS, topics.PARKING) if parking else (topics.DEAD_LETTERS,)
     with dead_letters.reading() as progress:
-        found = asyncio.run(letter_reader.read(kafka_connection(settings.load()), names, progress))
+        found = asyncio.run(letter_reader.read(kafka_connection(load_settings()), names, progress))
     dead_letters.show_groups(found, as_json=as_json)
 
 
@@ -68,15 +68,15 @@ def show(
 
     - `tagstream dlq show 2:17 --json | jq .value`
     """
-    from agents.wiring import settings
     from agents.wiring.backends import kafka_connection
     from operations import dead_letters, letter_reader
     from schemas import topics
+    from tagstream.commands.environment import load_settings
     from tagstream.render import dead_letters as render
 
     asked = dead_letters.place(place)
     topic = topics.PARKING if parking else topics.DEAD_LETTERS
-    letter = asyncio.run(letter_reader.read_one(kafka_connection(settings.load()), topic, asked))
+    letter = asyncio.run(letter_reader.read_one(kafka_connection(load_settings()), topic, asked))
     render.show_one(letter, as_json=as_json)
 
 
@@ -138,11 +138,11 @@ def redrive(  # noqa: PLR0913 - one parameter an option
 
 def _redrive(request: RedriveRequest, *, dry_run: bool, is_allowed: bool, as_json: bool) -> None:
     """Choose, ask, send, and show what became of the letters."""
-    from agents.wiring import settings
     from operations import redrive as redriving
+    from tagstream.commands.environment import load_settings
     from tagstream.render import dead_letters as render
 
-    config = settings.load()
+    config = load_settings()
     with render.reading() as progress:
         result = asyncio.run(redriving.choose(config, request, progress))
     if result.chosen and not dry_run and (is_allowed or render.ask(result, request, as_json=as_json)):

@@ -61,13 +61,13 @@ def erase(  # noqa: PLR0913 - one parameter an option
 
     - `tagstream erase s3://photos/r1/lunch.jpg --data snapshots --data batch --yes --json`
     """
-    from agents.wiring import settings
     from operations import image_ids
     from operations.erasure_targets import ErasureRequest
+    from tagstream.commands.environment import load_settings
 
     if bool(images) == bool(uploader):
         raise ConfigurationError("say which images: their ids, or --uploader ID; not both, and neither empty")
-    config = settings.load()
+    config = load_settings()
     request = ErasureRequest(
         image_ids=tuple(image_ids.image_id(each, buckets=config.s3.buckets) for each in images or ()),
         uploader_id=uploader,
@@ -85,13 +85,13 @@ def _erase(
     """Choose, ask, erase, and show what became of the images; the exit code."""
     import asyncio
 
-    from agents.wiring import settings
     from operations import erase as erasing
     from operations import erasure_receipt
+    from tagstream.commands.environment import load_settings
     from tagstream.render import erase as render
     from tagstream.render import progress
 
-    config = settings.load()
+    config = load_settings()
     before = erasure_receipt.earlier(file) if file else None
     targets = asyncio.run(erasing.choose(config, request))
     if is_dry:

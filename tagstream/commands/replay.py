@@ -67,12 +67,12 @@ def replay(  # noqa: PLR0913 - one parameter an option
         raise ConfigurationError("--from: say where to begin: earliest, a time, or offsets as in 0:120,1:98")
     import asyncio
 
-    from agents.wiring import settings
     from operations import known_versions, rescore
     from operations.rescore_selection import RescoreSelection
+    from tagstream.commands.environment import load_settings
     from tagstream.render import replay as render
 
-    config = settings.load()
+    config = load_settings()
     wanted = RescoreSelection(
         model or "", restaurant_id=restaurant, only_missing=only_missing, decide_again=decide_again
     )

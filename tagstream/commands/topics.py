@@ -41,11 +41,12 @@ def apply(
 
     - `tagstream topics apply --json | jq -r 'select(.outcome == "created").topic'`
     """
-    from agents.wiring import backends, settings
+    from agents.wiring import backends
     from operations import topics as making
+    from tagstream.commands.environment import load_settings
     from tagstream.render import topics as render
 
-    connection = backends.kafka_connection(settings.load())
+    connection = backends.kafka_connection(load_settings())
     applied = asyncio.run(making.apply(connection, partitions=partitions, replication=replication))
     render.show_applied(applied, as_json=as_json)
     if any(map(making.is_wrong, applied)):
@@ -68,10 +69,11 @@ def list_(
 
     - `tagstream topics list --json | jq -r 'select(.exists | not).topic'`
     """
-    from agents.wiring import backends, settings
+    from agents.wiring import backends
     from operations import topics as finding
+    from tagstream.commands.environment import load_settings
     from tagstream.render import topics as render
 
-    connection = backends.kafka_connection(settings.load())
+    connection = backends.kafka_connection(load_settings())
     found = asyncio.run(finding.find(connection, everything=everything))
     render.show_found(found, as_json=as_json)

@@ -44,13 +44,13 @@ def upload(  # noqa: PLR0913 - one parameter an option
     import os
     from pathlib import Path
 
-    from agents.wiring import settings
     from operations import upload as uploading
     from operations import upload_sources
+    from tagstream.commands.environment import load_settings
     from tagstream.dev import state
     from tagstream.render import upload as render
 
-    config = settings.load()
+    config = load_settings()
     chosen = upload_sources.choose(paths, bucket=bucket, prefix=prefix, config=config)
     is_embedded = state.adopted(os.environ, Path.cwd()) is not None
     request = uploading.UploadRequest(chosen, restaurant, timeout if wait else None, paced=is_embedded)

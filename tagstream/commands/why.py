@@ -33,12 +33,12 @@ def why(
     """
     import asyncio
 
-    from agents.wiring import settings
     from operations import image_ids
     from operations.explain import explain
+    from tagstream.commands.environment import load_settings
     from tagstream.render import trail
 
-    config = settings.load()
+    config = load_settings()
     image_id = image_ids.image_id(image, buckets=config.s3.buckets)
     explanation = asyncio.run(explain(config, image_id, dead_letters=dead_letters))
     trail.show(explanation, as_json=as_json)

@@ -76,6 +76,27 @@ def test_a_library_that_repeats_itself_is_heard_once_in_a_while_and_what_is_new_
     assert passes("aiokafka.client", 1)
 
 
+def test_a_broker_that_cannot_be_connected_is_told_in_our_words_alone() -> None:
+    """By the real client: its own lines for each server are left out, the error that it raises says it."""
+    body = """
+import asyncio
+from schemas.errors import Unavailable
+from streams.adapters.kafka.admin import TopicAdmin
+
+async def ask():
+    try:
+        async with TopicAdmin("127.0.0.1:1", seconds=5):
+            pass
+    except Unavailable as error:
+        log.warning("dependency.away", cause=str(error))
+
+asyncio.run(ask())
+"""
+    (line,) = said(body)
+    assert json.loads(line)["event"] == "dependency.away"
+    assert "127.0.0.1:1" in json.loads(line)["cause"]
+
+
 def test_chatty_libraries_are_heard_from_warnings_on() -> None:
     libraries = ("faust", "aiokafka", "botocore", "asyncio")
     chat = "chatty = logging.getLogger(name + '.part'); chatty.info('chat'); chatty.warning(name)"

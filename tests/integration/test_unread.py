@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 import structlog
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from confluent_kafka import Producer
 
 from streams.adapters.kafka.admin import Declared, TopicAdmin
@@ -85,6 +85,25 @@ async def test_every_codec_of_kafka_is_read(bootstrap: str, codec: str) -> None:
         producer.produce(topic, value, partition=0)
     assert producer.flush(30) == 0
     assert await read(bootstrap, topic) == (values, [])
+
+
+async def test_who_reads_from_the_beginning_is_told_how_many_records_are_gone(embedded: str) -> None:
+    topic = f"gone-{uuid4().hex}"
+    async with AIOKafkaProducer(bootstrap_servers=embedded) as producer:
+        for _ in range(60):
+            await producer.send_and_wait(topic, bytes(200_000), partition=1)
+    with structlog.testing.capture_logs() as said:
+        async with TopicReader(embedded, topic, seconds=10) as reader:
+            begin = await reader.oldest()
+            from_zero = [message.offset async for message in reader.read({1: 0})]
+    (gone, unread) = said
+    assert (gone["event"], gone["count"], gone["partitions"]) == (
+        "topic.records_gone",
+        begin[1],
+        {1: begin[1]},
+    )
+    assert (unread["event"], unread["first"], unread["last"]) == ("topic.records_unread", 0, begin[1] - 1)
+    assert from_zero == list(range(begin[1], 60))
 
 
 async def test_an_ordinary_consumer_of_aiokafka_stops_at_such_a_batch_for_ever(embedded: str) -> None:

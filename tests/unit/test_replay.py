@@ -38,7 +38,7 @@ class Log:
         self.messages = messages
         self.ranges: list[tuple[dict[int, int], dict[int, int]]] = []
 
-    async def beginnings(self) -> dict[int, int]:
+    async def oldest(self) -> dict[int, int]:
         return {3: 0}
 
     async def ends(self) -> dict[int, int]:

@@ -62,6 +62,13 @@ class TopicReader:
         async with self._asking():
             return _by_number(await self._consumer.beginning_offsets(self._all))
 
+    async def oldest(self) -> dict[int, int]:
+        """The beginnings, for whoever wants all there ever was: says how many records are gone."""
+        begin = await self.beginnings()
+        if gone := {number: offset for number, offset in begin.items() if offset}:
+            log.warning("topic.records_gone", topic=self.topic, count=sum(gone.values()), partitions=gone)
+        return begin
+
     async def ends(self) -> dict[int, int]:
         """The offset behind each partition's newest record."""
         async with self._asking():
