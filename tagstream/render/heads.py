@@ -8,6 +8,8 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from agents import moderation_policy
+from agents.moderation_policy import Unapplied
 from operations import topic_names
 from schemas.decisions import Decision
 from schemas.erasure import Erasure
@@ -16,6 +18,11 @@ from schemas.tags import Verdict
 from tagstream.render import tables, tags
 from tagstream.render.console import PrintableTable
 
+_WHY_NOT = {
+    Unapplied.OUTRANKED: "outranked",
+    Unapplied.OTHER_BYTES: "of other bytes",
+    Unapplied.REMOVED: "the image was removed",
+}
 _COLOURS = {State.VISIBLE: "bold green", State.HIDDEN: "bold yellow", State.DELETED: "bold red"}
 
 
@@ -54,7 +61,7 @@ def _facts(head: ImageHead) -> PrintableTable:
         "model": f"{verdict.model.name} {verdict.model.version} ({verdict.model.digest[:12]})"
         if verdict
         else "-",
-        "decision": _decision(head.decision),
+        "decision": _decision(head, head.decision),
         "announced": "yes" if head.is_announced else Text("not yet", "yellow"),
     }
     return tables.grid(rows.items())
@@ -69,13 +76,16 @@ def _tombstone(head: ImageHead, erasure: Erasure) -> dict[str, str | Text]:
     }
 
 
-def _decision(decision: Decision | None) -> str:
+def _decision(head: ImageHead, decision: Decision | None) -> str:
     if decision is None:
         return "-"
+    why = moderation_policy.unapplied(head, decision)
+    does_nothing = f" (does nothing: {_WHY_NOT[why]})" if why else ""
     labels = "" if decision.labels is None else f" {', '.join(decision.labels) or 'no label'}"
     comment = f": {decision.comment}" if decision.comment else ""
     return (
-        f"{decision.action}{labels}, by {decision.decided_by} at {decision.decided_at.isoformat()}{comment}"
+        f"{decision.action}{labels}, by {decision.decided_by} at {decision.decided_at.isoformat()}"
+        f"{does_nothing}{comment}"
     )
 
 

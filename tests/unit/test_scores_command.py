@@ -12,11 +12,13 @@ from rich.console import Console
 from agents.erasure import erased
 from operations import image_ids
 from schemas import identity
+from schemas.decisions import Decided
 from schemas.errors import ConfigurationError
 from schemas.records import ImageHead, ScoreRecord
 from schemas.tags import Tag
 from tagstream.render import heads, tags
 from tests.unit.cli_builders import head, record, upload
+from tests.unit.head_builders import after, claim, decided, scored
 
 ID = identity.image_id("photos", "lunch.jpg")
 
@@ -54,6 +56,14 @@ def test_a_head_is_shown_with_state_tags_model_and_routes() -> None:
         "menu >= 0.5",
     ):
         assert expected in shown
+
+
+def test_a_decision_that_does_nothing_says_so() -> None:
+    approved = decided(2, Decided.APPROVE, content="other")
+    assert "does nothing: of other bytes" in " ".join(
+        _shown(after(scored(claim(1), menu=0.9), approved)).split()
+    )
+    assert "does nothing" not in _shown(after(scored(claim(1), menu=0.9), decided(2, Decided.APPROVE)))
 
 
 def test_the_history_is_shown_where_it_was_asked_for() -> None:
