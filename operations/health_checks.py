@@ -181,12 +181,12 @@ def _suspicions(config: Settings) -> Check:
 
 async def _held_aside(config: Settings) -> str:
     found = await suspicions.read(kafka_connection(config), group=config.kafka.group)
-    if not found:
-        return "nothing is held aside as suspected"
-    cause = found[0].cause
-    before = found[0].since - timedelta(seconds=config.rejections.window)
+    if not found.causes:
+        return f"no alarm, nothing is suspected; {found.others} on the retry topic, each for itself"
+    first = found.causes[0]
+    cause, before = first.cause, first.since - timedelta(seconds=config.rejections.window)
     raise Unwell(
-        f"too many are rejected and held aside: {'; '.join(each.words for each in found)}",
+        f"too many are rejected and held aside: {'; '.join(each.words for each in found.causes)}",
         f"find out whether it is the photographs (`tagstream tail retry --from earliest`) or the system, and "
         f"mend that; what is parked goes back by `tagstream dlq redrive --parking --cause {cause}`, what was "
         f"rejected before the alarm by `tagstream dlq redrive --cause {cause} --since "

@@ -46,8 +46,18 @@ class HeldAside:
         )
 
 
-async def read(brokers: KafkaAddress, *, group: str) -> tuple[HeldAside, ...]:
-    """What is held aside now, the most numerous cause first; of the newest letters alone."""
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """What is not done yet of what was worked on."""
+
+    causes: tuple[HeldAside, ...]
+    """The most numerous first."""
+    others: int
+    """On the retry topic too, each for itself."""
+
+
+async def read(brokers: KafkaAddress, *, group: str) -> Aside:
+    """What is held aside now; of the newest letters alone."""
     async with LaneProgress(brokers, topics.RETRY, group) as lane:
         done = await lane.committed()
     waiting = [message async for message in _newest(brokers, topics.RETRY, done)]
@@ -58,7 +68,8 @@ async def read(brokers: KafkaAddress, *, group: str) -> tuple[HeldAside, ...]:
         async for message in _newest(brokers, topics.PARKING, {})
         if message.source not in redriven and (message.timestamp or since) >= since
     ]
-    return _by_cause(waiting, parked)
+    others = sum(headers.suspicion(each) is None for each in waiting)
+    return Aside(_by_cause(waiting, parked), others)
 
 
 async def _newest(brokers: KafkaAddress, topic: str, done: Mapping[int, int]) -> AsyncIterator[Message]:

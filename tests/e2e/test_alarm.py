@@ -112,7 +112,7 @@ async def test_sidecars_beside_photographs_are_held_aside_and_the_photographs_go
     await send(fleet, *mixed)
     await until_tagged(fleet, GOOD)
     assert worker.events("rejections.alarm")
-    (held,) = await suspicions.read(fleet.bootstrap, group="tagstream")
+    (held,) = (await suspicions.read(fleet.bootstrap, group="tagstream")).causes
     assert held.cause == "undecodable"
     worker.kill()  # what the alarm knew is gone with it; what it held aside says it itself
     fleet.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import zlib
@@ -10,12 +11,18 @@ from collections.abc import Mapping
 import pytest
 from aiokafka.record.util import calc_crc32c
 
+from agents.ports import Components
+from agents.testing import FakeTagger
+from agents.wiring.handlers import build_dispatcher
+from schemas import topics
 from schemas.errors import Unavailable
 from schemas.uploads import Location
 from streams.adapters.s3.embedded import EmbeddedS3
 from streams.adapters.s3.images import S3Images
 from streams.adapters.s3.settings import S3Settings
+from streams.resilience.retry import Dependencies
 from tests.integration.http_server import Answer, Request, serving
+from tests.unit.straight_path import IMPATIENT, World, message_of, upload_of
 
 PHOTO = Location(bucket="photos", key="r1/a.jpg")
 BODY = b"the bytes of a photograph " * 8000
@@ -51,18 +58,20 @@ class Storage:
         return self.answer
 
 
+def settings_of(address: str, **given: object) -> S3Settings:
+    said = {
+        "endpoint_url": f"http://{address}",
+        "access_key_id": "a",
+        "secret_access_key": "b",
+        "buckets": ("photos",),
+        "deadline": 5.0,
+    }
+    return S3Settings.model_validate(said | given)
+
+
 async def fetched(storage: Storage, *, bucket: str = "photos", **given: object) -> bytes:
     async with serving(storage) as address:
-        settings = S3Settings.model_validate(
-            {
-                "endpoint_url": f"http://{address}",
-                "access_key_id": "a",
-                "secret_access_key": "b",
-                "buckets": (bucket,),
-                "deadline": 5.0,
-            }
-            | given
-        )
+        settings = settings_of(address, buckets=(bucket,), **given)
         async with S3Images(settings) as images:
             return (await images.fetch(Location(bucket=bucket, key="r1/a.jpg"))).data
 
@@ -135,18 +144,10 @@ async def test_a_page_that_was_uploaded_is_read() -> None:
 
 
 async def test_a_proxy_s_page_does_not_say_that_an_object_exists() -> None:
-    async with serving(Storage(b"", {"Content-Type": "text/html"})) as address:
-        settings = S3Settings.model_validate(
-            {
-                "endpoint_url": f"http://{address}",
-                "access_key_id": "a",
-                "secret_access_key": "b",
-                "buckets": ("photos",),
-            }
-        )
-        async with S3Images(settings) as images:
-            with pytest.raises(Unavailable):
-                await images.exists(PHOTO)
+    page = Storage(b"", {"Content-Type": "text/html"})
+    async with serving(page) as address, S3Images(settings_of(address)) as images:
+        with pytest.raises(Unavailable):
+            await images.exists(PHOTO)
 
 
 async def test_what_a_storage_keeps_itself_matches() -> None:
@@ -162,3 +163,26 @@ async def test_what_a_storage_keeps_itself_matches() -> None:
             await images.ensure_bucket("photos")
             await images.put(PHOTO, BODY)
             assert (await images.fetch(PHOTO)).data == BODY
+
+
+def sometimes(request: Request) -> Answer:
+    """A storage one of whose objects has rotted."""
+    body = OTHER if "rotten" in request.path else BODY
+    return Answer(200, body, {"ETag": f'"{md5(BODY)}"'})
+
+
+async def test_an_object_that_has_rotted_gives_way_to_the_others_and_is_never_a_dead_letter() -> None:
+    rotten, world = upload_of("r1/rotten.jpg"), World()
+    async with serving(sometimes) as address, S3Images(settings_of(address)) as images:
+        parts = Components(images=images, scores=world.scores, tags=world.tags, tagger=FakeTagger())
+        desk = build_dispatcher(parts, Dependencies(IMPATIENT), world.limits, metrics=world.metrics)
+        work = asyncio.create_task(desk.handle(message_of(rotten)).work())
+        minute = 0
+        while not work.done():
+            minute += 1
+            await desk.handle(message_of(upload_of(minute=minute), offset=minute)).work()
+        await work
+    (letter,) = world.tags.buried
+    assert (letter.topic, letter.code, letter.image_id) == (topics.RETRY, "keeps_failing", rotten.image_id)
+    assert "its etag is" in letter.message
+    assert world.counted("tagged") >= 1

@@ -12,6 +12,7 @@ from agents.wiring import settings
 from operations import health_checks, redrive, suspicions
 from operations.dead_letters import LetterSelection
 from operations.redrive import RedriveRequest
+from operations.suspicions import Aside
 from schemas import topics
 from schemas.events import DeadLetter, Suspicion
 from streams.adapters.kafka.connection import EmbeddedBroker
@@ -55,7 +56,7 @@ async def bury(broker: str, *letters: DeadLetter) -> None:
 
 
 async def test_nothing_is_held_aside_on_a_broker_without_letters(broker: str) -> None:
-    assert await suspicions.read(broker, group=GROUP) == ()
+    assert await suspicions.read(broker, group=GROUP) == Aside((), 0)
 
 
 async def test_it_is_counted_by_cause_and_dated_by_the_first(broker: str) -> None:
@@ -66,7 +67,9 @@ async def test_it_is_counted_by_cause_and_dated_by_the_first(broker: str) -> Non
         letter(4, "gone"),
         letter(5).model_copy(update={"suspected": None}),
     )
-    first, second = await suspicions.read(broker, group=GROUP)
+    found = await suspicions.read(broker, group=GROUP)
+    first, second = found.causes
+    assert found.others == 1
     assert (first.cause, first.waiting, first.parked) == ("undecodable", 3, 1)
     assert first.since == NOW - timedelta(minutes=9)
     assert (second.cause, second.waiting, second.parked) == ("gone", 1, 0)
@@ -78,7 +81,7 @@ async def test_what_the_workers_have_tried_again_waits_no_more(broker: str) -> N
         partitions = [TopicPartition(topics.RETRY, number) for number in range(4)]
         consumer.assign(partitions)
         await consumer.commit(await consumer.end_offsets(partitions))
-    assert await suspicions.read(broker, group=GROUP) == ()
+    assert await suspicions.read(broker, group=GROUP) == Aside((), 0)
 
 
 async def test_what_a_person_has_sent_back_is_held_aside_no_more(
@@ -90,7 +93,7 @@ async def test_what_a_person_has_sent_back_is_held_aside_no_more(
     request = RedriveRequest(selection=LetterSelection(cause="undecodable"), parking=True)
     chosen = await redrive.choose(config, request, lambda *_: None)
     await redrive.send(config, request, chosen, lambda _: None)
-    assert await suspicions.read(broker, group=GROUP) == ()
+    assert await suspicions.read(broker, group=GROUP) == Aside((), 0)
 
 
 async def test_the_doctor_names_the_cause_and_the_way_back(
