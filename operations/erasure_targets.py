@@ -50,7 +50,8 @@ class ErasureTarget:
 async def choose(scores: ScoreStore, request: ErasureRequest) -> tuple[ErasureTarget, ...]:
     """The images of the request. Raises `Gone` for one that is not known, unless such are meant."""
     if request.uploader_id is not None:
-        return tuple([await _target(scores, head) async for head in _of(scores, request.uploader_id)])
+        mine = [head async for head in _of(scores, request.uploader_id)]
+        return tuple([await _target(scores, head, request) for head in mine])
     asked = tuple(dict.fromkeys(request.image_ids))
     heads = await scores.heads(asked)
     unknown = [image_id for image_id in asked if image_id not in heads]
@@ -60,7 +61,7 @@ async def choose(scores: ScoreStore, request: ErasureRequest) -> tuple[ErasureTa
             f"{image_ids.unknown(unknown[0])}{more}; nothing was erased. --unseen leaves a tombstone all the "
             "same, which what waits in a topic will find"
         )
-    known = {image_id: await _target(scores, head) for image_id, head in heads.items()}
+    known = {image_id: await _target(scores, head, request) for image_id, head in heads.items()}
     return tuple(known.get(image_id) or ErasureTarget(image_id, is_known=False) for image_id in asked)
 
 
@@ -80,8 +81,8 @@ async def _of(scores: ScoreStore, uploader_id: str) -> AsyncIterator[ImageHead]:
         after = page[-1].image_id
 
 
-async def _target(scores: ScoreStore, head: ImageHead) -> ErasureTarget:
-    history = await scores.records(head.image_id)
+async def _target(scores: ScoreStore, head: ImageHead, request: ErasureRequest) -> ErasureTarget:
+    history = await scores.records(head.image_id) if request.data else ()  # only data are searched by bytes
     contents = [head.content, *(record.content for record in history)]
     return ErasureTarget(
         image_id=head.image_id,

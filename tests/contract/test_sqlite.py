@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from schemas.claims import Claim, Claims
 from schemas.errors import Broken, ConfigurationError, Unavailable
 from schemas.records import ImageHead, Kept, ScoreRecord
+from streams.adapters.sqlite.rows import OF_UPLOADER
 from streams.adapters.sqlite.store import SqliteScores
 
-from .builders import head, position, record
+from .builders import LOCATION, head, position, record
 from .stores import FIRST_RELEASE, at_least, become, stale, unchanged
 
 KEEP_UNTIL_KILLED = """
@@ -51,6 +53,33 @@ async def test_what_is_kept_is_there_after_the_file_is_opened_again(tmp_path: Pa
         await scores.apply("img_a", become(first), record(first))
     async with SqliteScores(tmp_path / "scores.db") as scores:
         assert await scores.head("img_a") == first
+
+
+async def test_an_uploaders_images_are_found_by_an_index(tmp_path: Path) -> None:
+    async with SqliteScores(tmp_path / "scores.db") as scores:
+        await scores.ping()
+    with closing(sqlite3.connect(tmp_path / "scores.db")) as connection:
+        asked = {"uploader": "u1", "after": "", "limit": 10}
+        plan = connection.execute(f"EXPLAIN QUERY PLAN {OF_UPLOADER}", asked).fetchall()
+    steps = " ".join(str(step[-1]) for step in plan)
+    assert "images_of_uploader_by_storage" in steps
+    assert "images_of_uploader_by_producer" in steps
+    assert "SCAN" not in steps
+
+
+async def test_a_file_of_an_earlier_version_gets_the_index_when_it_is_opened(tmp_path: Path) -> None:
+    file = tmp_path / "scores.db"
+    owned = head(position(1)).model_copy(
+        update={"claims": Claims.of(Claim(position=position(1), location=LOCATION, uploader_id="u1"))}
+    )
+    async with SqliteScores(file) as scores:
+        await scores.apply("img_a", become(owned))
+    with closing(sqlite3.connect(file)) as connection:
+        for voice in ("storage", "producer"):
+            connection.execute(f"DROP INDEX images_of_uploader_by_{voice}")
+        connection.commit()
+    async with SqliteScores(file) as scores:
+        assert await scores.of_uploader("u1") == (owned,)
 
 
 async def test_a_call_that_fails_by_itself_fails_alone_and_leaves_nothing(tmp_path: Path) -> None:
