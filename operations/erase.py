@@ -19,7 +19,7 @@ from agents.wiring.settings import Settings
 from agents.wiring.stores import blamed
 from model.data.gather import gather_bounded
 from model.data.progress import Tick, silent
-from operations import erasure_data, erasure_receipt, erasure_targets, store, topic_remains
+from operations import erasure_data, erasure_receipt, erasure_targets, store, store_indexes, topic_remains
 from operations.current_user import current_user
 from operations.eraser import ErasedImage, Eraser, ErasureOutcome
 from operations.erasure_objects import ErasedObjects, ImageObjects
@@ -28,6 +28,7 @@ from operations.erasure_targets import ErasureRequest, ErasureTarget
 from schemas.errors import ConfigurationError, TagstreamError
 from schemas.uploads import Location
 from streams.adapters.kafka.publisher import KafkaPublisher
+from streams.adapters.mongo.indexes import IndexState
 from streams.adapters.s3.versions import S3Versions
 from streams.ports import ScoreStore
 
@@ -61,8 +62,10 @@ async def choose(settings: Settings, request: ErasureRequest) -> tuple[ErasureTa
     """The images that `request` is about.
 
     Raises `Gone` for an image that the store does not know, unless such are meant, and `ConfigurationError`
-    where there is no store.
+    where there is no store, or no index to find an uploader by.
     """
+    if request.uploader_id is not None and settings.store.url is not None:
+        await _require_index(settings)
     async with _store(settings) as scores:
         return await erasure_targets.choose(scores, request)
 
@@ -109,6 +112,18 @@ async def erase(
     if file:
         erasure_receipt.keep(file, receipt)
     return ErasureResult(receipt, tuple(run.standing), data, tuple(run.refused))
+
+
+async def _require_index(settings: Settings) -> None:
+    """Among 500 million heads an uploader's are not found without it."""
+    indexes = await store_indexes.read(settings.store, applies=False)
+    wanted = [each for each in indexes.found if each.index.is_sparse]
+    missing = [each.index.name for each in wanted if each.standing is not IndexState.THERE]
+    if missing:
+        named = ", ".join(missing)
+        raise ConfigurationError(
+            f"the store lacks indexes to find an uploader by ({named}): run `tagstream store apply`"
+        )
 
 
 class _Run:

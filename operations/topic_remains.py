@@ -39,7 +39,7 @@ _UNBOUNDED: Final = 10**15
 
 _SILENT: Final = (
     "the broker says nothing of retention: the embedded one keeps records in memory, about 5 MB a partition, "
-    "and all are gone when it stops"
+    "and all are gone when it stops; on another one the login may not describe topics"
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from uuid import uuid4
@@ -9,6 +10,10 @@ from uuid import uuid4
 import pytest
 from typer.testing import CliRunner
 
+from agents.wiring import settings
+from operations import erase
+from operations.erasure_targets import ErasureRequest
+from schemas.errors import ConfigurationError
 from streams.adapters.mongo.indexes import INDEXES
 from tagstream.commands import store
 
@@ -44,6 +49,15 @@ def test_show_names_every_index_and_how_to_shard() -> None:
     shown = said("show")
     assert all(index.name in shown for index in INDEXES)
     assert 'images", { "_id": "hashed" })' in shown
+
+
+@pytest.mark.usefixtures("mongo_url")
+def test_an_erasure_by_uploader_wants_the_index_by_which_it_is_found() -> None:
+    request = ErasureRequest(uploader_id="u1")
+    with pytest.raises(ConfigurationError, match="run `tagstream store apply`"):
+        asyncio.run(erase.choose(settings.load(), request))
+    said("apply")
+    assert asyncio.run(erase.choose(settings.load(), request)) == ()
 
 
 @pytest.mark.parametrize("word", ["apply", "show"])
