@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 WITHIN = 90.0
 GOOD, SIDECARS, DELETED = 40, 80, 60
-MINIMUM = 10
+MINIMUM = 20
 """Smaller than the setting's default, so that the flood may be too."""
 
 
