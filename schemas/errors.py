@@ -4,6 +4,8 @@ TagstreamError
 ├── ConfigurationError         a setting is wrong: say which, exit 2
 ├── Rejected                   this one message or image can never succeed: dead letter, go on
 │   ├── Malformed              the message is not an event we know
+│   ├── UnreadableBatch        a batch of records that no codec of ours can unpack
+│   ├── Expired                records that were deleted before anybody read them
 │   ├── AheadOfClock           a time in it is ahead of the record's own by more than is tolerated
 │   ├── NotAllowed             the event names a bucket that is not on the allow-list
 │   ├── Gone                   the object is not there (deleted, or never was)
@@ -11,8 +13,6 @@ TagstreamError
 │   ├── Undecodable            not an image of an accepted format, or a damaged one
 │   ├── TooManyPixels          a decompression bomb
 │   ├── DeadlyImage            decoding it kills the process that does
-│   ├── UnreadableBatch        a batch of records that no codec of ours can unpack
-│   ├── Expired                records that were deleted before anybody read them
 │   ├── UnknownImage           a decision names an image that was never uploaded
 │   └── Unforeseen             any other exception of a step that touches one image's content
 ├── KeepsFailing               one object fails while others succeed: retry topic, in the end parking
