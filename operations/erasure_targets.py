@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +22,8 @@ class ErasureRequest:
     """What somebody wants erased, and how far."""
 
     image_ids: tuple[str, ...] = ()
+    addresses: Mapping[str, Location] = field(default_factory=dict)
+    """Of the images that were named by them: a tombstone has forgotten its object."""
     uploader_id: str | None = None
     """All images of this uploader, in place of named ones."""
     unseen: bool = False
@@ -62,7 +64,7 @@ async def choose(scores: ScoreStore, request: ErasureRequest) -> tuple[ErasureTa
             "same, which what waits in a topic will find"
         )
     known = {image_id: await _target(scores, head, request) for image_id, head in heads.items()}
-    return tuple(known.get(image_id) or ErasureTarget(image_id, is_known=False) for image_id in asked)
+    return tuple(known.get(image_id) or _unseen(image_id, request) for image_id in asked)
 
 
 def traces(targets: Iterable[ErasureTarget]) -> Traces:
@@ -83,15 +85,22 @@ async def _of(scores: ScoreStore, uploader_id: str) -> AsyncIterator[ImageHead]:
 
 async def _target(scores: ScoreStore, head: ImageHead, request: ErasureRequest) -> ErasureTarget:
     history = await scores.records(head.image_id) if request.data else ()  # only data are searched by bytes
+    locations = () if head.is_erased else _locations(head)
+    named = request.addresses.get(head.image_id)
     contents = [head.content, *(record.content for record in history)]
     return ErasureTarget(
         image_id=head.image_id,
         is_known=True,
         is_erased=head.is_erased,
-        locations=() if head.is_erased else _locations(head),
+        locations=tuple(dict.fromkeys((*locations, *((named,) if named else ())))),
         digests=frozenset(content.digest for content in contents if content)
         | frozenset(each.content_digest for each in head.all_decisions if each.content_digest),
     )
+
+
+def _unseen(image_id: str, request: ErasureRequest) -> ErasureTarget:
+    named = request.addresses.get(image_id)
+    return ErasureTarget(image_id, is_known=False, locations=(named,) if named else ())
 
 
 def _locations(head: ImageHead) -> tuple[Location, ...]:

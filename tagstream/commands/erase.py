@@ -61,15 +61,18 @@ def erase(  # noqa: PLR0913 - one parameter an option
 
     - `tagstream erase s3://photos/r1/lunch.jpg --data snapshots --data batch --yes --json`
     """
-    from operations import image_ids
+    from operations import image_ids, object_address
     from operations.erasure_targets import ErasureRequest
     from tagstream.commands.environment import load_settings
 
     if bool(images) == bool(uploader):
         raise ConfigurationError("say which images: their ids, or --uploader ID; not both, and neither empty")
     config = load_settings()
+    ids = {each: image_ids.image_id(each, buckets=config.s3.buckets) for each in images or ()}
+    named = {ids[each]: object_address.parse(each) for each in ids if object_address.is_object(each)}
     request = ErasureRequest(
-        image_ids=tuple(image_ids.image_id(each, buckets=config.s3.buckets) for each in images or ()),
+        image_ids=tuple(ids.values()),
+        addresses=named,
         uploader_id=uploader,
         unseen=unseen,
         objects=objects,

@@ -30,8 +30,8 @@ _MOST = 50
 
 def ask(targets: Sequence[ErasureTarget], request: ErasureRequest, *, as_json: bool) -> bool:
     """Whether the person at the terminal wants them erased; raises `ConfigurationError` where nobody is."""
-    if all(each.is_erased for each in targets):
-        return True
+    if all(each.is_erased for each in targets) and not (request.objects or request.data):
+        return True  # there is nothing to be lost
     if as_json or not sys.stdin.isatty():
         raise ConfigurationError(
             "nobody is there to be asked: say --yes, or --dry-run to see what would be erased"
@@ -80,11 +80,11 @@ def _parts(result: ErasureResult, *, is_dry: bool) -> Iterator[RenderableType]:
     for why in result.refused:
         yield Text(why, "red")
     if result.standing:
-        yield _standing(result)
+        yield _standing(result, is_dry=is_dry)
     if result.data:
         yield Group(Text("\nData", "bold"), *(_data(each) for each in result.data))
     if result.receipt.topics:
-        yield Group(Text("\nWhat topics may still hold", "bold"), _topics(result.receipt.topics))
+        yield Group(Text("\nWhat topics may still hold", "bold"), *_topics(result.receipt.topics))
     yield Group(
         Text("\nWhat Tagstream does not reach", "bold"),
         *(Text(f"  {each}") for each in result.receipt.elsewhere),
@@ -94,24 +94,29 @@ def _parts(result: ErasureResult, *, is_dry: bool) -> Iterator[RenderableType]:
 def _summary(receipt: Receipt, *, is_dry: bool) -> Text:
     outcomes = erasure_receipt.counts(receipt.images)
     said = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(outcomes.items()))
-    lines = receipt.images
-    scores, statements = sum(each.scores for each in lines), sum(each.statements for each in lines)
-    events = sum(sum(each.events.values()) for each in lines)
-    deleted = sum(each.versions_deleted for each in lines)
-    done = (
-        f"\n{counted(scores, 'score')} deleted, {counted(events, 'event')} published, "
-        f"{counted(deleted, 'version')} of objects deleted, "
-        f"{counted(statements, 'statement')} of reasons kept without what they named"
+    return Text.assemble(
+        (f"{counted(len(receipt.images), 'image')}: {said}", "bold"), "" if is_dry else _done(receipt)
     )
-    return Text.assemble((f"{counted(len(lines), 'image')}: {said}", "bold"), "" if is_dry else done)
 
 
-def _standing(result: ErasureResult) -> RenderableType:
-    title = "\nIn storage there still stand, or may (delete them there, or run with --objects next time)"
+def _done(receipt: Receipt) -> str:
+    lines = receipt.images
+    done = (
+        (sum(each.scores for each in lines), "score", "deleted"),
+        (sum(sum(each.events.values()) for each in lines), "event", "published"),
+        (sum(each.versions_deleted for each in lines), "version", "of objects deleted"),
+        (sum(each.statements for each in lines), "statement", "of reasons kept without what they named"),
+    )
+    said = [f"{counted(count, noun)} {what}" for count, noun, what in done if count]
+    return f"\n{', '.join(said)}" if said else ""
+
+
+def _standing(result: ErasureResult, *, is_dry: bool) -> RenderableType:
+    to_do = "--objects deletes them" if is_dry else "known nowhere else now; `erase s3://... --objects`"
     shown = [Text(f"  {where}") for where in result.standing[:_MOST]]
     more = len(result.standing) - len(shown)
     rest = [Text(f"  and {more:,} more: --json has them all")] if more else []
-    return Group(Text(title, "bold yellow"), *shown, *rest)
+    return Group(Text(f"\nObjects that stand in storage, or may ({to_do})", "bold yellow"), *shown, *rest)
 
 
 def _data(line: DataLine) -> Text:
@@ -120,16 +125,19 @@ def _data(line: DataLine) -> Text:
     return Text(f"  {line.place}: {line.what}, {counted(line.images, 'image')}{done}{to_do}")
 
 
-def _topics(remains: Sequence[TopicRemains]) -> RenderableType:
-    table = tables.plain("topic", "oldest record", "gone by", "why", "holds", whole=("topic",))
-    for each in remains:
-        table.add_row(each.topic, _time(each.oldest), _until(each), each.why, each.holds)
-    return table
+def _topics(remains: Sequence[TopicRemains]) -> Iterator[RenderableType]:
+    """What is kept for the same reason stands together; of what is empty the names are enough."""
+    for why in dict.fromkeys(each.why for each in remains if each.records):
+        yield Text(f"  {why}:")
+        table = tables.plain("    topic", "oldest record", "gone by", "holds", whole=("    topic",))
+        for each in (each for each in remains if each.records and each.why == why):
+            table.add_row(f"    {each.topic}", _time(each.oldest), _until(each), each.holds)
+        yield table
+    if empty := [each.topic for each in remains if not each.records]:
+        yield Text(f"  nothing, for they are empty: {', '.join(empty)}")
 
 
 def _until(remains: TopicRemains) -> str:
-    if not remains.records:
-        return "now"
     return _time(remains.until) if remains.until else "not bounded"
 
 

@@ -154,7 +154,7 @@ def test_it_erases_says_what_is_left_and_leaves_the_object_where_it_is(
     told = capsys.readouterr().out
     assert "1 image: 1 erased" in told
     assert "1 score deleted, 2 events published" in told
-    assert str(MENU) in told.split("In storage there still stand")[1]
+    assert str(MENU) in told.split("Objects that stand in storage")[1]
     assert head_of(here).is_erased
     assert stands(stack)
     receipt = Receipt.model_validate_json((here / "receipt.json").read_bytes())
@@ -187,6 +187,20 @@ def test_objects_are_deleted_where_that_is_said(
     assert ran(monkeypatch, ID, "--objects", "--yes", "--json") == 0
     told = document(capsys)
     assert (told["standing"], told["receipt"]["images"][0]["versions_deleted"]) == ([], 1)
+    assert not stands(stack)
+
+
+def test_the_object_of_an_erased_image_is_deleted_by_its_address(
+    stack: EmbeddedStack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ran(monkeypatch, ID, "--yes", "--json") == 0
+    assert document(capsys)["standing"] == [str(MENU)]
+    assert ran(monkeypatch, str(MENU), "--objects") == 2  # it asks, for there is something to be lost
+    assert stands(stack)
+    capsys.readouterr()
+    assert ran(monkeypatch, str(MENU), "--objects", "--yes", "--json") == 0
+    told = document(capsys)
+    assert [line["outcome"] for line in told["receipt"]["images"]] == ["already erased"]
     assert not stands(stack)
 
 
