@@ -10,6 +10,7 @@ Private names throughout: aiokafka is pinned, and a test guards them.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
@@ -80,8 +81,11 @@ class _FetchWatch:
     async def place(self, assignment: Any, node: int, partitions: list[TopicPartition]) -> bool:
         """As the fetcher does it, and tells where that is not the place that was wanted."""
         self._turn_to(assignment)
-        for tp in partitions:
-            await self._recall(assignment.state_value(tp), tp)
+        try:
+            for tp in partitions:
+                await self._recall(assignment.state_value(tp), tp)
+        except asyncio.CancelledError:
+            return False  # as the fetcher does: it awaits what it cancels when it closes
         woken: bool = await self._place(assignment, node, partitions)
         if assignment.active:
             found = {tp: self._sought.pop(tp) for tp in partitions if self._is_placed(tp)}
