@@ -1,0 +1,1 @@
+"""Payloads of senders, each through a real worker, held against what is right."""
