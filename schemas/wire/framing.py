@@ -19,7 +19,7 @@ MAX_UNPACKED: Final = 8 * 2**20
 _GZIP: Final = b"\x1f\x8b"
 _REGISTRY: Final = b"\x00"
 _GLUE: Final = b"\x03\x00"
-_JSON_BEGINS: Final = b'{["'
+_JSON_BEGINS: Final = (b"{", b"[", b'"')
 _SEND_JSON: Final = "send the event as JSON in UTF-8"
 
 _FOREIGN: Final = (
@@ -74,6 +74,8 @@ def _unpacked(raw: bytes) -> bytes:
 def _bare(value: bytes) -> bytes:
     """`value` without its mark and its frame; raises `Malformed` where it is something that has a name."""
     text = value.removeprefix(codecs.BOM_UTF8)
+    if text.startswith(_JSON_BEGINS) and text[1:2] != b"\x00":
+        return text
     for beginning, what in _FOREIGN:
         if text.startswith(beginning):
             raise Malformed(f"not JSON, but {what}: {_SEND_JSON}")
@@ -89,6 +91,6 @@ def _bare(value: bytes) -> bytes:
 def _out_of(framed: bytes, what: str, *, heads: tuple[int, ...]) -> bytes:
     for head in heads:
         rest = framed[head:].removeprefix(codecs.BOM_UTF8)
-        if rest.lstrip()[:1] and rest.lstrip()[:1] in _JSON_BEGINS:
+        if rest.lstrip().startswith(_JSON_BEGINS):
             return rest
     raise Malformed(f"not JSON, but {what} around Avro, Protobuf or the like: {_SEND_JSON}")

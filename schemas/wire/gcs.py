@@ -39,15 +39,13 @@ _RESOURCE: Final = "storage#object"
 
 def attributes(body: object, headers: Mapping[str, bytes]) -> Attributes | None:
     """The attributes of a notification, wherever they are; None where the message is none."""
-    found: list[object] = [{name: (value or b"").decode(errors="replace") for name, value in headers.items()}]
-    if isinstance(body, dict):
-        message = body.get("message")
-        found += [
-            body,
-            body.get("attributes"),
-            message.get("attributes") if isinstance(message, dict) else None,
-        ]
-    return next((each for each in found if isinstance(each, dict) and each.keys() >= _REQUIRED), None)
+    if headers.keys() >= _REQUIRED:
+        return {name: (value or b"").decode(errors="replace") for name, value in headers.items()}
+    if not isinstance(body, dict):
+        return None
+    message = body.get("message")
+    places = (body, body.get("attributes"), message.get("attributes") if isinstance(message, dict) else None)
+    return next((each for each in places if isinstance(each, dict) and each.keys() >= _REQUIRED), None)
 
 
 def is_cloudevent(kind: str) -> bool:
