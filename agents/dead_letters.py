@@ -18,7 +18,7 @@ from schemas.settings import Advanced, Section
 from schemas.wire import headers
 from streams.message import Message
 from streams.ports import IMAGES
-from streams.resilience.rejection_alarm import RejectionAlarm
+from streams.resilience.rejection_alarm import RejectionAlarms
 from streams.resilience.retrying import RetryingTags
 
 log = structlog.get_logger(__name__)
@@ -52,13 +52,13 @@ class ErrorRouter:
         self,
         tags: RetryingTags,
         *,
-        alarm: RejectionAlarm,
+        alarms: RejectionAlarms,
         deferrals: Deferrals,
         metrics: Metrics,
         hide: Hide = str,
     ) -> None:
         self._tags = tags
-        self._alarm = alarm
+        self._alarms = alarms
         self._deferrals = deferrals
         self._metrics = metrics
         self._hide = hide
@@ -108,11 +108,12 @@ class ErrorRouter:
         """Why the rejection may not be the record's own; it is accounted for."""
         earlier = headers.suspicion(message)
         again = earlier is not None and earlier.cause == error.code
-        if not self._alarm.suspects(error.code, again=again):
+        alarm = self._alarms.of(message.origin[0])
+        if not alarm.suspects(error.code, again=again):
             return None
         if again:
             return earlier
-        age = timedelta(seconds=self._alarm.alarms()[error.code])
+        age = timedelta(seconds=alarm.alarms()[error.code])
         return Suspicion(cause=error.code, since=datetime.now(UTC) - age)
 
     async def _hold_aside(self, message: Message, job: Job, error: Rejected, suspicion: Suspicion) -> None:

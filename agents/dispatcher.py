@@ -27,7 +27,7 @@ from schemas.wire import headers
 from streams.inflight import Urgency
 from streams.message import Message, Task
 from streams.ports import BROKER
-from streams.resilience.rejection_alarm import RejectionAlarm
+from streams.resilience.rejection_alarm import RejectionAlarms
 
 log = structlog.get_logger(__name__)
 
@@ -38,7 +38,7 @@ class Dispatcher:
 
     entrances: Mapping[str, Entrance]
     """By the topic that a message was first published to."""
-    alarm: RejectionAlarm
+    alarms: RejectionAlarms
     errors: ErrorRouter
     gaps: Gaps
     metrics: Metrics
@@ -77,7 +77,7 @@ class Dispatcher:
         except (Rejected, KeepsFailing) as error:
             refusal = error
         else:
-            self.alarm.passed()
+            self.alarms.of(message.origin[0]).passed()
             return
         # Outside the handler: the error's traceback holds the image's bytes, and letters may take long.
         refusal.__traceback__ = None

@@ -25,7 +25,7 @@ from schemas import topics
 from schemas.naming import Naming
 from streams.inflight import WindowLimits
 from streams.ports import BROKER, IMAGES, STORE
-from streams.resilience.rejection_alarm import RejectionAlarm, RejectionLimits
+from streams.resilience.rejection_alarm import RejectionAlarms, RejectionLimits
 from streams.resilience.retry import Dependencies
 from streams.resilience.retrying import RetryingImages, RetryingScores, RetryingTags, Slots
 
@@ -53,7 +53,7 @@ def build_dispatcher(  # noqa: PLR0913 - all that a worker is made of comes toge
     naming: Naming | None = None,
     template: StatementTemplate | None = None,
     tracer: Tracer = NO_TRACER,
-    alarm: RejectionAlarm | None = None,
+    alarms: RejectionAlarms | None = None,
     now: Callable[[], datetime] = UTC_NOW,
     hide: Hide = str,
     notice: GapNotice | None = None,
@@ -78,7 +78,7 @@ def build_dispatcher(  # noqa: PLR0913 - all that a worker is made of comes toge
         topics.DECISIONS: Decisions(pipeline),
         topics.RESCORE: Rescore(pipeline),
     }
-    alarm = alarm or RejectionAlarm(limits.rejections)
-    errors = ErrorRouter(tags, alarm=alarm, deferrals=limits.deferrals, metrics=metrics, hide=hide)
+    alarms = alarms or RejectionAlarms(limits.rejections)
+    errors = ErrorRouter(tags, alarms=alarms, deferrals=limits.deferrals, metrics=metrics, hide=hide)
     gaps = Gaps(tags, metrics, notice or GapNotice())
-    return Dispatcher(entrances, alarm, errors, gaps, metrics, tracer)
+    return Dispatcher(entrances, alarms, errors, gaps, metrics, tracer)

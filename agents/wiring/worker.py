@@ -29,7 +29,7 @@ from schemas import topics
 from streams.adapters.kafka.coverage import CoverageWatch
 from streams.app import Lifespan, StreamApp, StreamSettings
 from streams.message import Handler
-from streams.resilience.rejection_alarm import RejectionAlarm
+from streams.resilience.rejection_alarm import RejectionAlarms
 from streams.resilience.retry import Dependencies, Hooks
 
 
@@ -108,8 +108,8 @@ def _tell(ended: asyncio.Task[None], app: StreamApp) -> None:
 def _handler(
     settings: Settings, runtime: Runtime, components: Components, template: StatementTemplate
 ) -> Handler:
-    alarm = RejectionAlarm(settings.rejections)
-    runtime.observed.alarms(alarm.alarms)
+    alarms = RejectionAlarms(settings.rejections)
+    runtime.observed.alarms(alarms.alarms)
     notice = GapNotice()
     runtime.observed.gaps(notice.complaint)
     runtime.metrics.loading.limit.set(settings.decode.loading)
@@ -122,7 +122,7 @@ def _handler(
         naming=settings.uploads,
         template=template,
         tracer=runtime.tracer,
-        alarm=alarm,
+        alarms=alarms,
         hide=mask(settings).hide,
         notice=notice,
     )

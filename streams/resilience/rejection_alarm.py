@@ -61,8 +61,9 @@ class RejectionLimits(Section):
 class RejectionAlarm:
     """Tells the rejections that may be buried from those that are suspected. Belongs to one event loop."""
 
-    def __init__(self, limits: RejectionLimits, *, clock: Clock | None = None) -> None:
+    def __init__(self, limits: RejectionLimits, topic: str = "", *, clock: Clock | None = None) -> None:
         self._limits = limits
+        self._topic = topic
         self._clock = clock or SystemClock()
         self._recent = _Recent(limits.window)
         self._in_a_row: Counter[str] = Counter()
@@ -105,6 +106,7 @@ class RejectionAlarm:
         self._trust = 0
         log.error(
             "rejections.alarm",
+            topic=self._topic,
             cause=cause,
             rejected=self._recent.count(cause),
             outcomes=self._recent.total,
@@ -123,13 +125,36 @@ class RejectionAlarm:
         del self._alarms[alarm.cause]
         self._forget()
         seconds = round(self._clock.time() - alarm.since, 1)
-        log.warning("rejections.alarm_over", cause=alarm.cause, after_seconds=seconds)
+        log.warning("rejections.alarm_over", topic=self._topic, cause=alarm.cause, after_seconds=seconds)
         return False
 
     def _forget(self) -> None:
         """What came before an alarm, or under it, says nothing of what comes behind."""
         self._recent.clear()
         self._in_a_row.clear()
+
+
+class RejectionAlarms:
+    """An alarm for each topic that work first came on: a replay that goes well says nothing of uploads."""
+
+    def __init__(self, limits: RejectionLimits, *, clock: Clock | None = None) -> None:
+        self._limits = limits
+        self._clock = clock
+        self._by_topic: dict[str, RejectionAlarm] = {}
+
+    def of(self, topic: str) -> RejectionAlarm:
+        """The topic's own; always the same object."""
+        if topic not in self._by_topic:
+            self._by_topic[topic] = RejectionAlarm(self._limits, topic, clock=self._clock)
+        return self._by_topic[topic]
+
+    def alarms(self) -> Mapping[str, float]:
+        """The causes whose alarm is on for some topic, each with the seconds since the first went on."""
+        found: dict[str, float] = {}
+        for alarm in self._by_topic.values():
+            for cause, seconds in alarm.alarms().items():
+                found[cause] = max(seconds, found.get(cause, 0.0))
+        return found
 
 
 @dataclass(slots=True)

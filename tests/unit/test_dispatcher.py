@@ -20,7 +20,7 @@ from schemas.uploads import Location
 from schemas.wire.headers import PREFIX
 from streams.inflight import Urgency
 from streams.message import Message
-from streams.resilience.rejection_alarm import RejectionAlarm, RejectionLimits
+from streams.resilience.rejection_alarm import RejectionAlarms, RejectionLimits
 from streams.resilience.retry import Dependencies
 
 from .straight_path import (
@@ -135,11 +135,13 @@ async def test_keys_are_read_as_the_naming_says() -> None:
 
 
 async def test_an_alarm_that_is_handed_in_is_the_one_that_guards() -> None:
-    world, alarm = World(), RejectionAlarm(RejectionLimits(share=0.001, minimum=1))
+    world, alarms = World(), RejectionAlarms(RejectionLimits(share=0.001, minimum=1))
     parts = Components(images=world.images, scores=world.scores, tags=world.tags, tagger=world.tagger)
-    desk = build_dispatcher(parts, Dependencies(IMPATIENT), world.limits, metrics=world.metrics, alarm=alarm)
+    desk = build_dispatcher(
+        parts, Dependencies(IMPATIENT), world.limits, metrics=world.metrics, alarms=alarms
+    )
     await desk.handle(Message(topics.UPLOADED, 0, 0, None, b"?")).work()
-    assert set(alarm.alarms()) == {"malformed"}
+    assert set(alarms.alarms()) == {"malformed"}
 
 
 async def test_a_dead_letter_s_cause_loses_its_secrets_and_its_message_nothing() -> None:

@@ -21,7 +21,7 @@ from streams.message import Message
 from streams.ports import Fetched
 from streams.resilience.rejection_alarm import RejectionLimits
 
-from .straight_path import LIMITS, World, message_of, raw_message, s3_message, upload_of
+from .straight_path import LIMITS, World, message_of, raw_message, rescore_message, s3_message, upload_of
 
 DELAY, MOST = 3600.0, 2
 SPOILED = upload_of("r1/spoiled.jpg")
@@ -197,6 +197,21 @@ async def test_too_many_rejections_for_one_cause_are_held_aside_and_not_buried(
     assert suspicious.counted("held_aside") == 3
 
 
+async def test_a_replay_that_goes_well_does_not_outvote_uploads_that_are_all_rejected(
+    suspicious: World,
+) -> None:
+    old = upload_of("r1/old.jpg")
+    await suspicious.put(old, "food=0.9")
+    desk = suspicious.desk()
+    await desk.handle(message_of(old)).work()
+    for number, bad in enumerate(await put_unreadable(suspicious, *range(1, 9))):
+        for _ in range(5):
+            await desk.handle(rescore_message(old, version="1", offset=number)).work()
+        await desk.handle(bad).work()
+    assert len(to(suspicious, topics.DEAD_LETTERS)) < SUSPICIOUS.minimum
+    assert len(to(suspicious, topics.RETRY)) > SUSPICIOUS.minimum
+
+
 async def test_good_photographs_go_on_while_what_is_beside_them_is_suspected(suspicious: World) -> None:
     """Sidecar files: three for each photograph."""
     bad = await put_unreadable(suspicious, *range(60))
@@ -317,7 +332,7 @@ async def test_a_burst_of_deleted_photographs_leaves_no_letter_raises_no_alarm_a
         await desk.handle(removed).work()
     for letter in aside:
         await desk.handle(come_back(letter)).work()
-    assert not desk.alarm.alarms()
+    assert not desk.alarms.alarms()
     assert (len(aside), len(suspicious.tags.buried)) == (60, 60)
     assert suspicious.counted("stale") == 60
 

@@ -4,7 +4,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from model.clock import ManualClock
-from streams.resilience.rejection_alarm import RejectionAlarm, RejectionLimits
+from streams.resilience.rejection_alarm import RejectionAlarm, RejectionAlarms, RejectionLimits
 
 LIMITS = RejectionLimits(share=0.5, window=60, minimum=10)
 ENOUGH = LIMITS.minimum
@@ -15,7 +15,7 @@ class Rig:
 
     def __init__(self, limits: RejectionLimits = LIMITS) -> None:
         self.clock = ManualClock()
-        self.alarm = RejectionAlarm(limits, clock=self.clock)
+        self.alarm = RejectionAlarm(limits, "uploads", clock=self.clock)
         self.buried = self.aside = 0
 
     def pass_well(self, count: int = 1) -> None:
@@ -185,6 +185,7 @@ def test_it_is_said_once_when_it_begins_and_once_when_it_ends(rig: Rig) -> None:
         {
             "event": "rejections.alarm",
             "log_level": "error",
+            "topic": "uploads",
             "cause": "undecodable",
             "rejected": ENOUGH,
             "outcomes": ENOUGH,
@@ -192,7 +193,20 @@ def test_it_is_said_once_when_it_begins_and_once_when_it_ends(rig: Rig) -> None:
         {
             "event": "rejections.alarm_over",
             "log_level": "warning",
+            "topic": "uploads",
             "cause": "undecodable",
             "after_seconds": 100,
         },
     ]
+
+
+def test_each_topic_has_an_alarm_of_its_own_and_the_oldest_of_a_cause_is_told() -> None:
+    clock = ManualClock()
+    alarms = RejectionAlarms(LIMITS, clock=clock)
+    for topic in ("uploads", "decisions"):
+        for _ in range(ENOUGH):
+            alarms.of(topic).suspects("malformed")
+        clock.advance(5)
+    alarms.of("replay").passed()
+    assert alarms.of("uploads") is alarms.of("uploads")
+    assert alarms.alarms() == {"malformed": 10}

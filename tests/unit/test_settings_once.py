@@ -26,7 +26,7 @@ from streams.adapters.mongo.store import MongoScores
 from streams.adapters.s3.images import S3Images
 from streams.app import StreamSettings
 from streams.inflight import InFlight
-from streams.resilience.rejection_alarm import RejectionAlarm
+from streams.resilience.rejection_alarm import RejectionAlarms
 from streams.resilience.retry import Dependencies
 from tests.names import ROOT, product_files
 
@@ -41,7 +41,7 @@ OWNERS: Final[dict[str, list[tuple[Any, str]]]] = {
     "clock": [(Pipeline, "clock"), (Transitions, "clock")],
     "retry": [(Dependencies.__init__, "patience")],
     "breaker": [(Dependencies.__init__, "limits")],
-    "rejections": [(RejectionAlarm.__init__, "limits")],
+    "rejections": [(RejectionAlarms.__init__, "limits")],
     "deferral": [(ErrorRouter.__init__, "deferrals")],
     "log": [(logs.configure, "settings")],
     "metrics": [(observation.observing, "settings")],
