@@ -17,7 +17,7 @@ import asyncio
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, AsyncExitStack, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -83,6 +83,8 @@ class StreamApp(faust.App):
         """Why the app would not start."""
         self.is_paused: Callable[[frozenset[str]], bool] = lambda _needs: False
         """Asked before a message is started, with what it needs: while that is away, only probes are."""
+        self.made_again: Callable[[], Awaitable[frozenset[str]]] = _none
+        """Asked at each revocation for topics that were deleted and made again since it was asked before."""
         super().__init__(settings.consumer.group, **_faust_options(settings))
         self.on_partitions_revoked.connect(self._drain_revoked)
 
@@ -121,6 +123,11 @@ class StreamApp(faust.App):
             await asyncio.sleep(_READY_INTERVAL)
         await self.window.admit(delivery, task.work, is_current=is_current)
 
+    async def reread(self) -> None:
+        """Join anew, because a topic was made again under us: its partitions begin at 0 then."""
+        if self.consumer.started:
+            await group.join_again(self.consumer)
+
     def waiting(self) -> AbstractContextManager[object]:
         """For work that waits on purpose, in its own task: that is no stall."""
         return nullcontext() if self.window is None else self.window.waiting()
@@ -158,8 +165,16 @@ class StreamApp(faust.App):
         # Every rebalance revokes everything, so the whole window drains, whatever `revoked` names.
         if self.window is not None:
             drained = await self.window.revoke(self.settings.consumer.drain_limit)
+            await self._begin_anew(await self.made_again())
             self._committed.clear()
             log.info("partitions.revoked", partitions=sum(map(len, revoked)), drained=drained)
+
+    async def _begin_anew(self, made_again: frozenset[str]) -> None:
+        """What is committed of topics of that name is of those that were there before."""
+        places = [tp for tp in self.consumer.assignment() if tp.topic in made_again]
+        if places:
+            log.error("topic.made_again", places=[f"{tp.topic}/{tp.partition}" for tp in sorted(places)])
+            await self._commit({Partition(tp.topic, tp.partition): 0 for tp in places})
 
     def _crash_with(self, error: BaseException) -> None:
         log.critical("worker.failed", exc_info=error)
@@ -215,6 +230,10 @@ class StreamApp(faust.App):
     def _keeper_ended(self, window: InFlight, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             window.fail(error)
+
+
+async def _none() -> frozenset[str]:
+    return frozenset()
 
 
 def _message_of(raw: MessageT) -> Message:

@@ -48,6 +48,16 @@ async def _take_up(consumer: Any) -> KafkaError | None:  # noqa: ANN401 - aiokaf
     return None
 
 
+async def join_again(consumer: ConsumerT) -> None:
+    """Have the group share its partitions anew."""
+    thread: Any = consumer._thread  # type: ignore[attr-defined]  # noqa: SLF001 - as above
+    await thread.call_thread(_join_again, thread._ensure_consumer())  # noqa: SLF001
+
+
+async def _join_again(consumer: Any) -> None:  # noqa: ANN401 - as above
+    consumer._coordinator.request_rejoin()  # noqa: SLF001
+
+
 async def fence_commits(consumer: ConsumerT) -> None:
     """From now on a member without a generation commits nothing: the consumer says that it was not taken."""
     thread: Any = consumer._thread  # type: ignore[attr-defined]  # noqa: SLF001 - as above

@@ -95,7 +95,8 @@ def _watch_coverage(settings: Settings, runtime: Runtime, stack: AsyncExitStack)
     every, group = settings.kafka.metadata_age / 2, settings.kafka.group
     watch = CoverageWatch(kafka_connection(settings), group, topics.INBOUND, every=every)
     runtime.observed.coverage(watch.complaint)
-    watching = asyncio.create_task(watch.run(), name="coverage")
+    runtime.app.made_again = watch.made_again
+    watching = asyncio.create_task(watch.run(runtime.app.reread), name="coverage")
     watching.add_done_callback(lambda ended: _tell(ended, runtime.app))
     stack.callback(watching.cancel)
 

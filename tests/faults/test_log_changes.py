@@ -30,6 +30,7 @@ from tests.e2e.accounts import committed, finished
 from tests.e2e.fleet import Fleet, Worker
 from tests.e2e.test_unread import gaps
 from tests.e2e.traffic import Planned, Sent, plan
+from tests.freezing import freeze, thaw
 from tests.real.premises import Premises, fresh
 from tests.seen import Tell
 
@@ -237,3 +238,29 @@ async def test_a_topic_that_was_deleted_and_made_again_is_read_from_its_beginnin
     await until(lambda: readiness(worker) == {})
     tell(f"topic made again after {pause:g} s: {[e['event'] for e in worker.events('partition.rewound')]}")
     assert await gaps(fleet.bootstrap, "expired") == []
+
+
+async def test_a_topic_made_again_while_a_worker_was_frozen_is_read_from_its_beginning(
+    fleet: Fleet, tell: Tell
+) -> None:
+    """It has more records than the old one had, so that the worker's place lies in the middle of them."""
+    planned = good(80, fleet)
+    sent = await send(fleet, planned[:20], partition=0)
+    worker = fleet.start(TAGSTREAM_KAFKA__SESSION_TIMEOUT="20")
+    await all_ended(fleet, sent)
+    await asyncio.sleep(2)  # so that it has seen which topic this is
+    freeze(worker.process.pid)
+    async with admin_of(fleet) as admin:
+        await admin.delete_topics([topics.UPLOADED])
+        while topics.UPLOADED in await admin.list_topics():
+            await asyncio.sleep(0.1)
+    async with TopicAdmin(fleet.bootstrap) as creator, asyncio.timeout(WITHIN):
+        await creator.apply(declared(partitions=4, replication=1))
+    again = await send(fleet, planned[20:], partition=0)
+    thaw(worker.process.pid)
+    await all_ended(fleet, again)
+    tell(f"made again while frozen: {[each['event'] for each in worker.events('topic.made_again')]}")
+    assert worker.events("topic.made_again")
+    async with asyncio.timeout(WITHIN):
+        while (await committed(fleet.bootstrap))[0] != len(again):
+            await asyncio.sleep(0.2)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
@@ -11,6 +13,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from confluent_kafka import Producer
 
+from streams.adapters.kafka import unread
 from streams.adapters.kafka.admin import Declared, TopicAdmin
 from streams.adapters.kafka.reader import TopicReader
 from tests import raw_batches as batches
@@ -115,3 +118,18 @@ async def test_an_ordinary_consumer_of_aiokafka_stops_at_such_a_batch_for_ever(e
         for _ in range(3):
             with pytest.raises(Exception, match="Unknown frame"):
                 await consumer.getone()
+
+
+async def test_what_the_fetcher_cancels_ends_in_order_as_all_that_it_starts(embedded: str) -> None:
+    """It asks for the result, and a cancellation would end it: nothing would be fetched any more."""
+    consumer: Any = AIOKafkaConsumer(bootstrap_servers=embedded)
+    async with consumer:
+        unread.watch(consumer, rewound=lambda *_: None)
+        state = SimpleNamespace(
+            has_valid_position=False, awaiting_reset=False, fetch_committed=asyncio.Event().wait
+        )
+        assignment = SimpleNamespace(active=False, state_value=lambda _tp: state)
+        placing = asyncio.ensure_future(consumer._fetcher._update_fetch_positions(assignment, 1, [None]))
+        await asyncio.sleep(0)
+        placing.cancel()
+        assert await placing is False

@@ -89,3 +89,7 @@ def test_faust_compares_an_offset_right_after_it_made_a_message_of_it() -> None:
     assert "yield tp, to_message(tp, record)" in inspect.getsource(Consumer.getmany)
     assert "r_offset = get_read_offset(tp)" in inspect.getsource(Consumer._drain_messages)
     assert "self.verify_event_path(now, tp)" in inspect.getsource(Consumer.verify_all_partitions_active)
+
+
+def test_the_coordinator_joins_again_when_it_is_asked_to() -> None:
+    assert "self._rejoin_needed_fut.set_result(None)" in inspect.getsource(GroupCoordinator.request_rejoin)

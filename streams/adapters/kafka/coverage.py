@@ -7,8 +7,9 @@ A consumer learns of added partitions, and of a topic that was made again, when 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import structlog
@@ -32,12 +33,15 @@ _STABLE: Final = "Stable"
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """What of the topics nobody reads; both empty where all is read, or where the broker does not say."""
+    """What of the topics nobody reads: nothing where all is read, or where the broker does not say."""
 
     missing: tuple[str, ...] = ()
     """Topics that the broker does not have."""
     unread: tuple[TopicPartition, ...] = ()
     """Partitions that no member of a group has, though it has members and is at rest."""
+
+    ids: Mapping[str, bytes] = field(default_factory=dict)
+    """By the name of each topic, as far as the broker has ids."""
 
     def words(self) -> str | None:
         """What is wrong, for people; None where nothing is."""
@@ -74,12 +78,13 @@ async def coverage(address: KafkaAddress, group: str, names: Collection[str]) ->
     """What nobody of the group reads; raises `Unavailable`."""
     async with TopicAdmin(address, seconds=_SECONDS) as admin:
         there = {name: await admin.partitions(name) for name in names}
+        ids = await admin.ids([name for name, partitions in there.items() if partitions])
     missing = tuple(name for name in names if not there[name])
     taken = await _assigned(address, group)
     if taken is None:
-        return Coverage(missing)
+        return Coverage(missing, ids=ids)
     every = (TopicPartition(name, number) for name, numbers in there.items() for number in numbers)
-    return Coverage(missing, tuple(tp for tp in every if tp not in taken))
+    return Coverage(missing, tuple(tp for tp in every if tp not in taken), ids)
 
 
 async def standings(address: KafkaAddress, group: str, names: Collection[str]) -> tuple[Standing, ...]:
@@ -125,25 +130,52 @@ async def _assigned(address: KafkaAddress, group: str) -> frozenset[TopicPartiti
 
 
 class CoverageWatch:
-    """Asks now and then, and remembers what was wrong."""
+    """Asks now and then, and remembers what was wrong, and which topic of its name each is.
+
+    aiokafka goes by names. Of a topic that was deleted and made again between two of its looks it would
+    read on in the middle of the new one, so `reread` is called then.
+    """
 
     def __init__(self, address: KafkaAddress, group: str, names: Collection[str], *, every: float) -> None:
         self._ask = (address, group, tuple(names))
         self._every = every
         self._found = Coverage()
+        self._ids: dict[str, bytes] = {}
+        self._made_again: set[str] = set()
 
     def complaint(self) -> str | None:
         """What was wrong when the broker was asked last."""
         return self._found.words()
 
-    async def run(self) -> None:
+    async def made_again(self) -> frozenset[str]:
+        """The topics that were deleted and made again since this was asked before."""
+        address, _, names = self._ask
+        try:
+            async with asyncio.timeout(_SECONDS), TopicAdmin(address, seconds=_SECONDS) as admin:
+                self._compare(await admin.ids(names))
+        except (Unavailable, TimeoutError):
+            return frozenset()  # they are still in mind the next time
+        found = frozenset(self._made_again)
+        self._made_again.clear()
+        return found
+
+    async def run(self, reread: Callable[[], Awaitable[None]]) -> None:
         """Until cancelled; a broker that is away is for others to tell."""
         while True:
-            await asyncio.sleep(self._every)
-            try:
+            with suppress(Unavailable):
                 found = await coverage(*self._ask)
-            except Unavailable:
-                continue
-            if found != self._found and (words := found.words()):
-                log.warning("partitions.unread", cause=words)
-            self._found = found
+                self._tell(found)
+                self._compare(found.ids)
+                if self._made_again:
+                    await reread()
+            await asyncio.sleep(self._every)
+
+    def _tell(self, found: Coverage) -> None:
+        words = found.words()
+        if words and words != self._found.words():
+            log.warning("partitions.unread", cause=words)
+        self._found = found
+
+    def _compare(self, ids: Mapping[str, bytes]) -> None:
+        self._made_again |= {topic for topic, is_now in ids.items() if self._ids.get(topic, is_now) != is_now}
+        self._ids |= ids

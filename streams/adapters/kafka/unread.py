@@ -85,7 +85,9 @@ class _FetchWatch:
             for tp in partitions:
                 await self._recall(assignment.state_value(tp), tp)
         except asyncio.CancelledError:
-            return False  # as the fetcher does: it awaits what it cancels when it closes
+            # As in all that the fetcher starts: it cancels what an assignment has left behind, and asks for
+            # its result. A cancellation that came out here would end the fetcher, and a stop of it.
+            return False
         woken: bool = await self._place(assignment, node, partitions)
         if assignment.active:
             found = {tp: self._sought.pop(tp) for tp in partitions if self._is_placed(tp)}
