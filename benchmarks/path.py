@@ -31,9 +31,10 @@ from agents.ports import Components
 from agents.telemetry import logs
 from agents.telemetry.metrics import Metrics
 from agents.telemetry.settings import LogSettings
-from agents.wiring.components import decoders, load_tagger
+from agents.wiring.components import decoders
 from agents.wiring.handlers import DispatcherLimits, build_dispatcher
 from agents.wiring.settings import Settings
+from agents.wiring.tagging import load_tagger
 from schemas.uploads import ImageUploaded, Location
 from streams.adapters.kafka.producer import ProducerSettings
 from streams.adapters.kafka.publisher import KafkaPublisher

@@ -71,10 +71,10 @@ async def classify(paths: Iterable[Path], settings: Settings, *, tell: Tell) -> 
     files = list(found(paths))
     if not files:
         raise ConfigurationError("no photographs there; name a file to have it tried whatever it is called")
-    from agents.wiring import components  # noqa: PLC0415 - torch takes its time: wrong paths are said at once
+    from agents.wiring import tagging  # noqa: PLC0415 - torch takes its time: wrong paths are said at once
 
     failed = 0
-    async with await components.load_tagger(settings) as tagger:
+    async with await tagging.load_tagger(settings, warm=False) as tagger:
         classifier = PhotoClassifier(
             tagger,
             at_once=settings.window.concurrency,

@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
 import structlog
 
 from agents.ports import Components
-from agents.tagger import ImageDecoder, ResidentTagger
+from agents.tagger import ResidentTagger
 from agents.telemetry.metrics import Metrics
-from agents.telemetry.tracing import NO_TRACER, Tracer
 from agents.wiring.backends import kafka_settings, s3_settings
-from agents.wiring.model_source import ResolvedModel, resolve_model
+from agents.wiring.model_source import resolve_model
 from agents.wiring.settings import Settings, blame
 from agents.wiring.stores import blamed, open_store
+from agents.wiring.tagging import load_tagger
 from agents.wiring.worker import Runtime
-from model import routes
 from model.decoding.decoder import DecoderExit
 from model.decoding.options import REAL
 from model.decoding.pool import DecoderPool
-from model.decoding.threads import DecodingThreads
-from model.policy import Policy
 from model.preprocess import Preprocess
-from model.serving.classifier import Classifier
 from streams.adapters.kafka.publisher import KafkaPublisher
 from streams.adapters.s3.images import S3Images
 from streams.app import StreamApp
@@ -82,33 +77,6 @@ async def _ending(*tasks: asyncio.Task[Any]) -> AsyncIterator[None]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def load_tagger(
-    settings: Settings,
-    tracer: Tracer = NO_TRACER,
-    *,
-    version: ResolvedModel | None = None,
-    decoding: Callable[[Preprocess], ImageDecoder] | None = None,
-) -> ResidentTagger:
-    """The model, loaded and warm; not yet entered. `decoding` makes what decodes; else threads do.
-
-    `version` is what `resident` has found; where it is absent it is looked for here, once.
-    """
-    classifier = await asyncio.to_thread(_load_classifier, settings, version or await resolve_model(settings))
-    policy = load_policy(settings, classifier)
-    log.info("model.warm", version=classifier.ref.version, digest=classifier.ref.digest[:12])
-    made = (decoding or partial(DecodingThreads, count=settings.decode.processes))(classifier.preprocess)
-    return ResidentTagger(classifier, policy, batches=settings.batch, decoding=made, tracer=tracer)
-
-
-def load_policy(settings: Settings, classifier: Classifier) -> Policy:
-    """The model's rules, or those of the routes file where one is configured."""
-    policy = Policy.of(classifier.manifest)
-    if settings.routes.file is None:
-        return policy
-    with blame("TAGSTREAM_ROUTES__FILE"):
-        return replace(policy, rules=routes.load(settings.routes.file, labels=policy.thresholds))
-
-
 def _observe(settings: Settings, runtime: Runtime, tagger: ResidentTagger, images: S3Images) -> None:
     runtime.observed.model(lambda: True)  # it is opened warm
     runtime.observed.batcher(tagger.statistics, intake=settings.batch.intake)
@@ -119,15 +87,6 @@ def _observe(settings: Settings, runtime: Runtime, tagger: ResidentTagger, image
 async def _die_with(tagger: ResidentTagger, app: StreamApp) -> None:
     """A dead batcher scores nothing any more: the process must go."""
     app.fail(await tagger.died())
-
-
-def _load_classifier(settings: Settings, version: ResolvedModel) -> Classifier:
-    device, threads = settings.model.device, settings.model.threads
-    with blame(version.setting):
-        classifier = Classifier.load(version.folder, device=device, threads=threads)
-    classifier.warm(settings.batch.max_size)
-    classifier.check_golden()
-    return classifier
 
 
 def decoders(

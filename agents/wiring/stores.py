@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from agents.wiring.settings import StoreSettings
 from schemas.errors import ConfigurationError
-from streams.adapters.mongo.store import MongoScores
 from streams.adapters.sqlite.store import SqliteScores
+
+if TYPE_CHECKING:
+    from streams.adapters.mongo.store import MongoScores
 
 
 def open_store(settings: StoreSettings) -> MongoScores | SqliteScores:
@@ -17,6 +21,8 @@ def open_mongo(settings: StoreSettings) -> MongoScores:
     """MongoDB, for what only it needs; not yet entered. Raises `ConfigurationError` where no URL is set."""
     if settings.url is None:
         raise ConfigurationError("TAGSTREAM_STORE__URL: it is not set, so there is no MongoDB")
+    from streams.adapters.mongo.store import MongoScores  # noqa: PLC0415 - its driver: not where SQLite is the store
+
     return MongoScores(settings)
 
 

@@ -6,10 +6,9 @@ from collections.abc import Callable
 from functools import partial
 
 from torch import Tensor, nn
-from torchvision.models.mobilenetv2 import mobilenet_v2
 
-from model.networks.efficientnet_lite import efficientnet_lite
 from model.networks.layers import ResidualAttention, padded_as_tensorflow
+from model.networks.mobilenet_v2 import MobileNetV2
 
 
 class Tiny(nn.Module):
@@ -35,8 +34,7 @@ class Tiny(nn.Module):
 
 def _mobilenet_v2_same(labels: int) -> nn.Module:
     """MobileNetV2 1.0 as TensorFlow trained it: 3.5 M parameters less the ImageNet head."""
-    network: nn.Module = mobilenet_v2(num_classes=labels)
-    return padded_as_tensorflow(network)
+    return padded_as_tensorflow(MobileNetV2(labels))
 
 
 def _mobilenet_v2_csra(labels: int) -> nn.Module:
@@ -45,12 +43,18 @@ def _mobilenet_v2_csra(labels: int) -> nn.Module:
     return ResidualAttention(whole.features, whole.classifier)  # type: ignore[arg-type]
 
 
+def _efficientnet_lite(labels: int, *, width: float, depth: float, dropout: float) -> nn.Module:
+    from model.networks.efficientnet_lite import efficientnet_lite  # noqa: PLC0415 - all of torchvision: for it alone
+
+    return efficientnet_lite(labels, width=width, depth=depth, dropout=dropout)
+
+
 ARCHITECTURES: dict[str, Callable[[int], nn.Module]] = {
     "mobilenet_v2_same": _mobilenet_v2_same,
     "mobilenet_v2_csra": _mobilenet_v2_csra,
-    "efficientnet_lite0": partial(efficientnet_lite, width=1.0, depth=1.0, dropout=0.2),
-    "efficientnet_lite1": partial(efficientnet_lite, width=1.0, depth=1.1, dropout=0.2),
-    "efficientnet_lite2": partial(efficientnet_lite, width=1.1, depth=1.2, dropout=0.3),
+    "efficientnet_lite0": partial(_efficientnet_lite, width=1.0, depth=1.0, dropout=0.2),
+    "efficientnet_lite1": partial(_efficientnet_lite, width=1.0, depth=1.1, dropout=0.2),
+    "efficientnet_lite2": partial(_efficientnet_lite, width=1.1, depth=1.2, dropout=0.3),
     "tiny": Tiny,
 }
 

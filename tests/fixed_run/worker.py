@@ -13,9 +13,9 @@ from agents.dead_letters import Deferrals
 from agents.ports import Components, Tagger
 from agents.telemetry.metrics import Metrics
 from agents.testing import FakeTagger
-from agents.wiring.components import load_tagger
 from agents.wiring.handlers import DispatcherLimits, build_dispatcher
 from agents.wiring.settings import Settings
+from agents.wiring.tagging import load_tagger
 from schemas.errors import Unavailable
 from schemas.naming import Keys, Naming
 from schemas.uploads import Location

@@ -13,9 +13,9 @@ import structlog
 
 from agents.wiring import model_source as residing
 from agents.wiring import settings
-from agents.wiring.components import load_tagger
 from agents.wiring.model_source import resolve_model
 from agents.wiring.settings import Settings
+from agents.wiring.tagging import load_tagger
 from model import checkpoint
 from model.registry import contents
 from model.registry.aliases import Note

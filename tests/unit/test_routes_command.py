@@ -12,7 +12,7 @@ import pytest
 
 from agents import announcements
 from agents.transitions import Scoring, Transitions
-from agents.wiring import components, settings
+from agents.wiring import settings, tagging
 from model import checkpoint, routes
 from model.policy import Policy
 from model.tiny_version import write_tiny_version
@@ -171,7 +171,7 @@ def worker_settings(here: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> s
 async def test_a_workers_new_collection_is_a_line_in_its_file(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tagger = await components.load_tagger(worker_settings(here, monkeypatch, INDOOR))
+    tagger = await tagging.load_tagger(worker_settings(here, monkeypatch, INDOOR))
     async with tagger:
         for ambiance, expected in ((0.9, {"photos.indoor.v1"}), (0.79, set())):
             scores = Scores(
@@ -191,4 +191,4 @@ async def test_a_worker_with_a_wrong_routes_file_does_not_start(
 ) -> None:
     config = worker_settings(here, monkeypatch, INDOOR.replace("ambiance", "terrace"))
     with pytest.raises(ConfigurationError, match=r"TAGSTREAM_ROUTES__FILE: .*terrace"):
-        await components.load_tagger(config)
+        await tagging.load_tagger(config)
