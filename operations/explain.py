@@ -10,7 +10,7 @@ from operations import audit_trail, letter_reader, store
 from operations.audit_trail import Trail
 from operations.dead_letters import Letter
 from schemas import topics
-from schemas.errors import ConfigurationError, Gone
+from schemas.errors import Gone
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +33,7 @@ async def explain(settings: Settings, image_id: str, *, dead_letters: bool) -> E
 
     Raises `ConfigurationError` where no store is here.
     """
-    if not store.is_here(settings.store):
-        path = settings.store.path
-        raise ConfigurationError(
-            f"TAGSTREAM_STORE__PATH: {path} is not there: no worker has kept anything in it yet"
-        )
+    store.refuse_missing(settings.store)
     stored = await store.read_image(settings.store, image_id)
     letters = await _letters(settings, image_id) if dead_letters else None
     trail = audit_trail.follow(stored.head, stored.history) if stored.head else None

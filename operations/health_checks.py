@@ -17,18 +17,14 @@ from typing import Any, Final
 from agents.telemetry.masking import Mask
 from agents.wiring import backends
 from agents.wiring.backends import kafka_connection
-from agents.wiring.model_source import resolve_model
-from agents.wiring.registry import open_registry
 from agents.wiring.settings import Settings
 from agents.wiring.stores import open_mongo, open_store
 from model.registry import refs
-from operations import reading_checks, suspicions
+from operations import model_check, reading_checks, suspicions
 from operations.unwell import Unwell
 from schemas import topics
 from schemas.errors import Broken, ConfigurationError, TagstreamError
 from streams.adapters.kafka.admin import TopicAdmin
-from streams.adapters.mongo.indexes import IndexState
-from streams.adapters.s3.images import S3Images
 from streams.adapters.sqlite.store import MEND
 
 SECONDS: Final = 10.0
@@ -78,11 +74,21 @@ class Finding:
 
 
 async def findings(checks: Iterable[Check]) -> AsyncIterator[Finding]:
-    """What each check finds, in order, one after another."""
-    for check in checks:
-        began = time.perf_counter()
-        is_well, text, mend = await _looked(check)
-        yield Finding(check.name, is_well, text, time.perf_counter() - began, mend)
+    """What each check finds, in order; all of them look at once."""
+    looks = [asyncio.create_task(_finding(check)) for check in checks]
+    try:
+        for look in looks:
+            yield await look
+    finally:
+        for look in looks:
+            look.cancel()
+        await asyncio.gather(*looks, return_exceptions=True)
+
+
+async def _finding(check: Check) -> Finding:
+    began = time.perf_counter()
+    is_well, text, mend = await _looked(check)
+    return Finding(check.name, is_well, text, time.perf_counter() - began, mend)
 
 
 async def _looked(check: Check) -> tuple[bool, str, str]:
@@ -111,8 +117,11 @@ def wrong_settings(error: ConfigurationError) -> Finding:
     return Finding("settings", is_well=False, said=str(error), seconds=0, mend="`tagstream config show`")
 
 
-def of(config: Settings, *, source: str) -> tuple[Check, ...]:
-    """Every check of a system with these settings, which came from `source`."""
+def of(config: Settings, *, source: str, scores: bool = False) -> tuple[Check, ...]:
+    """Every check of a system with these settings, which came from `source`.
+
+    With `scores` the model is loaded, and scores its golden images, wherever it runs.
+    """
     return (
         Check("settings", lambda: _said(source), ""),
         *_broker(config),
@@ -123,7 +132,7 @@ def of(config: Settings, *, source: str) -> tuple[Check, ...]:
         *_reading(config),
         _suspicions(config),
         *_registry(config),
-        Check("model", lambda: _model(config), _MODEL_MEND, MODEL_SECONDS),
+        Check("model", lambda: model_check.look(config, scores=scores), _MODEL_MEND, MODEL_SECONDS),
     )
 
 
@@ -222,6 +231,8 @@ async def _sqlite(config: Settings) -> str:
 
 
 async def _mongo(config: Settings) -> str:
+    from streams.adapters.mongo.indexes import IndexState  # noqa: PLC0415 - its driver
+
     async with open_mongo(config.store) as store:
         await store.ping()
         found = await store.indexes()
@@ -252,6 +263,8 @@ async def _no_bucket() -> str:
 
 def _bucket(config: Settings, name: str) -> Callable[[], Awaitable[str]]:
     async def look() -> str:
+        from streams.adapters.s3.images import S3Images  # noqa: PLC0415 - its client, which takes its time
+
         settings = backends.s3_settings(config).model_copy(update={"buckets": (name,)})
         async with S3Images(settings) as images:
             await images.ping()
@@ -307,24 +320,11 @@ def _registry(config: Settings) -> tuple[Check, ...]:
 
 
 async def _resolve(config: Settings) -> str:
+    from agents.wiring.registry import open_registry  # noqa: PLC0415 - storage's client, which takes its time
+
     async with open_registry(config) as registry:
         if config.model.ref is None:
             names = await registry.names()
             return f"answers, at {registry.where}; it has {', '.join(names) or 'no model yet'}"
         found = await registry.resolve(refs.parse(config.model.ref))
         return f"{config.model.ref} is {found.version}, at {registry.where}"
-
-
-async def _model(config: Settings) -> str:
-    found = await resolve_model(config)
-    return await asyncio.to_thread(_scored, config, found.folder)
-
-
-def _scored(config: Settings, folder: Path) -> str:
-    from model.serving.classifier import Classifier  # noqa: PLC0415 - torch takes its time: the other checks come first
-
-    classifier = Classifier.load(folder, device=config.model.device, threads=config.model.threads)
-    classifier.check_golden()
-    manifest = classifier.manifest
-    golden = f"{len(manifest.golden)} golden images score as they should"
-    return f"{manifest.name} {manifest.version} on {classifier.device}, {golden}"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from agents.wiring import stores
 from agents.wiring.settings import StoreSettings, blame
+from schemas.errors import ConfigurationError
 from schemas.records import ImageHead, ScoreRecord
 from streams.ports import ScoreStore
 
@@ -17,9 +18,18 @@ def is_here(settings: StoreSettings) -> bool:
     return settings.url is not None or settings.path.exists()
 
 
+def refuse_missing(settings: StoreSettings) -> None:
+    """Raise `ConfigurationError` where there is no store to read, or to write to beside its workers."""
+    if not is_here(settings):
+        raise ConfigurationError(
+            f"TAGSTREAM_STORE__PATH: {settings.path} is not there: no worker has kept anything in it yet"
+        )
+
+
 @asynccontextmanager
 async def open_store(settings: StoreSettings) -> AsyncIterator[ScoreStore]:
-    """The store; raises `ConfigurationError`, which names the setting, where there can be none."""
+    """The store; raises `ConfigurationError`, which names the setting, where there is none or can be none."""
+    refuse_missing(settings)
     async with AsyncExitStack() as stack:
         with blame(stores.blamed(settings)):
             store: AbstractAsyncContextManager[ScoreStore] = stores.open_store(settings)

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
-from schemas.errors import EXIT_CONFIGURATION, ConfigurationError, TagstreamError, Unavailable
+from schemas.errors import EXIT_CONFIGURATION, ConfigurationError, Gone, TagstreamError, Unavailable
+from tagstream.dev import state
 
 EXIT_FAILED = 1
+
+_PLACES: Final = ("TAGSTREAM_S3__BUCKETS", "TAGSTREAM_STORE__PATH")
+_NOTHING_HERE: Final = (
+    "; nothing runs in this folder, and no setting says where: `tagstream dev` starts everything here"
+)
 
 
 @contextmanager
@@ -27,5 +35,13 @@ def exit_on_errors() -> Iterator[None]:
 def _end(error: TagstreamError, code: int, *, more: str = "") -> None:
     from agents.wiring import settings
 
+    more = _NOTHING_HERE if _is_of_a_place(error) and not state.is_somewhere(os.environ) else more
     sys.stderr.write(f"tagstream: {settings.mask().hide(str(error))}{more}\n")
     sys.exit(code)
+
+
+def _is_of_a_place(error: TagstreamError) -> bool:
+    """Whether a system that ran here would have spared us the error."""
+    if isinstance(error, Unavailable):
+        return error.dependency in {"broker", "store"}
+    return isinstance(error, Gone) or any(setting in str(error) for setting in _PLACES)

@@ -1,4 +1,4 @@
-"""Wiring of the tagger: the model that the settings name, loaded, tried on its golden images, behind its port.
+"""Wiring of the tagger: the model that the settings name, tried on its golden images, behind its port.
 
 Apart from the other components, since who classifies files of his own needs no broker, storage or store, and
 none of their libraries.

@@ -8,13 +8,17 @@ import typer
 
 
 def doctor(
-    *, as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, a check each.")] = False
+    *,
+    score: Annotated[
+        bool, typer.Option("--score", help="Also load the model and score its golden images.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, a check each.")] = False,
 ) -> None:
     """Check everything that a worker needs.
 
     Settings, broker, topics, store, every bucket, clock, disk, model and its device: each with what was
-    found, or with what is wrong and how to mend it. Loads the model as a worker does, onto the device
-    that it would take. Changes nothing.
+    found, or with what is wrong and how to mend it. Of the model every byte is verified; on a machine with
+    a GPU, and with --score, it is loaded as a worker does and scores its golden images. Changes nothing.
 
     Exits 1 if any check fails.
 
@@ -39,7 +43,7 @@ def doctor(
         tell(health_checks.wrong_settings(error).masked(mask))
         raise typer.Exit(1) from error
     logs.configure(config.log.model_copy(update={"level": "error"}), mask=mask)
-    checks = health_checks.of(config, source=_source())
+    checks = health_checks.of(config, source=_source(), scores=score)
     if not asyncio.run(health_checks.run(checks, mask=mask, tell=tell)):
         raise typer.Exit(1)
 

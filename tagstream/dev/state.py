@@ -115,12 +115,17 @@ def adopt(environment: MutableMapping[str, str], start: Path) -> RunningSystem |
     What is set already stays. None, and nothing filled, where none runs or where the environment
     itself says where things are: half of one system and half of another would be worse than either.
     """
-    if any(name.upper().startswith(PLACES) for name in environment):
+    if is_somewhere(environment):
         return None
     if state := running(start):
         for name, value in state.settings.items():
             environment.setdefault(name, value)
     return state
+
+
+def is_somewhere(environment: Mapping[str, str]) -> bool:
+    """Whether the environment, or what was adopted into it, says where a system is."""
+    return any(name.upper().startswith(PLACES) for name in environment)
 
 
 def adopted(environment: Mapping[str, str], start: Path) -> RunningSystem | None:

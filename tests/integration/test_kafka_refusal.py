@@ -130,13 +130,13 @@ async def test_nobody_there_is_told() -> None:
     address = nobody()
     said = await refusal(address)
     assert said
-    assert said.startswith(f"{address}: ConnectionRefusedError")
+    assert said.startswith(f"no broker at {address}: ConnectionRefusedError")
 
 
 async def test_of_several_the_first_that_refuses_is_told(embedded: str) -> None:
     said = await refusal(f"{embedded},127.0.0.1:1")
     assert said
-    assert said.startswith("127.0.0.1:1: ")
+    assert said.startswith("no broker at 127.0.0.1:1: ")
 
 
 def _publisher(connection: KafkaConnection) -> AbstractAsyncContextManager[object]:

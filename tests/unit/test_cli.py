@@ -84,6 +84,36 @@ def test_an_image_that_the_store_does_not_know_is_one_line_and_exit_1_and_makes_
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("topics", "list"),
+        ("dlq", "list"),
+        ("tail", "tagged"),
+        ("replay", "--from", "earliest"),
+        ("replay", "drop", "--model", "2"),
+        ("upload", "lunch.jpg"),
+        ("scores", "img_1"),
+        ("why", "img_1"),
+        ("link", "img_1"),
+        ("decide", "img_1", "approve"),
+        ("data", "import", "--decisions", "--output", "snapshots"),
+    ],
+    ids=" ".join,
+)
+def test_where_nothing_runs_a_command_says_how_to_start_and_leaves_no_file(
+    arguments: tuple[str, ...],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert _main(monkeypatch, *arguments) in {1, 2}
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert told.endswith("`tagstream dev` starts everything here")
+    assert [file for file in tmp_path.rglob("*") if file.is_file()] == []
+
+
 def test_a_broker_that_is_away_is_one_line_and_exit_1(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

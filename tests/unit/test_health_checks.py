@@ -12,7 +12,8 @@ import pytest
 import typer
 
 from agents.wiring import settings
-from operations import health_checks
+from model.tiny_version import write_tiny_version
+from operations import health_checks, model_check
 from operations.health_checks import Check, Finding
 from operations.unwell import Unwell
 from schemas.errors import Unavailable
@@ -138,12 +139,47 @@ async def test_a_model_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch
     assert (found.is_well, found.said) == (False, "no-such-model: there is no such model version")
 
 
+async def test_a_model_is_verified_and_scores_its_golden_images_where_that_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = write_tiny_version(tmp_path / "tiny")
+    monkeypatch.setenv("TAGSTREAM_MODEL__FOLDER", str(folder))
+    monkeypatch.setenv("TAGSTREAM_MODEL__DEVICE", "cpu")
+    monkeypatch.setenv("TAGSTREAM_MODEL__THREADS", "1")
+    config = settings.load()
+    (*_, light), (*_, whole) = (health_checks.of(config, source="-", scores=each) for each in (False, True))
+    assert "tiny v1 is whole, for the CPU" in (await _one(light)).said
+    assert "golden images score as they should" in (await _one(whole)).said
+    (folder / "golden" / "plate.png").write_bytes(b"other")
+    assert "plate.png: damaged or replaced" in (await _one(light)).said
+
+
+@pytest.mark.parametrize(("device", "may_be"), [("cpu", False), ("cuda", True), ("cuda:1", True)])
+def test_a_device_that_may_be_a_gpu_is_tried(device: str, *, may_be: bool) -> None:
+    assert model_check.may_be_on_gpu(device) is may_be
+
+
+async def test_checks_look_at_once_and_are_told_in_order() -> None:
+    begun, everyone = 0, asyncio.Event()
+
+    async def look() -> str:
+        nonlocal begun
+        begun += 1
+        if begun == 3:
+            everyone.set()
+        await everyone.wait()
+        return "all are here"
+
+    found = [each async for each in health_checks.findings([Check(name, look, "") for name in "abc"])]
+    assert [(each.name, each.said) for each in found] == [(name, "all are here") for name in "abc"]
+
+
 def test_a_wrong_setting_is_the_only_finding(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("TAGSTREAM_BATCH__MAXSIZE", "8")
     with pytest.raises(typer.Exit, match="1"):
-        doctor(as_json=True)
+        doctor(score=False, as_json=True)
     (found,) = map(json.loads, capsys.readouterr().out.splitlines())
     assert (found["check"], found["ok"]) == ("settings", False)
     assert "TAGSTREAM_BATCH__MAX_SIZE" in found["said"]

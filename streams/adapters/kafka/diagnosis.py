@@ -48,6 +48,8 @@ async def refusal(address: KafkaAddress) -> str | None:
         try:
             async with asyncio.timeout(ASK_SECONDS):
                 await _ask(connection, host, port)
+        except ConnectionRefusedError as error:
+            return f"no broker at {host}:{port}: {words(error)}"
         except (*FOREIGN, ValueError) as error:
             return f"{host}:{port}: {_meaning(error, connection)}"
     return None

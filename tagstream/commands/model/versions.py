@@ -12,6 +12,7 @@ import typer
 from tagstream.commands import options
 from tagstream.commands.environment import load_settings
 from tagstream.commands.options import Json, Url
+from tagstream.render.progress import waiting
 
 
 def listing(
@@ -83,7 +84,8 @@ def fetch(
     """
     from operations import registry as versions
 
-    fetched = asyncio.run(versions.fetch(load_settings(), ref, output=output, url=registry))
+    with waiting(f"Fetching {ref}", quiet=as_json):
+        fetched = asyncio.run(versions.fetch(load_settings(), ref, output=output, url=registry))
     document = {"ref": str(fetched.ref), "digest": fetched.digest, "folder": str(fetched.folder)}
     typer.echo(json.dumps(document) if as_json else str(fetched.folder))
 
@@ -106,7 +108,8 @@ def publish(
     """
     from operations import publish as publishing
 
-    result = asyncio.run(publishing.publish(load_settings(), folder, url=registry))
+    with waiting(f"Publishing {folder}", quiet=as_json):
+        result = asyncio.run(publishing.publish(load_settings(), folder, url=registry))
     published, where = result.published, result.registry
     if as_json:
         document = {"ref": str(published.ref), "digest": published.digest, "registry": where}
