@@ -67,8 +67,9 @@ class Dispatcher:
         with self._span(message):
             for job in jobs.jobs:
                 await self._end(message, job)
-            for _ in range(jobs.ignored):
-                self.metrics.count("ignored")
+            for each in jobs.ignored:
+                self.metrics.count("filtered" if each.is_filtered else "ignored")
+                log.debug("record.ignored", why=each.why)
 
     async def _end(self, message: Message, job: Job) -> None:
         """Bring one record to one of its endings."""

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from schemas.errors import Rejected
+from schemas.wire import Ignored
 from streams.inflight import Urgency
 from streams.message import Message
 from streams.ports import BROKER, IMAGES, STORE
@@ -29,8 +30,8 @@ class Jobs:
     """A message's work, record by record."""
 
     jobs: tuple[Job, ...]
-    ignored: int = 0
-    """Records that ask for nothing."""
+    ignored: tuple[Ignored, ...] = ()
+    """Records that ask for nothing, or for what nobody wants."""
     urgency: Urgency = Urgency.LIVE
     needs: frozenset[str] = field(default=frozenset({IMAGES, STORE, BROKER}))
     """The dependencies without which it need not be started."""

@@ -31,7 +31,7 @@ class Uploads:
             # Its siblings ended at the first hop; if each copy were all of them they would multiply.
             records = tuple(record for record in records if _image(record) == deferred)
         jobs = tuple(self._job(message, each) for each in records if not isinstance(each, wire.Ignored))
-        return Jobs(jobs, ignored=len(records) - len(jobs))
+        return Jobs(jobs, tuple(each for each in records if isinstance(each, wire.Ignored)))
 
     def _job(self, message: Message, record: wire.Uploaded | wire.Removed | wire.Invalid) -> Job:
         if isinstance(record, wire.Invalid):

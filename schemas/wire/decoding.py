@@ -60,7 +60,7 @@ def _filtered(part: Part, naming: Naming) -> Part:
     if not isinstance(part.record, Uploaded):
         return part
     why = naming.unwanted(part.record.upload.location.key, part.content_type)
-    return part if why is None else Part(Ignored(why), part.document)
+    return part if why is None else Part(Ignored(why, is_filtered=True), part.document)
 
 
 def _decision(raw: bytes | None, headers: Headers) -> dict[str, object]:

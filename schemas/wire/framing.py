@@ -7,6 +7,7 @@ off JSON. What is no JSON is told by its first bytes, so that its letter says wh
 from __future__ import annotations
 
 import codecs
+import re
 import zlib
 from typing import Final
 
@@ -20,6 +21,7 @@ _GZIP: Final = b"\x1f\x8b"
 _REGISTRY: Final = b"\x00"
 _GLUE: Final = b"\x03\x00"
 _JSON_BEGINS: Final = (b"{", b"[", b'"')
+_CONTROLS: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _SEND_JSON: Final = "send the event as JSON in UTF-8"
 
 _FOREIGN: Final = (
@@ -53,7 +55,24 @@ _FOREIGN: Final = (
 
 def read(raw: bytes | None) -> object:
     """The JSON value in a message's value; raises `Malformed`."""
-    return parsed(_bare(_unpacked(raw or b"")))
+    value = _bare(_unpacked(raw or b""))
+    if value and not _is_text(value):
+        raise Malformed(f"not JSON, but {_guessed(value)}: {_SEND_JSON}")
+    return parsed(value)
+
+
+def _is_text(value: bytes) -> bool:
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return False
+    return value.startswith(_JSON_BEGINS) or _CONTROLS.search(value) is None
+
+
+def _guessed(value: bytes) -> str:
+    if value.startswith(_JSON_BEGINS):
+        return "text in another encoding than UTF-8"
+    return "bytes that are no text, perhaps Avro, Protobuf or MessagePack"
 
 
 def _unpacked(raw: bytes) -> bytes:

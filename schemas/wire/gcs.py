@@ -40,7 +40,8 @@ _RESOURCE: Final = "storage#object"
 def attributes(body: object, headers: Mapping[str, bytes]) -> Attributes | None:
     """The attributes of a notification, wherever they are; None where the message is none."""
     if headers.keys() >= _REQUIRED:
-        return {name: (value or b"").decode(errors="replace") for name, value in headers.items()}
+        # Some of Kafka Connect's header converters put text into quotes.
+        return {name: (value or b"").decode(errors="replace").strip('"') for name, value in headers.items()}
     if not isinstance(body, dict):
         return None
     message = body.get("message")

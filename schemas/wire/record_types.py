@@ -44,6 +44,8 @@ class Ignored:
     """A record that asks for nothing (a test event of a bucket's notifications)."""
 
     why: str
+    is_filtered: bool = False
+    """It asks for something, of an object that a setting says nobody wants."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,7 @@ class S3Entity(_Sent):
 class S3Record(_Sent):
     """One record of a notification."""
 
-    event_version: str = Field(pattern=r"^[0-2]\.\d+$")
+    event_version: str = Field("2.1", pattern=r"^[0-2]\.\d+$")
     """2 with all but Scality, which counts its own."""
     event_source: str = ""
     event_time: Moment

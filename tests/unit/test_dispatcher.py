@@ -134,6 +134,19 @@ async def test_keys_are_read_as_the_naming_says() -> None:
     assert [said.key for said in world.tags.on(topics.AMBIANCE)] == ["r7"]
 
 
+async def test_what_the_filter_leaves_out_is_counted_and_never_fetched() -> None:
+    world = World()
+    parts = Components(images=world.images, scores=world.scores, tags=world.tags, tagger=world.tagger)
+    naming = Naming(only_keys=("*.jpg",))
+    desk = build_dispatcher(
+        parts, Dependencies(IMPATIENT), world.limits, metrics=world.metrics, naming=naming
+    )
+    await desk.handle(s3_message("ObjectCreated:Put", "r7/a.jpg.json", minute=1, sequencer="A")).work()
+    await desk.handle(s3_message("ObjectAcl:Put", "r7/a.jpg", minute=2, sequencer="B")).work()
+    assert (world.counted("filtered"), world.counted("ignored")) == (1, 1)
+    assert world.images.fetched == []
+
+
 async def test_an_alarm_that_is_handed_in_is_the_one_that_guards() -> None:
     world, alarms = World(), RejectionAlarms(RejectionLimits(share=0.001, minimum=1))
     parts = Components(images=world.images, scores=world.scores, tags=world.tags, tagger=world.tagger)

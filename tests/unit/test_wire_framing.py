@@ -63,6 +63,12 @@ def test_json_is_read_out_of_what_stands_around_it(raw: bytes) -> None:
         (b"Obj\x01\x04\x16avro.schema", "an Avro file"),
         (b"\xc3\x01" + bytes(8) + b"\x0cshots", "an Avro message"),
         (b"\x28\xb5\x2f\xfd\x20\x00", "zstd, which is the producer's `compression.type` to do"),
+        (b"\x0a\x05shots\x12\x05a.jpg", "bytes that are no text, perhaps Avro, Protobuf or MessagePack"),
+        (b"\x82\xa6bucket\xa5shots", "bytes that are no text, perhaps Avro, Protobuf or MessagePack"),
+        (
+            json.dumps(OWN | {"note": "caf\xe9"}, ensure_ascii=False).encode("latin-1"),
+            "text in another encoding",
+        ),
         (b"<Records><Record/></Records>", "XML or HTML"),
         (b"\xff\xd8\xff\xe0\x00\x10JFIF", "a photograph itself; put it into storage"),
     ],

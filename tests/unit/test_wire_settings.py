@@ -95,7 +95,7 @@ def test_an_upload_of_a_photograph_passes_the_filter(body: object) -> None:
     ],
 )
 def test_an_upload_of_anything_else_is_ignored_with_the_reason(body: object, why: str) -> None:
-    assert asked(body, PHOTOGRAPHS) == wire.Ignored(why)
+    assert asked(body, PHOTOGRAPHS) == wire.Ignored(why, is_filtered=True)
 
 
 def test_what_is_gone_is_withdrawn_whatever_its_key_for_it_may_have_been_tagged_before() -> None:
