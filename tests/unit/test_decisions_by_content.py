@@ -15,6 +15,7 @@ from agents.moderation_policy import Unapplied
 from schemas import topics
 from schemas.decisions import MOST_DECISIONS, Decided, Decision, remembered
 from schemas.records import ImageHead, State
+from streams.ports import Change
 
 from .head_builders import NOW, after, at, changes, claim, decided, decision, outcome, removed, scored, told
 from .straight_path import World, decision_message, s3_message, upload_of
@@ -309,3 +310,34 @@ async def test_a_decision_is_remembered_by_whoever_reads_its_head_again() -> Non
     head = await world.head_of(FIRST)
     assert ImageHead.model_validate_json(head.model_dump_json()) == head
     assert [each.content_digest for each in head.decisions] == [digest(0)]
+
+
+EVENTS = st.lists(
+    st.tuples(st.sampled_from("ud"), st.integers(0, 12), st.sampled_from([APPROVE, REJECT, REVOKE])),
+    min_size=2,
+    max_size=8,
+    unique_by=lambda each: each[:2],
+)
+"""Uploads, and decisions that name no bytes, of any minute."""
+
+
+@settings(max_examples=300, deadline=None)
+@given(events=EVENTS, data=st.data())
+def test_decisions_that_come_again_are_of_the_bytes_that_they_were_of(
+    events: list[tuple[str, int, Decided]], data: st.DataObject
+) -> None:
+    """A worker dies and reads decisions again behind uploads that came between them."""
+    first = scored(claim(0), content="first", food=0.9)
+    calm = faulted = after(first)
+    delivered: list[Change] = []
+    for kind, minute, action in events:
+        uploaded = scored(claim(minute + 1), content=f"{minute % 3}", food=0.9)
+        change = decided(minute, action) if kind == "d" else uploaded
+        calm, faulted = outcome(calm, change).head, outcome(faulted, change).head
+        if kind == "d":
+            delivered.append(change)
+            for again in delivered[data.draw(st.integers(0, len(delivered))) :]:
+                faulted = outcome(faulted, again).head
+    for again in delivered[data.draw(st.integers(0, len(delivered))) :]:
+        faulted = outcome(faulted, again).head
+    assert faulted == calm
