@@ -25,8 +25,10 @@ from operations.eraser import ErasedImage, Eraser, ErasureOutcome
 from operations.erasure_objects import ErasedObjects, ImageObjects
 from operations.erasure_receipt import DataLine, ImageLine, Receipt, ReceiptState, hashed
 from operations.erasure_targets import ErasureRequest, ErasureTarget
+from schemas import topics
 from schemas.errors import ConfigurationError, TagstreamError
 from schemas.uploads import Location
+from streams.adapters.kafka.lag import LaneProgress
 from streams.adapters.kafka.publisher import KafkaPublisher
 from streams.adapters.mongo.indexes import IndexState
 from streams.adapters.s3.versions import S3Versions
@@ -80,7 +82,7 @@ async def rehearse(
         await run.rehearse(targets, objects, tick=tick)
     remains = await topic_remains.find(kafka_connection(settings), (), at=_now())
     found = {"images": tuple(run.lines), "data": erasure_data.unnamed(data), "topics": remains}
-    receipt = _begun(request, targets).model_copy(update=found)
+    receipt = _begun(request, targets).model_copy(update={**found, "waiting": await _waiting(settings)})
     return ErasureResult(receipt, tuple(run.standing), data)
 
 
@@ -108,10 +110,20 @@ async def erase(
     remains = await topic_remains.find(kafka_connection(settings), run.published, at=_now())
     state = ReceiptState.BEGUN if run.refused else ReceiptState.FINISHED
     update = {"images": tuple(run.lines), "topics": remains, "finished_at": _now(), "state": state}
+    update["waiting"] = await _waiting(settings)
     receipt = draft.model_copy(update=update).with_earlier(draft).signed()
     if file:
         erasure_receipt.keep(file, receipt)
     return ErasureResult(receipt, tuple(run.standing), data, tuple(run.refused))
+
+
+async def _waiting(settings: Settings) -> int:
+    """Uploads that are not in the store yet, at most."""
+    found = 0
+    for topic in (topics.UPLOADED, topics.RETRY):
+        async with LaneProgress(kafka_connection(settings), topic, settings.kafka.group) as lane:
+            found += await lane.left()
+    return found
 
 
 async def _require_index(settings: Settings) -> None:

@@ -86,6 +86,8 @@ class Receipt(Value):
     images: tuple[ImageLine, ...] = ()
     topics: tuple[TopicRemains, ...] = ()
     data: tuple[DataLine, ...] = ()
+    waiting: int = 0
+    """Messages that no worker had worked on: uploads among them have no uploader in the store yet."""
     elsewhere: tuple[str, ...] = ELSEWHERE
     """What Tagstream does not reach."""
     digest: str = ""

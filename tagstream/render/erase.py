@@ -24,6 +24,7 @@ from tagstream.render.console import PrintableConsole
 from tagstream.render.tables import counted
 
 _NOTHING = "The store names this uploader for no image: there never was one, or all are erased"
+_AGAIN = "Not worked on yet: {}, with uploads of this uploader perhaps; run it again when none is left"
 _MOST = 50
 """Addresses that are printed one by one; --json has all."""
 
@@ -79,6 +80,8 @@ def _parts(result: ErasureResult, *, is_dry: bool) -> Iterator[RenderableType]:
     yield _summary(result.receipt, is_dry=is_dry)
     for why in result.refused:
         yield Text(why, "red")
+    if result.receipt.uploader and result.receipt.waiting:
+        yield Text(_AGAIN.format(counted(result.receipt.waiting, "message")), "yellow")
     if result.standing:
         yield _standing(result, is_dry=is_dry)
     if result.data:

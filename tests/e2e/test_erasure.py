@@ -199,7 +199,7 @@ async def test_nothing_that_was_said_before_an_erasure_brings_an_image_back(
     await all_is_handled(fleet)
     fleet.kill(worker)
     fleet.start(E2E_VERSION="2")  # a model that has scored none of them
-    replayed = await tagstream(fleet, "replay", "--from", "earliest", "--model", "2", "--json")
+    replayed = await tagstream(fleet, "replay", "--from", "earliest", "--model", "2", "--force", "--json")
 
     again = await tagstream(fleet, "erase", "--uploader", OWNER, "--yes", "--json")
     assert again == {"images": 0}

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from confluent_kafka import Producer
 
 from agents.transitions import Transitions, acknowledged
 from operations.erasure_receipt import Receipt, ReceiptState, hashed
@@ -179,6 +180,18 @@ def test_a_second_run_says_already_erased_and_publishes_nothing(
     assert len(asyncio.run(read_all(stack.broker, topics.LATEST))) == said
     assert ran(monkeypatch, "--uploader", "u-secret") == 0
     assert "never was one, or all are erased" in capsys.readouterr().out
+
+
+def test_uploads_that_still_wait_are_said_to_need_another_run(
+    stack: EmbeddedStack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ran(monkeypatch, "--uploader", "u-secret", "--dry-run") == 0
+    assert "Not worked on yet" not in capsys.readouterr().out
+    producer = Producer({"bootstrap.servers": stack.broker})
+    producer.produce(topics.RETRY, b"{}", b"k")
+    producer.flush(10)
+    assert ran(monkeypatch, "--uploader", "u-secret", "--dry-run") == 0
+    assert "Not worked on yet: 1 message" in capsys.readouterr().out
 
 
 def test_objects_are_deleted_where_that_is_said(
