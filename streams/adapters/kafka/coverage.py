@@ -15,7 +15,7 @@ from typing import Any, Final
 import structlog
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
-from aiokafka.errors import IncompatibleBrokerVersion
+from aiokafka.errors import GroupCoordinatorNotAvailableError, IncompatibleBrokerVersion
 from aiokafka.structs import TopicPartition
 
 from schemas.errors import Unavailable
@@ -117,8 +117,8 @@ async def _assigned(address: KafkaAddress, group: str) -> frozenset[TopicPartiti
         async with asking("its groups", seconds=_SECONDS):
             (reply,) = await admin.describe_consumer_groups([group])
     except Unavailable as error:
-        if isinstance(error.__cause__, IncompatibleBrokerVersion):
-            return None  # the embedded broker
+        if isinstance(error.__cause__, IncompatibleBrokerVersion | GroupCoordinatorNotAvailableError):
+            return None  # the embedded broker, or one that no group has ever used
         raise
     finally:
         await admin.close()
