@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from operations import image_ids
 from operations.erasure_data import Traces
-from schemas.errors import Gone
+from schemas.errors import ConfigurationError, Gone
 from schemas.records import ImageHead
 from schemas.uploads import Location
 from streams.ports import ScoreStore
 
-_PAGE = 500
+_LONGEST_ID: Final = 200
+"""Characters of an id that an event can bring."""
+_PAGE: Final = 500
 """Heads that are read at once."""
 
 
@@ -99,6 +102,10 @@ async def _target(scores: ScoreStore, head: ImageHead, request: ErasureRequest) 
 
 
 def _unseen(image_id: str, request: ErasureRequest) -> ErasureTarget:
+    if not 0 < len(image_id) <= _LONGEST_ID:
+        raise ConfigurationError(
+            f"an image's id has 1 to {_LONGEST_ID} characters, not {len(image_id)}: nothing was erased"
+        )
     named = request.addresses.get(image_id)
     return ErasureTarget(image_id, is_known=False, locations=(named,) if named else ())
 

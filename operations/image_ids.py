@@ -25,7 +25,7 @@ def image_id(given: str, *, buckets: tuple[str, ...]) -> str:
     if object_address.is_object(given):
         location = object_address.parse(given)
         return identity.image_id(location.bucket, location.key)
-    if _DERIVED.fullmatch(given) or not Path(given).is_file():
+    if _DERIVED.fullmatch(given) or not _is_file(given):
         return given
     if not buckets:
         raise ConfigurationError(
@@ -33,6 +33,13 @@ def image_id(given: str, *, buckets: tuple[str, ...]) -> str:
             "give its address, as in s3://photos/lunch.jpg"
         )
     return identity.image_id(buckets[0], Path(given).name)
+
+
+def _is_file(name: str) -> bool:
+    try:
+        return Path(name).is_file()
+    except OSError:  # longer than a file's name can be
+        return False
 
 
 def unknown(image_id: str) -> Gone:

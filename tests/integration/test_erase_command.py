@@ -128,6 +128,14 @@ def test_one_that_is_meant_all_the_same_gets_its_tombstone_before_its_upload_com
     assert head_of(here, "img_nobody").is_erased
 
 
+@pytest.mark.parametrize("image", ["", "x" * 201, "x" * 2000])
+def test_an_id_that_no_event_can_bring_gets_no_tombstone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], image: str
+) -> None:
+    assert ran(monkeypatch, image, "--unseen", "--yes") == 2
+    assert "1 to 200 characters" in capsys.readouterr().err
+
+
 def test_nobody_to_be_asked_is_an_error_and_nothing_is_erased(
     here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

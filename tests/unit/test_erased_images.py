@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -23,7 +24,6 @@ from .straight_path import (
     EPOCH,
     HALFWAY,
     Crash,
-    Faults,
     FaultyImages,
     World,
     decision_message,
@@ -118,6 +118,7 @@ async def test_nothing_that_was_said_before_brings_the_image_back_or_fetches_it(
     fetched = len(world.images.fetched)
     await world.deliver(
         message_of(UPLOAD),
+        replace(message_of(UPLOAD), topic=topics.RETRY),
         s3_message("ObjectCreated:Put", UPLOAD.location.key, minute=2, sequencer="0A"),
         rescore_message(UPLOAD, version="1"),
         decision_message(UPLOAD.image_id, "approve", minute=20),
@@ -127,7 +128,7 @@ async def test_nothing_that_was_said_before_brings_the_image_back_or_fetches_it(
     )
     assert len(world.images.fetched) == fetched
     assert world.refused == set()
-    assert world.counted("erased") == 4
+    assert world.counted("erased") == 5
     await everything_is_gone(world)
 
 
@@ -169,14 +170,16 @@ async def test_a_worker_that_scores_the_image_while_it_is_erased_loses() -> None
 class ErasingTags(MemoryTags):
     """Between the store's write and the first event that says it somebody erases the image."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, *, then: tuple[str, str] | None = None) -> None:
         super().__init__()
         self._world: World | None = world
+        self._then = then
 
     async def announce(self, announcements: Sequence[Announcement]) -> None:
         world, self._world = self._world, None
         if world:
             await erase(world)
+            world.faults.boundary = self._then
         await super().announce(announcements)
 
 
@@ -189,11 +192,11 @@ async def test_a_worker_that_announces_behind_the_erasure_takes_it_back() -> Non
 
 
 async def test_the_tags_of_a_worker_that_died_behind_the_erasure_do_not_stay() -> None:
-    world = World(Faults(("mark", "before")))
-    world.tags = ErasingTags(world)
+    world = World()
+    world.tags = ErasingTags(world, then=("mark", "before"))
     with pytest.raises(Crash):
         await world.tag(UPLOAD, "menu=0.9")
-    await erase(world)
+    assert last_of(world.tags, topics.LATEST, UPLOAD.image_id).event is not None
     await world.deliver(message_of(UPLOAD))
     await everything_is_gone(world)
 
