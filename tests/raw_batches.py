@@ -21,9 +21,9 @@ _ATTRIBUTES: Final = 21
 _HEADER: Final = 61
 
 
-def sound(values: Sequence[bytes], *, header: bytes = b"") -> bytes:
+def sound(values: Sequence[bytes], *, header: bytes = b"", room: int = 1 << 20) -> bytes:
     """A batch without compression; each record with a header of that name where one is given."""
-    builder = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, -1, 1 << 20)
+    builder = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, -1, room)
     placeholder = "x" * len(header)
     for number, value in enumerate(values):
         builder.append(number, 1_760_000_000_000, None, value, [(placeholder, b"")] if header else [])

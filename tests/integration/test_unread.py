@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
+import resource
 from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
+import cramjam
 import pytest
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -15,16 +18,20 @@ from confluent_kafka import Producer
 
 from streams.adapters.kafka import unread
 from streams.adapters.kafka.admin import Declared, TopicAdmin
+from streams.adapters.kafka.inflation import MOST_BYTES
 from streams.adapters.kafka.reader import TopicReader
 from tests import raw_batches as batches
+from tests.seen import Tell
 
+CODECS = ["gzip", "snappy", "lz4", "zstd"]
+"""In the order of Kafka's numbers, from 1 on."""
 THREE = batches.sound([b"1", b"2", b"3"])
 
 DAMAGED: Mapping[str, bytes] = {
     "a codec that nobody knows": batches.with_payload(THREE, b"?", codec=batches.UNKNOWN_CODEC),
     **{
         f"no {name}": batches.with_payload(THREE, b"this is none", codec=codec)
-        for codec, name in enumerate(("gzip", "snappy", "lz4", "zstd"), start=1)
+        for codec, name in enumerate(CODECS, start=1)
     },
     "gzip that ends early": batches.with_payload(
         THREE, batches.compressed([b"1", b"2", b"3"])[61:-9], codec=batches.GZIP
@@ -58,6 +65,43 @@ async def test_a_batch_that_cannot_be_unpacked_is_named_and_what_stands_around_i
     assert all(each["cause"] for each in said)
 
 
+def bombs() -> dict[str, bytes]:
+    """Payloads far smaller than what they unpack to, and a second member of gzip behind an innocent one."""
+    zeros = bytes(MOST_BYTES + 1)
+    return {
+        "gzip": gzip.compress(b"{}") + gzip.compress(zeros, 1),
+        "zstd": bytes(cramjam.zstd.compress(zeros)),
+        "lz4": bytes(cramjam.lz4.compress(zeros)),
+        "snappy": b"\xff\xff\xff\xff\x0f" + b"\x00" * 20,
+    }
+
+
+async def test_a_batch_that_would_unpack_to_more_than_memory_holds_is_named_and_passed_over(
+    embedded: str, tell: Tell
+) -> None:
+    topic = f"bombs-{uuid4().hex}"
+    for name, payload in bombs().items():
+        tell(f"bomb: {len(payload):,} bytes of {name}")
+        bomb = batches.with_payload(THREE, payload, codec=CODECS.index(name) + 1)
+        assert await batches.produce(embedded, topic, 0, bomb, batches.sound([name.encode()])) == [0, 0]
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    values, said = await read(embedded, topic)
+    assert values == [b"gzip", b"zstd", b"lz4", b"snappy"]
+    assert [(each["first"], each["last"]) for each in said] == [(n, n + 2) for n in (0, 4, 8, 12)]
+    assert {each["cause"] for each in said} == {"TooInflated: it unpacks to more than 128 MB"}
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 3 * MOST_BYTES // 1024
+
+
+async def test_a_large_batch_within_the_bound_is_read(embedded: str) -> None:
+    topic = f"large-{uuid4().hex}"
+    large = batches.sound([bytes(2_000_000)] * 3, room=10_000_000)
+    for codec, pack in ((1, gzip.compress), (3, cramjam.lz4.compress), (4, cramjam.zstd.compress)):
+        made = batches.with_payload(large, bytes(pack(large[61:])), codec=codec)
+        assert await batches.produce(embedded, topic, 0, made) == [0]
+    values, said = await read(embedded, topic)
+    assert (values, said) == ([bytes(2_000_000)] * 9, [])
+
+
 async def test_of_a_batch_with_one_damaged_record_those_before_it_are_read(embedded: str) -> None:
     topic = f"damaged-{uuid4().hex}"
     broken = batches.sealed(THREE[:-8] + b"\x7f" * 8)
@@ -77,7 +121,7 @@ async def test_a_wrong_checksum_cannot_claim_the_offsets_of_the_batch_behind_it(
     assert [offset for each in said for offset in range(each["first"], each["last"] + 1)] == [0, 1, 2]
 
 
-@pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
+@pytest.mark.parametrize("codec", CODECS)
 async def test_every_codec_of_kafka_is_read(bootstrap: str, codec: str) -> None:
     topic = f"codec-{codec}-{uuid4().hex}"
     async with TopicAdmin(bootstrap) as admin:

@@ -17,12 +17,17 @@ from typing import Any, Final
 from aiokafka import codec
 from aiokafka.consumer.fetcher import FetchError, FetchResult, OffsetResetStrategy, PartitionRecords
 from aiokafka.errors import CorruptRecordException, RecordTooLargeError
+from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.structs import ConsumerRecord, OffsetAndMetadata, TopicPartition
 
+from streams.adapters.kafka.inflation import inflated
 from streams.message import Unread
 
 Rewound = Callable[[TopicPartition, int, int], None]
 """Told of a partition, the offset that was to be read and the one that is, which lies before it."""
+
+_Refused = dict[tuple[TopicPartition, int], Exception]
+"""Why batches are not to be unpacked, by their partition and first offset."""
 
 _NO_TIME: Final = -1
 
@@ -65,14 +70,16 @@ class _FetchWatch:
         self._assignment: Any = None
         self._sought: dict[TopicPartition, int] = {}
         """The offset that was wanted of each partition whose place is being looked for."""
+        self._refused: _Refused = {}
+        fetcher._client = _Client(fetcher._client, self._measure)
         self._fetch, self._place = fetcher._proc_fetch_request, fetcher._update_fetch_positions
         fetcher._proc_fetch_request, fetcher._update_fetch_positions = self.fetch, self.place
 
     async def fetch(self, assignment: Any, node: int, request: Any) -> bool:
         """As the fetcher does it; what came is unpacked our way."""
+        self._turn_to(assignment)
         woken: bool = await self._fetch(assignment, node, request)
         if assignment.active:
-            self._turn_to(assignment)
             for topic, partitions in request.topics:
                 for number, offset, _ in partitions:
                     self._look_at(TopicPartition(topic, number), offset)
@@ -95,9 +102,16 @@ class _FetchWatch:
             woken |= any(told)
         return woken
 
+    def _measure(self, response: Any) -> None:
+        for topic, partitions in response.topics:
+            for number, _, _, *rest in partitions:
+                for offset, error in inflated(rest[-1] or b""):
+                    self._refused[TopicPartition(topic, number), offset] = error
+
     def _turn_to(self, assignment: Any) -> None:
         if assignment is not self._assignment:
             self._assignment = assignment
+            self._refused.clear()
             self._sought.clear()
 
     async def _recall(self, state: Any, tp: TopicPartition) -> None:
@@ -123,7 +137,7 @@ class _FetchWatch:
         elif isinstance(found, FetchResult):
             records = found._partition_records
             if isinstance(records, PartitionRecords):
-                records._records_iterator = _unpacked(records, state.highwater)
+                records._records_iterator = _unpacked(records, state.highwater, self._refused)
         elif isinstance(found, FetchError) and isinstance(found._error, RecordTooLargeError):
             # Not too large: brokers send the first batch whole. Its length is not its own.
             self._put(tp, _damaged(offset, offset, "its length is not that of what came"))
@@ -146,6 +160,23 @@ class _FetchWatch:
         )
 
 
+class _Client:
+    """The fetcher's client, whose answers to fetches are looked at before they are unpacked."""
+
+    def __init__(self, client: Any, look: Callable[[Any], None]) -> None:
+        self._client = client
+        self._look = look
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    async def send(self, node: int, request: Any) -> Any:
+        response = await self._client.send(node, request)
+        if isinstance(request, FetchRequest):
+            self._look(response)
+        return response
+
+
 class _Alone:
     """A notice, in the form of an answer's records."""
 
@@ -162,14 +193,16 @@ class _Alone:
         return self._left.pop()
 
 
-def _unpacked(answer: Any, highwater: int) -> Iterator[ConsumerRecord[Any, Any]]:
+def _unpacked(
+    answer: Any, highwater: int, refused: dict[tuple[TopicPartition, int], Exception]
+) -> Iterator[ConsumerRecord[Any, Any]]:
     """The records of an answer, and a notice for what of a batch cannot be unpacked."""
     batch = _next(answer)
     while batch is not None:
         following = _next(answer)
         began = answer.next_fetch_offset
         try:
-            yield from _records(answer, batch, began)
+            yield from _records(answer, batch, began, refused)
         except Exception as error:  # noqa: BLE001 - every codec has errors of its own, and a struct too
             first = max(answer.next_fetch_offset, getattr(batch, "base_offset", began))
             last = max(first, _last_of(batch, following, highwater, error))
@@ -188,11 +221,13 @@ def _next(answer: Any) -> Any:
         return error
 
 
-def _records(answer: Any, batch: Any, began: int) -> Iterator[ConsumerRecord[Any, Any]]:
+def _records(answer: Any, batch: Any, began: int, refused: _Refused) -> Iterator[ConsumerRecord[Any, Any]]:
     if isinstance(batch, Exception):
         raise batch
     if not batch.validate_crc():
         raise WrongChecksum("the bytes are not those that were sent")
+    if error := refused.pop((answer._tp, getattr(batch, "base_offset", -1)), None):
+        raise error
     for record in () if batch.is_control_batch else batch:
         if record.offset < began:
             continue  # the broker sends whole batches
