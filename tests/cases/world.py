@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
+import subprocess
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +27,7 @@ from streams.adapters.kafka.reader import read_all
 from streams.message import Message
 from streams.scanning import every_head
 from tests.e2e.accounts import opened
-from tests.e2e.fleet import Fleet
+from tests.e2e.fleet import ROOT, Fleet
 from tests.e2e.worker_under_test import BUCKET
 
 READ: Final = (topics.UPLOADED, topics.DECISIONS, topics.RETRY)
@@ -118,6 +122,19 @@ class World:
         self._letters, self._tombstones = len(letters), len(ended)
         self._before = Seen(heads, frozenset(changed), new, removed)
         return self._before
+
+    async def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run `tagstream` with these arguments, as somebody at a terminal does."""
+        settings = {
+            "TAGSTREAM_KAFKA__BROKERS": self.bootstrap,
+            "TAGSTREAM_STORE__PATH": str(self.fleet.store),
+            "TAGSTREAM_S3__BUCKETS": f'["{BUCKET}"]',
+        }
+        line = [sys.executable, "-m", "tagstream", *arguments]
+        run = partial(
+            subprocess.run, line, cwd=ROOT, env=os.environ | settings, capture_output=True, text=True
+        )
+        return await asyncio.to_thread(run, check=False, timeout=SETTLES_WITHIN)
 
     async def _is_idle(self) -> bool:
         async with groupless(self.bootstrap, seconds=30.0, offsets_of="tagstream") as consumer:
