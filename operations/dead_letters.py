@@ -110,6 +110,8 @@ class LetterGroup:
     redriven: int
     first: datetime | None
     last: datetime | None
+    suspected_since: datetime | None
+    """Of those that were held aside under an alarm: since when too many had their cause."""
     example: Letter
 
     def document(self) -> dict[str, Any]:
@@ -122,6 +124,7 @@ class LetterGroup:
             "redriven": self.redriven,
             "first": self.first.isoformat() if self.first else None,
             "last": self.last.isoformat() if self.last else None,
+            "suspected_since": self.suspected_since.isoformat() if self.suspected_since else None,
             "example": self.example.document(),
         }
 
@@ -145,8 +148,14 @@ def _group(topic: str, code: str, found: Sequence[Letter]) -> LetterGroup:
         redriven=sum(letter.is_redriven for letter in found),
         first=times[0] if times else None,
         last=times[-1] if times else None,
+        suspected_since=min(_suspected(found), default=None),
         example=found[-1],
     )
+
+
+def _suspected(found: Iterable[Letter]) -> Iterable[datetime]:
+    suspicions = (headers.suspicion(letter.message) for letter in found)
+    return (each.since for each in suspicions if each)
 
 
 def dump(raw: bytes, *, most: int = 4096) -> str:

@@ -9,6 +9,7 @@ from agents.wiring.settings import Settings
 from operations import audit_trail, letter_reader, store
 from operations.audit_trail import Trail
 from operations.dead_letters import Letter
+from operations.deferral import Deferral
 from schemas import topics
 from schemas.errors import Gone
 
@@ -41,8 +42,8 @@ async def explain(settings: Settings, image_id: str, *, dead_letters: bool) -> E
 
 
 async def _letters(settings: Settings, image_id: str) -> tuple[Letter, ...]:
-    """The letters about the image, or that carry its id where they could not be read."""
-    names = (topics.DEAD_LETTERS, topics.PARKING)
+    """The letters about the image, or that bear its id where they could not be read; also what is put off."""
+    names = (topics.RETRY, topics.DEAD_LETTERS, topics.PARKING)
     found = await letter_reader.read(kafka_connection(settings), names, lambda _done, _total: None)
     key = image_id.encode()
     return tuple(each for each in found if each.image_id == image_id or each.message.key == key)
@@ -54,6 +55,8 @@ def _advice(letters: tuple[Letter, ...] | None) -> str:
             ": was it uploaded, and is a worker running? `tagstream dlq list` shows what was refused, "
             "--dead-letters looks there for this image"
         )
+    if letters and letters[-1].place[0] == topics.RETRY:
+        return f": {Deferral(letters[-1].message).words}"
     if letters:
         return ", but in the dead letters; `tagstream dlq show PARTITION:OFFSET` shows one whole"
     return " and in no dead letter: was it uploaded, and is a worker running? `tagstream doctor` looks"

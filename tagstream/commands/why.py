@@ -13,7 +13,7 @@ def why(
     image: Image,
     *,
     dead_letters: Annotated[
-        bool, typer.Option("--dead-letters", help="Also read the dead letters and the parked ones.")
+        bool, typer.Option("--dead-letters", help="Also read the dead, deferred and parked letters.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:

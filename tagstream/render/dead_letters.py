@@ -127,6 +127,7 @@ def _group(group: dead_letters.LetterGroup) -> Text:
         f" in {', '.join(group.stages)}{parking}: ",
         (counted(group.count, "letter"), "bold"),
         (f", {group.redriven:,} sent back" if group.redriven else "", "yellow"),
+        (f", suspected since {_time(group.suspected_since)}" if group.suspected_since else "", "yellow"),
         (f"  {_span(group.first, group.last)}", "dim"),
     )
 

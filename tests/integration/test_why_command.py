@@ -14,7 +14,7 @@ from confluent_kafka import Producer
 from agents.transitions import Transitions
 from operations import audit_trail
 from schemas import identity, topics
-from schemas.events import DeadLetter
+from schemas.events import DeadLetter, Suspicion
 from streams.adapters.kafka.connection import EmbeddedBroker
 from streams.adapters.memory import MemoryScores
 from streams.adapters.sqlite.store import SqliteScores
@@ -25,6 +25,8 @@ from tests.unit.test_audit_trail import record
 
 LUNCH = identity.image_id("photos", "lunch.jpg")
 REFUSED = identity.image_id("photos", "broken.jpg")
+ASIDE = identity.image_id("photos", "aside.jpg")
+SUSPICION = Suspicion(cause="undecodable", since=NOW)
 
 
 async def _keep(store: ScoreStore) -> None:
@@ -115,7 +117,7 @@ def letters() -> Iterator[str]:
     """The address of a broker whose dead letters have one about `REFUSED`, one that bears its id, and one
     about something else."""
     with EmbeddedBroker() as broker:
-        broker.create(topics.DEAD_LETTERS)
+        broker.create(topics.DEAD_LETTERS, topics.RETRY)
         producer = Producer({"bootstrap.servers": broker.bootstrap})
         for key, image_id in ((b"broken.jpg", REFUSED), (REFUSED.encode(), None), (b"x", LUNCH)):
             dead = DeadLetter(
@@ -130,6 +132,9 @@ def letters() -> Iterator[str]:
             )
             headers: dict[str, str | bytes | None] = dict(dead.causes)
             producer.produce(topics.DEAD_LETTERS, key=key, value=b"{}", headers=headers, partition=0)
+        suspected = dead.model_copy(update={"image_id": ASIDE, "due_at": NOW, "suspected": SUSPICION})
+        aside: dict[str, str | bytes | None] = dict(suspected.causes)
+        producer.produce(topics.RETRY, key=b"y", value=b"{}", headers=aside, partition=0)
         assert producer.flush(10) == 0
         yield broker.bootstrap
 
@@ -144,6 +149,14 @@ def test_an_unknown_image_is_looked_for_in_the_dead_letters(
     assert "but in the dead letters" in told.err
     assert ran(monkeypatch, REFUSED, "--dead-letters", "--json") == 1
     assert len(json.loads(capsys.readouterr().out)["dead_letters"]) == 2
+
+
+def test_an_unknown_image_that_is_held_aside_is_said_to_be_tried_again(
+    letters: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TAGSTREAM_KAFKA__BROKERS", letters)
+    assert ran(monkeypatch, ASIDE, "--dead-letters") == 1
+    assert "held aside: suspected, too many are undecodable since" in capsys.readouterr().err
 
 
 def test_the_letters_of_a_known_image_are_told_with_its_trail(

@@ -12,6 +12,7 @@ from operations import dead_letters
 from operations.dead_letters import LetterSelection
 from schemas import topics
 from schemas.errors import ConfigurationError
+from schemas.events import Suspicion
 from tests.unit.cli_builders import NOW, letter
 
 
@@ -31,6 +32,15 @@ def test_letters_are_grouped_by_topic_and_cause_the_most_numerous_first() -> Non
     assert (groups[0].first, groups[0].last) == (NOW + timedelta(minutes=1), NOW + timedelta(minutes=2))
     assert groups[0].example is found[2]
     assert groups[0].stages == ("fetch",)
+
+
+def test_of_letters_that_were_held_aside_it_is_told_since_when_their_cause_is_suspected() -> None:
+    earlier = NOW - timedelta(minutes=9)
+    hops = [{"suspected": Suspicion(cause="gone", since=since)} for since in (NOW, earlier)]
+    found = [letter(topic=topics.PARKING, hop=hop, offset=offset) for offset, hop in enumerate(hops)]
+    (group,) = dead_letters.grouped([*found, letter(topic=topics.PARKING, offset=9)])
+    assert group.suspected_since == earlier
+    assert group.document()["suspected_since"] == earlier.isoformat()
 
 
 def test_a_letter_names_its_cause_its_image_and_its_origin() -> None:
