@@ -8,7 +8,7 @@ from typing import Final, Self
 
 from model.manifest import Manifest, Task
 from schemas.errors import ConfigurationError
-from schemas.tags import UNCERTAIN, Route, RouteRule, Scores, Tag, Verdict
+from schemas.tags import REFUSES, UNCERTAIN, Route, RouteRule, Scores, Tag, Verdict
 from schemas.topics import AMBIANCE, MODERATION
 
 DEFAULT_ROUTES: Final = (
@@ -142,7 +142,7 @@ def _uncertain(rule: RouteRule, *, tags: tuple[Tag, ...], refusal: float) -> Rou
         return None
     highest = tags[0]
     is_refused = highest.probability < refusal
-    least = f"{refusal:g}, below which this model refuses a picture" if is_refused else "its threshold"
+    least = f"{refusal:g}, {REFUSES}" if is_refused else "its threshold"
     why = f"no label reached {least}; the nearest is {highest.label}"
     return _to(rule, tag=highest, threshold=highest.threshold, why=why)
 

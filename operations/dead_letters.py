@@ -74,6 +74,8 @@ class LetterSelection:
     places: frozenset[tuple[int, int]] = frozenset()
     """Partition and offset; any where empty."""
     since: datetime | None = None
+    topic: str | None = None
+    """Where their messages were published first."""
 
     @property
     def is_everything(self) -> bool:
@@ -86,6 +88,7 @@ class LetterSelection:
         return (
             self.cause in (None, letter.code)
             and self.image_id in (None, letter.image_id)
+            and self.topic in (None, letter.origin[0])
             and (not self.places or letter.place[1:] in self.places)
             and (self.since is None or (written is not None and written >= self.since))
         )

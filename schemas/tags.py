@@ -11,6 +11,10 @@ UNCERTAIN: Final = "uncertain"
 """The route of an image of which no label is sure: a person looks at it, nothing is guessed."""
 
 
+REFUSES: Final = "below which this model refuses a picture"
+"""In the rule of such a route, where no label of the picture reached the model's refusal."""
+
+
 class Value(BaseModel):
     """A frozen value; fields that a later version adds are ignored by an earlier one."""
 

@@ -22,14 +22,24 @@ def dlq() -> None:
 
 
 @app.command("list")
-def list_(
+def list_(  # noqa: PLR0913 - one parameter an option
     *,
+    cause: Annotated[str | None, typer.Option(help="Only letters of this cause, one by one.")] = None,
+    image: Annotated[
+        str | None, typer.Option(metavar="IMAGE_ID", help="Only letters about this image, one by one.")
+    ] = None,
+    came_from: Annotated[
+        str | None, typer.Option("--topic", help="Only letters whose message came on this topic, one by one.")
+    ] = None,
+    limit: Annotated[
+        int, typer.Option(min=1, metavar="N", help="With these, so many of the newest at most.")
+    ] = 100,
     parking: Annotated[bool, typer.Option("--parking", help="Also the parking topic.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a cause.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a cause, or a letter.")] = False,
 ) -> None:
-    r"""Show the letters by cause.
+    r"""Show the letters by cause, or those of a cause, of an image or of a topic one by one.
 
-    How many, since when, and the latest as an example.
+    By cause: how many, since when, and the latest as an example.
     Reads the whole topic, in no consumer group. Letters that were sent back stay until the topic's
     retention ends, and are counted apart.
 
@@ -37,18 +47,30 @@ def list_(
 
     - `tagstream dlq list --parking`
 
+    - `tagstream dlq list --cause undecodable`
+
     - `tagstream dlq list --json | jq -r '"\(.count) \(.cause)"'`
     """
     from agents.wiring.backends import kafka_connection
-    from operations import letter_reader
+    from operations import letter_reader, topic_names
+    from operations.dead_letters import LetterSelection
     from schemas import topics
+    from schemas.did_you_mean import did_you_mean
     from tagstream.commands.environment import load_settings
     from tagstream.render import dead_letters
 
+    topic = topic_names.full(came_from) if came_from else None
+    selection = LetterSelection(cause=cause, image_id=image, topic=topic)
     names = (topics.DEAD_LETTERS, topics.PARKING) if parking else (topics.DEAD_LETTERS,)
     with dead_letters.reading() as progress:
         found = asyncio.run(letter_reader.read(kafka_connection(load_settings()), names, progress))
-    dead_letters.show_groups(found, as_json=as_json)
+    if selection.is_everything:
+        dead_letters.show_groups(found, as_json=as_json)
+    else:
+        chosen = [letter for letter in found if selection.holds(letter)]
+        causes = {letter.code for letter in found}
+        hint = did_you_mean(cause, causes) if cause and cause not in causes else ""
+        dead_letters.show_letters(chosen, limit=limit, hint=hint, as_json=as_json)
 
 
 @app.command()

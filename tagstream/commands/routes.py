@@ -41,7 +41,9 @@ def check(
 
     For example:
 
-    - `tagstream routes show > routes.toml`, edit it, and `tagstream routes check routes.toml`
+    - `tagstream routes show > routes.toml`, edit that file, then
+
+    - `tagstream routes check routes.toml`
 
     - `tagstream routes check routes.toml --limit 100000 --json | jq .routes`
     """

@@ -12,6 +12,7 @@ from operations.deferral import Deferral
 from schemas import topics, wire
 from schemas.events import ImageTagged
 from schemas.records import ImageHead
+from schemas.wire import headers
 from streams.message import Message
 from streams.ports import ScoreStore
 from tagstream.render import messages as render
@@ -90,6 +91,10 @@ def _refused(message: Message) -> Text:
 
 def _name(message: Message) -> str:
     """The key of the object, where the letter's message names one."""
+    if headers.origin(message)[0] == topics.RESCORE:
+        asked = wire.decode_rescore(message.value, dict(message.headers))
+        if not isinstance(asked, wire.Invalid):
+            return asked.claim.location.key
     for record in wire.decode(message.value, dict(message.headers)):
         if isinstance(record, wire.Uploaded):
             return record.upload.location.key

@@ -40,6 +40,22 @@ def show_groups(letters: Iterable[Letter], *, as_json: bool) -> None:
         PrintableConsole().print(_groups(groups) if groups else Text("No letters", "green"), soft_wrap=True)
 
 
+def show_letters(letters: Sequence[Letter], *, limit: int, hint: str = "", as_json: bool) -> None:
+    """The newest `limit` letters one by one, the oldest of them first; `hint` where there are none."""
+    shown = letters[-limit:]
+    if as_json:
+        for letter in shown:
+            typer.echo(json.dumps(letter.document()))
+        return
+    console = PrintableConsole()
+    if earlier := len(letters) - len(shown):
+        console.print(Text(f"{counted(earlier, 'earlier letter')}: --limit N shows more", "dim"))
+    for letter in shown:
+        console.print(_line(letter), soft_wrap=True)
+    if not shown:
+        console.print(Text(f"No such letters{hint}", "green"))
+
+
 def show_one(letter: Letter, *, as_json: bool) -> None:
     """One letter."""
     if as_json:
@@ -134,6 +150,13 @@ def _group(group: dead_letters.LetterGroup) -> Text:
 
 def _span(first: datetime | None, last: datetime | None) -> str:
     return _time(first) if first == last else f"{_time(first)} to {_time(last)}"
+
+
+def _line(letter: Letter) -> Text:
+    parking = " on parking" if letter.place[0] == topics.PARKING else ""
+    again = ", sent back" if letter.is_redriven else ""
+    about = (f"{_time(letter.message.timestamp)} ", "dim"), (letter.code, "bold red"), f"{parking}{again}"
+    return Text.assemble(*about, _example(letter))
 
 
 def _example(example: Letter) -> Text:

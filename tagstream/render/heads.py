@@ -38,7 +38,10 @@ def shown(head: ImageHead, history: Sequence[ScoreRecord] | None) -> RenderableT
     """The head: state, tags with bars, model, decision, routes; and the history where it was asked for."""
     parts: list[RenderableType] = [_facts(head), Text()]
     if head.verdict is not None:
-        parts += [tags.bars(head.verdict.tags), Text(), _routes(head.verdict)]
+        parts.append(tags.bars(head.verdict.tags))
+        if why := tags.what_decided(route.rule for route in head.verdict.routes):
+            parts.append(Text(why, "dim"))
+        parts += [Text(), _routes(head.verdict)]
     elif head.is_erased:
         parts.append(Text("Erased: no upload of before brings it back", "dim"))
     else:

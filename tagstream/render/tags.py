@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from rich.text import Text
 
-from schemas.tags import Tag
+from schemas.tags import REFUSES, Tag
 from tagstream.render import tables
 from tagstream.render.console import PrintableTable
 
@@ -24,6 +24,18 @@ def bars(tags: Sequence[Tag]) -> PrintableTable:
             Text(tag.label, style), bar(tag), Text(f"{tag.probability:.3f}", style), Text(says, "dim")
         )
     return made
+
+
+def what_decided(rules: Iterable[str]) -> str | None:
+    """Why a threshold beside a tag may be higher than the label's own; None where it is that."""
+    refusal = next((rule for rule in rules if REFUSES in rule), None)
+    if refusal is None:
+        return None
+    least = refusal.partition(",")[0]
+    return (
+        f"{least.capitalize()}: this model then takes a picture for none of its labels, whatever a label's"
+        " own threshold is (`tagstream routes show` has those)"
+    )
 
 
 def bar(tag: Tag) -> Text:

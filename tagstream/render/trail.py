@@ -15,7 +15,7 @@ from operations.audit_trail import ClaimView, DecisionView, RouteAnnouncement, R
 from operations.dead_letters import Letter
 from operations.explain import Explanation
 from schemas.records import ScoreRecord
-from tagstream.render import tables, trail_words
+from tagstream.render import tables, tags, trail_words
 from tagstream.render.console import PrintableConsole, PrintableTable
 
 Letters = Sequence[Letter] | None
@@ -54,6 +54,8 @@ def shown(trail: Trail, letters: Letters) -> RenderableType:
     parts += _section("Bytes and model", _seen(trail))
     if trail.tags:
         parts += _section("Labels", _labels(trail))
+        if why := tags.what_decided(led.rule for led in trail.routes):
+            parts.append(Text(why, "dim"))
     if trail.routes:
         parts += _section("Routes", _routes(trail.routes))
     if trail.decision:

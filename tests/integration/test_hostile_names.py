@@ -103,7 +103,7 @@ ERRANDS: Final[Mapping[tuple[str, ...], tuple[Errand, ...]]] = {
         errand("--from", "earliest", "--model", NAME, "--dry-run", "--json"),
     ),
     ("replay", "drop"): (errand("--model", NAME, "--dry-run"), errand(), errand("--job", NAME, "--json")),
-    ("dlq", "list"): (errand(), errand("--json")),
+    ("dlq", "list"): (errand(), errand("--json"), errand("--cause", NAME), errand("--image", NAME, "--json")),
     ("dlq", "show"): (errand(LETTER), errand(LETTER, "--json"), errand(NAME)),
     ("dlq", "redrive"): (errand("--all", "--dry-run"), errand("--since", NAME)),
     ("topics", "apply"): (errand(NAME),),

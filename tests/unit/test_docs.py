@@ -300,3 +300,14 @@ def test_a_drifted_part_is_written_anew_and_the_rest_is_left(tmp_path: Path) -> 
 def test_a_part_that_nobody_can_write_is_refused() -> None:
     with pytest.raises(LookupError):
         reference.renewed("<!-- generated: poems -->\n<!-- end -->")
+
+
+def test_how_long_a_topic_is_kept_is_said_in_one_sentence_everywhere() -> None:
+    page = (ROOT / "docs" / "operations.md").read_text()
+    section = page.split("\n## Topics\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| (\[`photos\.[^|]*) \| ([^|]+) \|", section, re.MULTILINE)
+    kept = {page: said for pages, said in rows for page in re.findall(r"topics/([\w-]+)\.md", pages)}
+    assert kept.keys() == {page.stem for page in (ROOT / "docs" / "topics").glob("*.md")}
+    for topic, said in kept.items():
+        told = (ROOT / "docs" / "topics" / f"{topic}.md").read_text()
+        assert re.search(rf"^\| Keep it \| {re.escape(said)}[. ]", told, re.MULTILINE), topic

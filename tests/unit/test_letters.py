@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -13,6 +14,7 @@ from operations.dead_letters import LetterSelection
 from schemas import topics
 from schemas.errors import ConfigurationError
 from schemas.events import Suspicion
+from tagstream.render.dead_letters import show_letters
 from tests.unit.cli_builders import NOW, letter
 
 
@@ -97,3 +99,23 @@ def test_a_long_value_is_cut_and_says_so() -> None:
 def test_any_bytes_can_be_shown(raw: bytes) -> None:
     shown = dead_letters.dump(raw)
     assert all(character.isprintable() or character in "\r\n\t" for character in shown)
+
+
+def test_letters_of_a_topic_are_those_whose_message_came_on_it() -> None:
+    selection = LetterSelection(topic=topics.UPLOADED)
+    assert selection.holds(letter(topic=topics.PARKING))
+    assert not LetterSelection(topic=topics.DECISIONS).holds(letter())
+    assert not selection.is_everything
+
+
+def test_letters_of_a_cause_are_shown_one_by_one_the_newest_last(capsys: pytest.CaptureFixture[str]) -> None:
+    letters = [letter(code="gone", offset=number, image_id=f"img_{number}") for number in range(5)]
+    show_letters(letters, limit=2, as_json=False)
+    head, *told = capsys.readouterr().out.splitlines()
+    assert head == "3 earlier letters: --limit N shows more"
+    assert [line.split()[2:5] for line in told] == [["gone", "0:3", "img_3"], ["gone", "0:4", "img_4"]]
+    show_letters(letters, limit=2, as_json=True)
+    documents = map(json.loads, capsys.readouterr().out.splitlines())
+    assert [each["image_id"] for each in documents] == ["img_3", "img_4"]
+    show_letters([], limit=2, hint="; did you mean gone?", as_json=False)
+    assert capsys.readouterr().out == "No such letters; did you mean gone?\n"

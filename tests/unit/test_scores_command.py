@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
@@ -10,14 +11,15 @@ import pytest
 from rich.console import Console
 
 from agents.erasure import erased
+from model.policy import Policy
 from operations import image_ids
-from schemas import identity
+from schemas import identity, topics
 from schemas.decisions import Decided
 from schemas.errors import ConfigurationError
 from schemas.records import ImageHead, ScoreRecord
-from schemas.tags import Tag
+from schemas.tags import UNCERTAIN, RouteRule, Scores, Tag
 from tagstream.render import heads, tags
-from tests.unit.cli_builders import head, record, upload
+from tests.unit.cli_builders import MODEL, head, record, upload
 from tests.unit.head_builders import after, claim, decided, scored
 
 ID = identity.image_id("photos", "lunch.jpg")
@@ -56,6 +58,17 @@ def test_a_head_is_shown_with_state_tags_model_and_routes() -> None:
         "menu >= 0.5",
     ):
         assert expected in shown
+
+
+def test_the_threshold_that_decided_is_told_where_it_is_not_the_label_s_own() -> None:
+    policy = Policy({"menu": 0.5, "food": 0.5}, rules=(RouteRule(label=UNCERTAIN, topic=topics.MODERATION),))
+    doubtful = Scores(probabilities={"menu": 0.79, "food": 0.6}, model=MODEL)
+    told = head(upload())
+    for refusal, is_told in ((0.83, True), (0.0, False)):
+        verdict = replace(policy, refusal=refusal).decide(doubtful)
+        shown = " ".join(_shown(told.model_copy(update={"verdict": verdict})).split())
+        assert ("No label reached 0.83: this model then takes a picture for none" in shown) is is_told
+        assert ("threshold 0.83" in shown) is is_told
 
 
 def test_a_decision_that_does_nothing_says_so() -> None:
