@@ -119,6 +119,14 @@ def rig(tmp_path: Path) -> Rig:
 A, B = upload_of("r1/a.jpg"), upload_of("r2/b.jpg", restaurant="r2")
 
 
+async def test_an_upload_of_2099_that_workers_refused_is_left_out_of_a_replay(rig: Rig) -> None:
+    await rig.tagged(A)
+    await rig.publish(upload_of("r1/a.jpg", minute=60 * 24 * 365 * 73))
+    _, plan = await rig.replay()
+    assert (plan.read, plan.images, plan.unreadable, plan.choices) == (2, 1, 1, {"send": 1})
+    assert [event.claim.position.uploaded_at for event in rig.lane.sent] == [A.uploaded_at]
+
+
 async def test_every_image_that_lacks_the_version_is_sent(rig: Rig) -> None:
     await rig.tagged(A, B)
     _, plan = await rig.replay()
