@@ -33,7 +33,7 @@ def erase(  # noqa: PLR0913 - one parameter an option
         bool, typer.Option("--unseen", help="Also images that the store does not know (yet).")
     ] = False,
     receipt: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Where the receipt goes, as JSON.")
+        Path | None, typer.Option(metavar="FILE", help="Where the receipt goes: JSON, and FILE.txt.")
     ] = None,
     by: Annotated[str | None, typer.Option(metavar="NAME", help="Who runs it; you if absent.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be erased.")] = False,
@@ -88,6 +88,7 @@ def _erase(
     """Choose, ask, erase, and show what became of the images; the exit code."""
     import asyncio
 
+    from model import atomic_folders
     from operations import erase as erasing
     from operations import erasure_receipt
     from tagstream.commands.environment import load_settings
@@ -110,5 +111,7 @@ def _erase(
         return 0
     with progress.phases() as tick:
         done = asyncio.run(erasing.erase(config, request, targets, file=file, tick=tick))
+    if file:
+        atomic_folders.keep(render.for_people(file), render.readable(done.receipt))
     render.show(done, file=file, is_dry=False, as_json=as_json)
     return 1 if done.refused else 0

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from io import StringIO
 from pathlib import Path
 
 import typer
@@ -25,6 +26,7 @@ from tagstream.render.tables import counted
 
 _NOTHING = "The store names this uploader for no image: there never was one, or all are erased"
 _AGAIN = "Not worked on yet: {}, with uploads of this uploader perhaps; run it again when none is left"
+_WIDTH = 110
 _MOST = 50
 """Addresses that are printed one by one; --json has all."""
 
@@ -64,7 +66,27 @@ def show(result: ErasureResult, *, file: Path | None, is_dry: bool, as_json: boo
     for part in _parts(result, is_dry=is_dry):
         console.print(part, soft_wrap=True)
     if file:
-        console.print(f"\nReceipt: {file} (digest {result.receipt.digest[:12]})", soft_wrap=True)
+        digest = result.receipt.digest[:12]
+        console.print(f"\nReceipt: {file} (digest {digest}), for people {for_people(file)}", soft_wrap=True)
+
+
+def for_people(file: Path) -> Path:
+    """Beside the receipt."""
+    return file.with_name(f"{file.name}.txt")
+
+
+def readable(receipt: Receipt) -> str:
+    """The receipt for people: what it says in JSON, and no more."""
+    console = PrintableConsole(file=StringIO(), width=_WIDTH, soft_wrap=True)
+    who = f"by {receipt.run_by}, from {_time(receipt.begun_at)} to {_time(receipt.finished_at)}"
+    console.print(f"Receipt of an erasure, {receipt.state}, {who}, Tagstream {receipt.tagstream}")
+    console.print(f"Digest of the receipt in JSON: {receipt.digest}\n")
+    for part in _parts(ErasureResult(receipt, (), receipt.data), is_dry=False):
+        console.print(part)
+    console.print("\nImages, by the sha256 of their ids")
+    for line in receipt.images:
+        console.print(f"  {line.image} {line.outcome} {_time(line.erased_at)}")
+    return console.file.getvalue()  # type: ignore[attr-defined,no-any-return]  # the StringIO of above
 
 
 def _document(result: ErasureResult) -> dict[str, object]:

@@ -264,6 +264,39 @@ async def test_an_erasure_that_is_killed_again_and_again_ends_the_same(
         assert (await said(fleet, topics.LATEST, each.image_id))[-1] is None
 
 
+async def test_erasures_beside_busy_workers_that_are_killed_leave_nothing(
+    fleet: Fleet, images: S3Images, tell: Tell
+) -> None:
+    workers = [fleet.start(E2E_DELAY="2") for _ in range(2)]
+    labels = ("menu", "ambiance", "human")
+    uploads = [await a_photograph(images, f"r/{n}.jpg", label=labels[n % 3]) for n in range(90)]
+    await send(fleet, *uploads)
+    await announced(fleet, uploads[0])
+    erased = []
+    for run in range(4):
+        told = await tagstream(fleet, "erase", "--uploader", OWNER, "--yes", "--json")
+        erased.append(len(told["receipt"]["images"]) if "receipt" in told else 0)
+        if run < len(workers):
+            fleet.kill(workers[run])
+            fleet.start(E2E_DELAY="1")
+    await all_is_handled(fleet)
+    await tagstream(fleet, "erase", "--uploader", OWNER, "--yes", "--json")
+    tell(f"erasure: {fleet.kills} workers killed, {erased} erased meanwhile, {fleet.redeliveries} came again")
+    async with SqliteScores(fleet.store) as scores:
+        heads = await scores.heads([each.image_id for each in uploads])
+        assert [head.image_id for head in heads.values() if not (head.is_erased and head.is_announced)] == []
+        assert [await scores.records(image) for image in heads] == [()] * len(uploads)
+    for topic in (topics.MODERATION, topics.AMBIANCE):
+        standing: dict[tuple[str, str], tuple[int, str]] = {}
+        for message in await read_all(fleet.bootstrap, topic):
+            event = json.loads(message.value or b"{}")
+            place = (event["image_id"], event["label"])
+            standing[place] = max(standing.get(place, (0, "")), (event["revision"], event["action"]))
+        assert {action for _, action in standing.values()} == {"removed"}
+    last = {message.key: message.value for message in await read_all(fleet.bootstrap, topics.LATEST)}
+    assert set(last.values()) == {None}
+
+
 async def killed_behind(fleet: Fleet, least: int, receipt: Path) -> bool:
     """Start the erasure, and kill it once so many images are erased; whether it died of that."""
     line, environment = command(

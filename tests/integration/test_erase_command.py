@@ -91,6 +91,12 @@ def stands(stack: EmbeddedStack) -> bool:
     return asyncio.run(ask())
 
 
+def say(stack: EmbeddedStack, topic: str) -> None:
+    producer = Producer({"bootstrap.servers": stack.broker})
+    producer.produce(topic, b"{}", b"k")
+    producer.flush(10)
+
+
 def ran(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     """How `tagstream erase` ends."""
     monkeypatch.setattr(sys, "argv", ["tagstream", "erase", *arguments])
@@ -148,6 +154,7 @@ def test_a_dry_run_says_what_stands_where_and_changes_nothing(
     here: Path, stack: EmbeddedStack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = head_of(here)
+    say(stack, topics.DECISIONS)
     assert ran(monkeypatch, "--uploader", "u-secret", "--dry-run") == 0
     told = capsys.readouterr().out
     assert "1 image: 1 to be erased" in told
@@ -169,7 +176,10 @@ def test_it_erases_says_what_is_left_and_leaves_the_object_where_it_is(
     receipt = Receipt.model_validate_json((here / "receipt.json").read_bytes())
     assert (receipt.state, receipt.run_by) == (ReceiptState.FINISHED, "ann")
     assert [(line.image, line.versions_standing) for line in receipt.images] == [(hashed(ID), 1)]
-    assert "secret" not in (here / "receipt.json").read_text()
+    text = (here / "receipt.json.txt").read_text()
+    assert f"{hashed(ID)} erased" in text
+    assert receipt.digest in text
+    assert "secret" not in (here / "receipt.json").read_text() + text
     latest = asyncio.run(read_all(stack.broker, topics.LATEST))
     assert [message.value for message in latest if message.key == ID.encode()][-1] is None
 
@@ -195,9 +205,7 @@ def test_uploads_that_still_wait_are_said_to_need_another_run(
 ) -> None:
     assert ran(monkeypatch, "--uploader", "u-secret", "--dry-run") == 0
     assert "Not worked on yet" not in capsys.readouterr().out
-    producer = Producer({"bootstrap.servers": stack.broker})
-    producer.produce(topics.RETRY, b"{}", b"k")
-    producer.flush(10)
+    say(stack, topics.RETRY)
     assert ran(monkeypatch, "--uploader", "u-secret", "--dry-run") == 0
     assert "Not worked on yet: 1 message" in capsys.readouterr().out
 
