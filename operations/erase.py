@@ -95,9 +95,10 @@ async def erase(
     tick: Tick = silent,
 ) -> ErasureResult:
     """Erase them; the receipt goes into `file`. Broken off, run both again: what is erased stays so."""
-    before = erasure_receipt.earlier(file) if file else None
+    before, begun = erasure_receipt.earlier(file) if file else None, _begun(request, targets)
+    erasure_receipt.require_same(before, begun, file=file)
     data = erasure_data.search(request.data, erasure_targets.traces(targets), is_dry=False, tick=tick)
-    draft = _begun(request, targets).model_copy(update={"data": erasure_data.unnamed(data)})
+    draft = begun.model_copy(update={"data": erasure_data.unnamed(data)})
     draft = draft.with_earlier(before)
     if file:
         erasure_receipt.keep(file, draft)

@@ -116,6 +116,18 @@ class Receipt(Value):
         return self.model_copy(update={**update, "begun_at": earlier.begun_at})
 
 
+def require_same(before: Receipt | None, begun: Receipt, *, file: Path | None) -> None:
+    """Raise `ConfigurationError` where the file has the draft of another erasure than `begun`."""
+    if before is None:
+        return
+    images, others = ({line.image for line in each.images} for each in (begun, before))
+    is_same = before.uploader == begun.uploader and (begun.uploader is not None or images == others)
+    if not is_same:
+        raise ConfigurationError(
+            f"{file}: it is of another erasure, which is not finished; run that again, or name another file"
+        )
+
+
 def hashed(name: str) -> str:
     """As a receipt names an image or an uploader."""
     return sha256(name.encode()).hexdigest()

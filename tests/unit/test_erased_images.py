@@ -14,16 +14,19 @@ from operations.eraser import ErasedImage, Eraser, ErasureOutcome
 from schemas import topics
 from schemas.events import Announcement, CollectionChanged, ModerationRequested
 from schemas.records import State
+from schemas.statements import StatementKind, StatementOfReasons
 from schemas.uploads import ImageUploaded, Location
 from streams.adapters.memory import MemoryTags
 from streams.message import Message
 from streams.ports import Fetched, Purged
+from tests.contract.builders import statement
 
 from .straight_path import (
     BOUNDARIES,
     EPOCH,
     HALFWAY,
     Crash,
+    Faults,
     FaultyImages,
     World,
     decision_message,
@@ -98,6 +101,36 @@ async def test_an_erasure_that_was_killed_is_finished_by_the_next(boundary: tupl
     done = await erase(world)
     assert done.outcome in {ErasureOutcome.ERASED, ErasureOutcome.FINISHED}
     await everything_is_gone(world)
+
+
+@pytest.mark.parametrize("boundary", [("announce", "before"), ("mark", "before"), None])
+async def test_a_hide_that_was_stated_stays_stated_and_names_neither_restaurant_nor_bytes(
+    boundary: tuple[str, str] | None,
+) -> None:
+    world = World(Faults(boundary))
+    try:
+        await world.tag(UPLOAD, "menu=0.9")
+    except Crash:
+        assert (await world.head_of(UPLOAD)).statements
+    await erase(world)
+    (kept,) = await world.scores.statements_of(UPLOAD.image_id)
+    assert (kept.kind, kept.restaurant_id, kept.content_digest) == (StatementKind.HIDE, None, None)
+    told = [each.event for each in world.tags.on(topics.STATEMENTS)]
+    assert isinstance(told[-1], StatementOfReasons)
+    assert told[-1].puid == kept.puid
+    if boundary == ("announce", "before"):
+        assert told == [kept]
+    await everything_is_gone(world)
+
+
+def test_a_statement_without_names_has_none_in_the_operators_own_words_either() -> None:
+    named = statement(1, puid="p").model_copy(
+        update={"restaurant_id": "r-77", "content_digest": "ab", "decision_facts": "menu 0.9 of r-77"}
+    )
+    bare = named.without_names()
+    assert (bare.restaurant_id, bare.content_digest) == (None, None)
+    assert bare.decision_facts == "menu 0.9 of (erased)"
+    assert statement(1, puid="p").without_names() == statement(1, puid="p")
 
 
 async def test_a_worker_finishes_an_erasure_that_was_killed_when_the_upload_comes_again() -> None:

@@ -58,6 +58,21 @@ def test_a_file_that_is_no_receipt_is_left_alone(tmp_path: Path) -> None:
     assert erasure_receipt.earlier(tmp_path / "none") is None
 
 
+def test_the_draft_of_another_erasure_is_not_gone_on_with(tmp_path: Path) -> None:
+    file = tmp_path / "receipt.json"
+    of_uploader = receipt(line("img_a"), state=ReceiptState.BEGUN, uploader=hashed("u1"))
+    erasure_receipt.require_same(of_uploader, receipt(uploader=hashed("u1")), file=file)
+    erasure_receipt.require_same(receipt(line("img_a")), receipt(line("img_a")), file=file)
+    erasure_receipt.require_same(None, receipt(line("img_a")), file=file)
+    for before, begun in (
+        (of_uploader, receipt(line("img_a"), uploader=hashed("u2"))),
+        (of_uploader, receipt(line("img_a"))),
+        (receipt(line("img_a")), receipt(line("img_b"))),
+    ):
+        with pytest.raises(ConfigurationError, match="another erasure"):
+            erasure_receipt.require_same(before, begun, file=file)
+
+
 def test_a_run_that_goes_on_keeps_what_the_one_before_had_found() -> None:
     found = DataLine(place="snapshots/one-1", what="snapshot", images=2)
     cut = receipt(line("img_a", "begun"), line("img_b", "begun"), state=ReceiptState.BEGUN, data=(found,))
