@@ -10,8 +10,9 @@ them for the same cause and none of them rightly. So:
 2. While it is on, work rejected for its cause is suspected: whoever asks holds it aside and tries it
    again later. Nothing waits for it, and everything else goes on.
 3. It goes off when, of enough outcomes since it went on (good ones and new rejections for its cause:
-   others say nothing of it), no more than half of the share are for its cause. A try of what was
-   held aside is the probe: a good one counts, and one in vain is an echo that says nothing new.
+   others say nothing of it), no more than half of the share are for its cause; a good one ends it.
+   A try of what was held aside is the probe: a good one counts, and one in vain is an echo that says
+   nothing new.
 
 Time alone never ends it: that would be a slow way to drain the topic. A share of 1, which no share
 exceeds, turns it off.
@@ -82,14 +83,17 @@ class RejectionAlarm:
         self._in_a_row.clear()
         self._trust += 1
         for alarm in tuple(self._alarms.values()):
-            self._tell(alarm, is_rejection=False)
+            alarm.outcomes += 1
+            self._end_where_calm(alarm)
 
     def suspects(self, cause: str, *, again: bool = False) -> bool:
         """Account for a rejection; whether it is suspected. `again`: it was before, for the same cause."""
         if again:
             return cause in self._alarms or self._trust < self._limits.minimum
         if alarm := self._alarms.get(cause):
-            return self._tell(alarm, is_rejection=True)
+            alarm.outcomes += 1
+            alarm.rejected += 1
+            return True
         self._recent.add(cause, now=self._clock.time())
         self._in_a_row[cause] += 1
         if self._is_too_often(cause):
@@ -113,20 +117,17 @@ class RejectionAlarm:
         )
         self._forget()
 
-    def _tell(self, alarm: _Alarm, *, is_rejection: bool) -> bool:
-        """Account for an outcome that says something of the alarm; whether it is on still."""
-        alarm.outcomes += 1
-        alarm.rejected += is_rejection
+    def _end_where_calm(self, alarm: _Alarm) -> None:
+        """End it where enough outcomes say so. Asked behind a good one: no rejection ends its own alarm."""
         if alarm.outcomes < self._limits.minimum:
-            return True
+            return
         if alarm.rejected > _CALM * self._limits.share * alarm.outcomes:
             alarm.outcomes = alarm.rejected = 0
-            return True
+            return
         del self._alarms[alarm.cause]
         self._forget()
         seconds = round(self._clock.time() - alarm.since, 1)
         log.warning("rejections.alarm_over", topic=self._topic, cause=alarm.cause, after_seconds=seconds)
-        return False
 
     def _forget(self) -> None:
         """What came before an alarm, or under it, says nothing of what comes behind."""

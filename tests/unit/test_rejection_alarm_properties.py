@@ -3,7 +3,7 @@
 from collections import deque
 from dataclasses import dataclass, field
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
@@ -133,7 +133,17 @@ def test_once_good_images_come_every_alarm_ends_and_what_is_mended_is_tagged(
     assert all(each.end == "tagged" for each in good)
 
 
+ENDED_BY_A_REJECTION = [
+    ("arrive_bad", 2),
+    ("smash", 0),
+    ("arrive", 3),
+    ("mend", 0),
+    ("retry_due", 3),
+]
+
+
 @given(STEPS, st.integers(0, 3))
+@example(ENDED_BY_A_REJECTION, 0)
 @settings(max_examples=200, deadline=None)
 def test_a_broken_decoder_buries_fewer_than_the_minimum_whatever_came_before(
     before: list[tuple[str, int]], restarts: int
