@@ -89,7 +89,7 @@ class Terminal:
         self._print(Text(text, "bold"))
 
     def _print(self, line: Text) -> None:
-        self._console.print(line, soft_wrap=True)
+        self._console.print_line(line)
 
 
 def _alarm(entry: Entry) -> str:

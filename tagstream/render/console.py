@@ -7,7 +7,7 @@ and nothing becomes a link. What is not of Rich (`typer.echo`, tracebacks, a lib
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import IO
 
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -17,7 +17,7 @@ from rich.style import StyleType
 from rich.table import Column, Table
 from rich.text import Span, Text
 
-from schemas.printable import printable
+from schemas.printable import one_line, printable
 
 
 class PrintableConsole(Console):
@@ -51,21 +51,30 @@ class PrintableConsole(Console):
         for segment in super().render(laid_out, options):
             yield segment if segment.control else _shown(segment)
 
+    def print_line(self, text: Text | str) -> None:
+        """Print it as one line, however long: no name in it can begin a line that looks like ours."""
+        self.print(in_one_line(text if isinstance(text, Text) else Text(text)), soft_wrap=True)
+
+
+def in_one_line(text: Text) -> Text:
+    """The same, with newlines spelt out, too."""
+    return _spelt_out(text, one_line)
+
 
 def _shown(segment: Segment) -> Segment:
     style = segment.style.update_link(None) if segment.style and segment.style.link else segment.style
     return Segment(printable(segment.text), style)
 
 
-def _spelt_out(text: Text) -> Text:
+def _spelt_out(text: Text, spell: Callable[[str], str] = printable) -> Text:
     plain = text.plain
-    if plain == printable(plain):
+    if plain == spell(plain):
         return text
 
     def moved(place: int) -> int:
-        return len(printable(plain[:place]))
+        return len(spell(plain[:place]))
 
-    made = text.blank_copy(printable(plain))
+    made = text.blank_copy(spell(plain))
     made.spans = [Span(moved(span.start), moved(span.end), span.style) for span in text.spans]
     return made
 

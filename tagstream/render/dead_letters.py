@@ -22,7 +22,7 @@ from schemas import topics
 from schemas.errors import ConfigurationError
 from schemas.wire import headers as wire_headers
 from tagstream.render import progress, tables
-from tagstream.render.console import PrintableConsole
+from tagstream.render.console import PrintableConsole, in_one_line
 from tagstream.render.tables import counted
 
 _TRACE: Final = "exception.stacktrace"
@@ -51,7 +51,7 @@ def show_letters(letters: Sequence[Letter], *, limit: int, hint: str = "", as_js
     if earlier := len(letters) - len(shown):
         console.print(Text(f"{counted(earlier, 'earlier letter')}: --limit N shows more", "dim"))
     for letter in shown:
-        console.print(_line(letter), soft_wrap=True)
+        console.print_line(_line(letter))
     if not shown:
         console.print(Text(f"No such letters{hint}", "green"))
 
@@ -133,7 +133,8 @@ def _document(outcome: RedriveResult) -> dict[str, Any]:
 
 
 def _groups(groups: Sequence[dead_letters.LetterGroup]) -> RenderableType:
-    return Group(*(Group(_group(group), _example(group.example)) for group in groups))
+    lines = (line for group in groups for line in (_group(group), _example(group.example)))
+    return Group(*map(in_one_line, lines))
 
 
 def _group(group: dead_letters.LetterGroup) -> Text:

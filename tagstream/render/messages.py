@@ -160,7 +160,7 @@ _READERS: Final[Mapping[str, Callable[[Message], Text]]] = {
 
 def write_line(message: Message, console: PrintableConsole | None = None) -> None:
     """A line for people."""
-    (console or PrintableConsole()).print(line(message), soft_wrap=True)
+    (console or PrintableConsole()).print_line(line(message))
 
 
 def write_json(message: Message) -> None:

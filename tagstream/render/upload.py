@@ -116,9 +116,9 @@ def table() -> Iterator[UploadProgress]:
         out.print(_tagged(tagged))
     for sent, end in answers.ends:
         if not isinstance(end, TagsAnnounced):
-            console.print(_untagged(sent, end), soft_wrap=True)
+            console.print_line(_untagged(sent, end))
     for refusal in answers.refusals:
-        console.print(_failed(refusal.source, refusal.error.code, str(refusal.error)), soft_wrap=True)
+        console.print_line(_failed(refusal.source, refusal.error.code, str(refusal.error)))
 
 
 def _sent(sends: Sequence[Sent]) -> PrintableTable:

@@ -18,9 +18,11 @@ from rich.text import Text
 from agents.telemetry import logs
 from agents.telemetry.settings import LogSettings
 from model import templates
+from schemas import topics
 from schemas.printable import one_line, printable
+from streams.message import Message
 from tagstream import printable_streams
-from tagstream.render import progress, tables
+from tagstream.render import messages, progress, tables
 from tagstream.render.console import PrintableConsole
 
 NAME = "a\x1b]0;title\x07b\x9b8mc\u202ed[/bold]:smile:[link=http://x]e"
@@ -96,8 +98,8 @@ def test_what_any_library_writes_is_spelt_out_while_a_command_runs(
         assert sys.stdout.writable()
     assert (sys.stdout, sys.stderr) == before
     told = capsys.readouterr()
-    assert told.out == printable(NAME)
-    assert told.err == f"{printable(NAME)}\n"
+    spelt = r"a\u001b]0;title\u0007b\u009b8mc\u202ed[/bold]:smile:[link=http://x]e"
+    assert (told.out, told.err) == (spelt, f"{spelt}\n")
 
 
 def test_a_log_line_for_people_shows_a_key_and_stays_one_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -127,3 +129,16 @@ def test_a_name_from_right_to_left_turns_nothing_round_that_stands_beside_it() -
 
 def test_markup_of_our_own_stays_in_a_page() -> None:
     assert page("{{ plot }}", plot=Markup("<svg/>")) == "<svg/>"
+
+
+def test_a_name_cannot_begin_a_line_of_its_own_where_a_line_is_a_fact() -> None:
+    console, out = terminal()
+    console.print_line(Text.assemble(("✓ ", "green"), "a.jpg\n✓ forged.jpg", ("\tend", "dim")))
+    console.print_line("b\r\nc")
+    assert shown(out).splitlines() == [r"✓ a.jpg\u000a✓ forged.jpg\u0009end", r"b\u000ac"]
+
+
+def test_a_message_of_a_topic_is_one_line_whatever_its_key_holds(capsys: pytest.CaptureFixture[str]) -> None:
+    messages.write_line(Message(topics.RETRY, 0, 7, key=b"a\nb", value=b"c\nd"))
+    (told,) = capsys.readouterr().out.splitlines()
+    assert told.endswith("0:7")
