@@ -49,9 +49,9 @@ def raised(head: ImageHead, removal: Claim) -> ImageHead:
 def told(head: ImageHead, announced: Announced) -> ImageHead:
     """An erased image of which the withdrawal is acknowledged: nobody is named any more."""
     forgotten = Claims.of(*(_unnamed(each) for each in (head.claims.storage, head.claims.producer) if each))
-    return head.model_copy(
-        update={"announced": announced, "pending": (), "statements": (), "claims": forgotten}
-    )
+    finished = head.erased and head.erased.model_copy(update={"is_told": True})
+    facts = {"announced": announced, "pending": (), "statements": (), "claims": forgotten, "erased": finished}
+    return head.model_copy(update=facts)
 
 
 def is_beyond(head: ImageHead, decision: Decision) -> bool:

@@ -26,6 +26,7 @@ from schemas import topics
 from schemas.errors import Broken, ConfigurationError, TagstreamError
 from streams.adapters.kafka.admin import TopicAdmin
 from streams.adapters.sqlite.store import MEND
+from streams.ports import ScoreStore
 
 SECONDS: Final = 10.0
 """For a question to a broker, a store or a storage."""
@@ -222,6 +223,7 @@ async def _sqlite(config: Settings) -> str:
         async with open_store(config.store) as store:
             await store.ping()
             found = await store.scan(limit=1000)
+            await _require_finished(store)
     except (Broken, ConfigurationError) as error:
         if MEND in str(error):
             raise Unwell(str(error).partition(f"; {MEND}")[0], MEND) from error
@@ -236,11 +238,24 @@ async def _mongo(config: Settings) -> str:
     async with open_mongo(config.store) as store:
         await store.ping()
         found = await store.indexes()
-    wrong = [each for each in found if each.standing in (IndexState.MISSING, IndexState.DIFFERS)]
-    if wrong:
-        named = ", ".join(f"{each.index.collection}.{each.index.name} ({each.standing})" for each in wrong)
-        raise Unwell(f"indexes: {named}", "`tagstream store apply` makes those that are missing")
+        wrong = [each for each in found if each.standing in (IndexState.MISSING, IndexState.DIFFERS)]
+        if wrong:
+            named = ", ".join(
+                f"{each.index.collection}.{each.index.name} ({each.standing})" for each in wrong
+            )
+            raise Unwell(f"indexes: {named}", "`tagstream store apply` makes those that are missing")
+        await _require_finished(store)
     return f"MongoDB answers, database {config.store.database}, {len(found)} indexes are there"
+
+
+async def _require_finished(store: ScoreStore) -> None:
+    """Of an erasure that was killed consumers have not heard."""
+    if half := await store.unfinished_erasures():
+        image = half[0].image_id
+        raise Unwell(
+            f"erasures that consumers have not heard of: {len(half)}, {image} among them",
+            f"run what was broken off again, or `tagstream erase {image}`, unless it is under way",
+        )
 
 
 def _images(config: Settings) -> Sequence[Check]:

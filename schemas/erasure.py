@@ -28,6 +28,8 @@ class Erasure(Value):
     """What is of this moment or earlier is outranked. Not before `erased_at`; later where a claim was."""
     sequencer: str | None = None
     """The latest of storage's voice; what does not follow it is outranked, whatever its time."""
+    is_told: bool = False
+    """Whether the broker has acknowledged the withdrawal; until then the erasure is not finished."""
 
     @classmethod
     def of(cls, image_id: str, heard: Claims, *, at: datetime, horizon: datetime) -> Self:

@@ -95,6 +95,11 @@ class ImageHead(Value):
         """Whether nothing is known of the image any more, by its erasure."""
         return self.erased is not None and self.position.event_id == self.erased.event_id
 
+    @property
+    def is_half_erased(self) -> bool:
+        """Whether the world has not been told of the erasure yet."""
+        return self.is_erased and not self.is_announced
+
     def refuses(self, position: Position) -> bool:
         """Whether what stands at `position` is of what was erased, and must leave no trace."""
         return self.erased is not None and self.erased.outranks(position)

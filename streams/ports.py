@@ -122,6 +122,9 @@ class ScoreStore(Protocol):
     ) -> tuple[ImageHead, ...]:
         """The next heads of which either voice says that this uploader's claim stands; paged as `scan` is."""
 
+    async def unfinished_erasures(self, *, limit: int = 500) -> tuple[ImageHead, ...]:
+        """Erased heads of which the withdrawal is not acknowledged: under way, or somebody was killed."""
+
     async def scan(self, *, after: str = "", limit: int = 500) -> tuple[ImageHead, ...]:
         """The next heads in the order of their image ids, behind `after`; fewer than `limit` at the end."""
 

@@ -157,6 +157,10 @@ class MemoryScores(_InMemory):
         found = (head for head in every if uploader_id in head.claims.uploader_ids)
         return tuple(islice(found, limit))
 
+    async def unfinished_erasures(self, *, limit: int = 500) -> tuple[ImageHead, ...]:
+        """See `ScoreStore.unfinished_erasures`."""
+        return tuple(islice((head for head in self._heads.values() if head.is_half_erased), limit))
+
     async def scan(self, *, after: str = "", limit: int = 500) -> tuple[ImageHead, ...]:
         """See `ScoreStore.scan`."""
         behind = sorted(image_id for image_id in self._heads if image_id > after)

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from agents.erasure import erased
+from agents.transitions import acknowledged
 from schemas.claims import Claim, Claims
 from schemas.records import ImageHead, Kept, Stale
 from streams.ports import Purged
@@ -81,6 +82,17 @@ async def test_an_erased_image_is_nobodys_but_whose_erasure_is_not_announced_yet
     await scores.apply("img_a", erased("img_a", at=EPOCH, uploader_id="u1"))
     await scores.apply("img_b", erased("img_b", at=EPOCH))
     assert [each.image_id for each in await scores.of_uploader("u1")] == ["img_a"]
+
+
+async def test_an_erasure_is_unfinished_until_its_withdrawal_is_acknowledged(scores: Scores) -> None:
+    await keep(scores, owned("img_a", producer="u1"), owned("img_b", producer="u1"))
+    assert await scores.unfinished_erasures() == ()
+    for image in ("img_a", "img_b"):
+        gone = (await scores.apply(image, erased(image, at=EPOCH))).head
+    assert {each.image_id for each in await scores.unfinished_erasures()} == {"img_a", "img_b"}
+    assert len(await scores.unfinished_erasures(limit=1)) == 1
+    await scores.apply("img_b", acknowledged(gone))
+    assert [each.image_id for each in await scores.unfinished_erasures()] == ["img_a"]
 
 
 async def test_an_erased_head_is_read_back_field_by_field(scores: Scores) -> None:

@@ -6,18 +6,21 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import typer
 
+from agents.erasure import erased
+from agents.transitions import acknowledged
 from agents.wiring import settings
 from model.tiny_version import write_tiny_version
 from operations import health_checks, model_check
 from operations.health_checks import Check, Finding
 from operations.unwell import Unwell
 from schemas.errors import Unavailable
-from streams.adapters.sqlite.store import MEND
+from streams.adapters.sqlite.store import MEND, SqliteScores
 from tagstream.commands.doctor import doctor
 from tests.listener import Listener
 
@@ -118,6 +121,19 @@ async def test_a_store_that_is_not_there_yet_is_well_and_is_not_made(
     assert list(tmp_path.iterdir()) == []
     monkeypatch.setenv("TAGSTREAM_STORE__PATH", str(tmp_path / "none" / "new.sqlite"))
     assert not (await _one(_named(settings.load(), "store"))).is_well
+
+
+async def test_an_erasure_that_consumers_have_not_heard_of_is_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TAGSTREAM_STORE__PATH", str(tmp_path / "kept.sqlite"))
+    async with SqliteScores(tmp_path / "kept.sqlite") as store:
+        gone = (await store.apply("img_a", erased("img_a", at=datetime.now(UTC)))).head
+        found = await _one(_named(settings.load(), "store"))
+        assert not found.is_well
+        assert "tagstream erase img_a" in found.mend
+        await store.apply("img_a", acknowledged(gone))
+    assert (await _one(_named(settings.load(), "store"))).is_well
 
 
 async def test_a_store_that_is_no_store_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

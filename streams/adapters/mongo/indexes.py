@@ -40,6 +40,7 @@ INDEXES: Final = (
         )
         for path in UPLOADERS
     ),
+    Index("images", "images_half_erased", (("head.erased.is_told", 1),), "erasures", is_sparse=True),
     Index("scores", "scores_of_image", (("image_id", "hashed"),), "an image's history; the shard key"),
     Index("statements", "statements_of_image", (("image_id", "hashed"),), "an image's; the shard key"),
     Index("statements", "statements_in_order", (("place", 1),), "the statements of a time, in order"),

@@ -122,6 +122,11 @@ class MongoScores:
         named = [{path: uploader_id} for path in index_tools.UPLOADERS]
         return await self._page({"_id": {"$gt": after}, "$or": named}, limit)
 
+    async def unfinished_erasures(self, *, limit: int = 500) -> tuple[ImageHead, ...]:
+        """See `ScoreStore.unfinished_erasures`."""
+        found = await self._page({"head.erased.is_told": False}, limit)
+        return tuple(head for head in found if head.is_half_erased)
+
     async def scan(self, *, after: str = "", limit: int = 500) -> tuple[ImageHead, ...]:
         """The next heads in the order of their image ids, behind `after`; fewer than `limit` at the end."""
         return await self._page({"_id": {"$gt": after}}, limit)

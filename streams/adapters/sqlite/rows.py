@@ -40,13 +40,16 @@ CREATE INDEX IF NOT EXISTS statements_in_order ON statements (place);
 CREATE INDEX IF NOT EXISTS statements_of_image ON statements (image_id, place);
 """
 
-_UPLOADER_INDEXES: Final = """
+_ERASURE_INDEXES: Final = """
 CREATE INDEX IF NOT EXISTS images_of_uploader_by_storage
     ON images (json_extract(document, '$.claims.storage.uploader_id'))
     WHERE json_extract(document, '$.claims.storage.uploader_id') IS NOT NULL;
 CREATE INDEX IF NOT EXISTS images_of_uploader_by_producer
     ON images (json_extract(document, '$.claims.producer.uploader_id'))
     WHERE json_extract(document, '$.claims.producer.uploader_id') IS NOT NULL;
+CREATE INDEX IF NOT EXISTS images_half_erased
+    ON images (json_extract(document, '$.erased.is_told'))
+    WHERE json_extract(document, '$.erased.is_told') IS NOT NULL;
 """
 
 OF_UPLOADER: Final = """
@@ -71,7 +74,7 @@ def connect(path: Path, *, busy_seconds: float) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA secure_delete=ON")  # what was erased stays in no page that is free
-        connection.executescript(_TABLES + _UPLOADER_INDEXES)
+        connection.executescript(_TABLES + _ERASURE_INDEXES)
     except sqlite3.Error:
         connection.close()
         raise
@@ -122,6 +125,15 @@ def of_uploader(
     named = {"uploader": uploader_id, "after": after, "limit": limit}
     found = connection.execute(OF_UPLOADER, named)
     return tuple(ImageHead.model_validate_json(document) for (document,) in found)
+
+
+def unfinished_erasures(connection: sqlite3.Connection, *, limit: int) -> tuple[ImageHead, ...]:
+    """Erased heads of which the withdrawal is not acknowledged."""
+    found = connection.execute(
+        "SELECT document FROM images WHERE json_extract(document, '$.erased.is_told') = 0 LIMIT ?", (limit,)
+    )
+    heads = (ImageHead.model_validate_json(document) for (document,) in found)
+    return tuple(head for head in heads if head.is_half_erased)
 
 
 def records(connection: sqlite3.Connection, image_id: str) -> tuple[ScoreRecord, ...]:

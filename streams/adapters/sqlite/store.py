@@ -97,6 +97,10 @@ class SqliteScores:
             lambda connection: rows.of_uploader(connection, uploader_id, after=after, limit=limit)
         )
 
+    async def unfinished_erasures(self, *, limit: int = 500) -> tuple[ImageHead, ...]:
+        """See `ScoreStore.unfinished_erasures`."""
+        return await self._reads.do(lambda connection: rows.unfinished_erasures(connection, limit=limit))
+
     async def scan(self, *, after: str = "", limit: int = 500) -> tuple[ImageHead, ...]:
         """The next heads in the order of their image ids, behind `after`; fewer than `limit` at the end."""
         return await self._reads.do(lambda connection: rows.scan(connection, after=after, limit=limit))
