@@ -94,7 +94,7 @@ def test_a_later_call_goes_on_where_an_earlier_one_was_to_end_and_new_photograph
 
 def test_the_error_of_a_step_is_one_line_and_those_behind_it_do_not_begin() -> None:
     Path("weights.safetensors").write_bytes(b"no tensors")
-    with pytest.raises(ConfigurationError, match=r"^weights\.safetensors: no weights can be read"):
+    with pytest.raises(ConfigurationError, match=r"^weights\.safetensors: not a safetensors file"):
         call("--weights", "weights.safetensors")
     assert not list(Path("runs").glob("validate-*"))
     assert (folder("preprocess") / "done.json").is_file()

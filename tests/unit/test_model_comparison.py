@@ -88,7 +88,7 @@ def test_weights_that_are_not_those_of_the_network_fail_in_their_row_alone(here:
     (here / "weights.safetensors").write_bytes(b"none")
     rows, code = told("--backbones", "tiny", "--weights", "tiny=weights.safetensors", "--seed", "1")
     assert code == 1
-    assert "weights.safetensors: no weights can be read" in rows["tiny"]["error"]
+    assert "weights.safetensors: not a safetensors file" in rows["tiny"]["error"]
     assert rows["tiny"]["weights"] == "file weights.safetensors"
 
 
