@@ -64,6 +64,28 @@ async def test_a_version_is_read_though_a_newer_one_stands(images: S3Images) -> 
     assert (await images.fetch(where)).data == b"second"
 
 
+async def test_a_version_is_what_stands_where_the_bucket_keeps_none(endpoint: EmbeddedS3) -> None:
+    async with S3Images(settings(endpoint, "moved")) as images:
+        await images.ensure_bucket("moved")
+        where = Location(bucket="moved", key="a.jpg")
+        await images.put(where, b"of a storage that kept versions")
+        named = where.model_copy(update={"version": "w9eElv_lFFeEbifMabOBHjtJl9Ori_At"})
+        found = await images.fetch(named)
+        assert (found.data, found.version) == (b"of a storage that kept versions", None)
+        with pytest.raises(Gone):
+            await images.fetch(named.model_copy(update={"key": "never-moved.jpg"}))
+
+
+async def test_a_version_that_is_gone_is_gone_though_a_newer_one_stands(images: S3Images) -> None:
+    await _keep_versions(images, "photos")
+    where = Location(bucket="photos", key="pruned.jpg")
+    first = await images.put(where, b"first")
+    await images.put(where, b"second")
+    await images._client.delete_object(Bucket="photos", Key="pruned.jpg", VersionId=first.version or "")
+    with pytest.raises(Gone):
+        await images.fetch(first)
+
+
 async def test_a_deleted_object_is_gone_and_so_is_its_deletion(images: S3Images) -> None:
     await _keep_versions(images, "photos")
     put = await images.put(Location(bucket="photos", key="deleted.jpg"), b"x")

@@ -79,6 +79,11 @@ def is_bare_404(error: BaseException) -> bool:
     return isinstance(error, ClientError) and code(error) in ("404", "NotFound")
 
 
+def is_no_version(error: ClientError) -> bool:
+    """Whether it is the version that is not there, or that can be none."""
+    return code(error) == "NoSuchVersion" or code(error) in _BAD_VERSION
+
+
 def _is_gone(error: ClientError, location: Location) -> bool:
     if code(error) == "NoSuchBucket":
         return False

@@ -136,8 +136,7 @@ class S3Images:
                 raise errors.mapped(error, location) from error
 
     async def _read(self, location: Location) -> Fetched:
-        which: Any = listing.version_asked(location)
-        reply: Any = await self._client.get_object(Bucket=location.bucket, Key=location.key, **which)
+        reply = await self._get(location)
         size = reply.get("ContentLength", self._settings.max_object_bytes)
         async with reply["Body"]:  # leaving early closes the connection: the rest is never read
             integrity.refuse_page(reply, location)
@@ -147,6 +146,19 @@ class S3Images:
                 await integrity.verify(data, reply, location, etag_is_md5=self._settings.etag_is_md5)
         metadata = listing.read(reply.get("Metadata", {}))
         return Fetched(data, listing.etag(reply), listing.version(reply), metadata)
+
+    async def _get(self, location: Location) -> Any:  # noqa: ANN401 - aiobotocore's answer, with its body
+        which: Any = listing.version_asked(location)
+        try:
+            return await self._client.get_object(Bucket=location.bucket, Key=location.key, **which)
+        except ClientError as error:
+            if not which or not errors.is_no_version(error):
+                raise
+            standing: Any = await self._client.get_object(Bucket=location.bucket, Key=location.key)
+            if listing.version(standing) is None:
+                return standing  # the bucket keeps no versions: the event is of a storage before it
+            standing["Body"].close()
+            raise
 
     async def _drain(self, body: Any, location: Location) -> bytes:  # noqa: ANN401 - aiobotocore's proxy
         """The whole body; it raises by itself when it ends before its stated length."""
