@@ -20,7 +20,7 @@ from schemas.errors import ConfigurationError, Unavailable
 from streams.adapters.kafka.connection import KafkaAddress, KafkaConnection
 from streams.adapters.kafka.consumer import asking, groupless, mapped
 from streams.adapters.kafka.diagnosis import starting
-from streams.adapters.kafka.topic_ids import topic_ids
+from streams.adapters.kafka.topic_ids import TopicIdentity, identities
 from streams.adapters.kafka.topic_state import Applied, Declared, TopicOutcome, TopicState, compared, declared
 
 __all__ = ["Applied", "Declared", "TopicAdmin", "TopicOutcome", "TopicState", "declared"]
@@ -60,10 +60,17 @@ class TopicAdmin:
         found = [each["partitions"] for each in await self._described() if each["topic"] == topic]
         return tuple(sorted(part["partition"] for parts in found for part in parts))
 
-    async def ids(self, names: Collection[str]) -> dict[str, bytes]:
-        """Which topic of its name each is that is there; nothing where the broker has no ids."""
+    async def identities(self, names: Collection[str]) -> dict[str, TopicIdentity]:
+        """Which topic of its name each is that is there; of an old broker all that it has, without ids."""
         async with self._asking():
-            return await topic_ids(self._admin._client, names)  # noqa: SLF001 - private; aiokafka is pinned
+            found = await identities(self._admin._client, names)  # noqa: SLF001 - private; aiokafka is pinned
+        if found is not None:
+            return found
+        there = {each["topic"]: each["partitions"] for each in await self._described()}
+        return {
+            name: TopicIdentity(b"", tuple(sorted(part["partition"] for part in there[name])))
+            for name in there.keys() & set(names)
+        }
 
     async def topics(self, names: Collection[str] | None = None) -> tuple[TopicState, ...]:
         """The topics of that name that are there, or all but the broker's own, by name."""

@@ -77,13 +77,13 @@ class Standing:
 async def coverage(address: KafkaAddress, group: str, names: Collection[str]) -> Coverage:
     """What nobody of the group reads; raises `Unavailable`."""
     async with TopicAdmin(address, seconds=_SECONDS) as admin:
-        there = {name: await admin.partitions(name) for name in names}
-        ids = await admin.ids([name for name, partitions in there.items() if partitions])
-    missing = tuple(name for name in names if not there[name])
+        there = await admin.identities(names)
+    missing = tuple(name for name in names if name not in there)
+    ids = {name: each.topic_id for name, each in there.items() if each.topic_id}
     taken = await _assigned(address, group)
     if taken is None:
         return Coverage(missing, ids=ids)
-    every = (TopicPartition(name, number) for name, numbers in there.items() for number in numbers)
+    every = (TopicPartition(name, number) for name, each in there.items() for number in each.partitions)
     return Coverage(missing, tuple(tp for tp in every if tp not in taken), ids)
 
 
@@ -152,9 +152,10 @@ class CoverageWatch:
         address, _, names = self._ask
         try:
             async with asyncio.timeout(_SECONDS), TopicAdmin(address, seconds=_SECONDS) as admin:
-                self._compare(await admin.ids(names))
+                there = await admin.identities(names)
         except (Unavailable, TimeoutError):
             return frozenset()  # they are still in mind the next time
+        self._compare({name: each.topic_id for name, each in there.items() if each.topic_id})
         found = frozenset(self._made_again)
         self._made_again.clear()
         return found

@@ -7,6 +7,7 @@ that has them is spelt out here. Brokers have them since Apache Kafka 3.
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from io import BytesIO
 from typing import Any, Final
 
@@ -112,11 +113,23 @@ class _AskIds(Request[_MetadataRequest]):
         return request_struct_class(asked, False, False, {})  # noqa: FBT003 - as it goes over the wire
 
 
-async def topic_ids(client: Any, names: Collection[str]) -> dict[str, bytes]:  # noqa: ANN401 - aiokafka's, untyped
-    """The ids of those of the topics that are there; none where the broker has no ids."""
-    node = client.get_random_node()
+@dataclass(frozen=True, slots=True)
+class TopicIdentity:
+    """A topic that is there."""
+
+    topic_id: bytes
+    """Empty where the broker has no ids."""
+    partitions: tuple[int, ...]
+
+
+async def identities(client: Any, names: Collection[str]) -> dict[str, TopicIdentity] | None:  # noqa: ANN401 - aiokafka's, untyped
+    """Those of the topics that are there, and of no other; None where the broker is too old to say."""
     try:
-        answer = await client.send(node, _AskIds(names))
-    except NotImplementedError:  # aiokafka's word for a broker that is too old
-        return {}
-    return {topic: topic_id for code, topic, topic_id, *_ in answer.topics if not code and topic_id != _NONE}
+        answer = await client.send(client.get_random_node(), _AskIds(names))
+    except NotImplementedError:  # aiokafka's word for such a broker
+        return None
+    return {
+        topic: TopicIdentity(topic_id, tuple(sorted(each[1] for each in partitions)))
+        for code, topic, topic_id, _, partitions, *_ in answer.topics
+        if not code
+    }
