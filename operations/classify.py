@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from agents.ports import Tagger
 from agents.wiring import model_source
@@ -52,6 +52,9 @@ class RefusedFile:
         return {"path": str(self.path), "error": {"code": self.code, "message": self.message}}
 
 
+MANY: Final = 64
+"""Files from which on the network runs on every core."""
+
 Answer = Classified | RefusedFile
 
 Tell = Callable[[Answer, int], None]
@@ -74,7 +77,7 @@ async def classify(paths: Iterable[Path], settings: Settings, *, tell: Tell) -> 
     from agents.wiring import tagging  # noqa: PLC0415 - torch takes its time: wrong paths are said at once
 
     failed = 0
-    async with await tagging.load_tagger(settings, warm=False) as tagger:
+    async with await tagging.load_tagger(_for(len(files), settings), warm=False) as tagger:
         classifier = PhotoClassifier(
             tagger,
             at_once=settings.window.concurrency,
@@ -86,6 +89,13 @@ async def classify(paths: Iterable[Path], settings: Settings, *, tell: Tell) -> 
                 tell(answer, len(files))
                 failed += isinstance(answer, RefusedFile)
     return failed
+
+
+def _for(count: int, settings: Settings) -> Settings:
+    """One thread for a few files, where nothing else is set: more of them cost more than they bring."""
+    if count >= MANY or settings.model.threads is not None:
+        return settings
+    return settings.model_copy(update={"model": settings.model.model_copy(update={"threads": 1})})
 
 
 def found(paths: Iterable[Path]) -> Iterator[Path]:

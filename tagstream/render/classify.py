@@ -31,7 +31,7 @@ def table() -> Iterator[Tell]:
     answers: list[Answer] = []
     columns = progress.columns(SpinnerColumn(), time="elapsed")
     with progress.on_terminal(*columns) as shown:
-        bar = shown.add_task("", visible=False)
+        bar = shown.add_task("Classifying", visible=False)
 
         def tell(answer: Answer, total: int) -> None:
             answers.append(answer)
