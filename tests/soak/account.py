@@ -16,7 +16,7 @@ from tests.soak.evidence import Evidence
 from tests.soak.following import Followed, event_of, followed, latest
 from tests.soak.oracle import End, Expectation, Source
 
-EVENTS: Final = (topics.TAGGED, topics.LATEST, topics.MODERATION, topics.AMBIANCE)
+EVENTS: Final = (topics.TAGGED, topics.LATEST, topics.MODERATION, topics.AMBIANCE, topics.STATEMENTS)
 _CODE: Final = f"{headers.PREFIX}code"
 
 
@@ -87,6 +87,7 @@ def balance(expected: Expectation, evidence: Evidence) -> Account:
         account.findings += _of_latest(end, evidence.heads.get(image_id), lasts.get(image_id))
         account.findings += _of_tagged(end, evidence.heads.get(image_id), topic_folds[topics.TAGGED])
         account.findings += _of_routes(end, topic_folds)
+        account.findings += _of_statements(end, topic_folds[topics.STATEMENTS])
         account.findings += _of_records(end, evidence, expected.digests[image_id])
     account.findings += _of_strangers(expected, evidence)
     for topic, fold in topic_folds.items():
@@ -153,6 +154,12 @@ def _of_routes(end: End, folds: dict[str, Followed]) -> Iterator[Finding]:
             yield _lost(end, f"{topic} does not say {sorted(missing)}")
         if extra := held - wanted:
             yield Finding(Fault.DOUBLED, end.image_id, f"{topic} still says {sorted(extra)}")
+
+
+def _of_statements(end: End, fold: Followed) -> Iterator[Finding]:
+    """What is hidden has its reasons stated."""
+    if end.state == "hidden" and end.image_id not in fold.restricted:
+        yield _lost(end, f"it is hidden, and {topics.STATEMENTS} does not say why")
 
 
 def _of_records(end: End, evidence: Evidence, ever: set[str]) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from schemas.statements import DecisionVisibility
 from streams.message import Message
 
 Event = dict[str, Any]
@@ -26,6 +27,8 @@ class Followed:
     """That were read, by image id."""
     routes: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     """Labels that stand, by image id."""
+    restricted: set[str] = field(default_factory=set)
+    """Images whose last statement of reasons restricts them."""
     ambiguous: list[tuple[str, str]] = field(default_factory=list)
     """Images of which one fact was said under two ids, or two facts under one; and how."""
 
@@ -71,7 +74,7 @@ class _Fold:
 
     def _is_known(self, event: Event) -> bool:
         """Whether it was read before; one fact has one id."""
-        places = ("image_id", "revision", "label", "action", "restaurant_id")
+        places = ("image_id", "revision", "label", "action", "restaurant_id", "kind")
         event_id, fact = event["event_id"], tuple(event.get(name) for name in places)
         is_known = event_id in self._facts
         if self._facts.setdefault(event_id, fact) != fact:
@@ -85,3 +88,7 @@ class _Fold:
             self.held.routes[event["image_id"]].add(event["label"])
         elif event.get("action") == "removed":
             self.held.routes[event["image_id"]].discard(event["label"])
+        if DecisionVisibility.DISABLED in event.get("decision_visibility", ()):
+            self.held.restricted.add(event["image_id"])
+        elif "decision_visibility" in event:
+            self.held.restricted.discard(event["image_id"])

@@ -279,3 +279,23 @@ def test_who_looks_after_the_last_put_never_misses_the_photograph() -> None:
     ledger.was_put("r1/a.jpg", b"two", began=datetime.now(UTC))
     assert photograph.may_be_missed_after(before)
     assert not photograph.may_be_missed_after(datetime.now(UTC))
+
+
+async def test_a_hidden_image_whose_reasons_are_not_stated_is_lost() -> None:
+    soak = await busy()
+    await soak.put("r1/e.jpg", MENU, minute=6)
+    evidence = await soak.evidence()
+    hidden = upload_of("r1/e.jpg").image_id
+    assert found(soak, evidence) == set()
+    others = [each for each in evidence.on(topics.STATEMENTS) if each.key != hidden.encode()]
+    assert found(soak, changed(evidence, topics.STATEMENTS, others)) == {(Fault.LOST, hidden)}
+
+
+async def test_reasons_stated_under_two_ids_are_a_second_effect() -> None:
+    soak = await busy()
+    evidence = await soak.evidence()
+    stated = evidence.on(topics.STATEMENTS)
+    again = said(stated[0], event_id="another")
+    assert (Fault.DOUBLED, (stated[0].key or b"").decode()) in found(
+        soak, changed(evidence, topics.STATEMENTS, [again, *stated])
+    )
