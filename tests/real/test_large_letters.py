@@ -60,6 +60,6 @@ async def test_what_the_broker_refuses_is_cut_and_disturbs_no_other_event(premis
     async with KafkaPublisher(settings) as publisher:
         await publisher.bury(letter(Message(topics.UPLOADED, 0, 7, b"k", OVER)))
         await publisher.bury(letter(Message(topics.UPLOADED, 0, 8, b"k", b"{")))
-    cut, small = (await read_all(premises.bootstrap, topics.DEAD_LETTERS))[-2:]
-    lengths = {headers.origin(each)[2]: len(each.value or b"") for each in (cut, small)}
+    letters = await read_all(premises.bootstrap, topics.DEAD_LETTERS)
+    lengths = {headers.origin(each)[2]: len(each.value or b"") for each in letters if each.key == b"k"}
     assert lengths == {7: 256 * 1024, 8: 1}
