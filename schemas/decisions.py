@@ -44,12 +44,20 @@ def _digest(given: object) -> object:
     return digest
 
 
+def _digests(given: object) -> tuple[str, ...]:
+    """The digest in its one spelling; nothing where there is none, or a wrong one."""
+    try:
+        return (str(_digest(given)),) if given else ()
+    except ValueError:
+        return ()
+
+
 class ModerationDecided(Value):
     """A moderator's decision on one image, as it stands on the decisions topic."""
 
     schema_version: int = 1
     event_id: str = Field(min_length=1, max_length=200)
-    """Unique per decision; derived from the image, the action and the time where absent."""
+    """Unique per decision; derived from the image, the action, who, when and the digest where absent."""
     image_id: str = Field(min_length=1, max_length=200)
     action: Decided
     labels: tuple[str, ...] | None = Field(None, max_length=100)
@@ -65,8 +73,9 @@ class ModerationDecided(Value):
     def _derive_id(cls, given: Any) -> Any:  # noqa: ANN401 - pydantic hands over whatever came
         if not isinstance(given, dict) or given.get("event_id"):
             return given
-        facts = (str(given.get(name)) for name in ("image_id", "action", "decided_by"))
-        return {**given, "event_id": identity.event_id("decided", *facts, spelled(given.get("decided_at")))}
+        facts = [str(given.get(name)) for name in ("image_id", "action", "decided_by")]
+        facts += [spelled(given.get("decided_at")), *_digests(given.get("content_digest"))]
+        return {**given, "event_id": identity.event_id("decided", *facts)}
 
     @field_validator("labels")
     @classmethod

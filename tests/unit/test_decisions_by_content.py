@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from agents import moderation_policy
 from agents.moderation_policy import Unapplied
 from schemas import topics
-from schemas.decisions import MOST_DECISIONS, Decided, Decision, remembered
+from schemas.decisions import MOST_DECISIONS, Decided, Decision, ModerationDecided, remembered
 from schemas.records import ImageHead, State
 from streams.ports import Change
 
@@ -133,6 +133,20 @@ async def test_a_late_decision_that_names_no_bytes_is_not_of_those_that_came_aft
     await world.deliver(reject, approve)
     assert await state(world) is State.VISIBLE
     assert moderation_policy.in_force(await world.head_of(FIRST)) is None
+
+
+def test_one_person_s_words_of_one_time_on_two_contents_are_two_decisions() -> None:
+    said = {
+        "image_id": "img_1",
+        "action": "reject",
+        "decided_by": "ann",
+        "decided_at": "2026-01-01T10:00:00Z",
+    }
+    digests = (digest(0), digest(5), f"sha256:{digest(5).upper()}")
+    first, second, again = (
+        ModerationDecided.model_validate(said | {"content_digest": each}) for each in digests
+    )
+    assert first.event_id != second.event_id == again.event_id
 
 
 def test_a_revoked_decision_is_that_of_its_bytes_alone() -> None:
