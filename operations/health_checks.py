@@ -4,42 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import time
-import urllib.error
-import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
-from pathlib import Path
-from shutil import disk_usage
+from datetime import timedelta
 from typing import Any, Final
 
 from agents.telemetry.masking import Mask
 from agents.wiring import backends
 from agents.wiring.backends import kafka_connection
 from agents.wiring.settings import Settings
-from agents.wiring.stores import open_mongo, open_store
 from model.registry import refs
-from operations import model_check, reading_checks, suspicions
+from operations import machine_checks, model_check, reading_checks, store_checks, suspicions
 from operations.unwell import Unwell
 from schemas import topics
-from schemas.errors import Broken, ConfigurationError, TagstreamError
+from schemas.errors import ConfigurationError, TagstreamError
 from streams.adapters.kafka.admin import TopicAdmin
-from streams.adapters.sqlite.store import MEND
-from streams.ports import ScoreStore
 
 SECONDS: Final = 10.0
 """For a question to a broker, a store or a storage."""
 
 MODEL_SECONDS: Final = 120.0
 """To load the model and score its golden images, on a slow machine."""
-
-SKEW_SECONDS: Final = 60.0
-"""S3 refuses signatures from 15 minutes on, and the order of uploads suffers long before."""
-
-FREE_BYTES: Final = 2**30
-
-_OPENER: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +113,8 @@ def of(config: Settings, *, source: str, scores: bool = False) -> tuple[Check, .
         *_broker(config),
         _store(config),
         *_images(config),
-        Check("clock", lambda: _clock(config), "set this machine's clock by NTP"),
-        Check("disk", lambda: _disk(config), "free some space"),
+        Check("clock", lambda: machine_checks.clock(config), "set this machine's clock by NTP"),
+        Check("disk", lambda: machine_checks.disk(config), "free some space"),
         *_reading(config),
         _suspicions(config),
         *_registry(config),
@@ -208,54 +193,10 @@ def _store(config: Settings) -> Check:
     if config.store.url is None:
         path = config.store.path
         mend = f"may this user write {path.absolute()}? TAGSTREAM_STORE__PATH says where"
-        return Check("store", lambda: _sqlite(config), mend)
-    return Check("store", lambda: _mongo(config), "is MongoDB running? TAGSTREAM_STORE__URL says where")
-
-
-async def _sqlite(config: Settings) -> str:
-    path = config.store.path
-    if not path.is_file():  # opening it would make it
-        folder = path.absolute().parent
-        if not folder.is_dir():
-            raise Unwell(f"{folder} is not a folder", "make it, or set TAGSTREAM_STORE__PATH")
-        return f"SQLite at {path}: not there yet, the first worker makes it"
-    try:
-        async with open_store(config.store) as store:
-            await store.ping()
-            found = await store.scan(limit=1000)
-            await _require_finished(store)
-    except (Broken, ConfigurationError) as error:
-        if MEND in str(error):
-            raise Unwell(str(error).partition(f"; {MEND}")[0], MEND) from error
-        raise
-    many = "1,000 images or more" if len(found) == 1000 else f"{len(found)} images"  # noqa: PLR2004 - the limit
-    return f"SQLite at {path} reads, {many}"
-
-
-async def _mongo(config: Settings) -> str:
-    from streams.adapters.mongo.indexes import IndexState  # noqa: PLC0415 - its driver
-
-    async with open_mongo(config.store) as store:
-        await store.ping()
-        found = await store.indexes()
-        wrong = [each for each in found if each.standing in (IndexState.MISSING, IndexState.DIFFERS)]
-        if wrong:
-            named = ", ".join(
-                f"{each.index.collection}.{each.index.name} ({each.standing})" for each in wrong
-            )
-            raise Unwell(f"indexes: {named}", "`tagstream store apply` makes those that are missing")
-        await _require_finished(store)
-    return f"MongoDB answers, database {config.store.database}, {len(found)} indexes are there"
-
-
-async def _require_finished(store: ScoreStore) -> None:
-    """Of an erasure that was killed consumers have not heard."""
-    if half := await store.unfinished_erasures():
-        image = half[0].image_id
-        raise Unwell(
-            f"erasures that consumers have not heard of: {len(half)}, {image} among them",
-            f"run what was broken off again, or `tagstream erase {image}`, unless it is under way",
-        )
+        return Check("store", lambda: store_checks.sqlite(config), mend)
+    return Check(
+        "store", lambda: store_checks.mongo(config), "is MongoDB running? TAGSTREAM_STORE__URL says where"
+    )
 
 
 def _images(config: Settings) -> Sequence[Check]:
@@ -286,41 +227,6 @@ def _bucket(config: Settings, name: str) -> Callable[[], Awaitable[str]]:
         return f"answers, at {settings.endpoint_url or 'AWS'}"
 
     return look
-
-
-async def _clock(config: Settings) -> str:
-    endpoint = config.s3.endpoint_url or config.aws_endpoint_url or "https://s3.amazonaws.com"
-    theirs = await asyncio.to_thread(_time_at, endpoint)
-    if theirs is None:
-        return f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC; {endpoint} does not say what it has"
-    skew = (datetime.now(UTC) - theirs).total_seconds()
-    if abs(skew) > SKEW_SECONDS:
-        raise Unwell(f"{skew:+.0f} s off the clock of {endpoint}", "set this machine's clock by NTP")
-    return f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC, as {endpoint} has it"
-
-
-def _time_at(endpoint: str) -> datetime | None:
-    """The time in the headers of whatever it answers; None where it does not answer or say."""
-    if not endpoint.startswith(("http://", "https://")):
-        return None
-    try:
-        with _OPENER.open(urllib.request.Request(endpoint, method="HEAD"), timeout=SECONDS / 2) as reply:  # noqa: S310 - checked
-            date = reply.headers.get("Date")
-    except urllib.error.HTTPError as refusal:
-        date = refusal.headers.get("Date")
-    except OSError:
-        return None
-    return parsedate_to_datetime(date) if date else None
-
-
-async def _disk(config: Settings) -> str:
-    places = {Path.cwd(), config.store.path.absolute().parent if config.store.url is None else Path.cwd()}
-    free = {place: disk_usage(place).free for place in places if place.is_dir()}
-    place, least = min(free.items(), key=lambda found: found[1])
-    free_here = f"{least / 2**30:.1f} GiB free at {place}"
-    if least < FREE_BYTES:
-        raise Unwell(free_here, f"make it at least {FREE_BYTES / 2**30:.0f} GiB")
-    return free_here
 
 
 def _registry(config: Settings) -> tuple[Check, ...]:

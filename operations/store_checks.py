@@ -1,0 +1,58 @@
+"""Checks of the store: it is there and whole, has its indexes, and no erasure was left half done."""
+
+from __future__ import annotations
+
+from agents.wiring.settings import Settings
+from agents.wiring.stores import open_mongo, open_store
+from operations.unwell import Unwell
+from schemas.errors import Broken, ConfigurationError
+from streams.adapters.sqlite.store import MEND
+from streams.ports import ScoreStore
+
+
+async def sqlite(config: Settings) -> str:
+    """What the file holds; nothing is made of it where it is not there. Raises `Unwell`."""
+    path = config.store.path
+    if not path.is_file():  # opening it would make it
+        folder = path.absolute().parent
+        if not folder.is_dir():
+            raise Unwell(f"{folder} is not a folder", "make it, or set TAGSTREAM_STORE__PATH")
+        return f"SQLite at {path}: not there yet, the first worker makes it"
+    try:
+        async with open_store(config.store) as store:
+            await store.ping()
+            found = await store.scan(limit=1000)
+            await _require_finished(store)
+    except (Broken, ConfigurationError) as error:
+        if MEND in str(error):
+            raise Unwell(str(error).partition(f"; {MEND}")[0], MEND) from error
+        raise
+    many = "1,000 images or more" if len(found) == 1000 else f"{len(found)} images"  # noqa: PLR2004 - the limit
+    return f"SQLite at {path} reads, {many}"
+
+
+async def mongo(config: Settings) -> str:
+    """Whether it answers and has its indexes. Raises `Unwell`."""
+    from streams.adapters.mongo.indexes import IndexState  # noqa: PLC0415 - its driver
+
+    async with open_mongo(config.store) as store:
+        await store.ping()
+        found = await store.indexes()
+        wrong = [each for each in found if each.standing in (IndexState.MISSING, IndexState.DIFFERS)]
+        if wrong:
+            named = ", ".join(
+                f"{each.index.collection}.{each.index.name} ({each.standing})" for each in wrong
+            )
+            raise Unwell(f"indexes: {named}", "`tagstream store apply` makes those that are missing")
+        await _require_finished(store)
+    return f"MongoDB answers, database {config.store.database}, {len(found)} indexes are there"
+
+
+async def _require_finished(store: ScoreStore) -> None:
+    """Of an erasure that was killed consumers have not heard."""
+    if half := await store.unfinished_erasures():
+        image = half[0].image_id
+        raise Unwell(
+            f"erasures that consumers have not heard of: {len(half)}, {image} among them",
+            f"run what was broken off again, or `tagstream erase {image}`, unless it is under way",
+        )
