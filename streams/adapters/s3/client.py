@@ -1,11 +1,11 @@
-"""S3 client factory: settings, transport and retries, as every adapter of S3 opens one."""
+"""S3 client factory and owner: settings, transport and retries, as every adapter of S3 opens one."""
 
 from __future__ import annotations
 
 import logging
 from contextlib import AsyncExitStack
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import urlsplit
 
 import aioboto3
@@ -48,6 +48,29 @@ CONNECT_SECONDS: Final = 5.0
 
 REGION: Final = "us-east-1"
 """Where none is named: S3's own default, and what storages that know no regions are told."""
+
+
+class ClientOwner:
+    """Whoever opens a client of its own, and closes it: one a process, entered once."""
+
+    def __init__(self, settings: S3Settings) -> None:
+        self._settings = settings
+        self._stack = AsyncExitStack()
+        self._opened: S3Client | None = None
+
+    async def __aenter__(self) -> Self:
+        self._opened = await opened(self._stack, self._settings)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._opened = None
+        await self._stack.aclose()
+
+    @property
+    def _client(self) -> S3Client:
+        if self._opened is None:
+            raise RuntimeError("the S3 client is not open")
+        return self._opened
 
 
 async def opened(stack: AsyncExitStack, settings: S3Settings) -> S3Client:

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from io import BytesIO
 from math import ceil
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
@@ -24,9 +24,6 @@ from streams.adapters.s3.budget import ByteSemaphore
 from streams.adapters.s3.settings import S3Settings
 from streams.ports import Fetched
 
-if TYPE_CHECKING:
-    from types_aiobotocore_s3 import S3Client
-
 CHUNK: Final = 256 * 1024
 """Bytes asked of the socket at a time; an object without a stated size is cut off this far past the cap."""
 
@@ -34,24 +31,14 @@ LONGEST_LINK_SECONDS: Final = 7 * 24 * 60 * 60
 """What the fourth version of AWS's signatures allows."""
 
 
-class S3Images:
+class S3Images(client.ClientOwner):
     """The images of the allowed buckets. One client a process: entered once, shared by all fetches."""
 
     def __init__(self, settings: S3Settings) -> None:
-        self._settings = settings
+        super().__init__(settings)
         self._slots = asyncio.Semaphore(settings.concurrency)
-        self._stack = AsyncExitStack()
-        self._opened: S3Client | None = None
         self.budget = ByteSemaphore(settings.bytes_in_flight)
         """Bytes being read now, for metrics."""
-
-    async def __aenter__(self) -> Self:
-        self._opened = await client.opened(self._stack, self._settings)
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._opened = None
-        await self._stack.aclose()
 
     async def fetch(self, location: Location) -> Fetched:
         """See `ImageStore.fetch`. Waits for one of the slots; the deadline runs from then on."""
@@ -110,12 +97,6 @@ class S3Images:
         """Return when every allowed bucket answers; raise `Unavailable` when one does not."""
         for bucket in sorted(self._settings.buckets):
             await self._find_bucket(bucket)
-
-    @property
-    def _client(self) -> S3Client:
-        if self._opened is None:
-            raise RuntimeError("the S3 client is not open")
-        return self._opened
 
     def _allow(self, location: Location) -> None:
         """Raise before anything is asked that could be about another bucket."""

@@ -10,9 +10,9 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import Any, Final, Self
 
 from botocore.exceptions import ClientError
 
@@ -20,9 +20,6 @@ from schemas.errors import ConfigurationError, Unavailable
 from schemas.objects import LARGEST, Listed, StoredObject
 from streams.adapters.s3 import client, errors
 from streams.adapters.s3.settings import S3Settings
-
-if TYPE_CHECKING:
-    from types_aiobotocore_s3 import S3Client
 
 LOST: Final = frozenset({"PreconditionFailed", "NoSuchKey", "412"})
 """The condition does not hold: something is there, something else is, or nothing is."""
@@ -33,26 +30,19 @@ FIRST_PAUSE: Final = 0.05
 """Seconds, doubled at each conflict, in half at random."""
 
 
-class S3Objects:
+class S3Objects(client.ClientOwner):
     """The objects of `bucket` whose keys begin with `prefix/`. The deadline holds for each request."""
 
     def __init__(self, bucket: str, prefix: str, settings: S3Settings) -> None:
+        super().__init__(settings)
         self._bucket = bucket
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
-        self._settings = settings
-        self._stack = AsyncExitStack()
-        self._opened: S3Client | None = None
 
     async def __aenter__(self) -> Self:
         try:
-            self._opened = await client.opened(self._stack, self._settings)
+            return await super().__aenter__()
         except Unavailable as error:
             raise Unavailable("registry", str(error)) from error
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._opened = None
-        await self._stack.aclose()
 
     async def get(self, key: str) -> StoredObject | None:
         """See `Objects.get`."""
@@ -83,12 +73,6 @@ class S3Objects:
             async for page in pages.paginate(Bucket=self._bucket, Prefix=self._prefix + prefix):
                 found += [Listed(e["Key"], e["Size"], e["LastModified"]) for e in page.get("Contents", ())]
         return tuple(sorted(replace(each, key=each.key.removeprefix(self._prefix)) for each in found))
-
-    @property
-    def _client(self) -> S3Client:
-        if self._opened is None:
-            raise RuntimeError("the S3 client is not open")
-        return self._opened
 
     async def _put(self, key: str, data: bytes, **condition: Any) -> bool:  # noqa: ANN401 - botocore's arguments
         self._refuse_larger(len(data), key)

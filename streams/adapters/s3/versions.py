@@ -8,39 +8,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, Any, Final, Self
+from contextlib import asynccontextmanager
+from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
 from schemas.errors import Unavailable
 from schemas.uploads import Location
 from streams.adapters.s3 import client, errors
-from streams.adapters.s3.settings import S3Settings
-
-if TYPE_CHECKING:
-    from types_aiobotocore_s3 import S3Client
 
 _NO_VERSIONS: Final = frozenset({"NotImplemented", "MethodNotAllowed", "501", "405"})
 _NULL: Final = "null"
 """The id of what was put while the bucket kept no versions."""
 
 
-class S3Versions:
+class S3Versions(client.ClientOwner):
     """The objects of the allowed buckets, with all that storage keeps of each."""
-
-    def __init__(self, settings: S3Settings) -> None:
-        self._settings = settings
-        self._stack = AsyncExitStack()
-        self._opened: S3Client | None = None
-
-    async def __aenter__(self) -> Self:
-        self._opened = await client.opened(self._stack, self._settings)
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._opened = None
-        await self._stack.aclose()
 
     async def standing(self, location: Location) -> int:
         """See `ObjectVersions.standing`."""
@@ -91,12 +74,6 @@ class S3Versions:
             if version != _NULL or errors.code(error) not in {"InvalidArgument", "NoSuchVersion"}:
                 raise
             await self._client.delete_object(Bucket=location.bucket, Key=location.key)
-
-    @property
-    def _client(self) -> S3Client:
-        if self._opened is None:
-            raise RuntimeError("the S3 client is not open")
-        return self._opened
 
     @asynccontextmanager
     async def _asking(self, location: Location) -> AsyncIterator[None]:
