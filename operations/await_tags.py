@@ -45,7 +45,7 @@ class DeadLettered:
     @property
     def code(self) -> str:
         """The cause in one word."""
-        return messages.causes(self.message).get("code", "unknown")
+        return messages.code(self.message)
 
     @property
     def place(self) -> str:
@@ -56,7 +56,7 @@ class DeadLettered:
     @property
     def why(self) -> str:
         """The cause in a sentence."""
-        return messages.causes(self.message).get("exception.message", "")
+        return messages.explanation(self.message)
 
     def document(self) -> dict[str, Any]:
         """For a line of `--json`."""

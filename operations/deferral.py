@@ -21,7 +21,7 @@ class Deferral:
     @property
     def code(self) -> str:
         """The cause in one word."""
-        return messages.causes(self.message).get("code", "unknown")
+        return messages.code(self.message)
 
     @property
     def due_at(self) -> datetime | None:
@@ -43,7 +43,7 @@ class Deferral:
                 f"held aside: suspected, too many are {suspicion.cause} since {since}{when}; "
                 "`tagstream doctor` says what to do"
             )
-        return f"held aside: {messages.causes(self.message).get('exception.message', '')}{when}"
+        return f"held aside: {messages.explanation(self.message)}{when}"
 
     def document(self) -> dict[str, Any]:
         """For a line of `--json`."""

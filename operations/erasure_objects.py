@@ -20,7 +20,7 @@ class ErasedObjects:
     left: int | None = 0
     """Versions that stand; None where that is not known."""
     standing: tuple[Location, ...] = ()
-    """ImageObjects that stand, or may."""
+    """Objects that stand, or may."""
     why: str = ""
     """Why storage could not be asked, or did not delete."""
 

@@ -33,6 +33,16 @@ def causes(message: Message) -> Mapping[str, str]:
     }
 
 
+def code(message: Message) -> str:
+    """The cause of a letter in one word."""
+    return causes(message).get("code", "unknown")
+
+
+def explanation(message: Message) -> str:
+    """The cause of a letter in a sentence; empty where it has none."""
+    return causes(message).get("exception.message", "")
+
+
 def _value(raw: bytes | None) -> dict[str, Any]:
     if raw is None:
         return {"value": None}

@@ -8,13 +8,13 @@ from typing import Final
 
 from agents.wiring.backends import kafka_connection
 from agents.wiring.settings import Settings
+from operations import messages
 from operations.unwell import Unwell
 from schemas import topics
 from schemas.errors import Expired, UnreadableBatch
-from schemas.wire import headers
 from streams.adapters.kafka import unread
 from streams.adapters.kafka.coverage import Standing, coverage, standings
-from streams.adapters.kafka.reader import NoTopic, TopicReader
+from streams.adapters.kafka.reader import newest
 from streams.message import Message
 
 LATELY: Final = timedelta(days=1)
@@ -23,6 +23,7 @@ LATELY: Final = timedelta(days=1)
 _NEWEST: Final = 1000
 """Letters of a partition that are looked at."""
 
+_GAPS: Final = frozenset({Expired.code, UnreadableBatch.code})
 _LETTERS: Final = (
     "`tagstream dlq list`, and docs/operations.md, Records are gone unread: have the producers of that time "
     "say again what they said"
@@ -60,7 +61,7 @@ async def nothing_gone(config: Settings) -> str:
     since = datetime.now(UTC) - LATELY
     lately = [letter async for letter in _letters(config) if (letter.timestamp or since) >= since]
     if lately:
-        said = [dict(letter.headers)[f"{headers.PREFIX}exception.message"].decode() for letter in lately]
+        said = [messages.explanation(letter) for letter in lately]
         more = f", and {len(said) - 1} letters more" if len(said) > 1 else ""
         raise Unwell(f"within a day: {said[-1]}{more}", _LETTERS)
     return "the group has read whatever was deleted; no letter of the last day says otherwise"
@@ -86,13 +87,6 @@ def _beyond(found: tuple[Standing, ...]) -> list[str]:
 
 async def _letters(config: Settings) -> AsyncIterator[Message]:
     """The newest letters of gaps."""
-    codes = {Expired.code.encode(), UnreadableBatch.code.encode()}
-    try:
-        async with TopicReader(kafka_connection(config), topics.DEAD_LETTERS) as reader:
-            begin, end = await reader.beginnings(), await reader.ends()
-            start = {number: max(begin[number], end[number] - _NEWEST) for number in end}
-            async for letter in reader.read(start, end):
-                if dict(letter.headers).get(f"{headers.PREFIX}code") in codes:
-                    yield letter
-    except NoTopic:
-        return
+    async for letter in newest(kafka_connection(config), topics.DEAD_LETTERS, most=_NEWEST):
+        if messages.code(letter) in _GAPS:
+            yield letter

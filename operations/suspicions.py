@@ -6,7 +6,7 @@ of itself since when too many are rejected for its cause.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -16,7 +16,7 @@ from schemas import topics
 from schemas.wire import headers
 from streams.adapters.kafka.connection import KafkaAddress
 from streams.adapters.kafka.lag import LaneProgress
-from streams.adapters.kafka.reader import NoTopic, TopicReader
+from streams.adapters.kafka.reader import newest
 from streams.message import Message
 
 NEWEST: Final = 200
@@ -60,28 +60,16 @@ async def read(brokers: KafkaAddress, *, group: str) -> Aside:
     """What is held aside now; of the newest letters alone."""
     async with LaneProgress(brokers, topics.RETRY, group) as lane:
         done = await lane.committed()
-    waiting = [message async for message in _newest(brokers, topics.RETRY, done)]
+    waiting = [message async for message in newest(brokers, topics.RETRY, most=NEWEST, behind=done)]
     redriven = (await redrive_journal.read(brokers)).sent
     since = datetime.now(UTC) - RECENT
     parked = [
         message
-        async for message in _newest(brokers, topics.PARKING, {})
+        async for message in newest(brokers, topics.PARKING, most=NEWEST)
         if message.source not in redriven and (message.timestamp or since) >= since
     ]
     others = sum(headers.suspicion(each) is None for each in waiting)
     return Aside(_by_cause(waiting, parked), others)
-
-
-async def _newest(brokers: KafkaAddress, topic: str, done: Mapping[int, int]) -> AsyncIterator[Message]:
-    """The newest letters of each partition, those before `done` left out."""
-    try:
-        async with TopicReader(brokers, topic) as reader:
-            begin, end = await reader.beginnings(), await reader.ends()
-            start = {n: max(begin[n], done.get(n, 0), end[n] - NEWEST) for n in end}
-            async for message in reader.read(start, end):
-                yield message
-    except NoTopic:
-        return
 
 
 def _by_cause(waiting: Iterable[Message], parked: Iterable[Message]) -> tuple[HeldAside, ...]:

@@ -80,10 +80,6 @@ class _Publisher:
 class KafkaPublisher(_Publisher):
     """Where a worker's events and dead letters go. `produce` makes its producers, for tests."""
 
-    async def announce(self, announcements: Sequence[Announcement]) -> None:
-        """See `TagPublisher.announce`. When it raises, some may have been published: announce all again."""
-        await self._send([self._event(each) for each in announcements])
-
     def __init__(
         self,
         settings: ProducerSettings,
@@ -98,6 +94,10 @@ class KafkaPublisher(_Publisher):
     async def __aexit__(self, *raised: object) -> None:
         await self._large.__aexit__(*raised)
         await super().__aexit__(*raised)
+
+    async def announce(self, announcements: Sequence[Announcement]) -> None:
+        """See `TagPublisher.announce`. When it raises, some may have been published: announce all again."""
+        await self._send([self._event(each) for each in announcements])
 
     async def bury(self, letter: DeadLetter) -> None:
         """See `TagPublisher.bury`. A letter too large for the broker is cut, and says so."""

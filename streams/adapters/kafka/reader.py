@@ -25,6 +25,8 @@ _POLL_SECONDS: Final = 0.2
 Offsets = Mapping[int, int]
 """An offset by partition."""
 
+_EVERYTHING: Final[Offsets] = {}
+
 log = structlog.get_logger(__name__)
 
 
@@ -188,6 +190,23 @@ async def read_all(bootstrap: KafkaAddress, topic: str) -> tuple[Message, ...]:
             return tuple([message async for message in reader.read(beginnings)])
     except NoTopic:
         return ()
+
+
+async def newest(
+    bootstrap: KafkaAddress, topic: str, *, most: int, behind: Offsets = _EVERYTHING
+) -> AsyncGenerator[Message, None]:
+    """The newest records of `topic`: at most so many offsets of a partition, and none before `behind`.
+
+    Nothing where there is no such topic. Raises `Unavailable` when the broker does not answer in time.
+    """
+    try:
+        async with TopicReader(bootstrap, topic) as reader:
+            begin, end = await reader.beginnings(), await reader.ends()
+            start = {n: max(begin[n], behind.get(n, 0), end[n] - most) for n in end}
+            async for message in reader.read(start, end):
+                yield message
+    except NoTopic:
+        return
 
 
 def _by_number(offsets: Mapping[TopicPartition, int]) -> dict[int, int]:
