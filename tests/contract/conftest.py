@@ -1,13 +1,17 @@
-"""The embedded servers, started once for all suites that ask for them."""
+"""The embedded servers, started once for all suites that ask for them, and the score stores of each kind."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
 from streams.adapters.kafka.connection import EmbeddedBroker
 from streams.adapters.s3.embedded import EmbeddedS3
+
+from .stores import Place, Scores, place
+
+SCORE_STORES = ("memory", "sqlite", "mongo", pytest.param("mongo-file", marks=pytest.mark.real))
 
 
 @pytest.fixture(scope="session")
@@ -20,3 +24,14 @@ def s3() -> Iterator[EmbeddedS3]:
 def broker() -> Iterator[EmbeddedBroker]:
     with EmbeddedBroker() as running:
         yield running
+
+
+@pytest.fixture(params=SCORE_STORES)
+def store_place(request: pytest.FixtureRequest) -> Place:
+    return place(request.param, request)
+
+
+@pytest.fixture
+async def scores(store_place: Place) -> AsyncIterator[Scores]:
+    async with store_place.store() as store:
+        yield store

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-
-import pytest
 
 from agents.erasure import erased
 from agents.transitions import acknowledged
@@ -14,20 +11,7 @@ from schemas.records import ImageHead, Kept, Stale
 from streams.ports import Purged
 
 from .builders import EPOCH, LOCATION, SECOND_MODEL, head, position, record, statement
-from .stores import Place, Scores, become, place, stale
-
-KINDS = ("memory", "sqlite", "mongo", pytest.param("mongo-file", marks=pytest.mark.real))
-
-
-@pytest.fixture(params=KINDS)
-def store_place(request: pytest.FixtureRequest) -> Place:
-    return place(request.param, request)
-
-
-@pytest.fixture
-async def scores(store_place: Place) -> AsyncIterator[Scores]:
-    async with store_place.store() as store:
-        yield store
+from .stores import Place, Scores, become, stale
 
 
 def owned(image: str, *, storage: str | None = None, producer: str | None = None) -> ImageHead:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from datetime import timedelta
 
@@ -18,19 +17,6 @@ from schemas.tags import Route
 
 from .builders import EPOCH, SECOND_MODEL, announced, head, position, record
 from .stores import Place, Scores, at_least, become, counted, place, seen, stale, unchanged
-
-KINDS = ("memory", "sqlite", "mongo", pytest.param("mongo-file", marks=pytest.mark.real))
-
-
-@pytest.fixture(params=KINDS)
-def store_place(request: pytest.FixtureRequest) -> Place:
-    return place(request.param, request)
-
-
-@pytest.fixture
-async def scores(store_place: Place) -> AsyncIterator[Scores]:
-    async with store_place.store() as store:
-        yield store
 
 
 async def every_head(scores: Scores) -> list[ImageHead]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -12,19 +11,6 @@ from schemas.statements import place_of
 
 from .builders import EPOCH, statement
 from .stores import Place, Scores, place
-
-KINDS = ("memory", "sqlite", "mongo", pytest.param("mongo-file", marks=pytest.mark.real))
-
-
-@pytest.fixture(params=KINDS)
-def store_place(request: pytest.FixtureRequest) -> Place:
-    return place(request.param, request)
-
-
-@pytest.fixture
-async def scores(store_place: Place) -> AsyncIterator[Scores]:
-    async with store_place.store() as store:
-        yield store
 
 
 async def test_a_store_without_statements_has_none(scores: Scores) -> None:

@@ -6,8 +6,6 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +14,6 @@ from aiokafka import AIOKafkaProducer
 from operations import suspicions
 from schemas import topics
 from schemas.wire import headers
-from streams.adapters.kafka.connection import EmbeddedBroker
 from streams.adapters.kafka.reader import read_all
 from streams.adapters.sqlite.store import SqliteScores
 from streams.scanning import every_head
@@ -34,19 +31,13 @@ MINIMUM = 20
 
 
 @pytest.fixture
-def fleet(tmp_path: Path) -> Iterator[Fleet]:
-    with EmbeddedBroker() as broker:
-        broker.create(*topics.ALL)
-        settings = {
-            "TAGSTREAM_REJECTIONS__MINIMUM": str(MINIMUM),
-            "TAGSTREAM_DEFERRAL__DELAY": "3",
-            "TAGSTREAM_DEFERRAL__GONE": "3",
-            "TAGSTREAM_DEFERRAL__MOST": "3",
-        }
-        workers = Fleet(broker.bootstrap, tmp_path, settings)
-        (workers.images / BUCKET).mkdir(parents=True)
-        yield workers
-        workers.end()
+def environment() -> dict[str, str]:
+    return {
+        "TAGSTREAM_REJECTIONS__MINIMUM": str(MINIMUM),
+        "TAGSTREAM_DEFERRAL__DELAY": "3",
+        "TAGSTREAM_DEFERRAL__GONE": "3",
+        "TAGSTREAM_DEFERRAL__MOST": "3",
+    }
 
 
 async def send(fleet: Fleet, *values: bytes) -> None:

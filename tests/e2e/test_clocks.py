@@ -5,9 +5,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -15,7 +13,6 @@ from schemas import topics
 from schemas.identity import image_id
 from schemas.records import State
 from schemas.wire import headers
-from streams.adapters.kafka.connection import EmbeddedBroker
 from streams.adapters.kafka.reader import read_all
 from tests.e2e.fleet import ROOT, Fleet
 from tests.e2e.test_doors import WITHIN, a_photograph, anything, notification, said, send, until
@@ -25,16 +22,6 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 KEY = "r1/a.jpg"
 IMAGE = image_id(BUCKET, KEY)
-
-
-@pytest.fixture
-def fleet(tmp_path: Path) -> Iterator[Fleet]:
-    with EmbeddedBroker() as broker:
-        broker.create(*topics.ALL)
-        workers = Fleet(broker.bootstrap, tmp_path)
-        (workers.images / BUCKET).mkdir(parents=True)
-        yield workers
-        workers.end()
 
 
 def ahead(**by: float) -> str:

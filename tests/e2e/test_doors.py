@@ -6,9 +6,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +17,6 @@ from agents.testing import LABELS
 from schemas import topics
 from schemas.identity import image_id
 from schemas.records import ImageHead, State
-from streams.adapters.kafka.connection import EmbeddedBroker
 from streams.adapters.kafka.reader import read_all
 from streams.adapters.sqlite.store import SqliteScores
 from streams.scanning import every_head
@@ -31,16 +29,6 @@ from tests.seen import Tell
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 WITHIN = 90.0
-
-
-@pytest.fixture
-def fleet(tmp_path: Path) -> Iterator[Fleet]:
-    with EmbeddedBroker() as broker:
-        broker.create(*topics.ALL)
-        workers = Fleet(broker.bootstrap, tmp_path)
-        (workers.images / BUCKET).mkdir(parents=True)
-        yield workers
-        workers.end()
 
 
 async def send(fleet: Fleet, topic: str, key: str, value: bytes, *, partition: int | None = None) -> None:

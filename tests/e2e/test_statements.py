@@ -9,7 +9,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,11 +18,9 @@ import pytest
 from schemas import topics
 from schemas.records import State
 from schemas.statements import StatementOfReasons
-from streams.adapters.kafka.connection import EmbeddedBroker
 from streams.adapters.sqlite.store import SqliteScores
 from tests.e2e.fleet import ROOT, Fleet
 from tests.e2e.test_doors import a_photograph, notification, said, send, until
-from tests.e2e.worker_under_test import BUCKET
 from tests.official_statement import complaints
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
@@ -34,16 +31,6 @@ content_language = "DE"
 [explanation]
 hide = "{label} in {restaurant}"
 """
-
-
-@pytest.fixture
-def fleet(tmp_path: Path) -> Iterator[Fleet]:
-    with EmbeddedBroker() as broker:
-        broker.create(*topics.ALL)
-        workers = Fleet(broker.bootstrap, tmp_path)
-        (workers.images / BUCKET).mkdir(parents=True)
-        yield workers
-        workers.end()
 
 
 def exported(fleet: Fleet, form: str, place: Path) -> list[dict[str, Any]]:

@@ -1,0 +1,29 @@
+"""A fleet of workers over the embedded broker and a folder of photographs, for whoever needs no other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from schemas import topics
+from streams.adapters.kafka.connection import EmbeddedBroker
+from tests.e2e.fleet import Fleet
+from tests.e2e.worker_under_test import BUCKET
+
+
+@pytest.fixture
+def environment() -> dict[str, str]:
+    """The settings of the fleet's workers; a file that has others says which."""
+    return {}
+
+
+@pytest.fixture
+def fleet(tmp_path: Path, environment: dict[str, str]) -> Iterator[Fleet]:
+    with EmbeddedBroker() as broker:
+        broker.create(*topics.ALL)
+        workers = Fleet(broker.bootstrap, tmp_path, environment)
+        (workers.images / BUCKET).mkdir(parents=True)
+        yield workers
+        workers.end()
