@@ -1,0 +1,1 @@
+"""Image cases: files that went wrong once, and what is right of each."""
