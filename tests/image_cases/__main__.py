@@ -1,4 +1,4 @@
-"""`python -m tests.image_cases FOLDER`: what is right of each image file, and what came; exits 1 where one is not.
+"""`python -m tests.image_cases FOLDER`: what is right of each image file, and what came; 1 where they differ.
 
 The pixels are those of `Preprocess`, the scores those of `tagstream classify`, run as a user would. The table
 knows files by name (`KNOWN`); one that it does not know is printed as such and counts as wrong.

@@ -19,7 +19,7 @@ from PIL import Image
 from model.preprocess import Pixels, Preprocess
 from schemas.errors import Rejected
 
-SIDE: Final = 64
+SIDE: Final = 192
 OURS: Final = Preprocess(size=SIDE)
 PLAIN: Final = 8
 """Bits of a sample that need no conversion."""
@@ -81,7 +81,7 @@ def _white(image: pyvips.Image) -> int:
 
 def _reduced(image: pyvips.Image) -> Pixels:
     whole = Image.fromarray(np.asarray(image.numpy(), dtype=np.uint8)[:, :, :3])
-    small = whole.resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+    small = whole.resize((SIDE, SIDE), Image.Resampling.BICUBIC, reducing_gap=3.0)
     return np.asarray(small).transpose(2, 0, 1)
 
 
