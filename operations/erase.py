@@ -30,7 +30,8 @@ from schemas.errors import ConfigurationError, TagstreamError
 from schemas.uploads import Location
 from streams.adapters.kafka.lag import LaneProgress
 from streams.adapters.kafka.publisher import KafkaPublisher
-from streams.adapters.mongo.indexes import IndexState
+from streams.adapters.mongo.index_states import IndexState
+from streams.adapters.mongo.indexes import OF_UPLOADER
 from streams.adapters.s3.versions import S3Versions
 from streams.ports import ScoreStore
 
@@ -130,7 +131,7 @@ async def _waiting(settings: Settings) -> int:
 async def _require_index(settings: Settings) -> None:
     """Among 500 million heads an uploader's are not found without it."""
     indexes = await store_indexes.read(settings.store, applies=False)
-    wanted = [each for each in indexes.found if each.index.is_sparse]
+    wanted = [each for each in indexes.found if each.index in OF_UPLOADER]
     missing = [each.index.name for each in wanted if each.standing is not IndexState.THERE]
     if missing:
         named = ", ".join(missing)

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 from agents.wiring.settings import Settings
 from agents.wiring.stores import open_mongo, open_store
 from operations.unwell import Unwell
 from schemas.errors import Broken, ConfigurationError
 from streams.adapters.sqlite.store import MEND
 from streams.ports import ScoreStore
+
+if TYPE_CHECKING:
+    from streams.adapters.mongo.index_states import FoundIndex
 
 
 async def sqlite(config: Settings) -> str:
@@ -33,19 +40,29 @@ async def sqlite(config: Settings) -> str:
 
 async def mongo(config: Settings) -> str:
     """Whether it answers and has its indexes. Raises `Unwell`."""
-    from streams.adapters.mongo.indexes import IndexState  # noqa: PLC0415 - its driver
-
     async with open_mongo(config.store) as store:
         await store.ping()
-        found = await store.indexes()
-        wrong = [each for each in found if each.standing in (IndexState.MISSING, IndexState.DIFFERS)]
-        if wrong:
-            named = ", ".join(
-                f"{each.index.collection}.{each.index.name} ({each.standing})" for each in wrong
-            )
-            raise Unwell(f"indexes: {named}", "`tagstream store apply` makes those that are missing")
+        said = _all_there(await store.indexes())
         await _require_finished(store)
-    return f"MongoDB answers, database {config.store.database}, {len(found)} indexes are there"
+    return f"MongoDB answers, database {config.store.database}, {said}"
+
+
+def _all_there(found: Sequence[FoundIndex]) -> str:
+    """How many are there, and how many too many. Raises `Unwell` where a query is not carried."""
+    from streams.adapters.mongo.index_states import IndexState  # noqa: PLC0415 - its driver
+
+    standings = Counter(each.standing for each in found)
+    wrong = [each for each in found if each.standing in {IndexState.MISSING, IndexState.DIFFERS}]
+    if wrong:
+        named = ", ".join(f"{each.index.collection}.{each.index.name} ({each.standing})" for each in wrong)
+        differs = standings[IndexState.DIFFERS]
+        mend = "`tagstream store apply` makes those that are missing"
+        raise Unwell(
+            f"indexes: {named}", f"{mend}, `tagstream store show` tells of the others" if differs else mend
+        )
+    retired = standings[IndexState.RETIRED]
+    beside = f", {retired} not needed any more (`tagstream store show`)" if retired else ""
+    return f"{standings[IndexState.THERE]} indexes are there{beside}"
 
 
 async def _require_finished(store: ScoreStore) -> None:

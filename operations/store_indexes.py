@@ -8,7 +8,8 @@ from typing import Any
 
 from agents.wiring.settings import StoreSettings, blame
 from agents.wiring.stores import blamed, open_mongo
-from streams.adapters.mongo.indexes import FoundIndex, shard_commands
+from streams.adapters.mongo.index_states import FoundIndex
+from streams.adapters.mongo.sharding import hashing_commands, shard_commands
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +18,9 @@ class StoreIndexes:
 
     found: tuple[FoundIndex, ...]
     shard: tuple[str, ...]
-    """What an administrator runs on a sharded cluster."""
+    """What an administrator runs on a sharded cluster, and nowhere else."""
+    before_shard: tuple[str, ...]
+    """What comes before that where the collections hold documents."""
 
     @property
     def rows(self) -> list[Mapping[str, Any]]:
@@ -28,7 +31,10 @@ class StoreIndexes:
                 "name": each.index.name,
                 "keys": dict(each.index.keys),
                 "why": each.index.why,
+                "condition": dict(each.index.condition),
                 "standing": str(each.standing),
+                "built": str(each.built) if each.built else None,
+                "mend": each.mend,
             }
             for each in self.found
         ]
@@ -42,4 +48,4 @@ async def read(settings: StoreSettings, *, applies: bool) -> StoreIndexes:
     with blame(blamed(settings)):
         async with open_mongo(settings) as opened:
             found = await (opened.apply_indexes() if applies else opened.indexes())
-    return StoreIndexes(tuple(found), tuple(shard_commands(settings.database)))
+    return StoreIndexes(found, shard_commands(settings.database), hashing_commands(settings.database))

@@ -24,7 +24,8 @@ def store() -> None:
 def apply(*, as_json: Json = False) -> None:
     """Make every declared index that is not there yet; safe to run again, and while workers write.
 
-    An index that differs from its declaration is left as it is: dropping one is yours to decide.
+    An index that differs from its declaration, or that nobody needs any more, is left as it is: dropping
+    one is yours to decide, and how is said. Shard keys are not applied: `tagstream store show` names them.
 
     Example: `TAGSTREAM_STORE__URL=mongodb://127.0.0.1:27017 tagstream store apply`
     """
@@ -33,7 +34,7 @@ def apply(*, as_json: Json = False) -> None:
 
 @app.command()
 def show(*, as_json: Json = False) -> None:
-    """Show the indexes and shard keys that are declared, and which of the indexes are there.
+    """Show the indexes that are declared and those that are there, what differs, and how to shard.
 
     Example: `TAGSTREAM_STORE__URL=mongodb://127.0.0.1:27017 tagstream store show --json`
     """

@@ -14,11 +14,12 @@ from pymongo import IndexModel
 
 from schemas.errors import ConfigurationError, Rejected, Stage
 from schemas.records import ImageHead, Kept, ScoreRecord
-from streams.adapters.mongo.indexes import INDEXES, FoundIndex, IndexState
+from streams.adapters.mongo.index_states import FoundIndex, IndexState
+from streams.adapters.mongo.indexes import INDEXES, RETIRED, Index, Keys
 from streams.adapters.mongo.store import MongoScores
 
 from .builders import head, position, record
-from .mongo_proxy import MongoProxy
+from .mongo_proxy import Fault, MongoProxy
 from .mongo_server import MongoWireServer
 from .stores import FIRST_RELEASE, at_least, become, mongo_settings, stale, unchanged
 
@@ -195,18 +196,60 @@ async def test_indexes_that_are_missing_are_made_once(scores: MongoScores) -> No
     assert set(standings(await scores.indexes()).values()) == {IndexState.THERE}
 
 
-async def test_an_index_that_differs_is_told_and_left_as_it_is(scores: MongoScores) -> None:
-    index = INDEXES[0]
+async def build(scores: MongoScores, index: Index, keys: Keys, **options: Any) -> None:
     async with scores._database() as database:
-        await database[index.collection].create_indexes([IndexModel([("else", 1)], name=index.name)])
-    assert standings(await scores.apply_indexes())[index.name] is IndexState.DIFFERS
+        await database[index.collection].create_indexes([IndexModel(list(keys), **options)])
+
+
+@pytest.mark.parametrize("index", INDEXES, ids=lambda index: index.name)
+async def test_an_index_of_the_name_that_differs_is_told_and_left_as_it_is(
+    scores: MongoScores, index: Index
+) -> None:
+    await build(scores, index, (("else", 1),), name=index.name)
+    found = {each.index.name: each for each in await scores.apply_indexes()}[index.name]
+    assert found.standing is IndexState.DIFFERS
+    assert found.mend == f'db.{index.collection}.dropIndex("{index.name}"), then tagstream store apply'
     async with scores._database() as database:
         information = await database[index.collection].index_information()
     assert information[index.name]["key"] == [("else", 1)]
 
 
 async def test_the_keys_of_an_index_under_another_name_are_there(scores: MongoScores) -> None:
-    index = INDEXES[0]
+    await build(scores, INDEXES[0], INDEXES[0].keys, name="by_hand")
+    assert standings(await scores.apply_indexes())[INDEXES[0].name] is IndexState.THERE
+
+
+async def test_what_older_versions_built_carries_or_is_told_to_be_not_needed(scores: MongoScores) -> None:
+    """Their hashed indexes of an image's documents stay in use; those by uploader have successors."""
+    hashed = [index for index in INDEXES if index.is_by_equality]
+    for index in hashed:
+        await build(scores, index, (("image_id", "hashed"),), name=index.name)
+    for index in RETIRED:
+        await build(scores, index, index.keys, name=index.name, sparse=True)
+    found = await scores.apply_indexes()
+    assert {each.name for each in hashed} == {each.index.name for each in found if each.standing == "there"}
+    retired = [each for each in found if each.standing is IndexState.RETIRED]
+    assert {each.mend for each in retired} == {f'db.images.dropIndex("{index.name}")' for index in RETIRED}
+    assert IndexState.MISSING not in standings(found).values()
+
+
+async def test_an_index_that_is_not_ours_is_named_and_left_alone(scores: MongoScores) -> None:
+    await build(scores, INDEXES[0], (("head.location.key", 1),), name="theirs")
+    (theirs,) = [each for each in await scores.apply_indexes() if each.standing is IndexState.FOREIGN]
+    assert (theirs.index.name, theirs.mend) == ("theirs", "")
     async with scores._database() as database:
-        await database[index.collection].create_indexes([IndexModel(list(index.keys), name="by_hand")])
-    assert standings(await scores.apply_indexes())[index.name] is IndexState.THERE
+        assert "theirs" in await database.images.index_information()
+
+
+async def test_a_server_without_partial_indexes_gets_whole_ones(
+    scores: MongoScores, proxy: MongoProxy
+) -> None:
+    """As FerretDB 1 says it: the first that is partial is refused, and made over all documents."""
+    partial = next(index for index in INDEXES if index.condition)
+    said = {"ok": 0.0, "code": 238, "codeName": "NotImplemented", "errmsg": "not implemented yet"}
+    proxy.strike("createIndexes images", Fault(), times=INDEXES.index(partial))
+    proxy.strike("createIndexes images", Fault(answer=said))
+    assert set(standings(await scores.apply_indexes()).values()) == {IndexState.CREATED}
+    assert set(standings(await scores.indexes()).values()) == {IndexState.THERE}
+    async with scores._database() as database:
+        assert set((await database.images.index_information())[partial.name]) == {"key", "v"}

@@ -49,6 +49,8 @@ def test_show_names_every_index_and_how_to_shard() -> None:
     shown = said("show")
     assert all(index.name in shown for index in INDEXES)
     assert 'images", { "_id": "hashed" })' in shown
+    assert '.scores.createIndex({ "image_id": "hashed" })' in shown
+    assert shown.count("  tagstream store apply\n") == len(INDEXES)
 
 
 @pytest.mark.usefixtures("mongo_url")

@@ -28,11 +28,11 @@ from schemas.errors import Unavailable
 from schemas.records import ImageHead, Kept, ScoreRecord, Stale
 from schemas.statements import StatementOfReasons
 from streams.adapters.group_commit import GroupCommit
-from streams.adapters.mongo import batch_write, documents, erasing, errors, statement_log
-from streams.adapters.mongo import indexes as index_tools
+from streams.adapters.mongo import batch_write, documents, erasing, errors, index_states, statement_log
 from streams.adapters.mongo.batch_write import Call
 from streams.adapters.mongo.documents import Document, StoredHead
-from streams.adapters.mongo.indexes import FoundIndex
+from streams.adapters.mongo.index_states import FoundIndex
+from streams.adapters.mongo.indexes import UPLOADERS
 from streams.adapters.mongo.settings import MongoSettings
 from streams.ports import STORE, Change, Purged
 
@@ -118,9 +118,13 @@ class MongoScores:
     async def of_uploader(
         self, uploader_id: str, *, after: str = "", limit: int = 500
     ) -> tuple[ImageHead, ...]:
-        """See `ScoreStore.of_uploader`; by the indexes of uploaders."""
-        named = [{path: uploader_id} for path in index_tools.UPLOADERS]
-        return await self._page({"_id": {"$gt": after}, "$or": named}, limit)
+        """See `ScoreStore.of_uploader`; a page by the index of each voice, which every server can read."""
+        if not uploader_id:  # nobody's, and not in those indexes
+            return ()
+        voices = ({path: uploader_id, "_id": {"$gt": after}} for path in UPLOADERS)
+        pages = await asyncio.gather(*(self._page(each, limit) for each in voices))
+        named = {head.image_id: head for page in pages for head in page}
+        return tuple(named[image_id] for image_id in sorted(named)[:limit])
 
     async def unfinished_erasures(self, *, limit: int = 500) -> tuple[ImageHead, ...]:
         """See `ScoreStore.unfinished_erasures`."""
@@ -181,16 +185,16 @@ class MongoScores:
                 await database.images.find_one({"_id": ""}, {"_id": 1})
 
     async def indexes(self) -> tuple[FoundIndex, ...]:
-        """Every index that is declared, and whether it is there."""
+        """Every index that is declared or there, and how the two compare."""
         with self._visit():
             async with self._database() as database:
-                return await index_tools.found(database)
+                return await index_states.found(database)
 
     async def apply_indexes(self) -> tuple[FoundIndex, ...]:
         """Make every declared index that is not there; one that differs is left as it is, and told."""
         with self._visit():
             async with self._database() as database:
-                return await index_tools.apply(database)
+                return await index_states.apply(database)
 
     async def _page(self, wanted: Document, limit: int) -> tuple[ImageHead, ...]:
         with self._visit():
