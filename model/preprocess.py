@@ -7,7 +7,6 @@ the device, so that a quarter of the bytes travel there.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from io import BytesIO
@@ -27,7 +26,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from model.decoding import container_limits, heif, jpeg
+from model.decoding import colour, container_limits, heif, jpeg
 from model.decoding.heif import HeifImageFile
 from schemas.errors import ConfigurationError, TagstreamError, TooManyPixels, Undecodable
 
@@ -64,9 +63,6 @@ MAX_PIXELS: Final = 89_000_000
 MAX_SIDE: Final = 65_535
 """What a JPEG can have. Where the bits of a row do not fit an int Pillow says that memory has run out, and a
 worker stops for that, though it was the file's fault."""
-
-STRIP: Final = 1 << 20
-"""Pixels that are laid on white at a time."""
 
 MAX_MESSAGE: Final = 500
 """Characters of a refusal; it goes into headers and logs."""
@@ -149,7 +145,7 @@ class Preprocess:
             self._refuse_bomb(*(image.largest if isinstance(image, HeifImageFile) else image.size))
             image.draft(None, (self.size * OVERSAMPLE, self.size * OVERSAMPLE))
             image.load()
-            return _planes(_upright(self._square(_rgb(image)), orientation(image)))
+            return _planes(_upright(self._square(colour.rgb(image)), orientation(image)))
 
     def _refuse_bomb(self, width: int, height: int) -> None:
         if max(width, height) > MAX_SIDE:
@@ -168,35 +164,6 @@ def _centre(size: tuple[int, int]) -> Box:
     side = min(width, height)
     left, top = (width - side) / 2, (height - side) / 2
     return (left, top, left + side, top + side)
-
-
-def _rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I"):
-        return _eight_bits(image).convert("RGB")
-    if image.has_transparency_data:
-        return _on_white(image)
-    return image.convert("RGB")
-
-
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """A 16-bit grey image in 8 bits; Pillow's own conversion would clip it to white."""
-    return Image.fromarray((np.asarray(image) // 257).astype(np.uint8))
-
-
-def _on_white(image: Image.Image) -> Image.Image:
-    """Strip by strip: a large image laid on white as a whole is in memory four times."""
-    page = Image.new("RGB", image.size, "white")
-    for box in _strips(image.size):
-        part = image.crop(box).convert("RGBA")
-        page.paste(part, box, mask=part.getchannel("A"))
-    return page
-
-
-def _strips(size: tuple[int, int]) -> Iterator[tuple[int, int, int, int]]:
-    width, height = size
-    rows = max(1, STRIP // width)
-    for top in range(0, height, rows):
-        yield (0, top, width, min(top + rows, height))
 
 
 def orientation(image: Image.Image) -> int:
