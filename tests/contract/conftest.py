@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from pymongo import monitoring
 
 from streams.adapters.kafka.connection import EmbeddedBroker
 from streams.adapters.s3.embedded import EmbeddedS3
+from tests.query_watch import QueryWatch, SeenQueries
 
 from .stores import Place, Scores, place
 
@@ -35,3 +37,19 @@ def store_place(request: pytest.FixtureRequest) -> Place:
 async def scores(store_place: Place) -> AsyncIterator[Scores]:
     async with store_place.store() as store:
         yield store
+
+
+@pytest.fixture(scope="session")
+def _watched_queries() -> SeenQueries:
+    """What every client of MongoDB asks that is made from now on."""
+    seen = SeenQueries()
+    monitoring.register(QueryWatch(seen))
+    return seen
+
+
+@pytest.fixture(autouse=True)
+def seen_queries(_watched_queries: SeenQueries) -> Iterator[SeenQueries]:
+    """The test's own queries; each must be carried."""
+    _watched_queries.by_shape.clear()
+    yield _watched_queries
+    assert _watched_queries.uncarried == []

@@ -9,6 +9,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.query_watch import SEEN
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -136,10 +138,16 @@ class Fleet:
     def redeliveries(self) -> int:
         return sum(count - 1 for count in self.starts().values())
 
+    def queries(self) -> dict[str, bool]:
+        """Every shape of query that a worker asked MongoDB, and whether an index carries it."""
+        seen = (entry for worker in self.workers for entry in worker.events(SEEN))
+        return {str(entry["query"]): entry["is_carried"] is True for entry in seen}
+
     def end(self) -> None:
         for worker in self.workers:
             if worker.is_alive:
                 worker.kill()
+        assert [query for query, is_carried in self.queries().items() if not is_carried] == []
 
 
 def _place(entry: dict[str, object]) -> tuple[int, int]:

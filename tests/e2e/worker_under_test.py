@@ -28,6 +28,7 @@ from streams.adapters.limits import Limits
 from streams.adapters.s3.images import S3Images
 from streams.ports import Fetched, ImageStore, ScoreStore
 from tests.folder_images import FolderImages
+from tests.query_watch import log_queries
 
 BUCKET = "photos"
 
@@ -125,4 +126,5 @@ async def parts(config: Settings, runtime: Runtime) -> AsyncIterator[Components]
 
 
 if __name__ == "__main__":
+    log_queries()
     worker.run(settings.load(), parts)

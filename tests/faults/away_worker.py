@@ -19,6 +19,7 @@ from agents.wiring.stores import open_store
 from agents.wiring.worker import Runtime
 from streams.adapters.kafka.publisher import KafkaPublisher
 from streams.adapters.s3.images import S3Images
+from tests.query_watch import log_queries
 
 NAMES: Final = ".test"
 """The domain that `AWAY_NAMES` answers for: a file of JSON, addresses by name."""
@@ -61,4 +62,5 @@ async def parts(config: Settings, runtime: Runtime) -> AsyncIterator[Components]
 if __name__ == "__main__":
     if "AWAY_NAMES" in os.environ:
         resolve_by(Path(os.environ["AWAY_NAMES"]))
+    log_queries()
     worker.run(settings.load(), parts)

@@ -27,6 +27,7 @@ from tests.faults.boundaries import (
     WatchedTagger,
     WatchedTags,
 )
+from tests.query_watch import log_queries
 
 
 @asynccontextmanager
@@ -55,4 +56,5 @@ def hired(runtime: Runtime) -> Saboteur:
 
 
 if __name__ == "__main__":
+    log_queries()
     worker.run(settings.load(), watched_parts)

@@ -1,0 +1,110 @@
+"""Every query of the MongoDB store is carried by `_id` or a declared index.
+
+`conftest.py` holds that after each test of this folder; here is that the listener sees every query of every
+call, and that each index which the store needs is needed by one of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from agents.erasure import erased
+from streams.adapters.mongo.indexes import INDEXES, Index
+from streams.adapters.mongo.store import MongoScores
+from tests.mongo_queries import is_carried
+from tests.query_watch import SeenQueries
+
+from .builders import head, position, record, statement
+from .mongo_server import MongoWireServer
+from .stores import become, mongo_settings
+
+
+@pytest.fixture
+async def scores(mongo: MongoWireServer, seen_queries: SeenQueries) -> AsyncIterator[MongoScores]:
+    assert not seen_queries.by_shape
+    async with MongoScores(mongo_settings(mongo.url)) as store:
+        yield store
+
+
+PAGE = "'_id': {'$gt': '?'}} sorted by {'_id': 1}"
+QUERIES = {
+    "find images {'_id': '?'}",  # the ping
+    "find images {'_id': {'$in': '?'}}",
+    "find images {'_id': {'$in': '?'}, '$or': [{'token': '?'}, {'past': '?'}]}",
+    f"find images {{'head.claims.storage.uploader_id': '?', {PAGE}",
+    f"find images {{'head.claims.producer.uploader_id': '?', {PAGE}",
+    "find images {'head.erased.is_told': '?'} sorted by {'_id': 1}",
+    f"find images {{{PAGE}",
+    "update images {'_id': '?'}",
+    "update images {'_id': '?', 'token': '?'}",
+    "find scores {'image_id': '?'}",
+    "find scores {'image_id': {'$in': '?'}}",
+    "update scores {'_id': '?', 'image_id': '?'}",
+    "delete scores {'_id': '?', 'image_id': '?'}",
+    "find statements {'image_id': '?'}",
+    "find statements {'place': {'$gt': '?'}} sorted by {'place': 1}",
+    "find statements {'place': {'$gt': '?', '$lt': '?'}} sorted by {'place': 1}",
+    "update statements {'_id': '?', 'image_id': '?'}",
+    "find dropped_replays {'_id': {'$in': '?'}}",
+    "update dropped_replays {'_id': '?'}",
+}
+"""All that the store asks; whoever adds one sees it here."""
+
+RACES = {
+    "find images {'_id': {'$in': '?'}, '$or': [{'token': '?'}, {'past': '?'}]}",
+    "find scores {'image_id': {'$in': '?'}}",
+}
+"""Asked only where somebody else was first, or the server failed: `test_mongo_faults.py` has them."""
+
+
+async def test_the_listener_sees_every_query_and_an_index_carries_it(
+    scores: MongoScores, seen_queries: SeenQueries
+) -> None:
+    await every_call(scores)
+    assert set(seen_queries.by_shape) == QUERIES - RACES
+    assert seen_queries.uncarried == []
+
+
+@pytest.mark.parametrize("index", INDEXES, ids=lambda index: index.name)
+async def test_an_index_that_is_not_declared_leaves_a_query_that_nothing_carries(
+    scores: MongoScores, seen_queries: SeenQueries, index: Index
+) -> None:
+    await every_call(scores)
+    others = [each for each in INDEXES if each is not index]
+    left = [shape for shape, query in seen_queries.by_shape.items() if not is_carried(query, others)]
+    assert bool(left) is not index.why.startswith("people")
+
+
+async def test_a_query_that_nothing_carries_is_seen_with_its_shape(
+    scores: MongoScores, seen_queries: SeenQueries
+) -> None:
+    async with scores._database() as database:
+        await database.images.find({"state": "visible"}).sort("uploaded_at", -1).to_list(None)
+    assert seen_queries.uncarried == ["find images {'state': '?'} sorted by {'uploaded_at': -1}"]
+    seen_queries.by_shape.clear()
+
+
+async def every_call(scores: MongoScores) -> None:
+    """Each method of the store, so that each of its queries is sent."""
+    first = head(position(1))
+    await scores.ping()
+    await scores.apply("img_a", become(first), record(first))
+    await scores.apply("img_a", become(head(position(2))))
+    await scores.apply("img_a", erased("img_a", at=position(3).uploaded_at))
+    await scores.head("img_a")
+    await scores.heads(["img_a", "img_b"])
+    await scores.keep_statements([statement(1, puid="p1", image="img_a")])
+    await scores.purge("img_a")
+    await scores.of_uploader("u1")
+    await scores.unfinished_erasures()
+    await scores.scan()
+    await scores.records("img_a")
+    await scores.statements()
+    await scores.statements(before="9")
+    await scores.statements_of("img_a")
+    await scores.drop_replays(["j1"])
+    await scores.dropped_replays(["j1"])
+    await scores.indexes()
+    await scores.apply_indexes()
