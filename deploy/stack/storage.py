@@ -33,6 +33,7 @@ def _start(layout: Layout, credentials: Credentials, topic: str) -> Start:
     command = (
         str(gateway(layout.cache)),
         *("--port", f"{HOST}:{ports.s3}", "--health", _HEALTH, "--quiet"),
+        "--keep-alive",  # as S3 does: by itself it closes each connection behind its answer
         *("--event-kafka-url", f"{HOST}:{ports.kafka}", "--event-kafka-topic", topic),
         *("posix", "--sidecar", str(metadata), str(objects)),
     )

@@ -123,6 +123,8 @@ class Wire:
         self.host, self.port = host, port
         self.times: list[float] = []
         """When each request came, and each connection that was torn down at once (`time.monotonic`)."""
+        self.connections = 0
+        """How many were made."""
         self._upstream = upstream
         self._speech = speech
         self._bring: Bring = passing
@@ -201,6 +203,7 @@ class Wire:
             self.times.append(time.monotonic())
             _tear(writer)
             return
+        self.connections += 1
         task = asyncio.current_task()
         assert task is not None
         self._open[writer] = task

@@ -10,30 +10,12 @@ from urllib.parse import urlsplit
 
 import aioboto3
 from aiobotocore.config import AioConfig
-from aiobotocore.httpsession import AIOHTTPSession
 from botocore.exceptions import BotoCoreError
 
 from schemas.errors import ConfigurationError, Unavailable
 from streams.adapters.s3 import errors
+from streams.adapters.s3.session import StayingSession
 from streams.adapters.s3.settings import S3Settings
-
-
-class StayingSession(AIOHTTPSession):
-    """aiobotocore's session; an answer that redirects is an answer."""
-
-    async def _get_session(self, proxy_url: str | None) -> _Staying:
-        return _Staying(await super()._get_session(proxy_url))  # type: ignore[misc]  # its stub has no private names
-
-
-class _Staying:
-    """What aiobotocore uses of aiohttp's session. A test sends it elsewhere."""
-
-    def __init__(self, session: Any) -> None:  # noqa: ANN401 - aiohttp's
-        self._session = session
-
-    async def request(self, method: str, **given: Any) -> Any:  # noqa: ANN401 - aiohttp's own
-        return await self._session.request(method, allow_redirects=False, **given)
-
 
 logging.getLogger("botocore.auth").setLevel(logging.INFO)  # its debug lines hold signatures
 
@@ -41,8 +23,8 @@ if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
 
 ATTEMPTS: Final = 2
-"""Of botocore's own: the second is for a kept-alive connection that the server has closed. Waiting for
-a storage that is away is the pipeline's, which then acknowledges nothing."""
+"""Of botocore's own: the second is for one bad answer. Waiting for a storage that is away is the pipeline's,
+which then acknowledges nothing; kept connections that were dropped are the session's."""
 
 CONNECT_SECONDS: Final = 5.0
 
