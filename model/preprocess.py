@@ -26,7 +26,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from model.decoding import colour, container_limits, heif, jpeg
+from model.decoding import colour, container_limits, heif, jpeg, png
 from model.decoding.heif import HeifImageFile
 from schemas.errors import ConfigurationError, TagstreamError, TooManyPixels, Undecodable
 
@@ -50,6 +50,7 @@ PLUGINS: Final = (
 
 heif.register()
 jpeg.register()
+png.register()
 
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # whoever calls has a pool; each thread more holds frames of its own
 

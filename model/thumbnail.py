@@ -16,6 +16,7 @@ from model.data import gather, inspecting
 from model.data.inspecting import Decodes
 from model.data.photograph import Encoded
 from model.data.progress import Tick, silent
+from model.decoding import colour
 from model.preprocess import FORMATS, MAX_PIXELS, Pixels, Preprocess
 from schemas.errors import Rejected
 
@@ -25,13 +26,23 @@ QUALITY: Final = 72
 """Of their JPEG: about 5 kB."""
 PREPROCESS: Final = Preprocess(size=SIDE)
 
+REFUSALS: Final = (
+    Rejected,
+    OSError,
+    ValueError,
+    SyntaxError,
+    Image.DecompressionBombError,
+    Image.DecompressionBombWarning,
+)
+"""What is raised for a picture that is none."""
+
 
 def opened(file: Path | BytesIO, side: int, *, quality: int, progressive: bool = False) -> str | None:
     """A data: URI of what Pillow opens; None where it cannot show it: a page goes without that picture."""
     try:
         with Image.open(file, formats=FORMATS) as image:
             return data_uri(thumbnail(image, side), quality=quality, progressive=progressive)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning):
+    except REFUSALS:
         return None
 
 
@@ -67,12 +78,7 @@ def thumbnail(image: Image.Image, side: int) -> Image.Image:
     image.draft("RGB", (side * 2, side * 2))
     upright = ImageOps.exif_transpose(image)
     upright.thumbnail((side, side), reducing_gap=3.0)
-    if not upright.has_transparency_data:
-        return upright.convert("RGB")
-    pixels = upright.convert("RGBA")
-    page = Image.new("RGB", pixels.size, "white")
-    page.paste(pixels, mask=pixels.getchannel("A"))
-    return page
+    return colour.rgb(upright)
 
 
 def data_uri(image: Image.Image, *, quality: int, progressive: bool = False) -> str:

@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from struct import unpack_from
 from typing import Final
 
 from model.decoding.jpeg import is_jpeg
@@ -30,16 +29,8 @@ MAX_PADDING: Final = 65_536
 MAX_SCANS: Final = 100
 """Of a JPEG; common encoders write 10. Each goes through the whole image, though it may be empty."""
 
-MAX_CHUNKS: Final = 65_536
-"""Of a PNG; encoders cut their pixels into chunks of 8 KiB, so this is half a gigabyte of them."""
-
-MAX_INFLATED: Final = 128
-"""Chunks of a PNG that Pillow inflates before or after the pixels, up to 1 MiB each."""
-
 MAX_BLOCKS: Final = 65_536
 """Of a GIF before its first frame; 255 bytes each, so this is 16 MiB of comments."""
-
-INFLATED: Final = frozenset({b"iCCP", b"zTXt", b"iTXt"})
 
 FLAGS: Final = 10
 """Where a GIF says whether a palette of its own follows, and how large."""
@@ -67,11 +58,9 @@ class Segment:
 
 
 def check(data: bytes) -> None:
-    """Refuse a file of too many pieces; raises `Undecodable`. Other formats than these three pass."""
+    """Refuse a file of too many pieces; raises `Undecodable`. Other formats than these two pass."""
     if is_jpeg(data):
         _check_jpeg(data)
-    elif data.startswith(b"\x89PNG\r\n\x1a\n"):
-        _check_png(data)
     elif data.startswith((b"GIF87a", b"GIF89a")):
         _check_gif(data)
 
@@ -100,12 +89,6 @@ def _check_jpeg(data: bytes) -> None:
     _hold("scans", sum(each.marker == SOS for each in found), MAX_SCANS)
 
 
-def _check_png(data: bytes) -> None:
-    kinds = list(islice(_chunks(data), MAX_CHUNKS + 1))
-    _hold("chunks", len(kinds), MAX_CHUNKS)
-    _hold("compressed texts and profiles", sum(kind in INFLATED for kind in kinds), MAX_INFLATED)
-
-
 def _check_gif(data: bytes) -> None:
     count = sum(1 for _ in islice(_blocks(data), MAX_BLOCKS + 1))
     _hold("blocks before the first frame", count, MAX_BLOCKS)
@@ -128,15 +111,6 @@ def _segments(data: bytes) -> Iterator[Segment]:
         at, pattern = end, SCANNED if kind == SOS else pattern
     if pattern is MARKER:
         yield Segment(EOI, len(data), len(data), len(data) - at)
-
-
-def _chunks(data: bytes) -> Iterator[bytes]:
-    """The kinds of a PNG's chunks, in order, up to its end."""
-    at, kind = 8, b""
-    while at + 8 <= len(data) and kind != b"IEND":
-        length, kind = unpack_from(">I4s", data, at)
-        yield kind
-        at += length + 12
 
 
 def _blocks(data: bytes) -> Iterator[int]:

@@ -24,6 +24,23 @@ from tests.hostile.builders import (
 from tests.hostile.case import PIXELS, UNDECODABLE, Case, case
 
 ORIENTATION, RESOLUTION, UNIT = 0x0112, 0x011A, 0x0128
+BESIDE_A_PNG = (
+    *(
+        b"iCCP",
+        b"sRGB",
+        b"gAMA",
+        b"cHRM",
+        b"cICP",
+        b"sBIT",
+        b"bKGD",
+        b"hIST",
+        b"tRNS",
+        b"pHYs",
+        b"sPLT",
+        b"eXIf",
+    ),
+    *(b"tEXt", b"zTXt", b"iTXt", b"tIME", b"acTL", b"fcTL", b"fdAT", b"prVt"),
+)
 SHORT, ASCII, LONG, RATIONAL, UNDEFINED = 3, 2, 4, 5, 7
 
 
@@ -74,6 +91,7 @@ def cases() -> Iterator[Case]:
         yield case(f"webp with Exif: {name}", webp, PIXELS)
         yield case(f"avif with Exif: {name}", partial(_avif, prefixed), PIXELS, UNDECODABLE)
     yield from _texts()
+    yield from _chunks()
     yield from _profiles()
     yield from _several()
 
@@ -106,25 +124,27 @@ def _texts() -> Iterator[Case]:
         yield case(f"jpeg whose XMP is {name}", partial(jpeg, segment(0xE1, where + xmp)), PIXELS)
         text = b"XML:com.adobe.xmp\0\0\0\0\0" + xmp
         yield case(f"png whose XMP is {name}", partial(png, (8, 8), before=chunk(b"iTXt", text)), PIXELS)
-    for kind in (
-        b"iCCP",
-        b"zTXt",
-        b"iTXt",
-        b"tEXt",
-        b"tRNS",
-        b"gAMA",
-        b"cHRM",
-        b"sRGB",
-        b"pHYs",
-        b"eXIf",
-        b"acTL",
-        b"fcTL",
-    ):
+
+
+def _chunks() -> Iterator[Case]:
+    """Beside the pixels of a PNG, before and behind them: every kind that there is, broken in every way."""
+    for kind in BESIDE_A_PNG:
         for body in (b"", b"\0", b"name\0", b"name\0\x09oops", b"name\0\0oops", b"\xff" * 40):
             build = partial(png, (8, 8), before=chunk(kind, body))
-            yield case(
-                f"png with {kind.decode()} of {body[:12]!r}, {len(body)} bytes", build, PIXELS, UNDECODABLE
-            )
+            yield case(f"png with {kind.decode()} of {body[:12]!r}, {len(body)} bytes", build, PIXELS)
+        whole = chunk(kind, bytes(9))
+        for name, piece in {
+            "a wrong checksum": whole[:-1] + b"?",
+            "a length too small": pack(">I", 3) + whole[4:],
+            "a length too large": pack(">I", 40) + whole[4:],
+            "a length beyond the file": pack(">I", 2**31) + whole[4:],
+            "no checksum": whole[:-4],
+            "a twin": whole * 2,
+            "5 MB": chunk(kind, bytes(5_000_000)),
+        }.items():
+            before, behind = partial(png, (8, 8), before=piece), partial(png, (8, 8), after=piece)
+            yield case(f"png with {kind.decode()} of {name}", before, PIXELS)
+            yield case(f"png with {kind.decode()} of {name} behind", behind, PIXELS)
 
 
 def _profiles() -> Iterator[Case]:
@@ -180,8 +200,7 @@ def _several() -> Iterator[Case]:
             f"apng that claims {frames_claimed} frames",
             partial(png, (8, 8), before=lead),
             PIXELS,
-            UNDECODABLE,
         )
     for box in ((0, 0, 0, 0), (8, 8, 1, 1), (2**31, 2**31, 2**31, 2**31), (1, 1, 0, 0)):
         lead = chunk(b"acTL", pack(">II", 2, 0)) + chunk(b"fcTL", pack(">IIIIIHHBB", 0, *box, 1, 10, 0, 0))
-        yield case(f"apng of a frame at {box}", partial(png, (8, 8), before=lead), PIXELS, UNDECODABLE)
+        yield case(f"apng of a frame at {box}", partial(png, (8, 8), before=lead), PIXELS)
