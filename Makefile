@@ -13,7 +13,7 @@ STACK := $(BIN)/python -m deploy.stack
 PROCESSES ?= $(shell $(PYTHON) -c 'import os; print(min(6, (os.cpu_count() or 1) + 1))')
 PARALLEL := -n $(PROCESSES) --dist loadfile
 
-.PHONY: help setup demo test test-fast test-real stack-up stack-down check audit format lock docs benchmark soak sabotage clean
+.PHONY: help setup demo test test-fast test-real test-mongo stack-up stack-down check audit format lock docs benchmark soak sabotage clean
 .DEFAULT_GOAL := help
 
 help:  ## What there is
@@ -41,6 +41,9 @@ test-fast: setup  ## The tests that start no worker processes
 
 test-real: setup  ## The tests over Apache Kafka, a MongoDB-wire server and versitygw (JDK 17, Maven and Go)
 	$(BIN)/python -m pytest $(PARALLEL) --no-loadscope-reorder -m real
+
+test-mongo: setup  ## Contract suite and crash matrix over a server of yours; URL=mongodb://..., ONLY=contract
+	@$(BIN)/python -m tests.other_mongo $(or $(URL),$(error say which server: make test-mongo URL=mongodb://...)) $(if $(ONLY),--$(ONLY))
 
 stack-up: setup  ## Those servers in the background, on loopback; says how to use them
 	@$(STACK) up

@@ -13,7 +13,9 @@ from deploy.stack.builds import Missing
 from deploy.stack.layout import Layout, Ports, default_cache, from_environment
 from deploy.stack.stack import Stack
 from tests import logging_again, seen
-from tests.contract.mongo_server import MongoWireServer
+from tests.contract.mongo_server import MongoWireServer, OtherMongo
+from tests.other_mongo import URL_VARIABLE
+from tests.own_databases import own_database
 from tests.seen import tell
 
 __all__ = ["mongo", "stack", "tell"]
@@ -33,8 +35,11 @@ def _logs() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def mongo() -> Iterator[MongoWireServer]:
+def mongo() -> Iterator[MongoWireServer | OtherMongo]:
     """MongoDB's protocol; skips where it cannot run, unless `REQUIRE_MONGO` is set."""
+    if URL_VARIABLE in os.environ:
+        yield OtherMongo(os.environ[URL_VARIABLE])
+        return
     try:
         with MongoWireServer() as server:
             yield server
@@ -56,7 +61,10 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield standing
         return
     with Ports.reserved() as ports:
-        own = Stack(Layout(tmp_path_factory.mktemp("stack"), ports, default_cache()))
+        layout = Layout(tmp_path_factory.mktemp("stack"), ports, default_cache())
+        own = Stack(layout)
+        if URL_VARIABLE in os.environ:
+            own = Stack(layout, os.environ[URL_VARIABLE], own_database())
         try:
             own.up()
             yield own

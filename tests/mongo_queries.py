@@ -23,7 +23,7 @@ WITHOUT_QUERY: Final = {
     *("insert", "getMore", "killCursors", "endSessions"),
     *("create", "createIndexes", "listIndexes", "dropIndexes", "drop", "dropDatabase"),
     *("listCollections", "listDatabases", "buildInfo", "buildinfo"),
-    *("hello", "isMaster", "ismaster", "ping", "saslStart", "saslContinue"),
+    *("hello", "isMaster", "ismaster", "ping", "saslStart", "saslContinue", "explain"),
 }
 """Commands that look for no document."""
 

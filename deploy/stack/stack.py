@@ -7,7 +7,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
@@ -30,6 +30,9 @@ class Stack:
     """The servers of one layout, whether they run or not."""
 
     layout: Layout
+    documents_url: str | None = field(default=None, repr=False)
+    """A server of MongoDB's protocol that is somebody else's: it is neither started nor stopped."""
+    database: str = DATABASE
 
     @cached_property
     def credentials(self) -> Credentials:
@@ -54,7 +57,8 @@ class Stack:
     @property
     def services(self) -> tuple[Service, ...]:
         """In the order of their starts."""
-        return self.broker, self.documents, self.storage
+        documents = () if self.documents_url else (self.documents,)
+        return self.broker, *documents, self.storage
 
     def up(self) -> None:
         """Start what does not run; topics, indexes and bucket are there when it returns. Safe to run again.
@@ -67,7 +71,8 @@ class Stack:
         self._refuse_taken_ports()
         self.broker.start()
         self._tagstream("topics", "apply", "--partitions", "4")
-        self.documents.start()
+        if not self.documents_url:
+            self.documents.start()
         self._tagstream("store", "apply")
         self.storage.start()
         self._make_bucket()
@@ -75,8 +80,9 @@ class Stack:
 
     def fetch(self) -> None:
         """Fetch and build all that the servers are made of, each unless it is there; raises `Missing`."""
-        for server in (self.broker.name, self.documents.name):
-            jars(server, self.layout.cache)
+        for server in self.services:
+            if server.name != self.storage.name:
+                jars(server.name, self.layout.cache)
         gateway(self.layout.cache)
 
     def down(self) -> tuple[str, ...]:
@@ -89,8 +95,8 @@ class Stack:
         ports = self.layout.ports
         return {
             "TAGSTREAM_KAFKA__BROKERS": f"{HOST}:{ports.kafka}",
-            "TAGSTREAM_STORE__URL": f"mongodb://{HOST}:{ports.mongo}",
-            "TAGSTREAM_STORE__DATABASE": DATABASE,
+            "TAGSTREAM_STORE__URL": self.documents_url or f"mongodb://{HOST}:{ports.mongo}",
+            "TAGSTREAM_STORE__DATABASE": self.database,
             "TAGSTREAM_S3__ENDPOINT_URL": f"http://{HOST}:{ports.s3}",
             "TAGSTREAM_S3__REGION": "us-east-1",
             "TAGSTREAM_S3__ACCESS_KEY_ID": self.credentials.user,

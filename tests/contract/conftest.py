@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 from pymongo import monitoring
 
 from streams.adapters.kafka.connection import EmbeddedBroker
 from streams.adapters.s3.embedded import EmbeddedS3
+from tests.other_mongo import URL_VARIABLE
 from tests.query_watch import QueryWatch, SeenQueries
 
 from .stores import Place, Scores, place
@@ -53,3 +56,16 @@ def seen_queries(_watched_queries: SeenQueries) -> Iterator[SeenQueries]:
     _watched_queries.by_shape.clear()
     yield _watched_queries
     assert _watched_queries.uncarried == []
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Over somebody else's server: what is about it, and nothing of the other stores."""
+    if URL_VARIABLE in os.environ:
+        items[:] = [item for item in items if _is_over_mongo(item)]
+
+
+def _is_over_mongo(item: pytest.Item) -> bool:
+    if Path(__file__).parent not in item.path.parents:
+        return True
+    given = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+    return "mongo" in getattr(item, "fixturenames", ()) or given.get("store_place") == "mongo"

@@ -6,9 +6,23 @@ import subprocess
 from types import TracebackType
 from typing import Self
 
+import pytest
+
 from deploy.stack.builds import JAVA, Missing, jars
 from deploy.stack.documents import NAME, PROGRAM
 from deploy.stack.layout import HOST, default_cache
+
+
+class OtherMongo:
+    """A server that is somebody else's, as `make test-mongo` names it."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    @property
+    def port(self) -> int:
+        """Asked by those who stand between it and its client, or stop it."""
+        pytest.skip("needs a server of the tests' own, to stand before it or to stop it")
 
 
 class MongoWireServer:

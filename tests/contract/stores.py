@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 from pydantic import SecretStr
@@ -17,6 +16,7 @@ from streams.adapters.mongo.settings import MongoSettings
 from streams.adapters.mongo.store import MongoScores
 from streams.adapters.sqlite.store import SqliteScores
 from streams.ports import Change
+from tests.own_databases import own_database
 
 from .mongo_server import MongoWireServer
 
@@ -55,7 +55,7 @@ def _mongo_url(kind: str, request: pytest.FixtureRequest) -> str:
 
 def mongo_settings(url: str, *, seconds: float = 10.0) -> MongoSettings:
     """A database of the test's own on the server at `url`."""
-    return MongoSettings(url=SecretStr(url), database=f"test-{uuid4().hex}", timeout=seconds)
+    return MongoSettings(url=SecretStr(url), database=own_database(), timeout=seconds)
 
 
 def become(head: ImageHead) -> Change:

@@ -31,7 +31,13 @@ async def proxy(mongo: MongoWireServer) -> AsyncIterator[MongoProxy]:
 
 
 @pytest.fixture
-async def scores(proxy: MongoProxy) -> AsyncIterator[MongoScores]:
+async def scores(mongo: MongoWireServer) -> AsyncIterator[MongoScores]:
+    async with MongoScores(mongo_settings(mongo.url)) as store:
+        yield store
+
+
+@pytest.fixture
+async def proxied(proxy: MongoProxy) -> AsyncIterator[MongoScores]:
     async with MongoScores(mongo_settings(proxy.url)) as store:
         yield store
 
@@ -61,27 +67,27 @@ async def test_a_record_is_a_document_of_its_image_content_and_model(scores: Mon
 
 
 async def test_calls_that_come_together_share_one_read_and_one_write_of_each_collection(
-    scores: MongoScores, proxy: MongoProxy
+    proxied: MongoScores, proxy: MongoProxy
 ) -> None:
     every = [head(position(1), image=f"img_{number}") for number in range(100)]
-    await asyncio.gather(*(scores.apply(each.image_id, become(each), record(each)) for each in every))
+    await asyncio.gather(*(proxied.apply(each.image_id, become(each), record(each)) for each in every))
     asked = {name: times for name, times in proxy.commands.items() if name.endswith(("images", "scores"))}
     assert asked == {"find images": 1, "update images": 1, "update scores": 1}
 
 
 async def test_heads_that_are_asked_for_together_share_one_read(
-    scores: MongoScores, proxy: MongoProxy
+    proxied: MongoScores, proxy: MongoProxy
 ) -> None:
-    await asyncio.gather(*(scores.head(f"img_{number}") for number in range(100)))
+    await asyncio.gather(*(proxied.head(f"img_{number}") for number in range(100)))
     assert proxy.commands["find images"] == 1
 
 
 async def test_a_change_that_keeps_what_is_stored_writes_nothing(
-    scores: MongoScores, proxy: MongoProxy
+    proxied: MongoScores, proxy: MongoProxy
 ) -> None:
-    await scores.apply("img_a", become(head(position(1))))
-    await scores.apply("img_a", unchanged)
-    await scores.apply("img_a", stale)
+    await proxied.apply("img_a", become(head(position(1))))
+    await proxied.apply("img_a", unchanged)
+    await proxied.apply("img_a", stale)
     assert proxy.commands["update images"] == 1
 
 
@@ -242,14 +248,14 @@ async def test_an_index_that_is_not_ours_is_named_and_left_alone(scores: MongoSc
 
 
 async def test_a_server_without_partial_indexes_gets_whole_ones(
-    scores: MongoScores, proxy: MongoProxy
+    proxied: MongoScores, proxy: MongoProxy
 ) -> None:
     """As FerretDB 1 says it: the first that is partial is refused, and made over all documents."""
     partial = next(index for index in INDEXES if index.condition)
     said = {"ok": 0.0, "code": 238, "codeName": "NotImplemented", "errmsg": "not implemented yet"}
     proxy.strike("createIndexes images", Fault(), times=INDEXES.index(partial))
     proxy.strike("createIndexes images", Fault(answer=said))
-    assert set(standings(await scores.apply_indexes()).values()) == {IndexState.CREATED}
-    assert set(standings(await scores.indexes()).values()) == {IndexState.THERE}
-    async with scores._database() as database:
+    assert set(standings(await proxied.apply_indexes()).values()) == {IndexState.CREATED}
+    assert set(standings(await proxied.indexes()).values()) == {IndexState.THERE}
+    async with proxied._database() as database:
         assert set((await database.images.index_information())[partial.name]) == {"key", "v"}

@@ -130,7 +130,7 @@ async def test_a_host_that_does_not_resolve_is_unavailable(url: str) -> None:
 async def test_refused_credentials_are_unavailable_and_the_password_is_not_told(
     mongo: MongoWireServer,
 ) -> None:
-    url = mongo.url.replace("://", "://me:hush@")
+    url = f"mongodb://me:hush@127.0.0.1:{mongo.port}"
     async with MongoScores(mongo_settings(url, seconds=1)) as scores:
         with pytest.raises(Unavailable) as caught:
             await scores.ping()

@@ -6,9 +6,11 @@ call, and that each index which the store needs is needed by one of them.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
 
 import pytest
+from pymongo.errors import OperationFailure
 
 from agents.erasure import erased
 from streams.adapters.mongo.indexes import INDEXES, Index
@@ -84,6 +86,33 @@ async def test_a_query_that_nothing_carries_is_seen_with_its_shape(
         await database.images.find({"state": "visible"}).sort("uploaded_at", -1).to_list(None)
     assert seen_queries.uncarried == ["find images {'state': '?'} sorted by {'uploaded_at': -1}"]
     seen_queries.by_shape.clear()
+
+
+async def test_the_server_itself_reads_by_an_index(scores: MongoScores, seen_queries: SeenQueries) -> None:
+    """Asked of its planner, where it has one that tells."""
+    await every_call(scores)
+    async with scores._database() as database:
+        for query in [each for each in seen_queries.by_shape.values() if each.command == "find"]:
+            asked = {"find": query.collection, "filter": query.where, "sort": dict(query.sort)}
+            plan = stages(await explained(database, asked))
+            assert plan, query
+            assert not plan & {"COLLSCAN", "SORT"}, query
+
+
+async def explained(database: Any, command: dict[str, Any]) -> Any:
+    try:
+        said = await database.command("explain", command, verbosity="queryPlanner")
+    except OperationFailure as error:
+        pytest.skip(f"the server explains nothing: {error.details}")
+    return said["queryPlanner"]["winningPlan"]
+
+
+def stages(plan: Any) -> set[str]:
+    """The names of the stages, however deep: by shard, by branch, by engine."""
+    if isinstance(plan, Mapping):
+        own = {plan["stage"]} if isinstance(plan.get("stage"), str) else set()
+        return own.union(*map(stages, plan.values()))
+    return set().union(*map(stages, plan)) if isinstance(plan, list) else set()
 
 
 async def every_call(scores: MongoScores) -> None:

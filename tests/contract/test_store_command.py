@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 from typer.testing import CliRunner
@@ -16,6 +15,7 @@ from operations.erasure_targets import ErasureRequest
 from schemas.errors import ConfigurationError
 from streams.adapters.mongo.indexes import INDEXES
 from tagstream.commands import store
+from tests.own_databases import own_database
 
 from .mongo_server import MongoWireServer
 
@@ -23,7 +23,7 @@ from .mongo_server import MongoWireServer
 @pytest.fixture
 def mongo_url(mongo: MongoWireServer, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("TAGSTREAM_STORE__URL", mongo.url)
-    monkeypatch.setenv("TAGSTREAM_STORE__DATABASE", f"test-{uuid4().hex}")
+    monkeypatch.setenv("TAGSTREAM_STORE__DATABASE", own_database())
     return mongo.url
 
 

@@ -1,7 +1,6 @@
 """Workers over MongoDB, killed while they work: the documents equal those of a calm run over SQLite."""
 
 import asyncio
-import uuid
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from tests.contract.mongo_server import MongoWireServer
 from tests.e2e.accounts import Auditor, Outcome, outcome
 from tests.e2e.fleet import Fleet
 from tests.e2e.traffic import plan, publish
+from tests.own_databases import own_database
 from tests.seen import Tell
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
@@ -39,7 +39,7 @@ async def calm(folder: Path) -> Outcome:
 async def test_workers_killed_over_mongodb_leave_what_a_calm_run_over_sqlite_leaves(
     mongo: MongoWireServer, tmp_path: Path, tell: Tell
 ) -> None:
-    store = StoreSettings(url=SecretStr(mongo.url), database=f"e2e-{uuid.uuid4().hex[:8]}")
+    store = StoreSettings(url=SecretStr(mongo.url), database=own_database())
     settings = {"TAGSTREAM_STORE__URL": mongo.url, "TAGSTREAM_STORE__DATABASE": store.database}
     with EmbeddedBroker() as broker:
         broker.create(*topics.ALL)

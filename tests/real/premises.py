@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from schemas import topics
 from streams.adapters.kafka.admin import TopicAdmin
 from streams.adapters.kafka.reader import NoTopic, TopicReader
 from streams.adapters.kafka.topic_state import declared
+from tests.own_databases import own_database
 
 PARTITIONS = 4
 WITHIN = 30.0
@@ -65,7 +65,7 @@ async def fresh(stack: Stack, *, partitions: int = PARTITIONS) -> Premises:
     async with TopicAdmin(bootstrap) as creator, asyncio.timeout(WITHIN):
         await creator.apply(declared(partitions=partitions, replication=1))
     await _has_leaders(bootstrap, topics.UPLOADED)
-    return Premises(stack, f"test-{uuid.uuid4().hex[:8]}")
+    return Premises(stack, own_database())
 
 
 async def renewed(stack: Stack) -> Premises:
