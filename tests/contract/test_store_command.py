@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pymongo import MongoClient
 from typer.testing import CliRunner
 
 from agents.wiring import settings
-from operations import erase
+from operations import erase, store_checks
 from operations.erasure_targets import ErasureRequest
+from operations.unwell import Unwell
 from schemas.errors import ConfigurationError
-from streams.adapters.mongo.indexes import INDEXES
+from streams.adapters.mongo.indexes import INDEXES, RETIRED
 from tagstream.commands import store
 from tests.own_databases import own_database
 
@@ -60,6 +64,38 @@ def test_an_erasure_by_uploader_wants_the_index_by_which_it_is_found() -> None:
         asyncio.run(erase.choose(settings.load(), request))
     said("apply")
     assert asyncio.run(erase.choose(settings.load(), request)) == ()
+
+
+def checked() -> str:
+    return asyncio.run(store_checks.mongo(settings.load()))
+
+
+@pytest.mark.usefixtures("mongo_url")
+def test_the_doctor_says_what_is_missing_and_is_content_once_it_is_made() -> None:
+    with pytest.raises(Unwell, match=r"images.images_of_restaurant \(missing\)") as caught:
+        checked()
+    assert caught.value.mend == "`tagstream store apply` makes those that are missing"
+    said("apply")
+    assert checked().endswith(f"{len(INDEXES)} indexes are there")
+
+
+def test_the_doctor_and_show_say_what_differs_and_what_nobody_needs(mongo_url: str) -> None:
+    retired = RETIRED[0]
+    with MongoClient[dict[str, Any]](mongo_url) as client:
+        database = client[os.environ["TAGSTREAM_STORE__DATABASE"]]
+        database.images.create_index(list(retired.keys), name=retired.name, sparse=True)
+        database.statements.create_index([("place", -1)], name="statements_in_order")
+        said("apply")
+        with pytest.raises(Unwell, match=r"indexes: statements.statements_in_order \(differs\)$") as caught:
+            checked()
+        assert caught.value.mend.endswith("`tagstream store show` tells of the others")
+        shown = said("show")
+        assert 'statements_in_order (differs, what is there: { "place": -1 })' in shown
+        assert '  db.statements.dropIndex("statements_in_order"), then tagstream store apply' in shown
+        assert f'  db.images.dropIndex("{retired.name}")\n' in shown
+        database.statements.drop_index("statements_in_order")
+    said("apply")
+    assert checked().endswith("1 not needed any more (`tagstream store show`)")
 
 
 @pytest.mark.parametrize("word", ["apply", "show"])
