@@ -26,7 +26,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from model.decoding import colour, container_limits, heif, jpeg, png
+from model.decoding import colour, container_limits, gif, heif, jpeg, png
 from model.decoding.heif import HeifImageFile
 from schemas.errors import ConfigurationError, TagstreamError, TooManyPixels, Undecodable
 
@@ -48,6 +48,7 @@ PLUGINS: Final = (
     WebPImagePlugin,
 )
 
+gif.register()
 heif.register()
 jpeg.register()
 png.register()

@@ -1,7 +1,7 @@
 """Container limits: what a file is made of, counted before Pillow takes it apart.
 
-Pillow makes a Python object of every segment, chunk and comment on its way to the pixels, and puts Exif in
-several parts together anew for each part. So a few megabytes of pieces of some bytes each keep a processor
+Pillow makes a Python object of every segment on its way to the pixels, and puts Exif in several parts
+together anew for each part. So a few megabytes of pieces of some bytes each keep a processor
 busy for minutes and take gigabytes. A photograph has some dozens of pieces: thousands are refused here. The
 walks are no stricter than the decoders; what is broken they leave to them.
 """
@@ -29,14 +29,6 @@ MAX_PADDING: Final = 65_536
 MAX_SCANS: Final = 100
 """Of a JPEG; common encoders write 10. Each goes through the whole image, though it may be empty."""
 
-MAX_BLOCKS: Final = 65_536
-"""Of a GIF before its first frame; 255 bytes each, so this is 16 MiB of comments."""
-
-FLAGS: Final = 10
-"""Where a GIF says whether a palette of its own follows, and how large."""
-
-COMMENT, APPLICATION, NETSCAPE = b"\xfe", b"\xff", b"NETSCAPE2.0"
-
 SOS, EOI, APP1 = 0xDA, 0xD9, 0xE1
 
 BARE: Final = frozenset({*range(0xD0, 0xDA), 0xC8, *range(0xF0, 0xFE), 0x01})
@@ -58,11 +50,9 @@ class Segment:
 
 
 def check(data: bytes) -> None:
-    """Refuse a file of too many pieces; raises `Undecodable`. Other formats than these two pass."""
+    """Refuse a JPEG of too many pieces; raises `Undecodable`. PNG and GIF count as they are taken apart."""
     if is_jpeg(data):
         _check_jpeg(data)
-    elif data.startswith((b"GIF87a", b"GIF89a")):
-        _check_gif(data)
 
 
 def webp_size(data: bytes) -> tuple[int, int]:
@@ -89,11 +79,6 @@ def _check_jpeg(data: bytes) -> None:
     _hold("scans", sum(each.marker == SOS for each in found), MAX_SCANS)
 
 
-def _check_gif(data: bytes) -> None:
-    count = sum(1 for _ in islice(_blocks(data), MAX_BLOCKS + 1))
-    _hold("blocks before the first frame", count, MAX_BLOCKS)
-
-
 def _hold(what: str, count: int, cap: int) -> None:
     if count > cap:
         raise Undecodable(f"more than {cap:,} {what}: no photograph has as many")
@@ -111,32 +96,3 @@ def _segments(data: bytes) -> Iterator[Segment]:
         at, pattern = end, SCANNED if kind == SOS else pattern
     if pattern is MARKER:
         yield Segment(EOI, len(data), len(data), len(data) - at)
-
-
-def _blocks(data: bytes) -> Iterator[int]:
-    """Where the blocks of a GIF's extensions end, in order, up to its first frame, as Pillow reads them."""
-    at = 13 + (3 << (data[FLAGS] & 7) + 1 if len(data) > FLAGS and data[FLAGS] & 0x80 else 0)
-    while at < len(data) and data[at] not in b",;":
-        at += 1
-        yield at
-        if data[at - 1] == ord("!"):
-            for end in _extension(data, at):
-                yield end
-                at = end
-
-
-def _extension(data: bytes, at: int) -> Iterator[int]:
-    """Past its label, past the blocks that Pillow reads before it looks for an empty one, past that one."""
-    label, at = data[at : at + 1], at + 1
-    name = data[at + 1 : at + 1 + len(NETSCAPE)]
-    for _ in range(0 if label == COMMENT else 2 if label == APPLICATION and name == NETSCAPE else 1):
-        at = _past(data, at)
-        yield at
-    while at < len(data) and data[at]:
-        at = _past(data, at)
-        yield at
-    yield at + 1
-
-
-def _past(data: bytes, at: int) -> int:
-    return at + 1 + (data[at] if at < len(data) else 0)

@@ -14,6 +14,7 @@ from tests.hostile.builders import (
     encoded,
     exif,
     extended_webp,
+    gif,
     jpeg,
     photograph,
     png,
@@ -92,6 +93,7 @@ def cases() -> Iterator[Case]:
         yield case(f"avif with Exif: {name}", partial(_avif, prefixed), PIXELS, UNDECODABLE)
     yield from _texts()
     yield from _chunks()
+    yield from _extensions()
     yield from _profiles()
     yield from _several()
 
@@ -145,6 +147,29 @@ def _chunks() -> Iterator[Case]:
             before, behind = partial(png, (8, 8), before=piece), partial(png, (8, 8), after=piece)
             yield case(f"png with {kind.decode()} of {name}", before, PIXELS)
             yield case(f"png with {kind.decode()} of {name} behind", behind, PIXELS)
+
+
+def _extensions() -> Iterator[Case]:
+    """In front of the frame of a GIF, and behind it."""
+    for label in (0x01, 0x77, 0xF9, 0xFE, 0xFF):
+        for name, rest in {
+            "nothing": b"\0",
+            "a byte": b"\1\1\0",
+            "no end": b"\4\1\0\0\0",
+            "less than it says": b"\x40soup",
+            "more than it says": b"\2soup, and more; of it\0",
+            "no length": b"",
+        }.items():
+            piece = b"!" + bytes([label]) + rest
+            for place, build in {
+                "in front": partial(gif, before=piece),
+                "behind": partial(_behind_a_gif, piece),
+            }.items():
+                yield case(f"gif with an extension {label:#x} of {name} {place}", build, PIXELS)
+
+
+def _behind_a_gif(piece: bytes) -> bytes:
+    return gif()[:-1] + piece
 
 
 def _profiles() -> Iterator[Case]:

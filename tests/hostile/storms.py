@@ -10,12 +10,12 @@ from struct import pack
 from PIL import Image
 
 from model.decoding.container_limits import (
-    MAX_BLOCKS,
     MAX_EXIF_PARTS,
     MAX_PADDING,
     MAX_SCANS,
     MAX_SEGMENTS,
 )
+from model.decoding.gif_blocks import MAX_BLOCKS
 from model.decoding.png_chunks import MAX_CHUNKS
 from tests.hostile.builders import (
     chunk,
@@ -29,7 +29,7 @@ from tests.hostile.builders import (
     seed,
     segment,
 )
-from tests.hostile.case import PIXELS, UNDECODABLE, Case, case
+from tests.hostile.case import PIXELS, TOO_MANY, UNDECODABLE, Case, case
 
 MANY = 300_000
 FULL_EXIF = segment(0xE1, b"Exif\0\0" + bytes(65_000))
@@ -128,12 +128,20 @@ def _gifs() -> Iterator[Case]:
     }.items():
         yield case(f"gif of {name}", partial(gif, before=before))
     hidden = b"!\xf9\0\x01," + b"\x01x" * storm + b"\0"
-    yield case("gif whose blocks hide behind an empty one", partial(gif, before=hidden))
+    yield case("gif whose blocks hide behind an empty one", partial(gif, before=hidden), PIXELS)
     hidden = b"!\xff\x0bNETSCAPE2.0\0\x01," + b"\x01x" * storm + b"\0"
-    yield case("gif whose blocks hide behind an application", partial(gif, before=hidden))
+    yield case("gif whose blocks hide behind an application", partial(gif, before=hidden), PIXELS)
+    commas = gif()[:25] + b"\x01" + b"," * 5_000_000
+    yield case("gif of commas", partial(bytes, commas), UNDECODABLE, TOO_MANY)
+    broken = b"!\xfe\x40soup" + gif()[25:-1] * 20_000
+    yield case("gif of frames behind a broken comment", partial(_in_front, broken), PIXELS)
     comment = b"!\xfe" + (b"\xff" + bytes(255)) * 8_000 + b"\0"
     yield case("gif of a comment of 2 MB", partial(gif, before=comment), PIXELS)
     yield case("gif without an end", lambda: gif()[:40] + b"!\xfe" + b"\x01x" * 40_000, UNDECODABLE, PIXELS)
+
+
+def _in_front(storm: bytes) -> bytes:
+    return gif()[:25] + storm
 
 
 def _frames() -> Iterator[Case]:
