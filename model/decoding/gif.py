@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Final, cast
 
 from PIL import GifImagePlugin, Image, ImageFile
 
-from model.decoding.gif_blocks import SCREEN, Blocks, Frame
+from model.decoding.gif_blocks import SCREEN, Blocks, FirstFrame
 
 if TYPE_CHECKING:
     from PIL._imaging import PixelAccess  # a name of the stubs alone
@@ -31,7 +31,7 @@ class GifPhotograph(ImageFile.ImageFile):
     format = "GIF"
     format_description = "Compuserve GIF"
     _blocks: Blocks | None = None
-    _frame: Frame
+    _frame: FirstFrame
 
     def _open(self) -> None:
         data = cast("IO[bytes]", self.fp).read()
@@ -70,7 +70,7 @@ def register() -> None:
     Image.register_open(GifPhotograph.format, GifPhotograph, is_gif)
 
 
-def _decoded(blocks: Blocks, frame: Frame) -> Image.Image:
+def _decoded(blocks: Blocks, frame: FirstFrame) -> Image.Image:
     palette = frame.palette or blocks.palette()
     grey = GREYS.startswith(palette)  # as is one that is missing
     packed = memoryview(blocks.data)[frame.packed :]

@@ -41,7 +41,7 @@ CODES: Final = range(2, 9)
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class FirstFrame:
     """A frame: its place on the screen, its colours, and where its packed pixels begin."""
 
     left: int
@@ -65,7 +65,7 @@ class Blocks:
     lost: bool = False
     passed: int = 0
 
-    def first_frame(self) -> Frame:
+    def first_frame(self) -> FirstFrame:
         """The first frame, with what is in front of it read."""
         at = self._walk()
         found = _frame(self.data, at)
@@ -121,7 +121,7 @@ class Blocks:
                 f"more than {MAX_BLOCKS:,} blocks before the first frame: no photograph has as many"
             )
 
-    def _searched(self) -> Frame | None:
+    def _searched(self) -> FirstFrame | None:
         """The first place that reads as a frame of this screen, whole or not."""
         for comma in islice(COMMA.finditer(self.data, self._start()), PATIENCE):
             found = _frame(self.data, comma.start())
@@ -130,13 +130,13 @@ class Blocks:
                 return found
         return None
 
-    def _may_be(self, frame: Frame) -> bool:
+    def _may_be(self, frame: FirstFrame) -> bool:
         width, height = self.screen()
         fits = 0 < frame.width <= width - frame.left and 0 < frame.height <= height - frame.top
         return fits and frame.bits in CODES
 
 
-def _frame(data: bytes, at: int) -> Frame | None:
+def _frame(data: bytes, at: int) -> FirstFrame | None:
     """What is said of the frame at `at`, if there is room for it."""
     if data[at : at + 1] != FRAME or at + DESCRIPTOR.size > len(data):
         return None
@@ -146,7 +146,7 @@ def _frame(data: bytes, at: int) -> Frame | None:
     if codes >= len(data):
         return None
     interlaced = bool(flags & INTERLACED)
-    return Frame(left, top, width, height, interlaced, data[start:codes], data[codes], codes + 1)
+    return FirstFrame(left, top, width, height, interlaced, data[start:codes], data[codes], codes + 1)
 
 
 def _palette_size(flags: int) -> int:
