@@ -26,7 +26,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from model.decoding import colour, container_limits, gif, heif, jpeg, png
+from model.decoding import colour, container_limits, gif, heif, jpeg, png, signatures
 from model.decoding.heif import HeifImageFile
 from schemas.errors import ConfigurationError, TagstreamError, TooManyPixels, Undecodable
 
@@ -83,22 +83,6 @@ TURNS: Final = {
 }
 """EXIF orientation to the turn that undoes it."""
 
-LOOKS_LIKE: Final = (
-    (0, b"%PDF", "a PDF document"),
-    (0, b"PK\x03\x04", "a ZIP archive or an office document"),
-    (0, b"BM", "a BMP image"),
-    (0, b"II*\x00", "a TIFF image"),
-    (0, b"MM\x00*", "a TIFF image"),
-    (4, b"ftypqt", "a QuickTime video"),
-    (4, b"ftypisom", "an MP4 video"),
-    (4, b"ftypmp4", "an MP4 video"),
-    (4, b"ftyp", "a HEIC or AVIF image that is damaged or of a kind not supported"),
-    (0, b"<svg", "an SVG drawing"),
-    (0, b"<!DOCTYPE", "a web page"),
-    (0, b"<html", "a web page"),
-)
-"""(offset, bytes, name) of what people upload by mistake, for the message."""
-
 
 class Fit(StrEnum):
     """How an oblong image becomes a square."""
@@ -134,7 +118,7 @@ class Preprocess:
         except (TagstreamError, MemoryError):
             raise
         except UnidentifiedImageError as error:
-            raise Undecodable(_foreign(data)) from error
+            raise Undecodable(signatures.foreign(data, FORMATS)) from error
         except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
             raise TooManyPixels(_line(f"{error}; the cap is {self.max_pixels:,}")) from error
         except Exception as error:  # Pillow raises a dozen kinds, and they differ by format and version
@@ -183,14 +167,6 @@ def _upright(image: Image.Image, orientation: int) -> Image.Image:
 
 def _planes(image: Image.Image) -> Pixels:
     return np.ascontiguousarray(np.asarray(image, dtype=np.uint8).transpose(2, 0, 1))
-
-
-def _foreign(data: bytes) -> str:
-    accepted = f"not an image of an accepted format ({', '.join(FORMATS)})"
-    for offset, magic, name in LOOKS_LIKE:
-        if data[offset : offset + len(magic)] == magic:
-            return f"{accepted}: it looks like {name}"
-    return accepted
 
 
 def _line(message: str) -> str:
