@@ -52,7 +52,8 @@ def _all_there(found: Sequence[FoundIndex]) -> str:
     from streams.adapters.mongo.index_states import IndexState  # noqa: PLC0415 - its driver
 
     standings = Counter(each.standing for each in found)
-    wrong = [each for each in found if each.standing in {IndexState.MISSING, IndexState.DIFFERS}]
+    unmet = {IndexState.MISSING, IndexState.DIFFERS}
+    wrong = [each for each in found if each.standing in unmet and not each.index.is_for_people]
     if wrong:
         named = ", ".join(f"{each.index.collection}.{each.index.name} ({each.standing})" for each in wrong)
         differs = standings[IndexState.DIFFERS]

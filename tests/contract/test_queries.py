@@ -76,7 +76,7 @@ async def test_an_index_that_is_not_declared_leaves_a_query_that_nothing_carries
     await every_call(scores)
     others = [each for each in INDEXES if each is not index]
     left = [shape for shape, query in seen_queries.by_shape.items() if not is_carried(query, others)]
-    assert bool(left) is not index.why.startswith("people")
+    assert bool(left) is not index.is_for_people
 
 
 async def test_a_query_that_nothing_carries_is_seen_with_its_shape(

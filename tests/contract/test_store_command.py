@@ -72,7 +72,7 @@ def checked() -> str:
 
 @pytest.mark.usefixtures("mongo_url")
 def test_the_doctor_says_what_is_missing_and_is_content_once_it_is_made() -> None:
-    with pytest.raises(Unwell, match=r"images.images_of_restaurant \(missing\)") as caught:
+    with pytest.raises(Unwell, match=r"^indexes: images.images_by_uploader_of_storage \(missing\)") as caught:
         checked()
     assert caught.value.mend == "`tagstream store apply` makes those that are missing"
     said("apply")
@@ -96,6 +96,13 @@ def test_the_doctor_and_show_say_what_differs_and_what_nobody_needs(mongo_url: s
         database.statements.drop_index("statements_in_order")
     said("apply")
     assert checked().endswith("1 not needed any more (`tagstream store show`)")
+
+
+def test_the_doctor_does_not_miss_an_index_that_only_people_use(mongo_url: str) -> None:
+    said("apply")
+    with MongoClient[dict[str, Any]](mongo_url) as client:
+        client[os.environ["TAGSTREAM_STORE__DATABASE"]].images.drop_index("images_by_upload")
+    assert checked().endswith(f"{len(INDEXES) - 1} indexes are there")
 
 
 @pytest.mark.parametrize("word", ["apply", "show"])

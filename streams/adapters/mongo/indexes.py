@@ -32,6 +32,8 @@ class Index:
     """Which documents alone are in it; all where it is empty."""
     is_by_equality: bool = False
     """Nobody asks for an order or a range: a hashed index of the same field carries the queries as well."""
+    is_for_people: bool = False
+    """No query of ours needs it; those do that people make by hand."""
 
 
 UPLOADERS: Final = ("head.claims.storage.uploader_id", "head.claims.producer.uploader_id")
@@ -51,8 +53,20 @@ OF_UPLOADER: Final = tuple(
 _IS_TOLD: Final = "head.erased.is_told"
 
 INDEXES: Final = (
-    Index("images", "images_of_restaurant", (("restaurant_id", 1), ("state", 1)), "people: a restaurant's"),
-    Index("images", "images_by_upload", (("uploaded_at", 1),), "people: the images of a time"),
+    Index(
+        "images",
+        "images_of_restaurant",
+        (("restaurant_id", 1), ("state", 1)),
+        "people: a restaurant's",
+        is_for_people=True,
+    ),
+    Index(
+        "images",
+        "images_by_upload",
+        (("uploaded_at", 1),),
+        "people: the images of a time",
+        is_for_people=True,
+    ),
     *OF_UPLOADER,
     Index(
         "images",
