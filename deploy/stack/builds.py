@@ -38,6 +38,18 @@ def jars(server: str, cache: Path) -> Path:
     return _once(place, lambda half: _fetch(pom, half))
 
 
+def classes(server: str, cache: Path) -> Path:
+    """The folder of what the Java of `deploy/stack/<server>` is compiled to, over its libraries.
+
+    Raises:
+        Missing: as of `jars`, or it does not compile.
+    """
+    libraries = jars(server, cache)
+    sources = sorted((SOURCES / server).glob("*.java"))
+    digest = _digest(b"\0".join(each.read_bytes() for each in (SOURCES / server / "pom.xml", *sources)))
+    return _once(cache / f"{server}-classes-{digest}", lambda half: _compile(sources, libraries, half))
+
+
 def gateway(cache: Path) -> Path:
     """The S3 gateway's program, built unless it is there; the first time takes some minutes.
 
@@ -82,6 +94,11 @@ def _fetch(pom: Path, half: Path) -> None:
     _tell(f"Fetching the libraries of {pom.parent.name} (once) ...")
     command = ["mvn", "-q", "-B", "-ntp", "-f", str(pom), "dependency:copy-dependencies"]
     _run("Maven", [*command, f"-DoutputDirectory={half}"], seconds=FETCH_SECONDS)
+
+
+def _compile(sources: Sequence[Path], libraries: Path, half: Path) -> None:
+    command = ["javac", "-Xlint:all", "-Werror", "-d", str(half), "-cp", f"{libraries}/*"]
+    _run("javac", [*command, *map(str, sources)], seconds=FETCH_SECONDS)
 
 
 def _build_gateway(half: Path) -> None:

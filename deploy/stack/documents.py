@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final
 
-from deploy.stack.builds import JAVA, SOURCES, jars
+from deploy.stack.builds import JAVA, classes, jars
 from deploy.stack.layout import Layout, listens
 from deploy.stack.service import Service, Start
 
 NAME: Final = "mongo"
-PROGRAM: Final = SOURCES / "mongo" / "MongoWireServer.java"
+_PROGRAM: Final = "MongoWireServer"
+_FILE: Final = "documents"
+"""What earlier versions kept is in another, `data`, which this server cannot read."""
+
+
+def server(cache: Path, *arguments: str) -> tuple[str, ...]:
+    """The command that runs the server; raises `Missing`."""
+    where = f"{classes(NAME, cache)}:{jars(NAME, cache)}/*"
+    return (*JAVA, "-cp", where, _PROGRAM, *arguments)
 
 
 def documents(layout: Layout) -> Service:
@@ -17,8 +26,6 @@ def documents(layout: Layout) -> Service:
     port, folder = layout.ports.mongo, layout.of(NAME)
 
     def start() -> Start:
-        libraries = jars(NAME, layout.cache)
-        arguments = (str(PROGRAM), str(port), str(folder / "data"), "--stay")
-        return Start((*JAVA, "-cp", f"{libraries}/*", *arguments))
+        return Start(server(layout.cache, str(port), str(folder / _FILE), "--stay"))
 
     return Service(NAME, folder, start, is_ready=lambda: listens(port))

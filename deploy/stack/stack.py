@@ -13,7 +13,7 @@ from typing import Final
 
 from deploy.stack import broker as kafka
 from deploy.stack.broker import broker
-from deploy.stack.builds import gateway, jars
+from deploy.stack.builds import classes, gateway, jars
 from deploy.stack.credentials import Credentials, write_privately
 from deploy.stack.documents import documents
 from deploy.stack.layout import HOST, Layout
@@ -80,9 +80,9 @@ class Stack:
 
     def fetch(self) -> None:
         """Fetch and build all that the servers are made of, each unless it is there; raises `Missing`."""
-        for server in self.services:
-            if server.name != self.storage.name:
-                jars(server.name, self.layout.cache)
+        jars(self.broker.name, self.layout.cache)
+        if not self.documents_url:
+            classes(self.documents.name, self.layout.cache)
         gateway(self.layout.cache)
 
     def down(self) -> tuple[str, ...]:

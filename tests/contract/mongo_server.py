@@ -8,8 +8,8 @@ from typing import Self
 
 import pytest
 
-from deploy.stack.builds import JAVA, Missing, jars
-from deploy.stack.documents import NAME, PROGRAM
+from deploy.stack.builds import Missing
+from deploy.stack.documents import server
 from deploy.stack.layout import HOST, default_cache
 
 
@@ -29,12 +29,11 @@ class MongoWireServer:
     """A running server, on a free port of loopback; everything in memory. Raises `Missing`."""
 
     def __init__(self) -> None:
-        self._libraries = jars(NAME, default_cache())
+        self._command = server(default_cache(), "0")
 
     def __enter__(self) -> Self:
-        command = [*JAVA, "-cp", f"{self._libraries}/*", str(PROGRAM), "0"]
         pipe = subprocess.PIPE
-        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+        self._process = subprocess.Popen(self._command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
         assert self._process.stdout is not None
         port = self._process.stdout.readline()
         if not port:
