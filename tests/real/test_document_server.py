@@ -19,7 +19,7 @@ from deploy.stack.layout import HOST, Layout, Ports, default_cache
 from deploy.stack.service import Service
 from schemas.errors import Unavailable
 from schemas.records import ImageHead
-from streams.adapters.mongo.indexes import IndexState
+from streams.adapters.mongo.index_states import IndexState
 from streams.adapters.mongo.settings import MongoSettings
 from streams.adapters.mongo.store import MongoScores
 from tests.contract.builders import head, position, record
