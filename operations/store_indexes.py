@@ -16,6 +16,7 @@ from streams.adapters.mongo.sharding import hashing_commands, shard_commands
 class StoreIndexes:
     """MongoDB's indexes, and how its collections are sharded."""
 
+    database: str
     found: tuple[FoundIndex, ...]
     shard: tuple[str, ...]
     """What an administrator runs on a sharded cluster, and nowhere else."""
@@ -34,7 +35,7 @@ class StoreIndexes:
                 "condition": dict(each.index.condition),
                 "standing": str(each.standing),
                 "built": str(each.built) if each.built else None,
-                "mend": each.mend,
+                "mend": each.mend(self.database),
             }
             for each in self.found
         ]
@@ -48,4 +49,5 @@ async def read(settings: StoreSettings, *, applies: bool) -> StoreIndexes:
     with blame(blamed(settings)):
         async with open_mongo(settings) as opened:
             found = await (opened.apply_indexes() if applies else opened.indexes())
-    return StoreIndexes(found, shard_commands(settings.database), hashing_commands(settings.database))
+    name = settings.database
+    return StoreIndexes(name, found, shard_commands(name), hashing_commands(name))

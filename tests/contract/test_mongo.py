@@ -214,7 +214,8 @@ async def test_an_index_of_the_name_that_differs_is_told_and_left_as_it_is(
     await build(scores, index, (("else", 1),), name=index.name)
     found = {each.index.name: each for each in await scores.apply_indexes()}[index.name]
     assert found.standing is IndexState.DIFFERS
-    assert found.mend == f'db.{index.collection}.dropIndex("{index.name}"), then tagstream store apply'
+    drop = f'db.getSiblingDB("d").{index.collection}.dropIndex("{index.name}")'
+    assert found.mend("d") == f"{drop}, then tagstream store apply"
     async with scores._database() as database:
         information = await database[index.collection].index_information()
     assert information[index.name]["key"] == [("else", 1)]
@@ -235,14 +236,16 @@ async def test_what_older_versions_built_carries_or_is_told_to_be_not_needed(sco
     found = await scores.apply_indexes()
     assert {each.name for each in hashed} == {each.index.name for each in found if each.standing == "there"}
     retired = [each for each in found if each.standing is IndexState.RETIRED]
-    assert {each.mend for each in retired} == {f'db.images.dropIndex("{index.name}")' for index in RETIRED}
+    assert {each.mend("d") for each in retired} == {
+        f'db.getSiblingDB("d").images.dropIndex("{index.name}")' for index in RETIRED
+    }
     assert IndexState.MISSING not in standings(found).values()
 
 
 async def test_an_index_that_is_not_ours_is_named_and_left_alone(scores: MongoScores) -> None:
     await build(scores, INDEXES[0], (("head.location.key", 1),), name="theirs")
     (theirs,) = [each for each in await scores.apply_indexes() if each.standing is IndexState.FOREIGN]
-    assert (theirs.index.name, theirs.mend) == ("theirs", "")
+    assert (theirs.index.name, theirs.mend("d")) == ("theirs", "")
     async with scores._database() as database:
         assert "theirs" in await database.images.index_information()
 

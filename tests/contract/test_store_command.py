@@ -91,8 +91,8 @@ def test_the_doctor_and_show_say_what_differs_and_what_nobody_needs(mongo_url: s
         assert caught.value.mend.endswith("`tagstream store show` tells of the others")
         shown = said("show")
         assert 'statements_in_order (differs, what is there: { "place": -1 })' in shown
-        assert '  db.statements.dropIndex("statements_in_order"), then tagstream store apply' in shown
-        assert f'  db.images.dropIndex("{retired.name}")\n' in shown
+        assert '.statements.dropIndex("statements_in_order"), then tagstream store apply' in shown
+        assert f'  db.getSiblingDB("{database.name}").images.dropIndex("{retired.name}")\n' in shown
         database.statements.drop_index("statements_in_order")
     said("apply")
     assert checked().endswith("1 not needed any more (`tagstream store show`)")

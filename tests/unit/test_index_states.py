@@ -55,7 +55,7 @@ def test_options_that_we_did_not_ask_for_differ_under_any_name(index: Index, opt
     for name in (index.name, "by_hand"):
         found = of(index, built(index, name=name, **options))
         assert found.standing is IndexState.DIFFERS
-        assert f'dropIndex("{name}")' in found.mend
+        assert f'dropIndex("{name}")' in found.mend("tagstream")
 
 
 def test_a_hashed_index_carries_equality_and_nothing_else() -> None:

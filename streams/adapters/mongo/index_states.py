@@ -75,14 +75,14 @@ class FoundIndex:
     built: BuiltIndex | None = None
     """What is there, under whatever name."""
 
-    @property
-    def mend(self) -> str:
-        """What a person runs about it; empty where nothing is to be done."""
+    def mend(self, database: str) -> str:
+        """What a person runs about it, in mongosh or in a shell; empty where nothing is to be done."""
         if self.standing is IndexState.MISSING:
             return "tagstream store apply"
         if self.built is None or self.standing not in {IndexState.DIFFERS, IndexState.RETIRED}:
             return ""
-        drop = f'db.{self.built.collection}.dropIndex("{self.built.name}")'
+        collection = f'db.getSiblingDB("{database}").{self.built.collection}'
+        drop = f'{collection}.dropIndex("{self.built.name}")'
         return drop if self.standing is IndexState.RETIRED else f"{drop}, then tagstream store apply"
 
 
