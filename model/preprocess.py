@@ -26,7 +26,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from model.decoding import colour, container_limits, gif, heif, jpeg, png, signatures
+from model.decoding import colour, container_limits, gif, heif, jpeg, png, signatures, webp
 from model.decoding.heif import HeifImageFile
 from schemas.errors import ConfigurationError, TagstreamError, TooManyPixels, Undecodable
 
@@ -52,6 +52,7 @@ gif.register()
 heif.register()
 jpeg.register()
 png.register()
+webp.register()
 
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # whoever calls has a pool; each thread more holds frames of its own
 
@@ -126,7 +127,6 @@ class Preprocess:
 
     def _decoded(self, data: bytes) -> Pixels:
         container_limits.check(data)
-        self._refuse_bomb(*container_limits.webp_size(data))
         with Image.open(BytesIO(data), formats=FORMATS) as image:
             self._refuse_bomb(*(image.largest if isinstance(image, HeifImageFile) else image.size))
             image.draft(None, (self.size * OVERSAMPLE, self.size * OVERSAMPLE))

@@ -55,21 +55,6 @@ def check(data: bytes) -> None:
         _check_jpeg(data)
 
 
-def webp_size(data: bytes) -> tuple[int, int]:
-    """The size in a WebP's header, (0, 0) where it is none: Pillow makes two canvases as it opens it."""
-    if data[:4] != b"RIFF" or data[8:12] != b"WEBP":
-        return (0, 0)
-    number = int.from_bytes(data[21:30], "little")  # the fields of all three kinds lie in these nine bytes
-    match data[12:16]:
-        case b"VP8X":
-            return (number >> 24 & 0xFFFFFF) + 1, (number >> 48 & 0xFFFFFF) + 1
-        case b"VP8L":
-            return (number & 0x3FFF) + 1, (number >> 14 & 0x3FFF) + 1
-        case b"VP8 ":
-            return number >> 40 & 0x3FFF, number >> 56 & 0x3FFF
-    return (0, 0)
-
-
 def _check_jpeg(data: bytes) -> None:
     found = list(islice(_segments(data), MAX_SEGMENTS + 1))
     exif = sum(each.marker == APP1 and data.startswith(b"Exif\0\0", each.start + 2) for each in found)

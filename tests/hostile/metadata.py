@@ -94,6 +94,7 @@ def cases() -> Iterator[Case]:
     yield from _texts()
     yield from _chunks()
     yield from _extensions()
+    yield from _beside_webp()
     yield from _profiles()
     yield from _several()
 
@@ -170,6 +171,27 @@ def _extensions() -> Iterator[Case]:
 
 def _behind_a_gif(piece: bytes) -> bytes:
     return gif()[:-1] + piece
+
+
+def _beside_webp() -> Iterator[Case]:
+    """Chunks of a WebP in front of its picture and behind it, in every way that a length can lie."""
+    for codec in ("WEBP", "LOSSLESS"):
+        picture = seed(codec)[12:]
+        for kind in (b"ICCP", b"EXIF", b"XMP ", b"ANIM", b"ABCD"):
+            for length in (0, 1, 5, 33, 34, 1_000, 2**31, 2**32 - 1):
+                piece = kind + pack("<I", length) + b"x" * 34
+                name = f"{codec} with {kind.decode()} of 34 bytes that says {length:,}"
+                behind = partial(extended_webp, (48, 48), picture, piece, flags=44)
+                yield case(f"{name} behind", behind, PIXELS)
+                yield case(name, partial(extended_webp, (48, 48), piece, picture, flags=44), PIXELS)
+        for off in (-100, -2, -1, 1, 2, 100, 2**30):
+            told = pack("<I", len(seed(codec)) - 8 + off)
+            yield case(
+                f"{codec} of a length off by {off}", partial(bytes, b"RIFF" + told + seed(codec)[8:]), PIXELS
+            )
+    starts = b"RIFF" + pack("<I", 2**31) + b"WEBP" + b"VP8 ANMFALPH" * 300_000
+    yield case("webp of starts of pictures", partial(bytes, starts))
+    yield case("webp of chunks of nothing", partial(extended_webp, (48, 48), riff(b"ABCD", b"") * 600_000))
 
 
 def _profiles() -> Iterator[Case]:

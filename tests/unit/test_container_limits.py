@@ -53,21 +53,6 @@ def test_compressed_data_is_not_taken_for_markers() -> None:
     assert passes(JPEG + SCAN + b"\xff\x00\xff\xd0\xff\xd7" * 100_000 + b"\xff\xd9")
 
 
-@pytest.mark.parametrize("lossless", [True, False])
-@pytest.mark.parametrize("alpha", [True, False])
-@pytest.mark.parametrize("size", [(1, 1), (300, 2), (7, 515)])
-def test_a_webp_s_size_is_told_from_its_header(lossless: bool, alpha: bool, size: tuple[int, int]) -> None:  # noqa: FBT001 - a case
-    target = BytesIO()
-    Image.new("RGBA" if alpha else "RGB", size).save(target, "WEBP", lossless=lossless)
-    assert container_limits.webp_size(target.getvalue()) == size
-
-
-def test_what_is_no_webp_has_no_size_as_one() -> None:
-    assert container_limits.webp_size(b"") == (0, 0)
-    assert container_limits.webp_size(b"RIFF" + bytes(4) + b"WEBPVP9 " + bytes(30)) == (0, 0)
-    assert container_limits.webp_size(b"RIFF" + bytes(4) + b"WAVE" + bytes(30)) == (0, 0)
-
-
 def test_a_side_that_pillow_cannot_count_is_the_file_s_fault_and_not_the_memory_s() -> None:
     target = BytesIO()
     Image.new("1", (65_536, 1)).save(target, "PNG")

@@ -1,0 +1,65 @@
+"""Pillow plugin for WebP: the picture, or the first one of an animation on its canvas, and what turns it.
+
+Pillow leaves the file to libwebp, which opens none that is not sound to its last byte. So `webp_chunks` takes
+the picture out, and libwebp gets that alone, once it is known how large it is. As in browsers, what a frame
+leaves of its canvas is transparent, and XMP turns nothing.
+"""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import IO, TYPE_CHECKING, cast
+
+from PIL import Image, ImageFile, WebPImagePlugin
+
+from model.decoding import webp_chunks
+from model.decoding.webp_chunks import Parts
+
+if TYPE_CHECKING:
+    from PIL._imaging import PixelAccess  # a name of the stubs alone
+
+
+class WebpPhotograph(ImageFile.ImageFile):
+    """A WebP file. Its size is told from the header; `load` decodes it."""
+
+    format = "WEBP"
+    format_description = "WebP image"
+    _parts: Parts | None = None
+
+    def _open(self) -> None:
+        self._parts = webp_chunks.parts(cast("IO[bytes]", self.fp).read())
+        self._size, self._mode = self._parts.size, "RGBA"
+        if self._parts.exif:
+            self.info["exif"] = self._parts.exif
+
+    def load(self) -> PixelAccess | None:
+        """Decode, once. Raises `ValueError` or `OSError` for a picture that is damaged or not of its size."""
+        if self._parts is not None:
+            parts, self._parts = self._parts, None
+            picture = _decoded(parts)
+            self.im, self._mode = picture.im, picture.mode
+        return super().load()
+
+
+def is_webp(prefix: bytes) -> bool:
+    """Whether a file begins as a WebP does."""
+    return prefix.startswith(b"RIFF") and prefix[8:12] == b"WEBP"
+
+
+def register() -> None:
+    """Let Pillow open WebP through this. May be called again."""
+    Image.register_open(WebpPhotograph.format, WebpPhotograph, is_webp)
+
+
+def _decoded(parts: Parts) -> Image.Image:
+    (width, height), (left, top) = parts.coded.size, parts.coded.place or (0, 0)
+    fits = left + width <= parts.size[0] and top + height <= parts.size[1]
+    if not fits or (parts.coded.place is None and parts.size != parts.coded.size):
+        raise ValueError(f"a WebP of {parts.size[0]:,} x {parts.size[1]:,} whose picture is not")
+    with WebPImagePlugin.WebPImageFile(BytesIO(parts.coded.packed())) as picture:
+        picture.load()
+        if picture.size == parts.size:
+            return picture
+        page = Image.new("RGBA", parts.size)
+        page.paste(picture.convert("RGBA"), (left, top))
+        return page
