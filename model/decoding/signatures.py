@@ -15,6 +15,7 @@ LOOKS_LIKE: Final = (
     (4, b"ftypisom", "an MP4 video"),
     (4, b"ftypmp4", "an MP4 video"),
     (4, b"ftyp", "a HEIC or AVIF image that is damaged or of a kind not supported"),
+    (12, b"CgBI", "a PNG of Apple's own kind (CgBI), which only its programs read"),
     (0, b"<svg", "an SVG drawing"),
     (0, b"<!DOCTYPE", "a web page"),
     (0, b"<html", "a web page"),

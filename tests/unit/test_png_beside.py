@@ -223,6 +223,12 @@ def test_a_file_of_starts_of_chunks_is_given_up_in_time() -> None:
         decode(MAGIC + header((SIDE, SIDE)) + starts + END)
 
 
+def test_apple_s_own_kind_is_refused_by_name() -> None:
+    whole = png(PHOTOGRAPH)
+    with pytest.raises(Undecodable, match="Apple's own kind"):
+        decode(whole[:8] + chunk(b"CgBI", b"\x50\0\x20\2") + whole[8:])
+
+
 def test_lengths_that_lie_are_found_out_in_any_number() -> None:
     lying = [chunk(kind, body, length=len(body) + 7) for kind, body in RIGHT.items()]
     for one, other in pairwise(lying):
