@@ -6,6 +6,7 @@ the device, so that a quarter of the bytes travel there.
 
 from __future__ import annotations
 
+import re
 import warnings
 from dataclasses import dataclass
 from enum import StrEnum
@@ -26,7 +27,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from model.decoding import colour, container_limits, gif, heif, jpeg, png, signatures, webp
+from model.decoding import colour, container_limits, damage, gif, heif, jpeg, png, signatures, webp
 from model.decoding.heif import HeifImageFile
 from schemas.errors import ConfigurationError, TagstreamError, TooManyPixels, Undecodable
 
@@ -121,9 +122,9 @@ class Preprocess:
         except UnidentifiedImageError as error:
             raise Undecodable(signatures.foreign(data, FORMATS)) from error
         except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-            raise TooManyPixels(_line(f"{error}; the cap is {self.max_pixels:,}")) from error
+            raise TooManyPixels(f"{_count(error)} pixels; the cap is {self.max_pixels:,}") from error
         except Exception as error:  # Pillow raises a dozen kinds, and they differ by format and version
-            raise Undecodable(_line(f"damaged image: {error or type(error).__name__}")) from error
+            raise Undecodable(_line(damage.told(error, data))) from error
 
     def _decoded(self, data: bytes) -> Pixels:
         container_limits.check(data)
@@ -167,6 +168,12 @@ def _upright(image: Image.Image, orientation: int) -> Image.Image:
 
 def _planes(image: Image.Image) -> Pixels:
     return np.ascontiguousarray(np.asarray(image, dtype=np.uint8).transpose(2, 0, 1))
+
+
+def _count(error: Exception) -> str:
+    """The pixels that Pillow counted before it refused a file; its own words accuse whoever took it."""
+    found = re.search(r"\d+", str(error))
+    return f"{int(found[0]):,}" if found else "too many"
 
 
 def _line(message: str) -> str:

@@ -81,7 +81,7 @@ def test_a_truncated_image_is_an_error_and_not_half_a_picture(
 def test_a_png_bomb_is_refused_from_its_header_and_costs_nothing() -> None:
     bomb = png_of(30_000, 30_000)
     tracemalloc.start()
-    with pytest.raises(TooManyPixels, match=r"900000000|30,000"):
+    with pytest.raises(TooManyPixels, match=r"900,000,000|30,000"):
         PREPROCESS.decode(bomb)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
