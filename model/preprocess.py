@@ -27,7 +27,19 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from model.decoding import colour, container_limits, damage, gif, heif, jpeg, png, signatures, webp
+from model.decoding import (
+    bmp,
+    colour,
+    container_limits,
+    damage,
+    gif,
+    heif,
+    jpeg,
+    png,
+    signatures,
+    tiff,
+    webp,
+)
 from model.decoding.heif import HeifImageFile
 from schemas.errors import ConfigurationError, TagstreamError, TooManyPixels, Undecodable
 
@@ -36,10 +48,10 @@ Box = tuple[float, float, float, float]
 Pixels = npt.NDArray[np.uint8]
 """One image, RGB, shape (3, S, S), 0 to 255."""
 
-FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "HEIF")
+FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "HEIF", "TIFF", "BMP")
 """What is accepted; never whatever Pillow happens to open. GIF, WebP and APNG give their first frame,
-HEIF (an iPhone's HEIC) its primary image. Tried in this order: both AVIF and HEIF claim the shared brand
-`mif1`, and Pillow's AVIF passes on what is not its own while HEIF would keep it.
+HEIF (an iPhone's HEIC) its primary image, TIFF its first page. Tried in this order: both AVIF and HEIF claim
+the shared brand `mif1`, and Pillow's AVIF passes on what is not its own while HEIF would keep it.
 """
 
 PLUGINS: Final = (
@@ -54,6 +66,8 @@ heif.register()
 jpeg.register()
 png.register()
 webp.register()
+tiff.register()
+bmp.register()
 
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # whoever calls has a pool; each thread more holds frames of its own
 

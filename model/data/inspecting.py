@@ -41,6 +41,8 @@ SUFFIXES: Final = {
     "GIF": ".gif",
     "AVIF": ".avif",
     "HEIF": ".heic",
+    "TIFF": ".tif",
+    "BMP": ".bmp",
 }
 """By format: in a snapshot a picture is named for what it is, whatever its file was called."""
 

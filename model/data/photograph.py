@@ -8,9 +8,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final, Protocol
 
-SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".avif", ".heic", ".heif", ".hif"})
+SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif", ".avif"}) | {
+    *(".heic", ".heif", ".hif", ".tif", ".tiff", ".bmp"),
+}
 
-FOREIGN: Final = frozenset({".jfif", ".bmp", ".tif", ".tiff"})
+FOREIGN: Final = frozenset({".jxl"})
 """Pictures too by their names; an import tries them, so that what cannot be read is said."""
 
 

@@ -19,6 +19,10 @@ ACCEPTED: Final = (
     (4, b"ftypavis", "AVIF"),
     (4, b"ftypmif1", "HEIF"),
     (4, b"ftyphei", "HEIF"),
+    (0, b"II*\0", "TIFF"),
+    (0, b"MM\0*", "TIFF"),
+    (0, b"II+\0", "TIFF"),
+    (0, b"MM\0+", "TIFF"),
 )
 """(offset, bytes, format): a file that begins so and cannot be read is damaged, not foreign."""
 
@@ -34,11 +38,6 @@ LOOKS_LIKE: Final = (
     (0, b"FOVb", "a Sigma raw photograph (X3F)"),
     (0, b"\0MRM", "a Minolta raw photograph (MRW)"),
     (6, b"HEAPCCDR", "a Canon raw photograph (CRW)"),
-    (0, b"BM", "a BMP image"),
-    (0, b"II*\0", "a TIFF image"),
-    (0, b"MM\0*", "a TIFF image"),
-    (0, b"II+\0", "a BigTIFF image"),
-    (0, b"MM\0+", "a BigTIFF image"),
     (0, b"II\xbc", "a JPEG XR image"),
     (0, b"\xff\x0a", "a JPEG XL image"),
     (0, b"\0\0\0\x0cJXL ", "a JPEG XL image"),

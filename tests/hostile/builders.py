@@ -13,7 +13,7 @@ from PIL import Image
 
 from tests.unit.heif_builders import heic
 
-SEEDS: Final = ("JPEG", "PROGRESSIVE", "PNG", "WEBP", "LOSSLESS", "GIF", "AVIF", "HEIC")
+SEEDS: Final = ("JPEG", "PROGRESSIVE", "PNG", "WEBP", "LOSSLESS", "GIF", "AVIF", "HEIC", "TIFF", "LZW", "BMP")
 
 PNG_MAGIC: Final = b"\x89PNG\r\n\x1a\n"
 CHANNELS: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
@@ -41,6 +41,8 @@ def seed(kind: str) -> bytes:
             return heic(photograph(), quality=40)
         case "PROGRESSIVE":
             return encoded(photograph(), "JPEG", progressive=True)
+        case "LZW":
+            return encoded(photograph(), "TIFF", compression="tiff_lzw")
         case "LOSSLESS":
             return encoded(photograph(), "WEBP", lossless=True)
     return encoded(photograph(), kind)

@@ -20,6 +20,8 @@ CARRIED = {
     "WEBP": ("RGB", "RGBA"),
     "GIF": ("1", "L", "P", "RGB"),
     "AVIF": ("L", "LA", "RGB", "RGBA"),
+    "TIFF": ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16"),
+    "BMP": ("1", "L", "P", "RGB", "RGBA"),
 }
 
 

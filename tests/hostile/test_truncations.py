@@ -11,7 +11,16 @@ from tests.hostile.sandbox import Sandbox, faults
 PREFIXES, FLIPS = 120, 200
 """Of each file, evenly over all of it."""
 
-WHOLE_EARLIER = {"JPEG": 2, "PROGRESSIVE": 2, "PNG": 24, "GIF": 3, "LOSSLESS": 1, "WEBP": 1}
+WHOLE_EARLIER = {
+    "JPEG": 2,
+    "PROGRESSIVE": 2,
+    "PNG": 24,
+    "GIF": 3,
+    "LOSSLESS": 1,
+    "WEBP": 1,
+    "TIFF": 4,
+    "LZW": 4,
+}
 """Bytes at the end of a format that only say that it is the end, its checksum,
 or fill up to an even number."""
 

@@ -40,7 +40,7 @@ def red_over_blue(width: int = 64, height: int = 64) -> Image.Image:
     return image
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "AVIF"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "AVIF", "TIFF", "BMP"])
 def test_every_accepted_format_decodes_to_contiguous_uint8_planes(kind: str) -> None:
     pixels = decode(encoded(Image.new("RGB", (50, 40), RED), kind))
     assert pixels.shape == (3, 32, 32)
