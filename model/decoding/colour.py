@@ -13,7 +13,8 @@ STRIP: Final = 1 << 20
 
 
 def rgb(image: Image.Image) -> Image.Image:
-    """The decoded `image` in 8 bits of red, green, and blue; what is transparent is white."""
+    """The `image` in 8 bits of red, green, and blue; what is transparent is white."""
+    image.load()  # before it nobody knows what is transparent
     if image.mode.startswith("I"):
         return eight_bits(image).convert("RGB")
     if image.has_transparency_data:
