@@ -15,6 +15,7 @@ from agents.wiring.settings import Settings
 from model import checkpoint
 from operations import photographs
 from operations.bounded_tasks import as_done
+from operations.passed_over import PassedOver
 from schemas.errors import ConfigurationError, Rejected
 from schemas.tags import Verdict
 
@@ -60,6 +61,12 @@ Answer = Classified | RefusedFile
 Tell = Callable[[Answer, int], None]
 """Takes an answer, and how many there will be."""
 
+TellPassed = Callable[[PassedOver], None]
+
+
+def _silent(_passed: PassedOver) -> None:
+    """Tell nobody."""
+
 
 def configured(settings: Settings, model: Path | None) -> Settings:
     """The settings with that model; raises `ConfigurationError` at once where there is none."""
@@ -69,9 +76,14 @@ def configured(settings: Settings, model: Path | None) -> Settings:
     return settings.model_copy(update={"model": chosen})
 
 
-async def classify(paths: Iterable[Path], settings: Settings, *, tell: Tell) -> int:
-    """Tell the answer for each photograph, in no order; how many files failed."""
-    files = list(found(paths))
+async def classify(
+    paths: Iterable[Path], settings: Settings, *, tell: Tell, tell_passed: TellPassed = _silent
+) -> int:
+    """Tell the answer for each photograph, in no order, and first what is passed over; how many failed."""
+    passed: list[PassedOver] = []
+    files = list(found(paths, passed))
+    for each in filter(None, passed):
+        tell_passed(each)
     if not files:
         raise ConfigurationError("no photographs there; name a file to have it tried whatever it is called")
     from agents.wiring import tagging  # noqa: PLC0415 - torch takes its time: wrong paths are said at once
@@ -98,11 +110,15 @@ def _for(count: int, settings: Settings) -> Settings:
     return settings.model_copy(update={"model": settings.model.model_copy(update={"threads": 1})})
 
 
-def found(paths: Iterable[Path]) -> Iterator[Path]:
-    """The files to look at: every file that is named, and the photographs in every folder that is."""
+def found(paths: Iterable[Path], passed: list[PassedOver]) -> Iterator[Path]:
+    """The files to look at: every file that is named, and the photographs in every folder that is.
+
+    `passed` gets what is passed over, for each folder.
+    """
     for path in paths:
         if path.is_dir():
-            yield from photographs.below(path)
+            passed.append(PassedOver(path))
+            yield from photographs.below(path, passed[-1])
         else:
             yield path
 

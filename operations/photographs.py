@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from model.data import photograph
+from operations.passed_over import PassedOver
 from schemas.errors import Gone, TooLarge, Undecodable
 
 SUFFIXES: Final = photograph.SUFFIXES | photograph.FOREIGN
@@ -21,16 +22,23 @@ class Unreadable(Undecodable):
     code = "unreadable"
 
 
-def below(folder: Path) -> Iterator[Path]:
+def below(folder: Path, passed: PassedOver | None = None) -> Iterator[Path]:
     """The photographs in `folder` and the folders below it, in the order of their names.
 
-    Hidden files and folders are left out, and links to folders are not followed. A folder that
-    cannot be listed is itself among the answers: whoever tries to read it says so.
+    Hidden files and folders are left out, and links to folders are not followed; `passed` counts them, and
+    what is no photograph. A folder that cannot be listed is itself among the answers: whoever tries to read
+    it says so.
     """
     closed: list[OSError] = []
+    passed = PassedOver(folder) if passed is None else passed
     for where, folders, files in os.walk(folder, onerror=closed.append):
+        passed.add_folders(Path(where), folders)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (Path(where, name) for name in sorted(files) if is_photograph(name))
+        for name in sorted(files):
+            if is_photograph(name):
+                yield Path(where, name)
+            else:
+                passed.add_file(name)
     yield from (Path(error.filename) for error in closed)
 
 

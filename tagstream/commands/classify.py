@@ -20,9 +20,11 @@ def classify(
 ) -> None:
     """Say what is on local photographs: every label with its probability, and where it would go.
 
-    Folders are searched for photographs, with the folders below them; a file that is named is tried
-    whatever it is called. What cannot be read is reported and does not stop the others. Answers come
-    as each is done, in no order.
+    Folders are searched for photographs by their extensions, in capitals or not, with the folders below
+    them. What is passed over there (other files, hidden ones, hidden and linked folders) is counted on
+    standard error, and with `--json` in a line of its own for each folder, `passed_over`. A file that is
+    named is tried whatever it is called. What cannot be read is reported with its reason and does not stop
+    the others. Answers come as each is done, in no order.
 
     Exits 1 if any file failed.
 
@@ -31,8 +33,13 @@ def classify(
     - `tagstream classify lunch.jpg menu.png`
 
     - `tagstream classify ~/Pictures --json | jq -r 'select(.top == "menu").path'`
+
+    - `tagstream classify ~/Pictures --json | jq 'select(.passed_over).passed_over.kinds'`
+
+    - `tagstream classify IMG_0001.DNG`
     """
     import asyncio
+    from functools import partial
 
     from operations import classify as classifying
     from tagstream.commands.environment import load_settings
@@ -41,7 +48,8 @@ def classify(
     config = classifying.configured(load_settings(), model)
     with render.lines() if as_json else render.table() as tell:
         try:
-            failed = asyncio.run(classifying.classify(paths, config, tell=tell))
+            passed = partial(render.passed_over, as_json=as_json)
+            failed = asyncio.run(classifying.classify(paths, config, tell=tell, tell_passed=passed))
         except Broken as error:
             typer.echo(f"tagstream classify: {error}", err=True)
             raise typer.Exit(1) from error

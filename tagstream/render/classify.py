@@ -12,6 +12,7 @@ from rich.progress import SpinnerColumn
 from rich.text import Text
 
 from operations.classify import Answer, Classified, RefusedFile, Tell
+from operations.passed_over import PassedOver
 from tagstream.render import progress, tags
 from tagstream.render.console import PrintableConsole, PrintableTable
 
@@ -40,6 +41,13 @@ def table() -> Iterator[Tell]:
         yield tell
     if answers:
         PrintableConsole().print(_table(answers))
+
+
+def passed_over(each: PassedOver, *, as_json: bool) -> None:
+    """A line on standard error, and with `--json` one on standard output too, beside those of the files."""
+    typer.echo(f"tagstream classify: {str(each).encode(errors='replace').decode()}", err=True)
+    if as_json:
+        typer.echo(json.dumps(each.document()))
 
 
 def _table(answers: Sequence[Answer]) -> PrintableTable:

@@ -19,6 +19,7 @@ from agents.testing import FakeTagger
 from model.tiny_version import write_tiny_version
 from operations import photographs
 from operations.classify import Answer, Classified, PhotoClassifier, RefusedFile, found
+from operations.passed_over import PassedOver
 from schemas.errors import DeviceBroken
 
 
@@ -107,7 +108,7 @@ def test_folders_give_their_photographs_in_order_and_named_files_are_always_trie
     names = [path.relative_to(tmp_path).as_posix() for path in photographs.below(tmp_path)]
     assert names == ["a.webp", "c.heic", "b/1.png", "b/2.JPG"]
     notes = tmp_path / "notes.txt"
-    assert list(found([notes, tmp_path / "b"])) == [notes, tmp_path / "b/1.png", tmp_path / "b/2.JPG"]
+    assert list(found([notes, tmp_path / "b"], [])) == [notes, tmp_path / "b/1.png", tmp_path / "b/2.JPG"]
 
 
 def _tagstream(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -143,4 +144,69 @@ def test_a_table_and_exit_0_when_all_went_well(shop: Path) -> None:
     assert ran.returncode == 0, ran.stderr
     assert "red.png" in ran.stdout
     assert "ambiance" in ran.stdout
+    assert ran.stderr == ""
+
+
+def _full_folder(folder: Path) -> Path:
+    names = (
+        "a.JPG",
+        "b.Jpeg",
+        *(f"{number}.DNG" for number in range(8)),
+        "1.xmp",
+        "2.XMP",
+        "3.xmp",
+        "a.mov",
+        "README",
+    )
+    for name in (*names, ".DS_Store", ".git/x.jpg", "sub/c.jpg", "sub/d.dng"):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    (folder / "link").symlink_to(folder / "sub")
+    return folder
+
+
+def test_what_a_folder_has_besides_is_counted_by_kind(tmp_path: Path) -> None:
+    passed: list[PassedOver] = []
+    files = list(found([_full_folder(tmp_path / "full")], passed))
+    assert [path.name for path in files] == ["a.JPG", "b.Jpeg", "c.jpg"]
+    (said,) = map(str, passed)
+    assert said.endswith(
+        "full: passed over 15 files: 9 .dng, 3 .xmp, 1 hidden, 1 without extension, 1 .mov; "
+        "1 hidden folder; 1 linked folder"
+    )
+    assert passed[0].document()["passed_over"] == {
+        "files": 15,
+        "kinds": {".dng": 9, ".xmp": 3, "hidden": 1, "without extension": 1, ".mov": 1},
+        "folders": {"hidden": 1, "linked": 1},
+    }
+
+
+def test_an_extension_that_is_none_is_not_repeated(tmp_path: Path) -> None:
+    passed: list[PassedOver] = []
+    for name in ("a.\x1b[31m", "b." + "x" * 200):
+        (tmp_path / name).touch()
+    assert list(found([tmp_path], passed)) == []
+    assert passed[0].files == {"other": 2}
+
+
+def test_what_is_passed_over_is_said_beside_the_answers(shop: Path) -> None:
+    mixed = shop / "mixed"
+    mixed.mkdir()
+    (mixed / "RED.PNG").write_bytes((shop / "photos" / "red.png").read_bytes())
+    for name in ("a.dng", "b.DNG", "c.xmp"):
+        (mixed / name).touch()
+    ran = _tagstream("mixed", "photos/red.png", "--json", "--model", "tiny", cwd=shop)
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stderr == "tagstream classify: mixed: passed over 3 files: 2 .dng, 1 .xmp\n"
+    said: dict[str, Any] = {line["path"]: line for line in map(json.loads, ran.stdout.splitlines())}
+    assert said["mixed"]["passed_over"] == {"files": 3, "kinds": {".dng": 2, ".xmp": 1}, "folders": {}}
+    assert said["mixed/RED.PNG"]["tags"]
+
+
+def test_a_file_that_is_named_is_not_passed_over_but_told_why_not(shop: Path) -> None:
+    (shop / "movie.MOV").write_bytes(b"\0\0\0\x14ftypqt  " + bytes(40))
+    ran = _tagstream("movie.MOV", "--json", "--model", "tiny", cwd=shop)
+    assert ran.returncode == 1
+    assert "a QuickTime video (MOV)" in json.loads(ran.stdout)["error"]["message"]
     assert ran.stderr == ""
