@@ -176,6 +176,18 @@ def test_pixels_that_agree_with_neither_of_their_checksums_are_damaged() -> None
             decode(MAGIC + header((SIDE, SIDE)) + hurt + END)
 
 
+def test_pixels_whose_one_checksum_is_wrong_and_whose_other_is_cut_off_are_damaged() -> None:
+    """Nothing is left that says that they are right, though all rows are there."""
+    raw = zlib.compress(rows(PHOTOGRAPH), 0)
+    parts = [chunk(b"IDAT", raw[start : start + 25]) for start in range(0, len(raw), 25)]
+    whole = MAGIC + header((SIDE, SIDE)) + b"".join(parts)
+    assert shows_the_photograph(whole[:-8])
+    hurt = bytearray(whole)
+    hurt[len(MAGIC) + 25 + len(parts[0]) + 12] ^= 4
+    with pytest.raises(Undecodable, match="checksums"):
+        decode(bytes(hurt[:-8]))
+
+
 def test_pixels_of_which_a_chunk_is_lost_are_damaged() -> None:
     raw = zlib.compress(rows(PHOTOGRAPH), 0)
     parts = [chunk(b"IDAT", raw[start : start + 25]) for start in range(0, len(raw), 25)]
