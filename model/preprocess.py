@@ -11,7 +11,7 @@ import warnings
 from dataclasses import dataclass
 from enum import StrEnum
 from io import BytesIO
-from typing import Final
+from typing import IO, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,7 @@ from PIL import (
     ExifTags,
     GifImagePlugin,
     Image,
+    ImageFile,
     PngImagePlugin,
     UnidentifiedImageError,
     WebPImagePlugin,
@@ -30,7 +31,6 @@ from PIL import (
 from model.decoding import (
     bmp,
     colour,
-    container_limits,
     damage,
     gif,
     heif,
@@ -63,7 +63,6 @@ PLUGINS: Final = (
 
 gif.register()
 heif.register()
-jpeg.register()
 png.register()
 webp.register()
 tiff.register()
@@ -76,7 +75,7 @@ AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # whoever calls has a pool; each thread
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 MAX_PIXELS: Final = 89_000_000
-"""Default cap. Pillow itself begins to warn at 89,478,485, so the cap stays below that."""
+"""Default cap of what is decoded. Pillow itself begins to warn at 89,478,485, so the cap stays below that."""
 
 MAX_SIDE: Final = 65_535
 """What a JPEG can have. Where the bits of a row do not fit an int Pillow says that memory has run out, and a
@@ -141,10 +140,9 @@ class Preprocess:
             raise Undecodable(_line(damage.told(error, data))) from error
 
     def _decoded(self, data: bytes) -> Pixels:
-        container_limits.check(data)
-        with Image.open(BytesIO(data), formats=FORMATS) as image:
-            self._refuse_bomb(*(image.largest if isinstance(image, HeifImageFile) else image.size))
+        with opened(BytesIO(data)) as image:
             image.draft(None, (self.size * OVERSAMPLE, self.size * OVERSAMPLE))
+            self._refuse_bomb(*(image.largest if isinstance(image, HeifImageFile) else image.size))
             image.load()
             return _planes(_upright(self._square(colour.rgb(image)), orientation(image)))
 
@@ -158,6 +156,19 @@ class Preprocess:
         # Before the turn: a square that keeps its centre is cheaper to turn than the whole image.
         box = _centre(image.size) if self.fit is Fit.CROP else None
         return image.resize((self.size, self.size), Image.Resampling.BICUBIC, box=box, reducing_gap=3.0)
+
+
+def opened(file: IO[bytes]) -> ImageFile.ImageFile:
+    """The image of an accepted format that `file` holds, its pixels not decoded yet.
+
+    Raises what Pillow and the plugins do, and `TooManyPixels` for a JPEG that is too large to be drafted.
+    """
+    if jpeg.is_jpeg(file.read(jpeg.PREFIX)):
+        file.seek(0)
+        # Not by Image.open: it counts pixels before they are drafted.
+        return jpeg.JpegPhotograph(file)
+    file.seek(0)
+    return Image.open(file, formats=FORMATS)
 
 
 def _centre(size: tuple[int, int]) -> Box:

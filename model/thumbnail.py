@@ -7,17 +7,18 @@ import base64
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 import numpy as np
 from PIL import Image, ImageOps
 
+from model import preprocess
 from model.data import gather, inspecting
 from model.data.inspecting import Decodes
 from model.data.photograph import Encoded
 from model.data.progress import Tick, silent
 from model.decoding import colour
-from model.preprocess import FORMATS, MAX_PIXELS, Pixels, Preprocess
+from model.preprocess import MAX_PIXELS, Pixels, Preprocess
 from schemas.errors import Rejected
 
 SIDE: Final = 160
@@ -40,7 +41,7 @@ REFUSALS: Final = (
 def opened(file: Path | BytesIO, side: int, *, quality: int, progressive: bool = False) -> str | None:
     """A data: URI of what Pillow opens; None where it cannot show it: a page goes without that picture."""
     try:
-        with Image.open(file, formats=FORMATS) as image:
+        with _file(file) as source, preprocess.opened(source) as image:
             return data_uri(thumbnail(image, side), quality=quality, progressive=progressive)
     except REFUSALS:
         return None
@@ -73,9 +74,9 @@ def thumbnail(image: Image.Image, side: int) -> Image.Image:
 
     Raises what Pillow raises.
     """
+    image.draft("RGB", (side * 2, side * 2))
     if image.width * image.height > MAX_PIXELS:
         raise ValueError("too many pixels")
-    image.draft("RGB", (side * 2, side * 2))
     upright = ImageOps.exif_transpose(image)
     upright.thumbnail((side, side), reducing_gap=3.0)
     return colour.rgb(upright)
@@ -86,6 +87,10 @@ def data_uri(image: Image.Image, *, quality: int, progressive: bool = False) -> 
     jpeg = BytesIO()
     image.save(jpeg, "JPEG", quality=quality, optimize=True, progressive=progressive)
     return "data:image/jpeg;base64," + base64.b64encode(jpeg.getvalue()).decode()
+
+
+def _file(file: Path | BytesIO) -> IO[bytes]:
+    return file.open("rb") if isinstance(file, Path) else file
 
 
 async def _one(picture: Encoded, *, by: Decodes) -> str | None:

@@ -14,13 +14,11 @@ from io import BytesIO
 from pathlib import Path
 from typing import Final, Protocol
 
-from PIL import Image
-
 from model.data import gather, near_duplicates
 from model.data.entries import Entry, Refusal, RefusalCause
 from model.data.near_duplicates import Fingerprint
 from model.data.progress import Tick, silent
-from model.preprocess import FORMATS, Pixels, Preprocess, orientation
+from model.preprocess import Pixels, Preprocess, opened, orientation
 from schemas.errors import Rejected
 
 LARGEST: Final = 64 * 2**20
@@ -96,7 +94,7 @@ async def inspect(
 
 def frame(data: bytes) -> Frame:
     """Of an image that was decoded before; raises what Pillow does."""
-    with Image.open(BytesIO(data), formats=FORMATS) as image:
+    with opened(BytesIO(data)) as image:
         width, height = image.size
         # Of HEIF the turns are applied already.
         lies = image.format != "HEIF" and orientation(image) in {5, 6, 7, 8}

@@ -1,20 +1,94 @@
-"""Pillow plugin for JPEG: the picture, and of what stands beside it only what turns it.
+"""Pillow image file for JPEG: libjpeg-turbo over the picture alone, and a refusal where blocks of it are lost.
 
-Pillow's own class looks up the printing resolution in the Exif block as it opens a file, and an odd one costs
-the photograph ("not a JPEG"). Its factory reads the list of further pictures (MPO) too, often wrong and never
-needed: the first picture is the photograph. So this overrides one private method, which a test guards.
+Pillow has libjpeg's warnings kept quiet, so a photograph whose lower half is grey would pass for whole, and
+it refuses good ones for what it reads beside the picture. simplejpeg raises what libjpeg warns of. Where that
+library cannot decode a kind that Pillow can, Pillow does, as it always did.
+
+| libjpeg warns of                                 | what that is                                           |
+|--------------------------------------------------|--------------------------------------------------------|
+| data that ends early, a bad code, a lost restart | blocks are lost: damaged                               |
+| scans that do not follow one another             | one of them is lost: damaged                           |
+| bytes behind a scan                              | it went wrong and ended too soon: damaged, unless they |
+|                                                  | only fill it up                                        |
+| bytes behind the last scan, with no end marker   | a camera's trailer: whole                              |
+| bytes between segments, odd JFIF or Adobe ones   | `JpegPicture` leaves them out                          |
 """
 
 from __future__ import annotations
 
-from PIL import Image, JpegImagePlugin
+import re
+from io import BytesIO
+from typing import IO, TYPE_CHECKING, Final, cast
+
+import numpy as np
+import simplejpeg
+from PIL import Image, ImageFile, JpegImagePlugin
+
+from model.decoding.jpeg_picture import JpegPicture
+
+if TYPE_CHECKING:
+    from PIL._imaging import PixelAccess  # a name of the stubs alone
+
+PREFIX: Final = 3
+"""Bytes that tell a JPEG."""
+
+SCALES: Final = (8, 4, 2, 1)
+"""What libjpeg reduces by at no cost, and Pillow asks of it."""
+
+KINDS: Final = {1: ("L", "GRAY"), 3: ("RGB", "RGB"), 4: ("CMYK", "CMYK")}
+"""By number of components: Pillow's mode, and simplejpeg's name."""
+
+EXTRANEOUS: Final = re.compile(r"(\d+) extraneous bytes before marker 0xd9")
+FOREIGN: Final = re.compile(r"subsampling|Unsupported|not supported|colorspace|color space", re.IGNORECASE)
+"""What is said of a kind that TurboJPEG does not decode."""
+
+LOST: Final = {
+    "premature end of data segment": "some of its blocks are missing",
+    "bad Huffman code": "some of its blocks are damaged",
+    "bad arithmetic code": "some of its blocks are damaged",
+    "extraneous bytes": "some of its blocks are damaged",
+    "instead of RST": "some of its blocks are missing",
+    "Inconsistent progression": "one of its scans is missing",
+}
 
 
-class JpegPhotograph(JpegImagePlugin.JpegImageFile):
-    """A JPEG file, or the first picture of an MPO."""
+class JpegPhotograph(ImageFile.ImageFile):
+    """A JPEG file, or the first picture of an MPO. `draft` reduces what `load` decodes."""
 
-    def _read_dpi_from_exif(self) -> None:
-        """Nothing that is seen depends on it."""
+    format = "JPEG"
+    format_description = "JPEG (ISO 10918)"
+    _picture: JpegPicture | None = None
+    _scale = 1
+
+    def _open(self) -> None:
+        picture = JpegPicture(cast("IO[bytes]", self.fp).read())
+        self._size = picture.frame.width, picture.frame.height
+        self._mode, _ = KINDS.get(len(picture.frame.components), ("RGB", ""))
+        if picture.exif is not None:
+            self.info["exif"] = picture.exif
+        self._picture = picture
+
+    def draft(
+        self,
+        mode: str | None,  # noqa: ARG002 - it stays
+        size: tuple[int, int] | None,
+    ) -> tuple[str, tuple[int, int, float, float]] | None:
+        """Have it decoded to no less than `size`, as Pillow's own does, to the pixel."""
+        if self._picture is None or size is None:
+            return None
+        width, height = self._picture.frame.width, self._picture.frame.height
+        room = min(width // size[0], height // size[1])
+        self._scale = next((scale for scale in SCALES if room >= scale), 1)
+        self._size = -(-width // self._scale), -(-height // self._scale)
+        return self.mode, (0, 0, width / self._scale, height / self._scale)
+
+    def load(self) -> PixelAccess | None:
+        """Decode, once. Raises `ValueError` where the picture is damaged, `MemoryError` where memory ends."""
+        if self._picture is not None:
+            picture, self._picture = self._picture, None
+            image = _decoded(picture, self._mode, self.size)
+            self.im, self._mode, self._size = image.im, image.mode, image.size
+        return super().load()
 
 
 def is_jpeg(prefix: bytes) -> bool:
@@ -22,6 +96,36 @@ def is_jpeg(prefix: bytes) -> bool:
     return prefix.startswith(b"\xff\xd8\xff")
 
 
-def register() -> None:
-    """Let Pillow open JPEG through this. May be called again."""
-    Image.register_open("JPEG", JpegPhotograph, is_jpeg)
+def _decoded(picture: JpegPicture, mode: str, size: tuple[int, int]) -> Image.Image:
+    stream = picture.stream()
+    _, colours = KINDS.get(len(picture.frame.components), ("", ""))
+    pixels = np.empty((size[1], size[0], len(mode)), np.uint8)
+    left = 0
+    try:
+        simplejpeg.decode_jpeg(stream, colours, min_height=size[1], min_width=size[0], buffer=pixels)
+    except ValueError as error:
+        if FOREIGN.search(str(error)):
+            return _by_pillow(stream, size)
+        left = _left(picture, str(error))
+    if picture.is_zeroed(left):
+        raise ValueError("some of its blocks are zeroed")
+    if mode == "CMYK":  # stored as the light that the inks leave, whatever Adobe's segment says
+        pixels = 255 - pixels
+    return Image.fromarray(pixels.squeeze(2) if mode == "L" else pixels, mode)
+
+
+def _left(picture: JpegPicture, said: str) -> int:
+    """How many bytes were left of the last scan, if all blocks were decoded; else it raises `ValueError`."""
+    if "nsufficient memory" in said:
+        raise MemoryError
+    behind = EXTRANEOUS.search(said)
+    if behind and picture.may_leave(int(behind[1])):
+        return int(behind[1])
+    raise ValueError(next((plain for theirs, plain in LOST.items() if theirs in said), said))
+
+
+def _by_pillow(stream: bytes, size: tuple[int, int]) -> Image.Image:
+    with JpegImagePlugin.JpegImageFile(BytesIO(stream)) as image:
+        image.draft(None, size)
+        image.load()
+        return image.copy()

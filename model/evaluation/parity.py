@@ -15,7 +15,7 @@ from model.data.progress import Tick, silent
 from model.evaluation.predict import predict
 from model.evaluation.predictions import Predictions
 from model.evaluation.shares import Share
-from model.preprocess import FORMATS
+from model.preprocess import opened
 from model.serving.classifier import Classifier
 
 QUALITY = 87
@@ -38,7 +38,7 @@ class Rendition:
         """The JPEG; the original's own bytes where they are no image, so that both are refused alike."""
         data = self.original.read_bytes()
         try:
-            with Image.open(BytesIO(data), formats=FORMATS) as image:
+            with opened(BytesIO(data)) as image:
                 return self._rendered(image)
         except Exception:  # noqa: BLE001 - Pillow raises a dozen kinds; the decoder that serves says which
             return data

@@ -10,14 +10,13 @@ from typing import Final
 
 import numpy as np
 import torch
-from PIL import Image
 
 from model.data.photograph import Photograph
 from model.data.progress import Tick, silent
 from model.evaluation.figures import report
 from model.evaluation.predictions import Predictions
 from model.evaluation.report import Report
-from model.preprocess import FORMATS, Pixels, Preprocess
+from model.preprocess import Pixels, Preprocess, opened
 from model.serving.classifier import Classifier
 from schemas.errors import ConfigurationError, Rejected
 
@@ -111,7 +110,7 @@ def _decode(photo: Photograph, preprocess: Preprocess) -> _Decoded | str:
         pixels = preprocess.decode(data)
     except (Rejected, OSError) as error:
         return f"{photo.path.name}: {error}"
-    with Image.open(BytesIO(data), formats=FORMATS) as image:
+    with opened(BytesIO(data)) as image:
         return _Decoded(photo, pixels, side=max(image.size))
 
 

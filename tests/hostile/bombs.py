@@ -42,8 +42,11 @@ def _claims() -> Iterator[Case]:
         empty = PNG_MAGIC + header(size, 16, 6) + chunk(b"IDAT", b"x") + chunk(b"IEND")
         yield case(f"png claims {size[0]} x {size[1]}", partial(bytes, empty), TOO_MANY, UNDECODABLE)
     for kind in ("JPEG", "PROGRESSIVE"):
-        for size in ((65_500, 65_500), (65_535, 1_400), (9_500, 9_500)):
+        for size in ((65_500, 65_500), (65_535, 3_900), (16_000, 16_000)):
             yield case(f"{kind} claims {size}", partial(sized_jpeg, *size, kind=kind), TOO_MANY)
+        for size in ((65_500, 1_400), (9_500, 9_500)):
+            claimed = size[0] * size[1] // 8
+            yield case(f"{kind} claims {size}", partial(sized_jpeg, *size, kind=kind), pixels=claimed)
         yield case(f"{kind} claims less", partial(sized_jpeg, 8, 8, kind=kind), PIXELS, UNDECODABLE)
         yield case(
             f"{kind} claims more",
@@ -92,6 +95,13 @@ def _real() -> Iterator[Case]:
         lambda: encoded(Image.new("L", below), "JPEG", progressive=True),
         PIXELS,
         pixels=MAX_PIXELS,
+    )
+    huge = (15_800, 15_800)
+    yield case(
+        "jpeg of 250 megapixels, drafted",
+        lambda: encoded(Image.new("L", huge), "JPEG"),
+        PIXELS,
+        pixels=huge[0] * huge[1] // 4,
     )
     half = (6_000, 6_000)
     for depth, colour in ((16, 0), (16, 6), (8, 4)):

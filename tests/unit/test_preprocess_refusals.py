@@ -130,3 +130,10 @@ def test_many_threads_decode_at_once_and_agree() -> None:
 def test_a_refusal_is_one_line_of_bounded_length_whatever_a_decoder_says() -> None:
     assert _line("No box\r\n\x1b[31m of \u202e kind\0") == "No box [31m of kind"
     assert len(_line("x" * 10_000)) == MAX_MESSAGE == 500
+
+
+def test_a_side_that_pillow_cannot_count_is_the_file_s_fault_and_not_the_memory_s() -> None:
+    target = BytesIO()
+    Image.new("1", (65_536, 1)).save(target, "PNG")
+    with pytest.raises(TooManyPixels, match="no side"):
+        Preprocess(size=32).decode(target.getvalue())
