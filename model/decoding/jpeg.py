@@ -1,4 +1,4 @@
-"""Pillow image file for JPEG: libjpeg-turbo over the picture alone, and a refusal where blocks of it are lost.
+"""Pillow image file for JPEG: libjpeg-turbo over the picture alone, refused where blocks of it are lost.
 
 Pillow has libjpeg's warnings kept quiet, so a photograph whose lower half is grey would pass for whole, and
 it refuses good ones for what it reads beside the picture. simplejpeg raises what libjpeg warns of. Where that
