@@ -20,7 +20,7 @@ def scene() -> Image.Image:
     return Image.fromarray(noise).resize((240, 176)).filter(ImageFilter.DETAIL)
 
 
-def encoded(image: Image.Image | None = None, **how: Any) -> bytes:
+def encoded(image: Image.Image | None = None, /, **how: Any) -> bytes:
     """As Pillow writes it."""
     target = BytesIO()
     (image or scene()).save(target, "JPEG", **{"quality": 88, **how})
@@ -46,7 +46,7 @@ def xmp(orientation: int) -> bytes:
     return segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0" + packet.encode())
 
 
-def scan_at(file: bytes, number: int = 0) -> int:
+def scan_at(file: bytes | bytearray, number: int = 0) -> int:
     """Where the compressed data of a scan begins."""
     at = -1
     for _ in range(number + 1):

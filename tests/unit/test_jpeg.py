@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +27,8 @@ from tests.unit.jpeg_builders import (
 Levels = npt.NDArray[np.uint8]
 
 SAMSUNG = b"\0\0\1\x0a\x0e\0\0\0Image_UTC_Data1526900000000SEFH\x6a\0\0\0\1\0\0\0\0\0\1\x0a\x24\0\0\0SEFT"
-KINDS = ({}, {"progressive": True}, {"optimize": True}, {"restart_marker_blocks": 7})
+How = dict[str, Any]
+KINDS: tuple[How, ...] = ({}, {"progressive": True}, {"optimize": True}, {"restart_marker_blocks": 7})
 REDUCED = (60, 44)
 
 
@@ -53,7 +55,7 @@ def refused(data: bytes) -> str:
 @pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
 @pytest.mark.parametrize("reduced", [None, (200, 100), (120, 88), REDUCED, (10, 10)])
 def test_good_photographs_have_the_pixels_that_pillow_gives_them(
-    how: dict[str, bool], mode: str, reduced: tuple[int, int] | None
+    how: How, mode: str, reduced: tuple[int, int] | None
 ) -> None:
     data = encoded(scene().convert(mode), **how)
     assert np.array_equal(levels(data, reduced=reduced), by_pillow(data, reduced=reduced))
@@ -84,7 +86,7 @@ def test_light_itself_may_be_stored_without_luma() -> None:
 @pytest.mark.parametrize("how", KINDS)
 @pytest.mark.parametrize("behind", [b"", SAMSUNG, b"\0" * 9, b"\xff", bytes(5_000), b"text behind it" * 9])
 def test_a_photograph_without_its_end_marker_is_whole_if_its_blocks_are_there(
-    how: dict[str, bool], behind: bytes
+    how: How, behind: bytes
 ) -> None:
     whole = encoded(**how)
     assert np.array_equal(levels(whole[:-2] + behind), levels(whole))
@@ -92,7 +94,7 @@ def test_a_photograph_without_its_end_marker_is_whole_if_its_blocks_are_there(
 
 @pytest.mark.parametrize("how", KINDS)
 @pytest.mark.parametrize("padding", [b"\0", bytes(40), b"\x55" * 3])
-def test_bytes_that_fill_the_last_scan_up_cost_nothing(how: dict[str, bool], padding: bytes) -> None:
+def test_bytes_that_fill_the_last_scan_up_cost_nothing(how: How, padding: bytes) -> None:
     whole = encoded(**how)
     assert np.array_equal(levels(whole[:-2] + padding + whole[-2:]), levels(whole))
 
@@ -100,7 +102,7 @@ def test_bytes_that_fill_the_last_scan_up_cost_nothing(how: dict[str, bool], pad
 @pytest.mark.parametrize("how", KINDS)
 @pytest.mark.parametrize("end", [b"", b"\xff\xd9"])
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.99])
-def test_one_that_is_cut_within_its_blocks_is_damaged(how: dict[str, bool], end: bytes, share: float) -> None:
+def test_one_that_is_cut_within_its_blocks_is_damaged(how: How, end: bytes, share: float) -> None:
     whole = encoded(**how)
     first = scan_at(whole)
     cut = first + int((len(whole) - first) * share)
@@ -131,7 +133,7 @@ def test_zeros_within_the_blocks_are_damage(length: int, share: float) -> None:
 
 
 @pytest.mark.parametrize("how", KINDS)
-def test_one_whose_second_half_was_never_written_is_damaged(how: dict[str, bool]) -> None:
+def test_one_whose_second_half_was_never_written_is_damaged(how: How) -> None:
     whole = encoded(**how)
     half = scan_at(whole) + (len(whole) - scan_at(whole)) // 2
     assert refused(whole[:half] + bytes(len(whole) - half)).startswith("damaged")
@@ -139,7 +141,7 @@ def test_one_whose_second_half_was_never_written_is_damaged(how: dict[str, bool]
 
 
 @pytest.mark.parametrize("how", KINDS)
-def test_a_piece_that_came_twice_is_damage(how: dict[str, bool]) -> None:
+def test_a_piece_that_came_twice_is_damage(how: How) -> None:
     whole = encoded(**how)
     at = scan_at(whole) + 700
     assert refused(whole[:at] + whole[at - 100 : at] + whole[at:]).startswith("damaged")

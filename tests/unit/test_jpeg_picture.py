@@ -20,8 +20,8 @@ def test_only_the_picture_reaches_libjpeg() -> None:
 
 
 def test_a_good_file_reaches_it_byte_for_byte_but_for_its_jfif_segment() -> None:
-    for how in ({}, {"progressive": True}, {"optimize": True}, {"restart_marker_blocks": 3}):
-        whole = encoded(**how)
+    for how in ("streamtype", "progressive", "optimize", "restart_marker_blocks"):
+        whole = encoded(**{how: how != "streamtype"})
         assert JpegPicture(whole).stream()[20:] == whole[20:]
 
 
@@ -40,8 +40,8 @@ def test_the_first_exif_block_is_read_and_no_other() -> None:
 def test_the_picture_ends_with_the_scan_that_completes_it() -> None:
     """Whatever a trailer looks like."""
     trailer = b"\xff\xc0\xff\xda\xff\xc4\xff\xdb"
-    for how in ({}, {"progressive": True}):
-        whole = encoded(**how)
+    for progressive in (False, True):
+        whole = encoded(progressive=progressive)
         assert not JpegPicture(whole[:-2] + trailer).has_end
         assert JpegPicture(whole[:-2] + trailer).stream() == JpegPicture(whole).stream()
 
