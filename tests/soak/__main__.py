@@ -1,4 +1,4 @@
-"""`python -m tests.soak`: exits 0 where nothing was lost, doubled or wrongly condemned, and 1 otherwise."""
+"""`python -m tests.soak`: exits 0 where nothing was lost, doubled, wrongly condemned or falsely away."""
 
 from __future__ import annotations
 

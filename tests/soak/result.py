@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from tests.soak.absences import Absence
 from tests.soak.account import Account, Fault
 from tests.soak.faults import Struck
 from tests.soak.plan import Plan
@@ -55,12 +56,14 @@ class Result:
     """Messages of ours that the broker did not acknowledge."""
     turned_back: int = 0
     """Times that a committed offset was seen to go backwards: work done again, and nothing worse."""
+    false_absences: Sequence[Absence] = ()
+    """That workers said of a dependency although no fault was done to it."""
     is_interrupted: bool = False
 
     @property
     def is_good(self) -> bool:
-        """Whether nothing was lost, doubled or wrongly condemned."""
-        return self.account.is_clean
+        """Whether nothing was lost, doubled, wrongly condemned, or away by itself."""
+        return self.account.is_clean and not self.false_absences
 
     @property
     def faults(self) -> Mapping[str, int]:
@@ -79,8 +82,8 @@ class Result:
         return (
             f"soak: {'ok' if self.is_good else 'FAILED'}: {account.events_in} events in, "
             f"{account.accounted} accounted for, {lost} lost, {doubled} second effects, "
-            f"{condemned} wrongly condemned; {len(self.struck)} faults, "
-            f"{self.work.redeliveries} redeliveries (seed {self.plan.seed})"
+            f"{condemned} wrongly condemned, {len(self.false_absences)} falsely away; "
+            f"{len(self.struck)} faults, {self.work.redeliveries} redeliveries (seed {self.plan.seed})"
         )
 
     def document(self) -> dict[str, Any]:
@@ -98,6 +101,9 @@ class Result:
             "lost": len(account.of(Fault.LOST)),
             "second_effects": len(account.of(Fault.DOUBLED)),
             "condemned": len(account.of(Fault.CONDEMNED)),
+            "falsely_away": [
+                [each.worker, each.dependency, round(each.at, 1), each.cause] for each in self.false_absences
+            ],
             "findings": [[finding.fault, finding.what, finding.why] for finding in account.findings],
             "images": account.images,
             "dead_letters": dict(account.letters),

@@ -8,14 +8,14 @@ import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 from schemas import topics
 from schemas.identity import image_id
 from tests.real.premises import Premises
-from tests.soak import broker, evidence, storage, trail
+from tests.soak import absences, broker, evidence, storage, trail
 from tests.soak.account import Account, Fault, Finding, balance, unread
 from tests.soak.announced import unannounced
 from tests.soak.contents import RandomBytes, Samples
@@ -183,6 +183,8 @@ class Soak:
         born = {each.number: each.began - self._began for each in self.crew.members}
         messages, again = self.crew.redeliveries()
         cpu = sum(member.cpu for member in self.crew.members)
+        logs = {each.number: each.worker.log for each in self.crew.members}
+        absent = absences.said(logs, datetime.now(UTC) - timedelta(seconds=self.clock()))
         return Result(
             plan=self.plan,
             began=began,
@@ -197,6 +199,7 @@ class Soak:
             unannounced=self.unannounced,
             refused=self.ledger.refused,
             turned_back=self.sampler.offsets.turned_back,
+            false_absences=absences.unexplained(absent, struck),
             is_interrupted=self.is_interrupted,
         )
 

@@ -27,6 +27,10 @@ def _rows(result: Result) -> Iterator[tuple[str, str]]:
     yield "accounted for", f"{account.accounted}"
     for fault in Fault:
         yield str(fault), f"{len(account.of(fault))}"
+    yield "falsely away", f"{len(result.false_absences)}"
+    for absence in result.false_absences[:MOST]:
+        where = f"  {absence.dependency}, at {absence.at:.0f} s"
+        yield where, f"worker {absence.worker}: {absence.cause}"
     yield from _findings(account.findings)
     yield "dead letters", f"{_counts(account.letters)}; {account.repeated_letters} written twice"
     yield "deferred", f"{account.deferred}"

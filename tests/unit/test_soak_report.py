@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from tests.soak.absences import Absence
 from tests.soak.account import Account, Fault, Finding
 from tests.soak.faults import Struck
 from tests.soak.plan import Plan
@@ -123,3 +124,12 @@ def test_the_closing_line_says_whether_all_is_well() -> None:
     assert not bad.document()["ok"]
     assert bad.document()["second_effects"] == 1
     assert "img_1: twice" in summary(bad)
+
+
+def test_an_absence_that_no_fault_explains_fails_the_soak() -> None:
+    bad = result(false_absences=(Absence(1, "store", 7.25, "timed out"),))
+    assert "1 falsely away" in bad.line()
+    assert not bad.document()["ok"]
+    assert bad.document()["falsely_away"] == [[1, "store", 7.2, "timed out"]]
+    assert "worker 1: timed out" in summary(bad)
+    assert "falsely away</dt><dd>1</dd>" in render(bad)
