@@ -13,7 +13,7 @@ STACK := $(BIN)/python -m deploy.stack
 PROCESSES ?= $(shell $(PYTHON) -c 'import os; print(min(6, (os.cpu_count() or 1) + 1))')
 PARALLEL := -n $(PROCESSES) --dist loadfile
 
-.PHONY: help setup demo test test-fast test-real test-mongo stack-up stack-down check audit format lock docs benchmark soak sabotage clean
+.PHONY: help setup demo test test-fast test-real test-mongo stack-up stack-down check audit format lock docs benchmark benchmark-store soak sabotage clean
 .DEFAULT_GOAL := help
 
 help:  ## What there is
@@ -82,6 +82,9 @@ sabotage: setup  ## Break the code on purpose, in a copy, and see the tests turn
 
 benchmark: setup  ## What a photograph costs, by stage
 	$(BIN)/python -m benchmarks
+
+benchmark-store: setup  ## Every query of the MongoDB adapter over the stack's server; SIZES=1000,10000,100000
+	$(BIN)/python -m benchmarks.store $(if $(SIZES),--sizes $(SIZES))
 
 clean:  ## Remove the environment and what tools leave behind
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache demo-report.html

@@ -11,6 +11,8 @@ from deploy.stack.service import Service, Start
 
 NAME: Final = "mongo"
 _PROGRAM: Final = "MongoWireServer"
+_HEAP: Final = "-Xmx512m"
+"""Its secondary indexes are in memory: some 100 MB for 100,000 images."""
 _FILE: Final = "documents"
 """What earlier versions kept is in another, `data`, which this server cannot read."""
 
@@ -18,7 +20,7 @@ _FILE: Final = "documents"
 def server(cache: Path, *arguments: str) -> tuple[str, ...]:
     """The command that runs the server; raises `Missing`."""
     where = f"{classes(NAME, cache)}:{jars(NAME, cache)}/*"
-    return (*JAVA, "-cp", where, _PROGRAM, *arguments)
+    return (*JAVA, _HEAP, "-cp", where, _PROGRAM, *arguments)
 
 
 def documents(layout: Layout) -> Service:

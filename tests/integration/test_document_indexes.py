@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from itertools import product
 from typing import Any
 from uuid import uuid4
 
@@ -27,13 +28,16 @@ INDEXES = (
     IndexModel([("c.d", ASCENDING)], name="path"),
 )
 
-texts = st.text(alphabet="ab\x00\x01\x7f\xe9\uffff", max_size=3)
-moments = st.integers(0, 3).map(lambda day: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=day))
+# Few values, so that what is asked for is there, and lies at the very ends of ranges.
+TEXTS = ("", "a", "a\x00", "a\x01", "a\x01\x01", "ab", "b", "\x7f", "\xe9", "\uffff")
+MOMENTS = tuple(datetime(2026, 1, day, tzinfo=UTC) for day in (1, 2, 3))
+texts = st.sampled_from(TEXTS)
+moments = st.sampled_from(MOMENTS)
 numbers = st.sampled_from((-1, 0, -0.0, 0.5, 1, 1.0, 2**40, float(2**40), 2**53 + 1, float("inf")))
 scalars = st.one_of(texts, texts, moments, numbers, st.booleans())
 parts = st.dictionaries(st.sampled_from(("d", "e")), scalars, min_size=1)
 values = st.one_of(
-    scalars, scalars, st.none(), parts, st.lists(st.one_of(scalars, st.none(), parts), max_size=3)
+    texts, scalars, st.none(), parts, st.lists(st.one_of(scalars, st.none(), parts), max_size=3)
 )
 bodies = st.fixed_dictionaries({}, optional={"a": values, "b": scalars, "c": st.one_of(values, parts)})
 keys = st.one_of(texts, numbers, moments, parts)
@@ -46,6 +50,7 @@ asked = st.one_of(
     parts,
     scalars.map(lambda value: {"$eq": value}),
     st.lists(st.one_of(scalars, st.none()), max_size=3).map(lambda several: {"$in": several}),
+    ranges,
     ranges,
     scalars.map(lambda value: {"$ne": value}),
     st.booleans().map(lambda exists: {"$exists": exists}),
@@ -91,10 +96,22 @@ def without_indexes(query: Document) -> Document:
     }
 
 
-contents = st.lists(st.tuples(keys, bodies), max_size=12)
+contents = st.lists(st.tuples(keys, bodies), min_size=6, max_size=16)
 
 
-@given(contents, st.lists(queries, min_size=1, max_size=6))
+@pytest.mark.parametrize("path", ["_id", "a", "b"])
+def test_the_ends_of_a_range_belong_to_it_as_they_are_asked(client: MongoClient[Any], path: str) -> None:
+    ends = (*TEXTS, *MOMENTS)
+    twins = Twins(client, [(end, {"a": [end, "z"], "b": end}) for end in ends])
+    single = [{path: {how: end}} for how in ("$gt", "$gte", "$lt", "$lte") for end in ends]
+    paired = [{path: {"$gte": low, "$lte": high}} for low, high in product(ends, ends)]
+    for query in single + paired:
+        right = list(twins.plain.find(without_indexes(query)).sort("_id", 1))
+        assert list(twins.indexed.find(query).sort("_id", 1)) == right, query
+    twins.drop()
+
+
+@given(contents, st.lists(queries, min_size=4, max_size=8))
 def test_an_index_changes_no_answer(
     client: MongoClient[Any], contents: Sequence[tuple[Any, Document]], queries: Sequence[Document]
 ) -> None:

@@ -45,6 +45,11 @@ final class OrderedKey {
         return new OrderedKey().with(value).key.toString();
     }
 
+    /** Whether the first value of the key is null or missing. */
+    static boolean isNull(String key) {
+        return key.charAt(0) == NULL;
+    }
+
     private OrderedKey with(Object value) {
         if (Missing.isNullOrMissing(value)) {
             return tagged(NULL);
@@ -88,8 +93,8 @@ final class OrderedKey {
 
     private OrderedKey whole(long number) {
         long unsigned = number ^ Long.MIN_VALUE;
-        for (int shift = 48; shift >= 0; shift -= 16) {
-            key.append((char) (unsigned >>> shift));
+        for (int shift = 56; shift >= 0; shift -= 8) { // in bytes, as Java keeps a text of such in half the room
+            key.append((char) (unsigned >>> shift & 0xff));
         }
         return this;
     }

@@ -102,7 +102,11 @@ final class SecondaryIndex extends OrderedIndex {
         }
     }
 
-    /** A key for each element of the arrays among its fields; none at all where it is not indexed. */
+    /**
+     * A key for each element of the arrays among its fields; none at all where it is not indexed.
+     *
+     * None that begins with null either, unless it is to be unique: no condition ever asks for it.
+     */
     private Set<String> keysOf(Document document) {
         List<Object> values = valuesOf(document);
         if (isSparse() && values.stream().allMatch(Missing.class::isInstance)) {
@@ -114,6 +118,9 @@ final class SecondaryIndex extends OrderedIndex {
         Set<String> keys = Set.of("");
         for (Object value : values) {
             keys = product(keys, value);
+        }
+        if (!isUnique) {
+            keys.removeIf(OrderedKey::isNull);
         }
         return keys;
     }
