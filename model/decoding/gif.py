@@ -36,7 +36,7 @@ class GifPhotograph(ImageFile.ImageFile):
     def _open(self) -> None:
         data = cast("IO[bytes]", self.fp).read()
         if len(data) < SCREEN.size:
-            raise ValueError("a GIF whose header is cut short")
+            raise ValueError("its header is cut short")
         self._blocks = Blocks(data)
         self._frame = frame = self._blocks.first_frame()
         width, height = self._blocks.screen()

@@ -72,9 +72,9 @@ class Blocks:
         if self.lost or found is None:
             found = self._searched() or found
         if found is None:
-            raise ValueError("a GIF without a picture")
+            raise ValueError("its picture is missing")
         if not found.width or not found.height:
-            raise ValueError(f"a GIF whose first frame is of {found.width:,} x {found.height:,} pixels")
+            raise ValueError(f"its first frame has {found.width:,} x {found.height:,} pixels")
         return found
 
     def screen(self) -> tuple[int, int]:

@@ -67,9 +67,9 @@ class Chunks:
         for chunk in _walk(self.data):
             self._take(chunk)
         if not self.header:
-            raise ValueError("a PNG without a header")
+            raise ValueError("its header is missing")
         if not self.pixels:
-            raise ValueError("a PNG without pixels")
+            raise ValueError("its pixels are missing")
 
     def compressed(self, most: int) -> bytes | memoryview:
         """All pixels as they were packed, at most so many bytes of them. Raises `ValueError` if damaged."""

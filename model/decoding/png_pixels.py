@@ -65,12 +65,12 @@ class Header:
     def of(cls, body: bytes) -> Self:
         """From the body of IHDR."""
         if len(body) < FIELDS.size:
-            raise ValueError("a PNG whose header is cut short")
+            raise ValueError("its header is cut short")
         width, height, depth, kind, packing, filters, interlaced = FIELDS.unpack_from(body)
         if (depth, kind) not in MODES or packing or filters or interlaced > 1:
-            raise ValueError(f"a PNG of a kind that there is not ({body[8 : FIELDS.size].hex(' ')})")
+            raise ValueError(f"it is of a kind that there is not ({body[8 : FIELDS.size].hex(' ')})")
         if not width or not height:
-            raise ValueError(f"a PNG of {width:,} x {height:,} pixels")
+            raise ValueError(f"it has {width:,} x {height:,} pixels")
         return cls((width, height), depth, kind, interlaced)
 
     @property
@@ -115,7 +115,7 @@ def _key(header: Header, body: bytes) -> tuple[int, ...]:
 def _palette(body: bytes, curve: float | None) -> bytes:
     colours = body[: len(body) // 3 * 3][: 3 * 256]
     if not colours:
-        raise ValueError("a PNG whose palette is missing")
+        raise ValueError("its palette is missing")
     return colours if curve is None else colours.translate(gamma.table(curve, 256).tobytes())
 
 

@@ -55,7 +55,7 @@ def _decoded(parts: Parts) -> Image.Image:
     (width, height), (left, top) = parts.coded.size, parts.coded.place or (0, 0)
     fits = left + width <= parts.size[0] and top + height <= parts.size[1]
     if not fits or (parts.coded.place is None and parts.size != parts.coded.size):
-        raise ValueError(f"a WebP of {parts.size[0]:,} x {parts.size[1]:,} whose picture is not")
+        raise ValueError(f"it says {parts.size[0]:,} x {parts.size[1]:,} pixels, its picture is another size")
     with WebPImagePlugin.WebPImageFile(BytesIO(parts.coded.packed())) as picture:
         picture.load()
         if picture.size == parts.size:

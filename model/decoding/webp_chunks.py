@@ -131,22 +131,22 @@ def _searched(data: memoryview) -> Coded:
             return _coded(data, found.start())
         except ValueError:
             continue
-    raise ValueError("a WebP without a picture")
+    raise ValueError("its picture is missing")
 
 
 def _coded(data: memoryview, at: int) -> Coded:
     """The picture that is at `at`; raises `ValueError` if there is none, or not all of it."""
     if at + HEAD > len(data):
-        raise ValueError("a WebP that is cut short")
+        raise ValueError("it is cut short")
     kind, start, end = _bounds(data, at)
     if end > len(data):
-        raise ValueError(f"a WebP that is cut short by {end - len(data):,} bytes")
+        raise ValueError(f"it is cut short by {end - len(data):,} bytes")
     body = data[start:end]
     match kind:
         case b"ANMF":
             inner = _coded(body, FRAME_HEAD)
             if inner.place or inner.size != (_side(body, 6) + 1, _side(body, 9) + 1):
-                raise ValueError("a WebP whose first frame is not of the size that it says")
+                raise ValueError("its first frame is not of the size that it says")
             return replace(inner, place=(2 * _side(body, 0), 2 * _side(body, 3)))
         case b"ALPH":
             return replace(_behind_alpha(data, end + len(body) % 2), alpha=body)
@@ -156,7 +156,7 @@ def _coded(data: memoryview, at: int) -> Coded:
         case b"VP8L" if body[:1] == LOSSLESS_SIGNATURE and len(body) >= LOSSLESS_HEAD:
             (bits,) = unpack_from("<I", body, 1)
             return Coded(kind, body, ((bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1))
-    raise ValueError("a WebP whose picture is damaged")
+    raise ValueError("its picture is damaged")
 
 
 def _behind_alpha(data: memoryview, at: int) -> Coded:
@@ -168,7 +168,7 @@ def _behind_alpha(data: memoryview, at: int) -> Coded:
         if kind == LOSSY:
             return _coded(data, at)
         at = end + (end - start) % 2
-    raise ValueError("a WebP whose alpha channel is of no picture")
+    raise ValueError("its alpha channel is of no picture")
 
 
 def _side(data: bytes | memoryview, at: int) -> int:

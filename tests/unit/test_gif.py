@@ -150,7 +150,7 @@ def test_a_frame_that_is_cut_short_is_refused_wherever_it_is_cut() -> None:
 
 @pytest.mark.parametrize("size", [(0, 0), (0, SIDE), (SIDE, 0)])
 def test_a_first_frame_without_a_pixel_is_refused(size: tuple[int, int]) -> None:
-    with pytest.raises(Undecodable, match=f"first frame is of {size[0]} x {size[1]} pixels"):
+    with pytest.raises(Undecodable, match=f"first frame has {size[0]} x {size[1]} pixels"):
         decode(gif(SCREEN_SIZE, frame(INDICES[:1, :1], size=size), OTHER))
 
 
@@ -160,7 +160,7 @@ def test_no_frame_at_all_is_refused() -> None:
         gif(SCREEN_SIZE, control(), APPLICATION),
         gif(SCREEN_SIZE, b"!\xfe\x40soup"),
     ):
-        with pytest.raises(Undecodable, match="without a picture"):
+        with pytest.raises(Undecodable, match="its picture is missing"):
             decode(data)
 
 

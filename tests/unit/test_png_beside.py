@@ -212,7 +212,7 @@ def test_a_header_or_a_palette_whose_checksum_is_wrong_is_damage() -> None:
 
 @pytest.mark.parametrize(
     ("size", "depth", "kind", "said"),
-    [((0, 8), 8, GREY, "0 x 8 pixels"), ((8, 8), 3, GREY, "a kind"), ((8, 8), 8, 7, "a kind")],
+    [((0, 8), 8, GREY, "0 x 8 pixels"), ((8, 8), 3, GREY, "of a kind"), ((8, 8), 8, 7, "of a kind")],
 )
 def test_a_header_of_what_there_is_not_is_damage_and_told(
     size: tuple[int, int], depth: int, kind: int, said: str
@@ -222,9 +222,9 @@ def test_a_header_of_what_there_is_not_is_damage_and_told(
 
 
 def test_a_picture_without_pixels_or_without_a_header_is_damaged() -> None:
-    with pytest.raises(Undecodable, match="without pixels"):
+    with pytest.raises(Undecodable, match="its pixels are missing"):
         decode(MAGIC + header((SIDE, SIDE)) + END)
-    with pytest.raises(Undecodable, match="without a header"):
+    with pytest.raises(Undecodable, match="its header is missing"):
         decode(MAGIC + pixels(rows(PHOTOGRAPH))[0] + END)
 
 
