@@ -8,6 +8,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+Floats = npt.NDArray[np.float64]
+
 Table = npt.NDArray[np.uint8]
 """For each number that a sample can be, what it is in sRGB."""
 
@@ -39,8 +41,10 @@ def is_srgb(gamma: float) -> bool:
 
 def table(gamma: float, levels: int) -> Table:
     """From samples of `levels` values to sRGB in 8 bits."""
-    light = np.linspace(0, 1, levels) ** (1 / gamma)
-    shown: npt.NDArray[np.float64] = np.where(
-        light <= LINEAR, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055
-    )
-    return np.rint(shown * 255).astype(np.uint8)
+    light: Floats = np.linspace(0, 1, levels) ** (1 / gamma)
+    return np.rint(srgb(light) * 255).astype(np.uint8)
+
+
+def srgb(light: Floats) -> Floats:
+    """Light of 0 to 1 by the curve of sRGB."""
+    return np.where(light <= LINEAR, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
