@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from model.decoding import colour, gamma
+from model.decoding import colour, gamma, hdr
 from model.decoding.png_chunks import Chunks
 
 Words = npt.NDArray[np.uint16]
@@ -45,6 +45,9 @@ MODES: Final = {
 
 FIELDS: Final = Struct(">IIBBBBB")
 """Of IHDR: width, height, depth, colour type, packing, filters, interlaced."""
+
+CODE_POINTS: Final = 4
+"""Bytes of cICP: primaries, transfer, matrix, range."""
 
 WORD: Final = 16
 """Bits of the deepest samples."""
@@ -87,6 +90,15 @@ class Header:
 
 def picture(header: Header, chunks: Chunks) -> Image.Image:
     """The image; what is transparent is told by its `info` or is alpha. Raises `ValueError` if damaged."""
+    image = _picture(header, chunks)
+    told = chunks.beside.get(b"cICP", b"")
+    if len(told) != CODE_POINTS:
+        return image
+    primaries, transfer, *_ = told
+    return hdr.to_sdr(image, transfer, primaries)
+
+
+def _picture(header: Header, chunks: Chunks) -> Image.Image:
     packed = chunks.compressed(header.most)
     curve, key = _curve(chunks.beside), chunks.beside.get(b"tRNS", b"")
     if header.kind == PALETTE:
@@ -98,7 +110,11 @@ def picture(header: Header, chunks: Chunks) -> Image.Image:
 
 def _curve(beside: dict[bytes, bytes]) -> float | None:
     """The gamma that is to be undone; None where the numbers are sRGB's or a profile tells what they are."""
-    if b"cICP" in beside or b"iCCP" in beside or len(beside.get(b"sRGB", b"")) == 1:
+    if (
+        b"iCCP" in beside
+        or len(beside.get(b"sRGB", b"")) == 1
+        or len(beside.get(b"cICP", b"")) == CODE_POINTS
+    ):
         return None
     told = gamma.of(beside.get(b"gAMA", b""))
     return None if gamma.is_srgb(told) else told
