@@ -9,6 +9,9 @@ from schemas.errors import Undecodable
 MOST: Final = 9_000_000
 """Pixels: it is unpacked in Python, a run at a time. A screen of 4K has 8.3 million."""
 
+MOST_RUNS: Final = 2_000_000
+"""A run of one pixel takes as long as one of 255."""
+
 LINE, PICTURE, MOVE = 0, 1, 2
 """What a run of no pixels means by its second byte; from 3 on pixels follow as they are."""
 
@@ -19,10 +22,12 @@ def unpacked(data: bytes, size: tuple[int, int], *, nibbles: bool) -> bytes:
     if width * height > MOST:
         raise Undecodable(f"a run-length BMP of more than {MOST:,} pixels: not read")
     page = bytearray(width * height)
-    at = x = y = 0
+    at = x = y = runs = 0
     while y < height and at + 2 <= len(data):
         count, value = data[at], data[at + 1]
-        at += 2
+        at, runs = at + 2, runs + 1
+        if runs > MOST_RUNS:
+            raise Undecodable(f"a run-length BMP of more than {MOST_RUNS:,} runs: not read")
         if count:
             run = _alternating(count, value) if nibbles else bytes([value]) * count
         elif value == LINE:

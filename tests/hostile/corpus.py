@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import cache
 from typing import Final
 
-from tests.hostile import bombs, foreign, metadata, modes, storms
+from tests.hostile import bombs, foreign, metadata, modes, pages, storms
 from tests.hostile.case import Case
 
-GROUPS: Final = (bombs, storms, modes, metadata, foreign)
+GROUPS: Final = (bombs, storms, modes, metadata, foreign, pages)
 
 
 @cache

@@ -139,6 +139,7 @@ def test_what_pillow_writes_is_the_same_as_a_png(mode: str) -> None:
         (bmp((0, 4), 24, bytes(99)), "no pixels"),
         (bmp((4, 4), 24, bytes(99), header=99), "header"),
         (bmp((9_000, 1_001), 8, bytes([4, 0]), compression=1, palette=PALETTE), "9,000,000"),
+        (bmp((2_000, 2_000), 8, b"\1\0" * 2_000_001, compression=1, palette=PALETTE), "2,000,000 runs"),
     ],
 )
 def test_what_is_not_read_is_refused_by_name(data: bytes, said: str) -> None:

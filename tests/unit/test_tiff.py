@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from io import BytesIO
 from typing import Any, Literal
 
@@ -10,7 +11,8 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from model.decoding import tiff_silence
+from model import thumbnail
+from model.data import inspecting
 from model.preprocess import Preprocess
 from schemas.errors import Rejected, TooManyPixels, Undecodable
 from tests.unit.tiff_builders import Tags, picture, tiff, written
@@ -115,6 +117,16 @@ def test_the_turn_is_the_directory_s_own(turn: int) -> None:
     assert differs(turned, upright if undo is None else upright.transpose(Image.Transpose(undo))) == 0
 
 
+def test_the_size_and_the_thumbnail_are_those_of_the_upright_picture() -> None:
+    lying = tiff(COLOURS[:, :24], 2, more={274: (3, (6,))})
+    found = inspecting.frame(lying)
+    assert (found.width, found.height, found.format) == (48, 24, "TIFF")
+    shown = thumbnail.opened(BytesIO(lying), 48, quality=90)
+    assert shown is not None
+    with Image.open(BytesIO(base64.b64decode(shown.partition(",")[2]))) as small:
+        assert small.size == (48, 24)
+
+
 def test_of_many_pages_the_first_counts_whatever_the_next_one_is() -> None:
     image = Image.fromarray(COLOURS)
     pages = encoded(image, save_all=True, append_images=[Image.new("RGB", (9, 9), "red")] * 3)
@@ -199,7 +211,6 @@ def test_many_tags_and_strips_and_pixels_are_refused_before_they_cost() -> None:
 
 
 def test_a_damaged_file_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:
-    assert tiff_silence.keep()
     whole = encoded(Image.fromarray(COLOURS), compression="jpeg")
     for place in range(8, len(whole), 11):
         try:
