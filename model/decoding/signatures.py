@@ -10,6 +10,9 @@ from model.decoding import archives, brands, texts
 HEAD: Final = 4_096
 """Bytes of a file that are looked at."""
 
+FILLED: Final = 16
+"""Bytes of one value from which on they are no accident."""
+
 ACCEPTED: Final = (
     (0, b"\xff\xd8", "JPEG"),
     (0, b"\x89PNG\r\n\x1a\n", "PNG"),
@@ -51,6 +54,9 @@ LOOKS_LIKE: Final = (
     (0, b"\0\0\1\0", "an icon (ICO)"),
     (0, b"\0\0\2\0", "a mouse pointer (CUR)"),
     (0, b"icns", "an icon (ICNS)"),
+    (0, b"\x0a\x05\x01", "a PCX image"),
+    (0, b"\x0a\x03\x01", "a PCX image"),
+    (0, b"\x0a\x02\x01", "a PCX image"),
     (0, b"DDS ", "a DDS texture"),
     (0, b"\x76\x2f\x31\x01", "an OpenEXR image"),
     (0, b"#?RADIANCE", "a Radiance image (HDR)"),
@@ -141,6 +147,8 @@ def looks_like(data: bytes) -> str:
     head = data[:HEAD]
     if not any(head):
         return "an upload that was never written (zero bytes only)" if not any(data) else ""
+    if len(head) >= FILLED and head == b"\xff" * len(head):
+        return "a file of bytes FF only, as a disk that was never written holds"
     boxed = archives.kind(head) or brands.kind(head)
     return boxed or _listed(head) or texts.kind(head, inside=_image)
 

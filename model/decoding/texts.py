@@ -21,6 +21,8 @@ PAGE: Final = re.compile(r"\s*<!doctype\s+html", re.IGNORECASE)
 ROOT: Final = re.compile(r"\s*<([A-Za-z_][\w.:-]*)")
 CODE: Final = re.compile(r"<Code>\s*([\w.-]{1,64})\s*</Code>")
 JSON: Final = re.compile(r"\s*(?:(\{)\s*[\"}]|(\[)\s*[\[{\"\-\dtfn\]])")
+FAILED: Final = re.compile(r"\s*\{\s*\"error\":\s*\{\s*\"code\":\s*(\d{3})\b")
+"""As Google Cloud Storage answers in JSON."""
 BASE64: Final = re.compile(r"[\"'(\s]*([A-Za-z0-9+/_-]{16,})")
 URL: Final = re.compile(r"\s*[\"'(]*data:([\w.+/-]{0,64})[^,]{0,64},", re.IGNORECASE)
 HEX: Final = re.compile(r"(?:0x|\\x)?((?:[0-9a-fA-F]{2}[\s]?){16,})")
@@ -78,6 +80,8 @@ def _named(text: str) -> str:
     for beginning, name in STARTS:
         if text.startswith(beginning):
             return name
+    if found := FAILED.match(text):
+        return f"an error message of object storage ({found[1]})"
     if found := JSON.match(text):
         return "a JSON object" if found[1] else "a JSON array"
     return _marked(text)

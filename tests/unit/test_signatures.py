@@ -78,6 +78,8 @@ NAMED = {
         b'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>NoSuchKey</Code><Message>x</Message></Error>'
     ),
     "an error message of object storage (AccessDenied)": b"<Error><Code>AccessDenied</Code></Error>",
+    "an error message of object storage (404)": b'{\n "error": {\n  "code": 404, "message": "none"}}',
+    "a file of bytes FF only": b"\xff" * 70_000,
     "a JSON object": b'\xef\xbb\xbf {"image": "lunch"}',
     "a JSON array": b'[{"image": "lunch"}]',
     "a CSV table": b"id;name\n1;soup\n2;bread\n",
