@@ -13,7 +13,7 @@ from tests.hostile.corpus import corpus
 from tests.hostile.metadata import blocks
 from tests.hostile.sandbox import Outcome, Sandbox, faults
 
-BATCHES: Final = 34
+BATCHES: Final = 64
 """Of some 32 files each, the dear ones spread over all of them. Only a test that runs builds the corpus."""
 
 
