@@ -18,7 +18,6 @@ import numpy.typing as npt
 
 # Imported for what they register: explicit formats, known before the first thread opens a file.
 from PIL import (
-    AvifImagePlugin,
     ExifTags,
     GifImagePlugin,
     Image,
@@ -29,6 +28,7 @@ from PIL import (
 )
 
 from model.decoding import (
+    avif,
     bmp,
     colour,
     damage,
@@ -40,6 +40,7 @@ from model.decoding import (
     tiff,
     webp,
 )
+from model.decoding.avif import AvifPhotograph
 from model.decoding.heif import HeifImageFile
 from schemas.errors import ConfigurationError, TagstreamError, TooManyPixels, Undecodable
 
@@ -51,24 +52,22 @@ Pixels = npt.NDArray[np.uint8]
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "HEIF", "TIFF", "BMP")
 """What is accepted; never whatever Pillow happens to open. GIF, WebP and APNG give their first frame,
 HEIF (an iPhone's HEIC) its primary image, TIFF its first page. Tried in this order: both AVIF and HEIF claim
-the shared brand `mif1`, and Pillow's AVIF passes on what is not its own while HEIF would keep it.
+the shared brand `mif1`, and AVIF passes on what is not its own while HEIF would keep it.
 """
 
 PLUGINS: Final = (
-    AvifImagePlugin,
     GifImagePlugin,
     PngImagePlugin,
     WebPImagePlugin,
 )
 
+avif.register()
 gif.register()
 heif.register()
 png.register()
 webp.register()
 tiff.register()
 bmp.register()
-
-AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # whoever calls has a pool; each thread more holds frames of its own
 
 # A photograph whose Exif is odd is a photograph. Once and for all threads, whatever PYTHONWARNINGS says:
 # where warnings are errors the same bytes would else be refused that are an image elsewhere.
@@ -142,7 +141,9 @@ class Preprocess:
     def _decoded(self, data: bytes) -> Pixels:
         with opened(BytesIO(data)) as image:
             image.draft(None, (self.size * OVERSAMPLE, self.size * OVERSAMPLE))
-            self._refuse_bomb(*(image.largest if isinstance(image, HeifImageFile) else image.size))
+            self._refuse_bomb(
+                *(image.largest if isinstance(image, HeifImageFile | AvifPhotograph) else image.size)
+            )
             image.load()
             return _planes(_upright(self._square(colour.rgb(image)), orientation(image)))
 

@@ -16,6 +16,8 @@ from typing import IO, TYPE_CHECKING, Any, Final, cast
 import _pillow_heif
 from PIL import Image, ImageFile
 
+from model.decoding import hdr, iso_boxes
+
 if TYPE_CHECKING:
     from PIL._imaging import PixelAccess  # a name of the stubs alone
 
@@ -45,8 +47,8 @@ LOAD: Final = (
 class HeifImageFile(ImageFile.ImageFile):
     """The primary image of a HEIF file. Its size is told from the header; `load` decodes it.
 
-    The file's own turns (`irot`, `imir`) and crop (`clap`) are applied, to size and pixels alike. Exif is not
-    read: in HEIF its orientation only repeats those turns.
+    The file's own turns (`irot`, `imir`) and crop (`clap`) are applied, to size and pixels alike. Exif turns
+    it where the primary image has no turn of its own: else it would only repeat that. PQ and HLG become SDR.
     """
 
     format = "HEIF"
@@ -54,6 +56,7 @@ class HeifImageFile(ImageFile.ImageFile):
     largest: Size
     """Of all the images in the file, the tiles together included; what is shown may be a corner of it."""
     _primary: Any = None
+    _told: iso_boxes.PrimaryImage
 
     def _open(self) -> None:
         data = cast("IO[bytes]", self.fp).read()
@@ -61,6 +64,9 @@ class HeifImageFile(ImageFile.ImageFile):
         self._primary = next((image for image in images if image is not None and image.primary), None)
         if self._primary is None:
             raise ValueError("a HEIF file whose primary image cannot be read")
+        self._told = iso_boxes.primary_image(memoryview(data))
+        if self._told.exif and not self._told.turns:
+            self.info["exif"] = self._told.exif
         self._size, self._mode = self._primary.size_mode
         sizes = (self._size, _canvas(self._primary.tiling), *_sizes(memoryview(data)))
         self.largest = max(sizes, key=prod)
@@ -70,9 +76,11 @@ class HeifImageFile(ImageFile.ImageFile):
         if self._primary is not None:
             primary, self._primary = self._primary, None
             data = primary.data
-            self._size, self._mode = primary.size_mode
-            self.load_prepare()
-            self.frombytes(data, "raw", (self._mode, primary.stride))
+            self._size, mode = primary.size_mode
+            picture = Image.frombytes(mode, self._size, data, "raw", mode, primary.stride)
+            del data, primary
+            shown = hdr.to_sdr(picture, *iso_boxes.nclx(self._told))
+            self.im, self._mode = shown.im, shown.mode
         return super().load()
 
 

@@ -6,7 +6,7 @@ decoder behind it judges the file. Nothing but the Exif is copied, and of that n
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from struct import calcsize, unpack_from
@@ -26,6 +26,12 @@ MAX_ITEMS: Final = 1 << 16
 
 MAX_PROPERTIES: Final = 64
 """Of one image; a dozen are common."""
+
+FREE: Final = b"free"
+"""Kind of a box, and of an item, that says nothing."""
+
+PROFILES: Final = frozenset({b"prof", b"rICC"})
+"""Kinds of `colr` with an ICC profile, of any length but none."""
 
 TIFF_HEADERS: Final = (b"II*\0", b"MM\0*")
 
@@ -59,6 +65,12 @@ def primary_image(data: memoryview) -> PrimaryImage:
 
 def boxes(data: memoryview) -> Iterator[Box]:
     """The boxes side by side in `data`, each with its body; one that is too long ends with `data`."""
+    for kind, _at, body in placed(data):
+        yield kind, body
+
+
+def placed(data: memoryview) -> Iterator[tuple[bytes, int, memoryview]]:
+    """The boxes side by side in `data`, each with the place of its kind."""
     at = 0
     while at + 8 <= len(data):
         size, kind = unpack_from(">I4s", data, at)
@@ -68,8 +80,24 @@ def boxes(data: memoryview) -> Iterator[Box]:
         end = at + size if size else len(data)
         if end < start:
             return
-        yield kind, data[start:end]
+        yield kind, at + 4, data[start:end]
         at = end
+
+
+def hide(data: memoryview, items: Container[bytes], shortest: Mapping[bytes, int]) -> None:
+    """In place: items of these kinds, and properties that are shorter than these, become free space."""
+    try:
+        meta = dict(boxes(_children(_child(data, b"meta"))))
+        listed, properties = meta[b"iinf"], _child(meta[b"iprp"], b"ipco")
+        for kind, _at, body in placed(listed[VERSION_AND_FLAGS + (4 if listed[0] else 2) :]):
+            told = _kind(body) if kind == b"infe" else body[:0]
+            if told.tobytes() in items:
+                told[:] = FREE
+        for kind, at, body in placed(properties):
+            if len(body) < shortest.get(kind, 0) and not _is_profile(kind, body):
+                properties[at : at + len(FREE)] = FREE
+    except (KeyError, IndexError, short):
+        return
 
 
 def nclx(primary: PrimaryImage) -> tuple[int, int]:
@@ -153,10 +181,23 @@ def _items(listed: memoryview, kind: bytes) -> Iterator[int]:
     """The numbers of the items of that kind; entries before version 2 have none."""
     start = VERSION_AND_FLAGS + (4 if listed[0] else 2)
     for entry, body in islice(boxes(listed[start:]), MAX_ITEMS):
-        if entry == b"infe" and body[0] >= 2:  # noqa: PLR2004 - the version
-            wide = 2 if body[0] == 2 else 4  # noqa: PLR2004 - of 32 bits from version 3 on
-            if bytes(body[wide + 6 : wide + 10]) == kind:
-                yield _whole(body, VERSION_AND_FLAGS, wide)
+        if entry == b"infe" and _kind(body).tobytes() == kind:
+            yield _whole(body, VERSION_AND_FLAGS, _wide(body))
+
+
+def _kind(entry: memoryview) -> memoryview:
+    """Where an entry of `iinf` says the kind of its item."""
+    start = VERSION_AND_FLAGS + _wide(entry) + 2
+    return entry[start : start + 4] if entry[0] >= 2 else entry[:0]  # noqa: PLR2004 - the version
+
+
+def _wide(entry: memoryview) -> int:
+    """Bytes of an item's number."""
+    return 4 if entry[0] > 2 else 2  # noqa: PLR2004 - the version
+
+
+def _is_profile(kind: bytes, body: memoryview) -> bool:
+    return kind == b"colr" and body[:4].tobytes() in PROFILES and len(body) > len(FREE)
 
 
 def _content(data: memoryview, meta: dict[bytes, memoryview], number: int) -> bytes:

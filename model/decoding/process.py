@@ -20,8 +20,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from PIL import AvifImagePlugin
-
 from model.decoding.frames import ANSWER, OUT_OF_MEMORY, REQUEST, FrameKind, refusal
 from model.decoding.options import DecodeOptions
 from model.preprocess import Fit, Pixels, Preprocess
@@ -96,8 +94,6 @@ def _limit(options: DecodeOptions) -> None:
     # Not RLIMIT_AS: that counts what is only reserved, of which each thread's arena takes 64 MiB.
     resource.setrlimit(resource.RLIMIT_DATA, (options.memory, options.memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    # One image, one thread: what a decoder takes must not depend on the machine's cores.
-    AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 
 
 def _allow(seconds: float) -> None:

@@ -122,7 +122,7 @@ def test_a_damaged_heic_is_not_called_a_foreign_format() -> None:
 
 @pytest.mark.parametrize("brand", [b"hevc", b"msf1"])
 def test_a_sequence_is_refused_as_a_kind_not_supported(brand: bytes) -> None:
-    assert "not supported" in refusal(noise()[:8] + brand + noise()[12:])
+    assert "not an image of an accepted format" in refusal(noise()[:8] + brand + noise()[12:])
 
 
 @pytest.mark.parametrize(("brand", "name"), [(b"qt  ", "QuickTime"), (b"isom", "MP4"), (b"mp42", "MP4")])

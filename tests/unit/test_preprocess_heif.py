@@ -9,8 +9,9 @@ from io import BytesIO
 import numpy as np
 import pillow_heif
 import pytest
-from PIL import AvifImagePlugin, Image
+from PIL import Image
 
+from model.decoding.avif import AvifPhotograph
 from model.decoding.heif import HeifImageFile
 from model.preprocess import Fit, Pixels, Preprocess
 from tests.unit.heif_builders import Reference, coded, exif, file_of, heic, imir, irot, tiles
@@ -87,11 +88,6 @@ def test_every_turn_is_undone_once_though_exif_repeats_it(orientation: int, says
     assert all(close(*pair) for pair in zip(found, (RED, GREEN, BLUE, WHITE), strict=True)), found
 
 
-def test_exif_alone_turns_nothing_since_heif_has_turns_of_its_own() -> None:
-    pixels = decode(file_of([coded(quarters()), exif(6)], [Reference(b"cdsc", 2, [1])]))
-    assert close(colour(pixels, at=(8, 8)), RED)
-
-
 def test_a_turned_oblong_is_cropped_at_its_centre() -> None:
     stored = flat(BLUE, (300, 100))
     stored.paste(RED, (100, 0, 200, 100))
@@ -165,8 +161,8 @@ def test_the_shared_brand_mif1_is_heif_or_avif_as_the_file_is() -> None:
         assert close(colour(decode(data[:8] + b"mif1" + data[12:])), RED)
 
 
-def test_avif_stays_with_pillows_own_plugin() -> None:
-    assert Image.OPEN["AVIF"][0] is AvifImagePlugin.AvifImageFile
+def test_avif_and_heif_have_plugins_of_ours() -> None:
+    assert Image.OPEN["AVIF"][0] is AvifPhotograph
     assert Image.OPEN["HEIF"][0] is HeifImageFile
 
 
