@@ -104,6 +104,11 @@ def _real() -> Iterator[Case]:
         pixels=huge[0] * huge[1] // 4,
     )
     half = (6_000, 6_000)
+    clear = chunk(b"gAMA", pack(">I", 100_000)) + chunk(b"tRNS", bytes(6))
+    deep = partial(png, half, 16, 2, before=clear)
+    yield case("png of 16 bits with a clear colour", deep, PIXELS, pixels=36_000_000)
+    hdr = partial(png, half, 16, 6, before=chunk(b"cICP", b"\x09\x10\0\x01"))
+    yield case("png in PQ", hdr, PIXELS, pixels=36_000_000)
     for depth, colour in ((16, 0), (16, 6), (8, 4)):
         yield case(
             f"large png of colour type {colour} in {depth} bits",
