@@ -55,7 +55,7 @@ class BmpPhotograph(ImageFile.ImageFile):
         try:
             self._read_header(data)
         except struct.error as error:
-            raise Undecodable("a damaged BMP: its header is cut short") from error
+            raise Undecodable("damaged BMP image: its header is cut short") from error
         self._mode, self._data = "RGB", data
 
     def load(self) -> PixelAccess | None:
@@ -69,7 +69,7 @@ class BmpPhotograph(ImageFile.ImageFile):
     def _read_header(self, data: bytes) -> None:
         self._start, self._header = struct.unpack_from("<II", data, 10)
         if self._header not in HEADERS:
-            raise Undecodable("a damaged BMP: its header is of no known kind")
+            raise Undecodable("damaged BMP image: its header is of no known kind")
         self._compression, self._colours = RGB, 0
         if self._header == CORE:
             width, height, _, self._bits = struct.unpack_from("<HHHH", data, 18)
@@ -80,7 +80,7 @@ class BmpPhotograph(ImageFile.ImageFile):
         self._upwards = -1 if height > 0 else 1
         self._size = width, abs(height)
         if min(self._size) < 1:
-            raise Undecodable("a damaged BMP: a side of it has no pixels")
+            raise Undecodable("damaged BMP image: a side of it has no pixels")
         self._refuse_unread()
         self._masks = self._read_masks(data)
         end = 14 + self._header + (12 if self._masks and self._header < WITH_MASKS else 0)
@@ -113,7 +113,7 @@ class BmpPhotograph(ImageFile.ImageFile):
         rows = memoryview(data)[self._start : self._start + stride * self.height]
         # What pads the last row is no pixel.
         if len(rows) < stride * (self.height - 1) + (self.width * self._bits + 7) // 8:
-            raise Undecodable("a damaged BMP: it is cut short")
+            raise Undecodable("damaged BMP image: it is cut short")
         packed = bytes(rows).ljust(stride * self.height, b"\0")
         name = MASKED.get((self._bits, *self._masks)) if self._masks else RAW[self._bits]
         if name is None:

@@ -49,7 +49,7 @@ def unpacked(data: bytes, size: tuple[int, int], *, nibbles: bool) -> bytes:
         x += len(run)
     # The mark of the end may be missing behind the last row, and nothing else.
     if y < height - 1 or (y == height - 1 and x < width):
-        raise Undecodable("a damaged BMP: it is cut short")
+        raise Undecodable("damaged BMP image: it is cut short")
     return bytes(page)
 
 

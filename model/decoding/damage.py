@@ -30,6 +30,8 @@ PLAIN: Final = (
     ("security limit", "it is made of more pieces than any photograph"),
     ("too large", "it unpacks to more than any photograph"),
     ("meta box", "its description is missing"),
+    ("invalid progressive", BROKEN),
+    ("-bit layers", "it has more bits a sample than are read"),
     ("cannot identify", "its header cannot be read"),
 )
 """(words, sentence): decoders say the same in many ways, Pillow with the address of a buffer."""

@@ -171,7 +171,7 @@ class JpegPicture:
         if not self._arrived.is_all:
             raise ValueError("its last scans are missing" if self._scanned else "its scans are missing")
         if self.frame.marker in ARITHMETIC and not self.has_end:
-            raise ValueError("cut short")  # its decoder says nothing of data that ends early
+            raise ValueError("it is cut short")  # its decoder says nothing of data that ends early
         width, height = self.frame.width, self.frame.height
         _hold("scans", len(self._scanned), MAX_SCANS)
         _hold("pixels in all scans together", width * height * len(self._scanned), MAX_SCANNED)

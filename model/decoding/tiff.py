@@ -71,7 +71,7 @@ class TiffPhotograph(ImageFile.ImageFile):
         _refuse_camera(directory)
         self._size = directory.number(tags.WIDTH), directory.number(tags.HEIGHT)
         if min(self._size) < 1:
-            raise Undecodable("a damaged TIFF: its size is not told")
+            raise Undecodable("damaged TIFF image: its size is not told")
         self._mode = "RGB"
         self._turn(directory.number(tags.ORIENTATION, 1))
         self._directory = directory
@@ -159,19 +159,19 @@ def _hold_pieces(directory: Directory) -> None:
     across = directory.number(tags.TILE_WIDTH) if tiled else width
     down = directory.number(tags.TILE_HEIGHT) if tiled else min(height, directory.number(tags.ROWS, height))
     if min(across, down) < 1 or across * down > max(LARGE_TILE, 2 * width * height):
-        raise Undecodable("a damaged TIFF: its strips or tiles have no size that can be")
+        raise Undecodable("damaged TIFF image: its strips or tiles have no size that can be")
     planes = directory.number(tags.SAMPLES, 1) if directory.number(tags.PLANAR, 1) == IN_PLANES else 1
     starts = directory.numbers(tags.TILE_OFFSETS if tiled else tags.OFFSETS)
     if len(starts) < ceil(width / across) * ceil(height / down) * planes:
-        raise Undecodable("a damaged TIFF: some of its strips or tiles are missing")
+        raise Undecodable("damaged TIFF image: some of its strips or tiles are missing")
     if directory.number(tags.COMPRESSION, PLAIN) == PLAIN:
         counts = tuple(_plain_counts(directory, across, down, tiled=tiled)[: len(starts)])
     else:
         counts = directory.numbers(tags.TILE_COUNTS if tiled else tags.COUNTS)
     if len(counts) < len(starts) or not all(counts):
-        raise Undecodable("a damaged TIFF: it does not say how long its strips or tiles are")
+        raise Undecodable("damaged TIFF image: it does not say how long its strips or tiles are")
     if any(start + count > len(directory.data) for start, count in zip(starts, counts, strict=False)):
-        raise Undecodable("a damaged TIFF: it is cut short")
+        raise Undecodable("damaged TIFF image: it is cut short")
 
 
 def _plain_counts(directory: Directory, across: int, down: int, *, tiled: bool) -> list[int]:

@@ -26,13 +26,15 @@ MAX_VALUE: Final = 1 << 20
 SUBFILE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, MAKE = 254, 256, 257, 258, 259, 262, 271
 OFFSETS, ORIENTATION, SAMPLES, ROWS, COUNTS, PLANAR = 273, 274, 277, 278, 279, 284
 TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_COUNTS, FORMAT = 322, 323, 324, 325, 339
-SUBDIRECTORIES, EXTRA, CFA_PATTERN, DNG = 330, 338, 33_421, 50_706
+PALETTE, SUBDIRECTORIES, EXTRA, CFA_PATTERN, DNG = 320, 330, 338, 33_421, 50_706
+
+BYTE: Final = 255
 
 PIECES: Final = frozenset({OFFSETS, COUNTS, TILE_OFFSETS, TILE_COUNTS})
 
 NEEDED: Final = PIECES | {
     *(WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, SAMPLES, ROWS, PLANAR, TILE_WIDTH, TILE_HEIGHT),
-    *(EXTRA, FORMAT, 266, 292, 293, 317, 320, 347, 529, 530, 531, 532),
+    *(EXTRA, FORMAT, PALETTE, 266, 292, 293, 317, 347, 529, 530, 531, 532),
 }
 """What the decoders are shown: also the order of bits, options of fax, predictor, palette, tables, YCbCr."""
 
@@ -64,7 +66,7 @@ class Directory:
         try:
             found = dict(_entries(data, order, is_big=is_big))
         except struct.error as error:
-            raise Undecodable("a damaged TIFF: its list of tags is cut short") from error
+            raise Undecodable("damaged TIFF image: its list of tags is cut short") from error
         return cls(data, order, is_big, found)
 
     def number(self, tag: int, default: int = 0) -> int:
@@ -84,16 +86,28 @@ class Directory:
 
     def alone(self) -> bytes:
         """The file again with a directory that holds what its pixels need and nothing else."""
-        kept = [entry for tag, entry in sorted(self.entries.items()) if tag in NEEDED]
+        kept = {tag: entry for tag, entry in sorted(self.entries.items()) if tag in NEEDED}
         if not all(self._is_there(tag) for tag in self.entries if tag in NEEDED):
-            raise Undecodable("a damaged TIFF: what it says of its pixels is cut short")
+            raise Undecodable("damaged TIFF image: what it says of its pixels is cut short")
         at = len(self.data) + len(self.data) % 2
         count, end = ("Q", "Q") if self.is_big else ("H", "I")
-        body = struct.pack(self.order + count, len(kept)) + b"".join(kept) + struct.pack(self.order + end, 0)
+        size = struct.calcsize("=" + count + end) + sum(map(len, kept.values()))
+        if colours := self._widened():
+            about = struct.pack(self.order + "HH" + end, PALETTE, 3, len(colours) // 2)
+            kept[PALETTE] = about + struct.pack(self.order + end, at + size)
+        told = struct.pack(self.order + count, len(kept)) + b"".join(kept.values())
+        body = told + struct.pack(self.order + end, 0) + colours
         head = self.data[:8] if self.is_big else self.data[:4]
         start = struct.pack(self.order + end, at)
         rest = self.data[len(head) + len(start) :]
         return b"".join((head, start, rest, bytes(len(self.data) % 2), body))
+
+    def _widened(self) -> bytes:
+        """A palette of 8 bits a colour, as some writers have it, in the 16 that are right; empty for none."""
+        colours = self.numbers(PALETTE)
+        if not colours or max(colours) > BYTE:
+            return b""
+        return struct.pack(f"{self.order}{len(colours)}H", *(each * (BYTE + 2) for each in colours))
 
     def _is_there(self, tag: int) -> bool:
         kind, count, raw = self._value(tag)
@@ -126,13 +140,13 @@ def _entries(data: bytes, order: str, *, is_big: bool) -> Iterator[tuple[int, by
     """The entries that are read, the first of each tag last, so that it is the one that counts."""
     (start,) = struct.unpack_from(order + ("Q" if is_big else "I"), data, 8 if is_big else 4)
     if start > len(data):
-        raise Undecodable("a damaged TIFF: it is cut short")
+        raise Undecodable("damaged TIFF image: it is cut short")
     (count,) = struct.unpack_from(order + ("Q" if is_big else "H"), data, start)
     if count > MAX_ENTRIES:
         raise Undecodable(f"a TIFF of more than {MAX_ENTRIES:,} tags: no photograph has as many")
     first, size = (start + 8, 20) if is_big else (start + 2, 12)
     if first + size * count > len(data):
-        raise Undecodable("a damaged TIFF: its list of tags is cut short")
+        raise Undecodable("damaged TIFF image: its list of tags is cut short")
     for number in reversed(range(count)):
         entry = data[first + size * number : first + size * (number + 1)]
         (tag,) = struct.unpack_from(order + "H", entry)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from base64 import b64encode
 from collections.abc import Iterator
 from functools import partial
 from io import BytesIO
@@ -38,6 +39,23 @@ MAGIC = {
     "SVG": b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>',
     "SVG behind a prologue": b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"/>',
     "HTML": b"<!DOCTYPE html><img src=x onerror=alert(1)>",
+    "HTML behind comments": b"\n<!---->" * 500 + b"<HTML>",
+    "an error of S3": b'<?xml version="1.0"?><Error><Code>NoSuchKey</Code><Key>\x1b[31m</Key></Error>',
+    "an error of S3 with a long code": b"<Error><Code>" + b"A" * 9_000 + b"</Code></Error>",
+    "a JPEG in base64": b64encode(seed("JPEG")),
+    "a data: URL of a PNG": b"data:image/png;base64," + b64encode(seed("PNG")),
+    "base64 of text": b64encode(b"good evening" * 99),
+    "CR3": b"\0\0\0\x18ftypcrx \0\0\0\1crx isom" + bytes(60),
+    "CR2": b"II*\0\x10\0\0\0CR\2\0" + bytes(60),
+    "RAF": b"FUJIFILMCCD-RAW 0201" + bytes(90),
+    "an MP4": b"\0\0\0\x18ftypisom\0\0\2\0isommp41" + bytes(60),
+    "a brand of control characters": b"\0\0\0\x18ftyp\x1b[3m" + bytes(60),
+    "a MOV without a brand": b"\0\0\0\x08wide\0\0\x10\0mdat" + bytes(60),
+    "a web form": b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n' + seed("JPEG"),
+    "a reply of HTTP": b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\n\r\n" + seed("JPEG"),
+    "a Git LFS pointer": b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n",
+    "a .DS_Store": b"\0\0\0\1Bud1" + bytes(60),
+    "AppleDouble": b"\0\5\x16\7\0\2\0\0Mac OS X" + bytes(60),
     "JPEG XL": b"\xff\x0a" + bytes(60),
     "JPEG XL in boxes": b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(60),
     "JPEG 2000": b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(60),

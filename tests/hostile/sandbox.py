@@ -19,6 +19,12 @@ ENVIRONMENT: Final = {"MALLOC_MMAP_THRESHOLD_": "262144", "MALLOC_TRIM_THRESHOLD
 KIND: Final = ["uint8", 3, 64, 64, True]
 LONGEST_MESSAGE: Final = 500
 
+INNER: Final = (
+    *("bytes not processed", "MAX_", "_io.", " stream", "buffer", "overrun", "decoder object", "Pillow"),
+    *("bomb", "attack", "DOS", "libjpeg", "libtiff", "Ss=", "object at"),
+)
+"""Words of a decoder's inside, and accusations: a refusal says what is wrong with the file."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -83,6 +89,7 @@ def faults(outcome: Outcome, case: Case, size: int) -> list[str]:
         f"pixels of {outcome.kind}": outcome.ending == PIXELS and list(outcome.kind) != KIND,
         f"a message of {len(message)} characters: {message!r}": outcome.ending in REFUSED
         and not (0 < len(message) <= LONGEST_MESSAGE and message.isprintable()),
+        f"speaks of a decoder's inside: {message}": any(word in message for word in INNER),
         f"warned: {outcome.warnings}": bool(outcome.warnings),
         f"took {outcome.memory:,} bytes, the bound is {held:,}": outcome.memory > held,
         f"took {outcome.seconds:.1f} s, the bound is {case.seconds()}": outcome.seconds > case.seconds(),

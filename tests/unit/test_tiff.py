@@ -97,6 +97,19 @@ def test_colours_that_are_multiplied_by_their_alpha_are_laid_on_white(packed: in
 
 
 @pytest.mark.parametrize("packed", [1, 8])
+@pytest.mark.parametrize(("order", "is_big"), [("<", False), (">", False), ("<", True)])
+@pytest.mark.parametrize("widened", [1, 257])
+def test_a_palette_has_16_bits_a_colour_or_8(
+    order: Literal["<", ">"], packed: int, widened: int, *, is_big: bool
+) -> None:
+    image = Image.fromarray(COLOURS).quantize(256)
+    flat = (image.getpalette() or []) + [0] * 768
+    colours = tuple(flat[at + channel] * widened for channel in range(3) for at in range(0, 768, 3))
+    how: dict[str, Any] = {"order": order, "is_big": is_big, "compression": packed}
+    assert differs(tiff(np.asarray(image), 3, more={320: (3, colours)}, **how), image) == 0
+
+
+@pytest.mark.parametrize("packed", [1, 8])
 def test_white_may_be_zero(packed: int) -> None:
     assert differs(tiff(255 - GREY, 0, compression=packed), Image.fromarray(GREY)) == 0
 
