@@ -88,9 +88,10 @@ def _peak(image: Image.Image, transfer: int, primaries: int) -> float:
 
 def _table(transfer: int, primaries: int, peak: float) -> ImageFilter.Color3DLUT:
     axis = np.linspace(0, 1, POINTS)
-    blue, green, red = np.meshgrid(axis, axis, axis, indexing="ij")
-    shown = _shown(np.stack((red, green, blue), axis=-1), transfer, primaries, peak)
-    return ImageFilter.Color3DLUT(POINTS, shown.ravel())
+    green, red = np.meshgrid(axis, axis, indexing="ij")
+    planes = (np.stack((red, green, np.full_like(red, blue)), axis=-1) for blue in axis)
+    shown = [_shown(plane, transfer, primaries, peak).ravel() for plane in planes]
+    return ImageFilter.Color3DLUT(POINTS, np.concatenate(shown))
 
 
 def _shown(signal: Floats, transfer: int, primaries: int, peak: float) -> Floats:

@@ -23,6 +23,10 @@ MAX_EXIF: Final = 1 << 20
 
 MAX_EXTENTS: Final = 64
 MAX_ITEMS: Final = 1 << 16
+"""That are looked at, and boxes side by side."""
+
+MAX_LINKS: Final = 1_024
+"""From Exif to images, and from one of them."""
 
 MAX_PROPERTIES: Final = 64
 """Of one image; a dozen are common."""
@@ -72,7 +76,9 @@ def boxes(data: memoryview) -> Iterator[Box]:
 def placed(data: memoryview) -> Iterator[tuple[bytes, int, memoryview]]:
     """The boxes side by side in `data`, each with the place of its kind."""
     at = 0
-    while at + 8 <= len(data):
+    for _ in range(MAX_ITEMS):
+        if at + 8 > len(data):
+            return
         size, kind = unpack_from(">I4s", data, at)
         start = at + 8
         if size == 1 and start + 8 <= len(data):
@@ -167,12 +173,13 @@ def _exif(data: memoryview, meta: dict[bytes, memoryview], number: int) -> bytes
 
 def _describing(references: memoryview, number: int) -> Iterator[int]:
     form = ">I" if references[:1].tobytes() == b"\x01" else ">H"
-    for kind, body in boxes(references[VERSION_AND_FLAGS:]):
-        if kind != b"cdsc":
-            continue
+    links = boxes(references[VERSION_AND_FLAGS:])
+    for body in islice((body for kind, body in links if kind == b"cdsc"), MAX_LINKS):
         (source,), width = unpack_from(form, body), calcsize(form)
         (count,) = unpack_from(">H", body, width)
-        places = range(width + 2, min(width + 2 + count * width, len(body) - width + 1), width)
+        places = range(
+            width + 2, min(width + 2 + min(count, MAX_LINKS) * width, len(body) - width + 1), width
+        )
         if any(unpack_from(form, body, place)[0] == number for place in places):
             yield source
 
@@ -180,7 +187,7 @@ def _describing(references: memoryview, number: int) -> Iterator[int]:
 def _items(listed: memoryview, kind: bytes) -> Iterator[int]:
     """The numbers of the items of that kind; entries before version 2 have none."""
     start = VERSION_AND_FLAGS + (4 if listed[0] else 2)
-    for entry, body in islice(boxes(listed[start:]), MAX_ITEMS):
+    for entry, body in boxes(listed[start:]):
         if entry == b"infe" and _kind(body).tobytes() == kind:
             yield _whole(body, VERSION_AND_FLAGS, _wide(body))
 

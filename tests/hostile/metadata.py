@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from struct import pack
 
@@ -22,8 +22,10 @@ from tests.hostile.builders import (
     seed,
     segment,
 )
-from tests.hostile.case import PIXELS, UNDECODABLE, Case, case
+from tests.hostile.case import ANY, PIXELS, UNDECODABLE, Case, case
+from tests.unit.heif_builders import Item, Reference, av1, coded, exif_of, file_of, nclx
 
+CODED = {"avif": av1, "heic": coded}
 ORIENTATION, RESOLUTION, UNIT = 0x0112, 0x011A, 0x0128
 BESIDE_A_PNG = (
     *(
@@ -90,13 +92,15 @@ def cases() -> Iterator[Case]:
         yield case(f"png with Exif: {name}", partial(png, (8, 8), before=chunk(b"eXIf", block)), PIXELS)
         webp = partial(extended_webp, (48, 48), seed("WEBP")[12:], riff(b"EXIF", block), flags=8)
         yield case(f"webp with Exif: {name}", webp, PIXELS)
-        yield case(f"avif with Exif: {name}", partial(_avif, prefixed), PIXELS, UNDECODABLE)
+        yield case(f"avif with Exif: {name}", partial(_avif, prefixed), PIXELS)
+        yield from _items(name, exif_of(prefixed, skip=6))
     yield from _texts()
     yield from _chunks()
     yield from _extensions()
     yield from _beside_webp()
     yield from _profiles()
     yield from _several()
+    yield from _many_items()
 
 
 def _avif(block: bytes) -> bytes:
@@ -104,6 +108,41 @@ def _avif(block: bytes) -> bytes:
     plain = exif((ORIENTATION, SHORT, 1, b"\1"), more=bytes(2_000))
     data = encoded(photograph(), "AVIF", exif=plain)
     return data.replace(plain, block[6:][: len(plain)].ljust(len(plain), b"\0"))
+
+
+def _items(name: str, block: Item) -> Iterator[Case]:
+    """Exif that Pillow would not write, as an item of its own."""
+    for kind, make in CODED.items():
+        build = partial(_described, make, block)
+        yield case(f"{kind} with an item of Exif: {name}", build, PIXELS)
+
+
+def _described(make: Callable[[Image.Image], Item], block: Item, *links: Reference) -> bytes:
+    picture = make(photograph())
+    brand = b"avif" if picture.kind == b"av01" else b"heic"
+    return file_of([picture, block], links or [Reference(b"cdsc", 2, [1])], brand=brand)
+
+
+def _many_items() -> Iterator[Case]:
+    """What a walk through the boxes would take a while for."""
+    empty = exif_of(b"")
+    for kind, make in CODED.items():
+        links = [Reference(b"cdsc", 2, [7] * 60_000)] * 60
+        yield case(f"{kind} with many links of Exif", partial(_described, make, empty, *links), *ANY)
+        huge = exif_of(bytes(5_000_000))
+        yield case(f"{kind} with five megabytes of no Exif", partial(_described, make, huge), PIXELS)
+        for name, box in {
+            "PQ": nclx(9, 16),
+            "HLG": nclx(12, 18),
+            "numbers that there are not": nclx(65_535, 65_535, 255),
+        }.items():
+            build = partial(_with, make, box)
+            yield case(f"{kind} in {name}", build, PIXELS, UNDECODABLE)
+
+
+def _with(make: Callable[..., Item], box: bytes) -> bytes:
+    picture = make(photograph(), box)
+    return file_of([picture], brand=b"avif" if picture.kind == b"av01" else b"heic")
 
 
 def _texts() -> Iterator[Case]:
