@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Final
 
@@ -21,7 +22,7 @@ ACCEPTED: Final = (
     (4, b"ftypavif", "AVIF"),
     (4, b"ftypavis", "AVIF"),
     (4, b"ftypmif1", "HEIF"),
-    (4, b"ftyphei", "HEIF"),
+    *((4, b"ftyp" + brand, "HEIF") for brand in (b"heic", b"heix", b"heim", b"heis")),
     (0, b"II*\0", "TIFF"),
     (0, b"MM\0*", "TIFF"),
     (0, b"II+\0", "TIFF"),
@@ -90,6 +91,7 @@ LOOKS_LIKE: Final = (
     (0, b"fLaC", "a FLAC sound"),
     (0, b"ID3", "an MP3 sound"),
     (0, b"\xff\xfb", "an MP3 sound"),
+    (0, b"\xff\xfa", "an MP3 sound"),
     (0, b"\xff\xf3", "an MP3 sound"),
     (0, b"\xff\xf2", "an MP3 sound"),
     (0, b"\xff\xf1", "an AAC sound"),
@@ -115,6 +117,10 @@ LOOKS_LIKE: Final = (
     (0, b"\0\5\x16\0", "an AppleSingle file"),
     (0, b"bplist", "a property list of macOS (bplist)"),
     (0, b"\x93NUMPY", "a NumPy array"),
+    (0, b"\xac\xed\0\5", "an object of Java"),
+    (0, b"\0asm", "a program (WebAssembly)"),
+    (0, b"wOFF", "a font (WOFF)"),
+    (0, b"wOF2", "a font (WOFF2)"),
     # Images that somebody took for text.
     (0, b"\x89PNG", "a PNG whose line ends were rewritten, as by a transfer as text"),
     (0, b"\xc2\x89PNG", "a PNG that was rewritten as text"),
@@ -123,6 +129,11 @@ LOOKS_LIKE: Final = (
     (0, b"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd", "a binary file that was rewritten as text"),
 )
 """(offset, bytes, name) of what people upload by mistake, the first that fits."""
+
+
+WITHIN: Final = {b"\xff\xd8": "JPEG", b"\x89P": "PNG", b"%P": "PDF"}
+DISPLACED: Final = re.compile(rb"\xff\xd8\xff[\xdb\xe0-\xef]|\x89PNG\r\n\x1a\n|%PDF-\d")
+"""Beginnings that are no accident wherever they stand."""
 
 
 def foreign(data: bytes, accepted: Iterable[str]) -> str:
@@ -149,14 +160,24 @@ def looks_like(data: bytes) -> str:
         return "an upload that was never written (zero bytes only)" if not any(data) else ""
     if len(head) >= FILLED and head == b"\xff" * len(head):
         return "a file of bytes FF only, as a disk that was never written holds"
-    boxed = archives.kind(head) or brands.kind(head)
-    return boxed or _listed(head) or texts.kind(head, inside=_image)
+    return _binary(head) or texts.kind(head, inside=_inside) or _behind(head)
 
 
-def _image(head: bytes) -> str:
+def _inside(head: bytes) -> str:
     """What bytes are that stood in a text as base64."""
-    known = begins_as(head)
-    return f"{'an' if known == 'AVIF' else 'a'} {known} image" if known else _listed(head)
+    known = "BMP" if head.startswith(b"BM") else begins_as(head)
+    return f"{'an' if known == 'AVIF' else 'a'} {known} image" if known else _binary(head)
+
+
+def _behind(head: bytes) -> str:
+    """A file that something stands in front of: a line end, a byte order mark, a length."""
+    if found := DISPLACED.search(head):
+        return f"a {WITHIN[found[0][:2]]} that begins at byte {found.start():,}, behind what is not of it"
+    return ""
+
+
+def _binary(head: bytes) -> str:
+    return archives.kind(head) or brands.kind(head) or _listed(head)
 
 
 def _listed(head: bytes) -> str:

@@ -29,12 +29,18 @@ HEX: Final = re.compile(r"(?:0x|\\x)?((?:[0-9a-fA-F]{2}[\s]?){16,})")
 
 NETPBM: Final = re.compile(rb"P[1-7Ff][ \t\r\n#]")
 
+ADDRESS: Final = re.compile(r"[a-z][a-z0-9+.-]{1,15}://\S{1,2000}", re.IGNORECASE)
+
+SAMPLE, ROWS = 4_000, 5
+"""Characters and rows of a table that are looked at: the last row of the file's beginning may be cut."""
+
 WEB: Final = frozenset({"html", "head", "body", "script", "title", "meta", "div", "p", "h1", "center"})
 
 STARTS: Final = (
     ("version https://git-lfs.github.com/spec/", "a Git LFS pointer, not the file that it stands for"),
     ("<?php", "a PHP script"),
     ("#!", "a script"),
+    ("-----BEGIN ", "a PEM file: a key, a certificate, or what was encrypted"),
     ("b'", "bytes as Python prints them (b'...')"),
     ('b"', "bytes as Python prints them (b'...')"),
     ("/* XPM */", "an XPM image"),
@@ -71,7 +77,7 @@ def kind(head: bytes, *, inside: Kind) -> str:
     if ODD.search(head):
         return ""
     text = head.decode("utf-8-sig", "replace")
-    if text.count("\ufffd") > len(text) // 10:
+    if text.count("\ufffd") > len(text) // 4:
         return ""
     return _encoded(text, inside) or _named(text.lstrip()) or _table(text)
 
@@ -132,7 +138,9 @@ def _table(text: str) -> str:
     """Rows of as many separators each, or just a text."""
     if not text.strip():
         return "white space only"
-    rows = [row for row in text.splitlines()[:-1] if row.strip()][:5] or text.splitlines()
+    if ADDRESS.fullmatch(text.strip()):
+        return "a web address, not what lies there"
+    rows = [row for row in text[:SAMPLE].splitlines() if row.strip()][:ROWS]
     for separator in ",;\t":
         counts = {row.count(separator) for row in rows}
         if len(rows) > 1 and len(counts) == 1 and counts != {0}:
