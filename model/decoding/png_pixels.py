@@ -138,8 +138,8 @@ def _palette(body: bytes, curve: float | None) -> bytes:
 def _painted(header: Header, packed: bytes | memoryview, palette: bytes, alphas: bytes) -> Image.Image:
     image = _unpacked(header, packed)
     image.putpalette(palette)
-    if alphas:
-        image.info["transparency"] = alphas[: len(palette) // 3]
+    if len(alphas) <= min(len(palette) // 3, 1 << header.depth):  # more than colours: as libpng, not obeyed
+        image.info["transparency"] = alphas
     return image
 
 

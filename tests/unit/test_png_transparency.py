@@ -95,6 +95,16 @@ def test_a_palette_may_be_clear_in_part_and_for_its_first_entries_only(depth: in
     assert np.abs(found - wanted.transpose(2, 0, 1)).max() <= 1
 
 
+@pytest.mark.parametrize("depth", [1, 2, 4, 8])
+def test_more_alphas_than_colours_clear_none_of_them(depth: int) -> None:
+    count = 1 << depth
+    colours = RANDOM.integers(0, 256, (count, 3), dtype=np.uint8)
+    samples = noise(depth)
+    before = [chunk(b"PLTE", colours.tobytes()), chunk(b"tRNS", bytes(count + 1))]
+    found = decode(png(samples, depth, PALETTE, before=before))
+    assert (found == colours[samples[..., 0]].transpose(2, 0, 1)).all()
+
+
 def test_bits_above_the_depth_do_not_count_as_in_libpng() -> None:
     samples = noise(4)
     found = decode(png(samples, 4, GREY, before=[key(0xFFF3)]))
