@@ -40,6 +40,11 @@ STATED: Final = (
         r"(JPEG|PROGRESSIVE) (claims less|called a .*)|jpeg sampled .*",
         "blocks are lost",
     ),
+    (
+        Agreement.THEIRS_ALONE,
+        r"avif in numbers .*",
+        "libavif knows no such matrix; libheif takes the usual one",
+    ),
     (Agreement.OURS_ALONE, r".*(HEIC|heic|AVIF of|BMP|bmp).*", "this build of libvips reads none"),
     (Agreement.OURS_ALONE, r"(png|PNG) .*", "something beside the picture is wrong"),
     (Agreement.OURS_ALONE, r".*(webp|WEBP|LOSSLESS).*", "a length or something beside the picture is wrong"),
