@@ -175,3 +175,10 @@ def test_a_picture_in_tiles_is_turned_as_one(kind: str, turns: tuple[bytes, ...]
     items = [tiles(2, 2, (256, 256), *turns), exif(6), *(picture(kind, each) for each in parts)]
     links = [Reference(b"dimg", 1, [3, 4, 5, 6]), Reference(b"cdsc", 2, [1])]
     assert is_upright(written(kind, items, links))
+
+
+def test_avif_is_turned_and_then_mirrored_in_whichever_order_that_is_listed() -> None:
+    """As MIAF has it, and browsers do; HEIC goes by the order of the list."""
+    for turns in ((irot(1), imir(0)), (imir(0), irot(1))):
+        assert is_upright(written(AVIF, [picture(AVIF, stored(5), *turns)], []))
+    assert is_upright(written(HEIC, [picture(HEIC, stored(7), imir(0), irot(1))], []))
