@@ -80,6 +80,9 @@ MAX_SIDE: Final = 65_535
 """What a JPEG can have. Where the bits of a row do not fit an int Pillow says that memory has run out, and a
 worker stops for that, though it was the file's fault."""
 
+PREFIX: Final = 12
+"""Bytes that tell a JPEG or a HEIC."""
+
 MAX_MESSAGE: Final = 500
 """Characters of a refusal; it goes into headers and logs."""
 
@@ -141,17 +144,22 @@ class Preprocess:
     def _decoded(self, data: bytes) -> Pixels:
         with opened(BytesIO(data)) as image:
             image.draft(None, (self.size * OVERSAMPLE, self.size * OVERSAMPLE))
-            self._refuse_bomb(
-                *(image.largest if isinstance(image, HeifImageFile | AvifPhotograph) else image.size)
-            )
+            self._refuse_bomb(image)
             image.load()
             return _planes(_upright(self._square(colour.rgb(image)), orientation(image)))
 
-    def _refuse_bomb(self, width: int, height: int) -> None:
+    def _refuse_bomb(self, image: ImageFile.ImageFile) -> None:
+        width, height = image.largest if isinstance(image, HeifImageFile | AvifPhotograph) else image.size
+        cap = self._cap(image)
         if max(width, height) > MAX_SIDE:
             raise TooManyPixels(f"{width:,} x {height:,} pixels; no side may have more than {MAX_SIDE:,}")
-        if width * height > self.max_pixels:
-            raise TooManyPixels(f"{width:,} x {height:,} pixels; the cap is {self.max_pixels:,}")
+        if width * height > cap:
+            raise TooManyPixels(f"{width:,} x {height:,} pixels; the cap is {cap:,}")
+
+    def _cap(self, image: ImageFile.ImageFile) -> int:
+        """Pixels that may be decoded; the default is made for formats that take more memory for each."""
+        is_lean = isinstance(image, HeifImageFile) and image.is_lean
+        return heif.MAX_PIXELS if is_lean and self.max_pixels == MAX_PIXELS else self.max_pixels
 
     def _square(self, image: Image.Image) -> Image.Image:
         # Before the turn: a square that keeps its centre is cheaper to turn than the whole image.
@@ -164,11 +172,13 @@ def opened(file: IO[bytes]) -> ImageFile.ImageFile:
 
     Raises what Pillow and the plugins do, and `TooManyPixels` for a JPEG that is too large to be drafted.
     """
-    if jpeg.is_jpeg(file.read(jpeg.PREFIX)):
-        file.seek(0)
-        # Not by Image.open: it counts pixels before they are drafted.
-        return jpeg.JpegPhotograph(file)
+    prefix = file.read(PREFIX)
     file.seek(0)
+    # Not by Image.open: it counts pixels before they are drafted, and by one cap for all.
+    if jpeg.is_jpeg(prefix):
+        return jpeg.JpegPhotograph(file)
+    if heif.is_heic(prefix):
+        return HeifImageFile(file)
     return Image.open(file, formats=FORMATS)
 
 

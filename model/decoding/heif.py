@@ -26,6 +26,10 @@ Size = tuple[int, int]
 BRANDS: Final = frozenset({b"heic", b"heix", b"heim", b"heis", b"mif1"})
 """Major brands of still images; `hevc` and `msf1` are sequences, which need have no primary image."""
 
+MAX_PIXELS: Final = 202_000_000
+"""Without alpha, tiles included: a phone's 200 megapixels. 8.4 bytes a pixel at the peak, in 8 bits or 10;
+with alpha it may be 12, which the decoders' memory does not hold."""
+
 CONTAINERS: Final = {b"meta": 4, b"iprp": 0, b"ipco": 0}
 """The boxes on the way to an image's size, and what stands in each before its first child, in bytes."""
 
@@ -71,6 +75,11 @@ class HeifImageFile(ImageFile.ImageFile):
         sizes = (self._size, _canvas(self._primary.tiling), *_sizes(memoryview(data)))
         self.largest = max(sizes, key=prod)
 
+    @property
+    def is_lean(self) -> bool:
+        """Whether it takes little enough memory for `MAX_PIXELS`."""
+        return self.mode in {"RGB", "L"}
+
     def load(self) -> PixelAccess | None:
         """Decode, once. Raises what pillow-heif does: `ValueError`, `EOFError`, `OSError`, `RuntimeError`."""
         if self._primary is not None:
@@ -87,6 +96,11 @@ class HeifImageFile(ImageFile.ImageFile):
 def is_heif(prefix: bytes) -> bool:
     """Whether a file that begins so is a still image in HEIF; AVIF may share the brand `mif1`."""
     return prefix[4:8] == b"ftyp" and prefix[8:12] in BRANDS
+
+
+def is_heic(prefix: bytes) -> bool:
+    """Whether it can be nothing else."""
+    return is_heif(prefix) and prefix[8:12] != b"mif1"
 
 
 def register() -> None:

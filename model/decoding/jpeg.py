@@ -29,9 +29,6 @@ from model.decoding.jpeg_picture import JpegPicture
 if TYPE_CHECKING:
     from PIL._imaging import PixelAccess  # a name of the stubs alone
 
-PREFIX: Final = 3
-"""Bytes that tell a JPEG."""
-
 SCALES: Final = (8, 4, 2, 1)
 """What libjpeg reduces by at no cost, and Pillow asks of it."""
 

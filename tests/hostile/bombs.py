@@ -162,6 +162,13 @@ def _boxes() -> Iterator[Case]:
             PIXELS,
             pixels=1_100_000,
         )
+    phone = [tiles(6, 8, (16_320, 12_240)), coded(Image.new("RGB", (2_048, 2_048), "teal"))]
+    yield case(
+        "heic of 200 megapixels",
+        partial(file_of, phone, [Reference(b"dimg", 1, [2] * 48)]),
+        PIXELS,
+        pixels=202_000_000,
+    )
     yield case(
         "heic whose tiles are itself", lambda: file_of([tiles(1, 1, (64, 64))], [Reference(b"dimg", 1, [1])])
     )

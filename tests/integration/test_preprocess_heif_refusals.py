@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache
+from io import BytesIO
 from multiprocessing import get_context
 from pathlib import Path
 from struct import pack
@@ -18,6 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from model.decoding.heif import HeifImageFile
 from model.preprocess import Preprocess
 from schemas.errors import Rejected, TooManyPixels, Undecodable
 from tests.unit.heif_builders import (
@@ -138,6 +140,21 @@ def test_a_heic_above_the_cap_is_refused_by_its_header() -> None:
     with pytest.raises(TooManyPixels, match="128 x 128"):
         Preprocess(size=32, max_pixels=128 * 128 - 1).decode(noise())
     assert Preprocess(size=32, max_pixels=128 * 128).decode(noise()).shape == (3, 32, 32)
+
+
+def test_without_alpha_a_heic_may_have_a_phone_s_200_megapixels_and_no_more() -> None:
+    for size, fits in {(16_320, 12_240): True, (16_500, 12_300): False}.items():
+        data = file_of([tiles(1, 1, size), flat(SMALL)], [Reference(b"dimg", 1, [2])])
+        with pytest.raises((TooManyPixels, Undecodable)) as refused:
+            Preprocess(size=32).decode(data)
+        assert isinstance(refused.value, TooManyPixels) is not fits
+
+
+def test_with_alpha_the_usual_cap_holds() -> None:
+    lean = {
+        mode: HeifImageFile(BytesIO(heic(Image.new(mode, (64, 64))))).is_lean for mode in ("RGB", "RGBA", "L")
+    }
+    assert lean == {"RGB": True, "RGBA": False, "L": True}
 
 
 @pytest.mark.parametrize("kind", ["cut", "alpha", "tile", "overlay", "identity"])
