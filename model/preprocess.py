@@ -7,41 +7,20 @@ the device, so that a quarter of the bytes travel there.
 from __future__ import annotations
 
 import re
-import warnings
 from dataclasses import dataclass
 from enum import StrEnum
 from io import BytesIO
-from typing import IO, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image, ImageFile, UnidentifiedImageError
 
-# Imported for what they register: explicit formats, known before the first thread opens a file.
-from PIL import (
-    ExifTags,
-    GifImagePlugin,
-    Image,
-    ImageFile,
-    PngImagePlugin,
-    UnidentifiedImageError,
-    WebPImagePlugin,
-)
-
-from model.decoding import (
-    avif,
-    bmp,
-    colour,
-    damage,
-    gif,
-    heif,
-    jpeg,
-    png,
-    signatures,
-    tiff,
-    webp,
-)
-from model.decoding.avif import AvifPhotograph
-from model.decoding.heif import HeifImageFile
+from model.formats import colour, heif
+from model.formats.avif import AvifPhotograph
+from model.formats.heif import HeifImageFile
+from model.formats.opening import FORMATS, opened, orientation
+from model.refusals import damage, signatures
 from schemas.errors import ConfigurationError, TagstreamError, TooManyPixels, Undecodable
 
 Box = tuple[float, float, float, float]
@@ -49,39 +28,12 @@ Box = tuple[float, float, float, float]
 Pixels = npt.NDArray[np.uint8]
 """One image, RGB, shape (3, S, S), 0 to 255."""
 
-FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "HEIF", "TIFF", "BMP")
-"""What is accepted; never whatever Pillow happens to open. GIF, WebP and APNG give their first frame,
-HEIF (an iPhone's HEIC) its primary image, TIFF its first page. Tried in this order: both AVIF and HEIF claim
-the shared brand `mif1`, and AVIF passes on what is not its own while HEIF would keep it.
-"""
-
-PLUGINS: Final = (
-    GifImagePlugin,
-    PngImagePlugin,
-    WebPImagePlugin,
-)
-
-avif.register()
-gif.register()
-heif.register()
-png.register()
-webp.register()
-tiff.register()
-bmp.register()
-
-# A photograph whose Exif is odd is a photograph. Once and for all threads, whatever PYTHONWARNINGS says:
-# where warnings are errors the same bytes would else be refused that are an image elsewhere.
-warnings.filterwarnings("ignore", module=r"PIL\.")
-
 MAX_PIXELS: Final = 89_000_000
 """Default cap of what is decoded. Pillow itself begins to warn at 89,478,485, so the cap stays below that."""
 
 MAX_SIDE: Final = 65_535
 """What a JPEG can have. Where the bits of a row do not fit an int Pillow says that memory has run out, and a
 worker stops for that, though it was the file's fault."""
-
-PREFIX: Final = 12
-"""Bytes that tell a JPEG or a HEIC."""
 
 MAX_MESSAGE: Final = 500
 """Characters of a refusal; it goes into headers and logs."""
@@ -167,34 +119,11 @@ class Preprocess:
         return image.resize((self.size, self.size), Image.Resampling.BICUBIC, box=box, reducing_gap=3.0)
 
 
-def opened(file: IO[bytes]) -> ImageFile.ImageFile:
-    """The image of an accepted format that `file` holds, its pixels not decoded yet.
-
-    Raises what Pillow and the plugins do, and `TooManyPixels` for a JPEG that is too large to be drafted.
-    """
-    prefix = file.read(PREFIX)
-    file.seek(0)
-    # Not by Image.open: it counts pixels before they are drafted, and by one cap for all.
-    if jpeg.is_jpeg(prefix):
-        return jpeg.JpegPhotograph(file)
-    if heif.is_heic(prefix):
-        return HeifImageFile(file)
-    return Image.open(file, formats=FORMATS)
-
-
 def _centre(size: tuple[int, int]) -> Box:
     width, height = size
     side = min(width, height)
     left, top = (width - side) / 2, (height - side) / 2
     return (left, top, left + side, top + side)
-
-
-def orientation(image: Image.Image) -> int:
-    """EXIF orientation, 1 where there is none or it cannot be read: the pixels are good all the same."""
-    try:
-        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
-    except Exception:  # noqa: BLE001 - a broken EXIF block raises anything from struct.error to SyntaxError
-        return 1
 
 
 def _upright(image: Image.Image, orientation: int) -> Image.Image:

@@ -12,12 +12,11 @@ from typing import IO, Final
 import numpy as np
 from PIL import Image, ImageOps
 
-from model import preprocess
 from model.data import gather, inspecting
 from model.data.inspecting import Decodes
 from model.data.photograph import Encoded
 from model.data.progress import Tick, silent
-from model.decoding import colour
+from model.formats import colour, opening
 from model.preprocess import MAX_PIXELS, Pixels, Preprocess
 from schemas.errors import Rejected
 
@@ -41,7 +40,7 @@ REFUSALS: Final = (
 def opened(file: Path | BytesIO, side: int, *, quality: int, progressive: bool = False) -> str | None:
     """A data: URI of what Pillow opens; None where it cannot show it: a page goes without that picture."""
     try:
-        with _file(file) as source, preprocess.opened(source) as image:
+        with _file(file) as source, opening.opened(source) as image:
             return data_uri(thumbnail(image, side), quality=quality, progressive=progressive)
     except REFUSALS:
         return None

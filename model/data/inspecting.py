@@ -18,7 +18,8 @@ from model.data import gather, near_duplicates
 from model.data.entries import Entry, Refusal, RefusalCause
 from model.data.near_duplicates import Fingerprint
 from model.data.progress import Tick, silent
-from model.preprocess import Pixels, Preprocess, opened, orientation
+from model.formats.opening import opened, orientation
+from model.preprocess import Pixels, Preprocess
 from schemas.errors import Rejected
 
 LARGEST: Final = 64 * 2**20

@@ -15,7 +15,7 @@ from model.data.progress import Tick, silent
 from model.evaluation.predict import predict
 from model.evaluation.predictions import Predictions
 from model.evaluation.shares import Share
-from model.preprocess import opened
+from model.formats.opening import opened
 from model.serving.classifier import Classifier
 
 QUALITY = 87

@@ -16,7 +16,8 @@ from model.data.progress import Tick, silent
 from model.evaluation.figures import report
 from model.evaluation.predictions import Predictions
 from model.evaluation.report import Report
-from model.preprocess import Pixels, Preprocess, opened
+from model.formats.opening import opened
+from model.preprocess import Pixels, Preprocess
 from model.serving.classifier import Classifier
 from schemas.errors import ConfigurationError, Rejected
 

@@ -9,9 +9,9 @@ from struct import pack
 
 from PIL import Image
 
-from model.decoding.gif_blocks import MAX_BLOCKS
-from model.decoding.jpeg_picture import MAX_SCANS, MAX_SEGMENTS
-from model.decoding.png_chunks import MAX_CHUNKS
+from model.formats.gif_blocks import MAX_BLOCKS
+from model.formats.jpeg_picture import MAX_SCANS, MAX_SEGMENTS
+from model.formats.png_chunks import MAX_CHUNKS
 from tests.hostile.builders import (
     chunk,
     encoded,

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from model.decoding.heif import HeifImageFile
+from model.formats.heif import HeifImageFile
 from model.preprocess import Preprocess
 from schemas.errors import Rejected, TooManyPixels, Undecodable
 from tests.unit.heif_builders import (

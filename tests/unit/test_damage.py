@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model.decoding import damage
 from model.preprocess import Preprocess
+from model.refusals import damage
 from schemas.errors import Rejected
 
 INNER = (

@@ -7,7 +7,7 @@ from struct import pack
 import numpy as np
 import pytest
 
-from model.decoding.gif_blocks import MAX_BLOCKS, SCREEN
+from model.formats.gif_blocks import MAX_BLOCKS, SCREEN
 from model.preprocess import Pixels, Preprocess
 from schemas.errors import TooManyPixels, Undecodable
 from tests.unit.gif_builders import PALETTE, TRAILER, Indices, control, extension, frame, gif

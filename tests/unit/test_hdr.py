@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from model.decoding.hdr import to_sdr
+from model.formats.hdr import to_sdr
 from tests.unit.hdr_builders import HLG, PQ, hdr, scene
 
 BT709, BT2020, P3 = 1, 9, 12

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image, JpegImagePlugin
 
-from model.decoding.jpeg import JpegPhotograph
+from model.formats.jpeg import JpegPhotograph
 from model.preprocess import Preprocess
 from schemas.errors import TooManyPixels, Undecodable
 from tests.unit.jpeg_builders import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from model.decoding.jpeg_picture import MAX_SCANS, MAX_SEGMENTS, JpegPicture
+from model.formats.jpeg_picture import MAX_SCANS, MAX_SEGMENTS, JpegPicture
 from schemas.errors import Undecodable
 from tests.unit.jpeg_builders import behind_jfif, encoded, exif, scan_at, segment, xmp
 

@@ -9,7 +9,7 @@ from struct import pack
 import numpy as np
 import pytest
 
-from model.decoding.png_chunks import MAGIC, MAX_CHUNKS
+from model.formats.png_chunks import MAGIC, MAX_CHUNKS
 from model.preprocess import Pixels, Preprocess
 from schemas.errors import Undecodable
 from tests.unit.png_builders import END, GREY, PALETTE, chunk, header, pixels, png, rows

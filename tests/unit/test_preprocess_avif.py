@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import AvifImagePlugin, Image
 
-from model.decoding.avif import AvifPhotograph
+from model.formats.avif import AvifPhotograph
 from model.preprocess import Pixels, Preprocess
 from schemas.errors import TooManyPixels, Undecodable
 from tests.unit.hdr_builders import HLG, PQ, hdr, scene

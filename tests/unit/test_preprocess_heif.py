@@ -11,8 +11,8 @@ import pillow_heif
 import pytest
 from PIL import Image
 
-from model.decoding.avif import AvifPhotograph
-from model.decoding.heif import HeifImageFile
+from model.formats.avif import AvifPhotograph
+from model.formats.heif import HeifImageFile
 from model.preprocess import Fit, Pixels, Preprocess
 from tests.unit.heif_builders import Reference, coded, exif, file_of, heic, imir, irot, tiles
 

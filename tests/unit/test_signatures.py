@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model.decoding import brands
-from model.decoding.signatures import ACCEPTED, LOOKS_LIKE, foreign, looks_like
-from model.preprocess import FORMATS, Preprocess
+from model.formats.opening import FORMATS
+from model.preprocess import Preprocess
+from model.refusals import brands
+from model.refusals.signatures import ACCEPTED, LOOKS_LIKE, foreign, looks_like
 from schemas.errors import Undecodable
 
 

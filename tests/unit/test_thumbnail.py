@@ -10,8 +10,9 @@ import pytest
 from PIL import Image
 
 from model import thumbnail
-from model.decoding.png_chunks import MAX_CHUNKS
-from model.preprocess import FORMATS, Preprocess
+from model.formats.opening import FORMATS
+from model.formats.png_chunks import MAX_CHUNKS
+from model.preprocess import Preprocess
 from tests.unit import gif_builders
 from tests.unit.png_builders import GREY, PALETTE, RGB, chunk, png
 

@@ -12,8 +12,8 @@ from typing import IO, TYPE_CHECKING, cast
 
 from PIL import Image, ImageFile, WebPImagePlugin
 
-from model.decoding import webp_chunks
-from model.decoding.webp_chunks import Parts
+from model.formats import webp_chunks
+from model.formats.webp_chunks import Parts
 
 if TYPE_CHECKING:
     from PIL._imaging import PixelAccess  # a name of the stubs alone

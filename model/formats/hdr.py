@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFilter
 
-from model.decoding import colour, gamma
+from model.formats import colour, gamma
 
 Floats = npt.NDArray[np.float64]
 

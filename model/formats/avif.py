@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, cast
 
 from PIL import AvifImagePlugin, ExifTags, Image, ImageFile, _avif
 
-from model.decoding import hdr, iso_boxes
+from model.formats import hdr, iso_boxes
 
 if TYPE_CHECKING:
     from PIL._imaging import PixelAccess  # a name of the stubs alone

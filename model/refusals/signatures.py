@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from model.decoding import archives, brands, texts
+from model.refusals import archives, brands, texts
 
 HEAD: Final = 4_096
 """Bytes of a file that are looked at."""

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Final, cast
 
 from PIL import GifImagePlugin, Image, ImageFile
 
-from model.decoding.gif_blocks import SCREEN, Blocks, FirstFrame
+from model.formats.gif_blocks import SCREEN, Blocks, FirstFrame
 
 if TYPE_CHECKING:
     from PIL._imaging import PixelAccess  # a name of the stubs alone

@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, cast
 import _pillow_heif
 from PIL import Image, ImageFile
 
-from model.decoding import hdr, iso_boxes
+from model.formats import hdr, iso_boxes
 
 if TYPE_CHECKING:
     from PIL._imaging import PixelAccess  # a name of the stubs alone

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from model.decoding import signatures
+from model.refusals import signatures
 
 CUT = "it is cut short"
 BROKEN = "its pixels cannot be decoded"

@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Final, cast
 import numpy as np
 from PIL import BmpImagePlugin, Image, ImageFile
 
-from model.decoding import bmp_runs, colour
+from model.formats import bmp_runs, colour
 from schemas.errors import Undecodable
 
 if TYPE_CHECKING:

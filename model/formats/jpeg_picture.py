@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from itertools import islice, zip_longest
 from typing import Final
 
-from model.decoding.jpeg_frame import ARITHMETIC, HUFFMAN, PROGRESSIVE, SEQUENTIAL, Arrived, JpegFrame
-from model.decoding.jpeg_segments import (
+from model.formats.jpeg_frame import ARITHMETIC, HUFFMAN, PROGRESSIVE, SEQUENTIAL, Arrived, JpegFrame
+from model.formats.jpeg_segments import (
     APP0,
     APP1,
     APP14,

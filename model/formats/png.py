@@ -11,9 +11,9 @@ from typing import IO, TYPE_CHECKING, Final, cast
 
 from PIL import Image, ImageFile, PngImagePlugin
 
-from model.decoding import png_pixels
-from model.decoding.png_chunks import MAGIC, Chunks
-from model.decoding.png_pixels import Header
+from model.formats import png_pixels
+from model.formats.png_chunks import MAGIC, Chunks
+from model.formats.png_pixels import Header
 
 if TYPE_CHECKING:
     from PIL._imaging import PixelAccess  # a name of the stubs alone

@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from model.decoding import colour, gamma, hdr
-from model.decoding.png_chunks import Chunks
+from model.formats import colour, gamma, hdr
+from model.formats.png_chunks import Chunks
 
 Words = npt.NDArray[np.uint16]
 Box = tuple[int, int, int, int]

@@ -24,7 +24,7 @@ import numpy as np
 import simplejpeg
 from PIL import Image, ImageFile, JpegImagePlugin
 
-from model.decoding.jpeg_picture import JpegPicture
+from model.formats.jpeg_picture import JpegPicture
 
 if TYPE_CHECKING:
     from PIL._imaging import PixelAccess  # a name of the stubs alone
