@@ -20,6 +20,7 @@ from model.formats.jpeg_segments import (
     DHT,
     EOI,
     FRAMES,
+    LS,
     SOI,
     SOS,
     TABLES,
@@ -48,6 +49,9 @@ ADOBE: Final = b"\xff\xee\x00\x0eAdobe\0\x64\0\0\0\0"
 """Its last byte, the transform, is to follow."""
 TRANSFORMS: Final = {3: 1, 4: 2}
 """By number of components: what an unknown transform is taken for, as libjpeg does."""
+
+BITS: Final = 8
+"""Of a sample; libjpeg-turbo's interfaces for 12 and 16 are others, and browsers read none of these."""
 
 LONG_ZEROS: Final = bytes(256)
 UNWRITTEN: Final = 64
@@ -130,8 +134,12 @@ class JpegPicture:
             case marker if marker in FRAMES:
                 self._tables_and_scans.append(self._whole(segment))
                 self.frame = JpegFrame.of(marker, bytes(body))
+                if body[0] != BITS:
+                    raise Undecodable(f"a JPEG of {body[0]} bits a sample; those of {BITS} are read")
                 self._hold_to_its_size()
                 self._arrived = Arrived(self.frame)
+            case marker if marker == LS:
+                raise Undecodable("a JPEG-LS image, which is not read: export the photograph as JPEG")
             case marker if marker in TABLES:
                 self._tables_and_scans.append(self._whole(segment))
                 if marker == DHT:

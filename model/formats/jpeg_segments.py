@@ -9,6 +9,8 @@ from typing import Final
 
 SOI, EOI, SOS, DHT = 0xD8, 0xD9, 0xDA, 0xC4
 APP0, APP1, APP14 = 0xE0, 0xE1, 0xEE
+LS = 0xF7
+"""The frame header of JPEG-LS, another way to pack pixels."""
 
 FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 """Frame headers, SOF0 to SOF15; the three between are tables and a reserved one."""

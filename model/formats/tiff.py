@@ -12,8 +12,8 @@ from typing import IO, TYPE_CHECKING, Final, cast
 
 from PIL import ExifTags, Image, ImageFile, TiffImagePlugin
 
-from model.decoding import tiff_silence
 from model.formats import tiff_directory as tags
+from model.formats import tiff_silence
 from model.formats.tiff_directory import Directory
 from schemas.errors import Undecodable
 

@@ -83,6 +83,15 @@ def test_what_holds_no_picture_says_so(data: bytes) -> None:
         JpegPicture(data)
 
 
+def test_what_is_another_jpeg_says_so() -> None:
+    frame = encoded().index(b"\xff\xc0")
+    with pytest.raises(Undecodable, match="JPEG-LS"):
+        JpegPicture(b"\xff\xd8" + segment(0xF7, b"\x08\0\x10\0\x10\x01\x01\x11\x00"))
+    for bits in (2, 12, 16):
+        with pytest.raises(Undecodable, match=f"of {bits} bits"):
+            JpegPicture(encoded()[: frame + 4] + bytes([bits]) + encoded()[frame + 5 :])
+
+
 def encoded_segments(file: bytes) -> list[int]:
     """Where each marker of a file of one scan stands; compressed data holds no more than stuffed bytes."""
     header = file[: scan_at(file)]
