@@ -79,7 +79,8 @@ class Manifest(ManifestPart):
     """An image on which no label reaches this is none of them and gets no tag. Thresholds below it are for
     the further tags of an image that has one."""
     chosen_for: Mapping[str, Mapping[str, float]] = {}
-    """What a label's threshold was chosen for, as `{"recall": 0.98, "reached": 0.983}`, on `val`."""
+    """What a label's threshold was chosen for, as `{"recall": 0.98, "reached": 0.983}`, on `val`;
+    `{"threshold": 0.4, "reached": 0.95}` where somebody set it, with the recall that it has there."""
     routes: tuple[RouteRule, ...] = ()
     golden: tuple[Golden, ...] = ()
     metrics: Mapping[str, JsonValue] = {}

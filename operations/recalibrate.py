@@ -9,8 +9,8 @@ from typing import Final
 from model import checkpoint
 from model.data import dataset
 from model.evaluation import evaluation_run
-from model.evaluation.calibration import Target
 from model.evaluation.recalibrating import RecalibrationRequest
+from model.evaluation.threshold_targets import Target
 from schemas.errors import ConfigurationError
 
 SPLIT: Final = "val"

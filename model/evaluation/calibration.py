@@ -4,70 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from model.evaluation import refusing
 from model.evaluation.predictions import Predictions, highest
+from model.evaluation.threshold_targets import DEFAULT, CalibrationSet, Fixed, Recall, Target
 from model.manifest import Task
 from schemas.errors import ConfigurationError
 
 TEMPERATURES: Final = np.geomspace(0.4, 3.0, 80)
-LOWEST, HIGHEST = 0.2, 0.5
-"""Thresholds stay within unless somebody asks: a few hundred pictures cannot justify an extreme one."""
-WHOLE: Final = (0.01, 0.99)
 UNKNOWN: Final = 0.5
 """The threshold of a label of which there is no photograph."""
 SMALLEST: Final = 1e-6
 """Of a probability that the classifier gives, which has six decimals; for the way back to its logit."""
-
-
-@dataclass(frozen=True, slots=True)
-class Recall:
-    """The highest threshold at which this share of a label's true tags is still found."""
-
-    share: float
-    within: tuple[float, float] = WHOLE
-    name: str = "recall"
-
-
-@dataclass(frozen=True, slots=True)
-class Precision:
-    """The lowest threshold at which this share of a label's tags is true."""
-
-    share: float
-    within: tuple[float, float] = WHOLE
-    name: str = "precision"
-
-
-Target = Recall | Precision
-DEFAULT: Final = Recall(0.98, within=(LOWEST, HIGHEST))
-"""The higher a threshold is, the fewer pictures of nothing are tagged; the target bounds what that costs."""
-
-
-class CalibrationSet(Protocol):
-    """N photographs whose tags are known."""
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """In the order of the columns."""
-
-    @property
-    def targets(self) -> Tensor:
-        """(N, labels), above 0 where the tag is true."""
-
-    @property
-    def mains(self) -> Tensor:
-        """Int (N,): the class that is right, -1 for a negative."""
-
-
-REFUSED: Final = 0.015
-"""Of labelled photographs: at most so many may be refused, so that pictures of nothing are."""
-SLIPPED: Final = 0.05
-"""Of pictures of nothing: no more are refused than leaves so many of them tagged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +48,18 @@ def decide(
 ) -> DecisionRule:
     """The temperature, the refusal, then the thresholds that reach their targets on what is not refused.
 
-    `targets` for all labels, or by label, others by `DEFAULT`; `refusal` is chosen where it is None. Raises
-    `ConfigurationError` for a target of a label that is not there, or outside 0 to 1.
+    `targets` for all labels, or by label, others by `DEFAULT`; `refusal` is chosen where it is None, so that
+    every recall that was asked for stays within reach. Raises `ConfigurationError` for a target of a label
+    that is not there, or outside 0 to 1, and for a recall that the given refusal makes impossible.
     """
     wanted = _wanted(targets, labels=truth.labels)
     degree = temperature(logits, truth, task=task)
     scores = eligible(probabilities(logits, temperature=degree, task=task), task=task)
-    least = _refusal(scores, truth, task=task) if refusal is None else refusal
+    if refusal is None:
+        least = refusing.chosen(scores, truth, task=task, targets=wanted)
+    else:
+        refusing.refuse_impossible(refusal, scores, truth, targets=wanted)
+        least = refusal
     scores = scores.where(scores.amax(1, keepdim=True) >= least, -1.0)
     choices = {
         label: choose(scores[:, i], truth.targets[:, i] > 0, target=wanted[label])
@@ -111,14 +70,17 @@ def decide(
         thresholds={label: choice.threshold for label, choice in choices.items()},
         chosen_for={
             label: {wanted[label].name: wanted[label].share, "reached": round(choice.reached, 4)}
-            for label, choice in choices.items()
             if choice.of
+            else {wanted[label].name: wanted[label].share}
+            for label, choice in choices.items()
+            if choice.of or isinstance(wanted[label], Fixed)
         },
         refusal=least,
         missed=tuple(
             choice.missed(label, wanted[label])
             for label, choice in choices.items()
-            if not choice.of or choice.reached < wanted[label].share
+            if not isinstance(wanted[label], Fixed)
+            and (not choice.of or choice.reached < wanted[label].share)
         ),
     )
 
@@ -170,6 +132,10 @@ class ThresholdChoice:
 
 def choose(scores: Tensor, truth: Tensor, *, target: Target) -> ThresholdChoice:
     """The threshold of one label, in hundredths, from float (N,) and bool (N,)."""
+    if isinstance(target, Fixed):
+        found = ((scores >= target.share) & truth).sum()
+        of = int(truth.sum())
+        return ThresholdChoice(target.share, float(found) / max(1, of), of=of)
     if not truth.any():
         return ThresholdChoice(UNKNOWN, 0.0, of=0)
     low, high = (round(100 * end) for end in target.within)
@@ -189,22 +155,6 @@ def _choice(grid: Tensor, reached: Tensor, *, target: Target, of: int) -> Thresh
     else:
         place = int(places[-1] if isinstance(target, Recall) else places[0])
     return ThresholdChoice(round(float(grid[place]), 2), float(reached[place]), of=of)
-
-
-def _refusal(scores: Tensor, truth: CalibrationSet, *, task: Task) -> float:
-    """The lowest probability, in hundredths, below which to refuse a photograph; 0 without negatives.
-
-    By the highest score of each (Hendrycks and Gimpel 2017, "A baseline for detecting misclassified and
-    out-of-distribution examples"). Where a picture has one answer alone, its threshold refuses already.
-    """
-    known = truth.mains >= 0
-    if task != "multi_label" or known.all() or not known.any():
-        return 0.0
-    grid = torch.arange(100, dtype=torch.float64) / 100
-    stays = scores.double().amax(1)[:, None] >= grid
-    slipped, refused = stays[~known].double().mean(0), (~stays[known]).double().mean(0)
-    allowed = slipped.clamp(min=SLIPPED).where(refused <= REFUSED, torch.inf)
-    return round(float(grid[int(allowed.argmin())]), 2)
 
 
 def _wanted(targets: Target | Mapping[str, Target], *, labels: tuple[str, ...]) -> Mapping[str, Target]:

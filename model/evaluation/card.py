@@ -97,6 +97,8 @@ def _decisions(manifest: Manifest) -> str:
 def _reason(manifest: Manifest, label: str) -> str:
     chosen = dict(manifest.chosen_for.get(label, {}))
     reached = chosen.pop("reached", None)
+    if "threshold" in chosen:
+        return "set by hand" if reached is None else f"set by hand (recall there: {reached:.1%})"
     wish = ", ".join(f"{name} {share:.1%}" for name, share in chosen.items())
     return wish if reached is None else f"{wish} (there: {reached:.1%})"
 

@@ -11,11 +11,12 @@ from model.checkpoint import Version
 from model.data.photograph import Photograph
 from model.data.progress import Tick, silent
 from model.evaluation import calibration, recording
-from model.evaluation.calibration import DecisionRule, Target
+from model.evaluation.calibration import DecisionRule
 from model.evaluation.card import card
 from model.evaluation.predict import predict
 from model.evaluation.recording import SplitFigures
 from model.evaluation.report import Report
+from model.evaluation.threshold_targets import Target
 from model.manifest import Manifest
 from model.policy import fitting
 from model.serving.classifier import Classifier, with_golden

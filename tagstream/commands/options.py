@@ -13,7 +13,7 @@ from schemas.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from model.data.division import SplitOptions
-    from model.evaluation.calibration import Target
+    from model.evaluation.threshold_targets import Target
     from model.training.recipe import Recipe
 
 Image = Annotated[
@@ -48,6 +48,10 @@ Recalls = Annotated[
 ]
 Precisions = Annotated[
     list[str] | None, typer.Option(help="Of tags that are true, for all labels or LABEL=SHARE.")
+]
+FixedThresholds = Annotated[
+    list[str] | None,
+    typer.Option("--threshold", help="LABEL=P: this threshold, whatever it reaches; may be repeated."),
 ]
 Weights = Annotated[
     str, typer.Option(help="Of the backbone: hub (public ones), a file, or none (from nothing).")
@@ -117,17 +121,24 @@ def division(shares: str, *, seed: int, by_source: bool = True) -> SplitOptions:
 
 
 def targets(
-    recalls: Sequence[str], precisions: Sequence[str], *, labels: Sequence[str]
+    recalls: Sequence[str], precisions: Sequence[str], fixed: Sequence[str] = (), *, labels: Sequence[str]
 ) -> Mapping[str, Target]:
     """A target for each label that was named, or for all; a named one outranks that for all.
 
     Raises `ConfigurationError` for what is no number, a label twice, or nothing at all.
     """
-    from model.evaluation.calibration import Precision, Recall
+    from model.evaluation.threshold_targets import Fixed, Precision, Recall
 
-    pairs = [*(_said(each, Recall) for each in recalls), *(_said(each, Precision) for each in precisions)]
+    pairs = [
+        *(_said(each, Recall) for each in recalls),
+        *(_said(each, Precision) for each in precisions),
+        *(_said(each, Fixed) for each in fixed),
+    ]
     if not pairs:
-        raise ConfigurationError("say what to choose thresholds for: --recall 0.98, or --precision menu=0.95")
+        raise ConfigurationError(
+            "say what to choose thresholds for: --recall 0.98, or --precision menu=0.95; or set one: "
+            "--threshold menu=0.4"
+        )
     names = [label for label, _ in pairs]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:

@@ -8,20 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from model.evaluation.calibration import (
-    DEFAULT,
-    HIGHEST,
-    LOWEST,
-    REFUSED,
-    Precision,
-    Recall,
-    choose,
-    decide,
-    logits_of,
-    probabilities,
-    temperature,
-)
+from model.evaluation.calibration import choose, decide, logits_of, probabilities, temperature
 from model.evaluation.predictions import Predictions
+from model.evaluation.refusing import REFUSED
+from model.evaluation.threshold_targets import DEFAULT, HIGHEST, LOWEST, Fixed, Precision, Recall
 from model.manifest import Task
 from schemas.errors import ConfigurationError
 from tests.unit.prediction_builders import drawn, judged
@@ -203,11 +193,53 @@ def test_without_pictures_of_nothing_or_with_one_answer_alone_none_is_refused() 
     assert refusal(seen([0.9] * 50, [0.4] * 5, task="single_label"))[0] == 0.0
 
 
-def test_a_threshold_is_chosen_for_what_is_reached_beside_the_refusal() -> None:
-    truth = judged([[0.9, 0.01, 0.01]] * 60 + [[0.4, 0.01, 0.01]] * 40, [("ambiance",)] * 100)
+def some_below(refusals: int) -> Predictions:
+    """A hundred photographs, `refusals` of them at 0.4, the others at 0.9; pictures of nothing at 0.45."""
+    rows = [[0.9, 0.01, 0.01]] * (100 - refusals) + [[0.4, 0.01, 0.01]] * refusals + [[0.45, 0.01, 0.01]] * 10
+    return judged(rows, [("ambiance",)] * 100 + [()] * 10)
+
+
+def test_a_threshold_by_default_is_chosen_for_what_is_reached_beside_the_refusal() -> None:
+    truth = some_below(40)
     logits = logits_of(truth, temperature=1.0)
-    free = decide(logits, truth, targets=Recall(0.9))
-    refusing = decide(logits, truth, targets=Recall(0.9), refusal=0.99)
-    assert free.chosen_for["ambiance"]["reached"] == 1.0
+    refusing = decide(logits, truth, refusal=0.99)
+    assert decide(logits, truth, refusal=0.0).chosen_for["ambiance"]["reached"] == 1.0
     assert refusing.chosen_for["ambiance"]["reached"] < 0.9
     assert refusing.missed
+
+
+def test_a_recall_that_the_given_refusal_makes_impossible_is_an_error_that_says_what_is_left() -> None:
+    truth = some_below(40)
+    logits = logits_of(truth, temperature=1.0)
+    with pytest.raises(ConfigurationError) as refused:
+        decide(logits, truth, targets={"ambiance": Recall(0.9)}, refusal=0.6)
+    said = str(refused.value)
+    assert said.startswith("ambiance: a recall of 90.0% cannot be reached with a refusal of 0.6")
+    assert "leaves 60.0% of its 100 photographs" in said
+    assert "--recall ambiance=0.6 or a --refusal of" in said
+    highest = float(said.removesuffix(" at most").rpartition(" ")[2])
+    mended = decide(logits, truth, targets={"ambiance": Recall(0.9)}, refusal=highest)
+    assert mended.chosen_for["ambiance"]["reached"] >= 0.9
+    eased = decide(logits, truth, targets={"ambiance": Recall(0.6)}, refusal=0.6)
+    assert eased.chosen_for["ambiance"]["reached"] == 0.6
+
+
+def test_a_refusal_that_is_chosen_leaves_every_recall_that_was_asked_for_within_reach() -> None:
+    truth = some_below(1)
+    logits = logits_of(truth, temperature=1.0)
+    alone = decide(logits, truth)
+    beside = decide(logits, truth, targets={"ambiance": Recall(1.0)})
+    assert beside.refusal < alone.refusal
+    assert beside.chosen_for["ambiance"]["reached"] == 1.0
+    assert alone.chosen_for["ambiance"]["reached"] == 0.99
+
+
+def test_a_threshold_that_somebody_sets_is_kept_with_the_recall_that_it_has() -> None:
+    truth = some_below(40)
+    wish = {"ambiance": Fixed(0.85), "food": Fixed(0.33)}
+    decision = decide(truth.probabilities.logit(), truth, targets=wish, refusal=0.0)
+    assert (decision.thresholds["ambiance"], decision.thresholds["food"]) == (0.85, 0.33)
+    assert decision.chosen_for["ambiance"]["threshold"] == 0.85
+    assert decision.chosen_for["ambiance"]["reached"] in {0.6, 1.0}
+    assert decision.chosen_for["food"] == {"threshold": 0.33}
+    assert [line.partition(":")[0] for line in decision.missed] == ["human"]

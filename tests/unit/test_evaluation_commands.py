@@ -160,6 +160,26 @@ def test_calibrate_writes_a_new_version_of_the_same_weights(place: Path) -> None
     assert report(seen).tag_recall["food"].value >= 0.6
 
 
+def test_calibrate_sets_a_threshold_that_manifest_and_card_say_was_set_by_hand(place: Path) -> None:
+    output = place / "tiny-v8"
+    result = ran(
+        "calibrate", place / "tiny-v1", *data(place)[:3], "--threshold", "menu=0.37", "--output", output
+    )
+    assert result.exit_code == 0, result.output
+    new = checkpoint.read(output)
+    assert new.manifest.thresholds["menu"] == 0.37
+    assert new.manifest.chosen_for["menu"]["threshold"] == 0.37
+    assert "| menu | 0.37 | set by hand" in new.card
+
+
+def test_a_refusal_that_makes_the_recall_impossible_writes_no_version(place: Path) -> None:
+    wish = ("--recall", "menu=0.9", "--refusal", "1", "--output", place / "tiny-v9")
+    result = ran("calibrate", place / "tiny-v1", *data(place)[:3], *wish)
+    assert isinstance(result.exception, ConfigurationError)
+    assert "menu: a recall of 90.0% cannot be reached with a refusal of 1" in str(result.exception)
+    assert not (place / "tiny-v9").exists()
+
+
 def test_what_calibrate_cannot_reach_is_said(place: Path) -> None:
     wish = ("--precision", "menu=1", "--output", place / "tiny-v4")
     result = ran("calibrate", place / "tiny-v1", *data(place)[:3], *wish)

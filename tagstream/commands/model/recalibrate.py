@@ -23,6 +23,7 @@ def calibrate(  # noqa: PLR0913, PLR0917 - one parameter an option
     output: options.Output,
     recall: options.Recalls = None,
     precision: options.Precisions = None,
+    threshold: options.FixedThresholds = None,
     refusal: Annotated[
         float | None,
         typer.Option(min=0, max=1, help="No tag where no label reaches this; chosen on negatives if absent."),
@@ -35,8 +36,9 @@ def calibrate(  # noqa: PLR0913, PLR0917 - one parameter an option
 
     A label for which nothing is said gets the highest threshold that keeps 98 % of its true tags, within 0.20
     to 0.50. With negatives, the refusal is chosen too: a photograph on which no label reaches it is none of
-    them and gets no tag; at most 1.5 % of the labelled ones may be lost to it. What cannot be reached is
-    said, and kept in the new version's manifest beside what was wanted.
+    them and gets no tag; at most 1.5 % of the labelled ones may be lost to it, and no recall that was asked
+    for; a --refusal that makes one impossible is an error. What cannot be reached otherwise is said, and kept
+    in the new version's manifest beside what was wanted; so is a --threshold that you set.
 
     Example:
       tagstream model calibrate packaged labels.csv --recall 0.98 --precision menu=0.95 --output runs/new-v2
@@ -47,7 +49,7 @@ def calibrate(  # noqa: PLR0913, PLR0917 - one parameter an option
 
     folder = resolve(version)
     labels = checkpoint.read_manifest(folder).labels
-    wanted = targets(recall or (), precision or (), labels=labels)
+    wanted = targets(recall or (), precision or (), threshold or (), labels=labels)
     asked = recalibrate.asked(output, photographs, negatives=negatives, targets=wanted, refusal=refusal)
     with phases() as tick:
         made = recalibrating.recalibrate(folder, output, asked=asked, device=device, tick=tick)
@@ -66,6 +68,7 @@ def average(  # noqa: PLR0913, PLR0917 - one parameter an option
     output: options.Output,
     recall: options.Recalls = None,
     precision: options.Precisions = None,
+    threshold: options.FixedThresholds = None,
     refusal: Annotated[
         float | None, typer.Option(min=0, max=1, help="As for `calibrate`; chosen if absent.")
     ] = None,
@@ -91,7 +94,8 @@ def average(  # noqa: PLR0913, PLR0917 - one parameter an option
 
     folders = [resolve(version) for version in versions]
     labels = checkpoint.read_manifest(folders[0]).labels
-    wanted = targets(recall or (), precision or (), labels=labels) if recall or precision else {}
+    is_said = recall or precision or threshold
+    wanted = targets(recall or (), precision or (), threshold or (), labels=labels) if is_said else {}
     text = recalibrate.notes(notes)
     asked = recalibrate.asked(output, photographs, negatives=negatives, targets=wanted, refusal=refusal)
     with phases() as tick:
