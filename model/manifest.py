@@ -87,6 +87,8 @@ class Manifest(ManifestPart):
     data_digest: str = ""
     code_commit: str = ""
     licence: str = ""
+    began_with: str = ""
+    """The weights that training began with, and what is known of their licence."""
     sha256: Digest = "0" * 64
     """Of the weights' file."""
 

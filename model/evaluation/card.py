@@ -77,10 +77,15 @@ def _head(manifest: Manifest) -> str:
         f"# {manifest.name} {manifest.version}\n\n"
         f"Tags a photograph with any of: {labels} ({TASKS[manifest.task]}).\n\n"
         f"- Licence: {manifest.licence or 'not stated'}\n"
+        f"{_began_with(manifest)}"
         f"- Architecture: {manifest.architecture}, input {size} x {size}, {manifest.input.fit}\n"
         f"- Data digest: `{manifest.data_digest}`\n"
         f"- Code commit: `{manifest.code_commit or 'unknown'}`"
     )
+
+
+def _began_with(manifest: Manifest) -> str:
+    return f"- Weights it began with: {manifest.began_with}\n" if manifest.began_with else ""
 
 
 def _decisions(manifest: Manifest) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final, Literal
+from typing import Literal
 
 import torch
 
@@ -12,9 +12,8 @@ from model import checkpoint, devices
 from model.data.dataset import Dataset, Split
 from model.training.recipe import Recipe
 from model.training.version_assembly import Provenance
+from model.training.weights_origin import began_with
 from schemas.errors import ConfigurationError
-
-LICENCE: Final = "Apache-2.0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +27,8 @@ class TrainingJob:
     """Of the backbone: public ones, a file, a version's folder; without any training starts from nothing."""
     negatives: Path | None = None
     notes: Path | None = None
+    licence: str = ""
+    """Of the version, as its owner states it; none where nothing is said."""
     recipe: Recipe = field(default_factory=Recipe)
     positive: str = ""
     """The label that a binary task asks for."""
@@ -55,7 +56,8 @@ def provenance(job: TrainingJob) -> Provenance:
     if job.notes is not None and not job.notes.is_file():
         raise ConfigurationError(f"{job.notes}: there is no such file")
     notes = job.notes.read_text(encoding="utf-8") if job.notes else ""
-    return Provenance(name, version, licence=LICENCE, notes=notes)
+    began = began_with(job.weights, architecture=job.recipe.architecture)
+    return Provenance(name, version, licence=job.licence.strip(), began_with=began, notes=notes)
 
 
 def taught(job: TrainingJob, *, data: Dataset) -> tuple[str, ...]:

@@ -32,6 +32,7 @@ class Provenance:
     name: str
     version: str
     licence: str
+    began_with: str = ""
     data_digest: str = ""
     notes: str = ""
     """Markdown for the card: purpose, data, command, weaknesses."""
@@ -54,6 +55,7 @@ def assemble(state: StateDict, *, recipe: Recipe, decision: DecisionRule, proven
         data_digest=provenance.data_digest,
         code_commit=_commit(),
         licence=provenance.licence,
+        began_with=provenance.began_with,
     )
     version = Version(manifest=manifest, weights=packed(state), card="", golden=self_check.draw())
     return with_golden(version)

@@ -73,6 +73,9 @@ Augment = Annotated[
 ]
 FreezeEpochs = Annotated[int, typer.Option(min=0, help="The head learns alone in the first so many.")]
 Notes = Annotated[Path | None, typer.Option(help="Markdown for the model card.")]
+Licence = Annotated[
+    str, typer.Option(metavar="NAME", help="Of the version, as in Apache-2.0; none is stated if absent.")
+]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="Of the CPU; 1 where other work shares it.")]
 CpuThreads = Annotated[int | None, typer.Option(min=1, help="Of the CPU.")]

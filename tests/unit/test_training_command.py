@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from model import checkpoint
 from model.serving.classifier import Classifier
+from model.training.weights_origin import began_with
 from schemas.errors import EXIT_CONFIGURATION, ConfigurationError
 from tagstream import exit_errors
 from tagstream.commands.model.train import train
@@ -206,3 +207,29 @@ def listed(folder: Path) -> Path:
         rows.append(f"dots/dot{i}.png,dots,test")
     (folder / "labels.csv").write_text("\n".join(["path,label,split", *rows]) + "\n")
     return folder / "labels.csv"
+
+
+def test_a_version_claims_no_licence_by_itself_and_its_card_says_what_it_began_with(
+    photographs: Path, home: Path
+) -> None:
+    silent, stated, later = home / "silent-v1", home / "stated-v1", home / "later-v1"
+    document(photographs, "--max-steps", "1", output=silent)
+    document(photographs, "--max-steps", "1", "--licence", "MIT", output=stated)
+    assert checkpoint.read_manifest(silent).licence == ""
+    card = checkpoint.read(silent).card
+    assert "- Licence: not stated" in card
+    assert "- Weights it began with: none, training began with random weights" in card
+    assert "- Licence: MIT" in checkpoint.read(stated).card
+    document(photographs, "--max-steps", "1", "--weights", str(stated), output=later)
+    assert "- Weights it began with: stated v1, licence MIT; that one began" in checkpoint.read(later).card
+
+
+@pytest.mark.parametrize(
+    ("architecture", "said"),
+    [("vit_h_14", "forbids commercial use"), ("resnet18", "licence not stated")],
+)
+def test_what_is_known_of_public_weights_is_said(architecture: str, said: str) -> None:
+    assert said in began_with("hub", architecture=architecture)
+    assert began_with(Path("/home/me/backbone.safetensors"), architecture=architecture) == (
+        "the file backbone.safetensors, licence not known"
+    )

@@ -46,6 +46,7 @@ def pipeline(  # noqa: PLR0913 - one parameter an option
     freeze_epochs: options.FreezeEpochs = 0,
     seed: Annotated[int, typer.Option(help="Of the division and of the training.")] = 0,
     notes: options.Notes = None,
+    licence: options.Licence = "",
     device: options.Device = "auto",
     threads: options.Threads = None,
     until: Annotated[StepName | None, typer.Option(help="End with this step; a later call goes on.")] = None,
@@ -103,6 +104,7 @@ def pipeline(  # noqa: PLR0913 - one parameter an option
         recipe=options.recipe(recipe, weights=weights),
         positive=positive,
         notes=notes,
+        licence=licence,
         device=device,
         threads=threads,
     )

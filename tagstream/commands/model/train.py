@@ -43,6 +43,7 @@ def train(  # noqa: PLR0913, PLR0917 - one parameter an option
         Path | None, typer.Option(help="A folder or CSV of pictures that are none of the labels.")
     ] = None,
     notes: options.Notes = None,
+    licence: options.Licence = "",
     task: options.Task = "multi_label",
     positive: options.Positive = "",
     epochs: options.Epochs = 12,
@@ -154,6 +155,7 @@ def train(  # noqa: PLR0913, PLR0917 - one parameter an option
         weights=options.weights(weights),
         negatives=negatives,
         notes=notes,
+        licence=licence,
         recipe=recipe,
         positive=positive,
         test=test,
