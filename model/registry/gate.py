@@ -165,7 +165,7 @@ def same(name: str, champion: str, candidate: str, *, why: str) -> GateRow:
 
 
 def slower(name: str, champion: float, candidate: float, tolerances: Tolerances) -> GateRow:
-    """Seconds an image of both, measured alternately on one device."""
+    """Seconds an image of both, measured in turns on one device: CPU seconds, where that is the CPU."""
     allowed = max(champion * tolerances.slower, champion + tolerances.slower_seconds)
     ratio = f"{candidate / champion:.2f} times the champion's, in ms"
     verdict = GateVerdict.REFUSED if candidate > allowed else GateVerdict.PASSED

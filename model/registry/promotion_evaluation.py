@@ -81,8 +81,11 @@ def _beside(criteria: PromotionCriteria, champion: Candidate, candidate: Candida
         rows += _floor(criteria, found)
         rows += _figures(criteria, found)
     rows += golden(champion, candidate)
+    clock = "CPU ms" if candidate.classifier.device == "cpu" else "ms"
     for batch, ours, theirs in seconds_an_image(champion.classifier, candidate.classifier):
-        rows.append(gate.slower(f"ms an image, {batch} at once", ours, theirs, criteria.tolerances))
+        rows.append(
+            gate.slower(f"{clock} an image, {batch} at once, in turns", ours, theirs, criteria.tolerances)
+        )
     return _outcome(candidate, champion, rows, found)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from model.registry.gate import GateVerdict
+from model.registry.gate import GateRow, GateVerdict
 from model.registry.promotion import PromotionResult
 from model.registry.refs import AliasRef
 from tagstream.render import tables
@@ -45,7 +45,11 @@ def show(found: PromotionResult, *, ref: AliasRef) -> None:
 def _end(found: PromotionResult, ref: AliasRef) -> list[str]:
     outcome = found.outcome
     if found.alias is None:
-        return [f"refused: {outcome.candidate} is not fit for {ref}; nothing was moved", _mend(found)]
+        return [
+            f"refused: {outcome.candidate} is not fit for {ref}; nothing was moved",
+            _mend(found),
+            f"refused by: {'; '.join(map(_failing, outcome.refused))}",
+        ]
     if not found.is_new:
         return []
     forced = f" by force ({found.alias.last.reason})" if found.alias.last.forced else ""
@@ -58,6 +62,13 @@ def _mend(found: PromotionResult) -> str:
     if found.outcome.is_broken:
         return "a worker would not start with it: train it again, or try on the device that it is for"
     return "train a better one, or, if you know better: --force --reason TEXT"
+
+
+def _failing(row: GateRow) -> str:
+    """A row that refuses, for the last line: long tables scroll away."""
+    figures = (("champion", row.champion), ("candidate", row.candidate), ("allowed", row.allowed))
+    said = ", ".join(f"{name} {_shown(value)}" for name, value in figures if value is not None)
+    return f"{row.name} ({said})" if said else f"{row.name} ({row.why})"
 
 
 def _table(found: PromotionResult) -> PrintableTable:

@@ -141,7 +141,11 @@ def test_a_version_of_shuffled_labels_is_refused_and_moves_nothing(
     assert {"top_accuracy", "f1_samples", "mixed_all_found", "green: recall"} <= refused(found)
     assert "source house 0: top_accuracy" in refused(found)
     assert told("show", "colours@champion")["ref"] == "colours/v1"
-    assert "refused: colours/v2 is not fit for colours@champion" in run("promote", candidate, *data).stdout
+    said = run("promote", candidate, *data).stdout
+    assert "refused: colours/v2 is not fit for colours@champion" in said
+    last = said.splitlines()[-1]
+    assert last.startswith("refused by: ")
+    assert "top_accuracy (champion " in last
 
 
 def test_force_moves_what_the_gate_refuses_for_a_reason_that_is_kept_and_shown(

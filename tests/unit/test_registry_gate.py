@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from math import isclose
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from model.evaluation.differences import Paired, unpaired
+from model.evaluation.speed import seconds_an_image
 from model.manifest import Manifest, decisive_digest
+from model.preprocess import Pixels, Preprocess
 from model.registry import gate
 from model.registry.gate import GateRow, GateVerdict, Tolerances
+from model.serving.classifier import Classifier
 from schemas.errors import ConfigurationError
 
 LIMITS = Tolerances()
@@ -235,3 +240,22 @@ def test_figures_that_were_taken_with_other_thresholds_or_weights_are_not_believ
     tampered = with_figures(manifest("v2")).model_copy(update=change)
     with pytest.raises(ConfigurationError, match="were not taken with these weights, labels and thresholds"):
         gate.recorded(with_figures(manifest()), tampered, split="test")
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A version that computes nothing and waits, as one does whose machine works for others."""
+
+    seconds: float
+    device: str = "cpu"
+    preprocess: Preprocess = field(default_factory=lambda: Preprocess(size=32))
+
+    def forward(self, images: Sequence[Pixels]) -> None:
+        del images
+        time.sleep(self.seconds)
+
+
+def test_a_machine_that_works_for_others_refuses_nobody() -> None:
+    versions = (cast("Classifier", Waiting(seconds)) for seconds in (0.001, 0.1))
+    for _, ours, theirs in seconds_an_image(*versions):
+        assert gate.slower("CPU ms an image", ours, theirs, LIMITS).verdict is GateVerdict.PASSED
