@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from model.evaluation.report import Report
-from model.evaluation.shares import Figure, Share
+from model.evaluation.shares import NOTHING, Figure, Share
 from model.manifest import Manifest
 
 PENDING = (
@@ -147,6 +147,8 @@ def _speed(report: Report) -> list[str]:
 
 
 def _short(share: Share) -> str:
+    if not share.of:
+        return NOTHING
     low, high = share.interval
     return f"{share.value:.1%} of {share.of} ({low:.0%} to {high:.0%})"
 

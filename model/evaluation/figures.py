@@ -16,7 +16,7 @@ from model.evaluation.outcomes import Counted
 from model.evaluation.predictions import Predictions
 from model.evaluation.reliability import reliability
 from model.evaluation.report import Figures, Report, Shares
-from model.evaluation.shares import Figure, Share
+from model.evaluation.shares import Figure, Share, holding
 from model.evaluation.slices import slices
 
 COVERAGE: Final = 0.9
@@ -134,7 +134,7 @@ class Taking:
             return [Share(n, of=of) for n, of in totals]
         intervals = self.bootstrap.intervals(weighted_metrics.ratio(hit.double(), counted.double()))
         return [
-            Share(n, of=of, resampled=interval if of else None)
+            Share(n, of=of, resampled=holding(interval, n / of) if of else None)
             for (n, of), interval in zip(totals, intervals, strict=True)
         ]
 
@@ -144,4 +144,7 @@ class Taking:
         counts = self.predictions.targets.sum(0).tolist()
         intervals = self.bootstrap.intervals(statistic)
         rows = zip(self.predictions.labels, values.tolist(), counts, intervals, strict=True)
-        return {label: Figure(value, of=of, interval=interval) for label, value, of, interval in rows}
+        return {
+            label: Figure(value, of=of, interval=holding(interval, value))
+            for label, value, of, interval in rows
+        }

@@ -15,6 +15,8 @@ Interval = tuple[float, float]
 """Lower and upper end, of 95 %."""
 
 DECIMALS = 4
+NOTHING = "-"
+"""What is shown of a share of no photographs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,8 @@ class Share:
         return (max(0.0, min(p, middle - half)), min(1.0, max(p, middle + half)))
 
     def __str__(self) -> str:
+        if not self.of:
+            return NOTHING
         low, high = self.interval
         return f"{self.value:.1%} ({self.hits}/{self.of}; {low:.1%} to {high:.1%})"
 
@@ -76,6 +80,12 @@ class Figure:
         """Value, count and interval; the value null where it is not defined."""
         value = None if math.isnan(self.value) else round(self.value, DECIMALS)
         return {"value": value, "of": self.of, "interval": _rounded(self.interval)}
+
+
+def holding(interval: Interval, value: float) -> Interval:
+    """`interval` with `value` in it: percentiles of few sources may leave out what was measured."""
+    low, high = interval
+    return interval if math.isnan(value) or math.isnan(low) else (min(low, value), max(high, value))
 
 
 def _rounded(interval: Interval) -> list[JsonValue]:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from model.evaluation.bootstrap_intervals import Bootstrap, Statistic
-from model.evaluation.shares import Figure
+from model.evaluation.shares import Figure, holding
 
 
 def value(statistic: Statistic, *, of: int) -> Tensor:
@@ -24,7 +24,7 @@ def value(statistic: Statistic, *, of: int) -> Tensor:
 def figure(statistic: Statistic, bootstrap: Bootstrap, *, of: int) -> Figure:
     """A statistic of one value over `of` photographs, with its interval."""
     whole = float(value(statistic, of=len(bootstrap.members)))
-    return Figure(whole, of=of, interval=bootstrap.interval(statistic))
+    return Figure(whole, of=of, interval=holding(bootstrap.interval(statistic), whole))
 
 
 def share(hits: Tensor, among: Tensor) -> Statistic:

@@ -28,6 +28,13 @@ TINY_EPOCH: Final = 10
 NORMS: Final = (nn.BatchNorm1d, nn.BatchNorm2d, nn.SyncBatchNorm)
 
 
+PROBE: Final = "probe"
+PROBE_ALONE: Final = (
+    "No epoch was better on val than the probe: the backbone is as it came, its head alone was fitted. Try a "
+    "lower --rate, more --epochs, a weaker --augment, or more photographs for val, which may be too few."
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Trained:
     """The weights with the lowest loss on `val`, and everything that was tried."""
@@ -40,6 +47,11 @@ class Trained:
     def chosen(self) -> Validation:
         """The trial whose weights were kept."""
         return min(self.trials, key=lambda trial: trial.loss)
+
+    @property
+    def advice(self) -> str:
+        """What to try where nothing that was learned is better than the probe; else empty."""
+        return PROBE_ALONE if self.chosen.name == PROBE else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +89,7 @@ class FineTuning:
         watch, pace = watch or Watch(), pace or RunOptions()
         self.kept = self.train_state.step
         if not self.train_state.trials:
-            self._try("probe", network=self.network, watch=watch)
+            self._try(PROBE, network=self.network, watch=watch)
             self._keep(pace)
         self._train(watch, pace=pace)
         self._blends(watch)

@@ -7,7 +7,7 @@ from math import nan
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.evaluation.shares import Figure, Share
+from model.evaluation.shares import Figure, Share, holding
 
 
 def test_wilson_intervals_are_those_of_the_book() -> None:
@@ -39,3 +39,14 @@ def test_a_figure_that_is_not_defined_is_null_and_no_number() -> None:
     document = Figure(nan, of=0, interval=(nan, nan)).as_json()
     assert document == {"value": None, "of": 0, "interval": [None, None]}
     assert str(Figure(nan, of=0, interval=(nan, nan))) == "not defined"
+
+
+def test_no_interval_leaves_out_its_own_value() -> None:
+    assert holding((0.4, 0.6), 0.7) == (0.4, 0.7)
+    assert holding((0.4, 0.6), 0.3) == (0.3, 0.6)
+    assert holding((0.4, 0.6), 0.5) == (0.4, 0.6)
+
+
+def test_a_share_of_no_photographs_is_a_dash() -> None:
+    assert str(Share(0, of=0)) == "-"
+    assert str(Share(0, of=1)).startswith("0.0% (0/1")

@@ -233,3 +233,12 @@ def test_what_is_known_of_public_weights_is_said(architecture: str, said: str) -
     assert began_with(Path("/home/me/backbone.safetensors"), architecture=architecture) == (
         "the file backbone.safetensors, licence not known"
     )
+
+
+def test_where_no_epoch_beats_the_probe_it_is_said_with_what_to_try(photographs: Path, home: Path) -> None:
+    still = ("--head-rate", "0", "--rate", "0", "--weights", str(home / "first-v1"))
+    document(photographs, "--max-steps", "1", output=home / "first-v1")
+    result = CliRunner().invoke(app, [str(photographs), *FAST, *still, "--output", str(home / "still-v1")])
+    assert "kept: probe" in result.stdout
+    assert "No epoch was better on val than the probe" in result.stdout
+    assert "lower --rate" in result.stdout

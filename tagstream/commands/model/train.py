@@ -183,6 +183,8 @@ def _show(outcome: TrainingResult, *, folder: Path) -> None:
     for split, report in outcome.reports.items():
         show_report(split, report)
     typer.echo(f"kept: {outcome.trained.chosen.name}; version written to {folder}")
+    if outcome.trained.advice:
+        typer.echo(outcome.trained.advice)
 
 
 def _show_json(outcome: TrainingResult) -> None:
@@ -190,6 +192,7 @@ def _show_json(outcome: TrainingResult) -> None:
         "model": outcome.manifest.ref.model_dump(),
         "kept": outcome.trained.chosen.name,
         "steps": outcome.trained.steps,
+        "advice": outcome.trained.advice,
         "trials": [asdict(trial) for trial in outcome.trained.trials],
         "draws": {name: asdict(drawn) for name, drawn in outcome.draws.items()},
         "unreadable": list(outcome.unreadable),
