@@ -75,6 +75,7 @@ class Stages:
                 "weights": fingerprints.weights(job.weights),
                 "positive": job.positive,
                 "notes": fingerprints.seen(str(job.notes)) if job.notes else "",
+                **({"licence": job.licence} if job.licence else {}),
             },
             partial(self._trained, gather, preprocess),
             needs=(preprocess,),
