@@ -208,13 +208,12 @@ def _is_profile(kind: bytes, body: memoryview) -> bool:
 
 
 def _content(data: memoryview, meta: dict[bytes, memoryview], number: int) -> bytes:
-    inside = meta.get(b"idat", data[:0])
-    parts = [
-        (inside if method == 1 else data)[start : start + (length or MAX_EXIF)]
-        for method, start, length in _extents(meta[b"iloc"], number)
-        if method <= 1
-    ]
-    return b"".join(islice(parts, MAX_EXTENTS))[:MAX_EXIF]
+    inside, content = meta.get(b"idat", data[:0]), bytearray()
+    for method, start, length in _extents(meta[b"iloc"], number):
+        if method <= 1:
+            wanted = min(length or MAX_EXIF, MAX_EXIF - len(content))
+            content += (inside if method == 1 else data)[start : start + wanted]
+    return bytes(content)
 
 
 def _extents(places: memoryview, number: int) -> Iterator[tuple[int, int, int]]:

@@ -150,7 +150,7 @@ def _meta(
     items: Sequence[Item], references: Sequence[Reference], primary: int, iloc: bytes, inside: bytes
 ) -> bytes:
     entries = [
-        _full(b"infe", pack(">HH", number, 0), item.kind, b"\0", version=2)
+        _full(b"infe", pack(">HH", number, 0), item.kind, _ending(item.kind), version=2)
         for number, item in enumerate(items, 1)
     ]
     links = [

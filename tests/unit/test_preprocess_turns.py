@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from struct import pack
 
 import pytest
 from PIL import Image
 
+from model.formats.iso_boxes import MAX_EXIF, primary_image
 from model.preprocess import Preprocess
 from tests.unit.heif_builders import (
     Item,
@@ -130,6 +132,20 @@ INSIDE = [Layout(version, parts, inside=True) for version in (1, 2) for parts in
 @pytest.mark.parametrize("layout", LAYOUTS + INSIDE, ids=str)
 def test_exif_is_found_wherever_it_lies(kind: str, layout: Layout) -> None:
     assert is_upright(written(kind, [picture(kind, stored(6)), exif(6)], DESCRIBES, layout=layout))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_exif_that_is_listed_many_times_over_is_copied_once(kind: str) -> None:
+    block = exif(6, padding=8_000_000)
+    data = written(kind, [picture(kind, stored(6)), block], DESCRIBES, extents=64)
+    tracemalloc.start()
+    try:
+        told = primary_image(memoryview(data))
+        _now, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert 0 < len(told.exif) <= MAX_EXIF
+    assert peak < 8 * MAX_EXIF, "64 copies of 8 MB would be 512 MB"
 
 
 BROKEN = {
