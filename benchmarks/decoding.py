@@ -15,6 +15,7 @@ from typing import Final
 
 from PIL import Image, ImageFilter
 
+from benchmarks.processor import cpu_seconds
 from model.decoding.limits import DecoderLimits
 from model.decoding.pool import DecoderPool
 from model.decoding.threads import DecodingThreads
@@ -59,7 +60,7 @@ async def _cost(decode: Decode, data: bytes, decoder: int) -> float:
 
 
 def _cpu(other: int) -> float:
-    return time.process_time() + time.clock_gettime((~other << 3) | 2)
+    return time.process_time() + cpu_seconds(other)
 
 
 def _photograph(size: tuple[int, int]) -> bytes:

@@ -20,6 +20,7 @@ from typing import Final, NamedTuple
 
 from pydantic import SecretStr
 
+from benchmarks.processor import cpu_seconds
 from deploy.stack.builds import gateway
 from deploy.stack.layout import HOST, default_cache, listens
 from deploy.stack.reservation import reserved
@@ -69,9 +70,9 @@ async def _cost(port: int, process: subprocess.Popen[bytes]) -> FetchCost:
         await images.ensure_bucket(BUCKET)
         await asyncio.gather(*(images.put(place, bytes(BYTES)) for place in places[:CONCURRENCY]))
         places = [places[number % CONCURRENCY] for number in range(READS)]
-        wall, client, server = time.perf_counter(), time.process_time(), _cpu(process.pid)
+        wall, client, server = time.perf_counter(), time.process_time(), cpu_seconds(process.pid)
         await asyncio.gather(*(images.fetch(place) for place in places))
-        spent = time.perf_counter() - wall, time.process_time() - client, _cpu(process.pid) - server
+        spent = time.perf_counter() - wall, time.process_time() - client, cpu_seconds(process.pid) - server
     return FetchCost(*(each / READS * 1e3 for each in spent))
 
 
@@ -83,12 +84,6 @@ def _settings(port: int) -> S3Settings:
         buckets=(BUCKET,),
         concurrency=CONCURRENCY,
     )
-
-
-def _cpu(pid: int) -> float:
-    """Seconds of CPU that the process has had."""
-    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager

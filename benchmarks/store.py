@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import sys
 import tempfile
 import time
@@ -26,6 +25,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from benchmarks import documents
+from benchmarks.processor import cpu_seconds
 from benchmarks.queries import Query, queries
 from deploy.stack.documents import documents as document_service
 from deploy.stack.layout import HOST, Layout, Ports, default_cache
@@ -130,7 +130,7 @@ async def _asked(scores: MongoScores, service: Service, size: int, progress: Pro
 async def _latency(name: str, query: Query, service: Service, size: int) -> Latency:
     await query()  # the first one opens connections, and warms the server's compiler a little
     took: list[float] = []
-    began, cpu = time.monotonic(), _cpu_seconds(service)
+    began, cpu = time.monotonic(), _cpu(service)
 
     async def caller() -> None:
         while len(took) < CALLS and time.monotonic() - began < MOST_SECONDS:
@@ -139,14 +139,16 @@ async def _latency(name: str, query: Query, service: Service, size: int) -> Late
             took.append((time.monotonic() - started) * 1000)
 
     await asyncio.gather(*(caller() for _ in range(CALLERS)))
-    spent = (_cpu_seconds(service) - cpu) * 1000 / len(took)
+    spent = (_cpu(service) - cpu) * 1000 / len(took)
     cuts = quantiles(took, n=20, method="inclusive")
     return Latency(name, size, len(took), cuts[9], cuts[18], spent)
 
 
-def _cpu_seconds(service: Service) -> float:
-    words = Path(f"/proc/{service.pid()}/stat").read_text().rpartition(")")[2].split()
-    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+def _cpu(service: Service) -> float:
+    pid = service.pid()
+    if pid is None:
+        raise RuntimeError("the document store has ended")
+    return cpu_seconds(pid)
 
 
 def _megabytes(folder: Path) -> float:
