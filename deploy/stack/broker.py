@@ -14,6 +14,7 @@ from deploy.stack.service import Service, Start
 
 NAME: Final = "kafka"
 MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
+_HEAP: Final = "-Xmx256m"
 _CLUSTER: Final = "dGFnc3RyZWFtLXN0YWNrMQ"
 """22 characters of base64, as Kafka wants its cluster's name."""
 _STORE: Final = "kafka.p12"
@@ -37,7 +38,7 @@ def _start(layout: Layout, credentials: Credentials) -> Start:
         _format(libraries, properties, credentials)
     # Its log4j is not among its libraries: what it says goes through slf4j's simplest, warnings alone.
     quiet = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
-    return Start((*JAVA, quiet, "-cp", libraries, "kafka.Kafka", str(properties)))
+    return Start((*JAVA, _HEAP, quiet, "-cp", libraries, "kafka.Kafka", str(properties)))
 
 
 def ca_file(layout: Layout) -> Path:
@@ -63,7 +64,7 @@ def _format(libraries: str, properties: Path, credentials: Credentials) -> None:
     user = f"[name={credentials.user},password={credentials.kafka_password}]"
     scram = [f"{mechanism}={user}" for mechanism in MECHANISMS if mechanism.startswith("SCRAM")]
     added = [word for each in scram for word in ("--add-scram", each)]
-    tool = [*JAVA, "-cp", libraries, "kafka.tools.StorageTool", "format", "--standalone"]
+    tool = [*JAVA, _HEAP, "-cp", libraries, "kafka.tools.StorageTool", "format", "--standalone"]
     _run(*tool, "--cluster-id", _CLUSTER, "--config", str(properties), *added)
 
 

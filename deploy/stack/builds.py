@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Final
 
 SOURCES: Final = Path(__file__).parent
-JAVA: Final = ("java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx256m")
-"""Starts in a second; without the first two it takes two, and more threads than the machine has cores."""
+JAVA: Final = ("java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+"""Starts in a second; without these it takes two, and more threads than the machine has cores."""
 JAVA_VERSION: Final = 17
 GATEWAY_VERSION: Final = "v1.8.0"
 FETCH_SECONDS: Final = 100
