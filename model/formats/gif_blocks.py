@@ -13,7 +13,7 @@ from itertools import islice
 from struct import Struct
 from typing import Final
 
-from schemas.errors import Undecodable
+from model.refusals import counts
 
 MAX_BLOCKS: Final = 65_536
 """Before the first frame; 255 bytes each, so this is 16 MiB of comments."""
@@ -116,10 +116,7 @@ class Blocks:
 
     def _count(self, blocks: int) -> None:
         self.passed += blocks
-        if self.passed > MAX_BLOCKS:
-            raise Undecodable(
-                f"more than {MAX_BLOCKS:,} blocks before the first frame: no photograph has as many"
-            )
+        counts.hold("blocks before the first frame", self.passed, MAX_BLOCKS)
 
     def _searched(self) -> FirstFrame | None:
         """The first place that reads as a frame of this screen, whole or not."""

@@ -27,6 +27,7 @@ from model.formats.jpeg_segments import (
     Segment,
     segments,
 )
+from model.refusals import counts
 from schemas.errors import TooManyPixels, Undecodable
 
 MAX_PIXELS: Final = 250_000_000
@@ -86,7 +87,7 @@ class JpegPicture:
 
     def __post_init__(self) -> None:
         found = list(islice(segments(self.data), MAX_SEGMENTS + 1))
-        _hold("segments", len(found), MAX_SEGMENTS)
+        counts.hold("segments", len(found), MAX_SEGMENTS)
         for segment, following in zip_longest(found, found[1:]):
             if segment.marker == EOI or (segment.marker == SOI and self._scanned):
                 break
@@ -181,8 +182,8 @@ class JpegPicture:
         if self.frame.marker in ARITHMETIC and not self.has_end:
             raise ValueError("it is cut short")  # its decoder says nothing of data that ends early
         width, height = self.frame.width, self.frame.height
-        _hold("scans", len(self._scanned), MAX_SCANS)
-        _hold("pixels in all scans together", width * height * len(self._scanned), MAX_SCANNED)
+        counts.hold("scans", len(self._scanned), MAX_SCANS)
+        counts.hold("pixels in all scans together", width * height * len(self._scanned), MAX_SCANNED)
         is_kept = self.frame.marker in PROGRESSIVE or len(self._scanned) > 1
         if is_kept and self.frame.coefficient_bytes > MAX_COEFFICIENTS:
             raise TooManyPixels(
@@ -200,8 +201,3 @@ def _shortest(tables: bytes) -> list[int]:
             found.append(tables[at + 17])
         at += 17 + count
     return found
-
-
-def _hold(what: str, count: int, cap: int) -> None:
-    if count > cap:
-        raise Undecodable(f"more than {cap:,} {what}: no photograph has as many")

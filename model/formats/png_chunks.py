@@ -16,7 +16,7 @@ from itertools import count
 from struct import unpack_from
 from typing import Final
 
-from schemas.errors import Undecodable
+from model.refusals import counts
 
 MAGIC: Final = b"\x89PNG\r\n\x1a\n"
 
@@ -112,7 +112,7 @@ def _walk(data: bytes) -> Iterator[Chunk]:
         if at is None or at + 8 > len(data):
             return
         if number == MAX_CHUNKS:
-            raise Undecodable(f"more than {MAX_CHUNKS:,} chunks: no photograph has as many")
+            raise counts.too_many("chunks", MAX_CHUNKS)
         length, kind = unpack_from(">I4s", data, at)
         end = at + 8 + length
         if not _leads_on(data, kind, end):
