@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import subprocess
 import sys
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
+from tests.answering_process import AnsweringProcess
 from tests.hostile.case import PIXELS, REFUSED, Case
 
 ENVIRONMENT: Final = {"MALLOC_MMAP_THRESHOLD_": "262144", "MALLOC_TRIM_THRESHOLD_": "262144"}
@@ -39,46 +35,21 @@ class Outcome:
     kind: tuple[str | int | bool, ...] = ()
 
 
-class Sandbox:
-    """Starts the process when a file comes and there is none; `with` ends it."""
+class Sandbox(AnsweringProcess):
+    """Decodes files under the limits of their cases."""
 
     def __init__(self, *options: str) -> None:
-        self._command = [sys.executable, *(options or ("-W", "always")), "-m", "tests.hostile.child"]
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.communicate()
+        command = [sys.executable, *(options or ("-W", "always")), "-m", "tests.hostile.child"]
+        super().__init__(command, environment=ENVIRONMENT)
 
     def decode(self, data: bytes, case: Case) -> Outcome:
         """How `data` ends under the limits of `case`."""
-        process = self._alive()
-        assert process.stdin
-        assert process.stdout
-        limits = {"length": len(data), "seconds": case.seconds(), "memory": case.memory(len(data))}
-        process.stdin.write(json.dumps(limits).encode() + b"\n" + data)
-        process.stdin.flush()
-        answer = process.stdout.readline()
-        if not answer:
-            process.communicate()
-            return Outcome(signal.Signals(-process.returncode).name)
-        found = json.loads(answer)
+        found = self.ask(data, seconds=case.seconds(), memory=case.memory(len(data)))
+        if isinstance(found, str):
+            return Outcome(found)
         return Outcome(
             **{**found, "warnings": tuple(found["warnings"]), "kind": tuple(found.get("kind", ()))}
         )
-
-    def _alive(self) -> subprocess.Popen[bytes]:
-        if self._process is None or self._process.poll() is not None:
-            self._process = subprocess.Popen(
-                self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=os.environ | ENVIRONMENT
-            )
-        return self._process
 
 
 def faults(outcome: Outcome, case: Case, size: int) -> list[str]:

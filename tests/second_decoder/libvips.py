@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import signal
-import subprocess
 import sys
 from dataclasses import dataclass
 from enum import StrEnum
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
+
+from tests.answering_process import AnsweringProcess
 
 SAME: Final = 1.0
 """Levels of 255, on average: the rounding of other arithmetic, and of chroma that was enlarged otherwise."""
@@ -48,43 +46,17 @@ class Compared:
         return Agreement.OURS_ALONE
 
 
-class Libvips:
-    """Starts the process when a file comes and there is none; `with` ends it."""
+class Libvips(AnsweringProcess):
+    """Compares file by file."""
 
     def __init__(self) -> None:
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.communicate()
+        # What libvips warns of on standard error, it also answers.
+        super().__init__([sys.executable, "-m", "tests.second_decoder.child"], quiet=True)
 
     def compare(self, name: str, data: bytes) -> Compared:
         """What both make of `data`."""
-        process = self._alive()
-        assert process.stdin
-        assert process.stdout
-        request = {"length": len(data), "seconds": SECONDS, "memory": MEMORY}
-        process.stdin.write(json.dumps(request).encode() + b"\n" + data)
-        process.stdin.flush()
-        answer = process.stdout.readline()
-        if not answer:
-            process.communicate()
-            died = f"the process died of {signal.Signals(-process.returncode).name}"
+        found = self.ask(data, seconds=SECONDS, memory=MEMORY)
+        if isinstance(found, str):
+            died = f"the process died of {found}"
             return Compared(name, died, died)
-        return Compared(name, **json.loads(answer))
-
-    def _alive(self) -> subprocess.Popen[bytes]:
-        if self._process is None or self._process.poll() is not None:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.second_decoder.child"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,  # libvips warns there of what it also answers
-            )
-        return self._process
+        return Compared(name, **found)
