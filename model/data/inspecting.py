@@ -97,8 +97,7 @@ def frame(data: bytes) -> Frame:
     """Of an image that was decoded before; raises what Pillow does."""
     with opened(BytesIO(data)) as image:
         width, height = image.size
-        # Of HEIF the turns are applied already.
-        lies = image.format != "HEIF" and orientation(image) in {5, 6, 7, 8}
+        lies = orientation(image) in {5, 6, 7, 8}
         return Frame(*((height, width) if lies else (width, height)), format=image.format or "")
 
 

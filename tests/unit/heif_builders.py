@@ -223,3 +223,18 @@ def _whole(file: bytes, kind: bytes) -> bytes:
     at = file.index(kind) - 4
     (size,) = unpack_from(">I", file, at)
     return file[at : at + size]
+
+
+UNDO = (None, 0, 3, 1, 5, 2, 6, 4)
+"""For each Exif orientation the turn of Pillow's that it undoes."""
+TURNS = (
+    (),
+    (imir(1),),
+    (irot(2),),
+    (imir(0),),
+    (irot(1), imir(0)),
+    (irot(3),),
+    (irot(3), imir(0)),
+    (irot(1),),
+)
+"""The same, in the properties of HEIF."""

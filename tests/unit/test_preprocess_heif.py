@@ -14,7 +14,7 @@ from PIL import Image
 from model.formats.avif import AvifPhotograph
 from model.formats.heif import HeifImageFile
 from model.preprocess import Fit, Pixels, Preprocess
-from tests.unit.heif_builders import Reference, coded, exif, file_of, heic, imir, irot, tiles
+from tests.unit.heif_builders import TURNS, UNDO, Reference, coded, exif, file_of, heic, irot, tiles
 
 RED, GREEN, BLUE, WHITE, GREY = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255), (128, 128, 128)
 TOLERANCE = 8
@@ -60,23 +60,10 @@ def test_a_heic_photograph_decodes_to_contiguous_uint8_planes() -> None:
     assert close(colour(pixels), RED)
 
 
-TURNS = [
-    (),
-    (imir(1),),
-    (irot(2),),
-    (imir(0),),
-    (irot(1), imir(0)),
-    (irot(3),),
-    (irot(3), imir(0)),
-    (irot(1),),
-]
-"""What undoes each EXIF orientation, in the properties of HEIF."""
-
-
 @pytest.mark.parametrize("says_so_twice", [True, False])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_every_turn_is_undone_once_though_exif_repeats_it(orientation: int, says_so_twice: bool) -> None:  # noqa: FBT001 - a case
-    undo = [None, 0, 3, 1, 5, 2, 6, 4][orientation - 1]
+    undo = UNDO[orientation - 1]
     stored = quarters() if undo is None else quarters().transpose(Image.Transpose(undo))
     items = [coded(stored, *TURNS[orientation - 1]), exif(orientation if says_so_twice else 1)]
     data = file_of(items, [Reference(b"cdsc", 2, [1])])

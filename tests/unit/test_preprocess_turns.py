@@ -8,9 +8,12 @@ from struct import pack
 import pytest
 from PIL import Image
 
+from model.data import inspecting
 from model.formats.iso_boxes import MAX_EXIF, primary_image
 from model.preprocess import Preprocess
 from tests.unit.heif_builders import (
+    TURNS,
+    UNDO,
     Item,
     Layout,
     Reference,
@@ -27,19 +30,6 @@ from tests.unit.heif_builders import (
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 TOLERANCE = 12
-UNDO = (None, 0, 3, 1, 5, 2, 6, 4)
-"""For each orientation the turn of Pillow's that it undoes."""
-TURNS = (
-    (),
-    (imir(1),),
-    (irot(2),),
-    (imir(0),),
-    (irot(1), imir(0)),
-    (irot(3),),
-    (irot(3), imir(0)),
-    (irot(1),),
-)
-"""The same, in the properties of HEIF."""
 DESCRIBES = [Reference(b"cdsc", 2, [1])]
 HEIC, AVIF = "HEIC", "AVIF"
 KINDS = (HEIC, AVIF)
@@ -77,6 +67,17 @@ def is_upright(data: bytes) -> bool:
         for corner, wanted in zip(found, (RED, GREEN, BLUE, WHITE), strict=True)
         for value, want in zip(corner, wanted, strict=True)
     )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("is_told_by_exif", [True, False])
+def test_the_frame_is_that_of_the_upright_picture(kind: str, is_told_by_exif: bool) -> None:  # noqa: FBT001 - a case
+    image = Image.new("RGB", (128, 64), RED)
+    if is_told_by_exif:
+        data = written(kind, [picture(kind, image), exif(6)], DESCRIBES)
+    else:
+        data = written(kind, [picture(kind, image, irot(3))], [])
+    assert (inspecting.frame(data).width, inspecting.frame(data).height) == (64, 128)
 
 
 @pytest.mark.parametrize("kind", KINDS)
