@@ -14,12 +14,11 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageFile, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from model.formats import colour, heif
-from model.formats.avif import AvifPhotograph
-from model.formats.heif import HeifImageFile
 from model.formats.opening import FORMATS, opened, orientation
+from model.formats.picture_file import PictureFile
 from model.refusals import damage, signatures
 from schemas.errors import ConfigurationError, TagstreamError, TooManyPixels, Undecodable
 
@@ -100,18 +99,17 @@ class Preprocess:
             image.load()
             return _planes(_upright(self._square(colour.rgb(image)), orientation(image)))
 
-    def _refuse_bomb(self, image: ImageFile.ImageFile) -> None:
-        width, height = image.largest if isinstance(image, HeifImageFile | AvifPhotograph) else image.size
+    def _refuse_bomb(self, image: PictureFile) -> None:
+        width, height = image.largest or image.size
         cap = self._cap(image)
         if max(width, height) > MAX_SIDE:
             raise TooManyPixels(f"{width:,} x {height:,} pixels; no side may have more than {MAX_SIDE:,}")
         if width * height > cap:
             raise TooManyPixels(f"{width:,} x {height:,} pixels; the cap is {cap:,}")
 
-    def _cap(self, image: ImageFile.ImageFile) -> int:
+    def _cap(self, image: PictureFile) -> int:
         """Pixels that may be decoded; the default is made for formats that take more memory for each."""
-        is_lean = isinstance(image, HeifImageFile) and image.is_lean
-        return heif.MAX_PIXELS if is_lean and self.max_pixels == MAX_PIXELS else self.max_pixels
+        return heif.MAX_PIXELS if image.is_lean and self.max_pixels == MAX_PIXELS else self.max_pixels
 
     def _square(self, image: Image.Image) -> Image.Image:
         # Before the turn: a square that keeps its centre is cheaper to turn than the whole image.

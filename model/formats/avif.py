@@ -10,14 +10,12 @@ from __future__ import annotations
 from fractions import Fraction
 from math import floor
 from struct import unpack_from
-from typing import IO, TYPE_CHECKING, Any, Final, cast
+from typing import IO, Any, Final, cast
 
-from PIL import AvifImagePlugin, ExifTags, Image, ImageFile, _avif
+from PIL import AvifImagePlugin, ExifTags, Image, _avif
 
 from model.formats import hdr, iso_boxes
-
-if TYPE_CHECKING:
-    from PIL._imaging import PixelAccess  # a name of the stubs alone
+from model.formats.picture_file import PictureFile
 
 Size = tuple[int, int]
 Cut = tuple[int, int, int, int]
@@ -38,7 +36,7 @@ CLAP: Final = ">IIIIiIiI"
 """Width, height, how far its centre is from the picture's to the right and down, each divided by the next."""
 
 
-class AvifPhotograph(ImageFile.ImageFile):
+class AvifPhotograph(PictureFile):
     """An AVIF file, or the first picture of a sequence. Its size is told from the header; `load` decodes it.
 
     Its turns are told as an orientation by Exif, which is read where the container has none of its own, so
@@ -48,8 +46,7 @@ class AvifPhotograph(ImageFile.ImageFile):
     format = "AVIF"
     format_description = "AVIF image"
     largest: Size
-    """What is decoded, of which the photograph may be a corner."""
-    _decoder: Any = None
+    _decoder: Any
     _primary: iso_boxes.PrimaryImage
     _cut: Cut
 
@@ -67,18 +64,15 @@ class AvifPhotograph(ImageFile.ImageFile):
         elif self._primary.exif:
             self.info["exif"] = self._primary.exif
 
-    def load(self) -> PixelAccess | None:
-        """Decode, once. Raises what libavif does, as `RuntimeError` or `SyntaxError`."""
-        if self._decoder is not None:
-            decoder, self._decoder = self._decoder, None
-            pixels, *_timing = decoder.get_frame(0)
-            del decoder
-            picture = Image.frombytes(self._mode, self.largest, pixels)
-            del pixels
-            if self._size != self.largest:
-                picture = picture.crop(self._cut)
-            self.im = hdr.to_sdr(picture, *iso_boxes.nclx(self._primary)).im
-        return super().load()
+    def _decode(self) -> Image.Image:
+        """Raises what libavif does, as `RuntimeError` or `SyntaxError`."""
+        pixels, *_timing = self._decoder.get_frame(0)
+        del self._decoder
+        picture = Image.frombytes(self._mode, self.largest, pixels)
+        del pixels
+        if self._size != self.largest:
+            picture = picture.crop(self._cut)
+        return hdr.to_sdr(picture, *iso_boxes.nclx(self._primary))
 
 
 def is_avif(prefix: bytes) -> bool:

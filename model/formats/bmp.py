@@ -7,16 +7,14 @@ The fourth byte of plain 32-bit pixels is no alpha; a mask of alpha is obeyed, u
 from __future__ import annotations
 
 import struct
-from typing import IO, TYPE_CHECKING, Final, cast
+from typing import IO, Final, cast
 
 import numpy as np
-from PIL import BmpImagePlugin, Image, ImageFile
+from PIL import BmpImagePlugin, Image
 
 from model.formats import bmp_runs, colour
+from model.formats.picture_file import PictureFile
 from schemas.errors import Undecodable
-
-if TYPE_CHECKING:
-    from PIL._imaging import PixelAccess  # a name of the stubs alone
 
 REPLACED: Final = BmpImagePlugin
 """It registers as it is imported: earlier than `register` is called, or it would undo that."""
@@ -43,12 +41,12 @@ INDEXED: Final = 8
 """Bits up to which a pixel is a place in the palette."""
 
 
-class BmpPhotograph(ImageFile.ImageFile):
+class BmpPhotograph(PictureFile):
     """A BMP file. Its size is told from the header; `load` decodes it."""
 
     format = "BMP"
     format_description = "Windows Bitmap"
-    _data: bytes | None = None
+    _data: bytes
 
     def _open(self) -> None:
         data = cast("IO[bytes]", self.fp).read()
@@ -58,13 +56,11 @@ class BmpPhotograph(ImageFile.ImageFile):
             raise Undecodable("damaged BMP image: its header is cut short") from error
         self._mode, self._data = "RGB", data
 
-    def load(self) -> PixelAccess | None:
-        """Decode, once. Raises `Undecodable` for what is not read, or where pixels are missing."""
-        if self._data is not None:
-            data, self._data = self._data, None
-            picture = self._picture(data)
-            self.im, self._mode, self.palette = picture.im, picture.mode, picture.palette
-        return super().load()
+    def _decode(self) -> Image.Image:
+        """Raises `Undecodable` for what is not read, or where pixels are missing."""
+        data = self._data
+        del self._data
+        return self._picture(data)
 
     def _read_header(self, data: bytes) -> None:
         self._start, self._header = struct.unpack_from("<II", data, 10)

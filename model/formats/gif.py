@@ -7,14 +7,12 @@ refuses a photograph for an extension that is cut short.
 
 from __future__ import annotations
 
-from typing import IO, TYPE_CHECKING, Final, cast
+from typing import IO, Final, cast
 
-from PIL import GifImagePlugin, Image, ImageFile
+from PIL import GifImagePlugin, Image
 
 from model.formats.gif_blocks import SCREEN, Blocks, FirstFrame
-
-if TYPE_CHECKING:
-    from PIL._imaging import PixelAccess  # a name of the stubs alone
+from model.formats.picture_file import PictureFile
 
 REPLACED: Final = GifImagePlugin
 """It registers as it is imported: earlier than `register` is called, or it would undo that."""
@@ -25,12 +23,12 @@ GREYS: Final = bytes(level for level in range(256) for _ in range(3))
 """A palette that says of every index what it is without one."""
 
 
-class GifPhotograph(ImageFile.ImageFile):
+class GifPhotograph(PictureFile):
     """The first frame of a GIF file. Its size is told from the header; `load` decodes it."""
 
     format = "GIF"
     format_description = "Compuserve GIF"
-    _blocks: Blocks | None = None
+    _blocks: Blocks
     _frame: FirstFrame
 
     def _open(self) -> None:
@@ -43,14 +41,11 @@ class GifPhotograph(ImageFile.ImageFile):
         self._size = (max(width, frame.left + frame.width), max(height, frame.top + frame.height))
         self._mode = "P"
 
-    def load(self) -> PixelAccess | None:
-        """Decode, once. Raises `ValueError` for a frame that is damaged or cut short."""
-        if self._blocks is not None:
-            blocks, self._blocks = self._blocks, None
-            picture = self._on_its_screen(_decoded(blocks, self._frame))
-            self.im, self._mode, self.palette = picture.im, picture.mode, picture.palette
-            self.info |= picture.info
-        return super().load()
+    def _decode(self) -> Image.Image:
+        """Raises `ValueError` for a frame that is damaged or cut short."""
+        blocks = self._blocks
+        del self._blocks
+        return self._on_its_screen(_decoded(blocks, self._frame))
 
     def _on_its_screen(self, frame: Image.Image) -> Image.Image:
         if frame.size == self._size:

@@ -11,15 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import prod
 from struct import unpack_from
-from typing import IO, TYPE_CHECKING, Any, Final, cast
+from typing import IO, Any, Final, cast
 
 import _pillow_heif
-from PIL import Image, ImageFile
+from PIL import Image
 
 from model.formats import hdr, iso_boxes
-
-if TYPE_CHECKING:
-    from PIL._imaging import PixelAccess  # a name of the stubs alone
+from model.formats.picture_file import PictureFile
 
 Size = tuple[int, int]
 
@@ -48,7 +46,7 @@ LOAD: Final = (
 """What `_pillow_heif.load_file` takes after the bytes."""
 
 
-class HeifImageFile(ImageFile.ImageFile):
+class HeifImageFile(PictureFile):
     """The primary image of a HEIF file. Its size is told from the header; `load` decodes it.
 
     The file's own turns (`irot`, `imir`) and crop (`clap`) are applied, to size and pixels alike. Exif turns
@@ -59,7 +57,7 @@ class HeifImageFile(ImageFile.ImageFile):
     format_description = "HEIF container"
     largest: Size
     """Of all the images in the file, the tiles together included; what is shown may be a corner of it."""
-    _primary: Any = None
+    _primary: Any
     _told: iso_boxes.PrimaryImage
 
     def _open(self) -> None:
@@ -74,23 +72,17 @@ class HeifImageFile(ImageFile.ImageFile):
         self._size, self._mode = self._primary.size_mode
         sizes = (self._size, _canvas(self._primary.tiling), *_sizes(memoryview(data)))
         self.largest = max(sizes, key=prod)
+        self.is_lean = self.mode in {"RGB", "L"}
 
-    @property
-    def is_lean(self) -> bool:
-        """Whether it takes little enough memory for `MAX_PIXELS`."""
-        return self.mode in {"RGB", "L"}
-
-    def load(self) -> PixelAccess | None:
-        """Decode, once. Raises what pillow-heif does: `ValueError`, `EOFError`, `OSError`, `RuntimeError`."""
-        if self._primary is not None:
-            primary, self._primary = self._primary, None
-            data = primary.data
-            self._size, mode = primary.size_mode
-            picture = Image.frombytes(mode, self._size, data, "raw", mode, primary.stride)
-            del data, primary
-            shown = hdr.to_sdr(picture, *iso_boxes.nclx(self._told))
-            self.im, self._mode = shown.im, shown.mode
-        return super().load()
+    def _decode(self) -> Image.Image:
+        """Raises what pillow-heif does: `ValueError`, `EOFError`, `OSError`, `RuntimeError`."""
+        primary = self._primary
+        del self._primary
+        data = primary.data
+        size, mode = primary.size_mode
+        picture = Image.frombytes(mode, size, data, "raw", mode, primary.stride)
+        del data, primary
+        return hdr.to_sdr(picture, *iso_boxes.nclx(self._told))
 
 
 def is_heif(prefix: bytes) -> bool:
@@ -131,16 +123,7 @@ def _boxes(data: memoryview) -> Iterator[tuple[bytes, memoryview]]:
     than libheif, which would decode what was not seen here: a box that is too long ends with `data`, and what
     follows one that is too short is passed over (some cameras append).
     """
-    at = 0
-    while at + 8 <= len(data):
-        size, kind = unpack_from(">I4s", data, at)
-        start = at + 8
-        if size == 1:
-            (size,), start = unpack_from(">Q", data, start), at + 16
-        end = at + size if size else len(data)
-        if end < start:
-            return
+    for kind, _at, start, end in iso_boxes.spans(data):
         if end > len(data) and kind in NEEDED:
             raise ValueError(f"cut short by {end - len(data):,} bytes")
         yield kind, data[start:end]
-        at = end

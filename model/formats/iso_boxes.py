@@ -7,6 +7,7 @@ decoder behind it judges the file. Nothing but the Exif is copied, and of that n
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from struct import calcsize, unpack_from
@@ -75,18 +76,26 @@ def boxes(data: memoryview) -> Iterator[Box]:
 
 def placed(data: memoryview) -> Iterator[tuple[bytes, int, memoryview]]:
     """The boxes side by side in `data`, each with the place of its kind."""
+    with suppress(short):
+        for kind, at, start, end in islice(spans(data), MAX_ITEMS):
+            yield kind, at + 4, data[start:end]
+
+
+def spans(data: memoryview) -> Iterator[tuple[bytes, int, int, int]]:
+    """Of each of them the kind, where it and its body begin, and where it says that it ends, be it beyond.
+
+    All of them: nothing bounds how many. Raises `struct.error` where a length of 64 bits is cut.
+    """
     at = 0
-    for _ in range(MAX_ITEMS):
-        if at + 8 > len(data):
-            return
+    while at + 8 <= len(data):
         size, kind = unpack_from(">I4s", data, at)
         start = at + 8
-        if size == 1 and start + 8 <= len(data):
+        if size == 1:
             (size,), start = unpack_from(">Q", data, start), at + 16
         end = at + size if size else len(data)
         if end < start:
             return
-        yield kind, at + 4, data[start:end]
+        yield kind, at, start, end
         at = end
 
 

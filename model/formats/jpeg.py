@@ -18,16 +18,14 @@ from __future__ import annotations
 
 import re
 from io import BytesIO
-from typing import IO, TYPE_CHECKING, Final, cast
+from typing import IO, Final, cast
 
 import numpy as np
 import simplejpeg
-from PIL import Image, ImageFile, JpegImagePlugin
+from PIL import Image, JpegImagePlugin
 
 from model.formats.jpeg_picture import JpegPicture
-
-if TYPE_CHECKING:
-    from PIL._imaging import PixelAccess  # a name of the stubs alone
+from model.formats.picture_file import PictureFile
 
 SCALES: Final = (8, 4, 2, 1)
 """What libjpeg reduces by at no cost, and Pillow asks of it."""
@@ -49,13 +47,12 @@ LOST: Final = {
 }
 
 
-class JpegPhotograph(ImageFile.ImageFile):
+class JpegPhotograph(PictureFile):
     """A JPEG file, or the first picture of an MPO. `draft` reduces what `load` decodes."""
 
     format = "JPEG"
     format_description = "JPEG (ISO 10918)"
-    _picture: JpegPicture | None = None
-    _scale = 1
+    _picture: JpegPicture
 
     def _open(self) -> None:
         picture = JpegPicture(cast("IO[bytes]", self.fp).read())
@@ -71,21 +68,19 @@ class JpegPhotograph(ImageFile.ImageFile):
         size: tuple[int, int] | None,
     ) -> tuple[str, tuple[int, int, float, float]] | None:
         """Have it decoded to no less than `size`, as Pillow's own does, to the pixel."""
-        if self._picture is None or size is None:
+        if self._is_decoded or size is None:
             return None
         width, height = self._picture.frame.width, self._picture.frame.height
         room = min(width // size[0], height // size[1])
-        self._scale = next((scale for scale in SCALES if room >= scale), 1)
-        self._size = -(-width // self._scale), -(-height // self._scale)
-        return self.mode, (0, 0, width / self._scale, height / self._scale)
+        scale = next((scale for scale in SCALES if room >= scale), 1)
+        self._size = -(-width // scale), -(-height // scale)
+        return self.mode, (0, 0, width / scale, height / scale)
 
-    def load(self) -> PixelAccess | None:
-        """Decode, once. Raises `ValueError` where the picture is damaged, `MemoryError` where memory ends."""
-        if self._picture is not None:
-            picture, self._picture = self._picture, None
-            image = _decoded(picture, self._mode, self.size)
-            self.im, self._mode, self._size = image.im, image.mode, image.size
-        return super().load()
+    def _decode(self) -> Image.Image:
+        """Raises `ValueError` where the picture is damaged, `MemoryError` where memory ends."""
+        picture = self._picture
+        del self._picture
+        return _decoded(picture, self._mode, self.size)
 
 
 def is_jpeg(prefix: bytes) -> bool:

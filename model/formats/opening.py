@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from typing import IO, Final
+from typing import IO, Final, cast
 
-# Imported for what they register: explicit formats, known before the first thread opens a file.
-from PIL import ExifTags, GifImagePlugin, Image, ImageFile, PngImagePlugin, WebPImagePlugin
+from PIL import ExifTags, Image
 
 from model.formats import avif, bmp, gif, heif, jpeg, png, tiff, webp
+from model.formats.picture_file import PictureFile
 
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "HEIF", "TIFF", "BMP")
 """What is accepted; never whatever Pillow happens to open. GIF, WebP and APNG give their first frame,
@@ -16,12 +16,7 @@ HEIF (an iPhone's HEIC) its primary image, TIFF its first page. Tried in this or
 the shared brand `mif1`, and AVIF passes on what is not its own while HEIF would keep it.
 """
 
-PLUGINS: Final = (
-    GifImagePlugin,
-    PngImagePlugin,
-    WebPImagePlugin,
-)
-
+# Explicit formats, known before the first thread opens a file.
 avif.register()
 gif.register()
 heif.register()
@@ -38,7 +33,7 @@ PREFIX: Final = 12
 """Bytes that tell a JPEG or a HEIC."""
 
 
-def opened(file: IO[bytes]) -> ImageFile.ImageFile:
+def opened(file: IO[bytes]) -> PictureFile:
     """The image of an accepted format that `file` holds, its pixels not decoded yet.
 
     Raises what Pillow and the plugins do, and `TooManyPixels` for a JPEG that is too large to be drafted.
@@ -50,7 +45,7 @@ def opened(file: IO[bytes]) -> ImageFile.ImageFile:
         return jpeg.JpegPhotograph(file)
     if heif.is_heic(prefix):
         return heif.HeifImageFile(file)
-    return Image.open(file, formats=FORMATS)
+    return cast("PictureFile", Image.open(file, formats=FORMATS))
 
 
 def orientation(image: Image.Image) -> int:

@@ -7,16 +7,14 @@ Pillow's decoder gets the pixels. Of an APNG the default picture counts, whateve
 
 from __future__ import annotations
 
-from typing import IO, TYPE_CHECKING, Final, cast
+from typing import IO, Final, cast
 
-from PIL import Image, ImageFile, PngImagePlugin
+from PIL import Image, PngImagePlugin
 
 from model.formats import png_pixels
+from model.formats.picture_file import PictureFile
 from model.formats.png_chunks import MAGIC, Chunks
 from model.formats.png_pixels import Header
-
-if TYPE_CHECKING:
-    from PIL._imaging import PixelAccess  # a name of the stubs alone
 
 REPLACED: Final = PngImagePlugin
 """It registers as it is imported: earlier than `register` is called, or it would undo that."""
@@ -25,13 +23,13 @@ APPLE: Final = b"CgBI"
 """First chunk of what Xcode makes of a PNG: its pixels are packed otherwise."""
 
 
-class PngPhotograph(ImageFile.ImageFile):
+class PngPhotograph(PictureFile):
     """A PNG file. Its size is told from the header; `load` decodes it."""
 
     format = "PNG"
     format_description = "Portable network graphics"
     _header: Header
-    _chunks: Chunks | None = None
+    _chunks: Chunks
 
     def _open(self) -> None:
         chunks = Chunks(cast("IO[bytes]", self.fp).read())
@@ -41,14 +39,11 @@ class PngPhotograph(ImageFile.ImageFile):
             self.info["exif"] = chunks.beside[b"eXIf"]
         self._chunks = chunks
 
-    def load(self) -> PixelAccess | None:
-        """Decode, once. Raises `ValueError` where the pixels are damaged or cut short."""
-        if self._chunks is not None:
-            chunks, self._chunks = self._chunks, None
-            picture = png_pixels.picture(self._header, chunks)
-            self.im, self._mode, self.palette = picture.im, picture.mode, picture.palette
-            self.info |= picture.info
-        return super().load()
+    def _decode(self) -> Image.Image:
+        """Raises `ValueError` where the pixels are damaged or cut short."""
+        chunks = self._chunks
+        del self._chunks
+        return png_pixels.picture(self._header, chunks)
 
 
 def is_png(prefix: bytes) -> bool:

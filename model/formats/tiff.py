@@ -8,17 +8,15 @@ from __future__ import annotations
 
 from io import BytesIO
 from math import ceil
-from typing import IO, TYPE_CHECKING, Final, cast
+from typing import IO, Final, cast
 
-from PIL import ExifTags, Image, ImageFile, TiffImagePlugin
+from PIL import ExifTags, Image, TiffImagePlugin
 
 from model.formats import tiff_directory as tags
 from model.formats import tiff_silence
+from model.formats.picture_file import PictureFile
 from model.formats.tiff_directory import Directory
 from schemas.errors import Undecodable
-
-if TYPE_CHECKING:
-    from PIL._imaging import PixelAccess  # a name of the stubs alone
 
 MAGICS: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
@@ -57,12 +55,12 @@ LARGE_TILE: Final = 1 << 22
 TURNS: Final = range(1, 9)
 
 
-class TiffPhotograph(ImageFile.ImageFile):
+class TiffPhotograph(PictureFile):
     """A TIFF file. Its size is told from its first directory; `load` decodes it."""
 
     format = "TIFF"
     format_description = "Adobe TIFF"
-    _directory: Directory | None = None
+    _directory: Directory
 
     def _open(self) -> None:
         data = cast("IO[bytes]", self.fp).read()
@@ -76,13 +74,11 @@ class TiffPhotograph(ImageFile.ImageFile):
         self._turn(directory.number(tags.ORIENTATION, 1))
         self._directory = directory
 
-    def load(self) -> PixelAccess | None:
-        """Decode, once. Raises `Undecodable` for what is not read, or where pixels are missing."""
-        if self._directory is not None:
-            directory, self._directory = self._directory, None
-            picture = _picture(directory)
-            self.im, self._mode, self.palette = picture.im, picture.mode, picture.palette
-        return super().load()
+    def _decode(self) -> Image.Image:
+        """Raises `Undecodable` for what is not read, or where pixels are missing."""
+        directory = self._directory
+        del self._directory
+        return _picture(directory)
 
     def _turn(self, orientation: int) -> None:
         if orientation in TURNS:

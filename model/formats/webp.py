@@ -8,23 +8,21 @@ leaves of its canvas is transparent, and XMP turns nothing.
 from __future__ import annotations
 
 from io import BytesIO
-from typing import IO, TYPE_CHECKING, cast
+from typing import IO, cast
 
-from PIL import Image, ImageFile, WebPImagePlugin
+from PIL import Image, WebPImagePlugin
 
 from model.formats import webp_chunks
+from model.formats.picture_file import PictureFile
 from model.formats.webp_chunks import Parts
 
-if TYPE_CHECKING:
-    from PIL._imaging import PixelAccess  # a name of the stubs alone
 
-
-class WebpPhotograph(ImageFile.ImageFile):
+class WebpPhotograph(PictureFile):
     """A WebP file. Its size is told from the header; `load` decodes it."""
 
     format = "WEBP"
     format_description = "WebP image"
-    _parts: Parts | None = None
+    _parts: Parts
 
     def _open(self) -> None:
         self._parts = webp_chunks.parts(cast("IO[bytes]", self.fp).read())
@@ -32,13 +30,11 @@ class WebpPhotograph(ImageFile.ImageFile):
         if self._parts.exif:
             self.info["exif"] = self._parts.exif
 
-    def load(self) -> PixelAccess | None:
-        """Decode, once. Raises `ValueError` or `OSError` for a picture that is damaged or not of its size."""
-        if self._parts is not None:
-            parts, self._parts = self._parts, None
-            picture = _decoded(parts)
-            self.im, self._mode = picture.im, picture.mode
-        return super().load()
+    def _decode(self) -> Image.Image:
+        """Raises `ValueError` or `OSError` for a picture that is damaged or not of its size."""
+        parts = self._parts
+        del self._parts
+        return _decoded(parts)
 
 
 def is_webp(prefix: bytes) -> bool:

@@ -146,6 +146,15 @@ def test_a_picture_in_hdr_comes_out_as_in_sdr(make: Callable[..., Item], brand: 
     assert np.abs(plain - wanted).mean() < 6
 
 
+def test_a_grey_picture_in_hdr_comes_out_as_one_in_colours() -> None:
+    grey = hdr(scene().convert("L").convert("RGB"), PQ, BT2020).convert("L").resize((256, 192))
+    one, other = (
+        Preprocess(size=32).decode(whole(av1(picture, nclx(BT2020, PQ), quality=95))).astype(int)
+        for picture in (grey, grey.convert("RGB"))
+    )
+    assert np.abs(one - other).mean() < 3
+
+
 @pytest.mark.parametrize("transfer", [1, 2, 6, 8, 13, 14])
 def test_every_other_transfer_stays_bit_for_bit(transfer: int) -> None:
     assert (shown(nclx(1, transfer)) == shown(nclx(1, 13))).all()
