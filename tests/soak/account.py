@@ -200,10 +200,11 @@ def _letters(account: Account, expected: Expectation, evidence: Evidence) -> Non
 
 def _of_letter(source: Source, code: str, expected: Expectation) -> Iterator[Finding]:
     wanted = expected.letters.get(source)
+    told = f"{expected.keys.get(source, 'no key')} as {code}"
     if wanted is not None and wanted != code:
-        yield Finding(Fault.CONDEMNED, _place(source), f"as {code}; it is {wanted}")
+        yield Finding(Fault.CONDEMNED, _place(source), f"{told}; it is {wanted}")
     if wanted is None and not (source in expected.possible and code == "gone"):
-        yield Finding(Fault.CONDEMNED, _place(source), f"as {code}; nothing is wrong with it")
+        yield Finding(Fault.CONDEMNED, _place(source), f"{told}; nothing is wrong with it")
 
 
 def _count(account: Account, expected: Expectation) -> None:

@@ -2,7 +2,8 @@
 
 versitygw 1.8.0 makes its notifications of the buffers of requests that it reuses at once: under load one of
 some ten thousand names a key that is two keys mixed (`r4/060.jpg.jpg`, of `street-034.jpg` and `r4/060.jpg`).
-Nothing was ever put there, so such an upload must end as a dead letter.
+Nothing was ever put there, so such an upload must end as a dead letter, as gone: also where the mixed key
+begins as those of the planned accidents do (`bad/large-7.jp`).
 """
 
 from __future__ import annotations
@@ -62,6 +63,8 @@ class Expectation:
     """Messages that may be dead-lettered as gone: the photograph was removed behind them."""
     images: dict[Source, str] = field(default_factory=dict)
     """The image of each message that is about one that ends well."""
+    keys: dict[Source, str] = field(default_factory=dict)
+    """Where the photograph of an upload or a removal stands."""
     kinds: Counter[str] = field(default_factory=Counter)
     """Messages, by what they are."""
     digests: dict[str, set[str]] = field(default_factory=dict)
@@ -105,17 +108,20 @@ class Oracle:
     def _uploaded(self, message: Message, record: wire.Record) -> None:
         expected = self._expectation
         match record:
+            case wire.Uploaded(event) | wire.Removed(event):
+                expected.keys[message.source] = event.location.key
+        match record:
             case wire.Ignored():
                 expected.kinds["test event of storage"] += 1
             case wire.Invalid():
                 expected.letters[message.source] = "malformed"
                 expected.kinds["bad: malformed"] += 1
-            case wire.Uploaded(event) if (cause := _condemned(event)) is not None:
-                expected.letters[message.source] = cause
-                expected.kinds[f"bad: {cause}"] += 1
             case wire.Uploaded(event, sequencer=str()) if not self._ledger.at(event.location.key).acts:
                 expected.letters[message.source] = "gone"
                 expected.kinds["bad: a key that storage mixed up"] += 1
+            case wire.Uploaded(event) if (cause := _condemned(event)) is not None:
+                expected.letters[message.source] = cause
+                expected.kinds[f"bad: {cause}"] += 1
             case wire.Uploaded(event) | wire.Removed(event):
                 self._claimed(message, event, record.sequencer)
 

@@ -43,7 +43,7 @@ def _trails(account: Account, evidence: Evidence, ledger: Ledger) -> Iterator[di
 def _messages(evidence: Evidence, wanted: str) -> Iterator[dict[str, Any]]:
     for topic in _HEARD:
         for message in evidence.on(topic):
-            if wanted in _images(message):
+            if wanted in _images(message) or wanted == "/".join(map(str, message.source)):
                 yield {
                     "source": message.source,
                     "at": message.timestamp,

@@ -231,12 +231,13 @@ async def test_gone_is_a_cause_where_the_photograph_was_removed_behind_the_messa
     assert soak.account(changed(evidence, topics.DEAD_LETTERS, letters)).is_clean is allowed
 
 
-async def test_a_key_that_storage_mixed_up_must_end_as_a_letter() -> None:
+@pytest.mark.parametrize("key", ["r4/060.jpg.jpg", "bad/large-7.jp"], ids=["any", "begins as an accident's"])
+async def test_a_key_that_storage_mixed_up_must_end_as_a_letter(key: str) -> None:
     soak = await busy()
-    await soak.mix_up("r4/060.jpg.jpg", minute=30)
+    await soak.mix_up(key, minute=30)
     evidence = await soak.evidence()
     assert soak.account(evidence).is_clean
-    letters = [each for each in evidence.on(topics.DEAD_LETTERS) if b"060.jpg.jpg" not in (each.value or b"")]
+    letters = [each for each in evidence.on(topics.DEAD_LETTERS) if key.encode() not in (each.value or b"")]
     assert {fault for fault, _ in found(soak, changed(evidence, topics.DEAD_LETTERS, letters))} == {
         Fault.LOST
     }
