@@ -38,7 +38,7 @@ class Dataset:
         """Says which data, without the data: a snapshot's own, else sha256 over names, tags and splits."""
         if self.stated:
             return self.stated
-        lines = sorted(f"{p.path.name}|{';'.join(p.labels)}|{p.split}" for p in self.photographs)
+        lines = sorted(map(_line, self.photographs))
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
@@ -106,9 +106,15 @@ def _from_csv(file: Path, *, labelled: bool) -> Iterable[Photograph]:
         path = file.parent / row.path
         if not path.is_file():
             raise ConfigurationError(f"{row.where}: {row.path} is not there")
-        if labelled and not row.cell("label"):
+        if labelled and not row.labels and not row.is_judged:
             raise ConfigurationError(f"{row.where}: the label is empty")
         yield row.photograph(path, labels=None if labelled else ())
+
+
+def _line(photo: Photograph) -> str:
+    """What can be learned of it, for a digest."""
+    said = f"{photo.path.name}|{';'.join(photo.labels)}|{photo.split}"
+    return f"{said}|{';'.join(photo.maybe)}" if photo.maybe else said
 
 
 def _refuse_unlearnable(source: Path, *, labels: tuple[str, ...], photographs: Sequence[Photograph]) -> None:

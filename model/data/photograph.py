@@ -39,19 +39,31 @@ class Encoded(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Photograph:
-    """An encoded image and its true tags, the main one first; no tags at all make it a negative."""
+    """An encoded image with three-valued labels: of each tag yes, no or maybe.
+
+    No tag that holds makes it a negative.
+    """
 
     path: Encoded
     """A `pathlib.Path` is one."""
     labels: tuple[str, ...]
+    """Tags that hold, the main one first."""
     split: Split = Split.UNSET
     source: str = ""
     """Where it came from. Photographs of one source look alike, so sources are weighed, not pictures."""
+    maybe: tuple[str, ...] = ()
+    """Tags of which reasonable people differ, or of which nobody has said anything: neither right nor wrong,
+    so nothing is learned from them and nothing is judged by them. Every other tag does not hold."""
 
     @property
     def main(self) -> str:
         """The dominant tag, empty for a negative."""
         return self.labels[0] if self.labels else ""
+
+    @property
+    def is_none(self) -> bool:
+        """Whether it is none of the labels beyond doubt."""
+        return not self.labels and not self.maybe
 
 
 def nearest_training(splits: set[Split]) -> Split:

@@ -159,7 +159,15 @@ def _photograph(sample: Sample, shard: Shard, opened: BinaryIO) -> Photograph:
         labels=tuple(about["labels"]),
         split=shard.split,
         source=about["source"],
+        maybe=tuple(about.get("maybe", ())),
     )
+
+
+def _about(seen: Seen) -> dict[str, Any]:
+    """What stands beside the picture: without a maybe the same bytes as before there were such."""
+    photo = seen.found.photograph
+    about = {"labels": list(photo.labels), "name": seen.found.place, "source": photo.source}
+    return {**about, "maybe": list(photo.maybe)} if photo.maybe else about
 
 
 def _packed(chunk: Iterable[Seen]) -> Iterator[Packed]:
@@ -167,12 +175,11 @@ def _packed(chunk: Iterable[Seen]) -> Iterator[Packed]:
         data = read(seen.found)
         if sha256(data).hexdigest() != seen.sha256:
             raise ConfigurationError(f"{seen.found.place}: changed while it was imported; import it again")
-        photo = seen.found.photograph
         yield Packed(
             key=seen.sha256[:KEY],
             suffix=seen.suffix,
             data=data,
-            about={"labels": list(photo.labels), "name": seen.found.place, "source": photo.source},
+            about=_about(seen),
         )
 
 

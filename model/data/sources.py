@@ -167,7 +167,7 @@ def _from_table(file: Path, how: Reading) -> Iterator[Entry | Refusal]:
             yield located
         elif is_review:
             yield _reviewed(row, located, how)
-        elif not row.labels:
+        elif not row.labels and not row.is_judged:
             yield Refusal(row.path, RefusalCause.UNLABELLED, f"{row.where}: no label")
         else:
             yield Entry(row.photograph(located), row.path)

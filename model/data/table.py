@@ -1,4 +1,4 @@
-"""CSV reader: `path` and `label`, and as one has them `labels`, `split`, `source`, `reviewed`."""
+"""CSV reader: `path`, `label`, and as one has them `labels`, `yes`, `maybe`, `split`, `source` and so on."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from schemas import csv_cells
 from schemas.errors import ConfigurationError
 
 PATH: Final = "path"
-YES: Final = frozenset({"yes", "y", "true", "1", "x", "ok"})
+YES: Final = "yes"
+MAYBE: Final = "maybe"
+LOOKED_AT: Final = frozenset({"yes", "y", "true", "1", "x", "ok"})
 """What says that a row was reviewed, in any case."""
 
 
@@ -36,12 +38,33 @@ class TableRow:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """All true labels, the main one first. Raises `ConfigurationError` for a name that cannot be."""
-        every = labels.split_cell(self.cell("labels"), where=self.where)
+        """All true labels, the main one first. Raises `ConfigurationError` for a name that cannot be.
+
+        Where there is a column `yes` it is the reading that holds; `label` then only says which is the main
+        one of them, and `labels` is an older reading.
+        """
+        every = labels.split_cell(self.cell(YES if self.is_judged else "labels"), where=self.where)
         if not self.cell("label"):
             return every
         main = labels.checked(self.cell("label"), where=self.where)
+        if self.is_judged and main not in every:
+            return every
         return (main, *(label for label in every if label != main))
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether every label was judged, in a column `yes`: an empty cell then says that none holds."""
+        return YES in self.cells
+
+    @property
+    def maybe(self) -> tuple[str, ...]:
+        """Labels that are neither right nor wrong. Raises `ConfigurationError` for one that holds, too."""
+        found = labels.split_cell(self.cell(MAYBE), where=self.where)
+        if both := [label for label in found if label in self.labels]:
+            raise ConfigurationError(
+                f"{self.where}: {both[0]!r} is said to hold and stands under {MAYBE}, too; take one away"
+            )
+        return found
 
     @property
     def suggested(self) -> tuple[str, ...]:
@@ -51,7 +74,7 @@ class TableRow:
     @property
     def is_reviewed(self) -> bool:
         """Whether a person says to have looked at it."""
-        return self.cell("reviewed").lower() in YES
+        return self.cell("reviewed").lower() in LOOKED_AT
 
     @property
     def split(self) -> Split:
@@ -63,7 +86,9 @@ class TableRow:
 
     def photograph(self, path: Encoded, *, labels: tuple[str, ...] | None = None) -> Photograph:
         """The row's photograph, which is at `path`; `labels` instead of its own where they are given."""
-        return Photograph(path, self.labels if labels is None else labels, self.split, self.source)
+        held = self.labels if labels is None else labels
+        maybe = tuple(label for label in self.maybe if label not in held)
+        return Photograph(path, held, self.split, self.source, maybe)
 
     @property
     def source(self) -> str:

@@ -62,7 +62,11 @@ def decide(
         least = refusal
     scores = scores.where(scores.amax(1, keepdim=True) >= least, -1.0)
     choices = {
-        label: choose(scores[:, i], truth.targets[:, i] > 0, target=wanted[label])
+        label: choose(
+            scores[truth.counted[:, i], i],
+            truth.targets[truth.counted[:, i], i] > 0,
+            target=wanted[label],
+        )
         for i, label in enumerate(truth.labels)
     }
     return DecisionRule(
@@ -176,5 +180,5 @@ def _loss(scaled: Tensor, truth: CalibrationSet, *, task: Task) -> float:
     if task == "single_label":
         known = truth.mains >= 0
         return float(functional.cross_entropy(scaled[known], truth.mains[known]))
-    targets = (truth.targets > 0).to(scaled.dtype)
-    return float(functional.binary_cross_entropy_with_logits(scaled, targets))
+    targets, weights = (truth.targets > 0).to(scaled.dtype), truth.counted.to(scaled.dtype)
+    return float(functional.binary_cross_entropy_with_logits(scaled, targets, weight=weights))

@@ -103,17 +103,18 @@ def compare(a: Predictions, b: Predictions, *, resamples: int = 1000, seed: int 
         raise ConfigurationError("A and B were judged with their labels in different orders")
     a, b = aligned(a, b)
     bootstrap = Bootstrap.of(a.photographs, resamples=resamples, seed=seed)
+    judged = a.judged & b.judged
     return Comparison(
         labels=a.labels,
         photographs=int(a.known.sum()),
-        negatives=int((~a.known).sum()),
+        negatives=int(a.none.sum()),
         pairs=dict(_pairs(a, b)),
         all_tags=paired(a.all_right, b.all_right),
         figures=_figures(a, b, bootstrap=bootstrap),
         per_label={label: _label(a, b, place=i, bootstrap=bootstrap) for i, label in enumerate(a.labels)},
         slices={
             kind: {
-                name: _part(a, b, inside=inside & a.known) for name, inside in parts.items() if inside.any()
+                name: _part(a, b, inside=inside & judged) for name, inside in parts.items() if inside.any()
             }
             for kind, parts in partition(a).items()
         },
@@ -178,10 +179,12 @@ def _pairs(a: Predictions, b: Predictions) -> Iterator[tuple[str, Paired]]:
         both = [outcomes.of_label(each, place) for each in (a, b)]
         for name in ("recall", "tag_recall"):
             before, after = (each[name] for each in both)
-            yield f"{label}: {name}", paired(before.hits, after.hits, among=before.among)
+            among = before.among & after.among
+            yield f"{label}: {name}", paired(before.hits, after.hits, among=among)
     f1 = a.f1, b.f1
-    parts = {"": a.known} | {
-        f"{kind} {name}: ": inside & a.known
+    judged = a.judged & b.judged
+    parts = {"": judged} | {
+        f"{kind} {name}: ": inside & judged
         for kind, parts in partition(a).items()
         for name, inside in parts.items()
     }
@@ -207,7 +210,9 @@ def statistics_of(predictions: Predictions) -> Mapping[str, Statistic]:
         "top_accuracy": shares["top_accuracy"],
         "f1_samples": weighted_metrics.mean(predictions.f1, predictions.known),
         "mean_average_precision": weighted_metrics.macro(
-            weighted_metrics.average_precision(predictions.probabilities, predictions.targets)
+            weighted_metrics.average_precision(
+                predictions.probabilities, predictions.targets, predictions.counted
+            )
         ),
         **{name: shares[name] for name in ("mixed_all_found", "singles_with_extra", "negatives_acted_on")},
     }
@@ -219,17 +224,21 @@ def _label(a: Predictions, b: Predictions, *, place: int, bootstrap: Bootstrap) 
         name: _difference(one, others[name], bootstrap=bootstrap)
         for name, one in _of_label(a, place=place).items()
     }
-    return PerLabel(paired(a.tagged[:, place] == true, b.tagged[:, place] == true), **differences)
+    tag = paired(a.tagged[:, place] == true, b.tagged[:, place] == true, among=a.counted[:, place])
+    return PerLabel(tag, **differences)
 
 
 def _of_label(predictions: Predictions, *, place: int) -> Mapping[str, Statistic]:
     """Of its tags."""
-    true, tagged = predictions.targets[:, [place]], predictions.tagged[:, [place]]
+    true, counted = predictions.targets[:, [place]], predictions.counted[:, [place]]
+    tagged = predictions.tagged[:, [place]] & counted
     return {
         "recall": weighted_metrics.share(tagged[:, 0], true[:, 0]),
         "precision": weighted_metrics.share(true[:, 0], tagged[:, 0]),
         "f1": weighted_metrics.f1(tagged, true),
-        "average_precision": weighted_metrics.average_precision(predictions.probabilities[:, [place]], true),
+        "average_precision": weighted_metrics.average_precision(
+            predictions.probabilities[:, [place]], true, counted
+        ),
     }
 
 

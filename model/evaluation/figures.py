@@ -27,7 +27,9 @@ HIGHEST: Final = 5
 def report(predictions: Predictions, *, resamples: int = 1000) -> Report:
     """Every figure but the speed."""
     taking = Taking(predictions, Bootstrap.of(predictions.photographs, resamples=resamples))
-    average_precision = weighted_metrics.average_precision(predictions.probabilities, predictions.targets)
+    average_precision = weighted_metrics.average_precision(
+        predictions.probabilities, predictions.targets, predictions.counted
+    )
     top_accuracy, at_1, mixed, extra, negatives, covered = taking.overall()
     per_label = taking.per_label()
     return Report(
@@ -35,14 +37,16 @@ def report(predictions: Predictions, *, resamples: int = 1000) -> Report:
         labels=predictions.labels,
         classes=predictions.classes,
         photographs=int(predictions.known.sum()),
-        negatives=int((~predictions.known).sum()),
+        negatives=int(predictions.none.sum()),
         unreadable=len(predictions.unreadable),
         top_accuracy=top_accuracy,
         precision=per_label[0],
         recall=per_label[1],
         tag_precision=per_label[2],
         tag_recall=per_label[3],
-        f1=taking.by_label(weighted_metrics.f1(predictions.tagged, predictions.targets), undefined=0.0),
+        f1=taking.by_label(
+            weighted_metrics.f1(predictions.tagged & predictions.counted, predictions.targets), undefined=0.0
+        ),
         average_precision=taking.by_label(average_precision),
         mean_average_precision=weighted_metrics.figure(
             weighted_metrics.macro(average_precision), taking.bootstrap, of=len(predictions)
@@ -60,13 +64,13 @@ def report(predictions: Predictions, *, resamples: int = 1000) -> Report:
         tags=reliability(
             predictions.probabilities,
             predictions.targets,
-            known=predictions.known,
+            counted=predictions.counted & predictions.known[:, None],
             bootstrap=taking.bootstrap,
         ),
         tops=reliability(
             predictions.confidence[:, None],
             predictions.top_true[:, None],
-            known=predictions.known,
+            counted=predictions.judged[:, None],
             bootstrap=taking.bootstrap,
         ),
         slices=slices(predictions),
@@ -82,8 +86,8 @@ def recall_at(predictions: Predictions, k: int) -> Tensor:
 
 
 def most_confident(predictions: Predictions, share: float) -> Tensor:
-    """Bool (N,): the `share` of the photographs that have tags with the most probable top labels."""
-    places = predictions.known.nonzero()[:, 0]
+    """Bool (N,): the `share` of the photographs that are judged with the most probable top labels."""
+    places = predictions.judged.nonzero()[:, 0]
     order = predictions.confidence[places].argsort(descending=True, stable=True)
     kept = torch.zeros(len(predictions), dtype=torch.bool)
     kept[places[order[: ceil(share * len(places))]]] = True
@@ -118,10 +122,12 @@ class Taking:
         )
 
     def confusion(self) -> tuple[tuple[int, ...], ...]:
-        """Of the photographs that have tags."""
-        known = self.predictions.known
+        """Of the photographs whose top label is right or wrong."""
+        judged = self.predictions.judged
         counts = weighted_metrics.confusion(
-            self.predictions.tops[known], self.predictions.mains[known], classes=len(self.predictions.classes)
+            self.predictions.tops[judged],
+            self.predictions.mains[judged],
+            classes=len(self.predictions.classes),
         )
         return tuple(tuple(row) for row in counts.tolist())
 

@@ -25,21 +25,24 @@ class Counted:
 
 def overall(predictions: Predictions) -> Mapping[str, Counted]:
     """By the names that the report has for them."""
-    known, tagged, targets = predictions.known, predictions.tagged, predictions.targets
+    judged, targets = predictions.judged, predictions.targets
+    tagged = predictions.tagged & predictions.counted
     counts = targets.sum(1)
     return {
-        "top_accuracy": Counted(predictions.right, known),
-        "precision_at_1": Counted(predictions.top_true, known),
+        "top_accuracy": Counted(predictions.right, judged),
+        "precision_at_1": Counted(predictions.top_true, judged),
         "mixed_all_found": Counted((tagged | ~targets).all(1), counts > 1),
         "singles_with_extra": Counted((tagged & ~targets).any(1), counts == 1),
-        "negatives_acted_on": Counted(tagged.any(1), ~known),
+        "negatives_acted_on": Counted(tagged.any(1), predictions.none),
     }
 
 
 def of_label(predictions: Predictions, place: int) -> Mapping[str, Counted]:
     """Precision and recall of the label at `place`: of the top label, and of the tag."""
-    top, main = predictions.known & (predictions.tops == place), predictions.mains == place
-    tagged, true = predictions.tagged[:, place], predictions.targets[:, place]
+    judged = predictions.judged
+    top, main = judged & (predictions.tops == place), judged & (predictions.mains == place)
+    tagged = predictions.tagged[:, place] & predictions.counted[:, place]
+    true = predictions.targets[:, place]
     return {
         "precision": Counted(main, top),
         "recall": Counted(top, main),

@@ -47,6 +47,12 @@ class Predictions:
         return torch.tensor(rows, dtype=torch.bool).view(len(self), len(self.labels))
 
     @property
+    def counted(self) -> Tensor:
+        """Bool (N, labels): the verdicts that count; those that may be either way are neither."""
+        rows = [[label not in photo.maybe for label in self.labels] for photo in self.photographs]
+        return torch.tensor(rows, dtype=torch.bool).view(len(self), len(self.labels))
+
+    @property
     def mains(self) -> Tensor:
         """Int (N,): the class that is right, -1 for a negative."""
         index = {label: i for i, label in enumerate(self.labels)}
@@ -60,6 +66,17 @@ class Predictions:
     def known(self) -> Tensor:
         """Bool (N,): which are no negatives."""
         return self.mains >= 0
+
+    @property
+    def none(self) -> Tensor:
+        """Bool (N,): which are none of the labels beyond doubt."""
+        return ~self.known & self.counted.all(1)
+
+    @property
+    def judged(self) -> Tensor:
+        """Bool (N,): whose top label is right or wrong: no negative, and no top label that may be either."""
+        counted = self.counted if self.task == "binary" else self.counted.gather(1, self.tops[:, None])
+        return self.known & counted[:, 0]
 
     @property
     def tops(self) -> Tensor:
@@ -106,13 +123,14 @@ class Predictions:
     @property
     def all_right(self) -> Tensor:
         """Bool (N,): whose tags are the true ones, none missing and none too many."""
-        return (self.tagged == self.targets).all(1)
+        return ((self.tagged == self.targets) | ~self.counted).all(1)
 
     @property
     def f1(self) -> Tensor:
         """Float64 (N,): the F1 of each photograph's tags; 0 where there are none at all."""
-        hits = (self.tagged & self.targets).sum(1).double()
-        return 2 * hits / (self.tagged.sum(1) + self.targets.sum(1)).clamp(min=1)
+        tagged = self.tagged & self.counted
+        hits = (tagged & self.targets).sum(1).double()
+        return 2 * hits / (tagged.sum(1) + self.targets.sum(1)).clamp(min=1)
 
     def select(self, places: Tensor) -> Self:
         """The photographs at `places`, int (n,)."""

@@ -27,11 +27,11 @@ def chosen(scores: Tensor, truth: CalibrationSet, *, task: Task, targets: Mappin
     By the highest score of each (Hendrycks and Gimpel 2017, "A baseline for detecting misclassified and
     out-of-distribution examples"). Where a picture has one answer alone, its threshold refuses already.
     """
-    known = truth.mains >= 0
-    if task != "multi_label" or known.all() or not known.any():
+    known, none = truth.mains >= 0, (truth.mains < 0) & truth.counted.all(1)
+    if task != "multi_label" or not none.any() or not known.any():
         return 0.0
     stays = scores.double().amax(1)[:, None] >= GRID
-    slipped, refused = stays[~known].double().mean(0), (~stays[known]).double().mean(0)
+    slipped, refused = stays[none].double().mean(0), (~stays[known]).double().mean(0)
     allowed = slipped.clamp(min=SLIPPED).where(refused <= REFUSED, torch.inf)
     best = float(GRID[int(allowed.argmin())])
     return round(min([best, *(asked.highest for asked in _asked(scores, truth, targets=targets))]), 2)

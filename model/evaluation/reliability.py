@@ -53,24 +53,26 @@ class Reliability:
     bins: tuple[Bin, ...]
 
 
-def reliability(probabilities: Tensor, truths: Tensor, *, known: Tensor, bootstrap: Bootstrap) -> Reliability:
-    """Of float (N, k) against bool (N, k), the photographs outside `known`, bool (N,), left out."""
-    count, probability, true = _sums(probabilities, truths, known=known)
+def reliability(
+    probabilities: Tensor, truths: Tensor, *, counted: Tensor, bootstrap: Bootstrap
+) -> Reliability:
+    """Of float (N, k) against bool (N, k), what is outside `counted`, bool (N, k), left out."""
+    count, probability, true = _sums(probabilities, truths, counted=counted)
     statistic = weighted_metrics.calibration_error(count, probability, true)
     error = weighted_metrics.figure(statistic, bootstrap, of=int(count.sum()))
     return Reliability(error, _bins(count.sum(0), probability.sum(0), true.sum(0)))
 
 
-def _sums(probabilities: Tensor, truths: Tensor, *, known: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _sums(probabilities: Tensor, truths: Tensor, *, counted: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """What each photograph adds to each bin, float64 (N, BINS): how many, probabilities, truths."""
     inner = torch.linspace(0, 1, BINS + 1, dtype=probabilities.dtype)[1:-1]
     places = torch.bucketize(probabilities.contiguous(), inner, right=True)
-    counted = known.double()[:, None].expand_as(probabilities)
+    weights = counted.double()
 
     def added(values: Tensor) -> Tensor:
-        return torch.zeros(len(values), BINS, dtype=torch.float64).scatter_add_(1, places, values * counted)
+        return torch.zeros(len(values), BINS, dtype=torch.float64).scatter_add_(1, places, values * weights)
 
-    return added(torch.ones_like(counted)), added(probabilities.double()), added(truths.double())
+    return added(torch.ones_like(weights)), added(probabilities.double()), added(truths.double())
 
 
 def _bins(count: Tensor, probability: Tensor, true: Tensor) -> tuple[Bin, ...]:

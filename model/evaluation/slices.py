@@ -59,10 +59,10 @@ Slices = Mapping[str, tuple[Slice, ...]]
 
 def slices(predictions: Predictions) -> Slices:
     """Top label and F1 of every part."""
-    known, right, f1 = predictions.known, predictions.right, predictions.f1
+    judged, right, f1 = predictions.judged, predictions.right, predictions.f1
 
     def of(name: str, inside: Tensor) -> Slice:
-        chosen = inside & known
+        chosen = inside & judged
         count = int(chosen.sum())
         mean = float(f1[chosen].mean()) if count else 0.0
         return Slice(name, Share(int((right & chosen).sum()), of=count), f1_samples=mean)

@@ -56,5 +56,9 @@ class CalibrationSet(Protocol):
         """(N, labels), above 0 where the tag is true."""
 
     @property
+    def counted(self) -> Tensor:
+        """Bool (N, labels): False where the tag may or may not be true."""
+
+    @property
     def mains(self) -> Tensor:
         """Int (N,): the class that is right, -1 for a negative."""

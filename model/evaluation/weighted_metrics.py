@@ -52,14 +52,17 @@ def macro(statistic: Statistic) -> Statistic:
     return lambda weights: statistic(weights).nanmean(1)
 
 
-def average_precision(scores: Tensor, true: Tensor) -> Statistic:
-    """Of each column, (N, k): the area under the steps of precision over recall, equal scores one step."""
-    columns = [_average_precision(scores[:, i], true[:, i]) for i in range(scores.shape[1])]
+def average_precision(scores: Tensor, true: Tensor, counted: Tensor) -> Statistic:
+    """Of each column, (N, k): the area under the steps of precision over recall, equal scores one step.
+
+    What is outside `counted`, bool (N, k), is left out.
+    """
+    columns = [_average_precision(scores[:, i], true[:, i], counted[:, i]) for i in range(scores.shape[1])]
     return lambda weights: torch.stack([column(weights) for column in columns], dim=1)
 
 
-def _average_precision(scores: Tensor, truth: Tensor) -> Statistic:
-    found_and_seen = _cumulated(scores, truth)
+def _average_precision(scores: Tensor, truth: Tensor, counted: Tensor) -> Statistic:
+    found_and_seen = _cumulated(scores, truth, counted)
 
     def statistic(weights: Tensor) -> Tensor:
         found, seen = found_and_seen(weights)
@@ -70,17 +73,17 @@ def _average_precision(scores: Tensor, truth: Tensor) -> Statistic:
     return statistic
 
 
-def precision_recall(scores: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
+def precision_recall(scores: Tensor, truth: Tensor, counted: Tensor) -> tuple[Tensor, Tensor]:
     """Precision and recall (points,) each, of one label, from the lowest threshold to beyond the highest."""
-    found, seen = (
-        each[0].flip(0) for each in _cumulated(scores, truth)(torch.ones(1, len(scores), dtype=torch.float64))
-    )
+    once = torch.ones(1, len(scores), dtype=torch.float64)
+    found, seen = (each[0].flip(0) for each in _cumulated(scores, truth, counted)(once))
     return torch.cat([found / seen, torch.ones(1)]), torch.cat([found / found[0], torch.zeros(1)])
 
 
-def _cumulated(scores: Tensor, truth: Tensor) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
+def _cumulated(scores: Tensor, truth: Tensor, counted: Tensor) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
     """Of weights: those of true photographs and of all, from the highest score down, equals one step."""
-    order = scores.argsort(descending=True, stable=True)
+    places = counted.nonzero()[:, 0]
+    order = places[scores[places].argsort(descending=True, stable=True)]
     ordered, true = scores[order], truth[order].double()
     ends = torch.cat([ordered[1:] != ordered[:-1], torch.ones(1, dtype=torch.bool)])
 

@@ -155,7 +155,8 @@ class FineTuning:
         inputs = self.recipe.inputs.normalised(batch.images.to(self.device, non_blocking=True))
         with self._precision():
             predicted = self.network(inputs)
-        return self.objective.loss(predicted.float(), batch.targets.to(self.device))
+        targets, counted = batch.targets.to(self.device), batch.counted.to(self.device)
+        return self.objective.loss(predicted.float(), targets, counted)
 
     def _precision(self) -> AbstractContextManager[object]:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16")

@@ -1,4 +1,4 @@
-"""Training objective by task: targets, soft targets of secondary labels, loss."""
+"""Training objective by task: targets, soft targets of secondary labels, loss masked where tags are maybe."""
 
 from __future__ import annotations
 
@@ -59,15 +59,29 @@ class Objective:
         even = 1 / targets.shape[1] if self.task == "single_label" else 0.5
         return targets * (1 - self.smoothing) + self.smoothing * even
 
-    def each(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """Float (N,): the loss of every picture, from logits and targets (N, labels)."""
-        if self.task == "single_label":
-            return functional.cross_entropy(logits, targets, reduction="none")
-        return self._sigmoids(logits, targets).mean(1)
+    def counted(self, pictures: Pictures) -> Tensor:
+        """Float (N, labels): 0 where the tag may or may not be true, else 1.
 
-    def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        One label of several (single_label): what has a main one has one answer; a picture that has none, and
+        may have one, has no answer at all.
+        """
+        if self.task != "single_label":
+            return pictures.counted.float()
+        answered = (pictures.mains >= 0) | pictures.counted.all(1)
+        return answered.float()[:, None].expand_as(pictures.targets)
+
+    def each(self, logits: Tensor, targets: Tensor, counted: Tensor) -> Tensor:
+        """Float (N,): the loss of every picture, from logits, targets and what counts, (N, labels) each.
+
+        Over all labels, also where some do not count: every verdict weighs the same.
+        """
+        if self.task == "single_label":
+            return functional.cross_entropy(logits, targets, reduction="none") * counted[:, 0]
+        return (self._sigmoids(logits, targets) * counted).mean(1)
+
+    def loss(self, logits: Tensor, targets: Tensor, counted: Tensor) -> Tensor:
         """Their mean."""
-        return self.each(logits, targets).mean()
+        return self.each(logits, targets, counted).mean()
 
     def weighted(self, logits: Tensor, pictures: Pictures) -> float:
         """The loss in which each source and label weighs alike: a run's weights are chosen by it.
@@ -75,19 +89,22 @@ class Objective:
         At the temperature at which it is lowest: one is fitted afterwards anyway, and weights that are right
         more often, only too sure of themselves, should not lose for that.
         """
-        targets, weights = self.targets(pictures), pictures.weights
-        losses = ((self.each(logits / float(t), targets) * weights).mean() for t in TEMPERATURES)
+        targets, counted, weights = self.targets(pictures), self.counted(pictures), pictures.weights
+        losses = ((self.each(logits / float(t), targets, counted) * weights).mean() for t in TEMPERATURES)
         return float(min(losses))
 
     def accuracy(self, logits: Tensor, pictures: Pictures) -> float:
         """Share of the photographs whose highest label is their main one; negatives left out.
 
-        Of a binary task: the share on the right side of an even chance, negatives among them.
+        So are those whose highest label may be true or not. Of a binary task: the share on the right side of
+        an even chance, negatives among them.
         """
         if self.task == "binary":
-            return float(((logits > 0) == (pictures.targets > 0)).float().mean())
-        right = logits.argmax(1) == pictures.mains
-        return float(right[~pictures.negative].float().mean())
+            right = ((logits > 0) == (pictures.targets > 0))[pictures.counted]
+            return float(right.float().mean())
+        tops = logits.argmax(1)
+        judged = ~pictures.negative & pictures.counted.gather(1, tops[:, None])[:, 0]
+        return float((tops == pictures.mains)[judged].float().mean())
 
     def _sigmoids(self, logits: Tensor, targets: Tensor) -> Tensor:
         weights = self.positive_weights

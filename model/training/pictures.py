@@ -22,11 +22,13 @@ SOURCE_POWER = 0.4
 class Pictures:
     """N decoded photographs.
 
-    `images` uint8 (N, 3, S, S); `targets` float (N, labels), all zero for a negative.
+    `images` uint8 (N, 3, S, S); `targets` float (N, labels), all zero for a negative; `counted` bool
+    (N, labels), False where the tag may or may not be true.
     """
 
     images: Tensor
     targets: Tensor
+    counted: Tensor
     photographs: tuple[Photograph, ...]
     labels: tuple[str, ...]
     unreadable: tuple[str, ...] = ()
@@ -81,6 +83,7 @@ def load(
     return Pictures(
         images=decoded.pixels,
         targets=torch.tensor([[float(label in photo.labels) for label in labels] for photo in kept]),
+        counted=torch.tensor([[label not in photo.maybe for label in labels] for photo in kept]),
         photographs=kept,
         labels=labels,
         unreadable=decoded.unreadable,

@@ -28,8 +28,10 @@ def probe(network: nn.Module, pictures: Pictures, *, recipe: Recipe, tick: Tick 
     chosen = torch.linspace(0, len(pictures) - 1, min(MOST, len(pictures))).round().long()
     features = _features(network, pictures.images, chosen=chosen, recipe=recipe, tick=tick)
     mean, spread = features.mean(0), features.std(0, correction=0) + 0.05
-    targets = recipe.objective.targets(pictures)[chosen]
-    weight, bias = _logistic((features - mean) / spread, targets=targets, recipe=recipe)
+    targets, counted = (
+        each(pictures)[chosen] for each in (recipe.objective.targets, recipe.objective.counted)
+    )
+    weight, bias = _logistic((features - mean) / spread, targets=targets, counted=counted, recipe=recipe)
     head = backbones.head(network)
     with torch.no_grad():
         head.weight.copy_((weight / spread[:, None]).T)
@@ -48,7 +50,7 @@ def _features(network: nn.Module, images: Tensor, *, chosen: Tensor, recipe: Rec
     return torch.cat(found)
 
 
-def _logistic(features: Tensor, *, targets: Tensor, recipe: Recipe) -> tuple[Tensor, Tensor]:
+def _logistic(features: Tensor, *, targets: Tensor, counted: Tensor, recipe: Recipe) -> tuple[Tensor, Tensor]:
     """Weight (C, labels) and bias (labels,) of the penalised regression, by the task's own loss."""
     features, objective = features.clone(), recipe.objective
     weight = torch.zeros(features.shape[1], targets.shape[1], requires_grad=True)
@@ -57,7 +59,8 @@ def _logistic(features: Tensor, *, targets: Tensor, recipe: Recipe) -> tuple[Ten
 
     def loss() -> Tensor:
         optimizer.zero_grad()
-        total = objective.loss(features @ weight + bias, targets) + PENALTY / 2 * weight.square().sum()
+        fitted = objective.loss(features @ weight + bias, targets, counted)
+        total = fitted + PENALTY / 2 * weight.square().sum()
         total.backward()  # type: ignore[no-untyped-call]
         return total
 

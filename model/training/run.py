@@ -227,7 +227,9 @@ def of_weights(network: nn.Module) -> TrainingSettings:
 
 
 def _tags(pictures: Pictures) -> str:
-    return "\n".join(f"{photo.path.name}|{photo.labels}|{photo.source}" for photo in pictures.photographs)
+    return "\n".join(
+        f"{photo.path.name}|{photo.labels}|{photo.maybe}|{photo.source}" for photo in pictures.photographs
+    )
 
 
 def _short(*parts: str) -> str:

@@ -23,10 +23,12 @@ PARTNERS: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class TrainingBatch:
-    """`images` uint8 (B, 3, S, S), `targets` float (B, labels) in [0, 1]."""
+    """`images` uint8 (B, 3, S, S); `targets` and `counted` float (B, labels) in [0, 1]."""
 
     images: Tensor
     targets: Tensor
+    counted: Tensor
+    """Of the loss: 0 where the tag may be true or not."""
 
 
 class Sampler:
@@ -39,6 +41,7 @@ class Sampler:
         self.augment = self.preset.build(recipe.train_size)
         self.objective = recipe.objective
         self.targets = self.objective.targets(pictures)
+        self.counted = self.objective.counted(pictures)
         self.dominance = SoftTargets(pictures.photographs, labels=pictures.labels, yielding=recipe.yielding)
         self.chances = chances(pictures, recipe=recipe)
         self._cumulative = self.chances.double().cumsum(0)
@@ -51,9 +54,8 @@ class Sampler:
         """The batch of that step."""
         with Seeded(self.recipe.seed, "batch", step):
             made = [self._picture(index) for index in self._indices(self.recipe.batch_size)]
-            images = torch.stack([image for image, _ in made])
-            targets = self.objective.smoothed(torch.stack([target for _, target in made]))
-            batch = TrainingBatch(images, targets)
+            images, targets, counted = (torch.stack(column) for column in zip(*made, strict=True))
+            batch = TrainingBatch(images, self.objective.smoothed(targets), counted)
             return self._mixed(batch) if self.preset.mixup else batch
 
     def _indices(self, count: int) -> list[int]:
@@ -62,13 +64,19 @@ class Sampler:
         places = torch.searchsorted(self._cumulative, drawn, right=True)
         return places.clamp(max=len(self._cumulative) - 1).tolist()
 
-    def _picture(self, index: int) -> tuple[Tensor, Tensor]:
-        images, tags = self.pictures.images, self.pictures.targets
+    def _picture(self, index: int) -> tuple[Tensor, Tensor, Tensor]:
+        """A picture, its targets, and what of them counts.
+
+        A composite shows what either of the two shows; else what either may show, it may show.
+        """
+        images, tags, counted = self.pictures.images, self.pictures.targets, self.counted
         if torch.rand(()) >= self.recipe.composed or not isinstance(self.augment, Augment):
-            return self.augment(images[index]), self.targets[index]
+            return self.augment(images[index]), self.targets[index], counted[index]
         other = self._partner(index)
         composite = self.augment.compose(images[index], images[other])
-        return composite, self.dominance.together(torch.maximum(tags[index], tags[other]))
+        shown = torch.maximum(tags[index], tags[other])
+        sure = torch.maximum(torch.minimum(counted[index], counted[other]), shown)
+        return composite, self.dominance.together(shown), sure
 
     def _partner(self, index: int) -> int:
         """For a composite: of another label, so that it has two; the last draw where all are of the same."""
@@ -84,6 +92,7 @@ class Sampler:
         return TrainingBatch(
             images=mixed(batch.images, batch.images.roll(1, 0), share=share),
             targets=mixed(batch.targets, batch.targets.roll(1, 0), share=share),
+            counted=torch.minimum(batch.counted, batch.counted.roll(1, 0)),
         )
 
 

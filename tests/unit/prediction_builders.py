@@ -24,15 +24,17 @@ def judged(
     sources: Sequence[str] = (),
     brightness: Sequence[float] = (),
     sides: Sequence[int] = (),
+    maybe: Sequence[tuple[str, ...]] = (),
 ) -> Predictions:
     """A row of probabilities and the true tags of each photograph."""
-    names = sources or [""] * len(rows)
+    names, doubts = sources or [""] * len(rows), maybe or [()] * len(rows)
     return Predictions(
         task=task,
         labels=labels,
         thresholds=dict.fromkeys(labels, threshold),
         photographs=tuple(
-            Photograph(Path(f"{i}.jpg"), labels=each, source=names[i]) for i, each in enumerate(tags)
+            Photograph(Path(f"{i}.jpg"), labels=each, source=names[i], maybe=doubts[i])
+            for i, each in enumerate(tags)
         ),
         probabilities=torch.tensor(rows, dtype=torch.float64),
         brightness=torch.tensor(brightness or [0.5] * len(rows), dtype=torch.float64),

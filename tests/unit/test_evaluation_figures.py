@@ -121,7 +121,7 @@ def test_a_certain_answer_falls_into_the_last_bin() -> None:
 def test_the_statistics_of_the_bootstrap_are_torchmetrics_own(seed: int) -> None:
     many = drawn(60, seed=seed)
     scores, true = many.probabilities.round(decimals=1), many.targets  # rounded: equal scores are one step
-    ours = weighted_metrics.value(weighted_metrics.average_precision(scores, true), of=60)
+    ours = weighted_metrics.value(weighted_metrics.average_precision(scores, true, many.counted), of=60)
     theirs = multilabel_average_precision(scores, true.int(), num_labels=3, average=None)
     assert ours.tolist() == pytest.approx(theirs.tolist(), abs=1e-6)
     f1 = weighted_metrics.value(weighted_metrics.f1(many.tagged, true), of=60)
@@ -130,7 +130,7 @@ def test_the_statistics_of_the_bootstrap_are_torchmetrics_own(seed: int) -> None
     each = [multilabel_f1_score(both[0][[i]], both[1][[i]], num_labels=3, average="micro") for i in range(60)]
     assert many.f1.tolist() == pytest.approx([float(one) for one in each])
     precision, recall, _ = binary_precision_recall_curve(scores[:, 0], true[:, 0].int())
-    found = weighted_metrics.precision_recall(scores[:, 0], true[:, 0])
+    found = weighted_metrics.precision_recall(scores[:, 0], true[:, 0], many.counted[:, 0])
     assert [side.tolist() for side in found] == [pytest.approx(side.tolist()) for side in (precision, recall)]
 
 

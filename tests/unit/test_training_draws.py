@@ -27,12 +27,19 @@ from tests.unit.training_builders import RECIPE
 LABELS = ("ambiance", "food", "human")
 
 
-def pictures(*tags: tuple[str, ...], labels: tuple[str, ...] = LABELS) -> Pictures:
-    photos = tuple(Photograph(Path(f"{i}"), labels=each) for i, each in enumerate(tags))
+def pictures(
+    *tags: tuple[str, ...], labels: tuple[str, ...] = LABELS, maybe: tuple[tuple[str, ...], ...] = ()
+) -> Pictures:
+    doubts = maybe or ((),) * len(tags)
+    photos = tuple(
+        Photograph(Path(f"{i}"), labels=each, maybe=doubt)
+        for i, (each, doubt) in enumerate(zip(tags, doubts, strict=True))
+    )
     noise = torch.Generator().manual_seed(1)
     return Pictures(
         torch.randint(256, (len(tags), 3, 40, 40), dtype=torch.uint8, generator=noise),
         torch.tensor([[float(label in each) for label in labels] for each in tags]),
+        torch.tensor([[label not in doubt for label in labels] for doubt in doubts]),
         photographs=photos,
         labels=labels,
     )
@@ -192,7 +199,7 @@ def test_smoothed_targets_of_a_softmax_still_add_up_to_one() -> None:
 
 def test_the_loss_of_one_label_of_several_is_the_cross_entropy() -> None:
     logits = torch.tensor([[2.0, 0.0], [0.0, 1.0]])
-    found = Objective("single_label").each(logits, torch.eye(2))
+    found = Objective("single_label").each(logits, torch.eye(2), torch.ones(2, 2))
     assert found.tolist() == pytest.approx(
         [float(torch.log1p(torch.exp(torch.tensor(-x)))) for x in (2.0, 1.0)]
     )
@@ -202,7 +209,9 @@ def test_rare_tags_count_more_where_that_is_asked_for() -> None:
     weights = positive_weights(torch.tensor([[1.0, 1], [0, 1], [0, 1], [0, 1]]), chances=torch.ones(4))
     assert weights.tolist() == pytest.approx([3.0, 1.0])
     even, heavier = (
-        Objective("multi_label", positive_weights=each).loss(torch.zeros(1, 2), torch.tensor([[1.0, 0]]))
+        Objective("multi_label", positive_weights=each).loss(
+            torch.zeros(1, 2), torch.tensor([[1.0, 0]]), torch.ones(1, 2)
+        )
         for each in (None, weights)
     )
     assert heavier > even

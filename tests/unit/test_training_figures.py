@@ -15,10 +15,24 @@ LABELS = ("ambiance", "food", "human")
 
 
 def pictures(*tags: tuple[str, ...], sources: tuple[str, ...] = ()) -> Pictures:
+    """A tag with a question mark before it is a maybe."""
     names = sources or ("",) * len(tags)
-    photos = tuple(Photograph(Path(f"{i}"), labels=each, source=names[i]) for i, each in enumerate(tags))
-    targets = torch.tensor([[float(label in each) for label in LABELS] for each in tags])
-    return Pictures(torch.zeros(len(tags), 3, 1, 1), targets, photographs=photos, labels=LABELS)
+    photos = tuple(
+        Photograph(
+            Path(f"{i}"),
+            labels=tuple(tag for tag in each if tag[0] != "?"),
+            source=names[i],
+            maybe=tuple(tag[1:] for tag in each if tag[0] == "?"),
+        )
+        for i, each in enumerate(tags)
+    )
+    return Pictures(
+        torch.zeros(len(tags), 3, 1, 1),
+        torch.tensor([[float(label in photo.labels) for label in LABELS] for photo in photos]),
+        torch.tensor([[label not in photo.maybe for label in LABELS] for photo in photos]),
+        photographs=photos,
+        labels=LABELS,
+    )
 
 
 def test_the_tag_that_gives_way_is_taught_less() -> None:

@@ -49,7 +49,7 @@ class ShownPhotograph:
 
 def worst(predictions: Predictions) -> tuple[tuple[ShownPhotograph, ...], int]:
     """Those with the highest cross-entropy first, and how many are wrong in all."""
-    wrong = (predictions.known & ~predictions.right) | ~predictions.all_right
+    wrong = (predictions.judged & ~predictions.right) | ~predictions.all_right
     places = wrong.nonzero()[:, 0]
     order = places[loss(predictions)[places].argsort(descending=True, stable=True)]
     return tuple(shown(place, predictions) for place in order[:WORST].tolist()), len(places)
@@ -68,7 +68,7 @@ def loss(predictions: Predictions) -> Tensor:
     """Float64 (N,): the cross-entropy of each photograph's probabilities with its tags."""
     inside = predictions.probabilities.clamp(1e-6, 1 - 1e-6)
     each = functional.binary_cross_entropy(inside, predictions.targets.double(), reduction="none")
-    return torch.sum(each, dim=1)
+    return torch.sum(each * predictions.counted, dim=1)
 
 
 def shown(place: int, predictions: Predictions, *, beside: tuple[Predictions, ...] = ()) -> ShownPhotograph:
@@ -92,11 +92,12 @@ def _picture(path: Encoded) -> str:
 
 
 def _faults(place: int, predictions: Predictions) -> list[str]:
-    tagged, true = predictions.tagged[place].tolist(), predictions.targets[place].tolist()
+    tagged = (predictions.tagged & predictions.counted)[place].tolist()
+    true = predictions.targets[place].tolist()
     columns = list(zip(predictions.labels, tagged, true, strict=True))
     faults = [f"{label} missed" for label, is_tagged, is_true in columns if is_true and not is_tagged]
     faults += [f"{label} too many" for label, is_tagged, is_true in columns if is_tagged and not is_true]
-    if predictions.known[place] and not predictions.right[place]:
+    if predictions.judged[place] and not predictions.right[place]:
         faults.append(f"top is {predictions.classes[int(predictions.tops[place])]}")
     return faults
 

@@ -87,7 +87,7 @@ def curves(predictions: Predictions, report: Report) -> tuple[Curve, ...]:
     return tuple(
         Curve(
             label,
-            _path(predictions.probabilities[:, i], predictions.targets[:, i]),
+            _path(predictions.probabilities[:, i], predictions.targets[:, i], predictions.counted[:, i]),
             recall=report.tag_recall[label].value,
             precision=report.tag_precision[label].value,
             threshold=predictions.thresholds[label],
@@ -116,18 +116,18 @@ def histograms(predictions: Predictions) -> tuple[Histogram, ...]:
     return tuple(
         _histogram(
             label,
-            predictions.probabilities[:, i],
-            predictions.targets[:, i],
+            predictions.probabilities[predictions.counted[:, i], i],
+            predictions.targets[predictions.counted[:, i], i],
             threshold=predictions.thresholds[label],
         )
         for i, label in enumerate(predictions.labels)
     )
 
 
-def _path(scores: Tensor, truth: Tensor) -> str:
+def _path(scores: Tensor, truth: Tensor, counted: Tensor) -> str:
     if not truth.any():
         return ""
-    precision, recall = weighted_metrics.precision_recall(scores, truth)
+    precision, recall = weighted_metrics.precision_recall(scores, truth, counted)
     pairs = list(
         dict.fromkeys((x(r), y(p)) for p, r in zip(precision.tolist(), recall.tolist(), strict=True))
     )
