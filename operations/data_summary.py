@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -55,7 +55,7 @@ class SourceSummary:
             "source": str(self.source),
             "labels": list(self.labels),
             "pictures": len(self.photographs),
-            "negatives": sum(not photo.labels for photo in self.photographs),
+            "negatives": sum(photo.is_none for photo in self.photographs),
             "splits": {split: each.model_dump() for split, each in self.splits.items()},
             "sources": {source: each.model_dump() for source, each in self.sources.items()},
             "imbalance": self.imbalance.model_dump(),
@@ -72,7 +72,7 @@ def read(source: Path) -> SourceSummary:
         return SourceSummary(source, about.labels, photos, names, document=about)
     gathered = sources.gather(source)
     photos = tuple(each.photograph for each in gathered.found)
-    labels = tuple(sorted({label for photo in photos for label in photo.labels}))
+    labels = tuple(sorted({label for photo in photos for label in (*photo.labels, *photo.maybe)}))
     if not labels:
         why = f", as {gathered.refused[0].place}: {gathered.refused[0].why}" if gathered.refused else ""
         raise ConfigurationError(f"{source}: no photograph has a label{why}")
@@ -83,12 +83,14 @@ def read(source: Path) -> SourceSummary:
 
 @dataclass(frozen=True, slots=True)
 class LabelSample:
-    """Some photographs of one label, or of none of them."""
+    """Some photographs of one label, those that may be of it, or those of none."""
 
     label: str
     """Empty for the negatives."""
     places: tuple[int, ...]
     """In the source's photographs."""
+    is_doubted: bool = False
+    """Whether these are the maybes of the label."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,21 +103,26 @@ class DataSample:
 
 
 def sample(shown: SourceSummary, *, per_label: int, processes: int | None, tick: Tick) -> DataSample:
-    """Of each label at most `per_label`, always the same ones, and of the negatives."""
+    """Of each label at most `per_label`, always the same ones, of its maybes, and of the negatives."""
     labels = tuple(
-        LabelSample(label, tuple(_sample(shown, label, per_label))) for label in (*shown.labels, "")
+        LabelSample(label, tuple(_drawn_of(shown, having, per_label)), is_doubted)
+        for label, is_doubted, having in _samples(shown)
     )
     places = sorted({place for each in labels for place in each.places})
     drawn = asyncio.run(_drawn([shown.photographs[place] for place in places], processes, tick))
     return DataSample(labels, dict(zip(places, drawn, strict=True)))
 
 
-def _sample(shown: SourceSummary, label: str, most: int) -> list[int]:
-    having = [
-        place
-        for place, photo in enumerate(shown.photographs)
-        if (label in photo.labels if label else not photo.labels)
-    ]
+def _samples(shown: SourceSummary) -> Iterator[tuple[str, bool, list[int]]]:
+    """Each label, whether it is in doubt, and the places of what stands under it so."""
+    every = tuple(enumerate(shown.photographs))
+    for label in shown.labels:
+        yield label, False, [place for place, photo in every if label in photo.labels]
+        yield label, True, [place for place, photo in every if label in photo.maybe]
+    yield "", False, [place for place, photo in every if photo.is_none]
+
+
+def _drawn_of(shown: SourceSummary, having: Sequence[int], most: int) -> list[int]:
     drawn = sorted(having, key=lambda place: sha256(shown.names[place].encode(errors="replace")).digest())
     return sorted(drawn[:most], key=lambda place: shown.names[place])
 

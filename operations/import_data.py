@@ -90,7 +90,8 @@ async def _look(
 ) -> tuple[frozenset[str], Sequence[Seen | Refusal]]:
     """All labels that the sources name, and what became of every photograph."""
     gathered = await _gather(request, settings, into=into, tick=tick)
-    labels = frozenset(label for each in gathered.found for label in each.photograph.labels)
+    photos = [each.photograph for each in gathered.found]
+    labels = frozenset(label for photo in photos for label in (*photo.labels, *photo.maybe))
     count = processes(request.processes)
     async with decoders(PREPROCESS, count) as pool:
         seen = await inspecting.inspect(

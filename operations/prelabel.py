@@ -59,15 +59,23 @@ class ReviewBatch:
             "model": self.model,
             "photographs": len(self.proposals),
             "suggested": self.suggested,
+            "maybe": self.maybe,
             "measure": review.MEASURE,
             "unreadable": list(self.unreadable),
         }
 
     @property
     def suggested(self) -> dict[str, int]:
-        """Photographs by suggested label; those without one under the empty name."""
-        counts = Counter(label for each in self.proposals for label in each.suggested or ("",))
+        """Photographs by suggested label; those without one, and without a maybe, under the empty name."""
+        counts = Counter(
+            label for each in self.proposals for label in each.suggested or (() if each.maybe else ("",))
+        )
         return dict(sorted(counts.items()))
+
+    @property
+    def maybe(self) -> dict[str, int]:
+        """Photographs by the labels that are near their thresholds."""
+        return dict(sorted(Counter(label for each in self.proposals for label in each.maybe).items()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,9 +92,15 @@ def _refuse_unlearnable(wished: Sequence[str], selected: Selected) -> None:
     lost = _lost(selected.refused)
     if not selected.kept:
         raise ConfigurationError(f"no photograph is left{lost}")
-    counts = Counter(label for each in selected.kept for label in each.found.photograph.labels)
-    negatives = any(not each.found.photograph.labels for each in selected.kept)
+    photos = [each.found.photograph for each in selected.kept]
+    counts = Counter(label for photo in photos for label in photo.labels)
+    negatives = any(photo.is_none for photo in photos)
     for label in wished:
+        if not counts[label] and (doubted := sum(label in photo.maybe for photo in photos)):
+            raise ConfigurationError(
+                f"{label!r} stands only under maybe (of {doubted} photographs){lost}, so nothing could learn "
+                f"it: say of some that it holds, or leave the label out with --leave-out {label!r}"
+            )
         if counts[label] < FEWEST:
             raise ConfigurationError(
                 f"{counts[label]} photograph{'s' if not counts[label] else ''} of {label!r}{lost}; at least "

@@ -55,6 +55,7 @@ def read(source: Path, *, negatives: Path | None = None) -> Dataset:
     photographs = _photographs(source)
     labels = tuple(sorted({label for photo in photographs for label in photo.labels}))
     _refuse_unlearnable(source, labels=labels, photographs=photographs)
+    _refuse_doubted(source, labels=labels, photographs=photographs)
     return _with_negatives(Dataset(labels, division.by_name(photographs)), negatives)
 
 
@@ -77,8 +78,9 @@ def _from_snapshot(folder: Path) -> Dataset:
 def _with_negatives(dataset: Dataset, negatives: Path | None) -> Dataset:
     if negatives is None:
         return dataset
-    photographs = (*dataset.photographs, *_negatives(negatives, beside=dataset.photographs))
-    return Dataset(dataset.labels, photographs)
+    found = _negatives(negatives, beside=dataset.photographs)
+    _refuse_doubted(negatives, labels=dataset.labels, photographs=found)
+    return Dataset(dataset.labels, (*dataset.photographs, *found))
 
 
 def _photographs(source: Path) -> list[Photograph]:
@@ -128,6 +130,16 @@ def _refuse_unlearnable(source: Path, *, labels: tuple[str, ...], photographs: S
             raise ConfigurationError(
                 f"{source}: {counts[label]} photograph of {label!r}; at least 2 are needed"
             )
+
+
+def _refuse_doubted(source: Path, *, labels: tuple[str, ...], photographs: Sequence[Photograph]) -> None:
+    """Refuse a label that is a maybe and never holds: a slip of the pen, or nothing that could be learned."""
+    doubted = {label for photo in photographs for label in photo.maybe} - set(labels)
+    if doubted:
+        raise ConfigurationError(
+            f"{source}: {min(doubted)!r} stands only under maybe, so nothing could learn it: say of some"
+            " photographs that it holds, or take it out there"
+        )
 
 
 def _negatives(source: Path, *, beside: Sequence[Photograph]) -> tuple[Photograph, ...]:

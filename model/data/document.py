@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 from model.data.entries import RefusalCause
 from model.data.photograph import Split
 
 FORMAT: Final = 1
+THREE_VALUED: Final = 2
+"""The format of a snapshot with maybes: a version that knows none would take them for no."""
+
+FORMATS: Final = (FORMAT, THREE_VALUED)
 FILE: Final = "snapshot.json"
 
 HANDLED: Final = (
@@ -43,11 +47,18 @@ class Counts(DocumentPart):
 
     pictures: int = 0
     negatives: int = 0
-    """Of them; they show none of the labels."""
+    """Of them; they show none of the labels, beyond doubt."""
     labels: Mapping[str, int] = {}
     """Pictures by label; one of two labels counts under both."""
     splits: Mapping[str, int] = {}
     """Pictures by split, of a source."""
+    maybe: Mapping[str, int] = {}
+    """Pictures of which the label is in doubt; it stands in the document where there are such."""
+
+    @model_serializer(mode="wrap")
+    def _as_before_there_were_maybes(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        document: dict[str, Any] = dump(self)
+        return document if self.maybe else {key: it for key, it in document.items() if key != "maybe"}
 
 
 class Imbalance(DocumentPart):

@@ -32,22 +32,26 @@ def gather(shard: Path, *, root: str) -> Iterator[Entry | Refusal]:
         if picture is None:
             yield Refusal(place, RefusalCause.MISSING, f"no picture beside {', '.join(sample.pieces)}")
             continue
-        named = _labels(sample, classes, where=place)
-        if not named and not _says_none(sample):
+        held, doubted = _said(sample, classes, where=place)
+        if not held and not doubted and not _says_none(sample):
             yield Refusal(place, RefusalCause.UNLABELLED, "no .cls, .json or .txt with a label beside it")
             continue
-        yield Entry(Photograph(picture, named, split, _source(sample)), place)
+        yield Entry(Photograph(picture, held, split, _source(sample), doubted), place)
 
 
-def _labels(sample: Sample, classes: list[str], *, where: str) -> tuple[str, ...]:
+def _said(sample: Sample, classes: list[str], *, where: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What holds, and what may."""
     if (text := sample.text(".cls")) is not None:
-        return (labels.checked(_class(text, classes, where=where), where=where),) if text else ()
+        return (labels.checked(_class(text, classes, where=where), where=where),) if text else (), ()
     if document := _document(sample, where=where):
-        given = document.get("labels") or document.get("label")
-        every = given if isinstance(given, list) else [given] if given else []
-        return tuple(dict.fromkeys(labels.checked(str(each), where=where) for each in every))
-    lines = (sample.text(".txt") or "").splitlines()
-    return tuple(dict.fromkeys(labels.checked(line, where=where) for line in lines if line.strip()))
+        held = _listed(document.get("labels") or document.get("label"), where=where)
+        return held, labels.disjoint(held, _listed(document.get("maybe"), where=where), where=where)
+    return labels.parted((sample.text(".txt") or "").splitlines(), where=where)
+
+
+def _listed(given: object, *, where: str) -> tuple[str, ...]:
+    every = given if isinstance(given, list) else [given] if given else []
+    return tuple(dict.fromkeys(labels.checked(str(each), where=where) for each in every))
 
 
 def _class(text: str, classes: list[str], *, where: str) -> str:

@@ -101,9 +101,9 @@ def describe(folder: Path) -> Document:
     file = folder / FILE
     try:
         content = json.loads(file.read_bytes())
-        if isinstance(content, dict) and content.get("format", 0) != document.FORMAT:
+        if isinstance(content, dict) and content.get("format", 0) not in document.FORMATS:
             raise ConfigurationError(
-                f"{file}: of format {content.get('format')!r}, and not {document.FORMAT}: upgrade tagstream"
+                f"{file}: of format {content.get('format')!r}, and not {_KNOWN}: upgrade tagstream"
             )
         about = Document.model_validate(content)
     except OSError as error:
@@ -130,6 +130,7 @@ def photographs(folder: Path, about: Document) -> tuple[Photograph, ...]:
     return tuple(found)
 
 
+_KNOWN: Final = " or ".join(map(str, document.FORMATS))
 _MEND: Final = "copy the snapshot again, or import the photographs once more"
 
 

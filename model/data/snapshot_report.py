@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from model.data import division
+from model.data import division, selection
 from model.data.document import (
+    FORMAT,
+    THREE_VALUED,
     Counts,
     Document,
     Imbalance,
@@ -30,11 +32,12 @@ def document(assembled: Assembled, wanted: SnapshotPlan, shards: tuple[Shard, ..
     photos = [each.photograph for each in placed]
     uneven = imbalance(assembled.labels, photos)
     return Document(
+        format=THREE_VALUED if any(photo.maybe for photo in photos) else FORMAT,
         name=wanted.name,
         digest=digest_of(assembled.labels, shards),
         labels=assembled.labels,
         pictures=len(placed),
-        negatives=sum(not photo.labels for photo in photos),
+        negatives=sum(photo.is_none for photo in photos),
         splits=by_split(photos),
         sources=by_source(photos),
         imbalance=uneven,
@@ -69,13 +72,14 @@ def _settings(wanted: SnapshotPlan) -> ImportSettings:
 
 
 def counts(photographs: Iterable[Photograph]) -> Counts:
-    """How many of each label, and on each side."""
+    """How many of each label, of each in doubt, and on each side."""
     every = tuple(photographs)
     return Counts(
         pictures=len(every),
-        negatives=sum(not photo.labels for photo in every),
+        negatives=sum(photo.is_none for photo in every),
         labels=dict(sorted(Counter(label for photo in every for label in photo.labels).items())),
         splits=dict(sorted(Counter(photo.split.value for photo in every).items())),
+        maybe=dict(sorted(Counter(label for photo in every for label in photo.maybe).items())),
     )
 
 
@@ -144,7 +148,7 @@ def _other_labels(assembled: Assembled) -> Iterator[str]:
     differ = [
         group
         for group in assembled.groups
-        if len({frozenset(photos[i].photograph.labels) for i in group}) > 1
+        if selection.are_disputed([photos[place].photograph for place in group])
     ]
     if differ:
         example = ", ".join(photos[i].place for i in differ[0][:4])

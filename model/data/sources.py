@@ -130,7 +130,7 @@ def _from_folders(source: Path, how: Reading) -> Iterator[Entry | Refusal]:
 
 
 def _from_annotations(source: Path) -> Iterator[Entry | Refusal]:
-    """`ImageSets/a.jpg` with `Annotations/a.txt`, a label a line."""
+    """`ImageSets/a.jpg` with `Annotations/a.txt`, a label a line, `?label` for a maybe."""
     images = source / IMAGES
     spoken = set[Path]()
     for path in _files(images):
@@ -146,11 +146,11 @@ def _annotated(path: Path, note: Path, *, place: str) -> Entry | Refusal:
     if not note.is_file():
         return Refusal(place, RefusalCause.UNLABELLED, f"there is no {note.name} in {ANNOTATIONS}")
     lines = note.read_text(encoding="utf-8-sig", errors="replace").splitlines()
-    named = tuple(dict.fromkeys(labels.checked(line, where=str(note)) for line in lines if line.strip()))
-    if not named:
+    held, doubted = labels.parted(lines, where=str(note))
+    if not held and not doubted:
         why = f"{note.name} is empty; pictures of none of the labels are given with --negatives"
         return Refusal(place, RefusalCause.UNLABELLED, why)
-    return Entry(Photograph(path, named), place)
+    return Entry(Photograph(path, held, maybe=doubted), place)
 
 
 def _from_snapshot(source: Path) -> Iterator[Entry]:
@@ -174,8 +174,8 @@ def _from_table(file: Path, how: Reading) -> Iterator[Entry | Refusal]:
 
 
 def _reviewed(row: TableRow, path: Encoded, how: Reading) -> Entry | Refusal:
-    """A person's word: said so, or told by labels that are no longer those that were suggested."""
-    by_person = row.is_reviewed or set(row.labels) != set(row.suggested)
+    """A person's word: said so, or told by labels or maybes that are no longer those that were suggested."""
+    by_person = row.is_reviewed or row.is_corrected
     if not by_person and not how.accept_unreviewed:
         why = "nobody has reviewed it: write yes into its column `reviewed`, or --accept-unreviewed"
         return Refusal(row.path, RefusalCause.UNREVIEWED, why)

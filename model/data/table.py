@@ -59,17 +59,19 @@ class TableRow:
     @property
     def maybe(self) -> tuple[str, ...]:
         """Labels that are neither right nor wrong. Raises `ConfigurationError` for one that holds, too."""
-        found = labels.split_cell(self.cell(MAYBE), where=self.where)
-        if both := [label for label in found if label in self.labels]:
-            raise ConfigurationError(
-                f"{self.where}: {both[0]!r} is said to hold and stands under {MAYBE}, too; take one away"
-            )
-        return found
+        doubted = labels.split_cell(self.cell(MAYBE), where=self.where)
+        return labels.disjoint(self.labels, doubted, where=self.where)
 
     @property
     def suggested(self) -> tuple[str, ...]:
         """What a model proposed, in a review batch."""
         return labels.split_cell(self.cell("suggested"), where=self.where)
+
+    @property
+    def is_corrected(self) -> bool:
+        """Whether a person has changed what a model proposed, in a review batch."""
+        proposed = labels.split_cell(self.cell("suggested_maybe"), where=self.where)
+        return set(self.labels) != set(self.suggested) or set(self.maybe) != set(proposed)
 
     @property
     def is_reviewed(self) -> bool:

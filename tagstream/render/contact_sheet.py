@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from model.data.document import Counts
-from operations.data_summary import DataSample, SourceSummary
+from operations.data_summary import DataSample, LabelSample, SourceSummary
 from tagstream.render.gallery import Fact, GallerySection, Page, Shot
 
 
 def page(shown: SourceSummary, sample: DataSample) -> Page:
-    """A section for each label that has photographs, and one for the negatives."""
-    sections = [
-        _section(
-            shown,
-            each.label,
-            [_shot(shown, place, sample.pictures[place], under=each.label) for place in each.places],
-        )
-        for each in sample.labels
-    ]
+    """A section for each label that has photographs, one for its maybes, and one for the negatives."""
+    sections = [_section(shown, each, sample.pictures) for each in sample.labels]
     return Page(
         title=shown.source.resolve().name,
         lead=_lead(shown),
@@ -28,25 +21,28 @@ def page(shown: SourceSummary, sample: DataSample) -> Page:
     )
 
 
+def _section(shown: SourceSummary, of: LabelSample, pictures: Mapping[int, str | None]) -> GallerySection:
+    shots = [_shot(shown, place, pictures[place], under=of.label) for place in of.places]
+    counted = {split: _count(each, of) for split, each in shown.splits.items()}
+    every = sum(counted.values())
+    sides = ", ".join(f"{split} {count:,}" for split, count in counted.items() if count and split)
+    here = f"{len(shots):,} of {every:,}" if len(shots) < every else f"{every:,}"
+    title = f"{of.label}, maybe" if of.is_doubted else of.label or "none of them"
+    return GallerySection(title, f"{here} photographs{': ' + sides if sides else ''}", tuple(shots))
+
+
 def _shot(shown: SourceSummary, place: int, picture: str | None, *, under: str) -> Shot:
     photo = shown.photographs[place]
     side = (photo.split.value,) if photo.split else ()
     others = tuple(f"also {label}" for label in photo.labels if label != under)
-    return Shot(shown.names[place], picture, side + others)
+    doubted = tuple(f"maybe {label}" for label in photo.maybe if label != under)
+    return Shot(shown.names[place], picture, side + others + doubted)
 
 
-def _section(shown: SourceSummary, label: str, shots: Sequence[Shot]) -> GallerySection:
-    counted = {split: _count(each, label) for split, each in shown.splits.items()}
-    every = sum(counted.values())
-    sides = ", ".join(f"{split} {count:,}" for split, count in counted.items() if count and split)
-    here = f"{len(shots):,} of {every:,}" if len(shots) < every else f"{every:,}"
-    return GallerySection(
-        label or "none of them", f"{here} photographs{': ' + sides if sides else ''}", tuple(shots)
-    )
-
-
-def _count(counts: Counts, label: str) -> int:
-    return counts.labels.get(label, 0) if label else counts.negatives
+def _count(counts: Counts, of: LabelSample) -> int:
+    if of.is_doubted:
+        return counts.maybe.get(of.label, 0)
+    return counts.labels.get(of.label, 0) if of.label else counts.negatives
 
 
 def _lead(shown: SourceSummary) -> str:

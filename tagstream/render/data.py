@@ -51,11 +51,13 @@ def account(about: Document) -> RenderableType:
 
 
 def _splits(labels: Sequence[str], splits: Mapping[Split, Counts]) -> PrintableTable:
-    counted = [*(split or "undivided" for split in splits), "all"]
+    doubted = any(each.maybe for each in splits.values())
+    counted = [*(split or "undivided" for split in splits), "all", *(["maybe"] if doubted else [])]
     made = tables.plain("Label", *counted, right=set(counted), gap=3)
     for label in labels:
         row = [each.labels.get(label, 0) for each in splits.values()]
-        made.add_row(Text(label), *(f"{count:,}" for count in (*row, sum(row))))
+        maybe = [sum(each.maybe.get(label, 0) for each in splits.values())] if doubted else []
+        made.add_row(Text(label), *(f"{count:,}" for count in (*row, sum(row), *maybe)))
     for name, row in (
         ("none of them", [each.negatives for each in splits.values()]),
         ("photographs", [each.pictures for each in splits.values()]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from model.data import review
+from model.data.review import Proposal
 from model.data.sources import REVIEW
 from operations.prelabel import ContactSheet
 from tagstream.render import gallery
@@ -19,7 +20,7 @@ def _page(sheet: ContactSheet) -> Page:
         Shot(
             each.place,
             sheet.pictures[each.place],
-            chips=(f"uncertainty {each.uncertainty:.2f}", *(each.suggested or ("no label",))),
+            chips=(f"uncertainty {each.uncertainty:.2f}", *_chips(each)),
             bars=tuple(
                 ProbabilityBar(label, chance, sheet.thresholds[label])
                 for label, chance in each.probabilities.items()
@@ -30,11 +31,17 @@ def _page(sheet: ContactSheet) -> Page:
     note = f"{len(shots):,} of {sheet.photographs:,} photographs, the least sure first"
     return Page(
         title="To be reviewed",
-        lead=f"Proposed by {sheet.model}. Uncertainty is {review.MEASURE}. Correct the column labels"
-        f" in {REVIEW}, or write yes into reviewed where it is right; then import the batch.",
+        lead=f"Proposed by {sheet.model}. Uncertainty is {review.MEASURE}; nearer than a third is a maybe."
+        f" Correct the columns labels and maybe in {REVIEW}, or write yes into reviewed where both are right;"
+        " then import the batch.",
         facts=(
             Fact("photographs", f"{sheet.photographs:,}"),
             Fact("labels", f"{len(sheet.thresholds)}"),
         ),
         sections=[GallerySection("By uncertainty", note, tuple(shots))],
     )
+
+
+def _chips(proposal: Proposal) -> tuple[str, ...]:
+    maybe = tuple(f"maybe {label}" for label in proposal.maybe)
+    return (*proposal.suggested, *maybe) or ("no label",)

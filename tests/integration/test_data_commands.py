@@ -20,10 +20,11 @@ from model.tiny_version import LABELS, write_tiny_version
 from operations import data_summary, import_data, prelabel
 from operations.import_data import ImportRequest
 from schemas.errors import ConfigurationError
-from tagstream.render import contact_sheet, gallery
+from tagstream.render import contact_sheet, data, gallery
+from tagstream.render.console import PrintableConsole
 from tagstream.render.gallery import Fact, GallerySection, Page, ProbabilityBar, Shot
 from tagstream.render.prelabel import draw
-from tests.unit.data_builders import drawn, encoded, folder, picture, put
+from tests.unit.data_builders import csv, drawn, encoded, folder, picture, put
 from tests.unit.deadly_decoding import HERE
 
 
@@ -155,6 +156,28 @@ def test_a_contact_sheet_shows_a_sample_of_each_label_and_what_cannot_be_read(tm
     assert "cannot be read" in gallery.render(page)
 
 
+def test_maybes_are_counted_by_label_and_shown_in_a_section_of_their_own(tmp_path: Path) -> None:
+    folder(tmp_path, "food", "menu", each=3)
+    lines = [f"{label}/{number}.jpg,{label}," for label in ("food", "menu") for number in range(3)]
+    lines[0], lines[5] = "food/0.jpg,food,menu", "menu/2.jpg,,menu"
+    shown = data_summary.read(csv(tmp_path / "all.csv", "path,yes,maybe", *lines))
+    said = shown.as_json()
+    assert (said["negatives"], said["splits"][""]["maybe"]) == (0, {"menu": 2})
+    sample = data_summary.sample(shown, per_label=1, processes=1, tick=silent)
+    page = contact_sheet.page(shown, sample)
+    assert [section.title for section in page.sections] == ["food", "menu", "menu, maybe"]
+    assert page.sections[2].note == "1 of 2 photographs"
+    assert page.sections[2].shots[0].chips == ("also food",)
+    console = PrintableConsole(width=100)
+    with console.capture() as told:
+        console.print(data.counts(shown.labels, shown.splits, shown.sources))
+    assert [line.split() for line in told.get().splitlines()[:3]] == [
+        ["Label", "train", "val", "test", "undivided", "all", "maybe"],
+        ["food", "0", "0", "0", "3", "3", "0"],
+        ["menu", "0", "0", "0", "2", "2", "2"],
+    ]
+
+
 def test_a_page_escapes_whatever_a_name_holds() -> None:
     evil = "<script>alert('x')</script>"
     shot = Shot(evil, None, (evil,), (ProbabilityBar(evil, 0.7, 0.5),))
@@ -179,9 +202,7 @@ def test_a_model_s_tags_are_a_batch_that_is_imported_once_corrected(tmp_path: Pa
     uncertainties = [each.uncertainty for each in made.proposals]
     assert uncertainties == sorted(uncertainties, reverse=True)
     assert (batch / "review.html").read_text().count("data:image/jpeg") == 4
-    assert (
-        (batch / "review.csv").read_text().startswith("path,labels,reviewed,suggested,uncertainty,p_ambiance")
-    )
+    assert (batch / "review.csv").read_text().startswith("path,labels,maybe,reviewed,suggested,")
     assert set(made.proposals[0].probabilities) == set(LABELS)
     with pytest.raises(ConfigurationError, match="is there already"):
         prelabel.run(request, draw=draw, tick=silent)
@@ -189,11 +210,12 @@ def test_a_model_s_tags_are_a_batch_that_is_imported_once_corrected(tmp_path: Pa
     head, *rows = (batch / "review.csv").read_text().splitlines()
     cells = [row.split(",") for row in rows]
     for number, each in enumerate(cells[:5]):
-        each[1], each[2] = ("pasta" if number % 2 else "soup"), "yes"
+        each[1:4] = ("pasta" if number % 2 else "soup"), "" if number else "pasta", "yes"
     (batch / "review.csv").write_text("\n".join([head, *(",".join(each) for each in cells)]))
     done = import_data.run(
         ImportRequest((str(batch),), tmp_path / "out", processes=1), Settings(), tick=silent
     )
     assert done.about.labels == ("pasta", "soup")
     assert dict(done.about.refused.counts) == {"unreviewed": 1}
+    assert done.about.sources[""].maybe == {"pasta": 1}
     assert snapshot.is_snapshot(done.folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import tarfile
 from collections.abc import Iterable, Sequence
 from io import BytesIO
 from pathlib import Path
@@ -59,6 +60,16 @@ def csv(file: Path, head: str, *rows: str) -> Path:
     return file
 
 
+def tar(file: Path, **members: bytes) -> Path:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(file, "w") as opened:
+        for name, data in members.items():
+            about = tarfile.TarInfo(name.replace("__", "."))
+            about.size = len(data)
+            opened.addfile(about, BytesIO(data))
+    return file
+
+
 def inspect(found: Sequence[Entry], *, smallest: int = 64) -> list[Seen | Refusal]:
     async def look() -> list[Seen | Refusal]:
         async with DecodingThreads(PREPROCESS, 2) as threads:
@@ -73,9 +84,10 @@ def imported(
     """The snapshot of `source`, as the command makes it but for the processes that decode."""
     wanted = wanted or SnapshotPlan()
     gathered = sources.gather(source, Reading(wanted.leave_out))
-    labels = {label for each in gathered.found for label in each.photograph.labels}
     if negatives:
         gathered = gathered.joined(sources.gather_negatives(negatives))
+    photos = [each.photograph for each in gathered.found]
+    labels = {label for photo in photos for label in (*photo.labels, *photo.maybe)}
     seen = inspect(gathered.found, smallest=wanted.smallest)
     with atomic_folder(output) as within:
         made = assembly.assemble([*gathered.refused, *seen], wanted, labels=labels)
@@ -86,8 +98,10 @@ def about(made: tuple[Path, bool]) -> Document:
     return snapshot.describe(made[0])
 
 
-def photo(name: str, *labels: str, split: str = "", source: str = "") -> Photograph:
-    return Photograph(Path(name), labels, Split(split), source)
+def photo(
+    name: str, *labels: str, split: str = "", source: str = "", maybe: tuple[str, ...] = ()
+) -> Photograph:
+    return Photograph(Path(name), labels, Split(split), source, maybe)
 
 
 def seen(place: str, digest: str, photograph: Photograph, *, by_person: bool = False) -> Seen:

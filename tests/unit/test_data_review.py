@@ -26,17 +26,35 @@ def proposed(of: Manifest, **chances: float) -> Proposal:
 BOTH = manifest(food=0.5, menu=0.8)
 
 
-def test_every_label_at_its_threshold_is_suggested_the_surest_first() -> None:
-    assert proposed(BOTH, food=0.5, menu=0.9).suggested == ("menu", "food")
-    assert proposed(BOTH, food=0.49, menu=0.79).suggested == ()
+def test_every_label_above_its_threshold_is_suggested_the_surest_first() -> None:
+    assert proposed(BOTH, food=0.7, menu=0.9).suggested == ("menu", "food")
+    assert proposed(BOTH, food=0.3, menu=0.5).suggested == ()
+
+
+@pytest.mark.parametrize(
+    ("food", "menu", "suggested", "maybe"),
+    [
+        pytest.param(0.66, 0.0, (), ("food",), id="less than a third of the way to 1"),
+        pytest.param(0.67, 0.0, ("food",), (), id="more than a third of the way to 1"),
+        pytest.param(0.34, 0.0, (), ("food",), id="less than a third of the way to 0"),
+        pytest.param(0.33, 0.0, (), (), id="more than a third of the way to 0"),
+        pytest.param(0.5, 0.86, (), ("menu", "food"), id="by each label's own threshold"),
+        pytest.param(0.9, 0.6, ("food",), ("menu",), id="beside one that is sure"),
+    ],
+)
+def test_a_label_near_its_threshold_is_a_maybe(
+    food: float, menu: float, suggested: tuple[str, ...], maybe: tuple[str, ...]
+) -> None:
+    made = proposed(BOTH, food=food, menu=menu)
+    assert (made.suggested, made.maybe) == (suggested, maybe)
 
 
 def test_of_a_photograph_that_the_model_refuses_no_label_is_suggested() -> None:
     refusing = BOTH.model_copy(update={"refusal": 0.9})
     assert proposed(refusing, food=0.6, menu=0.89).suggested == ()
-    assert proposed(refusing, food=0.6, menu=0.9).suggested == ("menu", "food")
+    assert proposed(refusing, food=0.7, menu=0.95).suggested == ("menu", "food")
     assert (
-        proposed(refusing, food=0.6, menu=0.9).uncertainty == proposed(BOTH, food=0.6, menu=0.9).uncertainty
+        proposed(refusing, food=0.7, menu=0.95).uncertainty == proposed(BOTH, food=0.7, menu=0.95).uncertainty
     )
 
 
@@ -76,19 +94,35 @@ def test_the_least_sure_come_first_and_equals_by_name() -> None:
 def test_a_corrected_batch_is_a_source_that_may_move_with_its_photographs(tmp_path: Path) -> None:
     proposals = [
         Proposal(
-            put(tmp_path / f"all/photos/{name}.jpg", b"x"), name, {"food": 0.6, "menu": 0.1}, ("food",), 0.8
+            put(tmp_path / f"all/photos/{name}.jpg", b"x"),
+            name,
+            {"food": 0.6, "menu": 0.1},
+            ("food",),
+            0.8,
+            ("menu",),
         )
-        for name in ("right", "wrong", "left")
+        for name in ("right", "wrong", "settled", "left")
     ]
     batch = tmp_path / "all/batch"
     text = review.as_csv(proposals, ("food", "menu"), folder=batch)
-    head, right, wrong, left = text.splitlines()
-    assert head == "path,labels,reviewed,suggested,uncertainty,p_food,p_menu"
-    assert right == "../photos/right.jpg,food,,food,0.8000,0.6000,0.1000"
-    corrected = [head, right.replace("food,,", "food,yes,"), wrong.replace(",food,,", ",menu;food,,"), left]
+    head, right, wrong, settled, left = text.splitlines()
+    assert head == "path,labels,maybe,reviewed,suggested,suggested_maybe,uncertainty,p_food,p_menu"
+    assert right == "../photos/right.jpg,food,menu,,food,menu,0.8000,0.6000,0.1000"
+    corrected = [
+        head,
+        right.replace("food,menu,,", "food,menu,yes,"),
+        wrong.replace("food,menu,,", "human;food,menu,,"),
+        settled.replace("food,menu,,", "food,,,"),
+        left,
+    ]
     put(batch / "review.csv", "\n".join(corrected).encode())
     (tmp_path / "all").rename(tmp_path / "elsewhere")
     gathered = sources.gather(tmp_path / "elsewhere/batch")
-    found = {each.photograph.path.name: each.photograph.labels for each in gathered.found}
-    assert found == {"right.jpg": ("food",), "wrong.jpg": ("menu", "food")}
+    found = {each.place.rpartition("/")[2]: each.photograph for each in gathered.found}
+    assert {name: (photo.labels, photo.maybe) for name, photo in found.items()} == {
+        "right.jpg": (("food",), ("menu",)),
+        "wrong.jpg": (("human", "food"), ("menu",)),
+        "settled.jpg": (("food",), ()),
+    }
+    assert all(each.by_person for each in gathered.found)
     assert causes(gathered.refused) == [("../photos/left.jpg", "unreviewed")]

@@ -12,9 +12,16 @@ def kept(selected: Selected) -> list[tuple[str, tuple[str, ...]]]:
 
 
 def copy(
-    place: str, *labels: str, by_person: bool = False, split: str = "", source: str = "", digest: str = "d"
+    place: str,
+    *labels: str,
+    by_person: bool = False,
+    split: str = "",
+    source: str = "",
+    digest: str = "d",
+    maybe: tuple[str, ...] = (),
 ) -> Seen:
-    return seen(place, digest, photo(place, *labels, split=split, source=source), by_person=by_person)
+    photograph = photo(place, *labels, split=split, source=source, maybe=maybe)
+    return seen(place, digest, photograph, by_person=by_person)
 
 
 def test_a_copy_under_the_same_labels_is_left_out_and_named() -> None:
@@ -74,3 +81,43 @@ def test_labels_that_are_left_out_are_forgotten_before_anything_is_compared() ->
 def test_the_order_of_the_sources_changes_nothing() -> None:
     copies = [copy("a", "food"), copy("b", "food"), copy("c", "menu", digest="e")]
     assert select(copies).kept == select(copies[::-1]).kept
+
+
+def judged(selected: Selected) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
+    return [(each.found.photograph.labels, each.found.photograph.maybe) for each in selected.kept]
+
+
+def test_a_yes_or_a_no_beside_a_maybe_is_a_maybe_and_no_conflict() -> None:
+    doubtful = copy("a", "food", maybe=("menu", "human"))
+    selected = select([doubtful, copy("b", "food", "menu")])
+    assert judged(selected) == [(("food",), ("menu", "human"))]
+    assert causes(selected.refused) == [("b", "duplicate")]
+    assert selected.merged == ()
+
+
+def test_a_maybe_of_one_label_settles_no_dispute_of_another() -> None:
+    selected = select([copy("a", "food", maybe=("menu",)), copy("b", "human", "menu")])
+    assert [cause for _, cause in causes(selected.refused)] == ["conflict"] * 2
+    assert selected.refused[0].why == "a says food and maybe menu; b says human and menu"
+
+
+def test_where_all_is_wanted_a_yes_wins_over_a_maybe() -> None:
+    selected = select([copy("a", "food", maybe=("menu", "human")), copy("b", "menu")], merge=True)
+    assert judged(selected) == [(("food", "menu"), ("human",))]
+
+
+def test_a_person_s_word_outranks_a_maybe_too() -> None:
+    person = copy("z", "menu", by_person=True)
+    assert judged(select([copy("a", maybe=("menu", "food")), person])) == [(("menu",), ())]
+    doubtful = copy("z", maybe=("menu",), by_person=True)
+    selected = select([copy("a", "menu"), doubtful])
+    assert judged(selected) == [((), ("menu",))]
+    assert causes(selected.refused) == [("a", "outranked")]
+
+
+def test_a_label_that_is_left_out_is_forgotten_under_maybe_too() -> None:
+    both, alone = copy("a", "food", maybe=("menu",)), copy("b", digest="e", maybe=("menu",))
+    main = copy("c", "menu", digest="f", maybe=("food",))
+    selected = select([both, alone, main], leave_out={"menu"})
+    assert judged(selected) == [(("food",), ())]
+    assert causes(selected.refused) == [("b", "left_out"), ("c", "left_out")]

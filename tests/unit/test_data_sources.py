@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tarfile
-from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -12,7 +10,7 @@ from model.data import sources
 from model.data.entries import Entries
 from model.data.sources import Reading
 from schemas.errors import ConfigurationError
-from tests.unit.data_builders import causes, csv, put
+from tests.unit.data_builders import causes, csv, put, tar
 
 
 def told(gathered: Entries) -> list[tuple[str, tuple[str, ...]]]:
@@ -23,16 +21,6 @@ def refusal(source: Path, how: Reading | None = None) -> str:
     with pytest.raises(ConfigurationError) as caught:
         sources.gather(source, how or Reading())
     return str(caught.value)
-
-
-def tar(file: Path, **members: bytes) -> Path:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with tarfile.open(file, "w") as opened:
-        for name, data in members.items():
-            about = tarfile.TarInfo(name.replace("__", "."))
-            about.size = len(data)
-            opened.addfile(about, BytesIO(data))
-    return file
 
 
 def test_a_folder_is_a_label_with_all_below_it(tmp_path: Path) -> None:

@@ -28,8 +28,10 @@ def prelabel(  # noqa: PLR0913 - one parameter an option
     """Propose labels for photographs that have none, as a batch for a person to correct.
 
     BATCH/review.csv has a row a photograph, the least sure first, and BATCH/review.html shows them. Correct
-    the column `labels` (a;b for two, nothing for none), or write yes into `reviewed` where a row is right,
-    and import the batch: rows that nobody looked at are left out.
+    the columns `labels` (a;b for two, nothing for none) and `maybe` (labels of which people may differ: not
+    learned from), or write yes into `reviewed` where a row is right, and import the batch: rows that nobody
+    looked at are left out. Proposed as a maybe is a label whose probability is near its threshold: less than
+    a third of the way from it to 0 or to 1.
 
     For example:
 
@@ -59,6 +61,8 @@ def prelabel(  # noqa: PLR0913 - one parameter an option
         return
     for label, count in batch.suggested.items():
         typer.echo(f"{count:>7,}  {label or 'no label'}")
+    for label, count in batch.maybe.items():
+        typer.echo(f"{count:>7,}  maybe {label}")
     for line in batch.unreadable[:10]:
         typer.echo(f"left out {line}", err=True)
     typer.echo(f"to be reviewed: {batch.folder / 'review.csv'} and {batch.folder / 'review.html'}")
