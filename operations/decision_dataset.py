@@ -1,8 +1,10 @@
 """Dataset from decisions: what moderators decided of the current bytes, as labelled photographs.
 
 - `correct` names all true labels; with none of them the photograph is a negative.
-- `approve` says that the tags which hold are right. Where none holds, or where a model has spoken since,
-  nothing is known.
+- `approve` says that the tags which hold are right: it answers what was asked, which was the routes of those
+  tags. Nobody looked for the model's other labels, so they are maybes. Where none holds, or where a model has
+  spoken since, nothing is known.
+- Labels that a moderator was unsure of are maybes, too.
 - `reject` says that it is not to be shown, and nothing of what it shows, unless it names labels.
 - `revoke` takes the word before back.
 """
@@ -130,7 +132,7 @@ async def _answer(
     if isinstance(spoken, str):
         return Refusal(place, RefusalCause.NOT_DECIDED, spoken)
     try:
-        named = tuple(labels.checked(label, where=place) for label in spoken)
+        held, maybe = (tuple(labels.checked(label, where=place) for label in each) for each in spoken)
     except ConfigurationError as error:  # a slip of one moderator must not end the import of all
         return Refusal(place, RefusalCause.NOT_DECIDED, str(error))
     try:
@@ -142,7 +144,8 @@ async def _answer(
             place, RefusalCause.NOT_DECIDED, "other bytes stand there than those that were decided on"
         )
     file = await asyncio.to_thread(bulk_fetch.keep, fetched.data, place, into=into)
-    return Entry(Photograph(file, named, source=head.restaurant_id or ""), place, by_person=True)
+    photo = Photograph(file, held, source=head.restaurant_id or "", maybe=maybe)
+    return Entry(photo, place, by_person=True)
 
 
 async def _has_seen(head: ImageHead, word: Decision, scores: ScoreStore) -> bool:
@@ -161,8 +164,8 @@ def _heard(head: ImageHead, decisions: Sequence[Decision]) -> ImageHead:
     return head
 
 
-def _spoken(head: ImageHead, word: Decision) -> Sequence[str] | str:
-    """The true labels, or in words why there are none to be had."""
+def _spoken(head: ImageHead, word: Decision) -> tuple[Sequence[str], Sequence[str]] | str:
+    """The labels that hold and those in doubt, or in words why there are none to be had."""
     if head.state is State.DELETED:
         return "the photograph was removed since"
     if word.action is Decided.REVOKE:
@@ -170,8 +173,16 @@ def _spoken(head: ImageHead, word: Decision) -> Sequence[str] | str:
     if moderation_policy.is_of_other_bytes(head, word):
         return "another photograph stands there since"
     if word.labels is not None:
-        return word.labels
+        return word.labels, word.unsure or ()
     if word.action is Decided.REJECT:
         return "rejected without labels: it is not to be shown, whatever it shows"
-    tagged = head.verdict.tagged if head.verdict else ()
-    return tagged or "approved, and no tag holds of it: what it shows is not known"
+    return _approved(head, word) or "approved, and no tag holds of it: what it shows is not known"
+
+
+def _approved(head: ImageHead, word: Decision) -> tuple[Sequence[str], Sequence[str]] | None:
+    """The tags that hold, and the labels that nobody was asked about or sure of; None where no tag holds."""
+    unsure = word.unsure or ()
+    held = [label for label in (head.verdict.tagged if head.verdict else ()) if label not in unsure]
+    unasked = head.scores.probabilities if head.scores else ()
+    maybe = [label for label in dict.fromkeys((*unsure, *unasked)) if label not in held]
+    return (held, maybe) if held else None

@@ -117,8 +117,19 @@ async def _gather(request: ImportRequest, settings: Settings, *, into: Path, tic
     if request.decisions:
         from operations import decision_dataset  # noqa: PLC0415 - it imports the broker's client
 
-        every = every.joined(await decision_dataset.gather(settings, into=into, tick=tick))
+        decided = await decision_dataset.gather(settings, into=into, tick=tick)
+        every = decided_beside(every, decided)
     return every
+
+
+def decided_beside(others: Entries, decided: Entries) -> Entries:
+    """Both; what moderators had no word on is a maybe only of labels that hold somewhere.
+
+    A model's label that none of the photographs has is no label of the snapshot, and nobody's mistake.
+    """
+    every = others.joined(decided)
+    held = {label for each in every.found for label in each.photograph.labels}
+    return others.joined(decided.doubting(held))
 
 
 async def _here(

@@ -62,6 +62,8 @@ class ModerationDecided(Value):
     action: Decided
     labels: tuple[str, ...] | None = Field(None, max_length=100)
     """All true labels of the image; required for `correct`."""
+    unsure: tuple[str, ...] | None = Field(None, max_length=100)
+    """Labels that the person could not decide on, none of `labels`: neither learned from nor judged by."""
     decided_at: Moment
     decided_by: str = Field(min_length=1, max_length=200)
     comment: str | None = Field(None, max_length=2000)
@@ -77,7 +79,7 @@ class ModerationDecided(Value):
         facts += [spelled(given.get("decided_at")), *_digests(given.get("content_digest"))]
         return {**given, "event_id": identity.event_id("decided", *facts)}
 
-    @field_validator("labels")
+    @field_validator("labels", "unsure")
     @classmethod
     def _named(cls, given: tuple[str, ...] | None) -> tuple[str, ...] | None:
         labels = tuple(label.strip() for label in given or ())
@@ -91,6 +93,12 @@ class ModerationDecided(Value):
             raise ValueError("labels: `correct` names all true labels (an empty list for none)")
         return self
 
+    @model_validator(mode="after")
+    def _unsure_of_others(self) -> Self:
+        if both := set(self.labels or ()) & set(self.unsure or ()):
+            raise ValueError(f"unsure: {min(both)!r} stands under `labels`, too")
+        return self
+
 
 class Decision(Value):
     """A decision as the image's head remembers it; a revoked one stays, so that none older comes back."""
@@ -98,6 +106,7 @@ class Decision(Value):
     event_id: str
     action: Decided
     labels: tuple[str, ...] | None = None
+    unsure: tuple[str, ...] | None = None
     decided_at: Moment
     decided_by: str
     comment: str | None = None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Self
 
@@ -53,6 +53,11 @@ class Entry:
     by_person: bool = False
     """A moderator or a reviewer looked at this very picture: that outranks what a folder says."""
 
+    def doubting(self, labels: Collection[str]) -> Entry:
+        """The same with maybes of `labels` alone."""
+        maybe = tuple(label for label in self.photograph.maybe if label in labels)
+        return replace(self, photograph=replace(self.photograph, maybe=maybe))
+
 
 @dataclass(frozen=True, slots=True)
 class Entries:
@@ -69,6 +74,10 @@ class Entries:
             tuple(each for each in every if isinstance(each, Entry)),
             tuple(each for each in every if isinstance(each, Refusal)),
         )
+
+    def doubting(self, labels: Collection[str]) -> Entries:
+        """The same with maybes of `labels` alone."""
+        return replace(self, found=tuple(each.doubting(labels) for each in self.found))
 
     def joined(self, other: Entries) -> Entries:
         """What both have."""

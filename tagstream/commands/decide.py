@@ -19,6 +19,13 @@ def decide(  # noqa: PLR0913 - one parameter an option
     labels: Annotated[
         str | None, typer.Option(metavar="A,B", help="With correct: all true labels; '' for none.")
     ] = None,
+    unsure: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LABEL[,B]",
+            help="With correct or approve: what you could not decide; taught to no model.",
+        ),
+    ] = None,
     by: Annotated[str | None, typer.Option(metavar="NAME", help="Who decides; you if absent.")] = None,
     comment: Annotated[str | None, typer.Option(help="Why, for whoever asks later.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The event, as one JSON object.")] = False,
@@ -39,6 +46,8 @@ def decide(  # noqa: PLR0913 - one parameter an option
 
     - `tagstream decide lunch.jpg correct --labels food,menu --comment "the menu is on the table"`
 
+    - `tagstream decide lunch.jpg correct --labels food --unsure menu`
+
     - `tagstream decide lunch.jpg revoke --json`
     """
     import asyncio
@@ -49,9 +58,16 @@ def decide(  # noqa: PLR0913 - one parameter an option
 
     if (labels is not None) != (action == "correct"):
         raise ConfigurationError("--labels goes with `correct`, and `correct` with --labels")
+    if unsure is not None and action not in {"correct", "approve"}:
+        raise ConfigurationError("--unsure goes with `correct` and `approve`")
     config = load_settings()
     image_id = image_ids.image_id(image, buckets=config.s3.buckets)
-    named = None if labels is None else tuple(filter(None, map(str.strip, labels.split(","))))
-    event = deciding.decision(image_id, by=by, action=action, labels=named, comment=comment)
+    event = deciding.decision(
+        image_id, by=by, action=action, labels=_named(labels), unsure=_named(unsure), comment=comment
+    )
     event = asyncio.run(deciding.decide(config, event))
     typer.echo(event.model_dump_json(exclude_none=True) if as_json else f"{event.action}: {event.image_id}")
+
+
+def _named(given: str | None) -> tuple[str, ...] | None:
+    return None if given is None else tuple(filter(None, map(str.strip, given.split(","))))

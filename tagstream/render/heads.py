@@ -85,9 +85,10 @@ def _decision(head: ImageHead, decision: Decision | None) -> str:
     why = moderation_policy.unapplied(head, decision)
     does_nothing = f" (does nothing: {_WHY_NOT[why]})" if why else ""
     labels = "" if decision.labels is None else f" {', '.join(decision.labels) or 'no label'}"
+    unsure = f" (unsure of {', '.join(decision.unsure)})" if decision.unsure else ""
     comment = f": {decision.comment}" if decision.comment else ""
     return (
-        f"{decision.action}{labels}, by {decision.decided_by} at {decision.decided_at.isoformat()}"
+        f"{decision.action}{labels}{unsure}, by {decision.decided_by} at {decision.decided_at.isoformat()}"
         f"{does_nothing}{comment}"
     )
 

@@ -54,7 +54,8 @@ def claim(spoken: ClaimView) -> str:
 def decision(made: DecisionView) -> str:
     """What a person did, and when."""
     labels = "" if made.labels is None else f" to {_listed(made.labels) or 'none'}"
-    return f"{made.decided_by} {_DONE[made.action]}{labels} at {moment(made.decided_at)}"
+    unsure = f", unsure of {_listed(made.unsure)}," if made.unsure else ""
+    return f"{made.decided_by} {_DONE[made.action]}{labels}{unsure} at {moment(made.decided_at)}"
 
 
 def _state(trail: Trail) -> str:

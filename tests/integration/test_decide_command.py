@@ -63,3 +63,14 @@ def test_of_what_was_removed_nothing_is_decided(
     made = changes.scored(scoring(claim(1), food=0.9)), changes.removed(claim(2, removal=True))
     code, said = ran(monkeypatch, capsys, tmp_path, *made)
     assert (code, "was removed: there is nothing to decide on" in said) == (1, True)
+
+
+@pytest.mark.parametrize("action", ["reject", "revoke"])
+def test_who_shows_nothing_of_the_labels_is_unsure_of_none(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], action: str
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["tagstream", "decide", LUNCH, action, "--unsure", "menu"])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert end.value.code == 2
+    assert "--unsure goes with `correct` and `approve`" in capsys.readouterr().err

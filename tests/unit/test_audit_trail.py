@@ -30,6 +30,7 @@ from .head_builders import (
     changes,
     claim,
     decided,
+    decision,
     outcome,
     removed,
     scored,
@@ -166,6 +167,12 @@ def test_a_persons_labels_stand_beside_what_the_model_saw() -> None:
     assert labels["terrace"] == (False, True, "person")
     assert withheld(of) == {"menu": "ann decided: correct to ambiance, terrace"}
     assert "ann corrected its labels to ambiance, terrace" in words(of)
+
+
+def test_what_a_person_could_not_decide_is_told() -> None:
+    corrected = decision(2, Decided.CORRECT, "ambiance").model_copy(update={"unsure": ("menu", "food")})
+    of = trail(scored(claim(1), menu=0.9), changes().decided(corrected))
+    assert "ann corrected its labels to ambiance, unsure of menu, food, at " in words(of)
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from agents.bounded_times import ClockLimits
-from model.data.entries import Entries
-from operations import bulk_fetch, decision_dataset
+from model.data.entries import Entries, Entry
+from operations import bulk_fetch, decision_dataset, import_data
 from operations.decision_dataset import Stores
 from schemas import topics, wire
 from schemas.decisions import Decided, Decision, ModerationDecided
@@ -22,7 +22,7 @@ from streams.adapters.limits import Limits
 from streams.adapters.memory import AwayImages, MemoryImages, MemoryScores
 from streams.message import Message
 from tests.unit.cli_builders import NOW, head, record, upload
-from tests.unit.data_builders import causes
+from tests.unit.data_builders import causes, photo
 
 LIMITS = Limits(buckets=("photos",))
 CLOCK = ClockLimits(tolerance=86_400)
@@ -30,9 +30,15 @@ DATA = b"the bytes that Ann saw"
 
 
 def word(
-    action: str, labels: tuple[str, ...] | None = None, *, key: str = "lunch.jpg", minute: int = 5
+    action: str,
+    labels: tuple[str, ...] | None = None,
+    *,
+    unsure: tuple[str, ...] | None = None,
+    key: str = "lunch.jpg",
+    minute: int = 5,
 ) -> ModerationDecided:
-    facts = {"image_id": upload(key).image_id, "action": action, "labels": labels, "decided_by": "ann"}
+    facts: dict[str, object] = {"image_id": upload(key).image_id, "action": action, "decided_by": "ann"}
+    facts |= {"labels": labels, "unsure": unsure}
     return ModerationDecided.model_validate(facts | {"decided_at": NOW + timedelta(minutes=minute)})
 
 
@@ -73,8 +79,43 @@ async def test_a_correction_to_nothing_is_a_negative(tmp_path: Path) -> None:
     assert labels(await gathered(tmp_path, word("correct", ()))) == [()]
 
 
-async def test_an_approval_says_that_the_tags_are_right(tmp_path: Path) -> None:
-    assert labels(await gathered(tmp_path, word("approve"))) == [("menu",)]
+def judged(found: Entries) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    (each,) = found.found
+    return each.photograph.labels, each.photograph.maybe
+
+
+async def test_an_approval_says_that_the_tags_are_right_and_nothing_of_the_model_s_other_labels(
+    tmp_path: Path,
+) -> None:
+    assert judged(await gathered(tmp_path, word("approve"))) == (("menu",), ("food",))
+
+
+async def test_an_approval_that_names_all_labels_leaves_none_in_doubt(tmp_path: Path) -> None:
+    assert judged(await gathered(tmp_path, word("approve", ("menu",)))) == (("menu",), ())
+
+
+async def test_what_a_moderator_is_unsure_of_is_a_maybe(tmp_path: Path) -> None:
+    corrected = word("correct", ("food",), unsure=("menu", "human"))
+    assert judged(await gathered(tmp_path, corrected)) == (("food",), ("menu", "human"))
+    assert judged(await gathered(tmp_path, word("correct", (), unsure=("food",)))) == ((), ("food",))
+
+
+async def test_a_tag_that_is_approved_and_in_doubt_is_a_maybe(tmp_path: Path) -> None:
+    standing = head(upload())
+    assert standing.verdict
+    both = tuple(tag.model_copy(update={"tagged": True}) for tag in standing.verdict.tags)
+    kept = standing.model_copy(update={"verdict": standing.verdict.model_copy(update={"tags": both})})
+    approved = word("approve", unsure=("food",))
+    assert judged(await gathered(tmp_path, approved, kept=kept)) == (("menu",), ("food",))
+
+
+async def test_a_label_that_no_photograph_has_is_none_that_nobody_looked_for(tmp_path: Path) -> None:
+    decided = await gathered(tmp_path, word("approve", unsure=("terrace",)))
+    alone = import_data.decided_beside(Entries(), decided)
+    assert judged(alone) == (("menu",), ())
+    other = Entry(photo("a.jpg", "food"), "a.jpg")
+    both = import_data.decided_beside(Entries((other,)), decided)
+    assert [each.photograph.maybe for each in both.found] == [(), ("food",)]
 
 
 async def test_an_approval_where_no_tag_holds_says_nothing(tmp_path: Path) -> None:

@@ -47,6 +47,12 @@ def test_a_decision_is_a_decision() -> None:
     assert (said.action, said.labels, said.decided_at) == (Decided.CORRECT, ("food",), NOON)
 
 
+def test_what_a_person_could_not_decide_is_said_beside_the_labels() -> None:
+    said = decided(action="correct", labels=["food"], unsure=["menu "])
+    assert (said.labels, said.unsure) == (("food",), ("menu",))
+    assert decided().unsure is None
+
+
 def test_what_is_encoded_decodes_to_the_same() -> None:
     said = decided()
     assert wire.decode_decision(wire.encode(said), {}) == said
@@ -62,6 +68,9 @@ def test_what_is_encoded_decodes_to_the_same() -> None:
         ({"image_id": None}, "image_id"),
         ({"labels": ["x"] * 101}, "labels"),
         ({"comment": "c" * 2001}, "comment"),
+        ({"unsure": ["x"] * 101}, "unsure"),
+        ({"unsure": [" "]}, "unsure"),
+        ({"action": "correct", "labels": ["food"], "unsure": [" food"]}, "'food' stands under `labels`, too"),
     ],
 )
 def test_what_is_wrong_with_a_decision_is_named(changes: dict[str, Any], said: str) -> None:
