@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from model.evaluation import headings
+from model.evaluation.headings import Heading
 from model.evaluation.report import Report
-from model.evaluation.shares import NOTHING, Figure, Share
+from model.evaluation.shares import Figure, Share
 from model.manifest import Manifest
 
 PENDING = (
@@ -13,10 +15,10 @@ PENDING = (
 )
 
 READING = (
-    "Shares with counts and 95 % intervals (Wilson's, which takes photographs for independent; beside it by "
-    "resampling sources, where they are known); values without counts with bootstrap intervals. Top label: "
-    "the highest probability; tagged: at or above the label's threshold. What each figure means: "
-    "docs/evaluation.md."
+    "Shares with counts and 95 % intervals (Wilson's, which takes photographs for independent; beside it, "
+    "and alone in tables, by resampling sources, where they are known); values without counts with bootstrap "
+    "intervals. Tagged: at or above the label's threshold; top label: the highest probability. A tag of "
+    "which the data says maybe counts neither way. What each figure means: docs/evaluation.md."
 )
 REFUSED = (
     "\nA picture on which no label reaches {:g} is refused: it gets no tag at all. The thresholds say which "
@@ -41,10 +43,18 @@ def card(manifest: Manifest, *, reports: Mapping[str, Report], notes: str = "") 
 
 
 def section(split: str, report: Report) -> str:
-    """One split's report."""
-    shares = "\n".join(f"- {name}: {figure}{_over_sources(figure)}" for name, figure in _overall(report))
-    parts = [f"## Report on `{split}`", READING, shares, _per_label(report), _confusion(report)]
-    return "\n\n".join([*parts, *_slices(report), *_speed(report)])
+    """One split's report: of the tags, of the whole, then of the main tag."""
+    whole, main = headings.whole(report.task), headings.main(report.task, labels=len(report.labels))
+    parts = [f"## Report on `{split}`", READING, _tags(report), _listed(report, whole)]
+    parts += [_listed(report, main), _main_tags(report)] if main else []
+    return "\n\n".join([*parts, _confusion(report), *_slices(report), *_speed(report)])
+
+
+def _listed(report: Report, shown: Sequence[Heading]) -> str:
+    return "\n".join(
+        f"- {heading.name} ({heading.meaning}): {figure}{_over_sources(figure)}"
+        for heading, figure in headings.found(report, shown)
+    )
 
 
 def _over_sources(figure: Share | Figure) -> str:
@@ -52,23 +62,6 @@ def _over_sources(figure: Share | Figure) -> str:
         return ""
     low, high = figure.resampled
     return f"; {low:.1%} to {high:.1%} over sources"
-
-
-def _overall(report: Report) -> list[tuple[str, Share | Figure]]:
-    k = min(5, len(report.classes))
-    return [
-        ("Top label right", report.top_accuracy),
-        ("Top label right, of the 90 % that are most confident", report.coverage_90),
-        ("Top label is one of the true tags (precision at 1)", report.precision_at_1),
-        (f"True tags among the {k} highest (recall at {k})", report.recall_at_5),
-        ("F1 of tags, mean over photographs", report.f1_samples),
-        ("Mean average precision", report.mean_average_precision),
-        ("Photographs with several tags, all of them found", report.mixed_all_found),
-        ("Photographs with one tag that got another", report.singles_with_extra),
-        ("Pictures of none of the labels that were tagged all the same", report.negatives_acted_on),
-        ("Expected calibration error, every label's probability", report.tags.error),
-        ("Expected calibration error, the top label's probability", report.tops.error),
-    ]
 
 
 def _head(manifest: Manifest) -> str:
@@ -108,19 +101,18 @@ def _reason(manifest: Manifest, label: str) -> str:
     return wish if reached is None else f"{wish} (there: {reached:.1%})"
 
 
-def _per_label(report: Report) -> str:
-    columns = (report.precision, report.recall, report.tag_precision, report.tag_recall)
-    rows = [
-        (
-            label,
-            *(_short(column[label]) for column in columns),
-            str(report.f1[label]),
-            str(report.average_precision[label]),
-        )
-        for label in report.labels
-    ]
-    shares = ("precision (top)", "recall (top)", "precision (tagged)", "recall (tagged)")
-    return table(("label", *shares, "F1", "average precision"), rows)
+def _tags(report: Report) -> str:
+    return _by_label(report, headings.of_tags(report.task))
+
+
+def _main_tags(report: Report) -> str:
+    return _by_label(report, headings.main_tags(report.task))
+
+
+def _by_label(report: Report, shown: Sequence[Heading]) -> str:
+    columns = [column for _, column in headings.by_label(report, shown)]
+    rows = [(label, *(_short(column[label]) for column in columns)) for label in report.labels]
+    return table(("label", *(heading.name for heading in shown)), rows)
 
 
 def _slices(report: Report) -> list[str]:
@@ -135,22 +127,14 @@ def _slices(report: Report) -> list[str]:
 
 
 def _speed(report: Report) -> list[str]:
-    if report.speed is None:
-        return []
-    speed = report.speed
-    text = (
-        f"On {speed.device}, {speed.threads} threads: {speed.images_per_second:.0f} images/s in batches "
-        f"of {speed.batch} ({speed.cpu_ms:.1f} ms of processor an image), {speed.latency_ms:.1f} ms for one "
-        f"alone; decoding {speed.decode_ms:.1f} ms."
-    )
-    return [text]
+    return [] if report.speed is None else [f"Speed: {report.speed}."]
 
 
-def _short(share: Share) -> str:
-    if not share.of:
-        return NOTHING
-    low, high = share.interval
-    return f"{share.value:.1%} of {share.of} ({low:.0%} to {high:.0%})"
+def _short(figure: Share | Figure) -> str:
+    if isinstance(figure, Figure) or not figure.is_defined:
+        return str(figure)
+    low, high = figure.resampled or figure.interval
+    return f"{figure.value:.1%} of {figure.of} ({low:.0%} to {high:.0%})"
 
 
 def _confusion(report: Report) -> str:

@@ -15,14 +15,27 @@ import torch
 from pydantic import JsonValue
 from torch import Tensor
 
-from model.evaluation import outcomes, weighted_metrics
+from model.evaluation import measures, outcomes, weighted_metrics
 from model.evaluation.bootstrap_intervals import Bootstrap, Statistic, percentiles
 from model.evaluation.differences import Difference, Paired
 from model.evaluation.predictions import Predictions
+from model.evaluation.shares import holding
 from model.evaluation.slices import SMALL, partition
 from model.manifest import Manifest
 from schemas.errors import ConfigurationError
 
+MEASURES: Final = {
+    "precision": "tag_precision",
+    "recall": "tag_recall",
+    "f1": "f1",
+    "precision_at_recall": "precision_at_recall",
+    "average_precision": "average_precision",
+    "ece": "ece_label",
+    "ece_mixed": "ece_label_mixed",
+    "main_precision": "precision",
+    "main_recall": "recall",
+}
+"""What is compared of a label, by the report's name: of its tag, then of it as the main one."""
 GAP_SEEDS: Final = (0, 1)
 """Of the two bootstraps of a gap: the splits have different photographs, and are drawn apart."""
 
@@ -33,10 +46,21 @@ class PerLabel:
 
     tag: Paired
     """Of all photographs: which version's tag is right, there or not there."""
-    recall: Difference
     precision: Difference
+    recall: Difference
     f1: Difference
+    precision_at_recall: Difference
     average_precision: Difference
+    ece: Difference
+    ece_mixed: Difference
+    main_precision: Difference
+    main_recall: Difference
+
+    def of(self, measure: str) -> Difference:
+        """By the report's name."""
+        field = next(field for field, name in MEASURES.items() if name == measure)
+        difference: Difference = getattr(self, field)
+        return difference
 
     def as_json(self) -> dict[str, JsonValue]:
         """All of it."""
@@ -111,7 +135,7 @@ def compare(a: Predictions, b: Predictions, *, resamples: int = 1000, seed: int 
         pairs=dict(_pairs(a, b)),
         all_tags=paired(a.all_right, b.all_right),
         figures=_figures(a, b, bootstrap=bootstrap),
-        per_label={label: _label(a, b, place=i, bootstrap=bootstrap) for i, label in enumerate(a.labels)},
+        per_label=_per_label(a, b, bootstrap=bootstrap),
         slices={
             kind: {
                 name: _part(a, b, inside=inside & judged) for name, inside in parts.items() if inside.any()
@@ -127,7 +151,7 @@ def gap(predictions: Predictions, against: Predictions) -> Mapping[str, Differen
 
     For each figure `predictions`'s as A, `against`'s as B, and B less A: positive where B is higher.
     """
-    ours, theirs = statistics_of(predictions), statistics_of(against)
+    ours, theirs = measures.overall(predictions), measures.overall(against)
     one, other = (
         Bootstrap.of(each.photographs, seed=seed)
         for each, seed in zip((predictions, against), GAP_SEEDS, strict=True)
@@ -194,57 +218,34 @@ def _pairs(a: Predictions, b: Predictions) -> Iterator[tuple[str, Paired]]:
 
 
 def _figures(a: Predictions, b: Predictions, *, bootstrap: Bootstrap) -> Mapping[str, Difference]:
-    return {
-        name: _difference(one, other, bootstrap=bootstrap)
-        for (name, one), other in zip(statistics_of(a).items(), statistics_of(b).values(), strict=True)
-    }
+    ours, theirs = measures.overall(a), measures.overall(b)
+    return {name: _differences(one, theirs[name], bootstrap=bootstrap)[0] for name, one in ours.items()}
 
 
-def statistics_of(predictions: Predictions) -> Mapping[str, Statistic]:
-    """The figures of the whole that are compared, by the names that the report has for them."""
-    shares = {
-        name: weighted_metrics.share(each.hits, each.among)
-        for name, each in outcomes.overall(predictions).items()
+def _per_label(a: Predictions, b: Predictions, *, bootstrap: Bootstrap) -> Mapping[str, PerLabel]:
+    ours, theirs = measures.of_labels(a), measures.of_labels(b)
+    columns = {
+        field: _differences(ours[name], theirs[name], bootstrap=bootstrap) for field, name in MEASURES.items()
     }
     return {
-        "top_accuracy": shares["top_accuracy"],
-        "f1_samples": weighted_metrics.mean(predictions.f1, predictions.known),
-        "mean_average_precision": weighted_metrics.macro(
-            weighted_metrics.average_precision(
-                predictions.probabilities, predictions.targets, predictions.counted
-            )
-        ),
-        **{name: shares[name] for name in ("mixed_all_found", "singles_with_extra", "negatives_acted_on")},
+        label: PerLabel(
+            paired(
+                a.tagged[:, i] == a.targets[:, i], b.tagged[:, i] == b.targets[:, i], among=a.counted[:, i]
+            ),
+            **{field: column[i] for field, column in columns.items()},
+        )
+        for i, label in enumerate(a.labels)
     }
 
 
-def _label(a: Predictions, b: Predictions, *, place: int, bootstrap: Bootstrap) -> PerLabel:
-    true, others = a.targets[:, place], _of_label(b, place=place)
-    differences = {
-        name: _difference(one, others[name], bootstrap=bootstrap)
-        for name, one in _of_label(a, place=place).items()
-    }
-    tag = paired(a.tagged[:, place] == true, b.tagged[:, place] == true, among=a.counted[:, place])
-    return PerLabel(tag, **differences)
-
-
-def _of_label(predictions: Predictions, *, place: int) -> Mapping[str, Statistic]:
-    """Of its tags."""
-    true, counted = predictions.targets[:, [place]], predictions.counted[:, [place]]
-    tagged = predictions.tagged[:, [place]] & counted
-    return {
-        "recall": weighted_metrics.share(tagged[:, 0], true[:, 0]),
-        "precision": weighted_metrics.share(true[:, 0], tagged[:, 0]),
-        "f1": weighted_metrics.f1(tagged, true),
-        "average_precision": weighted_metrics.average_precision(
-            predictions.probabilities[:, [place]], true, counted
-        ),
-    }
-
-
-def _difference(a: Statistic, b: Statistic, *, bootstrap: Bootstrap) -> Difference:
-    one, other = (float(weighted_metrics.value(each, of=len(bootstrap.members))) for each in (a, b))
-    return Difference(a=one, b=other, interval=bootstrap.interval(weighted_metrics.difference(b, a)))
+def _differences(a: Statistic, b: Statistic, *, bootstrap: Bootstrap) -> list[Difference]:
+    """One a column."""
+    ours, theirs = (weighted_metrics.value(each, of=len(bootstrap.members)).tolist() for each in (a, b))
+    intervals = bootstrap.intervals(weighted_metrics.difference(b, a))
+    return [
+        Difference(a=one, b=other, interval=holding(interval, other - one))
+        for one, other, interval in zip(ours, theirs, intervals, strict=True)
+    ]
 
 
 def _part(a: Predictions, b: Predictions, *, inside: Tensor) -> SliceComparison:

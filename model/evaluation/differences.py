@@ -8,7 +8,7 @@ from typing import Final
 
 from pydantic import JsonValue
 
-from model.evaluation.shares import DECIMALS, Interval
+from model.evaluation.shares import DECIMALS, Interval, number
 
 EXACT: Final = 1000
 """Discordant photographs up to which the binomial is summed; the normal distribution is as good beyond."""
@@ -81,9 +81,9 @@ class Difference:
 
     def as_json(self) -> dict[str, JsonValue]:
         """Both, the difference and its interval; null where it is not defined."""
-        numbers = {"a": self.a, "b": self.b, "difference": self.value}
-        document: dict[str, JsonValue] = {name: _number(number) for name, number in numbers.items()}
-        return {**document, "interval": [_number(end) for end in self.interval]}
+        values = {"a": self.a, "b": self.b, "difference": self.value}
+        document: dict[str, JsonValue] = {name: number(value) for name, value in values.items()}
+        return {**document, "interval": [number(end) for end in self.interval]}
 
 
 def unpaired(before: tuple[float, int], after: tuple[float, int]) -> float:
@@ -103,7 +103,3 @@ def unpaired(before: tuple[float, int], after: tuple[float, int]) -> float:
 
 def _upper_tail(z: float) -> float:
     return erfc(z / sqrt(2)) / 2
-
-
-def _number(number: float) -> JsonValue:
-    return None if isnan(number) else round(number, DECIMALS)

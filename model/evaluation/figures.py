@@ -2,36 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil, nan
-from typing import Final
 
 import torch
 from torch import Tensor
 
-from model.evaluation import outcomes, weighted_metrics
+from model.evaluation import measures, outcomes, weighted_metrics
 from model.evaluation.bootstrap_intervals import Bootstrap, Statistic
 from model.evaluation.outcomes import Counted
 from model.evaluation.predictions import Predictions
-from model.evaluation.reliability import reliability
+from model.evaluation.reliability import Reliability, reliability
 from model.evaluation.report import Figures, Report, Shares
 from model.evaluation.shares import Figure, Share, holding
 from model.evaluation.slices import slices
-
-COVERAGE: Final = 0.9
-HIGHEST: Final = 5
-"""Of `recall_at_5`."""
 
 
 def report(predictions: Predictions, *, resamples: int = 1000) -> Report:
     """Every figure but the speed."""
     taking = Taking(predictions, Bootstrap.of(predictions.photographs, resamples=resamples))
-    average_precision = weighted_metrics.average_precision(
-        predictions.probabilities, predictions.targets, predictions.counted
-    )
-    top_accuracy, at_1, mixed, extra, negatives, covered = taking.overall()
-    per_label = taking.per_label()
+    whole, labels = measures.overall(predictions), measures.of_labels(predictions)
+    counted, several = predictions.counted, measures.counted_and_several(predictions)
+    shares, by_label = taking.overall(), taking.per_label()
     return Report(
         task=predictions.task,
         labels=predictions.labels,
@@ -39,59 +31,31 @@ def report(predictions: Predictions, *, resamples: int = 1000) -> Report:
         photographs=int(predictions.known.sum()),
         negatives=int(predictions.none.sum()),
         unreadable=len(predictions.unreadable),
-        top_accuracy=top_accuracy,
-        precision=per_label[0],
-        recall=per_label[1],
-        tag_precision=per_label[2],
-        tag_recall=per_label[3],
-        f1=taking.by_label(
-            weighted_metrics.f1(predictions.tagged & predictions.counted, predictions.targets), undefined=0.0
-        ),
-        average_precision=taking.by_label(average_precision),
-        mean_average_precision=weighted_metrics.figure(
-            weighted_metrics.macro(average_precision), taking.bootstrap, of=len(predictions)
-        ),
-        f1_samples=taking.mean(predictions.f1),
-        precision_at_1=at_1,
-        recall_at_5=taking.mean(
-            recall_at(predictions, HIGHEST), among=predictions.known & predictions.answers.any(1)
-        ),
+        tag_precision=by_label["tag_precision"],
+        tag_recall=by_label["tag_recall"],
+        f1=taking.by_label(labels["f1"], of=predictions.targets),
+        precision_at_recall=taking.by_label(labels["precision_at_recall"], of=predictions.targets),
+        thresholds_at_recall=measures.thresholds_at_recall(predictions),
+        average_precision=taking.by_label(labels["average_precision"], of=predictions.targets),
+        ece_label=taking.by_label(labels["ece_label"], of=counted),
+        ece_label_mixed=taking.by_label(labels["ece_label_mixed"], of=several),
+        mixed_all_found=shares["mixed_all_found"],
+        negatives_acted_on=shares["negatives_acted_on"],
+        singles_with_extra=shares["singles_with_extra"],
+        mean_average_precision=taking.figure(whole["mean_average_precision"], of=len(predictions)),
+        f1_samples=taking.figure(whole["f1_samples"], of=int(predictions.known.sum())),
+        top_accuracy=shares["top_accuracy"],
+        coverage_90=shares["coverage_90"],
+        precision_at_1=shares["precision_at_1"],
+        precision=by_label["precision"],
+        recall=by_label["recall"],
+        recall_at_5=taking.figure(whole["recall_at_5"], of=int(measures.recalled(predictions).sum())),
         confusion=taking.confusion(),
-        mixed_all_found=mixed,
-        singles_with_extra=extra,
-        negatives_acted_on=negatives,
-        coverage_90=covered,
-        tags=reliability(
-            predictions.probabilities,
-            predictions.targets,
-            counted=predictions.counted & predictions.known[:, None],
-            bootstrap=taking.bootstrap,
-        ),
-        tops=reliability(
-            predictions.confidence[:, None],
-            predictions.top_true[:, None],
-            counted=predictions.judged[:, None],
-            bootstrap=taking.bootstrap,
-        ),
+        tags=taking.tags(),
+        tops=taking.tops(),
         slices=slices(predictions),
         bootstrap=taking.bootstrap,
     )
-
-
-def recall_at(predictions: Predictions, k: int) -> Tensor:
-    """Float64 (N,): of each photograph's true classes, those among its `k` highest."""
-    best = predictions.scores.topk(min(k, predictions.scores.shape[1]), dim=1).indices
-    found = predictions.answers.gather(1, best).sum(1)
-    return found.double() / predictions.answers.sum(1).clamp(min=1)
-
-
-def most_confident(predictions: Predictions, share: float) -> Tensor:
-    """Bool (N,): the `share` of the photographs that are judged with the most probable top labels."""
-    places = predictions.judged.nonzero()[:, 0]
-    order = predictions.confidence[places].argsort(descending=True, stable=True)
-    kept = torch.zeros(len(predictions), dtype=torch.bool)
-    kept[places[order[: ceil(share * len(places))]]] = True
-    return kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,25 +65,23 @@ class Taking:
     predictions: Predictions
     bootstrap: Bootstrap
 
-    def overall(self) -> list[Share]:
-        """Top accuracy, precision at 1, mixed ones found, singles with one too many, negatives, coverage."""
-        covered = Counted(self.predictions.right, most_confident(self.predictions, COVERAGE))
-        return self.shares([*outcomes.overall(self.predictions).values(), covered])
+    def overall(self) -> Mapping[str, Share]:
+        """The shares of the whole, by name."""
+        counted = outcomes.overall(self.predictions)
+        return dict(zip(counted, self.shares([*counted.values()]), strict=True))
 
-    def per_label(self) -> list[Shares]:
-        """Precision and recall of the top label, precision and recall of the tag."""
+    def per_label(self) -> Mapping[str, Shares]:
+        """The shares of each label, by name."""
         labels = self.predictions.labels
-        by_label = [outcomes.of_label(self.predictions, place).values() for place in range(len(labels))]
-        return [
-            dict(zip(labels, self.shares(counted), strict=True)) for counted in zip(*by_label, strict=True)
-        ]
+        each = [outcomes.of_label(self.predictions, place) for place in range(len(labels))]
+        return {
+            name: dict(zip(labels, self.shares([label[name] for label in each]), strict=True))
+            for name in each[0]
+        }
 
-    def mean(self, values: Tensor, *, among: Tensor | None = None) -> Figure:
-        """The mean of float (N,), over the photographs that have tags where nothing else is said."""
-        among = self.predictions.known if among is None else among
-        return weighted_metrics.figure(
-            weighted_metrics.mean(values, among), self.bootstrap, of=int(among.sum())
-        )
+    def figure(self, statistic: Statistic, *, of: int) -> Figure:
+        """A figure of the whole."""
+        return weighted_metrics.figure(statistic, self.bootstrap, of=of)
 
     def confusion(self) -> tuple[tuple[int, ...], ...]:
         """Of the photographs whose top label is right or wrong."""
@@ -130,6 +92,24 @@ class Taking:
             classes=len(self.predictions.classes),
         )
         return tuple(tuple(row) for row in counts.tolist())
+
+    def tags(self) -> Reliability:
+        """Of every label's probability, pooled, on photographs that have tags."""
+        return reliability(
+            self.predictions.probabilities,
+            self.predictions.targets,
+            counted=measures.counted_and_known(self.predictions),
+            bootstrap=self.bootstrap,
+        )
+
+    def tops(self) -> Reliability:
+        """Of the top label's probability."""
+        return reliability(
+            self.predictions.confidence[:, None],
+            self.predictions.top_true[:, None],
+            counted=self.predictions.judged[:, None],
+            bootstrap=self.bootstrap,
+        )
 
     def shares(self, figures: Sequence[Counted]) -> list[Share]:
         """A share each; where sources are given, with the interval over them."""
@@ -144,13 +124,12 @@ class Taking:
             for (n, of), interval in zip(totals, intervals, strict=True)
         ]
 
-    def by_label(self, statistic: Statistic, *, undefined: float = nan) -> Figures:
-        """A figure a label, of a statistic with a column each."""
-        values = weighted_metrics.value(statistic, of=len(self.predictions)).nan_to_num(undefined)
-        counts = self.predictions.targets.sum(0).tolist()
+    def by_label(self, statistic: Statistic, *, of: Tensor) -> Figures:
+        """A figure a label, of a statistic with a column each, over the places of bool (N, labels)."""
+        values = weighted_metrics.value(statistic, of=len(self.predictions)).tolist()
         intervals = self.bootstrap.intervals(statistic)
-        rows = zip(self.predictions.labels, values.tolist(), counts, intervals, strict=True)
+        rows = zip(self.predictions.labels, values, of.sum(0).tolist(), intervals, strict=True)
         return {
-            label: Figure(value, of=of, interval=holding(interval, value))
-            for label, value, of, interval in rows
+            label: Figure(value, of=count, interval=holding(interval, value))
+            for label, value, count, interval in rows
         }

@@ -73,6 +73,11 @@ class Predictions:
         return ~self.known & self.counted.all(1)
 
     @property
+    def several(self) -> Tensor:
+        """Bool (N,): which have two tags or more."""
+        return self.targets.sum(1) > 1
+
+    @property
     def judged(self) -> Tensor:
         """Bool (N,): whose top label is right or wrong: no negative, and no top label that may be either."""
         counted = self.counted if self.task == "binary" else self.counted.gather(1, self.tops[:, None])

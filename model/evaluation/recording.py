@@ -52,9 +52,15 @@ def publish(
 
 
 def data_digest(photographs: Sequence[Photograph]) -> str:
-    """sha256 over the names and tags of what was judged."""
-    lines = sorted(f"{photo.path.name}|{';'.join(photo.labels)}" for photo in photographs)
+    """sha256 over the names, tags and maybes of what was judged."""
+    lines = sorted(map(_line, photographs))
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _line(photo: Photograph) -> str:
+    """Without a maybe as it was before there were any: figures that were recorded then still compare."""
+    said = f"{photo.path.name}|{';'.join(photo.labels)}"
+    return f"{said}|{';'.join(photo.maybe)}" if photo.maybe else said
 
 
 def refuse_recorded(folder: Path, split: str) -> None:

@@ -2,8 +2,9 @@
 
 The expected calibration error (Naeini et al. 2015; Guo et al. 2017): probabilities fall into 15 bins of equal
 width; in each bin the gap between the mean probability and the share that was right; their mean, weighted by
-the bins. It is taken twice, over photographs that have tags: of every label's probability, pooled, against
-whether the label is true; and of the top label's, against whether the top label is one of the true ones.
+the bins. It is taken of each label's probability against whether the label is true, negatives among the
+photographs, and on photographs of several tags alone; and over photographs that have tags of every label's
+probability, pooled, and of the top label's, against whether the top label is one of the true ones.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pydantic import JsonValue
 from torch import Tensor
 
 from model.evaluation import weighted_metrics
-from model.evaluation.bootstrap_intervals import Bootstrap
+from model.evaluation.bootstrap_intervals import Bootstrap, Statistic
 from model.evaluation.shares import DECIMALS, Figure
 
 BINS: Final = 15
@@ -58,9 +59,24 @@ def reliability(
 ) -> Reliability:
     """Of float (N, k) against bool (N, k), what is outside `counted`, bool (N, k), left out."""
     count, probability, true = _sums(probabilities, truths, counted=counted)
-    statistic = weighted_metrics.calibration_error(count, probability, true)
-    error = weighted_metrics.figure(statistic, bootstrap, of=int(count.sum()))
-    return Reliability(error, _bins(count.sum(0), probability.sum(0), true.sum(0)))
+    statistic = error(probabilities, truths, counted=counted)
+    figure = weighted_metrics.figure(statistic, bootstrap, of=int(count.sum()))
+    return Reliability(figure, _bins(count.sum(0), probability.sum(0), true.sum(0)))
+
+
+def error(probabilities: Tensor, truths: Tensor, *, counted: Tensor) -> Statistic:
+    """The calibration error, pooled; NaN where nothing is counted."""
+    return weighted_metrics.calibration_error(*_sums(probabilities, truths, counted=counted))
+
+
+def errors(probabilities: Tensor, truths: Tensor, *, counted: Tensor) -> Statistic:
+    """The calibration error of each column."""
+    return weighted_metrics.side_by_side(
+        [
+            error(probabilities[:, [i]], truths[:, [i]], counted=counted[:, [i]])
+            for i in range(probabilities.shape[1])
+        ]
+    )
 
 
 def _sums(probabilities: Tensor, truths: Tensor, *, counted: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -16,7 +16,7 @@ Interval = tuple[float, float]
 
 DECIMALS = 4
 NOTHING = "-"
-"""What is shown of a share of no photographs."""
+"""What is shown of a share of no photographs, and of a figure that is not defined."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,11 @@ class Share:
     resampled: Interval | None = field(default=None, compare=False)
     """By the bootstrap over sources, where they are known: photographs of one source are not independent, and
     Wilson's interval, which takes them for that, is then too narrow."""
+
+    @property
+    def is_defined(self) -> bool:
+        """Whether there was anything to hit."""
+        return self.of > 0
 
     @property
     def value(self) -> float:
@@ -51,9 +56,9 @@ class Share:
         return f"{self.value:.1%} ({self.hits}/{self.of}; {low:.1%} to {high:.1%})"
 
     def as_json(self) -> dict[str, JsonValue]:
-        """Value, counts and interval; `bootstrap` where sources are known."""
+        """Value, counts and interval, null where there was nothing to hit; `bootstrap` by sources."""
         document: dict[str, JsonValue] = {
-            "value": round(self.value, DECIMALS),
+            "value": round(self.value, DECIMALS) if self.of else None,
             "hits": self.hits,
             "of": self.of,
             "interval": _rounded(self.interval),
@@ -70,15 +75,20 @@ class Figure:
     of: int
     interval: Interval
 
+    @property
+    def is_defined(self) -> bool:
+        """Whether there was anything to take it of."""
+        return self.of > 0 and not math.isnan(self.value)
+
     def __str__(self) -> str:
-        if math.isnan(self.value):
-            return "not defined"
+        if not self.is_defined:
+            return NOTHING
         low, high = self.interval
         return f"{self.value:.3f} ({low:.3f} to {high:.3f})"
 
     def as_json(self) -> dict[str, JsonValue]:
         """Value, count and interval; the value null where it is not defined."""
-        value = None if math.isnan(self.value) else round(self.value, DECIMALS)
+        value = round(self.value, DECIMALS) if self.is_defined else None
         return {"value": value, "of": self.of, "interval": _rounded(self.interval)}
 
 
@@ -88,5 +98,10 @@ def holding(interval: Interval, value: float) -> Interval:
     return interval if math.isnan(value) or math.isnan(low) else (min(low, value), max(high, value))
 
 
+def number(value: float) -> float | None:
+    """For JSON, which has no NaN."""
+    return None if math.isnan(value) else round(value, DECIMALS)
+
+
 def _rounded(interval: Interval) -> list[JsonValue]:
-    return [None if math.isnan(end) else round(end, DECIMALS) for end in interval]
+    return [number(end) for end in interval]

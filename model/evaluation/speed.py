@@ -30,6 +30,8 @@ SECONDS: Final = 1.0
 """Of measuring, at each batch size."""
 LEAST: Final = 3
 """Rounds, however slow the device is."""
+WALL: Final = "wall"
+"""Of all that is not called CPU: what a user waits for, other work of the machine included."""
 GATE_BATCHES: Final = (1, 16)
 """Images in a forward: what one image waits for, and what a full worker does."""
 
@@ -54,12 +56,20 @@ class Speed:
     decode_ms: float
     """From a file's bytes to pixels."""
 
+    def __str__(self) -> str:
+        return (
+            f"{self.images_per_second:.0f} images/s in batches of {self.batch} ({self.cpu_ms:.1f} ms of "
+            f"processor an image), one alone {self.latency_ms:.1f} ms, decoding {self.decode_ms:.1f} ms; "
+            f"on {_machine(self.device, self.threads)}, by the wall clock, medians of what is warm"
+        )
+
     def as_json(self) -> dict[str, JsonValue]:
         """Rounded to what such a measurement can say."""
         return {
             "device": self.device,
             "threads": self.threads,
             "batch": self.batch,
+            "clock": WALL,
             "images_per_second": round(self.images_per_second, 1),
             "cpu_ms": round(self.cpu_ms, 2),
             "latency_ms": round(self.latency_ms, 2),
@@ -77,6 +87,14 @@ class Benchmark:
     batch: int
     a: tuple[float, ...]
     b: tuple[float, ...]
+
+    def __str__(self) -> str:
+        a, b = self.medians
+        return (
+            f"A {a:.0f}, B {b:.0f} images/s in batches of {self.batch}; B/A {self.ratio:.2f} "
+            f"({min(self.ratios):.2f} to {max(self.ratios):.2f}); on {_machine(self.device, self.threads)}, "
+            f"by the wall clock, in turns, {len(self.a)} rounds"
+        )
 
     @property
     def medians(self) -> tuple[float, float]:
@@ -100,6 +118,7 @@ class Benchmark:
             "device": self.device,
             "threads": self.threads,
             "batch": self.batch,
+            "clock": WALL,
             "rounds": len(self.a),
             "a": round(a, 1),
             "b": round(b, 1),
@@ -131,6 +150,7 @@ class ForwardSpeed:
             "device": self.device,
             "threads": self.threads,
             "batch": self.batch,
+            "clock": WALL,
             "images_per_second": round(self.images_per_second, 1),
             "latency_ms": round(self.latency_ms, 2),
             "throughput_ratio": round(self.throughput_ratio, 3),
@@ -283,6 +303,10 @@ def rounds(call: Callable[[], object], *, seconds: float) -> list[Round]:
     while len(measured) < LEAST or sum(each.wall for each in measured) < seconds:
         measured.append(timed(call))
     return measured
+
+
+def _machine(device: str, threads: int) -> str:
+    return f"{device}, {threads} thread{'' if threads == 1 else 's'}"
 
 
 def timed(call: Callable[[], object]) -> Round:

@@ -7,13 +7,18 @@ The tests hold them against torchmetrics.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from math import ceil, nan
+from typing import Final
 
 import torch
 from torch import Tensor
 
 from model.evaluation.bootstrap_intervals import Bootstrap, Statistic
 from model.evaluation.shares import Figure, holding
+
+ROUNDING: Final = 1e-9
+"""By which a recall may fall short of the one that was asked for: 0.97 of 100 is 97."""
 
 
 def value(statistic: Statistic, *, of: int) -> Tensor:
@@ -57,11 +62,62 @@ def average_precision(scores: Tensor, true: Tensor, counted: Tensor) -> Statisti
 
     What is outside `counted`, bool (N, k), is left out.
     """
-    columns = [_average_precision(scores[:, i], true[:, i], counted[:, i]) for i in range(scores.shape[1])]
+    return side_by_side(
+        [_average_precision(scores[:, i], true[:, i], counted[:, i]) for i in range(scores.shape[1])]
+    )
+
+
+def precision_at_recall(scores: Tensor, true: Tensor, counted: Tensor, *, recall: float) -> Statistic:
+    """Of each column, (N, k): at the highest threshold at which `recall` of the true ones is found.
+
+    What is outside `counted`, bool (N, k), is left out; equal scores are one step.
+    """
+    return side_by_side(
+        [
+            _precision_at_recall(scores[:, i], true[:, i], counted[:, i], recall=recall)
+            for i in range(scores.shape[1])
+        ]
+    )
+
+
+def side_by_side(columns: Sequence[Statistic]) -> Statistic:
+    """Statistics of one value each as one of a column each."""
     return lambda weights: torch.stack([column(weights) for column in columns], dim=1)
 
 
+def column(statistic: Statistic, place: int) -> Statistic:
+    """One column of several."""
+    return lambda weights: statistic(weights)[:, place]
+
+
+def _precision_at_recall(scores: Tensor, truth: Tensor, counted: Tensor, *, recall: float) -> Statistic:
+    if not (truth & counted).any():
+        return _undefined
+    found_and_seen = _cumulated(scores, truth, counted)
+
+    def statistic(weights: Tensor) -> Tensor:
+        found, seen = found_and_seen(weights)
+        total = found[:, -1:]
+        first = (found >= recall * total - ROUNDING).double().argmax(1, keepdim=True)
+        precision = found.gather(1, first) / seen.gather(1, first)
+        return precision.where(total > 0, nan)[:, 0]
+
+    return statistic
+
+
+def _undefined(weights: Tensor) -> Tensor:
+    return weights.new_full((len(weights),), nan)
+
+
+def threshold_at_recall(scores: Tensor, true: Tensor, *, recall: float) -> float:
+    """The highest at which `recall` of the true ones, of one label, is found; NaN where none is true."""
+    found = scores[true].sort(descending=True).values
+    return float(found[max(1, ceil(recall * len(found) - ROUNDING)) - 1]) if len(found) else nan
+
+
 def _average_precision(scores: Tensor, truth: Tensor, counted: Tensor) -> Statistic:
+    if not (truth & counted).any():
+        return _undefined
     found_and_seen = _cumulated(scores, truth, counted)
 
     def statistic(weights: Tensor) -> Tensor:

@@ -17,107 +17,151 @@ if TYPE_CHECKING:
     from model.comparison.row import BackboneRow
     from model.evaluation.differences import Difference, Paired
     from model.evaluation.evaluation_run import EvaluationResult, Versus
+    from model.evaluation.headings import Heading
     from model.evaluation.report import Report
-    from model.evaluation.speed import Speed
+    from model.evaluation.shares import Figure, Share
 
 WIDTH: Final = 160
 """Columns that the table may have: a terminal of fewer wraps its lines, and no column is left out."""
 
+FIRST: Final = 4
+"""Figures of a tag in the first table: what eighty columns hold."""
+
 
 def show_report(split: str, report: Report) -> None:
-    """Print the figures of one split."""
+    """Print the figures of one split: of the tags, of the whole, then of the main tag."""
+    from model.evaluation import headings
+
     console = PrintableConsole()
-    console.print(_per_label(split, report))
+    title = f"{split}: {report.photographs} photographs, {report.negatives} of none of the labels"
+    tags = headings.of_tags(report.task)
+    console.print(_tags(report, tags[:FIRST], title=title))
+    console.print(_tags(report, tags[FIRST:]))
+    for heading, figure in headings.found(report, headings.whole(report.task)):
+        console.print(f"{heading.name}: {figure}", soft_wrap=True)
     console.print(_confusion(report))
-    for line in _overall(report):
-        console.print(line, soft_wrap=True)
+    for heading, figure in headings.found(report, headings.main(report.task, labels=len(report.labels))):
+        console.print(f"{heading.name}: {figure}", soft_wrap=True)
+    console.print(_intervals(report), soft_wrap=True)
     if report.speed is not None:
-        console.print(_speed(report.speed), soft_wrap=True)
+        console.print(f"speed: {report.speed}", soft_wrap=True)
 
 
 def show_gap(outcome: EvaluationResult) -> None:
     """Print how much better the version is on the split that it is held against."""
     if outcome.gap is None:
         return
+    from model.evaluation import headings
+
     title = f"A: {outcome.split}, B: {outcome.against}; a gap that favours what it learned from is by heart"
-    PrintableConsole().print(_differences(title, outcome.gap))
+    shown = headings.all_of(outcome.report.task, labels=len(outcome.report.labels))
+    figures = {each.name: outcome.gap[each.key] for each in shown}
+    PrintableConsole().print(_differences(title, figures))
 
 
 def show_versus(versus: Versus) -> None:
-    """Print one version beside another."""
+    """Print one version beside another: the report's figures in its order, and their differences."""
+    from model.evaluation import headings
+
     a, b = (f"{each.name} {each.version}" for each in versus.manifests)
-    comparison, race = versus.comparison, versus.benchmark
-    PrintableConsole().print(_differences(f"{versus.split}: A is {a}, B is {b}", comparison.figures))
-    PrintableConsole().print(_labels_differ(versus))
-    _say(f"top label right: {_pair(comparison.top)}")
+    comparison, task = versus.comparison, versus.reports[0].task
+    console = PrintableConsole()
+    console.print(_tags_differ(f"{versus.split}: A is {a}, B is {b}", versus))
+    figures = {each.name: comparison.figures[each.key] for each in headings.whole(task)}
+    console.print(_differences("tags", figures))
+    if main := headings.main(task, labels=len(comparison.labels)):
+        figures = {each.name: comparison.figures[each.key] for each in main}
+        console.print(_differences("main tag", figures))
+        _say(f"top label right: {_pair(comparison.top)}")
+    for label, each in comparison.per_label.items():
+        _say(f"{label} right, there or not: {_pair(each.tag)}")
     _say(f"all tags right, none too many: {_pair(comparison.all_tags)}")
-    paces = f"A {race.medians[0]:.0f}, B {race.medians[1]:.0f} images/s in batches of {race.batch}"
-    low, high = min(race.ratios), max(race.ratios)
-    _say(
-        f"speed on {race.device}: {paces}; B/A {race.ratio:.2f} ({low:.2f} to {high:.2f}), measured in turns"
-    )
+    _say(f"speed: {versus.benchmark}")
 
 
-def _per_label(split: str, report: Report) -> PrintableTable:
-    names = ("label", "precision (top)", "recall (top)", "precision (tag)", "recall (tag)", "F1", "AP")
-    table = PrintableTable(*names, title=f"{split}: top label right {report.top_accuracy}")
+def _tags(report: Report, shown: Sequence[Heading], *, title: str | None = None) -> PrintableTable:
+    from model.evaluation import headings
+
+    table = PrintableTable("tag", *(each.name for each in shown), title=title, title_justify="left")
+    columns = [column for _, column in headings.by_label(report, shown)]
     for label in report.labels:
-        columns = (report.precision, report.recall, report.tag_precision, report.tag_recall)
-        shares = [f"{column[label].value:.1%}" for column in columns]
-        values = (report.f1[label].value, report.average_precision[label].value)
-        table.add_row(label, *shares, *(f"{value:.3f}" for value in values))
+        table.add_row(label, *(_cell(column[label]) for column in columns))
     return table
+
+
+def _cell(figure: Share | Figure) -> str:
+    """The figure, and its interval below: over sources, where they are known."""
+    from model.evaluation.shares import NOTHING, Figure
+
+    if not figure.is_defined:
+        return NOTHING
+    if isinstance(figure, Figure):
+        low, high = figure.interval
+        return f"{figure.value:.3f}\n{low:.3f} to {high:.3f}"
+    low, high = figure.resampled or figure.interval
+    return f"{figure.value:.1%} of {figure.of}\n{100 * low:.1f} to {100 * high:.1f}"
 
 
 def _confusion(report: Report) -> PrintableTable:
-    table = PrintableTable("main label \\ top label", *report.classes)
+    """What is taken for what; where there is a main tag, its recall at the right, its precision below."""
+    from model.evaluation import headings
+
+    sides = bool(headings.main_tags(report.task))
+    table = PrintableTable("main label \\ top label", *report.classes, *(["recall"] if sides else []))
     for name, row in zip(report.classes, report.confusion, strict=True):
-        table.add_row(name, *map(str, row))
+        table.add_row(name, *map(str, row), *([_short(report.recall[name])] if sides else []))
+    if sides:
+        table.add_row("precision", *(_short(report.precision[name]) for name in report.classes), "")
     return table
 
 
-def _overall(report: Report) -> tuple[str, ...]:
+def _short(share: Share) -> str:
+    from model.evaluation.shares import NOTHING
+
+    return f"{share.value:.1%}" if share.is_defined else NOTHING
+
+
+def _intervals(report: Report) -> str:
     resampled = report.bootstrap
-    return (
-        f"several tags, all found: {report.mixed_all_found}",
-        f"one tag, and tagged with another: {report.singles_with_extra}",
-        f"none of the labels, tagged all the same: {report.negatives_acted_on}",
-        f"top label right, of the 90 % most confident: {report.coverage_90}",
-        f"F1 by photographs: {report.f1_samples}",
-        f"mean average precision: {report.mean_average_precision}",
-        f"calibration error: {report.tags.error} of every label, {report.tops.error} of the top label",
-        f"intervals: 95 %; Wilson's of shares, else by resampling {resampled.groups} {resampled.by}s",
-    )
-
-
-def _speed(speed: Speed) -> str:
-    return (
-        f"speed on {speed.device}, {speed.threads} threads: {speed.images_per_second:.0f} images/s "
-        f"in batches of {speed.batch} ({speed.cpu_ms:.1f} ms of processor an image), one alone "
-        f"{speed.latency_ms:.1f} ms; decoding {speed.decode_ms:.1f} ms"
+    by = f"resampling {resampled.groups} {resampled.by}s"
+    return f"intervals: 95 %; by {by}, " + (
+        "in lines of shares Wilson's" if resampled.by == "source" else "of shares Wilson's"
     )
 
 
 def _differences(title: str, figures: Mapping[str, Difference]) -> PrintableTable:
-    table = PrintableTable("figure", "A", "B", "B less A", "95 % interval", title=title)
+    table = PrintableTable("figure", "A", "B", "B less A", "95 % interval", title=title, title_justify="left")
     for name, each in figures.items():
-        if not each.is_defined:
-            continue
-        low, high = each.interval
-        numbers = (f"{each.a:.3f}", f"{each.b:.3f}", f"{each.value:+.3f}", f"{low:+.3f} to {high:+.3f}")
-        table.add_row(name.replace("_", " "), *numbers, style="bold" if each.is_clear else None)
+        table.add_row(name, *_numbers(each), style="bold" if each.is_clear else None)
     return table
 
 
-def _labels_differ(versus: Versus) -> PrintableTable:
-    table = PrintableTable(
-        "label", "recall", "precision", "F1", "AP", "tag right in A alone", "in B alone", "p"
-    )
+def _tags_differ(title: str, versus: Versus) -> PrintableTable:
+    from model.evaluation import headings
+
+    columns = ("tag", "figure", "A", "B", "B less A", "95 % interval")
+    table = PrintableTable(*columns, title=title, title_justify="left")
+    task = versus.reports[0].task
+    shown = [*headings.of_tags(task), *headings.main_tags(task)]
     for label, each in versus.comparison.per_label.items():
-        values = (each.recall, each.precision, each.f1, each.average_precision)
-        pair = (str(each.tag.only_a), str(each.tag.only_b), f"{each.tag.p:.3g}")
-        table.add_row(label, *(f"{value.value:+.3f}" if value.is_defined else "-" for value in values), *pair)
+        for heading in shown:
+            difference = each.of(heading.key)
+            name = label if heading is shown[0] else ""
+            style = "bold" if difference.is_clear else None
+            table.add_row(
+                name, heading.name, *_numbers(difference), style=style, end_section=heading is shown[-1]
+            )
     return table
+
+
+def _numbers(difference: Difference) -> tuple[str, ...]:
+    from model.evaluation.shares import NOTHING
+
+    if not difference.is_defined:
+        return (NOTHING,) * 4
+    low, high = difference.interval
+    values = (f"{difference.a:.3f}", f"{difference.b:.3f}", f"{difference.value:+.3f}")
+    return (*values, f"{low:+.3f} to {high:+.3f}")
 
 
 def _pair(paired: Paired) -> str:

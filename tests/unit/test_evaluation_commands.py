@@ -93,7 +93,7 @@ def test_evaluate_shows_tables_and_writes_a_page(place: Path, tmp_path: Path) ->
     page = tmp_path / "report.html"
     result = ran("evaluate", place / "tiny-v1", *data(place), "--against", "train", "--html", page)
     assert result.exit_code == 0, result.output
-    assert "one tag, and tagged with another" in result.stdout
+    assert "One tag, and another one set" in result.stdout
     assert "by heart" in result.stdout
     assert page.read_text().endswith("</html>")
     assert [each.name for each in tmp_path.iterdir()] == ["report.html"]

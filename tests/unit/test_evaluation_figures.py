@@ -18,7 +18,9 @@ from torchmetrics.functional.classification import (
 from torchmetrics.functional.retrieval import retrieval_recall
 
 from model.evaluation import weighted_metrics
-from model.evaluation.figures import most_confident, recall_at, report
+from model.evaluation.figures import report
+from model.evaluation.measures import recall_at
+from model.evaluation.outcomes import most_confident
 from model.evaluation.predictions import Predictions
 from model.evaluation.reliability import BINS
 from model.evaluation.shares import Share

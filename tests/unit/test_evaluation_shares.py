@@ -35,10 +35,10 @@ def test_a_share_says_its_interval_over_sources_where_it_has_one() -> None:
     assert Share(8, of=10, resampled=(0.6, 0.9)) == Share(8, of=10)
 
 
-def test_a_figure_that_is_not_defined_is_null_and_no_number() -> None:
+def test_a_figure_that_is_not_defined_is_null_and_a_dash() -> None:
     document = Figure(nan, of=0, interval=(nan, nan)).as_json()
     assert document == {"value": None, "of": 0, "interval": [None, None]}
-    assert str(Figure(nan, of=0, interval=(nan, nan))) == "not defined"
+    assert str(Figure(nan, of=0, interval=(nan, nan))) == "-"
 
 
 def test_no_interval_leaves_out_its_own_value() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib import metadata
 
+from model.evaluation import headings
 from model.evaluation.evaluation_run import EvaluationResult
 from model.evaluation.pages import mistakes, plots, template
 from model.evaluation.report import Report
-from model.evaluation.shares import Figure, Share
+from model.evaluation.shares import Share
 
 TEMPLATE = "evaluation.html.j2"
 
@@ -20,10 +22,18 @@ def render(outcome: EvaluationResult) -> str:
         "outcome": outcome,
         "report": report,
         "manifest": outcome.manifest,
-        "figures": figures(report),
+        "lowest": list(lowest(report)),
+        "tags": list(headings.by_label(report, headings.of_tags(report.task))),
+        "whole": list(headings.found(report, headings.whole(report.task))),
+        "main": list(headings.found(report, headings.main(report.task, labels=len(report.labels)))),
+        "main_tags": list(headings.by_label(report, headings.main_tags(report.task))),
+        "gap": [
+            (each, outcome.gap[each.key]) for each in headings.all_of(report.task, labels=len(report.labels))
+        ]
+        if outcome.gap
+        else [],
         "curves": plots.curves(predictions, report),
-        "dots": plots.dots(report.tags),
-        "dots_top": plots.dots(report.tops),
+        "reliabilities": plots.reliabilities(report),
         "histograms": plots.histograms(predictions),
         "worst": worst,
         "wrong": wrong,
@@ -32,23 +42,10 @@ def render(outcome: EvaluationResult) -> str:
     return template.render(TEMPLATE, context)
 
 
-def figures(report: Report) -> list[tuple[str, str, Share | Figure]]:
-    """Name, meaning and figure of the whole."""
-    k = min(5, len(report.classes))
-    return [
-        ("Top label right", "the highest probability is the main label's", report.top_accuracy),
-        ("… of the 90 % most confident", "the rest left to a person", report.coverage_90),
-        ("Precision at 1", "the top label is one of the true tags", report.precision_at_1),
-        (f"Recall at {k}", f"true tags among the {k} highest labels", report.recall_at_5),
-        ("F1 by photographs", "of each photograph's tags, the mean", report.f1_samples),
-        (
-            "Mean average precision",
-            "over all thresholds, the mean of the labels",
-            report.mean_average_precision,
-        ),
-        ("Several tags, all found", "photographs with two tags or more", report.mixed_all_found),
-        ("One tag, and another one set", "lower is better", report.singles_with_extra),
-        ("None of the labels, yet tagged", "negatives acted on; lower is better", report.negatives_acted_on),
-        ("Calibration error, every label", "said against true, pooled; lower is better", report.tags.error),
-        ("Calibration error, top label", "lower is better", report.tops.error),
-    ]
+def lowest(report: Report) -> Iterator[tuple[str, str, Share]]:
+    """The label with the lowest precision, and that with the lowest recall: where to look first."""
+    for name, shares in (("precision", report.tag_precision), ("recall", report.tag_recall)):
+        known = {label: share for label, share in shares.items() if share.is_defined}
+        if known:
+            label = min(known, key=lambda each: known[each].value)
+            yield name, label, known[label]

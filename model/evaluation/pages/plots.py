@@ -96,6 +96,13 @@ def curves(predictions: Predictions, report: Report) -> tuple[Curve, ...]:
     )
 
 
+def reliabilities(report: Report) -> tuple[tuple[str, tuple[ReliabilityDot, ...], str], ...]:
+    """Of which probability, its dots, its error."""
+    pooled = ("every label, pooled" if len(report.labels) > 1 else "the label", report.tags)
+    shown = (pooled,) if report.task == "binary" else (pooled, ("the top label", report.tops))
+    return tuple((name, dots(each), str(each.error)) for name, each in shown)
+
+
 def dots(reliability: Reliability) -> tuple[ReliabilityDot, ...]:
     """One a bin that holds anything; its area says how much."""
     most = max(1, reliability.error.of)
