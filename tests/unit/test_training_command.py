@@ -77,6 +77,15 @@ def test_how_several_tags_are_taught_can_be_said(
     assert document(table, *option, output=home / "said-v1")["trials"] != plain["trials"]
 
 
+def test_how_often_negatives_are_drawn_can_be_said(photographs: Path, home: Path) -> None:
+    table = home / "none.csv"
+    table.write_text("\n".join(["path,label", *(f"{photographs}/disc/disc{i}.png,none" for i in range(4))]))
+    found = document(
+        photographs, "--negatives", str(table), "--negative-share", "0.3", output=home / "negative-v1"
+    )
+    assert found["draws"]["none"]["share"] == pytest.approx(0.3)
+
+
 def test_a_binary_task_has_one_output_which_is_the_positive_label(photographs: Path, home: Path) -> None:
     output = home / "binary-v1"
     found = document(photographs, "--task", "binary", "--positive", "stripes", "--epochs", "3", output=output)

@@ -84,6 +84,9 @@ def train(  # noqa: PLR0913, PLR0917 - one parameter an option
     several: Annotated[
         float, typer.Option(min=0, max=0.9, help="Least share of what is drawn that has several tags.")
     ] = 0.2,
+    negative_share: Annotated[
+        float, typer.Option(min=0, max=0.9, help="Share of what is drawn that is none of the labels.")
+    ] = 0.12,
     positive_weights: Annotated[  # noqa: FBT002
         bool, typer.Option("--positive-weights", help="A rare tag counts for more (sigmoids).")
     ] = False,
@@ -112,14 +115,15 @@ def train(  # noqa: PLR0913, PLR0917 - one parameter an option
     """Fine-tune a backbone into tags and write a version folder.
 
     A run that was killed goes on where it was when the same command is given again, and ends with the same
-    weights. The CSV may have the columns `labels` (all true tags, separated by semicolons), `split` (train,
-    val, test) and `source` too. Without splits a fifth of every label is kept for choosing.
+    weights. The CSV may have the columns `yes` (all tags that hold, separated by semicolons), `maybe` (those
+    that teach nothing), `split` (train, val, test) and `source` too. Without splits a fifth of every label is
+    kept for choosing.
 
     For example:
 
     - `tagstream model train photos/ --backbone resnet18 --weights hub --output runs/restaurant-v2`
 
-    - `tagstream model train snapshot/ --weights backbone.safetensors --negatives other.csv --epochs 12`
+    - `tagstream model train snapshot/ --weights lite2.pth --negatives other.csv --negative-share 0.2`
 
     - `tagstream model train photos/ --backbone resnet18 --weights hub --task binary --positive menu`
     """
@@ -144,6 +148,7 @@ def train(  # noqa: PLR0913, PLR0917 - one parameter an option
         yielding=yielding,
         composites=composites,
         several=several,
+        negatives=negative_share,
         positive_weights=positive_weights,
         precision=precision,
         seed=seed,
