@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -18,6 +18,7 @@ from model.pipeline.runner import Ran, run
 from model.pipeline.stages import Stages, evaluation_split, plain
 from model.pipeline.step import Made, Step, digest
 from model.registry import promotion
+from model.registry.floors import Floors
 from model.registry.gate_terms import PromotionCriteria
 from model.registry.refs import CHAMPION, AliasRef, VersionRef
 from operations import import_data
@@ -48,7 +49,7 @@ class PromotionGoal:
 
     version: VersionRef
     registry: PipelineRegistry
-    least_top: float | None
+    floors: Floors
 
     @property
     def alias(self) -> AliasRef:
@@ -65,7 +66,7 @@ class PipelineRequest:
     version: VersionRef
     registry: str | None
     promote: bool = False
-    least_top: float | None = None
+    floors: Floors = field(default_factory=Floors)
     until: str = ""
     """The step to end with; all of them where it is empty."""
     again: tuple[str, ...] = ()
@@ -94,7 +95,7 @@ def _all(wanted: PipelineRequest, stages: Stages, settings: Settings) -> Step:
     publish = _publish(wanted.version, stages, validate, registry=registry)
     if not wanted.promote:
         return publish
-    goal = PromotionGoal(wanted.version, registry, wanted.least_top)
+    goal = PromotionGoal(wanted.version, registry, wanted.floors)
     return _promote(goal, stages, publish, gather=gather)
 
 
@@ -145,7 +146,7 @@ def _promote(wanted: PromotionGoal, stages: Stages, publish: Step, *, gather: St
     return Step(
         "promote",
         stages.root,
-        {"alias": str(wanted.alias), "least_top": wanted.least_top},
+        {"alias": str(wanted.alias), "floors": plain(asdict(wanted.floors))},
         partial(_promoted, wanted, stages, gather),
         needs=(publish,),
         summary=str(wanted.alias),
@@ -157,7 +158,7 @@ def _promoted(wanted: PromotionGoal, stages: Stages, gather: Step, _folder: Path
     split = evaluation_split(data)
     device, threads = stages.job.device, stages.job.threads
     photographs = data.of(Split(split))
-    criteria = PromotionCriteria(photographs, split, wanted.least_top, device=device, threads=threads)
+    criteria = PromotionCriteria(photographs, split, wanted.floors, device=device, threads=threads)
     request = promotion.PromotionRequest(
         wanted.version, current_user(), reason="by the pipeline", criteria=criteria
     )

@@ -11,6 +11,7 @@ from model.data import dataset
 from model.data.progress import Tick
 from model.registry import promotion, refs
 from model.registry.aliases import Alias, Note
+from model.registry.floors import Floors
 from model.registry.gate_terms import PromotionCriteria
 from model.registry.promotion import PromotionRequest, PromotionResult
 from model.registry.refs import CHAMPION, AliasRef, VersionRef
@@ -29,7 +30,7 @@ def published_version(given: str) -> VersionRef:
 
 
 def criteria(
-    settings: Settings, data: Path | None, *, negatives: Path | None, split: str, least_top: float | None
+    settings: Settings, data: Path | None, *, negatives: Path | None, split: str, floors: Floors
 ) -> PromotionCriteria:
     """What a version is judged by: the photographs of the split in `data`, recorded figures where it is None.
 
@@ -39,7 +40,7 @@ def criteria(
         raise ConfigurationError("--negatives go with --data")
     read = dataset.read(data, negatives=negatives).of(dataset.Split(split)) if data else None
     of = settings.model
-    return PromotionCriteria(read, split, least_top, device=of.device, threads=of.threads)
+    return PromotionCriteria(read, split, floors, device=of.device, threads=of.threads)
 
 
 async def promote(

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from model.data.photograph import Photograph
-from model.registry.gate import GateRow, GateVerdict, Tolerances
+from model.registry.floors import Floors
+from model.registry.gate_row import GateRow, GateVerdict
+from model.registry.tolerances import Tolerances
 from schemas.errors import ConfigurationError
 
 
@@ -30,8 +32,8 @@ class PromotionCriteria:
     photographs: tuple[Photograph, ...] | None = None
     """None: by the figures that the manifests carry of `split`."""
     split: str = "test"
-    least_top: float | None = None
-    """The least accuracy of the top label, for who has no champion to be held against, and for who has."""
+    floors: Floors = field(default_factory=Floors)
+    """For who has a champion to be held against too; who has none must pass those by default as well."""
     tolerances: Tolerances = field(default_factory=Tolerances)
     device: str = "auto"
     threads: int | None = None

@@ -18,9 +18,11 @@ from model.evaluation import figures, predict, recording
 from model.evaluation.comparison import compare
 from model.evaluation.predictions import Predictions
 from model.evaluation.speed import seconds_an_image
-from model.registry import gate
-from model.registry.gate import Figures, GateEvidence, GateRow, GateVerdict
+from model.registry import floors, gate, gate_row, recorded_figures
+from model.registry.floors import FIRST, Floors
+from model.registry.gate_row import GateRow, GateVerdict
 from model.registry.gate_terms import CurrentChampion, GateResult, PromotionCriteria
+from model.registry.recorded_figures import Figures, GateEvidence
 from model.registry.refs import CHAMPION
 from model.serving.classifier import Classifier
 from schemas.errors import ConfigurationError, DeviceBroken
@@ -65,11 +67,12 @@ def evaluate_promotion(
 
 
 def _alone(criteria: PromotionCriteria, candidate: Candidate, tick: Tick) -> GateResult:
+    """Its figures are shown; it must reach the floors."""
     rows = list(golden(None, candidate))
-    found = None
-    if criteria.photographs is not None or criteria.least_top is not None:
-        found = _evidence(criteria, None, candidate, tick)
-        rows += _floor(criteria, found)
+    found = _evidence(criteria, None, candidate, tick)
+    rows += _reached(criteria.floors.else_by(FIRST), found)
+    if isinstance(found, GateEvidence):
+        rows += floors.shown(found.candidate, beside=tuple(rows))
     return _outcome(candidate, None, rows, found)
 
 
@@ -78,22 +81,22 @@ def _beside(criteria: PromotionCriteria, champion: Candidate, candidate: Candida
     found = None
     if not any(row.verdict is GateVerdict.REFUSED for row in rows):
         found = _evidence(criteria, champion, candidate, tick)
-        rows += _floor(criteria, found)
+        rows += _reached(criteria.floors, found)
         rows += _figures(criteria, found)
     rows += golden(champion, candidate)
     clock = "CPU ms" if candidate.classifier.device == "cpu" else "ms"
     for batch, ours, theirs in seconds_an_image(champion.classifier, candidate.classifier):
         rows.append(
-            gate.slower(f"{clock} an image, {batch} at once, in turns", ours, theirs, criteria.tolerances)
+            gate_row.slower(f"{clock} an image, {batch} at once, in turns", ours, theirs, criteria.tolerances)
         )
     return _outcome(candidate, champion, rows, found)
 
 
 def _same(champion: Candidate, candidate: Candidate) -> Iterator[GateRow]:
     ours, theirs = champion.version.manifest, candidate.version.manifest
-    yield gate.same("task", ours.task, theirs.task, why="its probabilities mean something else")
+    yield gate_row.same("task", ours.task, theirs.task, why="its probabilities mean something else")
     labels = (", ".join(each.labels) for each in (ours, theirs))
-    yield gate.same("labels, in order", *labels, why="routes, scores and consumers go by these labels")
+    yield gate_row.same("labels, in order", *labels, why="routes, scores and consumers go by these labels")
 
 
 def _evidence(
@@ -104,28 +107,26 @@ def _evidence(
         if criteria.photographs is not None:
             return evaluate_candidate(champion, candidate, criteria.photographs, tick=tick)
         ours = champion.version.manifest if champion else None
-        return gate.recorded(ours, candidate.version.manifest, split=criteria.split)
+        return recorded_figures.recorded(ours, candidate.version.manifest, split=criteria.split)
     except ConfigurationError as error:
         return error
 
 
 def _figures(criteria: PromotionCriteria, found: GateEvidence | ConfigurationError) -> tuple[GateRow, ...]:
     if isinstance(found, ConfigurationError):
-        return (GateRow("figures", None, None, None, GateVerdict.REFUSED, str(found)),)
+        return ()
     return gate.rows(found.champion or {}, found.candidate, criteria.tolerances, pairs=found.pairs)
 
 
-def _floor(criteria: PromotionCriteria, found: GateEvidence | ConfigurationError) -> tuple[GateRow, ...]:
-    if criteria.least_top is None:
-        return ()
+def _reached(wanted: Floors, found: GateEvidence | ConfigurationError) -> tuple[GateRow, ...]:
+    """The floors; where there are no figures, why: a refusal like any other."""
     if isinstance(found, ConfigurationError):
-        return (
-            GateRow(
-                "top_accuracy, at least", None, None, criteria.least_top, GateVerdict.REFUSED, str(found)
-            ),
-        )
-    top = found.candidate.get("top_accuracy") or {}
-    return (gate.at_least("top_accuracy, at least", top.get("value"), criteria.least_top),)
+        return (GateRow("figures", None, None, None, GateVerdict.REFUSED, str(found)),)
+    judged = found.candidate.get("photographs", 0)
+    if not judged:
+        why = "it was judged on none; give --data DATA with labelled ones"
+        return (GateRow("photographs with tags", None, judged, 1, GateVerdict.REFUSED, why),)
+    return floors.rows(wanted, found.candidate)
 
 
 def _outcome(
@@ -139,7 +140,7 @@ def _outcome(
         candidate.name,
         champion.name if champion else None,
         tuple(rows),
-        photographs=int((known.candidate.get("top_accuracy") or {}).get("of", 0)) if known else 0,
+        photographs=int(known.candidate.get("photographs", 0)) if known else 0,
         data=known.data if known else "",
     )
 

@@ -76,6 +76,30 @@ Notes = Annotated[Path | None, typer.Option(help="Markdown for the model card.")
 Licence = Annotated[
     str, typer.Option(metavar="NAME", help="Of the version, as in Apache-2.0; none is stated if absent.")
 ]
+LeastRecall = Annotated[
+    float | None,
+    typer.Option(
+        min=0, max=1, help="Of every tag, as in 0.95. [default: 0.8 for the first champion, else none]"
+    ),
+]
+LeastPrecision = Annotated[
+    float | None, typer.Option(min=0, max=1, help="Of every tag, as in 0.9. [default: as for recall]")
+]
+LeastTop = Annotated[
+    float | None,
+    typer.Option(
+        min=0, max=1, help="Of main tags right, as in 0.98. [default: 0.9 for the first champion, else none]"
+    ),
+]
+MostNoneTagged = Annotated[
+    float | None,
+    typer.Option(
+        min=0,
+        max=1,
+        help="Of pictures of none of the labels that get a tag, as in 0.06. "
+        "[default: 0.2 for the first champion, else none]",
+    ),
+]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="Of the CPU; 1 where other work shares it.")]
 CpuThreads = Annotated[int | None, typer.Option(min=1, help="Of the CPU.")]

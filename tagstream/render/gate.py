@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from model.registry.gate import GateRow, GateVerdict
+from model.registry.gate_row import GateRow, GateVerdict
 from model.registry.promotion import PromotionResult
 from model.registry.refs import AliasRef
 from tagstream.render import tables

@@ -74,6 +74,11 @@ def told(*words: str) -> Any:
     return json.loads(run(*words, "--json").stdout)
 
 
+def crown(place: Path) -> None:
+    """A first champion, whatever it is worth."""
+    run("promote", publish(place, builders.version("v1")), "--force", "--reason", "somebody has to begin")
+
+
 def publish(place: Path, made: Version) -> str:
     """`made`, published; its ref."""
     folder = builders.written(place / f"colours-{made.manifest.version}", made)
@@ -88,7 +93,7 @@ def test_a_version_goes_from_its_folder_to_champion_and_back(
     registry: Path, tmp_path: Path, data: list[str]
 ) -> None:
     first = publish(tmp_path, builders.version("v1"))
-    assert told("promote", first)["gate"]["note"].startswith("the first champion")
+    assert told("promote", first, *data)["gate"]["note"].startswith("the first champion")
     learned = builders.taught(Path(data[1]), shuffled=False)
     second = publish(tmp_path, builders.version("v2", last=learned))
     found = told("promote", second, *data, "--reason", "learned from more")
@@ -116,7 +121,7 @@ def test_a_version_goes_from_its_folder_to_champion_and_back(
 def test_the_tables_say_what_the_documents_say(registry: Path, tmp_path: Path, data: list[str]) -> None:
     del registry
     first, second = (publish(tmp_path, builders.version(number)) for number in ("v1", "v2"))
-    assert "colours@champion is v1 now" in run("promote", first).stdout
+    assert "colours@champion is v1 now" in run("promote", first, *data).stdout
     moved = run("promote", second, *data)
     assert "top_accuracy" in moved.stdout
     assert "colours@champion is v2 now, and was v1" in moved.stdout
@@ -131,7 +136,7 @@ def test_a_version_of_shuffled_labels_is_refused_and_moves_nothing(
     registry: Path, tmp_path: Path, data: list[str]
 ) -> None:
     del registry
-    run("promote", publish(tmp_path, builders.version("v1")))
+    crown(tmp_path)
     shuffled = builders.taught(Path(data[1]), shuffled=True)
     candidate = publish(tmp_path, builders.version("v2", last=shuffled))
     result = run("promote", candidate, *data, "--json")
@@ -152,7 +157,7 @@ def test_force_moves_what_the_gate_refuses_for_a_reason_that_is_kept_and_shown(
     registry: Path, tmp_path: Path, data: list[str]
 ) -> None:
     del registry
-    run("promote", publish(tmp_path, builders.version("v1")))
+    crown(tmp_path)
     shuffled = builders.taught(Path(data[1]), shuffled=True)
     candidate = publish(tmp_path, builders.version("v2", last=shuffled))
     with pytest.raises(ConfigurationError, match="--force wants a --reason"):
@@ -168,7 +173,7 @@ def test_force_moves_what_the_gate_refuses_for_a_reason_that_is_kept_and_shown(
 def test_a_flipped_byte_of_the_weights_is_refused_by_whoever_loads_or_promotes_it(
     registry: Path, tmp_path: Path, data: list[str]
 ) -> None:
-    run("promote", publish(tmp_path, builders.version("v1")))
+    crown(tmp_path)
     candidate = publish(tmp_path, builders.version("v2"))
     weights = registry / candidate / "model.safetensors"
     damaged = bytearray(weights.read_bytes())
@@ -185,7 +190,7 @@ def test_a_flipped_byte_of_the_weights_is_refused_by_whoever_loads_or_promotes_i
 def test_a_flipped_byte_of_the_champion_itself_stops_workers_and_not_who_mends_it(
     registry: Path, tmp_path: Path, data: list[str]
 ) -> None:
-    run("promote", publish(tmp_path, builders.version("v1")))
+    crown(tmp_path)
     run("promote", publish(tmp_path, builders.version("v2")), *data)
     shutil.rmtree(tmp_path / "cache")
     weights = registry / "colours" / "v2" / "model.safetensors"
@@ -200,7 +205,7 @@ def test_other_labels_or_another_order_or_another_task_are_refused(
     registry: Path, tmp_path: Path, data: list[str]
 ) -> None:
     del registry
-    run("promote", publish(tmp_path, builders.version("v1")))
+    crown(tmp_path)
     labels = ("blue", "green", "pink")
     renamed = publish(tmp_path, builders.version("v2", labels=labels))
     order = ("red", "green", "blue")
@@ -228,7 +233,7 @@ def test_thresholds_by_which_everything_is_tagged_are_refused_with_photographs_a
     first = builders.written(tmp_path / "one", builders.version("v1"))
     _evaluated(first, data)
     run("publish", str(first))
-    run("promote", "colours/v1")
+    assert told("promote", "colours/v1")["promoted"]
     honest = builders.written(tmp_path / "two", builders.version("v2"))
     _evaluated(honest, data)
     run("publish", str(honest))
@@ -252,7 +257,7 @@ def test_thresholds_by_which_everything_is_tagged_are_refused_with_photographs_a
 def test_a_manifest_that_was_tampered_with_after_its_promotion_is_not_loaded(
     registry: Path, tmp_path: Path
 ) -> None:
-    run("promote", publish(tmp_path, builders.version("v1")))
+    crown(tmp_path)
     manifest = registry / "colours" / "v1" / "manifest.json"
     manifest.write_text(manifest.read_text().replace("0.5", "0.0"))
     run("fetch", "colours@champion")  # what this machine has is what was promoted
@@ -300,25 +305,56 @@ def test_a_version_whose_golden_images_score_otherwise_is_not_promoted_by_force_
     shutil.copytree(folder, registry / "colours" / "v1")
     result = run("promote", "colours/v1", "--force", "--reason", "x", "--json")
     assert result.exit_code == 1
-    (row,) = json.loads(result.stdout)["gate"]["rows"]
+    (row, _) = json.loads(result.stdout)["gate"]["rows"]
     assert (row["verdict"], "scores" in row["why"]) == ("broken", True)
 
 
-def test_a_floor_holds_for_the_first_champion_too(registry: Path, tmp_path: Path, data: list[str]) -> None:
+def test_a_first_champion_is_shown_and_must_reach_floors_or_be_forced(
+    registry: Path, tmp_path: Path, data: list[str]
+) -> None:
     del registry
     shuffled = builders.taught(Path(data[1]), shuffled=True)
     bad = publish(tmp_path, builders.version("v1", last=shuffled))
-    good = publish(tmp_path, builders.version("v2"))
-    assert refused(told("promote", bad, *data, "--least-top", "0.9")) == {"top_accuracy, at least"}
-    assert refused(told("promote", bad, "--least-top", "0.9")) == {"top_accuracy, at least"}
-    assert told("promote", good, *data, "--least-top", "0.9")["promoted"]
+    found = told("promote", bad, *data)
+    assert not found["promoted"]
+    assert {"green: tag_recall, at least", "top_accuracy, at least"} <= refused(found)
+    shown = {row["name"] for row in found["gate"]["rows"] if row["verdict"] == "shown"}
+    assert {"green: precision_at_recall", "green: ece_label", "mixed_all_found"} <= shown
+    last = run("promote", bad, *data).stdout.splitlines()[-1]
+    assert last.startswith("refused by: ")
+    assert "green: tag_recall, at least (candidate " in last
+    assert "allowed 0.8)" in last
+    assert told("promote", bad, *data, "--force", "--reason", "a drill")["promoted"]
+
+
+def test_a_first_champion_that_carries_no_figures_is_refused_with_the_way_to_mend_it(
+    registry: Path, tmp_path: Path
+) -> None:
+    del registry
+    found = told("promote", publish(tmp_path, builders.version("v1")))
+    assert refused(found) == {"figures"}
+    assert "give --data DATA" in json.dumps(found)
+
+
+def test_floors_that_are_given_hold_beside_a_champion_too(
+    registry: Path, tmp_path: Path, data: list[str]
+) -> None:
+    del registry
+    good, blind = (
+        publish(tmp_path, builders.version(number, thresholds=thresholds))
+        for number, thresholds in (("v1", None), ("v2", {"blue": 0.5, "green": 0.5, "red": 0.99999}))
+    )
+    assert told("promote", good, *data, "--least-recall", "0.9", "--most-none-tagged", "0")["promoted"]
+    found = told("promote", blind, *data, "--least-recall", "0.9", "--least-top", "0.9")
+    assert "red: tag_recall, at least" in refused(found)
+    assert "top_accuracy, at least" not in refused(found)
 
 
 def test_a_challenger_is_held_against_the_champion_too_and_leaves_it_where_it_is(
     registry: Path, tmp_path: Path, data: list[str]
 ) -> None:
     del registry
-    run("promote", publish(tmp_path, builders.version("v1")))
+    crown(tmp_path)
     second = publish(tmp_path, builders.version("v2"))
     assert told("promote", second, "--alias", "challenger", *data)["promoted"]
     shown = told("show", "colours@challenger")
@@ -332,7 +368,7 @@ def test_without_photographs_and_records_a_promotion_is_refused_with_the_way_to_
     registry: Path, tmp_path: Path
 ) -> None:
     del registry
-    run("promote", publish(tmp_path, builders.version("v1")))
+    crown(tmp_path)
     found = told("promote", publish(tmp_path, builders.version("v2")))
     assert refused(found) == {"figures"}
     assert "give --data DATA" in json.dumps(found)
@@ -375,7 +411,7 @@ def test_other_commands_take_an_alias_for_the_version_that_it_points_at(
     registry: Path, tmp_path: Path
 ) -> None:
     del registry
-    run("promote", publish(tmp_path, builders.version("v1")))
+    crown(tmp_path)
     assert checkpoint.read_manifest(resolve("colours@champion")).version == "v1"
     with pytest.raises(ConfigurationError, match="no alias colours@challenger"):
         resolve("colours@challenger")

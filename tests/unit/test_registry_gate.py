@@ -12,14 +12,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from model.evaluation import figures
+from model.evaluation.comparison import compare
 from model.evaluation.differences import Paired, unpaired
+from model.evaluation.predictions import Predictions
 from model.evaluation.speed import seconds_an_image
 from model.manifest import Manifest, decisive_digest
 from model.preprocess import Pixels, Preprocess
-from model.registry import gate
-from model.registry.gate import GateRow, GateVerdict, Tolerances
+from model.registry import floors, gate, gate_row, recorded_figures
+from model.registry.floors import FIRST, Floors
+from model.registry.gate_row import GateRow, GateVerdict
+from model.registry.recorded_figures import Pairs
+from model.registry.tolerances import Tolerances
 from model.serving.classifier import Classifier
 from schemas.errors import ConfigurationError
+from tests.unit.prediction_builders import judged
 
 LIMITS = Tolerances()
 
@@ -40,14 +47,15 @@ def report(hits: int, of: int, **more: Any) -> dict[str, Any]:
         "singles_with_extra": share(of - hits, of),
         "negatives_acted_on": share(of - hits, of),
         "ece": {"value": 0.02, "of": of},
-        **dict.fromkeys(gate.PER_LABEL, each),
+        **dict.fromkeys((*gate.TAGS, *gate.MAIN_TAGS), each),
+        **{name: {label: {"value": 0.02, "of": of} for label in each} for name in gate.ERRORS},
         "slices": {"source": {"yelp": {"of": of, "top_accuracy": found, "f1_samples": hits / of}}},
         **more,
     }
 
 
 def rows(
-    champion: dict[str, Any], candidate: dict[str, Any], pairs: gate.Pairs | None = None
+    champion: dict[str, Any], candidate: dict[str, Any], pairs: Pairs | None = None
 ) -> dict[str, GateRow]:
     return {row.name: row for row in gate.rows(champion, candidate, LIMITS, pairs=pairs or {})}
 
@@ -90,7 +98,7 @@ def test_every_group_of_figures_can_refuse() -> None:
         "mixed_all_found",
         "singles_with_extra",
         "negatives_acted_on",
-        *(f"{label}: {name}" for label in ("food", "menu") for name in gate.PER_LABEL),
+        *(f"{label}: {name}" for label in ("food", "menu") for name in (*gate.TAGS, *gate.MAIN_TAGS)),
         "source yelp: top_accuracy",
         "source yelp: f1_samples",
     }
@@ -142,6 +150,44 @@ def test_probabilities_that_are_off_are_refused_by_more_on_fewer_photographs() -
     assert ece(100, 0.08) is GateVerdict.REFUSED
 
 
+@pytest.mark.parametrize("name", ["ece_label", "ece_label_mixed"])
+def test_a_label_s_probabilities_that_are_off_are_refused_though_all_together_are_not(name: str) -> None:
+    good = {label: {"value": 0.02, "of": 400} for label in ("food", "menu")}
+    found = rows(report(400, 400), report(400, 400, **{name: good | {"menu": {"value": 0.06, "of": 400}}}))
+    assert found[f"menu: {name}"].verdict is GateVerdict.REFUSED
+    assert found[f"food: {name}"].verdict is found["ece"].verdict is GateVerdict.PASSED
+
+
+def test_figures_of_the_tags_stand_first_and_of_the_main_tag_below() -> None:
+    names = list(rows(report(95, 100), report(95, 100)))
+    assert names[0] == "food: tag_recall"
+    order = [names.index(each) for each in ("menu: f1", "mixed_all_found", "top_accuracy", "food: recall")]
+    assert order == sorted(order)
+
+
+def test_precision_at_a_fixed_recall_may_move_by_more_than_a_figure_of_all_photographs() -> None:
+    lower = {"food": share(88, 100), "menu": share(75, 100)}
+    found = rows(report(96, 100), report(96, 100, precision_at_recall=lower, tag_precision=lower))
+    assert found["food: precision_at_recall"].verdict is GateVerdict.PASSED
+    assert found["food: tag_precision"].verdict is GateVerdict.REFUSED
+    assert found["menu: precision_at_recall"].verdict is GateVerdict.REFUSED
+
+
+def test_what_an_older_champion_s_report_does_not_say_is_shown_of_the_candidate() -> None:
+    older = report(95, 100)
+    del older["ece_label"], older["precision_at_recall"]
+    found = rows(older, report(95, 100))
+    for name in ("menu: ece_label", "menu: precision_at_recall"):
+        assert found[name].verdict is GateVerdict.SHOWN
+        assert (found[name].champion, found[name].candidate is None) == (None, False)
+        assert "champion's report does not say" in found[name].why
+
+
+def test_a_label_that_its_report_leaves_out_is_refused() -> None:
+    row = rows(report(95, 100), report(95, 100, tag_recall={"food": share(95, 100)}))["menu: tag_recall"]
+    assert row.verdict is GateVerdict.REFUSED
+
+
 @pytest.mark.parametrize("name", ["top_accuracy", "negatives_acted_on", "ece", "recall", "slices"])
 def test_a_report_that_does_not_say_what_the_champion_s_says_is_refused(name: str) -> None:
     short = report(95, 100)
@@ -151,15 +197,120 @@ def test_a_report_that_does_not_say_what_the_champion_s_says_is_refused(name: st
     assert "--data" in row.why
 
 
-def test_a_figure_of_no_photographs_is_not_held_against_anybody() -> None:
-    nothing = report(95, 100, negatives_acted_on={"value": 0.0, "hits": 0, "of": 0}, f1={"food": None})
-    assert "negatives_acted_on" not in rows(nothing, report(95, 100))
-    assert refused(rows(nothing, nothing).values()) == set()
+NONE_AT_ALL = {"value": None, "hits": 0, "of": 0}
+
+
+@pytest.mark.parametrize("side", ["champion", "candidate", "both"])
+def test_a_figure_of_no_photographs_is_shown_and_held_against_nobody(side: str) -> None:
+    without = report(
+        95,
+        100,
+        negatives_acted_on=NONE_AT_ALL,
+        tag_precision={"food": NONE_AT_ALL, "menu": share(95, 100)},
+        ece_label_mixed={"food": {"value": None, "of": 0}, "menu": {"value": 0.02, "of": 5}},
+    )
+    whole = report(95, 100)
+    found = rows(whole if side == "candidate" else without, whole if side == "champion" else without)
+    for name in ("negatives_acted_on", "food: tag_precision", "food: ece_label_mixed"):
+        assert found[name].verdict is GateVerdict.SHOWN
+        assert (found[name].champion is None) is (side != "candidate")
+        assert (found[name].candidate is None) is (side != "champion")
+        assert found[name].why == "there is no photograph to judge it by"
+    assert refused(found.values()) == set()
+
+
+def first(candidate: dict[str, Any], wanted: Floors = FIRST) -> dict[str, GateRow]:
+    return {row.name: row for row in floors.rows(wanted, candidate)}
+
+
+def test_the_floors_of_a_first_champion_are_of_every_tag_of_nothing_tagged_and_of_the_main_tag() -> None:
+    assert set(first(report(95, 100))) == {
+        "food: tag_recall, at least",
+        "menu: tag_recall, at least",
+        "food: tag_precision, at least",
+        "menu: tag_precision, at least",
+        "negatives_acted_on, at most",
+        "top_accuracy, at least",
+    }
+    assert refused(first(report(95, 100)).values()) == set()
+
+
+def test_one_tag_below_its_floor_refuses_alone() -> None:
+    found = first(report(95, 100, tag_recall={"food": share(95, 100), "menu": share(79, 100)}))
+    assert refused(found.values()) == {"menu: tag_recall, at least"}
+    row = found["menu: tag_recall, at least"]
+    assert (row.candidate, row.allowed, row.why) == (0.79, 0.8, "below the floor")
+
+
+def test_too_much_tagged_of_nothing_is_above_a_ceiling() -> None:
+    row = first(report(95, 100, negatives_acted_on=share(21, 100)))["negatives_acted_on, at most"]
+    assert (row.verdict, row.allowed, row.why) == (GateVerdict.REFUSED, 0.2, "above the ceiling")
+
+
+def test_a_floor_for_a_figure_of_no_photographs_is_shown_and_one_that_is_not_said_refuses() -> None:
+    found = first(report(95, 100, negatives_acted_on=NONE_AT_ALL))
+    assert found["negatives_acted_on, at most"].verdict is GateVerdict.SHOWN
+    silent = report(95, 100)
+    del silent["tag_recall"], silent["negatives_acted_on"]
+    assert refused(first(silent).values()) == {"tag_recall, at least", "negatives_acted_on, at most"}
+
+
+def test_floors_that_are_said_outrank_those_by_default_and_no_other() -> None:
+    wanted = Floors(recall=0.97).else_by(FIRST)
+    assert wanted == Floors(recall=0.97, precision=0.8, top=0.9, none_tagged=0.2)
+    assert refused(first(report(95, 100), wanted).values()) == {
+        "food: tag_recall, at least",
+        "menu: tag_recall, at least",
+    }
+    assert floors.rows(Floors(), report(0, 100)) == ()
+
+
+def test_every_other_figure_of_a_first_champion_is_shown() -> None:
+    judged = floors.rows(FIRST, report(95, 100))
+    others = floors.shown(report(95, 100), beside=judged)
+    assert {row.verdict for row in others} == {GateVerdict.SHOWN}
+    names = {row.name for row in others}
+    assert {"menu: precision_at_recall", "menu: ece_label", "mixed_all_found", "food: recall"} <= names
+    assert names.isdisjoint({"top_accuracy", "menu: tag_recall", "negatives_acted_on"})
+
+
+def sides(*said: float) -> tuple[Predictions, Predictions]:
+    """Two versions on 40 photographs of food, on each of which `human` is a maybe, then on what is sure."""
+    doubtful, sure = [("food",)] * 40, [("food", "human")] * 30
+    one, other = (
+        judged(
+            [[0.1, 0.9, each]] * 40 + [[0.1, 0.9, each if each == said[0] else said[2]]] * 30,
+            [*doubtful, *sure],
+            maybe=[("human",)] * 40 + [()] * 30,
+        )
+        for each in said[:2]
+    )
+    return one, other
+
+
+def of_both(one: Predictions, other: Predictions) -> dict[str, GateRow]:
+    before, after = (figures.report(each, resamples=20).as_json() for each in (one, other))
+    return rows(before, after, compare(one, other, resamples=20).pairs)
+
+
+def test_versions_that_differ_on_maybes_alone_are_equal_to_the_gate() -> None:
+    one, other = sides(0.6, 0.05, 0.6)
+    found = of_both(one, other)
+    assert {name for name, row in found.items() if row.champion != row.candidate} == set()
+    pairs = compare(one, other, resamples=20).pairs
+    assert {(pair.only_a, pair.only_b) for pair in pairs.values()} == {(0, 0)}
+
+
+def test_what_differs_beside_the_maybes_is_what_the_paired_test_counts() -> None:
+    one, other = sides(0.6, 0.05, 0.05)
+    pair = compare(one, other, resamples=20).pairs["human: tag_recall"]
+    assert (pair.only_a, pair.only_b, pair.of) == (30, 0, 30)
+    assert of_both(one, other)["human: tag_recall"].verdict is GateVerdict.REFUSED
 
 
 def test_slower_counts_from_a_quarter_on_and_from_a_thousandth_of_a_second_on() -> None:
     def verdict(before: float, after: float) -> GateVerdict:
-        return gate.slower("ms an image", before, after, LIMITS).verdict
+        return gate_row.slower("ms an image", before, after, LIMITS).verdict
 
     assert verdict(0.020, 0.024) is GateVerdict.PASSED
     assert verdict(0.020, 0.026) is GateVerdict.REFUSED
@@ -168,9 +319,9 @@ def test_slower_counts_from_a_quarter_on_and_from_a_thousandth_of_a_second_on() 
 
 
 def test_other_labels_and_the_same_in_another_order_are_refused() -> None:
-    assert gate.same("labels", "a, b", "a, b", why="-").verdict is GateVerdict.PASSED
-    assert gate.same("labels", "a, b", "b, a", why="-").verdict is GateVerdict.REFUSED
-    assert gate.same("labels", "a, b", "a, c", why="-").verdict is GateVerdict.REFUSED
+    assert gate_row.same("labels", "a, b", "a, b", why="-").verdict is GateVerdict.PASSED
+    assert gate_row.same("labels", "a, b", "b, a", why="-").verdict is GateVerdict.REFUSED
+    assert gate_row.same("labels", "a, b", "a, c", why="-").verdict is GateVerdict.REFUSED
 
 
 @pytest.mark.parametrize(
@@ -215,7 +366,9 @@ def with_figures(made: Manifest, *, data: str = "d", hits: int = 95) -> Manifest
 
 
 def test_figures_that_were_recorded_of_both_on_the_same_photographs_are_taken() -> None:
-    found = gate.recorded(with_figures(manifest()), with_figures(manifest("v2"), hits=90), split="test")
+    found = recorded_figures.recorded(
+        with_figures(manifest()), with_figures(manifest("v2"), hits=90), split="test"
+    )
     assert found.champion is not None
     assert (found.champion["top_accuracy"]["hits"], found.candidate["top_accuracy"]["hits"]) == (95, 90)
     assert found.data == "d"
@@ -223,14 +376,16 @@ def test_figures_that_were_recorded_of_both_on_the_same_photographs_are_taken() 
 
 def test_figures_of_other_photographs_or_of_none_are_not_compared() -> None:
     with pytest.raises(ConfigurationError, match=r"different photographs of 'test': .*--data DATA"):
-        gate.recorded(with_figures(manifest(), data="e"), with_figures(manifest("v2")), split="test")
+        recorded_figures.recorded(
+            with_figures(manifest(), data="e"), with_figures(manifest("v2")), split="test"
+        )
     with pytest.raises(ConfigurationError, match="m/v2 carries no figures of 'test'; give --data DATA"):
-        gate.recorded(with_figures(manifest()), manifest("v2"), split="test")
+        recorded_figures.recorded(with_figures(manifest()), manifest("v2"), split="test")
     with pytest.raises(ConfigurationError, match="m/v1 carries no figures of 'val'"):
-        gate.recorded(None, with_figures(manifest()), split="val")
+        recorded_figures.recorded(None, with_figures(manifest()), split="val")
     unknown = with_figures(manifest(), data=""), with_figures(manifest("v2"), data="")
     with pytest.raises(ConfigurationError, match="different photographs"):
-        gate.recorded(*unknown, split="test")
+        recorded_figures.recorded(*unknown, split="test")
 
 
 @pytest.mark.parametrize(
@@ -239,7 +394,7 @@ def test_figures_of_other_photographs_or_of_none_are_not_compared() -> None:
 def test_figures_that_were_taken_with_other_thresholds_or_weights_are_not_believed(change: Any) -> None:
     tampered = with_figures(manifest("v2")).model_copy(update=change)
     with pytest.raises(ConfigurationError, match="were not taken with these weights, labels and thresholds"):
-        gate.recorded(with_figures(manifest()), tampered, split="test")
+        recorded_figures.recorded(with_figures(manifest()), tampered, split="test")
 
 
 @dataclass(frozen=True)
@@ -258,4 +413,4 @@ class Waiting:
 def test_a_machine_that_works_for_others_refuses_nobody() -> None:
     versions = (cast("Classifier", Waiting(seconds)) for seconds in (0.001, 0.1))
     for _, ours, theirs in seconds_an_image(*versions):
-        assert gate.slower("CPU ms an image", ours, theirs, LIMITS).verdict is GateVerdict.PASSED
+        assert gate_row.slower("CPU ms an image", ours, theirs, LIMITS).verdict is GateVerdict.PASSED

@@ -26,9 +26,10 @@ def pipeline(  # noqa: PLR0913 - one parameter an option
     promote: Annotated[
         bool, typer.Option("--promote", help="Make it the champion, if the gate lets it.")
     ] = False,
-    least_top: Annotated[
-        float | None, typer.Option(min=0, max=1, help="With --promote: the least accuracy of the top label.")
-    ] = None,
+    least_recall: options.LeastRecall = None,
+    least_precision: options.LeastPrecision = None,
+    least_top: options.LeastTop = None,
+    most_none_tagged: options.MostNoneTagged = None,
     backbone: Annotated[str, typer.Option(help="As for `train`.")] = "mobilenet_v2_same",
     weights: options.Weights = "none",
     negatives: options.NegativeSources = None,
@@ -78,6 +79,7 @@ def pipeline(  # noqa: PLR0913 - one parameter an option
     from model.data.plan import SnapshotPlan as Snapshot
     from model.networks import backbones
     from model.pipeline.stages import Stages
+    from model.registry.floors import Floors
     from model.registry.refs import VersionRef
     from model.training.job import TrainingJob, provenance
     from model.training.recipe import Recipe
@@ -120,7 +122,7 @@ def pipeline(  # noqa: PLR0913 - one parameter an option
         ref,
         registry,
         promote=promote,
-        least_top=least_top,
+        floors=Floors(least_recall, least_precision, least_top, most_none_tagged),
         until=until or "",
         again=tuple(again or ()),
     )

@@ -135,10 +135,10 @@ def promote(  # noqa: PLR0913, PLR0917 - one parameter an option
     ] = None,
     negatives: Annotated[Path | None, typer.Option(help="With --data, as for `train`.")] = None,
     split: Annotated[options.SplitName, typer.Option(help="What to go by.")] = "test",
-    least_top: Annotated[
-        float | None,
-        typer.Option(min=0, max=1, help="The least accuracy of the top label, for the first champion too."),
-    ] = None,
+    least_recall: options.LeastRecall = None,
+    least_precision: options.LeastPrecision = None,
+    least_top: options.LeastTop = None,
+    most_none_tagged: options.MostNoneTagged = None,
     force: Annotated[bool, typer.Option("--force", help="Move it though the gate refuses.")] = False,  # noqa: FBT002
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Kept in the alias' history.")] = "",
     registry: Url = None,
@@ -146,17 +146,20 @@ def promote(  # noqa: PLR0913, PLR0917 - one parameter an option
 ) -> None:
     """Point an alias at a version, if it is not worse than the champion.
 
-    It is held against the champion, whichever alias moves: overall, label by label, by source, brightness
-    and size, by its golden images and by the time an image takes on this machine. Exits 1 if it is refused.
-    docs/registry.md says what is allowed, and what to do then.
+    It is held against the champion, whichever alias moves: by the recall, precision and calibration of each
+    tag, by all tags found of several, by what it tags of nothing, by main tag, source, brightness and size,
+    by its golden images and by the time an image takes on this machine. The first champion has nobody beside
+    it: its figures are shown, and it must reach floors that stand by the options. Exits 1 if it is refused,
+    and the last line names what refused it. docs/registry.md says what is allowed, and what to do then.
 
     Examples:
       tagstream model promote restaurant/v2 --data photos.csv --negatives others.csv
 
-      tagstream model promote restaurant/v1 --least-top 0.9
+      tagstream model promote restaurant/v1 --least-recall 0.95 --least-precision 0.7 --most-none-tagged 0.06
 
       tagstream model promote restaurant/v3 --force --reason "a label more; agreed with moderation"
     """
+    from model.registry.floors import Floors
     from model.registry.promotion import PromotionRequest
     from operations import promote as promoting
     from operations.current_user import current_user
@@ -165,7 +168,8 @@ def promote(  # noqa: PLR0913, PLR0917 - one parameter an option
 
     ref = promoting.published_version(version)
     config = load_settings()
-    judged = promoting.criteria(config, data, negatives=negatives, split=split, least_top=least_top)
+    floors = Floors(least_recall, least_precision, least_top, most_none_tagged)
+    judged = promoting.criteria(config, data, negatives=negatives, split=split, floors=floors)
     request = PromotionRequest(ref, current_user(), alias, reason, force, criteria=judged)
     with phases() as tick:
         result = asyncio.run(promoting.promote(config, request, url=registry, tick=tick))
