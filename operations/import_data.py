@@ -16,7 +16,8 @@ from model.data.entries import Entries, Refusal
 from model.data.inspecting import PREPROCESS, Seen
 from model.data.plan import SnapshotPlan
 from model.data.progress import Tick
-from model.data.sources import REMOTE, Reading
+from model.data.reading import Reading
+from model.data.sources import REMOTE
 from model.decoding.limits import DecoderLimits
 from model.decoding.pool import DecoderPool
 from model.preprocess import Preprocess
@@ -106,7 +107,8 @@ async def _look(
 
 async def _gather(request: ImportRequest, settings: Settings, *, into: Path, tick: Tick) -> Entries:
     several = len(request.sources) + len(request.negatives) > 1
-    how = Reading(request.wanted.leave_out, accept_unreviewed=request.accept_unreviewed)
+    wanted = request.wanted
+    how = Reading(wanted.leave_out, request.accept_unreviewed, resplit=wanted.resplit)
     every = Entries()
     readers = [(source, sources.gather) for source in request.sources]
     readers += [(source, sources.gather_negatives) for source in request.negatives]
@@ -153,9 +155,8 @@ async def _here(
 
 
 def _names_addresses(path: Path) -> bool:
-    """Whether it is a CSV of which some photographs lie in object storage."""
-    is_table = path.is_file() and path.suffix.lower() != ".tar"
-    return is_table and bool(sources.addresses(path))
+    """Whether it is a table of which some photographs lie in object storage."""
+    return path.is_file() and bool(sources.addresses(path))
 
 
 def _below(source: str, gathered: Entries) -> Entries:

@@ -14,9 +14,9 @@ from typing import Any, Final, cast
 from model import atomic_folders, thumbnail
 from model.data import inspecting, review, sources
 from model.data.entries import Entries, Entry
+from model.data.label_folders import REVIEW
 from model.data.progress import Tick
 from model.data.review import Proposal
-from model.data.sources import REVIEW
 from model.decoding.pool import DecoderPool
 from model.preprocess import Fit, Pixels
 from model.serving.classifier import Classifier

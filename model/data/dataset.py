@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from model.data import division, photograph, snapshot, sources, table
+from model.data import division, photograph, snapshot, sources
+from model.data.entries import Entries, Refusal
 from model.data.photograph import Encoded, Photograph, Split
+from model.data.reading import Reading
 from schemas.errors import ConfigurationError
 
 __all__ = ["Dataset", "Encoded", "Photograph", "Split", "read", "refuse_untrainable"]
 
-COLUMNS: Final = ("path", "label")
+READ: Final = Reading(suffixes=photograph.SUFFIXES)
 FEWEST: Final = 2
 """Labels of a dataset, and photographs of a label: one to learn from, one to choose by."""
 
@@ -28,6 +30,8 @@ class Dataset:
     photographs: tuple[Photograph, ...]
     stated: str = ""
     """The digest of the snapshot that this is, and nothing but."""
+    refused: tuple[Refusal, ...] = ()
+    """What lay there and could not be taken."""
 
     def of(self, split: Split) -> tuple[Photograph, ...]:
         """The photographs and the negatives of one split."""
@@ -48,15 +52,17 @@ def read(source: Path, *, negatives: Path | None = None) -> Dataset:
     A snapshot's shards are verified, and give each photograph's bytes by offset.
 
     Raises `ConfigurationError` for what cannot be learned from: no photographs, one label, a label with
-    one photograph, a CSV that lacks a column or names a file that is not there, a corrupt shard.
+    one photograph, a table that lacks a column or names a file that is not there, a corrupt shard.
     """
     if snapshot.is_snapshot(source):
         return _with_negatives(_from_snapshot(source), negatives)
-    photographs = _photographs(source)
+    gathered = _gathered(source)
+    photographs = [each.photograph for each in gathered.found]
     labels = tuple(sorted({label for photo in photographs for label in photo.labels}))
     _refuse_unlearnable(source, labels=labels, photographs=photographs)
     _refuse_doubted(source, labels=labels, photographs=photographs)
-    return _with_negatives(Dataset(labels, division.by_name(photographs)), negatives)
+    divided = Dataset(labels, division.by_name(photographs), refused=gathered.refused)
+    return _with_negatives(divided, negatives)
 
 
 def refuse_untrainable(dataset: Dataset) -> None:
@@ -78,39 +84,30 @@ def _from_snapshot(folder: Path) -> Dataset:
 def _with_negatives(dataset: Dataset, negatives: Path | None) -> Dataset:
     if negatives is None:
         return dataset
-    found = _negatives(negatives, beside=dataset.photographs)
+    gathered = _negatives(negatives)
+    found = _beside(dataset.photographs, [each.photograph for each in gathered.found])
     _refuse_doubted(negatives, labels=dataset.labels, photographs=found)
-    return Dataset(dataset.labels, (*dataset.photographs, *found))
+    refused = (*dataset.refused, *gathered.refused)
+    return Dataset(dataset.labels, (*dataset.photographs, *found), refused=refused)
 
 
-def _photographs(source: Path) -> list[Photograph]:
+def _gathered(source: Path) -> Entries:
+    """What is there, and what of a folder is no photograph of a label; of a table each row must be one."""
     if (source / "ImageSets").is_dir() or any(source.glob("*.tar")) or source.suffix.lower() == ".tar":
         raise ConfigurationError(
             f"{source}: annotations and shards are imported first, with `tagstream data import`"
         )
-    if source.is_dir():
-        return list(_from_folder(source))
-    if source.is_file():
-        return list(_from_csv(source, labelled=True))
-    raise ConfigurationError(f"{source}: there is no such folder or CSV file")
+    if not source.exists():
+        raise ConfigurationError(f"{source}: there is no such folder or table")
+    gathered = sources.gather(source, READ)
+    _refuse_lacking(source, gathered)
+    return gathered
 
 
-def _from_folder(folder: Path) -> Iterable[Photograph]:
-    for inner, label, files in sources.by_label(folder, suffixes=photograph.SUFFIXES):
-        if not files:
-            raise ConfigurationError(f"{inner}: no photographs for the label {label!r}")
-        for path in files:
-            yield Photograph(path, labels=(label,))
-
-
-def _from_csv(file: Path, *, labelled: bool) -> Iterable[Photograph]:
-    for row in table.rows(file, needed=COLUMNS):
-        path = file.parent / row.path
-        if not path.is_file():
-            raise ConfigurationError(f"{row.where}: {row.path} is not there")
-        if labelled and not row.labels and not row.is_judged:
-            raise ConfigurationError(f"{row.where}: the label is empty")
-        yield row.photograph(path, labels=None if labelled else ())
+def _refuse_lacking(source: Path, gathered: Entries) -> None:
+    if source.is_file() and gathered.refused:
+        first = gathered.refused[0]
+        raise ConfigurationError(f"{first.why} ({first.place}); `tagstream data import` leaves such rows out")
 
 
 def _line(photo: Photograph) -> str:
@@ -142,15 +139,19 @@ def _refuse_doubted(source: Path, *, labels: tuple[str, ...], photographs: Seque
         )
 
 
-def _negatives(source: Path, *, beside: Sequence[Photograph]) -> tuple[Photograph, ...]:
+def _negatives(source: Path) -> Entries:
+    if not source.exists() or (source.is_dir() and not photograph.folder(source)):
+        raise ConfigurationError(f"{source}: no negatives; expected a folder of photographs or a table")
+    gathered = sources.gather_negatives(source, READ)
+    _refuse_lacking(source, gathered)
+    return gathered
+
+
+def _beside(dataset: Sequence[Photograph], found: Sequence[Photograph]) -> tuple[Photograph, ...]:
     """The negatives, each on the side of its source's photographs, so that no source is on two sides."""
-    found = [Photograph(path, labels=()) for path in photograph.folder(source)] if source.is_dir() else []
-    found = found or (list(_from_csv(source, labelled=False)) if source.is_file() else [])
-    if not found:
-        raise ConfigurationError(f"{source}: no negatives; expected a folder of photographs or a CSV")
     if not any(photo.source for photo in found):
         return division.by_name(found)
-    sides = division.sides_of_sources((photo.source, photo.split) for photo in beside)
+    sides = division.sides_of_sources((photo.source, photo.split) for photo in dataset)
     return tuple(
         replace(photo, split=sides.get(photo.source, Split.TEST)) if photo.split is Split.UNSET else photo
         for photo in found

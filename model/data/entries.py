@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Self
+from typing import Final, Self
 
-from model.data.photograph import Photograph
+from model.data.photograph import Photograph, Split
+
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+"""What Python has in the place of a byte that is not UTF-8."""
 
 
 class RefusalCause(StrEnum):
@@ -53,6 +57,11 @@ class Entry:
     by_person: bool = False
     """A moderator or a reviewer looked at this very picture: that outranks what a folder says."""
 
+    def on(self, split: Split) -> Entry:
+        """The same on that side, unless it says its own."""
+        photo = self.photograph
+        return self if photo.split else replace(self, photograph=replace(photo, split=split))
+
     def doubting(self, labels: Collection[str]) -> Entry:
         """The same with maybes of `labels` alone."""
         maybe = tuple(label for label in self.photograph.maybe if label in labels)
@@ -68,8 +77,8 @@ class Entries:
 
     @classmethod
     def of(cls, answers: Iterable[Entry | Refusal]) -> Self:
-        """Both, parted."""
-        every = tuple(answers)
+        """Both, parted; what has a name that nothing could write down is refused."""
+        every = tuple(map(_named, answers))
         return cls(
             tuple(each for each in every if isinstance(each, Entry)),
             tuple(each for each in every if isinstance(each, Refusal)),
@@ -82,3 +91,13 @@ class Entries:
     def joined(self, other: Entries) -> Entries:
         """What both have."""
         return Entries(self.found + other.found, self.refused + other.refused)
+
+
+def _named(answer: Entry | Refusal) -> Entry | Refusal:
+    """`answer`, or why its name cannot be kept: bytes that are no text go into no JSON and no page."""
+    if not _SURROGATE.search(answer.place):
+        return answer
+    shown = _SURROGATE.sub(lambda found: f"\\x{ord(found[0]) & 0xFF:02x}", answer.place)
+    if isinstance(answer, Refusal):
+        return replace(answer, place=shown)
+    return Refusal(shown, RefusalCause.UNREADABLE, "its name is not UTF-8; rename it")

@@ -71,7 +71,8 @@ def _wrong(name: str) -> str:
     if len(name) > LONGEST:
         return f"has {len(name)} characters; at most {LONGEST} are taken"
     if not name.isprintable():
-        return "holds a control character"
+        is_text = not any("\ud800" <= sign <= "\udfff" for sign in name)
+        return "holds a control character" if is_text else "is not UTF-8"
     return next((f"holds {why}" for sign, why in _FORBIDDEN.items() if sign in name), "")
 
 

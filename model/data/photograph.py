@@ -26,6 +26,21 @@ class Split(StrEnum):
     """The dataset does not say; it is divided when it is read."""
 
 
+OTHER_SPLITS: Final = {
+    "training": Split.TRAIN,
+    "valid": Split.VAL,
+    "validation": Split.VAL,
+    "testing": Split.TEST,
+}
+"""What splits are called elsewhere."""
+
+
+def split_named(name: str) -> Split | None:
+    """The split that a folder or a cell means, in any case; None where it is no split's name."""
+    lower = name.strip().lower()
+    return Split(lower) if lower in set(Split) else OTHER_SPLITS.get(lower)
+
+
 class Encoded(Protocol):
     """Where the bytes of a photograph lie: a file of its own, or a piece of a shard."""
 

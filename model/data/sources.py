@@ -1,42 +1,22 @@
-"""Dataset readers: folders, annotations, CSVs, shards, snapshots. Nothing is decoded."""
+"""Dataset readers: folders, annotations, tables, shards, snapshots. Nothing is decoded."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from model.data import foreign_shards, labels, photograph, snapshot, table
+from model.data import foreign_shards, label_folders, photograph, snapshot, table
 from model.data.entries import Entries, Entry, Refusal, RefusalCause
-from model.data.photograph import Encoded, Photograph
+from model.data.label_folders import place
+from model.data.photograph import Photograph, Split
+from model.data.reading import READ, Reading
 from model.data.table import TableRow
 from schemas.errors import ConfigurationError
 
 REMOTE: Final = "s3://"
-ANY: Final = photograph.SUFFIXES | photograph.FOREIGN
-IMAGES: Final = "ImageSets"
-ANNOTATIONS: Final = "Annotations"
-REVIEW: Final = "review.csv"
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """How sources are read."""
-
-    leave_out: Collection[str] = ()
-    """Labels that may be empty."""
-    accept_unreviewed: bool = False
-    """Rows of a review batch that nobody looked at count as they stand."""
-    base: str = ""
-    """Of a CSV from object storage: the address that its relative paths begin with."""
-    fetched: Mapping[str, Path] | None = None
-    """Files of the addresses that were fetched."""
-    unfetched: Mapping[str, str] | None = None
-    """Why the others could not be."""
-
-
-READ: Final = Reading()
+SHARD: Final = ".tar"
 
 
 def gather(source: Path, how: Reading = READ) -> Entries:
@@ -48,7 +28,7 @@ def gather(source: Path, how: Reading = READ) -> Entries:
     gathered = Entries.of(_read(source, how))
     if not gathered.found and not gathered.refused:
         raise ConfigurationError(
-            f"{source}: no photographs; expected {source}/<label>/*.jpg, a CSV or shards"
+            f"{source}: no photographs; expected {source}/<label>/*.jpg, a table or shards"
         )
     return gathered
 
@@ -56,11 +36,11 @@ def gather(source: Path, how: Reading = READ) -> Entries:
 def gather_negatives(source: Path, how: Reading = READ) -> Entries:
     """All photographs at `source`, whatever its labels say, as photographs of none of the labels."""
     if source.is_dir() and not snapshot.is_snapshot(source) and not any(source.glob("*.tar")):
-        found = tuple(Entry(Photograph(path, ()), _place(path, source)) for path in _files(source))
-        if not found:
+        files = photograph.folder(source, suffixes=how.suffixes)
+        if not files:
             raise ConfigurationError(f"{source}: no photographs")
-        return Entries(found)
-    if source.is_file() and source.suffix.lower() != ".tar":
+        return Entries.of(Entry(Photograph(path, ()), place(path, source)) for path in files)
+    if source.is_file() and source.suffix.lower() != SHARD:
         return Entries.of(_unlabelled(row, source, how) for row in table.rows(source))
     gathered = gather(source, how)
     return replace(gathered, found=tuple(map(_negative, gathered.found)))
@@ -70,7 +50,7 @@ def unlabelled(source: Path) -> Entries:
     """All photographs of a folder or a CSV, for a model to propose their labels. Raises as `gather`."""
     if not source.exists():
         raise ConfigurationError(f"{source}: there is no such folder or CSV file")
-    if snapshot.is_snapshot(source) or source.suffix.lower() == ".tar":
+    if snapshot.is_snapshot(source) or source.suffix.lower() == SHARD:
         raise ConfigurationError(
             f"{source}: photographs in shards cannot be reviewed; name a folder or a CSV"
         )
@@ -80,77 +60,50 @@ def unlabelled(source: Path) -> Entries:
     return gathered
 
 
-def by_label(
-    source: Path, *, leave_out: Collection[str] = (), suffixes: frozenset[str] = ANY
-) -> Iterator[tuple[Path, str, list[Path]]]:
-    """The folders in `source`, the labels that they are named after, and the pictures of each."""
-    for folder in sorted(path for path in source.iterdir() if path.is_dir() and path.name[0] != "."):
-        if folder.name not in leave_out:
-            label = labels.checked(folder.name, where=str(folder))
-            yield folder, label, photograph.folder(folder, suffixes=suffixes)
-
-
 def addresses(file: Path, *, base: str = "") -> list[str]:
-    """The addresses in object storage that a CSV names, each once, in order."""
+    """The addresses in object storage that a table names, each once, in order; none for a shard."""
+    if file.suffix.lower() == SHARD:
+        return []
     every = (_address(row.path, base) for row in table.rows(file))
     return list(dict.fromkeys(address for address in every if address))
 
 
 def _read(source: Path, how: Reading) -> Iterator[Entry | Refusal]:
     if source.is_file():
-        return _shard(source) if source.suffix.lower() == ".tar" else _from_table(source, how)
+        return _shard(source) if source.suffix.lower() == SHARD else _from_table(source, how)
     if not source.is_dir():
         raise ConfigurationError(f"{source}: there is no such folder or file")
     if snapshot.is_snapshot(source):
         return _from_snapshot(source)
-    if (source / REVIEW).is_file():
-        return _from_table(source / REVIEW, how)
-    if (source / IMAGES).is_dir() and (source / ANNOTATIONS).is_dir():
-        return _from_annotations(source)
+    if sides := label_folders.sides(source):
+        return _from_sides(sides, source, how)
+    return _from_folder(source, how)
+
+
+def _from_sides(
+    sides: tuple[tuple[Path, Split], ...], source: Path, how: Reading
+) -> Iterator[Entry | Refusal]:
+    """What the folder of each split holds; a label may be missing in one of them."""
+    filled = frozenset(label for folder, _ in sides for label in label_folders.filled(folder, how))
+    for folder, split in sides:
+        beside = folder.relative_to(source).as_posix()
+        for each in _from_folder(folder, how, elsewhere=filled):
+            found = replace(each, place=f"{beside}/{each.place}")
+            yield found if isinstance(found, Refusal) else found.on(split)
+
+
+def _from_folder(source: Path, how: Reading, *, elsewhere: Collection[str] = ()) -> Iterator[Entry | Refusal]:
+    if file := label_folders.table_in(source):
+        return _from_table(file, how)
+    if label_folders.is_annotated(source):
+        return label_folders.annotated(source)
     if any(source.glob("*.tar")):
         return (each for shard in sorted(source.glob("*.tar")) for each in _shard(shard))
-    return _from_folders(source, how)
+    return label_folders.labelled(source, how, elsewhere=elsewhere)
 
 
 def _shard(shard: Path) -> Iterator[Entry | Refusal]:
     return foreign_shards.gather(shard, root=shard.name)
-
-
-def _from_folders(source: Path, how: Reading) -> Iterator[Entry | Refusal]:
-    for folder, label, files in by_label(source, leave_out=how.leave_out):
-        if not files:
-            raise ConfigurationError(
-                f"{folder}: no photographs for the label {label!r}; add some, or --leave-out {label!r}"
-            )
-        yield from (Entry(Photograph(path, (label,)), _place(path, source)) for path in files)
-    for path in sorted(source.iterdir()):
-        if path.is_file() and path.suffix.lower() in ANY and path.name[0] != ".":
-            why = "it lies beside the folders of the labels, in none of them"
-            yield Refusal(_place(path, source), RefusalCause.UNLABELLED, why)
-
-
-def _from_annotations(source: Path) -> Iterator[Entry | Refusal]:
-    """`ImageSets/a.jpg` with `Annotations/a.txt`, a label a line, `?label` for a maybe."""
-    images = source / IMAGES
-    spoken = set[Path]()
-    for path in _files(images):
-        note = (source / ANNOTATIONS / path.relative_to(images)).with_suffix(".txt")
-        spoken.add(note)
-        yield _annotated(path, note, place=_place(path, source))
-    for note in sorted((source / ANNOTATIONS).rglob("*.txt")):
-        if note not in spoken:
-            yield Refusal(_place(note, source), RefusalCause.MISSING, f"no picture of its name in {IMAGES}")
-
-
-def _annotated(path: Path, note: Path, *, place: str) -> Entry | Refusal:
-    if not note.is_file():
-        return Refusal(place, RefusalCause.UNLABELLED, f"there is no {note.name} in {ANNOTATIONS}")
-    lines = note.read_text(encoding="utf-8-sig", errors="replace").splitlines()
-    held, doubted = labels.parted(lines, where=str(note))
-    if not held and not doubted:
-        why = f"{note.name} is empty; pictures of none of the labels are given with --negatives"
-        return Refusal(place, RefusalCause.UNLABELLED, why)
-    return Entry(Photograph(path, held, maybe=doubted), place)
 
 
 def _from_snapshot(source: Path) -> Iterator[Entry]:
@@ -160,20 +113,19 @@ def _from_snapshot(source: Path) -> Iterator[Entry]:
 
 
 def _from_table(file: Path, how: Reading) -> Iterator[Entry | Refusal]:
-    is_review = table.is_review(file)
-    for row in table.rows(file):
+    for row in table.rows(file, labelled=True):
         located = _located(row, file, how)
         if isinstance(located, Refusal):
             yield located
-        elif is_review:
+        elif row.is_review:
             yield _reviewed(row, located, how)
         elif not row.labels and not row.is_judged:
             yield Refusal(row.path, RefusalCause.UNLABELLED, f"{row.where}: no label")
         else:
-            yield Entry(row.photograph(located), row.path)
+            yield Entry(row.photograph(located, forget_split=how.resplit), row.path)
 
 
-def _reviewed(row: TableRow, path: Encoded, how: Reading) -> Entry | Refusal:
+def _reviewed(row: TableRow, path: Path, how: Reading) -> Entry | Refusal:
     """A person's word: said so, or told by labels or maybes that are no longer those that were suggested."""
     by_person = row.is_reviewed or row.is_corrected
     if not by_person and not how.accept_unreviewed:
@@ -183,14 +135,14 @@ def _reviewed(row: TableRow, path: Encoded, how: Reading) -> Entry | Refusal:
         return Refusal(
             row.path, RefusalCause.UNLABELLED, "the model suggests no label, and nobody has reviewed it"
         )
-    return Entry(row.photograph(path), row.path, by_person=by_person)
+    return Entry(row.photograph(path, forget_split=how.resplit), row.path, by_person=by_person)
 
 
 def _unlabelled(row: TableRow, file: Path, how: Reading) -> Entry | Refusal:
     located = _located(row, file, how)
     if isinstance(located, Refusal):
         return located
-    return Entry(row.photograph(located, labels=()), row.path)
+    return Entry(row.photograph(located, is_none=True, forget_split=how.resplit), row.path)
 
 
 def _located(row: TableRow, file: Path, how: Reading) -> Path | Refusal:
@@ -215,11 +167,3 @@ def _address(path: str, base: str) -> str:
 
 def _negative(found: Entry) -> Entry:
     return replace(found, photograph=replace(found.photograph, labels=()))
-
-
-def _files(folder: Path) -> list[Path]:
-    return photograph.folder(folder, suffixes=ANY)
-
-
-def _place(path: Path, source: Path) -> str:
-    return path.relative_to(source).as_posix()

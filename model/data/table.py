@@ -1,21 +1,20 @@
-"""CSV reader: `path`, `label`, and as one has them `labels`, `yes`, `maybe`, `split`, `source` and so on."""
+"""Table reader: a row a photograph, with `path`, `label`, and as one has them `labels`, `yes`, `maybe`."""
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from model.data import labels
-from model.data.photograph import Encoded, Photograph, Split
+from model.data import annotation_files, labels, raw_tables
+from model.data.columns import MAYBE, PATH, YES, translated
+from model.data.photograph import Encoded, Photograph, Split, split_named
 from schemas import csv_cells
 from schemas.errors import ConfigurationError
 
-PATH: Final = "path"
-YES: Final = "yes"
-MAYBE: Final = "maybe"
+TEXTS: Final = frozenset({".csv", ".tsv", ".txt", ""})
+JSON_LINES: Final = frozenset({".jsonl", ".ndjson"})
 LOOKED_AT: Final = frozenset({"yes", "y", "true", "1", "x", "ok"})
 """What says that a row was reviewed, in any case."""
 
@@ -82,15 +81,24 @@ class TableRow:
     def split(self) -> Split:
         """The side that the row names; raises `ConfigurationError`."""
         text = self.cell("split")
-        if text not in set(Split):
-            raise ConfigurationError(f"{self.where}: split {text!r} is not train, val or test")
-        return Split(text)
+        split = split_named(text)
+        if split is None:
+            raise ConfigurationError(
+                f"{self.where}: split {text!r} is not train, val or test; --resplit forgets all splits"
+            )
+        return split
 
-    def photograph(self, path: Encoded, *, labels: tuple[str, ...] | None = None) -> Photograph:
-        """The row's photograph, which is at `path`; `labels` instead of its own where they are given."""
-        held = self.labels if labels is None else labels
-        maybe = tuple(label for label in self.maybe if label not in held)
-        return Photograph(path, held, self.split, self.source, maybe)
+    def photograph(self, path: Encoded, *, is_none: bool = False, forget_split: bool = False) -> Photograph:
+        """The row's photograph, which is at `path`; with `is_none` no label holds, whatever stands there."""
+        held = () if is_none else self.labels
+        maybe = labels.split_cell(self.cell(MAYBE), where=self.where) if is_none else self.maybe
+        split = Split.UNSET if forget_split else self.split
+        return Photograph(path, held, split, self.source, maybe)
+
+    @property
+    def is_review(self) -> bool:
+        """Whether the row is of a review batch: then only what a person said in it counts."""
+        return {"suggested", "reviewed"} <= set(self.cells)
 
     @property
     def source(self) -> str:
@@ -98,22 +106,31 @@ class TableRow:
         return self.cell("source")
 
 
-def rows(file: Path, *, needed: tuple[str, ...] = (PATH,)) -> Iterator[TableRow]:
-    """The rows of the CSV; raises `ConfigurationError` for a column that is not there, or no CSV at all."""
+def rows(file: Path, *, labelled: bool = False) -> Iterator[TableRow]:
+    """The rows of a CSV, of JSON lines, or of what Label Studio or COCO export as JSON.
+
+    With `labelled` a column that says something of the labels must be there, too. Raises `ConfigurationError`
+    for a column that is not there, and for what is none of these files.
+    """
+    suffix = file.suffix.lower()
+    if suffix == ".json":
+        found = annotation_files.records(file)
+    elif suffix in JSON_LINES:
+        found = translated(raw_tables.from_json_lines(file), file, labelled=labelled)
+    elif suffix in TEXTS:
+        found = translated(raw_tables.from_csv(file), file, labelled=labelled)
+    else:
+        raise ConfigurationError(
+            f"{file}: not a file that is read: expected a CSV (.csv, .tsv, .txt), JSON lines (.jsonl), the"
+            " JSON of Label Studio or COCO, or a shard (.tar)"
+        )
+    for cells, where in found:
+        yield TableRow(cells, where)
+
+
+def is_labelled(file: Path) -> bool:
+    """Whether the file is a table that says something of the labels."""
     try:
-        with file.open(newline="", encoding="utf-8-sig") as lines:
-            reader = csv.DictReader(lines)
-            missing = [column for column in needed if column not in (reader.fieldnames or ())]
-            if missing:
-                raise ConfigurationError(f"{file}: no column {', '.join(missing)}")
-            for cells in reader:
-                yield TableRow(cells, f"{file}, line {reader.line_num}")
-    except OSError as error:
-        raise ConfigurationError(f"{file}: cannot be read ({error.strerror})") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ConfigurationError(f"{file}: not a CSV in UTF-8 ({error})") from error
-
-
-def is_review(file: Path) -> bool:
-    """Whether the CSV is a review batch: then only what a person said in it counts."""
-    return next(({"suggested", "reviewed"} <= set(row.cells) for row in rows(file)), False)
+        return next(rows(file, labelled=True), None) is not None
+    except ConfigurationError:
+        return False

@@ -47,9 +47,9 @@ def _folder(path: Path) -> Iterator[str]:
 
 def _file(path: Path) -> Iterator[str]:
     yield shards.digest(path)
-    if path.suffix.lower() != ".csv":
+    if path.suffix.lower() == sources.SHARD:
         return
-    for row in table.rows(path, needed=(table.PATH,)):
+    for row in table.rows(path):
         named = path.parent / row.path
         if named.is_file():
             yield _stat(named)

@@ -15,7 +15,7 @@ from torch import nn
 
 from model.atomic_folders import kept_room
 from model.checkpoint import Version
-from model.data import dataset
+from model.data import dataset, early_checks
 from model.data.dataset import Dataset, Split
 from model.evaluation import calibration
 from model.evaluation.calibration import DecisionRule
@@ -73,6 +73,8 @@ def train(job: TrainingJob, *, watch: Watch | None = None) -> TrainingResult:
         torch.set_num_threads(job.threads)
     data = dataset.read(job.photographs, negatives=job.negatives)
     dataset.refuse_untrainable(data)
+    for remark in early_checks.remarks(data):
+        watch.say(f"mind: {remark}")
     labels = taught(job, data=data)
     settings = of_job(job, device=device)
     with Checkpoints(beside(job.output), settings=settings, fresh=job.fresh) as checkpoints:

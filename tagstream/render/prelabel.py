@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from model.data import review
+from model.data.label_folders import REVIEW
 from model.data.review import Proposal
-from model.data.sources import REVIEW
 from operations.prelabel import ContactSheet
 from tagstream.render import gallery
 from tagstream.render.gallery import Fact, GallerySection, Page, ProbabilityBar, Shot

@@ -20,7 +20,7 @@ from model.data.inspecting import PREPROCESS, Seen
 from model.data.near_duplicates import Fingerprint
 from model.data.photograph import Photograph, Split
 from model.data.plan import SnapshotPlan
-from model.data.sources import Reading
+from model.data.reading import Reading
 from model.decoding.threads import DecodingThreads
 
 
@@ -83,7 +83,7 @@ def imported(
 ) -> tuple[Path, bool]:
     """The snapshot of `source`, as the command makes it but for the processes that decode."""
     wanted = wanted or SnapshotPlan()
-    gathered = sources.gather(source, Reading(wanted.leave_out))
+    gathered = sources.gather(source, Reading(wanted.leave_out, resplit=wanted.resplit))
     if negatives:
         gathered = gathered.joined(sources.gather_negatives(negatives))
     photos = [each.photograph for each in gathered.found]

@@ -113,8 +113,8 @@ def test_one_label_alone_cannot_be_learned(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "says"),
     [
-        ("gone.jpg,food,train", "line 2: gone.jpg is not there"),
-        ("a.jpg,,train", "label is empty"),
+        ("gone.jpg,food,train", "line 2: there is no such file (gone.jpg)"),
+        ("a.jpg,,train", "line 2: no label"),
         ("a.jpg,food,holdout", "'holdout'"),
     ],
 )

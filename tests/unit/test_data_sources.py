@@ -8,7 +8,7 @@ import pytest
 
 from model.data import sources
 from model.data.entries import Entries
-from model.data.sources import Reading
+from model.data.reading import Reading
 from schemas.errors import ConfigurationError
 from tests.unit.data_builders import causes, csv, put, tar
 
@@ -104,7 +104,10 @@ def test_a_csv_brings_labels_split_and_source(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        (b"file,label\na.jpg,food\n", "no column path"),
+        (
+            b"picture,label\na.jpg,food\n",
+            "no column path; found 'picture', 'label'; expected path (or filename",
+        ),
         (b"path,label,split\na.jpg,food,holdout\n", "line 2: split 'holdout'"),
         (b"path,label\n,food\n", "line 2: the path is empty"),
         (b"path,label\n\xff\xfe,food\n", "not a CSV in UTF-8"),

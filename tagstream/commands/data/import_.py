@@ -15,7 +15,7 @@ from tagstream.commands import options
 def import_(  # noqa: PLR0913 - one parameter an option
     sources: Annotated[
         list[str] | None,
-        typer.Argument(metavar="SOURCE...", help="Folders, CSVs (also s3://), shards, snapshots."),
+        typer.Argument(metavar="SOURCE...", help="Folders, CSVs (also s3://), JSON, shards, snapshots."),
     ] = None,
     *,
     output: Annotated[Path, typer.Option(metavar="DIR", help="Where the snapshot's folder goes.")],
@@ -44,8 +44,10 @@ def import_(  # noqa: PLR0913 - one parameter an option
 ) -> None:
     """Check photographs and keep them as a snapshot: shards, labels, splits and a digest that never change.
 
-    A SOURCE is a folder a label; ImageSets/*.jpg beside Annotations/*.txt, a label a line; a CSV with the
-    columns path, label, labels, split, source; WebDataset shards; a review batch; or another snapshot.
+    A SOURCE is a folder a label, below train/, val/ and test/ or not; ImageSets/*.jpg beside
+    Annotations/*.txt, a label a line (?label for a maybe); a CSV with the columns path, label, labels, yes,
+    maybe, split, source, or as other programs name them; the JSON of Label Studio, COCO or Hugging Face;
+    WebDataset shards; a review batch; or another snapshot.
 
     Every picture is decoded by what serves. What cannot be read, is too small, stands there twice or under
     two labels is left out, and said. Near duplicates are always on one side of the split, and so is every

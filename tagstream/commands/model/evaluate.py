@@ -53,6 +53,8 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter an option
     if record:
         recording.refuse_recorded(folder, split)
     data = dataset.read(photographs, negatives=negatives)
+    for each in data.refused:
+        typer.echo(f"left out {each.place}: {each.why}", err=True)
     job = evaluation_run.EvaluationJob(folder, data, split, against, device=device, threads=threads)
     with phases() as tick:
         outcome = evaluation_run.evaluate(job, tick=tick)
