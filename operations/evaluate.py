@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from model.data import dataset
+from model.data.photograph import Split
 from model.data.progress import Tick
 from model.evaluation import recording
 from model.evaluation.evaluation_run import EvaluationJob, EvaluationResult
@@ -22,5 +23,5 @@ def record(job: EvaluationJob, result: EvaluationResult) -> None:
 def parity(folder: Path, data: Path, *, side: int, threads: int | None, tick: Tick) -> Parity:
     """Whether the version says the same of photographs and of renditions of `side` pixels."""
     classifier = Classifier.load(folder, threads=threads)
-    photographs = dataset.read(data).photographs
+    photographs = dataset.to_judge(data, split=Split.TEST).photographs
     return measure_parity(classifier, photographs, side=side, tick=tick)

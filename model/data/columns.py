@@ -24,6 +24,8 @@ class RawTable:
 PATH: Final = "path"
 YES: Final = "yes"
 MAYBE: Final = "maybe"
+MISTAKES: Final = "mistakes"
+"""What a version got wrong, in a table that `model evaluate --export-mistakes` wrote."""
 
 OTHER_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     PATH: ("filename", "file_name", "file", "filepath", "file_path", "image", "image_path", "image_name"),

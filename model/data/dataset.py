@@ -15,7 +15,7 @@ from model.data.photograph import Encoded, Photograph, Split
 from model.data.reading import Reading
 from schemas.errors import ConfigurationError
 
-__all__ = ["Dataset", "Encoded", "Photograph", "Split", "read", "refuse_untrainable"]
+__all__ = ["Dataset", "Encoded", "Photograph", "Split", "read", "refuse_untrainable", "to_judge"]
 
 READ: Final = Reading(suffixes=photograph.SUFFIXES)
 FEWEST: Final = 2
@@ -63,6 +63,25 @@ def read(source: Path, *, negatives: Path | None = None) -> Dataset:
     _refuse_doubted(source, labels=labels, photographs=photographs)
     divided = Dataset(labels, division.by_name(photographs), refused=gathered.refused)
     return _with_negatives(divided, negatives)
+
+
+def to_judge(source: Path, *, split: Split, negatives: Path | None = None) -> Dataset:
+    """The dataset at `source` as it is, where nothing is to be learned from it.
+
+    One label and one photograph are enough. Where nothing of it has a split, all of it is to be judged as
+    `test`, and keeps none; any other `split` is the one that `read` divides it into. Raises as `read` does.
+    """
+    if snapshot.is_snapshot(source):
+        return read(source, negatives=negatives)
+    gathered, of_none = _gathered(source), Entries() if negatives is None else _negatives(negatives)
+    photographs, beside = (
+        tuple(each.photograph for each in entries.found) for entries in (gathered, of_none)
+    )
+    labels = tuple(sorted({label for photo in photographs for label in photo.labels}))
+    if split is not Split.TEST or any(photo.split for photo in photographs):
+        photographs = division.by_name(photographs)
+        beside = _beside(photographs, beside)
+    return Dataset(labels, (*photographs, *beside), refused=(*gathered.refused, *of_none.refused))
 
 
 def refuse_untrainable(dataset: Dataset) -> None:
@@ -116,9 +135,13 @@ def _line(photo: Photograph) -> str:
     return f"{said}|{';'.join(photo.maybe)}" if photo.maybe else said
 
 
+def _nothing(source: Path) -> str:
+    return f"{source}: no photographs; expected {source}/<label>/*.jpg or a CSV"
+
+
 def _refuse_unlearnable(source: Path, *, labels: tuple[str, ...], photographs: Sequence[Photograph]) -> None:
     if not photographs:
-        raise ConfigurationError(f"{source}: no photographs; expected {source}/<label>/*.jpg or a CSV")
+        raise ConfigurationError(_nothing(source))
     if len(labels) < FEWEST:
         raise ConfigurationError(f"{source}: only the label {labels[0]!r}; at least two are needed")
     counts = Counter(photo.main for photo in photographs)

@@ -122,7 +122,8 @@ def _from_table(file: Path, how: Reading) -> Iterator[Entry | Refusal]:
         elif not row.labels and not row.is_judged:
             yield Refusal(row.path, RefusalCause.UNLABELLED, f"{row.where}: no label")
         else:
-            yield Entry(row.photograph(located, forget_split=how.resplit), row.path)
+            photo = row.photograph(located, forget_split=how.resplit)
+            yield Entry(photo, row.path, by_person=row.is_handed_back)
 
 
 def _reviewed(row: TableRow, path: Path, how: Reading) -> Entry | Refusal:

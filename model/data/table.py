@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from model.data import annotation_files, labels, raw_tables
-from model.data.columns import MAYBE, PATH, YES, translated
+from model.data.columns import MAYBE, MISTAKES, PATH, YES, translated
 from model.data.photograph import Encoded, Photograph, Split, split_named
 from schemas import csv_cells
 from schemas.errors import ConfigurationError
@@ -71,6 +71,11 @@ class TableRow:
         """Whether a person has changed what a model proposed, in a review batch."""
         proposed = labels.split_cell(self.cell("suggested_maybe"), where=self.where)
         return set(self.labels) != set(self.suggested) or set(self.maybe) != set(proposed)
+
+    @property
+    def is_handed_back(self) -> bool:
+        """Whether it is of a version's mistakes, which a person looked through and handed back."""
+        return MISTAKES in self.cells
 
     @property
     def is_reviewed(self) -> bool:

@@ -123,7 +123,8 @@ def _slices(report: Report) -> list[str]:
         if kind != "source"
         for part in parts
     ]
-    return [table(("slice", "photographs", "top label right"), rows)] if rows else []
+    right = "right, there or not" if report.task == "binary" else "top label right"
+    return [table(("slice", "photographs", right), rows)] if rows else []
 
 
 def _speed(report: Report) -> list[str]:
@@ -142,7 +143,7 @@ def _confusion(report: Report) -> str:
         (label, *(str(count) for count in counts))
         for label, counts in zip(report.classes, report.confusion, strict=True)
     ]
-    return table(("main label \\ top label", *report.classes), rows)
+    return table((headings.corner(report.task), *report.classes), rows)
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

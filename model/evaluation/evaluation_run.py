@@ -47,11 +47,18 @@ class EvaluationResult:
     against: str | None = None
     other: Report | None = None
     gap: Mapping[str, Difference] | None = None
+    undivided: bool = False
+    """Whether all of the data was judged, since it has no splits."""
 
     def as_json(self) -> dict[str, JsonValue]:
         """The report, with the version and the split in front, and the gap behind."""
         ref: JsonValue = self.manifest.ref.model_dump()
-        document: dict[str, JsonValue] = {"model": ref, "split": self.split, **self.report.as_json()}
+        document: dict[str, JsonValue] = {
+            "model": ref,
+            "split": self.split,
+            "undivided": self.undivided,
+            **self.report.as_json(),
+        }
         if self.other is None or self.gap is None:
             return document
         gaps: JsonValue = {name: each.as_json() for name, each in self.gap.items()}
@@ -60,6 +67,11 @@ class EvaluationResult:
 
 def evaluate(job: EvaluationJob, *, tick: Tick = silent) -> EvaluationResult:
     """Judge one version; its speed is measured last. Raises `ConfigurationError`."""
+    if job.against and is_undivided(job.data):
+        raise ConfigurationError(
+            f"the data has no splits, and all of it is judged: there is no {job.against} to hold it against; "
+            "leave --against out"
+        )
     photographs = chosen(job.data, job.split)
     others = chosen(job.data, job.against) if job.against else ()
     classifier = Classifier.load(job.version, device=job.device, threads=job.threads)
@@ -71,6 +83,7 @@ def evaluate(job: EvaluationJob, *, tick: Tick = silent) -> EvaluationResult:
         job.split,
         seen,
         replace(figures, speed=speed.measure(classifier, seen.photographs)),
+        undivided=is_undivided(job.data),
     )
     if against is None:
         return outcome
@@ -87,6 +100,8 @@ class Versus:
     reports: tuple[Report, Report]
     comparison: Comparison
     benchmark: Benchmark
+    undivided: bool = False
+    """As of an `EvaluationResult`."""
 
     def as_json(self) -> dict[str, JsonValue]:
         """Who, the comparison, the race, and the report of each."""
@@ -95,6 +110,7 @@ class Versus:
             "a": a.ref.model_dump(),
             "b": b.ref.model_dump(),
             "split": self.split,
+            "undivided": self.undivided,
             **self.comparison.as_json(),
             "speed": self.benchmark.as_json(),
             "reports": {"a": self.reports[0].as_json(), "b": self.reports[1].as_json()},
@@ -116,12 +132,26 @@ def versus(job: EvaluationJob, other: Path, *, tick: Tick = silent) -> Versus:
         reports=(report(seen[0]), report(seen[1])),
         comparison=compare(*seen),
         benchmark=benchmark(a, b, seen[0].photographs),
+        undivided=is_undivided(job.data),
     )
 
 
 def chosen(data: Dataset, split: str) -> tuple[Photograph, ...]:
-    """The photographs of `split`. Raises `ConfigurationError` where there are none."""
-    found = data.of(Split(split))
-    if not any(photo.labels for photo in found):
+    """The photographs of `split`, and those that have none: of data that is to be judged as it is, all.
+
+    Raises `ConfigurationError` where there are none.
+    """
+    found = tuple(photo for photo in data.photographs if photo.split in {Split(split), Split.UNSET})
+    if not any(photo.labels or photo.split is Split.UNSET for photo in found):
         raise ConfigurationError(f"no photographs with tags in the split {split!r}: nothing to judge by")
     return found
+
+
+def is_undivided(data: Dataset) -> bool:
+    """Whether it was read to be judged as it is, and has no splits."""
+    return any(photo.split is Split.UNSET for photo in data.photographs)
+
+
+def said_split(split: str, *, undivided: bool) -> str:
+    """Which photographs were judged, for people."""
+    return f"{split} (all of the data, which has no splits)" if undivided else split

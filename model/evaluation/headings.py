@@ -93,6 +93,11 @@ def main_tags(task: Task) -> tuple[Heading, ...]:
     return () if task == "binary" else MAIN_TAGS
 
 
+def corner(task: Task) -> str:
+    """Of the table of what is taken for what."""
+    return "is \\ said" if task == "binary" else "main label \\ top label"
+
+
 def found(report: Report, headings: Sequence[Heading]) -> Iterator[tuple[Heading, Share | Figure]]:
     """The figures of the whole."""
     return ((heading, getattr(report, heading.key)) for heading in headings)

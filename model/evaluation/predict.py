@@ -85,7 +85,7 @@ class _Decoded:
 
 def _refuse_foreign(classifier: Classifier, photographs: Sequence[Photograph]) -> None:
     known = set(classifier.labels)
-    found = {label for photo in photographs for label in photo.labels}
+    found = {label for photo in photographs for label in (*photo.labels, *photo.maybe)}
     if classifier.manifest.task == "binary" and (known & found or not found):
         return  # everything else is what the label is held against
     if found - known:

@@ -15,9 +15,11 @@ from tagstream.render.console import PrintableConsole, PrintableTable
 if TYPE_CHECKING:
     from model.comparison.comparison_run import Compared
     from model.comparison.row import BackboneRow
+    from model.data.dataset import Dataset
     from model.evaluation.differences import Difference, Paired
     from model.evaluation.evaluation_run import EvaluationResult, Versus
     from model.evaluation.headings import Heading
+    from model.evaluation.predictions import Predictions
     from model.evaluation.report import Report
     from model.evaluation.shares import Figure, Share
 
@@ -62,11 +64,13 @@ def show_gap(outcome: EvaluationResult) -> None:
 def show_versus(versus: Versus) -> None:
     """Print one version beside another: the report's figures in its order, and their differences."""
     from model.evaluation import headings
+    from model.evaluation.evaluation_run import said_split
 
     a, b = (f"{each.name} {each.version}" for each in versus.manifests)
     comparison, task = versus.comparison, versus.reports[0].task
     console = PrintableConsole()
-    console.print(_tags_differ(f"{versus.split}: A is {a}, B is {b}", versus))
+    split = said_split(versus.split, undivided=versus.undivided)
+    console.print(_tags_differ(f"{split}: A is {a}, B is {b}", versus))
     figures = {each.name: comparison.figures[each.key] for each in headings.whole(task)}
     console.print(_differences("tags", figures))
     if main := headings.main(task, labels=len(comparison.labels)):
@@ -107,7 +111,7 @@ def _confusion(report: Report) -> PrintableTable:
     from model.evaluation import headings
 
     sides = bool(headings.main_tags(report.task))
-    table = PrintableTable("main label \\ top label", *report.classes, *(["recall"] if sides else []))
+    table = PrintableTable(headings.corner(report.task), *report.classes, *(["recall"] if sides else []))
     for name, row in zip(report.classes, report.confusion, strict=True):
         table.add_row(name, *map(str, row), *([_short(report.recall[name])] if sides else []))
     if sides:
@@ -175,6 +179,32 @@ def _say(line: str) -> None:
     PrintableConsole().print(line, soft_wrap=True)
 
 
+def say_exported(count: int, folder: Path) -> None:
+    """What was written, and what to do with it, on standard error."""
+    from model.evaluation.mistake_export import TABLE
+
+    table = folder / TABLE
+    line = f"{count} photographs with a wrong tag are in {folder}"
+    what = (
+        f"; correct yes and maybe in {table}, then: tagstream data import {table} --output DIR"
+        if count
+        else ""
+    )
+    PrintableConsole(stderr=True).print(line + what, soft_wrap=True)
+
+
+def say_refused(data: Dataset) -> None:
+    """What lay there and could not be taken, on standard error."""
+    for each in data.refused:
+        PrintableConsole(stderr=True).print(f"left out {each.place}: {each.why}", soft_wrap=True)
+
+
+def say_undivided(data: Path, predictions: Predictions) -> None:
+    """That nothing was left out, on standard error."""
+    line = f"{data} has no splits: all of it was judged, {len(predictions)} photographs"
+    PrintableConsole(stderr=True).print(line, soft_wrap=True)
+
+
 def document(compared: Compared, rows: Sequence[BackboneRow], *, by: str) -> dict[str, Any]:
     """One document: how they were compared, then the rows, the best first."""
     return {
@@ -215,3 +245,11 @@ def refuse_unwritable(file: Path | None) -> None:
         raise ConfigurationError(f"{file}: a folder; name the file, as in report.html")
     if not os.access(file.parent, os.W_OK):
         raise ConfigurationError(f"{file.parent}: there is no such folder, or nothing can be written to it")
+
+
+def refuse_taken(folder: Path | None) -> None:
+    """Raises `ConfigurationError` before long work whose photographs could not be kept."""
+    from model.evaluation import mistake_export
+
+    if folder is not None:
+        mistake_export.refuse_taken(folder)

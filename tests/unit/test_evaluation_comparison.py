@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from model.evaluation.comparison import compare, gap, paired
 from model.evaluation.differences import EXACT, Paired
-from model.evaluation.pages.mistakes import alone, worst
+from model.evaluation.pages.mistakes import alone, shown
 from schemas.errors import ConfigurationError
 from tests.unit.prediction_builders import drawn, judged
 
@@ -132,12 +132,11 @@ def test_without_negatives_nothing_is_said_of_them() -> None:
     assert document["figures"]["negatives_acted_on"]["difference"] is None
 
 
-def test_the_worst_mistakes_come_first_and_what_is_right_does_not_come() -> None:
-    shown, count = worst(A)
-    assert count == 1
-    assert shown[0].name == "1.jpg"
-    assert shown[0].faults == ("food too many", "top is food")
-    assert [(score.label, score.tagged, score.true) for score in shown[0].scores[0]] == [
+def test_a_photograph_is_shown_with_its_faults_and_its_scores() -> None:
+    card = shown(1, A)
+    assert card.name == "1.jpg"
+    assert card.faults == ("food too many", "top is food")
+    assert [(score.label, score.tagged, score.true) for score in card.scores[0]] == [
         ("ambiance", False, False),
         ("food", True, False),
         ("human", True, True),
@@ -145,9 +144,9 @@ def test_the_worst_mistakes_come_first_and_what_is_right_does_not_come() -> None
 
 
 def test_what_one_alone_tags_right_is_shown_with_the_scores_of_both() -> None:
-    (shown,) = alone(B, A, order=(A, B))
-    assert shown.name == "1.jpg"
-    assert [round(rows[1].probability, 2) for rows in shown.scores] == [0.8, 0.2]
+    (card,) = alone(B, A, order=(A, B))
+    assert card.name == "1.jpg"
+    assert [round(rows[1].probability, 2) for rows in card.scores] == [0.8, 0.2]
     assert [each.name for each in alone(A, B, order=(A, B))] == ["3.jpg"]
 
 

@@ -17,7 +17,6 @@ TEMPLATE = "evaluation.html.j2"
 def render(outcome: EvaluationResult) -> str:
     """The whole page."""
     report, predictions = outcome.report, outcome.predictions
-    worst, wrong = mistakes.worst(predictions)
     context = {
         "outcome": outcome,
         "report": report,
@@ -35,8 +34,9 @@ def render(outcome: EvaluationResult) -> str:
         "curves": plots.curves(predictions, report),
         "reliabilities": plots.reliabilities(report),
         "histograms": plots.histograms(predictions),
-        "worst": worst,
-        "wrong": wrong,
+        "wrong_tags": mistakes.of_labels(predictions),
+        "wrong_of_none": mistakes.of_none(predictions),
+        "wrong_main": mistakes.of_main(predictions) if report.task == "multi_label" else None,
         "tagstream": metadata.version("tagstream"),
     }
     return template.render(TEMPLATE, context)

@@ -1,7 +1,8 @@
-"""Error gallery: the photographs that a version got most wrong, or that one of two alone got right."""
+"""Error gallery: the photographs that a version tagged wrong, or that one of two alone got right."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Final
@@ -12,14 +13,17 @@ from torch.nn import functional
 
 from model import thumbnail
 from model.data.photograph import Encoded
+from model.evaluation import wrong_tags
 from model.evaluation.predictions import Predictions
 
 SIDE: Final = 240
 QUALITY: Final = 68
 """About 10 kB each."""
-WORST: Final = 24
 EACH: Final = 12
-"""Of those that one of two versions alone gets right."""
+"""Of a list: enough to see what goes wrong."""
+MOST: Final = 120
+"""Of all lists of labels together: a page of many labels shows fewer of each."""
+FEWEST: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,7 @@ class Score:
     probability: float
     threshold: float
     true: bool
+    maybe: bool
     tagged: bool
 
 
@@ -42,26 +47,58 @@ class ShownPhotograph:
     picture: str
     """A data: URI; empty where it cannot be shown."""
     tags: tuple[str, ...]
+    maybe: tuple[str, ...]
     faults: tuple[str, ...]
     scores: tuple[tuple[Score, ...], ...]
     """Of each version."""
 
 
-def worst(predictions: Predictions) -> tuple[tuple[ShownPhotograph, ...], int]:
-    """Those with the highest cross-entropy first, and how many are wrong in all."""
-    wrong = (predictions.judged & ~predictions.right) | ~predictions.all_right
-    places = wrong.nonzero()[:, 0]
-    order = places[loss(predictions)[places].argsort(descending=True, stable=True)]
-    return tuple(shown(place, predictions) for place in order[:WORST].tolist()), len(places)
+@dataclass(frozen=True, slots=True)
+class ShownMistakes:
+    """The first of a list, and how many there are in all."""
+
+    title: str
+    count: int
+    shown: tuple[ShownPhotograph, ...]
+
+
+def of_labels(predictions: Predictions) -> tuple[tuple[str, tuple[ShownMistakes, ShownMistakes]], ...]:
+    """By label what was missed, and what was tagged and is not true; farthest off first."""
+    most = min(EACH, max(FEWEST, MOST // (2 * len(predictions.labels))))
+    return tuple(
+        (
+            label,
+            (
+                _first(f"{label} missed", wrong.missed, predictions, most=most),
+                _first(f"{label} too many", wrong.too_many, predictions, most=most),
+            ),
+        )
+        for label, wrong in wrong_tags.by_label(predictions).items()
+    )
+
+
+def of_none(predictions: Predictions) -> ShownMistakes:
+    """Photographs of none of the labels that were tagged all the same."""
+    return _first("none of the labels", wrong_tags.of_none(predictions), predictions, most=2 * EACH)
+
+
+def of_main(predictions: Predictions) -> ShownMistakes:
+    """Photographs whose tags are right, and whose top label is another than their main one."""
+    wrong = predictions.judged & ~predictions.right & predictions.all_right
+    places = wrong_tags.farthest(predictions.confidence, among=wrong)
+    return _first("top label is another", places, predictions, most=EACH)
+
+
+def _first(title: str, places: Sequence[int], predictions: Predictions, *, most: int) -> ShownMistakes:
+    return ShownMistakes(title, len(places), tuple(shown(place, predictions) for place in places[:most]))
 
 
 def alone(
     right: Predictions, wrong: Predictions, *, order: tuple[Predictions, Predictions]
 ) -> tuple[ShownPhotograph, ...]:
     """What one version alone tags right, those first that the other gets most wrong."""
-    places = (right.all_right & ~wrong.all_right).nonzero()[:, 0]
-    ordered = places[loss(wrong)[places].argsort(descending=True, stable=True)]
-    return tuple(shown(place, wrong, beside=order) for place in ordered[:EACH].tolist())
+    places = wrong_tags.farthest(loss(wrong), among=right.all_right & ~wrong.all_right)
+    return tuple(shown(place, wrong, beside=order) for place in places[:EACH])
 
 
 def loss(predictions: Predictions) -> Tensor:
@@ -79,6 +116,7 @@ def shown(place: int, predictions: Predictions, *, beside: tuple[Predictions, ..
         source=photo.source,
         picture=_picture(photo.path),
         tags=photo.labels,
+        maybe=photo.maybe,
         faults=tuple(_faults(place, predictions)),
         scores=tuple(_scores(place, each) for each in beside or (predictions,)),
     )
@@ -92,20 +130,16 @@ def _picture(path: Encoded) -> str:
 
 
 def _faults(place: int, predictions: Predictions) -> list[str]:
-    tagged = (predictions.tagged & predictions.counted)[place].tolist()
-    true = predictions.targets[place].tolist()
-    columns = list(zip(predictions.labels, tagged, true, strict=True))
-    faults = [f"{label} missed" for label, is_tagged, is_true in columns if is_true and not is_tagged]
-    faults += [f"{label} too many" for label, is_tagged, is_true in columns if is_tagged and not is_true]
+    faults = list(wrong_tags.said(place, predictions))
     if predictions.judged[place] and not predictions.right[place]:
         faults.append(f"top is {predictions.classes[int(predictions.tops[place])]}")
     return faults
 
 
 def _scores(place: int, predictions: Predictions) -> tuple[Score, ...]:
-    rows = (predictions.probabilities, predictions.targets, predictions.tagged)
+    rows = (predictions.probabilities, predictions.targets, predictions.counted, predictions.tagged)
     columns = zip(predictions.labels, *(row[place].tolist() for row in rows), strict=True)
     return tuple(
-        Score(label, probability, predictions.thresholds[label], true=true, tagged=tagged)
-        for label, probability, true, tagged in columns
+        Score(label, probability, predictions.thresholds[label], true, not counted, tagged)
+        for label, probability, true, counted, tagged in columns
     )

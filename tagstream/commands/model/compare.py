@@ -21,7 +21,7 @@ def compare(  # noqa: PLR0913, PLR0917 - one parameter an option
     b: Annotated[str, typer.Argument(metavar="B", help="Another one, of the same labels.")],
     photographs: options.Data,
     negatives: options.Negatives = None,
-    split: Annotated[SplitName, typer.Option(help="What to compare them by.")] = "test",
+    split: Annotated[SplitName, typer.Option(help="What to compare them by; as of `evaluate`.")] = "test",
     html: Annotated[
         Path | None, typer.Option(help="Write a page with what each gets right that the other does not.")
     ] = None,
@@ -37,11 +37,13 @@ def compare(  # noqa: PLR0913, PLR0917 - one parameter an option
       tagstream model compare packaged runs/restaurant-v2 labels.csv --split val --html comparison.html
     """
     from model.data import dataset
+    from model.data.photograph import Split
     from model.evaluation.evaluation_run import EvaluationJob, versus
 
     figures.refuse_unwritable(html)
     folder, other = resolve(a), resolve(b)
-    data = dataset.read(photographs, negatives=negatives)
+    data = dataset.to_judge(photographs, split=Split(split), negatives=negatives)
+    figures.say_refused(data)
     job = EvaluationJob(folder, data, split, device=device, threads=threads)
     with phases() as tick:
         found = versus(job, other, tick=tick)
@@ -49,4 +51,6 @@ def compare(  # noqa: PLR0913, PLR0917 - one parameter an option
         from model.evaluation.pages import comparison_page
 
         atomic_folders.keep(html, comparison_page.render(found))
+    if found.undivided:
+        figures.say_undivided(photographs, found.predictions[0])
     typer.echo(json.dumps(found.as_json())) if as_json else show_versus(found)
