@@ -53,6 +53,17 @@ def table_in(folder: Path) -> Path | None:
     return next((file for file in files if file.is_file() and table.is_labelled(file)), None)
 
 
+def coco_files(source: Path) -> list[Path]:
+    """COCO's own layout: `annotations/instances_train2017.json` and so on, beside the folders of pictures."""
+    return sorted((source / "annotations").glob("instances_*.json"))
+
+
+def refuse_boxes(source: Path) -> None:
+    """Raise `ConfigurationError` for YOLO's boxes: their folders would be taken for labels."""
+    if (source / "data.yaml").is_file() and any(source.rglob("labels/*.txt")):
+        raise ConfigurationError(f"{source}: boxes of YOLO are not read; export them as COCO")
+
+
 def filled(source: Path, how: Reading) -> frozenset[str]:
     """The labels of which there are pictures in `source`."""
     every = by_label(source, leave_out=how.leave_out, suffixes=how.suffixes)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+import os
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -75,9 +76,20 @@ def _read(source: Path, how: Reading) -> Iterator[Entry | Refusal]:
         raise ConfigurationError(f"{source}: there is no such folder or file")
     if snapshot.is_snapshot(source):
         return _from_snapshot(source)
+    label_folders.refuse_boxes(source)
+    if files := label_folders.coco_files(source):
+        return _from_coco(files, source, how)
     if sides := label_folders.sides(source):
         return _from_sides(sides, source, how)
     return _from_folder(source, how)
+
+
+def _from_coco(files: Sequence[Path], source: Path, how: Reading) -> Iterator[Entry | Refusal]:
+    """The pictures of each file, by their places below the folder that holds them all."""
+    for file in files:
+        for each in _from_table(file, how):
+            beside = os.path.normpath(file.parent.relative_to(source) / each.place)
+            yield each if each.place.startswith(REMOTE) else replace(each, place=beside)
 
 
 def _from_sides(

@@ -257,6 +257,22 @@ def test_coco_s_categories_are_labels_wherever_its_pictures_were_unpacked(tmp_pa
     ]
 
 
+def test_coco_as_it_is_unpacked_is_read_by_its_folder(tmp_path: Path) -> None:
+    for side in ("train2017", "val2017"):
+        files(tmp_path, *(f"{side}/{name}.jpg" for name in "abc"))
+        written(tmp_path / f"annotations/instances_{side}.json", coco("a.jpg", "b.jpg", "c.jpg"))
+        written(tmp_path / f"annotations/captions_{side}.json", {"images": []})
+    found = told(sources.gather(tmp_path))
+    assert [(place, split) for place, _, _, split in found] == [
+        (f"{side}2017/{name}.jpg", side) for side in ("train", "val") for name in "abc"
+    ]
+
+
+def test_boxes_of_yolo_are_refused_and_not_taken_for_labels(tmp_path: Path) -> None:
+    files(tmp_path, "train/images/a.jpg", "train/labels/a.txt", "valid/images/a.jpg", "data.yaml")
+    assert "boxes of YOLO are not read; export them as COCO" in refusal(tmp_path)
+
+
 def test_a_folder_of_coco_a_split_is_read_as_roboflow_writes_it(tmp_path: Path) -> None:
     for side in ("train", "valid"):
         files(tmp_path, *(f"{side}/{name}.jpg" for name in "abc"))
