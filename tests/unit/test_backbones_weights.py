@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torchvision.models.vision_transformer import VisionTransformer
 
 from model.networks import backbones, torchvision_zoo, weights_file
+from model.networks.efficientnet_lite import InvertedBottleneck
 from model.tiny_version import write_tiny_version
 from schemas.errors import ConfigurationError
 
@@ -170,6 +171,55 @@ def test_the_layout_of_squeezenets_public_file_is_known(tmp_path: Path) -> None:
     network = taken(saved(older, tmp_path), "squeezenet1_1", labels=3)
     assert torch.equal(backbones.head(network).weight, backbones.head(donor).weight)
     assert torch.equal(seen(network), seen(donor))
+
+
+def as_counted_through(donor: nn.Module) -> dict[str, Tensor]:
+    """EfficientNet-Lite's tensors by the names that they have in the public packages."""
+    ends = {"features.0": ("_conv_stem", "_bn0"), "features.8": ("_conv_head", "_bn1")}
+    narrow = ("_project_conv", "_bn2")
+    wide = [("_expand_conv", "_bn0"), ("_depthwise_conv", "_bn1")]
+    names: dict[str, str] = {"classifier.1": "_fc"}
+    for place, pair in ends.items():
+        names |= {f"{place}.{within}": name for within, name in enumerate(pair)}
+    blocks = [(place, m) for place, m in donor.named_modules() if isinstance(m, InvertedBottleneck)]
+    for number, (place, module) in enumerate(blocks):
+        layers = [*wide, ("", ""), narrow] if len(module.block) == 4 else [wide[1], ("", ""), narrow]
+        for layer, pair in enumerate(layers):
+            for within, name in enumerate(pair):
+                names[f"{place}.block.{layer}.{within}"] = f"_blocks.{number}.{name}"
+    return {
+        f"{names[key.rpartition('.')[0]]}.{key.rpartition('.')[2]}": tensor
+        for key, tensor in tensors(donor).items()
+    }
+
+
+@pytest.mark.parametrize("name", ["efficientnet_lite0", "efficientnet_lite2"])
+def test_the_layout_of_efficientnet_lites_public_packages_is_known(name: str, tmp_path: Path) -> None:
+    donor = made(name, labels=3, seed=1)
+    with torch.no_grad():
+        for parameter in donor.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.01)
+    other = as_counted_through(donor)
+    assert {"_conv_stem.weight", "_blocks.0._depthwise_conv.weight", "_fc.bias"} <= other.keys()
+    torch.save(other, tmp_path / "lite.pth")
+    network = taken(tmp_path / "lite.pth", name, labels=3)
+    assert torch.equal(seen(network), seen(donor))
+    assert torch.equal(backbones.head(network).weight, backbones.head(donor).weight)
+
+
+def test_a_head_that_looks_at_every_place_takes_efficientnet_lites_packages_too(tmp_path: Path) -> None:
+    donor = made("efficientnet_lite0", labels=3, seed=1)
+    torch.save(as_counted_through(donor), tmp_path / "lite.pth")
+    network = taken(tmp_path / "lite.pth", "efficientnet_lite0_csra", labels=2)
+    bodies = [{k: t for k, t in tensors(each).items() if "features" in k} for each in (network, donor)]
+    assert bodies[0].keys() == bodies[1].keys()
+    assert all(torch.equal(tensor, bodies[1][key]) for key, tensor in bodies[0].items())
+
+
+def test_efficientnet_lites_packages_are_not_the_weights_of_others(tmp_path: Path) -> None:
+    torch.save(as_counted_through(made("efficientnet_lite2", labels=3)), tmp_path / "lite.pth")
+    for name in ("efficientnet_lite0", "resnet18"):
+        assert "not the weights of this network" in refusal(tmp_path / "lite.pth", name)
 
 
 def test_auxiliary_outputs_of_a_public_file_are_left_out(tmp_path: Path) -> None:

