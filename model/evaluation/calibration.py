@@ -1,4 +1,4 @@
-"""Temperature scaling and threshold selection on `val`, for a stated recall or precision."""
+"""Temperature scaling and threshold selection on `val`, for a stated recall or precision, or the best F1."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from model.evaluation import refusing
 from model.evaluation.predictions import Predictions, highest
-from model.evaluation.threshold_targets import DEFAULT, CalibrationSet, Fixed, Recall, Target
+from model.evaluation.threshold_targets import DEFAULT, CalibrationSet, Fixed, HighestF1, Recall, Target
 from model.manifest import Task
 from schemas.errors import ConfigurationError
 
@@ -73,9 +73,7 @@ def decide(
         temperature=degree,
         thresholds={label: choice.threshold for label, choice in choices.items()},
         chosen_for={
-            label: {wanted[label].name: wanted[label].share, "reached": round(choice.reached, 4)}
-            if choice.of
-            else {wanted[label].name: wanted[label].share}
+            label: choice.kept(wanted[label])
             for label, choice in choices.items()
             if choice.of or isinstance(wanted[label], Fixed)
         },
@@ -84,7 +82,7 @@ def decide(
             choice.missed(label, wanted[label])
             for label, choice in choices.items()
             if not isinstance(wanted[label], Fixed)
-            and (not choice.of or choice.reached < wanted[label].share)
+            and not (choice.of and wanted[label].is_met(choice.reached))
         ),
     )
 
@@ -117,11 +115,16 @@ def eligible(scores: Tensor, *, task: Task) -> Tensor:
 
 @dataclass(frozen=True, slots=True)
 class ThresholdChoice:
-    """A threshold, and the recall or precision that it reaches, of `of` photographs of the label."""
+    """A threshold, and the recall, precision or F1 that it reaches, of `of` photographs of the label."""
 
     threshold: float
     reached: float
     of: int
+
+    def kept(self, target: Target) -> Mapping[str, float]:
+        """For the manifest: what was wanted, and what was reached where there was anything to reach."""
+        reached = {"reached": round(self.reached, 4)} if self.of else {}
+        return {target.name: target.share, **reached}
 
     def missed(self, label: str, target: Target) -> str:
         """Why `target` is not reached."""
@@ -146,9 +149,12 @@ def choose(scores: Tensor, truth: Tensor, *, target: Target) -> ThresholdChoice:
     grid = torch.arange(low, high + 1, dtype=torch.float64) / 100
     tagged = scores.double()[:, None] >= grid
     found = (tagged & truth[:, None]).sum(0).double()
+    of = int(truth.sum())
     if isinstance(target, Recall):
-        return _choice(grid, found / truth.sum(), target=target, of=int(truth.sum()))
-    return _choice(grid, found / tagged.sum(0).clamp(min=1), target=target, of=int(truth.sum()))
+        return _choice(grid, found / of, target=target, of=of)
+    if isinstance(target, HighestF1):
+        return _highest(grid, 2 * found / (tagged.sum(0) + of), of=of)
+    return _choice(grid, found / tagged.sum(0).clamp(min=1), target=target, of=of)
 
 
 def _choice(grid: Tensor, reached: Tensor, *, target: Target, of: int) -> ThresholdChoice:
@@ -158,6 +164,13 @@ def _choice(grid: Tensor, reached: Tensor, *, target: Target, of: int) -> Thresh
         place = int(reached.argmax())
     else:
         place = int(places[-1] if isinstance(target, Recall) else places[0])
+    return ThresholdChoice(round(float(grid[place]), 2), float(reached[place]), of=of)
+
+
+def _highest(grid: Tensor, reached: Tensor, *, of: int) -> ThresholdChoice:
+    """Of equal ones the middle one: it is the farthest from where the next photographs would change it."""
+    places = (reached >= reached.max() - 1e-9).nonzero()[:, 0]
+    place = int(places[len(places) // 2])
     return ThresholdChoice(round(float(grid[place]), 2), float(reached[place]), of=of)
 
 

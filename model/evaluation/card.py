@@ -97,6 +97,8 @@ def _reason(manifest: Manifest, label: str) -> str:
     reached = chosen.pop("reached", None)
     if "threshold" in chosen:
         return "set by hand" if reached is None else f"set by hand (recall there: {reached:.1%})"
+    if "f1" in chosen:
+        return "the highest F1" if reached is None else f"the highest F1 (there: {reached:.1%})"
     wish = ", ".join(f"{name} {share:.1%}" for name, share in chosen.items())
     return wish if reached is None else f"{wish} (there: {reached:.1%})"
 

@@ -20,6 +20,10 @@ class Recall:
     within: tuple[float, float] = WHOLE
     name: str = "recall"
 
+    def is_met(self, reached: float) -> bool:
+        """By the share that a threshold has."""
+        return reached >= self.share
+
 
 @dataclass(frozen=True, slots=True)
 class Precision:
@@ -28,6 +32,24 @@ class Precision:
     share: float
     within: tuple[float, float] = WHOLE
     name: str = "precision"
+
+    def is_met(self, reached: float) -> bool:
+        """By the share that a threshold has."""
+        return reached >= self.share
+
+
+@dataclass(frozen=True, slots=True)
+class HighestF1:
+    """The threshold at which the F1 of a label's tags is highest; of several equal ones the middle one."""
+
+    share: float = 1.0
+    within: tuple[float, float] = WHOLE
+    name: str = "f1"
+
+    def is_met(self, reached: float) -> bool:
+        """Whatever it is: it is the highest there is."""
+        del reached
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +60,13 @@ class Fixed:
     within: tuple[float, float] = WHOLE
     name: str = "threshold"
 
+    def is_met(self, reached: float) -> bool:
+        """Whatever it is."""
+        del reached
+        return True
 
-Target = Recall | Precision | Fixed
+
+Target = Recall | Precision | HighestF1 | Fixed
 DEFAULT: Final = Recall(0.98, within=(LOWEST, HIGHEST))
 """The higher a threshold is, the fewer pictures of nothing are tagged; the target bounds what that costs."""
 

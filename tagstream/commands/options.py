@@ -44,14 +44,23 @@ SplitName = Literal["train", "val", "test"]
 Output = Annotated[Path, typer.Option(help="The new version's folder, NAME-VERSION; versions never change.")]
 Recalls = Annotated[
     list[str] | None,
-    typer.Option(help="Of true tags found, for all labels or LABEL=SHARE; may be repeated."),
+    typer.Option(help="Of true tags found, for all labels (0.98) or one (menu=0.97); may be repeated."),
 ]
 Precisions = Annotated[
-    list[str] | None, typer.Option(help="Of tags that are true, for all labels or LABEL=SHARE.")
+    list[str] | None, typer.Option(help="Of tags that are true, for all labels (0.9) or one (menu=0.95).")
+]
+HighestF1s = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--f1", metavar="LABEL", help="The threshold of the highest F1, as in --f1 food; may be repeated."
+    ),
 ]
 FixedThresholds = Annotated[
     list[str] | None,
-    typer.Option("--threshold", help="LABEL=P: this threshold, whatever it reaches; may be repeated."),
+    typer.Option(
+        "--threshold",
+        help="This threshold, whatever it reaches, for all labels (0.4) or one (menu=0.4); may be repeated.",
+    ),
 ]
 Weights = Annotated[
     str, typer.Option(help="Of the backbone: hub (public ones), a file, or none (from nothing).")
@@ -148,23 +157,29 @@ def division(shares: str, *, seed: int, by_source: bool = True) -> SplitOptions:
 
 
 def targets(
-    recalls: Sequence[str], precisions: Sequence[str], fixed: Sequence[str] = (), *, labels: Sequence[str]
+    recalls: Sequence[str],
+    precisions: Sequence[str],
+    fixed: Sequence[str] = (),
+    f1: Sequence[str] = (),
+    *,
+    labels: Sequence[str],
 ) -> Mapping[str, Target]:
     """A target for each label that was named, or for all; a named one outranks that for all.
 
     Raises `ConfigurationError` for what is no number, a label twice, or nothing at all.
     """
-    from model.evaluation.threshold_targets import Fixed, Precision, Recall
+    from model.evaluation.threshold_targets import Fixed, HighestF1, Precision, Recall
 
     pairs = [
         *(_said(each, Recall) for each in recalls),
         *(_said(each, Precision) for each in precisions),
         *(_said(each, Fixed) for each in fixed),
+        *((label, HighestF1()) for label in f1),
     ]
     if not pairs:
         raise ConfigurationError(
-            "say what to choose thresholds for: --recall 0.98, or --precision menu=0.95; or set one: "
-            "--threshold menu=0.4"
+            "say what to choose thresholds for: --recall 0.98, --precision menu=0.95, or --f1 food; or set "
+            "one: --threshold menu=0.4"
         )
     names = [label for label, _ in pairs]
     twice = next((name for name in names if names.count(name) > 1), None)

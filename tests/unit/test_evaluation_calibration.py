@@ -11,7 +11,15 @@ from torch import Tensor
 from model.evaluation.calibration import choose, decide, logits_of, probabilities, temperature
 from model.evaluation.predictions import Predictions
 from model.evaluation.refusing import REFUSED
-from model.evaluation.threshold_targets import DEFAULT, HIGHEST, LOWEST, Fixed, Precision, Recall
+from model.evaluation.threshold_targets import (
+    DEFAULT,
+    HIGHEST,
+    LOWEST,
+    Fixed,
+    HighestF1,
+    Precision,
+    Recall,
+)
 from model.manifest import Task
 from schemas.errors import ConfigurationError
 from tests.unit.prediction_builders import drawn, judged
@@ -75,6 +83,45 @@ def test_no_higher_threshold_has_the_recall_and_the_chosen_one_has(
     kept = [int((scores[truth] >= at).sum()) for at in (choice.threshold, choice.threshold + 0.01)]
     assert kept[0] >= share * int(truth.sum()) - 1e-6
     assert kept[1] < share * int(truth.sum()) or choice.threshold == 0.99
+
+
+def test_a_threshold_of_the_highest_f1_is_in_the_middle_of_those_that_have_it() -> None:
+    scores = column(0.9, 0.8, 0.6, 0.7, 0.3, 0.2)
+    truth = torch.tensor([True, True, True, False, False, False])
+    choice = choose(scores, truth, target=HighestF1())
+    assert choice.reached == pytest.approx(6 / 7)
+    assert choice.threshold == 0.46  # of 0.31 to 0.60
+
+
+@given(st.lists(st.tuples(st.integers(0, 1000), st.booleans()), min_size=1, max_size=60))
+def test_no_threshold_has_a_higher_f1_than_the_one_that_is_chosen_for_it(
+    pairs: list[tuple[int, bool]],
+) -> None:
+    scores = column(*(score / 1000 for score, _ in pairs))
+    truth = torch.tensor([true for _, true in pairs])
+    choice = choose(scores, truth, target=HighestF1())
+    if not truth.any():
+        return
+
+    def f1(at: float) -> float:
+        tagged = scores >= at
+        return 2 * int((tagged & truth).sum()) / (int(tagged.sum()) + int(truth.sum()))
+
+    assert f1(choice.threshold) == pytest.approx(choice.reached)
+    assert max(f1(step / 100) for step in range(1, 100)) <= choice.reached + 1e-9
+
+
+def test_a_maybe_and_a_picture_of_nothing_weigh_in_the_highest_f1_as_they_should() -> None:
+    rows = [[0.8, 0.01, 0.01]] * 4 + [[0.6, 0.01, 0.01]] * 3
+    sure = judged(rows, [("ambiance",)] * 4 + [()] * 3)
+    doubtful = judged(rows, [("ambiance",)] * 4 + [()] * 3, maybe=[()] * 4 + [("ambiance",)] * 3)
+    wish = {"ambiance": HighestF1()}
+    chosen = [
+        decide(logits_of(each, temperature=1.0), each, targets=wish, refusal=0.0) for each in (sure, doubtful)
+    ]
+    assert [each.chosen_for["ambiance"] for each in chosen] == [{"f1": 1.0, "reached": 1.0}] * 2
+    assert chosen[0].thresholds["ambiance"] > chosen[1].thresholds["ambiance"]
+    assert "ambiance" not in "".join(chosen[0].missed)
 
 
 def test_the_negatives_count_for_a_precision() -> None:

@@ -172,6 +172,21 @@ def test_calibrate_sets_a_threshold_that_manifest_and_card_say_was_set_by_hand(p
     assert "| menu | 0.37 | set by hand" in new.card
 
 
+def test_calibrate_takes_the_highest_f1_of_one_label_beside_a_threshold_for_all_others(place: Path) -> None:
+    output = place / "tiny-v10"
+    wish = ("--f1", "food", "--threshold", "0.4", "--output", output)
+    result = ran("calibrate", place / "tiny-v1", *data(place)[:3], *wish)
+    assert result.exit_code == 0, result.output
+    new = checkpoint.read(output)
+    assert {new.manifest.thresholds[label] for label in ("ambiance", "human", "menu")} == {0.4}
+    chosen = new.manifest.chosen_for["food"]
+    assert chosen["f1"] == 1.0
+    assert "| the highest F1 (there: " in new.card
+    both = read(place / "labels.csv", negatives=place / "other.csv").of(Split.VAL)
+    seen = predict.predict(Classifier.load(output, device="cpu"), both)
+    assert report(seen).f1["food"].value == pytest.approx(chosen["reached"], abs=1e-4)
+
+
 def test_a_refusal_that_makes_the_recall_impossible_writes_no_version(place: Path) -> None:
     wish = ("--recall", "menu=0.9", "--refusal", "1", "--output", place / "tiny-v9")
     result = ran("calibrate", place / "tiny-v1", *data(place)[:3], *wish)

@@ -23,6 +23,7 @@ def calibrate(  # noqa: PLR0913, PLR0917 - one parameter an option
     output: options.Output,
     recall: options.Recalls = None,
     precision: options.Precisions = None,
+    f1: options.HighestF1s = None,
     threshold: options.FixedThresholds = None,
     refusal: Annotated[
         float | None,
@@ -38,10 +39,15 @@ def calibrate(  # noqa: PLR0913, PLR0917 - one parameter an option
     to 0.50. With negatives, the refusal is chosen too: a photograph on which no label reaches it is none of
     them and gets no tag; at most 1.5 % of the labelled ones may be lost to it, and no recall that was asked
     for; a --refusal that makes one impossible is an error. What cannot be reached otherwise is said, and kept
-    in the new version's manifest beside what was wanted; so is a --threshold that you set.
+    in the new version's manifest beside what was wanted; so is a --threshold that you set. What is a maybe of
+    a photograph counts neither way, and a photograph that may show something is not what refusal is for.
 
-    Example:
+    Examples:
       tagstream model calibrate packaged labels.csv --recall 0.98 --precision menu=0.95 --output runs/new-v2
+
+      tagstream model calibrate packaged labels.csv --recall 0.98 --f1 food --f1 ambiance --output runs/new-v2
+
+      tagstream model calibrate packaged labels.csv --threshold 0.4 --threshold menu=0.6 --output runs/new-v2
     """
     from model import checkpoint
     from model.evaluation import recalibrating
@@ -49,7 +55,7 @@ def calibrate(  # noqa: PLR0913, PLR0917 - one parameter an option
 
     folder = resolve(version)
     labels = checkpoint.read_manifest(folder).labels
-    wanted = targets(recall or (), precision or (), threshold or (), labels=labels)
+    wanted = targets(recall or (), precision or (), threshold or (), f1 or (), labels=labels)
     asked = recalibrate.asked(output, photographs, negatives=negatives, targets=wanted, refusal=refusal)
     with phases() as tick:
         made = recalibrating.recalibrate(folder, output, asked=asked, device=device, tick=tick)
@@ -68,6 +74,7 @@ def average(  # noqa: PLR0913, PLR0917 - one parameter an option
     output: options.Output,
     recall: options.Recalls = None,
     precision: options.Precisions = None,
+    f1: options.HighestF1s = None,
     threshold: options.FixedThresholds = None,
     refusal: Annotated[
         float | None, typer.Option(min=0, max=1, help="As for `calibrate`; chosen if absent.")
@@ -94,8 +101,8 @@ def average(  # noqa: PLR0913, PLR0917 - one parameter an option
 
     folders = [resolve(version) for version in versions]
     labels = checkpoint.read_manifest(folders[0]).labels
-    is_said = recall or precision or threshold
-    wanted = targets(recall or (), precision or (), threshold or (), labels=labels) if is_said else {}
+    said = (recall or (), precision or (), threshold or (), f1 or ())
+    wanted = targets(*said, labels=labels) if any(said) else {}
     text = recalibrate.notes(notes)
     asked = recalibrate.asked(output, photographs, negatives=negatives, targets=wanted, refusal=refusal)
     with phases() as tick:
