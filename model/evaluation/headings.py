@@ -58,8 +58,8 @@ MAIN: Final = (
     Heading("ece_top", "Calibration error, top label", "lower is better"),
 )
 MAIN_TAGS: Final = (
-    Heading("precision", "precision, as the main tag", "of the photographs whose top label it is"),
-    Heading("recall", "recall, as the main tag", "of the photographs whose main label it is"),
+    Heading("precision", "precision (main)", "of the photographs whose top label it is"),
+    Heading("recall", "recall (main)", "of the photographs whose main label it is"),
 )
 OF_SEVERAL: Final = frozenset({"ece_label_mixed", "mixed_all_found"})
 OF_BINARY: Final = frozenset({"negatives_acted_on"})

@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 
 from model.data.photograph import Photograph
+from model.evaluation import headings
 from model.evaluation.card import card
 from model.evaluation.comparison import compare, gap
 from model.evaluation.evaluation_run import EvaluationResult, Versus
@@ -22,6 +23,7 @@ from model.evaluation.pages.mistakes import EACH
 from model.evaluation.predictions import Predictions
 from model.evaluation.speed import Benchmark, Speed
 from model.manifest import Manifest
+from tagstream.render.figure_differences import show_versus
 from tagstream.render.figures import show_report
 from tests.unit.prediction_builders import LABELS, drawn, judged
 
@@ -59,18 +61,21 @@ def page(many: Predictions) -> str:
 
 
 @pytest.fixture(scope="module")
-def versus(many: Predictions) -> str:
+def two(many: Predictions) -> Versus:
     other = replace(many, probabilities=many.probabilities.roll(1, dims=1))
-    return comparison_page.render(
-        Versus(
-            manifests=(MANIFEST, MANIFEST.model_copy(update={"version": "v2"})),
-            split="val",
-            predictions=(many, other),
-            reports=(report(many, resamples=50), report(other, resamples=50)),
-            comparison=compare(many, other, resamples=50),
-            benchmark=Benchmark("cpu", 1, 8, a=(10.0, 20.0), b=(20.0, 20.0)),
-        )
+    return Versus(
+        manifests=(MANIFEST, MANIFEST.model_copy(update={"version": "v2"})),
+        split="val",
+        predictions=(many, other),
+        reports=(report(many, resamples=50), report(other, resamples=50)),
+        comparison=compare(many, other, resamples=50),
+        benchmark=Benchmark("cpu", 1, 8, a=(10.0, 20.0), b=(20.0, 20.0)),
     )
+
+
+@pytest.fixture(scope="module")
+def versus(two: Versus) -> str:
+    return comparison_page.render(two)
 
 
 def test_a_page_needs_nothing_else(page: str, versus: str) -> None:
@@ -205,6 +210,21 @@ def test_figures_of_tags_come_before_those_of_the_main_tag(many: Predictions, pa
             for each in ("recall", "Several tags, all found", "None of the labels", "Top label right")
         ]
         assert places == sorted(places)
+
+
+def test_a_comparison_shows_the_report_s_figures_in_the_report_s_order(two: Versus, versus: str) -> None:
+    shown = io.StringIO()
+    with redirect_stdout(shown):
+        show_versus(two)
+    whole = [each.name for each in headings.all_of("multi_label", labels=3)]
+    for text in (versus[versus.index("<section>") :], shown.getvalue()):
+        places = [text.index(name) for name in ("precision", "recall", "F1", *whole)]
+        assert places == sorted(places)
+    recall = two.comparison.per_label["food"].recall
+    row = f"│ {recall.a:.3f} │ {recall.b:.3f} │ {recall.value:+.3f}"
+    assert re.search(rf"recall +{re.escape(row)}", shown.getvalue())
+    assert f"{recall.a:.3f} → {recall.b:.3f}" in versus
+    assert "by the wall clock, in turns, 2 rounds" in shown.getvalue()
 
 
 def test_what_there_is_nothing_of_is_a_dash_everywhere() -> None:

@@ -19,7 +19,8 @@ def render(versus: Versus) -> str:
     context = {
         "versus": versus,
         "comparison": versus.comparison,
-        "tags": [*headings.of_tags(task), *headings.main_tags(task)],
+        "tags": headings.of_tags(task),
+        "main_tags": headings.main_tags(task),
         "whole": [(each, versus.comparison.figures[each.key]) for each in headings.whole(task)],
         "main": [
             (each, versus.comparison.figures[each.key]) for each in headings.main(task, labels=len(a.labels))

@@ -11,8 +11,8 @@ import typer
 from model import atomic_folders
 from tagstream.commands import options
 from tagstream.commands.options import SplitName, resolve
-from tagstream.render import figures
-from tagstream.render.figures import show_versus
+from tagstream.render import judging
+from tagstream.render.figure_differences import show_versus
 from tagstream.render.progress import phases
 
 
@@ -40,10 +40,10 @@ def compare(  # noqa: PLR0913, PLR0917 - one parameter an option
     from model.data.photograph import Split
     from model.evaluation.evaluation_run import EvaluationJob, versus
 
-    figures.refuse_unwritable(html)
+    judging.refuse_unwritable(html)
     folder, other = resolve(a), resolve(b)
     data = dataset.to_judge(photographs, split=Split(split), negatives=negatives)
-    figures.say_refused(data)
+    judging.say_refused(data)
     job = EvaluationJob(folder, data, split, device=device, threads=threads)
     with phases() as tick:
         found = versus(job, other, tick=tick)
@@ -52,5 +52,5 @@ def compare(  # noqa: PLR0913, PLR0917 - one parameter an option
 
         atomic_folders.keep(html, comparison_page.render(found))
     if found.undivided:
-        figures.say_undivided(photographs, found.predictions[0])
+        judging.say_undivided(photographs, found.predictions[0])
     typer.echo(json.dumps(found.as_json())) if as_json else show_versus(found)

@@ -10,7 +10,8 @@ import typer
 
 from model import atomic_folders
 from tagstream.commands import options
-from tagstream.render import figures
+from tagstream.render import backbones as table
+from tagstream.render import judging
 from tagstream.render.training import watched
 
 Metric = Literal[
@@ -78,7 +79,7 @@ def compare_backbones(  # noqa: PLR0913 - one parameter an option
     from model.training.recipe import Recipe
 
     for file in (html, markdown):
-        figures.refuse_unwritable(file)
+        judging.refuse_unwritable(file)
     recipe = Recipe(
         task=task,
         epochs=epochs,
@@ -113,8 +114,8 @@ def compare_backbones(  # noqa: PLR0913 - one parameter an option
 
         atomic_folders.keep(markdown, render_markdown(compared, rows))
     if as_json:
-        typer.echo(json.dumps(figures.document(compared, rows, by=by)))
+        typer.echo(json.dumps(table.document(compared, rows, by=by)))
     else:
-        figures.show(compared, rows)
+        table.show(compared, rows)
     if compared.failed:
         raise typer.Exit(1)

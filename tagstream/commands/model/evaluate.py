@@ -12,8 +12,9 @@ from model import atomic_folders
 from schemas.errors import ConfigurationError
 from tagstream.commands import options
 from tagstream.commands.options import SplitName, resolve
-from tagstream.render import figures
-from tagstream.render.figures import show_gap, show_report
+from tagstream.render import judging
+from tagstream.render.figure_differences import show_gap
+from tagstream.render.figures import show_report
 from tagstream.render.progress import phases
 
 
@@ -59,15 +60,15 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter an option
     from model.evaluation import evaluation_run, mistake_export, recording
     from operations import evaluate as evaluating
 
-    figures.refuse_unwritable(html)
-    figures.refuse_taken(export_mistakes)
+    judging.refuse_unwritable(html)
+    judging.refuse_taken(export_mistakes)
     if against == split:
         raise ConfigurationError(f"--against {against}: name another split than --split, or none")
     folder = resolve(version)
     if record:
         recording.refuse_recorded(folder, split)
     data = dataset.to_judge(photographs, split=Split(split), negatives=negatives)
-    figures.say_refused(data)
+    judging.say_refused(data)
     job = evaluation_run.EvaluationJob(folder, data, split, against, device=device, threads=threads)
     with phases() as tick:
         outcome = evaluation_run.evaluate(job, tick=tick)
@@ -80,9 +81,9 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one parameter an option
     if record:
         evaluating.record(job, outcome)
     if export_mistakes is not None:
-        figures.say_exported(count, export_mistakes)
+        judging.say_exported(count, export_mistakes)
     if outcome.undivided:
-        figures.say_undivided(photographs, outcome.predictions)
+        judging.say_undivided(photographs, outcome.predictions)
     if as_json:
         typer.echo(json.dumps(outcome.as_json()))
     else:
