@@ -24,12 +24,14 @@ class PublishResult:
     """Files of the folder that are no part of a version."""
 
 
-async def publish(settings: Settings, folder: Path, *, url: str | None) -> PublishResult:
-    """Verify the version, its golden images too, and put it into the registry.
+async def publish(settings: Settings, folder: Path, *, url: str | None, licence: str = "") -> PublishResult:
+    """Verify the version, its golden images too, and put it into the registry; of none, under `licence`.
 
     Raises `ConfigurationError`, `Unavailable`, and `Broken` where it does not score as it says.
     """
     version = contents.of_folder(folder)
+    if licence.strip():
+        version = contents.licensed(version, licence.strip())
     await asyncio.to_thread(_check, folder)
     async with open_registry(settings, url) as registry:
         published = await registry.publish(version)

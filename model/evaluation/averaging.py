@@ -43,7 +43,7 @@ def average(  # noqa: PLR0913 - one for each thing that a person may choose
     if len(folders) < FEWEST:
         raise ConfigurationError("an average is of two versions or more")
     versions = [checkpoint.read(folder) for folder in folders]
-    whole = replace(versions[0], weights=mean(versions))
+    whole = replace(versions[0], weights=mean(versions), manifest=_rights(versions))
     made_of = _made_of(versions)
 
     def text(manifest: Manifest, figures: Report) -> str:
@@ -76,6 +76,17 @@ def _refuse_unlike(first: Version, other: Version) -> None:
         if one != two:
             names = f"{_said(first.manifest)} and {_said(other.manifest)}"
             raise ConfigurationError(f"{names} differ in their {what}: their weights have no mean")
+
+
+def _rights(versions: Sequence[Version]) -> Manifest:
+    """The first's manifest, with a licence only where all have that, and what each of them began with."""
+    licences = {version.manifest.licence for version in versions}
+    origins = dict.fromkeys(version.manifest.began_with for version in versions)
+    update = {
+        "licence": licences.pop() if len(licences) == 1 else "",
+        "began_with": "; ".join(filter(None, origins)),
+    }
+    return versions[0].manifest.model_copy(update=update)
 
 
 def _shapes(weights: Weights) -> Mapping[str, tuple[int, ...]]:

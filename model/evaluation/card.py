@@ -69,12 +69,17 @@ def _head(manifest: Manifest) -> str:
     return (
         f"# {manifest.name} {manifest.version}\n\n"
         f"Tags a photograph with any of: {labels} ({TASKS[manifest.task]}).\n\n"
-        f"- Licence: {manifest.licence or 'not stated'}\n"
+        f"{licence_line(manifest.licence)}"
         f"{_began_with(manifest)}"
         f"- Architecture: {manifest.architecture}, input {size} x {size}, {manifest.input.fit}\n"
         f"- Data digest: `{manifest.data_digest}`\n"
         f"- Code commit: `{manifest.code_commit or 'unknown'}`"
     )
+
+
+def licence_line(licence: str) -> str:
+    """Of the card's head."""
+    return f"- Licence: {licence or 'not stated'}\n"
 
 
 def _began_with(manifest: Manifest) -> str:

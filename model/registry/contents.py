@@ -54,6 +54,27 @@ def of_folder(folder: Path) -> Contents:
     return Contents(manifest, files)
 
 
+def licensed(version: Contents, licence: str) -> Contents:
+    """`version` with that licence in its manifest and on its card, which stated none.
+
+    The folder that it came from stays as it is. Raises `ConfigurationError` where another one is stated.
+    """
+    from model.evaluation.card import licence_line  # noqa: PLC0415 - torch: not for whoever fetches
+
+    stated = version.manifest.licence
+    if stated == licence:
+        return version
+    if stated:
+        raise ConfigurationError(
+            f"{version.ref} states the licence {stated}: one version has one licence; leave --licence out, "
+            f"or train it with --licence {licence!r}"
+        )
+    manifest = version.manifest.model_copy(update={"licence": licence})
+    card = version.files[CARD].decode().replace(licence_line(""), licence_line(licence), 1)
+    dumped = (manifest.model_dump_json(indent=2) + "\n").encode()
+    return Contents(manifest, {**version.files, CARD: card.encode(), MANIFEST: dumped})
+
+
 def left_out(folder: Path, contents: Contents) -> tuple[str, ...]:
     """The files of `folder` that are none of the version's, for whoever wonders where they went."""
     found = (file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())

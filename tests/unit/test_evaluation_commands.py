@@ -235,6 +235,24 @@ def test_average_writes_the_mean_of_the_weights_decided_anew(
     assert "Squares." in new.card
 
 
+def test_an_average_states_a_licence_only_where_all_do_and_what_each_began_with(
+    place: Path, relative: Path, tmp_path: Path
+) -> None:
+    version = checkpoint.read(relative)
+    rights = {"licence": "CC-BY-NC-4.0", "began_with": "public weights of something"}
+    theirs = tmp_path / "theirs-v1"
+    checkpoint.write(theirs, replace(version, manifest=version.manifest.model_copy(update=rights)))
+    for output, versions, licence in (
+        (tmp_path / "both-v1", (place / "tiny-v1", theirs), ""),
+        (tmp_path / "twice-v1", (theirs, theirs), "CC-BY-NC-4.0"),
+    ):
+        result = ran("average", *versions, "--data", place / "labels.csv", "--output", output)
+        assert result.exit_code == 0, result.output
+        made = checkpoint.read(output)
+        assert made.manifest.licence == licence
+        assert "- Weights it began with: public weights of something" in made.card
+
+
 def test_versions_that_are_not_alike_have_no_average(place: Path, relative: Path, tmp_path: Path) -> None:
     version = checkpoint.read(relative)
     larger = version.manifest.model_copy(update={"input": Input(size=96)})

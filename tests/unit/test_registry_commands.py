@@ -6,6 +6,7 @@ import json
 import pickle
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -372,6 +373,33 @@ def test_without_photographs_and_records_a_promotion_is_refused_with_the_way_to_
     found = told("promote", publish(tmp_path, builders.version("v2")))
     assert refused(found) == {"figures"}
     assert "give --data DATA" in json.dumps(found)
+
+
+def test_a_version_that_states_no_licence_is_published_under_one_and_its_folder_stays(
+    registry: Path, tmp_path: Path
+) -> None:
+    silent = builders.version("v1")
+    silent = replace(silent, card="# colours v1\n\n- Licence: not stated\n- Licence: not stated\n")
+    folder = builders.written(tmp_path / "colours-v1", silent)
+    before = contents.of_folder(folder)
+    assert told("publish", str(folder), "--licence", "Apache-2.0")["is_new"]
+    assert not told("publish", str(folder), "--licence", "Apache-2.0")["is_new"]
+    assert contents.of_folder(folder) == before
+    shown = told("show", "colours/v1")
+    assert shown["manifest"]["licence"] == "Apache-2.0"
+    assert "- Licence: Apache-2.0\n- Licence: not stated" in shown["card"]  # of what it came from, below
+    assert contents.of_folder(registry / "colours" / "v1").manifest.licence == "Apache-2.0"
+
+
+def test_a_version_that_states_another_licence_is_not_published_under_one(
+    registry: Path, tmp_path: Path
+) -> None:
+    made = builders.edited(builders.version("v1"), licence="MIT")
+    folder = builders.written(tmp_path / "colours-v1", made)
+    with pytest.raises(ConfigurationError, match="states the licence MIT"):
+        run("publish", str(folder), "--licence", "Apache-2.0")
+    assert not (registry / "colours").exists()
+    assert told("publish", str(folder), "--licence", "MIT")["is_new"]
 
 
 def test_what_is_no_part_of_a_version_is_not_published_and_said(registry: Path, tmp_path: Path) -> None:

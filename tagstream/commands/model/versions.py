@@ -92,6 +92,9 @@ def fetch(
 
 def publish(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="As `train` writes it.")],
+    licence: Annotated[
+        str, typer.Option(metavar="NAME", help="Of a version that states none, as in Apache-2.0.")
+    ] = "",
     registry: Url = None,
     as_json: Json = False,  # noqa: FBT002
 ) -> None:
@@ -99,17 +102,18 @@ def publish(
 
     It is verified first: digests, weights as safetensors, its golden images' scores on this machine. It is
     there at once or not at all; broken off, publish it again. A version never changes: the same bytes again
-    are fine, others are refused. Published is not promoted: see `tagstream model promote`.
+    are fine, others are refused. Published is not promoted: see `tagstream model promote`. With --licence the
+    version in the registry states it, in its manifest and on its card; the folder stays as it is.
 
     Examples:
       tagstream model publish runs/restaurant-v2 --registry s3://models/tagstream
 
-      TAGSTREAM_REGISTRY__URL=/srv/models tagstream model publish runs/restaurant-v2 --json
+      tagstream model publish runs/restaurant-v2 --registry /srv/models --licence Apache-2.0 --json
     """
     from operations import publish as publishing
 
     with waiting(f"Publishing {folder}", quiet=as_json):
-        result = asyncio.run(publishing.publish(load_settings(), folder, url=registry))
+        result = asyncio.run(publishing.publish(load_settings(), folder, url=registry, licence=licence))
     published, where = result.published, result.registry
     if as_json:
         document = {"ref": str(published.ref), "digest": published.digest, "registry": where}
