@@ -52,16 +52,8 @@ def section(split: str, report: Report) -> str:
 
 def _listed(report: Report, shown: Sequence[Heading]) -> str:
     return "\n".join(
-        f"- {heading.name} ({heading.meaning}): {figure}{_over_sources(figure)}"
-        for heading, figure in headings.found(report, shown)
+        f"- {heading.name} ({heading.meaning}): {figure}" for heading, figure in headings.found(report, shown)
     )
-
-
-def _over_sources(figure: Share | Figure) -> str:
-    if not isinstance(figure, Share) or figure.resampled is None:
-        return ""
-    low, high = figure.resampled
-    return f"; {low:.1%} to {high:.1%} over sources"
 
 
 def _head(manifest: Manifest) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from model import atomic_folders
@@ -96,5 +96,5 @@ def _bytes(photo: Photograph) -> bytes:
 
 
 def _safe(name: str) -> str:
-    """Of a name from anywhere what any disk and any spreadsheet takes."""
-    return re.sub(r"[^\w.-]", "_", name)[-LONGEST:]
+    """Of a name from anywhere, or of a place in a snapshot, what any disk and any spreadsheet takes."""
+    return re.sub(r"[^\w.-]", "_", PurePosixPath(name).name)[-LONGEST:]

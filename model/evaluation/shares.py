@@ -53,7 +53,11 @@ class Share:
         if not self.of:
             return NOTHING
         low, high = self.interval
-        return f"{self.value:.1%} ({self.hits}/{self.of}; {low:.1%} to {high:.1%})"
+        counted = f"{self.value:.1%} ({self.hits}/{self.of}; {low:.1%} to {high:.1%})"
+        if self.resampled is None:
+            return counted
+        low, high = self.resampled
+        return f"{counted}; {low:.1%} to {high:.1%} over sources"
 
     def as_json(self) -> dict[str, JsonValue]:
         """Value, counts and interval, null where there was nothing to hit; `bootstrap` by sources."""

@@ -80,6 +80,4 @@ def _short(share: Share) -> str:
 def _intervals(report: Report) -> str:
     resampled = report.bootstrap
     by = f"resampling {resampled.groups} {resampled.by}s"
-    return f"intervals: 95 %; by {by}, " + (
-        "in lines of shares Wilson's" if resampled.by == "source" else "of shares Wilson's"
-    )
+    return f"intervals: 95 %; of shares Wilson's{', and' if resampled.by == 'source' else '; else'} by {by}"

@@ -24,9 +24,9 @@ SEEDS = range(4)
 
 def doubtful(seed: int, *, sources: int = 0) -> Predictions:
     """Photographs of one tag and of several, a fifth of them negatives, with maybes here and there."""
-    seen = drawn(90, seed=seed, sources=sources)
+    seen = drawn(240, seed=seed, sources=sources)
     generator = torch.Generator().manual_seed(100 + seed)
-    chances = torch.rand(90, 4, generator=generator).tolist()
+    chances = torch.rand(240, 4, generator=generator).tolist()
     photographs = []
     for photo, (none, *doubts) in zip(seen.photographs, chances, strict=True):
         tags = () if none < 0.2 else photo.labels

@@ -33,6 +33,8 @@ def test_a_share_says_its_interval_over_sources_where_it_has_one() -> None:
     assert "bootstrap" not in Share(8, of=10).as_json()
     assert Share(8, of=10, resampled=(0.61234, 0.9)).as_json()["bootstrap"] == [0.6123, 0.9]
     assert Share(8, of=10, resampled=(0.6, 0.9)) == Share(8, of=10)
+    assert str(Share(8, of=10, resampled=(0.6, 0.9))).endswith("; 60.0% to 90.0% over sources")
+    assert "over sources" not in str(Share(8, of=10))
 
 
 def test_a_figure_that_is_not_defined_is_null_and_a_dash() -> None:
