@@ -17,6 +17,7 @@ import torch
 from typer.testing import CliRunner, Result
 
 from model import checkpoint
+from model.data import dataset
 from schemas.errors import ConfigurationError, TagstreamError
 from tagstream.commands.model import app
 from tagstream.embedded_stack import free_port
@@ -90,6 +91,44 @@ def test_a_later_call_goes_on_where_an_earlier_one_was_to_end_and_new_photograph
     Path("photos/disc/later.png").unlink()
     assert ran("--until", "preprocess") == ["gather", "preprocess"]
     assert ran("--until", "preprocess", "--again", "gather") == ["gather"]
+
+
+def test_another_licence_trains_the_version_anew_and_decodes_nothing() -> None:
+    assert ran("--until", "train") == ["gather", "preprocess", "train"]
+    assert ran("--until", "train", "--licence", "MIT") == ["train"]
+    licences = {checkpoint.read_manifest(found).licence for found in Path("runs").glob("train-*/shapes-v1")}
+    assert licences == {"", "MIT"}
+    assert ran("--until", "train", "--licence", "MIT") == []
+
+
+def test_maybes_go_from_a_table_through_all_steps_and_one_more_of_them_is_seen() -> None:
+    rows = [(f"{label}/{label}{number}.png", label) for label in LABELS for number in range(16)]
+    splits = ("train", "train", "val", "test")
+    doubted = [("photos/disc/disc3.png", "stripes"), ("photos/stripes/stripes7.png", "disc")]
+
+    def table(*maybes: tuple[str, str]) -> None:
+        lines = ["path,yes,maybe,split"]
+        for place, (file, label) in enumerate(rows):
+            lines.append(
+                f"photos/{file},{label},{dict(maybes).get(f'photos/{file}', '')},{splits[place % 4]}"
+            )
+        Path("labels.csv").write_text("\n".join(lines) + "\n")
+
+    def steps(*more: str) -> dict[str, Mapping[str, Any]]:
+        arguments = ["labels.csv" if word == "photos" else word for word in words(*more, "--json")]
+        document = json.loads(CliRunner().invoke(app, arguments, catch_exceptions=False).stdout)
+        return {step["step"]: step for step in document["steps"]}
+
+    table(*doubted)
+    steps("--until", "validate")
+    (snapshot,) = folder("gather").glob("shapes-*")
+    kept = {photo.maybe for photo in dataset.read(snapshot).of(dataset.Split.TEST)}
+    assert kept == {(), ("stripes",), ("disc",)}
+    report = json.loads((folder("validate") / "report.json").read_text())
+    assert {report["ece_label"][label]["of"] for label in LABELS} == {7}  # of eight, one a maybe
+    table(*doubted, ("photos/disc/disc0.png", "stripes"))
+    again = steps("--until", "validate")
+    assert [name for name, step in again.items() if step["ran"]] == list(again)
 
 
 def test_the_error_of_a_step_is_one_line_and_those_behind_it_do_not_begin() -> None:
