@@ -16,9 +16,9 @@ PENDING = (
 
 READING = (
     "Shares with counts and 95 % intervals (Wilson's, which takes photographs for independent; beside it, "
-    "and alone in tables, by resampling sources, where they are known); values without counts with bootstrap "
-    "intervals. Tagged: at or above the label's threshold; top label: the highest probability. A tag of "
-    "which the data says maybe counts neither way. What each figure means: docs/evaluation.md."
+    "and in tables in its place, by resampling sources, where they are known); values without counts "
+    "with bootstrap intervals. Tagged: at or above the label's threshold; top label: the highest of all. "
+    "A tag of which the data says maybe counts neither way. What each figure means: docs/evaluation.md."
 )
 REFUSED = (
     "\nA picture on which no label reaches {:g} is refused: it gets no tag at all. The thresholds say which "
@@ -133,7 +133,7 @@ def _speed(report: Report) -> list[str]:
 def _short(figure: Share | Figure) -> str:
     if isinstance(figure, Figure) or not figure.is_defined:
         return str(figure)
-    low, high = figure.resampled or figure.interval
+    low, high = figure.shown_interval
     return f"{figure.value:.1%} of {figure.of} ({low:.0%} to {high:.0%})"
 
 

@@ -52,7 +52,7 @@ WHOLE: Final = (
 )
 MAIN: Final = (
     Heading("top_accuracy", "Top label right", "the highest probability is the main label's"),
-    Heading("coverage_90", "… of the 90 % most confident", "the rest left to a person"),
+    Heading("coverage_90", "Top label right, 90 % surest", "the rest left to a person"),
     Heading("precision_at_1", "Precision at 1", "the top label is one of the true tags"),
     Heading("recall_at_5", "Recall at 5", "true tags among the five highest labels"),
     Heading("ece_top", "Calibration error, top label", "lower is better"),

@@ -49,6 +49,14 @@ class Share:
         half = Z / (1 + Z**2 / n) * sqrt(p * (1 - p) / n + Z**2 / (4 * n**2))
         return (max(0.0, min(p, middle - half)), min(1.0, max(p, middle + half)))
 
+    @property
+    def shown_interval(self) -> Interval:
+        """The one that is shown where there is room for one: over sources, where they are known.
+
+        Where nothing is wrong resampling finds nothing wrong, and Wilson's says how far to believe that.
+        """
+        return self.resampled if self.resampled and self.resampled[0] < self.resampled[1] else self.interval
+
     def __str__(self) -> str:
         if not self.of:
             return NOTHING

@@ -54,7 +54,7 @@ def _cell(figure: Share | Figure) -> str:
     if isinstance(figure, Figure):
         low, high = figure.interval
         return f"{figure.value:.3f}\n{low:.3f} to {high:.3f}"
-    low, high = figure.resampled or figure.interval
+    low, high = figure.shown_interval
     return f"{figure.value:.1%} of {figure.of}\n{100 * low:.1f} to {100 * high:.1f}"
 
 

@@ -34,6 +34,8 @@ def test_a_share_says_its_interval_over_sources_where_it_has_one() -> None:
     assert Share(8, of=10, resampled=(0.61234, 0.9)).as_json()["bootstrap"] == [0.6123, 0.9]
     assert Share(8, of=10, resampled=(0.6, 0.9)) == Share(8, of=10)
     assert str(Share(8, of=10, resampled=(0.6, 0.9))).endswith("; 60.0% to 90.0% over sources")
+    assert Share(8, of=10, resampled=(0.6, 0.9)).shown_interval == (0.6, 0.9)
+    assert Share(10, of=10, resampled=(1.0, 1.0)).shown_interval == Share(10, of=10).interval
     assert "over sources" not in str(Share(8, of=10))
 
 
