@@ -38,26 +38,18 @@ def _mobilenet_v2_same(labels: int) -> nn.Module:
     return padded_as_tensorflow(MobileNetV2(labels))
 
 
-_lite0 = partial(efficientnet_lite, width=1.0, depth=1.0, dropout=0.2)
-_lite1 = partial(efficientnet_lite, width=1.0, depth=1.1, dropout=0.2)
-_lite2 = partial(efficientnet_lite, width=1.1, depth=1.2, dropout=0.3)
-
-
-def _csra(whole: Callable[[int], nn.Module], labels: int) -> nn.Module:
+def _mobilenet_v2_csra(labels: int) -> nn.Module:
     """The same network, whose head looks at every place besides the whole."""
-    network = whole(labels)
-    return ResidualAttention(network.features, network.classifier)  # type: ignore[arg-type]
+    whole = _mobilenet_v2_same(labels)
+    return ResidualAttention(whole.features, whole.classifier)  # type: ignore[arg-type]
 
 
 ARCHITECTURES: dict[str, Callable[[int], nn.Module]] = {
     "mobilenet_v2_same": _mobilenet_v2_same,
-    "mobilenet_v2_csra": partial(_csra, _mobilenet_v2_same),
-    "efficientnet_lite0": _lite0,
-    "efficientnet_lite1": _lite1,
-    "efficientnet_lite2": _lite2,
-    "efficientnet_lite0_csra": partial(_csra, _lite0),
-    "efficientnet_lite1_csra": partial(_csra, _lite1),
-    "efficientnet_lite2_csra": partial(_csra, _lite2),
+    "mobilenet_v2_csra": _mobilenet_v2_csra,
+    "efficientnet_lite0": partial(efficientnet_lite, width=1.0, depth=1.0, dropout=0.2),
+    "efficientnet_lite1": partial(efficientnet_lite, width=1.0, depth=1.1, dropout=0.2),
+    "efficientnet_lite2": partial(efficientnet_lite, width=1.1, depth=1.2, dropout=0.3),
     "tiny": Tiny,
 }
 

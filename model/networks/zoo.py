@@ -21,11 +21,9 @@ OWN: Final = {
     for each in (
         Backbone("mobilenet_v2_same"),
         Backbone("mobilenet_v2_csra"),
-        *(
-            Backbone(f"efficientnet_lite{number}{head}", size=size, mean=LITE_MEAN, std=LITE_STD)
-            for number, size in enumerate((224, 240, 260))
-            for head in ("", "_csra")
-        ),
+        Backbone("efficientnet_lite0", size=224, mean=LITE_MEAN, std=LITE_STD),
+        Backbone("efficientnet_lite1", size=240, mean=LITE_MEAN, std=LITE_STD),
+        Backbone("efficientnet_lite2", size=260, mean=LITE_MEAN, std=LITE_STD),
         Backbone("tiny", size=64),
     )
 }
