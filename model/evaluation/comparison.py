@@ -156,14 +156,13 @@ def gap(predictions: Predictions, against: Predictions) -> Mapping[str, Differen
         Bootstrap.of(each.photographs, seed=seed)
         for each, seed in zip((predictions, against), GAP_SEEDS, strict=True)
     )
-    return {
-        name: Difference(
-            float(weighted_metrics.value(a, of=len(predictions))),
-            float(weighted_metrics.value(theirs[name], of=len(against))),
-            interval=percentiles(other.drawn(theirs[name]) - one.drawn(a))[0],
-        )
-        for name, a in ours.items()
-    }
+    found = {}
+    for name, a in ours.items():
+        before = float(weighted_metrics.value(a, of=len(predictions)))
+        after = float(weighted_metrics.value(theirs[name], of=len(against)))
+        interval = percentiles(other.drawn(theirs[name]) - one.drawn(a))[0]
+        found[name] = Difference(before, after, interval=holding(interval, after - before))
+    return found
 
 
 def refuse_unlike(a: Predictions | Manifest, b: Predictions | Manifest) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -143,7 +144,11 @@ def chosen(data: Dataset, split: str) -> tuple[Photograph, ...]:
     """
     found = tuple(photo for photo in data.photographs if photo.split in {Split(split), Split.UNSET})
     if not any(photo.labels or photo.split is Split.UNSET for photo in found):
-        raise ConfigurationError(f"no photographs with tags in the split {split!r}: nothing to judge by")
+        there = Counter(photo.split.value for photo in data.photographs if photo.labels)
+        said = " and ".join(f"{count} in {name}" for name, count in sorted(there.items())) or "none at all"
+        raise ConfigurationError(
+            f"no photographs with tags in the split {split!r}: nothing to judge by; there are {said}"
+        )
     return found
 
 

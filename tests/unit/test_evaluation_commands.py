@@ -272,7 +272,7 @@ def test_versions_that_are_not_alike_have_no_average(place: Path, relative: Path
     ("arguments", "said"),
     [
         (("evaluate", "nowhere", "DATA"), "no model version"),
-        (("evaluate", "VERSION", "DATA", "--split", "test"), "nothing to judge by"),
+        (("evaluate", "VERSION", "DATA", "--split", "test"), "there are 12 in train and 13 in val"),
         (("evaluate", "VERSION", "DATA", "--html", "missing/report.html"), "no such folder"),
         (("evaluate", "VERSION", "DATA", "--split", "val", "--against", "val"), "name another split"),
         (("calibrate", "VERSION", "DATA", "--output", "runs/new-v1"), "--recall 0.98"),

@@ -155,5 +155,7 @@ def test_the_gap_is_that_of_two_samples_and_favours_what_was_learned() -> None:
     better = replace(learned, probabilities=learned.probabilities + 2.0 * learned.targets.double())
     found = gap(drawn(200, seed=2), better)
     assert found["mean_average_precision"].b == pytest.approx(1.0)
+    for each in found.values():
+        assert not each.is_defined or each.interval[0] <= each.value <= each.interval[1]
     low, high = found["mean_average_precision"].interval
     assert 0 < low < found["mean_average_precision"].value < high
