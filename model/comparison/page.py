@@ -231,8 +231,10 @@ def _line(each: Sequence[str]) -> str:
 
 
 def _share(value: IntervalValue) -> str:
+    if value.value is None:
+        return "-"
     low, high = (100 * (end or 0) for end in value.interval)
-    return f"{100 * (value.value or 0):.1f} ({low:.1f} to {high:.1f})"
+    return f"{100 * value.value:.1f} ({low:.1f} to {high:.1f})"
 
 
 def _value(value: IntervalValue) -> str:

@@ -16,6 +16,7 @@ from model.comparison import page
 from model.comparison.comparison_job import ComparisonJob, WeightsFrom
 from model.comparison.comparison_run import Compared
 from model.comparison.row import METRICS, BackboneFigures, BackboneRow, IntervalValue, ordered
+from model.evaluation.shares import Share
 from model.evaluation.speed import ForwardSpeed
 from model.networks import architectures
 from model.training.job import TrainingJob
@@ -193,6 +194,13 @@ def test_the_page_escapes_names_and_rings_what_is_from_scratch() -> None:
     assert text.count('<g class="place') == 2
     assert text.count('<g class="place scratch"') == 1
     assert "<script" not in text
+
+
+def test_an_accuracy_of_no_photographs_is_a_dash() -> None:
+    nothing = IntervalValue.model_validate(Share(0, of=0).as_json())
+    rows = (replace(ROWS[0], figures=FIGURES.model_copy(update={"top_accuracy": nothing})),)
+    assert "| 11.00 | - | 0.900 |" in page.render_markdown(COMPARED, rows)
+    assert "<td>11.00</td>\n      <td>\N{EN DASH}</td>" in page.render_html(COMPARED, rows)
 
 
 def test_a_page_of_failures_alone_has_no_plot() -> None:
