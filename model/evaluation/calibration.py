@@ -7,19 +7,16 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import torch
 from torch import Tensor
 from torch.nn import functional
 
-from model.evaluation import refusing
+from model.evaluation import refusing, thresholds
 from model.evaluation.predictions import Predictions, highest
-from model.evaluation.threshold_targets import DEFAULT, CalibrationSet, Fixed, HighestF1, Recall, Target
+from model.evaluation.threshold_targets import DEFAULT, CalibrationSet, CalibrationTensors, Fixed, Target
 from model.manifest import Task
 from schemas.errors import ConfigurationError
 
 TEMPERATURES: Final = np.geomspace(0.4, 3.0, 80)
-UNKNOWN: Final = 0.5
-"""The threshold of a label of which there is no photograph."""
 SMALLEST: Final = 1e-6
 """Of a probability that the classifier gives, which has six decimals; for the way back to its logit."""
 
@@ -52,6 +49,7 @@ def decide(
     every recall that was asked for stays within reach. Raises `ConfigurationError` for a target of a label
     that is not there, or outside 0 to 1, and for a recall that the given refusal makes impossible.
     """
+    truth = CalibrationTensors.of(truth)
     wanted = _wanted(targets, labels=truth.labels)
     degree = temperature(logits, truth, task=task)
     scores = eligible(probabilities(logits, temperature=degree, task=task), task=task)
@@ -60,15 +58,7 @@ def decide(
     else:
         refusing.refuse_impossible(refusal, scores, truth, targets=wanted)
         least = refusal
-    scores = scores.where(scores.amax(1, keepdim=True) >= least, -1.0)
-    choices = {
-        label: choose(
-            scores[truth.counted[:, i], i],
-            truth.targets[truth.counted[:, i], i] > 0,
-            target=wanted[label],
-        )
-        for i, label in enumerate(truth.labels)
-    }
+    choices = thresholds.of_all(scores, truth, refusal=least, targets=wanted)
     return DecisionRule(
         temperature=degree,
         thresholds={label: choice.threshold for label, choice in choices.items()},
@@ -111,67 +101,6 @@ def logits_of(predictions: Predictions, *, temperature: float) -> Tensor:
 def eligible(scores: Tensor, *, task: Task) -> Tensor:
     """`scores`, -1 where the label cannot be tagged: of a single-label task all but the highest."""
     return scores.where(highest(scores), -1.0) if task == "single_label" else scores
-
-
-@dataclass(frozen=True, slots=True)
-class ThresholdChoice:
-    """A threshold, and the recall, precision or F1 that it reaches, of `of` photographs of the label."""
-
-    threshold: float
-    reached: float
-    of: int
-
-    def kept(self, target: Target) -> Mapping[str, float]:
-        """For the manifest: what was wanted, and what was reached where there was anything to reach."""
-        reached = {"reached": round(self.reached, 4)} if self.of else {}
-        return {target.name: target.share, **reached}
-
-    def missed(self, label: str, target: Target) -> str:
-        """Why `target` is not reached."""
-        if not self.of:
-            return f"{label}: there is no photograph of it, its threshold is {self.threshold:.2f}"
-        return (
-            f"{label}: no threshold from {target.within[0]:.2f} to {target.within[1]:.2f} has a "
-            f"{target.name} of {target.share:.1%}; at {self.threshold:.2f} it is {self.reached:.1%} "
-            f"({self.of} photographs of it)"
-        )
-
-
-def choose(scores: Tensor, truth: Tensor, *, target: Target) -> ThresholdChoice:
-    """The threshold of one label, in hundredths, from float (N,) and bool (N,)."""
-    if isinstance(target, Fixed):
-        found = ((scores >= target.share) & truth).sum()
-        of = int(truth.sum())
-        return ThresholdChoice(target.share, float(found) / max(1, of), of=of)
-    if not truth.any():
-        return ThresholdChoice(UNKNOWN, 0.0, of=0)
-    low, high = (round(100 * end) for end in target.within)
-    grid = torch.arange(low, high + 1, dtype=torch.float64) / 100
-    tagged = scores.double()[:, None] >= grid
-    found = (tagged & truth[:, None]).sum(0).double()
-    of = int(truth.sum())
-    if isinstance(target, Recall):
-        return _choice(grid, found / of, target=target, of=of)
-    if isinstance(target, HighestF1):
-        return _highest(grid, 2 * found / (tagged.sum(0) + of), of=of)
-    return _choice(grid, found / tagged.sum(0).clamp(min=1), target=target, of=of)
-
-
-def _choice(grid: Tensor, reached: Tensor, *, target: Target, of: int) -> ThresholdChoice:
-    """Of the thresholds that reach the target the best: high for a recall, low for a precision."""
-    places = (reached >= target.share - 1e-9).nonzero()[:, 0]
-    if not len(places):
-        place = int(reached.argmax())
-    else:
-        place = int(places[-1] if isinstance(target, Recall) else places[0])
-    return ThresholdChoice(round(float(grid[place]), 2), float(reached[place]), of=of)
-
-
-def _highest(grid: Tensor, reached: Tensor, *, of: int) -> ThresholdChoice:
-    """Of equal ones the middle one: it is the farthest from where the next photographs would change it."""
-    places = (reached >= reached.max() - 1e-9).nonzero()[:, 0]
-    place = int(places[len(places) // 2])
-    return ThresholdChoice(round(float(grid[place]), 2), float(reached[place]), of=of)
 
 
 def _wanted(targets: Target | Mapping[str, Target], *, labels: tuple[str, ...]) -> Mapping[str, Target]:

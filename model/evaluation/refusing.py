@@ -10,6 +10,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from model.evaluation import thresholds
 from model.evaluation.threshold_targets import DEFAULT, CalibrationSet, Recall, Target
 from model.manifest import Task
 from schemas.errors import ConfigurationError
@@ -22,10 +23,12 @@ GRID: Final = torch.arange(100, dtype=torch.float64) / 100
 
 
 def chosen(scores: Tensor, truth: CalibrationSet, *, task: Task, targets: Mapping[str, Target]) -> float:
-    """The lowest probability, in hundredths, below which to refuse a photograph; 0 without negatives.
+    """The probability, in hundredths, below which to refuse a photograph; 0 without negatives.
 
-    By the highest score of each (Hendrycks and Gimpel 2017, "A baseline for detecting misclassified and
-    out-of-distribution examples"). Where a picture has one answer alone, its threshold refuses already.
+    The lowest at which few enough pictures of nothing stay, by the highest score of each (Hendrycks and
+    Gimpel 2017, "A baseline for detecting misclassified and out-of-distribution examples"), or one below it:
+    what is refused is missed, so that thresholds which are to reach a recall fall beside it, and may set more
+    wrong tags than it takes away. Where a picture has one answer alone, its threshold refuses already.
     """
     known, none = truth.mains >= 0, (truth.mains < 0) & truth.counted.all(1)
     if task != "multi_label" or not none.any() or not known.any():
@@ -34,7 +37,15 @@ def chosen(scores: Tensor, truth: CalibrationSet, *, task: Task, targets: Mappin
     slipped, refused = stays[none].double().mean(0), (~stays[known]).double().mean(0)
     allowed = slipped.clamp(min=SLIPPED).where(refused <= REFUSED, torch.inf)
     best = float(GRID[int(allowed.argmin())])
-    return round(min([best, *(asked.highest for asked in _asked(scores, truth, targets=targets))]), 2)
+    most = min([best, *(asked.highest for asked in _asked(scores, truth, targets=targets))])
+    steps = range(round(100 * most), -1, -1)
+    return min(steps, key=lambda step: _wrong(step / 100, scores, truth, targets=targets)) / 100
+
+
+def _wrong(refusal: float, scores: Tensor, truth: CalibrationSet, *, targets: Mapping[str, Target]) -> int:
+    """Verdicts that are wrong beside `refusal`, with the thresholds that would be chosen beside it."""
+    choices = thresholds.of_all(scores, truth, refusal=refusal, targets=targets)
+    return thresholds.wrong(scores, truth, refusal=refusal, choices=choices)
 
 
 def refuse_impossible(

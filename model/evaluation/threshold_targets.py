@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Protocol, Self
 
 from torch import Tensor
 
@@ -89,3 +89,18 @@ class CalibrationSet(Protocol):
     @property
     def mains(self) -> Tensor:
         """Int (N,): the class that is right, -1 for a negative."""
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationTensors:
+    """A calibration set that is read out once: photographs make theirs anew each time."""
+
+    labels: tuple[str, ...]
+    targets: Tensor
+    counted: Tensor
+    mains: Tensor
+
+    @classmethod
+    def of(cls, truth: CalibrationSet) -> Self:
+        """What `truth` says."""
+        return cls(truth.labels, truth.targets, truth.counted, truth.mains)

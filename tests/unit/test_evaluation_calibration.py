@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from model.evaluation.calibration import choose, decide, logits_of, probabilities, temperature
+from model.evaluation.calibration import decide, logits_of, probabilities, temperature
 from model.evaluation.predictions import Predictions
 from model.evaluation.refusing import REFUSED
 from model.evaluation.threshold_targets import (
@@ -20,6 +20,7 @@ from model.evaluation.threshold_targets import (
     Precision,
     Recall,
 )
+from model.evaluation.thresholds import choose
 from model.manifest import Task
 from schemas.errors import ConfigurationError
 from tests.unit.prediction_builders import drawn, judged
@@ -279,6 +280,27 @@ def test_a_refusal_that_is_chosen_leaves_every_recall_that_was_asked_for_within_
     assert beside.refusal < alone.refusal
     assert beside.chosen_for["ambiance"]["reached"] == 1.0
     assert alone.chosen_for["ambiance"]["reached"] == 0.99
+
+
+def test_a_refusal_that_would_press_a_threshold_down_to_what_is_not_true_is_lower() -> None:
+    rows = [
+        *[[0.01, 0.01, 0.9]] * 50,
+        [0.01, 0.01, 0.4],  # a refusal of the pictures of nothing costs this one ...
+        [0.9, 0.01, 0.3],  # ... so that only by this one is the recall reached,
+        *[[0.9, 0.01, 0.32]] * 40,  # before which all of these get the tag
+        *[[0.45, 0.01, 0.01]] * 10,
+    ]
+    tags = [*[("human",)] * 51, ("ambiance", "human"), *[("ambiance",)] * 40, *[()] * 10]
+    truth = judged(rows, tags)
+    logits = logits_of(truth, temperature=1.0)
+    highest = decide(logits, truth, targets={"human": Fixed(0.3)}).refusal
+    found = decide(logits, truth, targets={"human": Recall(0.98)})
+    assert found.chosen_for["human"]["reached"] >= 0.98
+    assert found.refusal < highest
+    pressed = decide(logits, truth, targets={"human": Recall(0.98)}, refusal=highest)
+    scores = probabilities(logits, temperature=found.temperature, task="multi_label")[:, 2]
+    not_true = [int((scores[52:] >= each.thresholds["human"]).sum()) for each in (found, pressed)]
+    assert not_true == [0, 40]
 
 
 def test_a_threshold_that_somebody_sets_is_kept_with_the_recall_that_it_has() -> None:
