@@ -1,26 +1,29 @@
-"""Near duplicates: pictures that are the same photograph, resized, compressed again or cropped a little.
+"""Near duplicates: pictures that are the same photograph, resized, compressed again, cropped or mirrored.
 
 Two 64-bit fingerprints a picture: pHash (the signs of the low frequencies of a cosine transform) and dHash
 (whether brightness rises from one pixel to the next), as in
 https://www.hackerfactor.com/blog/index.php?/archives/432-Looks-Like-It.html. Both must be near, which keeps
-apart what is alike to only one of them: menus by their layout, plates by their roundness.
+apart what is alike to only one of them: menus by their layout, plates by their roundness. Parts and mirror
+images are found by `crop_search`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from model.data import crop_hashes, crop_search
 from model.preprocess import Pixels
 from schemas.errors import ConfigurationError
 
 BITS: Final = 64
+ELSE: Final = ", or by its pixels a part or a mirror image"
 SIDE: Final = 128
 """Pixels of the picture that the fingerprints are taken of."""
 
@@ -36,6 +39,9 @@ class Fingerprint:
 
     phash: int
     dhash: int
+    grey: bytes = b""
+    """The picture in few grey pixels, of which crops and mirror images are made; they are not looked for
+    without it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +52,7 @@ class Nearness:
     dhash: int = 12
 
     def __str__(self) -> str:
-        return f"pHash within {self.phash} and dHash within {self.dhash} of {BITS} bits"
+        return f"pHash within {self.phash} and dHash within {self.dhash} of {BITS} bits{ELSE}"
 
 
 def fingerprint(pixels: Pixels) -> Fingerprint:
@@ -56,7 +62,10 @@ def fingerprint(pixels: Pixels) -> Fingerprint:
     except ModuleNotFoundError as error:
         raise ConfigurationError("imagehash is not installed: pip install 'tagstream[train]'") from error
     grey = Image.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0))).convert("L")
-    return Fingerprint(_number(imagehash.phash(grey).hash), _number(imagehash.dhash(grey).hash))
+    small = grey.resize((crop_hashes.SIDE, crop_hashes.SIDE), Image.Resampling.BOX)
+    return Fingerprint(
+        _number(imagehash.phash(grey).hash), _number(imagehash.dhash(grey).hash), small.tobytes()
+    )
 
 
 def groups(fingerprints: Sequence[Fingerprint], nearness: Nearness) -> list[list[int]]:
@@ -69,7 +78,7 @@ def groups(fingerprints: Sequence[Fingerprint], nearness: Nearness) -> list[list
         unique.setdefault(each, []).append(place)
     prints = list(unique)
     parents = Forest(len(prints))
-    for one, other in _pairs(prints, nearness):
+    for one, other in chain(_pairs(prints, nearness), _parts(prints)):
         parents.join(one, other)
     found: dict[int, list[int]] = {}
     for number, each in enumerate(prints):
@@ -95,6 +104,15 @@ class Forest:
         """Make one set of the two."""
         first, second = sorted((self.root(one), self.root(other)))
         self._parents[second] = first
+
+
+def _parts(prints: Sequence[Fingerprint]) -> Iterator[tuple[int, int]]:
+    """Pictures that are a part or a mirror image of another, of those whose pixels are there."""
+    places = [place for place, each in enumerate(prints) if each.grey]
+    if places:
+        pixels = np.frombuffer(b"".join(prints[place].grey for place in places), np.uint8)
+        greys = pixels.reshape(len(places), crop_hashes.SIDE, crop_hashes.SIDE)
+        yield from ((places[one], places[other]) for one, other in crop_search.pairs(greys))
 
 
 def _pairs(prints: Sequence[Fingerprint], nearness: Nearness) -> Iterator[tuple[int, int]]:

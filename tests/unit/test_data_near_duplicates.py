@@ -6,10 +6,11 @@ import random
 from io import BytesIO
 from itertools import combinations
 
+import numpy as np
 import pytest
-from PIL import Image, ImageEnhance
+from PIL import Image, ImageEnhance, ImageOps
 
-from model.data import near_duplicates
+from model.data import crop_search, near_duplicates
 from model.data.inspecting import PREPROCESS
 from model.data.near_duplicates import Fingerprint, Nearness
 from tests.unit.data_builders import drawn, encoded
@@ -83,3 +84,51 @@ def test_the_index_misses_no_pair_that_comparing_all_finds(bits: int) -> None:
     found = near_duplicates.groups(prints, Nearness(bits, 64))
     assert {place for group in found for place in group} == {place for pair in near for place in pair}
     assert all(len({forest.root(place) for place in group}) == 1 for group in found)
+
+
+def pictured(seed: object) -> Image.Image:
+    """Blots in blots: as much to see in a part of it as in the whole."""
+    coarse, fine = drawn(seed, (400, 300)), drawn((seed, "fine"), (60, 60))
+    return Image.blend(coarse, tiled(fine, (400, 300)), 0.4)
+
+
+def tiled(tile: Image.Image, size: tuple[int, int]) -> Image.Image:
+    sheet = Image.new("RGB", size)
+    for number, corner in enumerate((x, y) for x in range(0, size[0], 60) for y in range(0, size[1], 60)):
+        sheet.paste(tile.rotate(90 * (number % 4)), corner)
+    return sheet
+
+
+OTHERS = [of(pictured(seed)) for seed in range(6)]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        pytest.param(ImageOps.mirror(pictured("x")), id="mirrored"),
+        pytest.param(pictured("x").crop((0, 0, 320, 240)), id="its upper left, 80 % of each side"),
+        pytest.param(pictured("x").crop((95, 50, 395, 275)), id="a part of it, 75 % of each side"),
+        pytest.param(pictured("x").crop((50, 0, 350, 300)), id="its middle, square"),
+        pytest.param(ImageOps.mirror(pictured("x").crop((20, 60, 340, 300))), id="a part of it, mirrored"),
+        pytest.param(
+            reopened(encoded(pictured("x").crop((40, 30, 360, 270)).resize((120, 90)), quality=40)),
+            id="a part of it, smaller and compressed again",
+        ),
+    ],
+)
+def test_a_part_or_a_mirror_image_is_a_near_duplicate_of_its_picture_alone(changed: Image.Image) -> None:
+    for pair in ([of(pictured("x")), of(changed)], [of(changed), of(pictured("x"))]):
+        assert near_duplicates.groups([*OTHERS, *pair], Nearness()) == [[6, 7]]
+
+
+def test_half_of_a_picture_is_another_one() -> None:
+    half = pictured("x").crop((0, 0, 200, 300))
+    assert near_duplicates.groups([of(pictured("x")), of(half)], Nearness()) == []
+
+
+def test_a_flat_picture_is_a_part_of_none() -> None:
+    flat = Image.new("RGB", (400, 300), (200, 200, 200))
+    marked = flat.copy()
+    marked.paste((190, 190, 190), (390, 290, 400, 300))
+    greys = np.frombuffer(of(marked).grey + of(flat).grey, np.uint8).reshape(2, 48, 48)
+    assert list(crop_search.pairs(greys)) == []
