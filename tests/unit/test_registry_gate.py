@@ -219,6 +219,12 @@ def test_a_figure_of_no_photographs_is_shown_and_held_against_nobody(side: str) 
     assert refused(found.values()) == set()
 
 
+def test_a_share_of_no_photographs_that_an_older_report_calls_0_is_shown() -> None:
+    older = {"value": 0.0, "hits": 0, "of": 0}
+    row = rows(report(95, 100), report(95, 100, mixed_all_found=older))["mixed_all_found"]
+    assert (row.verdict, row.candidate) == (GateVerdict.SHOWN, None)
+
+
 def first(candidate: dict[str, Any], wanted: Floors = FIRST) -> dict[str, GateRow]:
     return {row.name: row for row in floors.rows(wanted, candidate)}
 
