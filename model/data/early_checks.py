@@ -60,8 +60,8 @@ def _glance(photo: Photograph) -> _Glance | None:
 
 
 def _of_each(glances: Sequence[_Glance]) -> Iterator[str]:
-    broken = [each.photograph.path.name for each in glances if not each.side]
-    small = [each.photograph.path.name for each in glances if 0 < each.side < inspecting.SMALLEST]
+    broken = [_path(each.photograph) for each in glances if not each.side]
+    small = [_path(each.photograph) for each in glances if 0 < each.side < inspecting.SMALLEST]
     yield from _counted("cannot be read", "cannot be read", broken)
     limit = f"fewer than {inspecting.SMALLEST} pixels on the shorter side"
     yield from _counted(f"has {limit}", f"have {limit}", small)
@@ -90,7 +90,12 @@ def _named(groups: Sequence[Sequence[Photograph]]) -> list[str]:
 
 
 def _shown(photo: Photograph) -> str:
-    return f"{photo.path.name} ({', '.join(photo.labels) or 'none'}, {photo.split or 'no split'})"
+    return f"{_path(photo)} ({', '.join(photo.labels) or 'none'}, {photo.split or 'no split'})"
+
+
+def _path(photo: Photograph) -> str:
+    """With the folder that it lies in: names alone come twice."""
+    return "/".join(photo.path.parts[-2:]) if isinstance(photo.path, Path) else photo.path.name
 
 
 def _counted(one: str, many: str, examples: Sequence[str]) -> Iterator[str]:

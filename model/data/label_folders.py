@@ -37,12 +37,18 @@ def sides(source: Path) -> tuple[tuple[Path, Split], ...]:
 
     Folders that hold nothing but pictures are labels, whatever their names, and so are those beside others.
     """
-    folders = [folder for folder in _folders(source) if _holds(folder, "**/*")]
-    splits = [(folder, split) for folder in folders if (split := split_named(folder.name))]
-    if [folder.name for folder in folders] == [PICTURES]:
-        return sides(source / PICTURES)
+    splits = split_folders(source)
     is_above = any(_holds(folder, "*/**/*") or table_in(folder) for folder, _ in splits)
-    return tuple(splits) if len(splits) == len(folders) and is_above else ()
+    return splits if is_above else ()
+
+
+def split_folders(source: Path) -> tuple[tuple[Path, Split], ...]:
+    """The folders in `source`, or its `images`, that hold pictures, where all are named as splits."""
+    folders = [folder for folder in _folders(source) if _holds(folder, "**/*")]
+    if [folder.name for folder in folders] == [PICTURES]:
+        return split_folders(source / PICTURES)
+    splits = [(folder, split) for folder in folders if (split := split_named(folder.name))]
+    return tuple(splits) if len(splits) == len(folders) else ()
 
 
 def table_in(folder: Path) -> Path | None:

@@ -37,10 +37,7 @@ def gather(source: Path, how: Reading = READ) -> Entries:
 def gather_negatives(source: Path, how: Reading = READ) -> Entries:
     """All photographs at `source`, whatever its labels say, as photographs of none of the labels."""
     if source.is_dir() and not snapshot.is_snapshot(source) and not any(source.glob("*.tar")):
-        files = photograph.folder(source, suffixes=how.suffixes)
-        if not files:
-            raise ConfigurationError(f"{source}: no photographs")
-        return Entries.of(Entry(Photograph(path, ()), place(path, source)) for path in files)
+        return Entries.of(_pictures(source, how))
     if source.is_file() and source.suffix.lower() != SHARD:
         return Entries.of(_unlabelled(row, source, how) for row in table.rows(source))
     gathered = gather(source, how)
@@ -149,6 +146,17 @@ def _reviewed(row: TableRow, path: Path, how: Reading) -> Entry | Refusal:
             row.path, RefusalCause.UNLABELLED, "the model suggests no label, and nobody has reviewed it"
         )
     return Entry(row.photograph(path, forget_split=how.resplit), row.path, by_person=by_person)
+
+
+def _pictures(source: Path, how: Reading) -> Iterator[Entry]:
+    """All pictures of a folder, each on the side that the folder of a split above it says."""
+    files = photograph.folder(source, suffixes=how.suffixes)
+    if not files:
+        raise ConfigurationError(f"{source}: no photographs")
+    splits = label_folders.split_folders(source)
+    for path in files:
+        split = next((split for folder, split in splits if folder in path.parents), Split.UNSET)
+        yield Entry(Photograph(path, (), split), place(path, source))
 
 
 def _unlabelled(row: TableRow, file: Path, how: Reading) -> Entry | Refusal:

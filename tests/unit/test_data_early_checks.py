@@ -23,8 +23,8 @@ def test_what_an_import_would_leave_out_is_told(tmp_path: Path) -> None:
     put(photos / "loose.jpg", picture("loose"))
     assert remarks(photos) == [
         "1 photograph is left out: loose.jpg: it lies beside the folders of the labels, in none of them",
-        "1 photograph cannot be read: broken.jpg",
-        "1 photograph has fewer than 64 pixels on the shorter side: icon.jpg",
+        "1 photograph cannot be read: food/broken.jpg",
+        "1 photograph has fewer than 64 pixels on the shorter side: food/icon.jpg",
         early_checks.MEND,
     ]
 
@@ -34,7 +34,7 @@ def test_copies_are_told_with_their_labels_and_sides(tmp_path: Path) -> None:
     put(photos / "menu/copy.jpg", picture(("food", 0)))
     rows = [f"{label}/{number}.jpg,{label},,train" for label in ("food", "menu") for number in range(6)]
     again = csv(photos / "all.csv", "path,label,maybe,split", *rows, "menu/copy.jpg,menu,,val")
-    same = "0.jpg (food, train) = copy.jpg (menu, val)"
+    same = "food/0.jpg (food, train) = menu/copy.jpg (menu, val)"
     assert remarks(again) == [
         f"1 photograph is there twice: {same}",
         f"1 photograph stands under different labels, of which one must be wrong: {same}",
@@ -50,7 +50,7 @@ def test_many_are_counted_and_some_of_them_named(tmp_path: Path) -> None:
     photos = folder(tmp_path, "food", "menu")
     for number in range(5):
         put(photos / f"food/broken{number}.jpg", b"%d" % number)
-    said = "5 photographs cannot be read: broken0.jpg, broken1.jpg, broken2.jpg, ..."
+    said = "5 photographs cannot be read: food/broken0.jpg, food/broken1.jpg, food/broken2.jpg, ..."
     assert remarks(photos)[0] == said
 
 

@@ -84,6 +84,16 @@ def test_a_folder_that_is_named_as_a_split_may_be_a_label(tmp_path: Path, names:
     assert labels == {name.partition("/")[0] for name in names}
 
 
+def test_negatives_in_folders_of_splits_are_on_these_sides(tmp_path: Path) -> None:
+    files(tmp_path / "none", "train/a.jpg", "test/sub/b.jpg")
+    assert told(sources.gather_negatives(tmp_path / "none")) == [
+        ("test/sub/b.jpg", (), (), "test"),
+        ("train/a.jpg", (), (), "train"),
+    ]
+    files(tmp_path / "none", "dogs/c.jpg")
+    assert {split for *_, split in told(sources.gather_negatives(tmp_path / "none"))} == {""}
+
+
 def test_a_label_may_be_empty_in_one_split_and_not_in_all(tmp_path: Path) -> None:
     files(tmp_path, "train/food/a.jpg", "train/menu/a.jpg", "val/food/b.jpg")
     (tmp_path / "val/menu").mkdir()

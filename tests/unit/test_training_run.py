@@ -163,3 +163,4 @@ def test_the_command_trains_and_prints_one_document(place: Path) -> None:
     assert document["model"]["name"] == "more"
     assert document["kept"] in {trial["name"] for trial in document["trials"]}
     assert len(document["unreadable"]) == 1
+    assert "mind: 1 photograph cannot be read: disc/cut.jpg\n" in result.stderr
