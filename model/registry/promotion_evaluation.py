@@ -59,7 +59,9 @@ def evaluate_promotion(
         return _beside(criteria, Candidate.load(champion.folder, **device), candidate, tick)  # type: ignore[arg-type]
     outcome = _alone(criteria, candidate, tick)
     if champion.broken is None:
-        return replace(outcome, note=f"the first {CHAMPION}: there was nothing to hold it against")
+        return replace(
+            outcome, note=f"the first {CHAMPION}: held to floors, for there is nobody to hold it against"
+        )
     broken = GateRow(
         "the champion", str(champion.broken), None, None, GateVerdict.REFUSED, "it cannot be loaded"
     )

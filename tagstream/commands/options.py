@@ -44,10 +44,16 @@ SplitName = Literal["train", "val", "test"]
 Output = Annotated[Path, typer.Option(help="The new version's folder, NAME-VERSION; versions never change.")]
 Recalls = Annotated[
     list[str] | None,
-    typer.Option(help="Of true tags found, for all labels (0.98) or one (menu=0.97); may be repeated."),
+    typer.Option(
+        metavar="[LABEL=]SHARE",
+        help="Of true tags found, for all labels (0.98) or one (menu=0.97); may be repeated.",
+    ),
 ]
 Precisions = Annotated[
-    list[str] | None, typer.Option(help="Of tags that are true, for all labels (0.9) or one (menu=0.95).")
+    list[str] | None,
+    typer.Option(
+        metavar="[LABEL=]SHARE", help="Of tags that are true, for all labels (0.9) or one (menu=0.95)."
+    ),
 ]
 HighestF1s = Annotated[
     list[str] | None,
@@ -59,6 +65,7 @@ FixedThresholds = Annotated[
     list[str] | None,
     typer.Option(
         "--threshold",
+        metavar="[LABEL=]P",
         help="This threshold, whatever it reaches, for all labels (0.4) or one (menu=0.4); may be repeated.",
     ),
 ]
