@@ -213,7 +213,9 @@ def _pairs(a: Predictions, b: Predictions) -> Iterator[tuple[str, Paired]]:
     }
     for where, inside in parts.items():
         yield f"{where}top_accuracy", paired(a.right, b.right, among=inside)
-        yield f"{where}f1_samples", paired(f1[0] > f1[1], f1[1] > f1[0], among=inside)
+        # Of the whole it is over all that have tags, whatever their top labels are.
+        among = inside if where else a.known
+        yield f"{where}f1_samples", paired(f1[0] > f1[1], f1[1] > f1[0], among=among)
 
 
 def _figures(a: Predictions, b: Predictions, *, bootstrap: Bootstrap) -> Mapping[str, Difference]:

@@ -314,6 +314,15 @@ def test_what_differs_beside_the_maybes_is_what_the_paired_test_counts() -> None
     assert of_both(one, other)["human: tag_recall"].verdict is GateVerdict.REFUSED
 
 
+def test_a_photograph_whose_top_label_is_a_maybe_weighs_in_the_test_of_its_tags() -> None:
+    tags, maybe = [("food",)] * 40, [("human",)] * 40
+    one = judged([[0.1, 0.9, 0.95]] * 40, tags, maybe=maybe)
+    other = judged([[0.1, 0.4, 0.95]] * 40, tags, maybe=maybe)
+    pair = compare(one, other, resamples=20).pairs["f1_samples"]
+    assert (pair.only_a, pair.only_b, pair.of) == (40, 0, 40)
+    assert of_both(one, other)["f1_samples"].verdict is GateVerdict.REFUSED
+
+
 def test_slower_counts_from_a_quarter_on_and_from_a_thousandth_of_a_second_on() -> None:
     def verdict(before: float, after: float) -> GateVerdict:
         return gate_row.slower("ms an image", before, after, LIMITS).verdict
