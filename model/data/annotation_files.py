@@ -31,5 +31,5 @@ def _document(file: Path) -> Any:  # noqa: ANN401 - whatever the file holds
         return json.loads(file.read_bytes())
     except OSError as error:
         raise ConfigurationError(f"{file}: cannot be read ({error.strerror})") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigurationError(f"{file}: not JSON ({error})") from error

@@ -23,7 +23,7 @@ def records(document: Mapping[str, Any], file: Path) -> Iterator[Record]:
         names = {each["id"]: str(each["name"]) for each in document["categories"]}
         areas = _areas(document["annotations"], names)
         pictures = [(each["id"], str(each["file_name"])) for each in document["images"]]
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ConfigurationError(f"{file}: not COCO as it is known, at {error}") from error
     split = _split(file)
     for picture, name in pictures:

@@ -32,7 +32,10 @@ def records(tasks: Iterable[Any], file: Path) -> Iterator[Record]:
         address = (data if isinstance(data, dict) else task).get("image")
         if not isinstance(address, str):
             raise ConfigurationError(f"{where}: no address under `image` or `data.image`")
-        said = list(_said(task))
+        try:
+            said = list(_said(task))
+        except (AttributeError, TypeError) as error:
+            raise ConfigurationError(f"{where}: not as Label Studio exports it ({error})") from error
         cells = {PATH: _path(address, file.parent), "source": "", "split": ""}
         yield (cells | _agreed(said, where) if said else cells), where
 

@@ -71,7 +71,7 @@ def _record(cells: dict[str, str], reader: csv.DictReader[str], file: Path) -> R
 def _object(line: str, where: str) -> dict[str, object]:
     try:
         document = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigurationError(f"{where}: not JSON ({error})") from error
     if not isinstance(document, dict):
         raise ConfigurationError(f"{where}: not a JSON object")

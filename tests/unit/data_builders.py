@@ -10,18 +10,20 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import pytest
 from PIL import Image
 
 from model.atomic_folders import atomic_folder
 from model.data import assembly, inspecting, snapshot, sources
 from model.data.document import Document
-from model.data.entries import Entry, Refusal
+from model.data.entries import Entries, Entry, Refusal
 from model.data.inspecting import PREPROCESS, Seen
 from model.data.near_duplicates import Fingerprint
 from model.data.photograph import Photograph, Split
 from model.data.plan import SnapshotPlan
 from model.data.reading import Reading
 from model.decoding.threads import DecodingThreads
+from schemas.errors import ConfigurationError
 
 
 def drawn(seed: object, size: tuple[int, int] = (96, 72)) -> Image.Image:
@@ -111,3 +113,23 @@ def seen(place: str, digest: str, photograph: Photograph, *, by_person: bool = F
 
 def causes(refused: Iterable[Refusal]) -> list[tuple[str, str]]:
     return [(each.place, each.cause.value) for each in refused]
+
+
+def blank(place: Path, *names: str) -> Path:
+    """Files of these names, for what decodes none."""
+    for name in names:
+        put(place / name, b"x")
+    return place
+
+
+def verdicts(gathered: Entries) -> list[tuple[str, tuple[str, ...], tuple[str, ...], str]]:
+    """Of each photograph its place, what holds, what may, and its split."""
+    photos = [(each.place, each.photograph) for each in gathered.found]
+    return [(place, photo.labels, photo.maybe, photo.split.value) for place, photo in photos]
+
+
+def refusal(source: Path, how: Reading | None = None) -> str:
+    """Why the source is none."""
+    with pytest.raises(ConfigurationError) as caught:
+        sources.gather(source, how or Reading())
+    return str(caught.value)

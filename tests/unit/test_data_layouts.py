@@ -1,44 +1,28 @@
-"""Photographs as other programs lay them out: folders of splits, and their files of labels."""
+"""Photographs in folders of splits, splits that are forgotten, and names that are no text."""
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from model.data import dataset, sources
-from model.data.entries import Entries
 from model.data.photograph import Split
 from model.data.plan import SnapshotPlan
 from model.data.reading import Reading
-from schemas.errors import ConfigurationError
-from tests.unit.data_builders import about, causes, csv, folder, imported, picture, put, tar
-
-Told = list[tuple[str, tuple[str, ...], tuple[str, ...], str]]
-
-
-def told(gathered: Entries) -> Told:
-    photos = [(each.place, each.photograph) for each in gathered.found]
-    return [(place, photo.labels, photo.maybe, photo.split.value) for place, photo in photos]
-
-
-def files(place: Path, *names: str) -> Path:
-    for name in names:
-        put(place / name, b"x")
-    return place
-
-
-def refusal(source: Path, how: Reading | None = None) -> str:
-    with pytest.raises(ConfigurationError) as caught:
-        sources.gather(source, how or Reading())
-    return str(caught.value)
-
-
-def written(file: Path, document: Any) -> Path:
-    return put(file, json.dumps(document).encode())
+from tests.unit.data_builders import (
+    about,
+    blank,
+    causes,
+    csv,
+    folder,
+    imported,
+    picture,
+    refusal,
+    tar,
+    verdicts,
+)
 
 
 @pytest.mark.parametrize(
@@ -54,8 +38,8 @@ def test_folders_of_splits_above_those_of_labels_are_splits(
     tmp_path: Path, train: str, val: str, test: str
 ) -> None:
     names = [f"{side}/{label}/a.jpg" for side in (train, val, test) for label in ("food", "menu")]
-    gathered = sources.gather(files(tmp_path, *names))
-    assert [(split, labels) for _, labels, _, split in told(gathered)] == [
+    gathered = sources.gather(blank(tmp_path, *names))
+    assert [(split, labels) for _, labels, _, split in verdicts(gathered)] == [
         (split, (label,))
         for split in sorted(("train", "val", "test"), key={"train": train, "val": val, "test": test}.get)  # type: ignore[arg-type]
         for label in ("food", "menu")
@@ -67,7 +51,7 @@ def test_training_takes_folders_of_splits_as_such(tmp_path: Path) -> None:
     names = [
         f"{side}/{label}/{n}.jpg" for side in ("train", "val") for label in ("food", "menu") for n in "ab"
     ]
-    data = dataset.read(files(tmp_path, *names))
+    data = dataset.read(blank(tmp_path, *names))
     assert data.labels == ("food", "menu")
     assert [len(data.of(split)) for split in (Split.TRAIN, Split.VAL, Split.TEST)] == [4, 4, 0]
 
@@ -80,22 +64,22 @@ def test_training_takes_folders_of_splits_as_such(tmp_path: Path) -> None:
     ],
 )
 def test_a_folder_that_is_named_as_a_split_may_be_a_label(tmp_path: Path, names: tuple[str, ...]) -> None:
-    labels = {each.photograph.main for each in sources.gather(files(tmp_path, *names)).found}
+    labels = {each.photograph.main for each in sources.gather(blank(tmp_path, *names)).found}
     assert labels == {name.partition("/")[0] for name in names}
 
 
 def test_negatives_in_folders_of_splits_are_on_these_sides(tmp_path: Path) -> None:
-    files(tmp_path / "none", "train/a.jpg", "test/sub/b.jpg")
-    assert told(sources.gather_negatives(tmp_path / "none")) == [
+    blank(tmp_path / "none", "train/a.jpg", "test/sub/b.jpg")
+    assert verdicts(sources.gather_negatives(tmp_path / "none")) == [
         ("test/sub/b.jpg", (), (), "test"),
         ("train/a.jpg", (), (), "train"),
     ]
-    files(tmp_path / "none", "dogs/c.jpg")
-    assert {split for *_, split in told(sources.gather_negatives(tmp_path / "none"))} == {""}
+    blank(tmp_path / "none", "dogs/c.jpg")
+    assert {split for *_, split in verdicts(sources.gather_negatives(tmp_path / "none"))} == {""}
 
 
 def test_a_label_may_be_empty_in_one_split_and_not_in_all(tmp_path: Path) -> None:
-    files(tmp_path, "train/food/a.jpg", "train/menu/a.jpg", "val/food/b.jpg")
+    blank(tmp_path, "train/food/a.jpg", "train/menu/a.jpg", "val/food/b.jpg")
     (tmp_path / "val/menu").mkdir()
     assert len(sources.gather(tmp_path).found) == 3
     (tmp_path / "train/menu/a.jpg").unlink()
@@ -104,218 +88,8 @@ def test_a_label_may_be_empty_in_one_split_and_not_in_all(tmp_path: Path) -> Non
 
 
 def test_pictures_beside_the_labels_of_a_split_are_told(tmp_path: Path) -> None:
-    gathered = sources.gather(files(tmp_path, "train/food/a.jpg", "test/1.jpg", "train/loose.jpg"))
+    gathered = sources.gather(blank(tmp_path, "train/food/a.jpg", "test/1.jpg", "train/loose.jpg"))
     assert causes(gathered.refused) == [("test/1.jpg", "unlabelled"), ("train/loose.jpg", "unlabelled")]
-
-
-@pytest.mark.parametrize(
-    "head", ["filename,class", "file_name;category", "Image\tLABEL", " file , class_name "]
-)
-def test_a_table_of_other_names_and_signs_is_read(tmp_path: Path, head: str) -> None:
-    sign = next(sign for sign in ",;\t" if sign in head)
-    file = csv(files(tmp_path, "a.jpg", "b.jpg") / "l.csv", head, f"a.jpg{sign}food", f"b.jpg{sign}menu")
-    assert told(sources.gather(file)) == [("a.jpg", ("food",), (), ""), ("b.jpg", ("menu",), (), "")]
-    assert told(sources.gather(file)) == told(sources.gather(file.rename(tmp_path / "l.tsv")))
-
-
-def test_where_semicolons_part_the_columns_commas_part_the_labels(tmp_path: Path) -> None:
-    head = "path;yes;maybe;split"
-    file = csv(files(tmp_path, "a.jpg") / "l.csv", head, "a.jpg;food,human;menu,ambiance;validation")
-    assert told(sources.gather(file)) == [("a.jpg", ("food", "human"), ("menu", "ambiance"), "val")]
-
-
-def test_our_own_name_of_a_column_holds_before_another_s(tmp_path: Path) -> None:
-    file = csv(files(tmp_path, "a.jpg") / "l.csv", "image,path,class,label", "x.jpg,a.jpg,7,food")
-    assert told(sources.gather(file)) == [("a.jpg", ("food",), (), "")]
-
-
-def test_a_column_a_class_has_ones_for_yes_and_nothing_or_a_question_mark_for_maybe(tmp_path: Path) -> None:
-    file = csv(
-        files(tmp_path, *"abcd") / "l.csv",
-        "filename, food, menu,human,width",
-        "a,1,0,?,640",
-        "b,0,1.0,,480",
-        "c,0,0,0,480",
-        "d,True,?,1,320",
-    )
-    assert told(sources.gather(file)) == [
-        ("a", ("food",), ("human",), ""),
-        ("b", ("menu",), ("human",), ""),
-        ("c", (), (), ""),
-        ("d", ("food", "human"), ("menu",), ""),
-    ]
-
-
-def test_a_slip_in_the_column_of_a_class_is_named_by_its_line(tmp_path: Path) -> None:
-    rows = [f"{number}.jpg,{number % 2}" for number in range(20)]
-    files(tmp_path, *(f"{number}.jpg" for number in range(20)))
-    said = refusal(csv(tmp_path / "l.csv", "path,food", *rows[:7], "7.jpg,yse", *rows[8:]))
-    assert "line 9: 'yse' in the column 'food'" in said
-
-
-@pytest.mark.parametrize(
-    ("head", "row", "says"),
-    [
-        (
-            "photo,label",
-            "a.jpg,food",
-            "no column path; found 'photo', 'label'; expected path (or filename or",
-        ),
-        ("path,kind", "a.jpg,food", "no column label; found 'path', 'kind'; expected path"),
-        ("a.jpg food", "b.jpg menu", "found 'a.jpg food'"),
-    ],
-)
-def test_a_table_that_cannot_be_read_lists_the_columns_found_and_expected(
-    tmp_path: Path, head: str, row: str, says: str
-) -> None:
-    assert says in refusal(csv(files(tmp_path, "a.jpg") / "l.csv", head, row))
-
-
-def test_what_is_no_table_is_refused_for_what_it_is(tmp_path: Path) -> None:
-    assert "not a file that is read: expected a CSV" in refusal(files(tmp_path, "a.jpg") / "a.jpg")
-    assert sources.addresses(tar(tmp_path / "a.tar", a__jpg=b"x")) == []
-
-
-def test_hugging_face_s_metadata_say_what_the_pictures_beside_them_show(tmp_path: Path) -> None:
-    lines = (
-        {"file_name": "a.jpg", "label": "food"},
-        {"file_name": "b.jpg", "labels": ["menu", "human"], "maybe": ["food"]},
-        {"file_name": "c.jpg", "labels": []},
-        {"file_name": "d.jpg", "label": None},
-    )
-    files(tmp_path, *(f"train/{name}.jpg" for name in "abcd"), "test/e.jpg")
-    put(tmp_path / "train/metadata.jsonl", "\n".join(map(json.dumps, lines)).encode())
-    csv(tmp_path / "test/metadata.csv", "file_name,label", "e.jpg,food")
-    gathered = sources.gather(tmp_path)
-    assert told(gathered) == [
-        ("test/e.jpg", ("food",), (), "test"),
-        ("train/a.jpg", ("food",), (), "train"),
-        ("train/b.jpg", ("menu", "human"), ("food",), "train"),
-        ("train/c.jpg", (), (), "train"),
-    ]
-    assert causes(gathered.refused) == [("train/d.jpg", "unlabelled")]
-
-
-def test_metadata_that_say_nothing_of_labels_leave_them_to_the_folders(tmp_path: Path) -> None:
-    files(tmp_path, "food/a.jpg", "menu/b.jpg")
-    csv(tmp_path / "metadata.csv", "file_name,caption", "food/a.jpg,soup")
-    assert [labels for _, labels, _, _ in told(sources.gather(tmp_path))] == [("food",), ("menu",)]
-
-
-def choices(*chosen: str, cancelled: bool = False) -> dict[str, Any]:
-    result = [{"type": "choices", "from_name": "tags", "value": {"choices": list(chosen)}}] if chosen else []
-    return {"result": result, "was_cancelled": cancelled}
-
-
-def test_label_studio_s_choices_are_labels_and_what_its_people_differ_on_is_a_maybe(tmp_path: Path) -> None:
-    files(tmp_path, "a.jpg", "images/0a1b2c3d-b.jpg", "sub/c d.jpg", "e.jpg")
-    tasks = [
-        {"id": 1, "data": {"image": "a.jpg"}, "annotations": [choices("menu", "food"), choices("food")]},
-        {"id": 2, "data": {"image": "/data/upload/1/0a1b2c3d-b.jpg"}, "annotations": [choices("human")]},
-        {
-            "id": 3,
-            "data": {"image": "/data/local-files/?d=sub/c%20d.jpg"},
-            "annotations": [choices(), choices("food", cancelled=True)],
-        },
-        {"id": 4, "data": {"image": "e.jpg"}, "annotations": []},
-        {"id": 5, "data": {"image": "s3://photos/f.jpg"}, "annotations": [choices("food")]},
-    ]
-    file = written(tmp_path / "project.json", tasks)
-    assert sources.addresses(file) == ["s3://photos/f.jpg"]
-    fetched = {"s3://photos/f.jpg": put(tmp_path / "fetched.jpg", b"x")}
-    gathered = sources.gather(file, Reading(fetched=fetched))
-    assert told(gathered) == [
-        ("a.jpg", ("food",), ("menu",), ""),
-        ("images/0a1b2c3d-b.jpg", ("human",), (), ""),
-        ("sub/c d.jpg", (), (), ""),
-        ("s3://photos/f.jpg", ("food",), (), ""),
-    ]
-    assert causes(gathered.refused) == [("e.jpg", "unlabelled")]
-
-
-def test_label_studio_s_short_form_is_read_too(tmp_path: Path) -> None:
-    tasks = [
-        {"id": 1, "image": "a.jpg", "choice": "food", "annotator": 1},
-        {"id": 2, "image": "b.jpg", "tags": {"choices": ["menu", "food"]}, "lead_time": 3.5},
-    ]
-    gathered = sources.gather(written(files(tmp_path, "a.jpg", "b.jpg") / "min.json", tasks))
-    assert told(gathered) == [("a.jpg", ("food",), (), ""), ("b.jpg", ("menu", "food"), (), "")]
-
-
-def coco(*names: str) -> dict[str, Any]:
-    """Three pictures: one of two categories, the second one larger; one of one; one of none."""
-    return {
-        "images": [{"id": number, "file_name": name} for number, name in enumerate(names)],
-        "annotations": [
-            {"image_id": 0, "category_id": 7, "area": 10.0},
-            {"image_id": 0, "category_id": 9, "area": 25},
-            {"image_id": 0, "category_id": 7, "area": 11.0},
-            {"image_id": 1, "category_id": 7},
-        ],
-        "categories": [{"id": 7, "name": "human"}, {"id": 9, "name": "food"}, {"id": 1, "name": "menu"}],
-    }
-
-
-@pytest.mark.parametrize("where", ["", "images/", "../train2017/", "../images/train2017/"])
-def test_coco_s_categories_are_labels_wherever_its_pictures_were_unpacked(tmp_path: Path, where: str) -> None:
-    file = written(tmp_path / "annotations/instances_train2017.json", coco("a.jpg", "b.jpg", "c.jpg"))
-    files(tmp_path / "annotations", *(f"{where}{name}.jpg" for name in "abc"))
-    assert told(sources.gather(file)) == [
-        (f"{where}a.jpg", ("food", "human"), (), "train"),
-        (f"{where}b.jpg", ("human",), (), "train"),
-        (f"{where}c.jpg", (), (), "train"),
-    ]
-
-
-def test_coco_as_it_is_unpacked_is_read_by_its_folder(tmp_path: Path) -> None:
-    for side in ("train2017", "val2017"):
-        files(tmp_path, *(f"{side}/{name}.jpg" for name in "abc"))
-        written(tmp_path / f"annotations/instances_{side}.json", coco("a.jpg", "b.jpg", "c.jpg"))
-        written(tmp_path / f"annotations/captions_{side}.json", {"images": []})
-    found = told(sources.gather(tmp_path))
-    assert [(place, split) for place, _, _, split in found] == [
-        (f"{side}2017/{name}.jpg", side) for side in ("train", "val") for name in "abc"
-    ]
-
-
-def test_boxes_of_yolo_are_refused_and_not_taken_for_labels(tmp_path: Path) -> None:
-    files(tmp_path, "train/images/a.jpg", "train/labels/a.txt", "valid/images/a.jpg", "data.yaml")
-    assert "boxes of YOLO are not read; export them as COCO" in refusal(tmp_path)
-
-
-def test_a_folder_of_coco_a_split_is_read_as_roboflow_writes_it(tmp_path: Path) -> None:
-    for side in ("train", "valid"):
-        files(tmp_path, *(f"{side}/{name}.jpg" for name in "abc"))
-        written(tmp_path / side / "_annotations.coco.json", coco("a.jpg", "b.jpg", "c.jpg"))
-    found = told(sources.gather(tmp_path))
-    assert [split for *_, split in found] == ["train"] * 3 + ["val"] * 3
-    assert found[3][:2] == ("valid/a.jpg", ("food", "human"))
-
-
-@pytest.mark.parametrize(
-    ("document", "says"),
-    [
-        ({"shapes": [], "version": "5"}, "found 'shapes', 'version'; expected COCO's images, annotations"),
-        ({"images": [{}], "annotations": [], "categories": []}, "not COCO as it is known, at 'id'"),
-        ([{"data": {"text": "x"}}], "task 1: no address under `image` or `data.image`"),
-        ([], "expected COCO's"),
-    ],
-)
-def test_json_of_another_kind_is_refused_for_what_it_holds(tmp_path: Path, document: Any, says: str) -> None:
-    assert says in refusal(written(tmp_path / "a.json", document))
-
-
-def test_json_that_is_none_is_refused(tmp_path: Path) -> None:
-    assert "not JSON" in refusal(put(tmp_path / "a.json", b"{"))
-    assert "line 2: not JSON" in refusal(put(tmp_path / "a.jsonl", b'{"file_name": "a"}\n{'))
-    assert "line 1: not a JSON object" in refusal(put(tmp_path / "b.jsonl", b"[]"))
-
-
-def test_training_takes_these_files_too(tmp_path: Path) -> None:
-    files(tmp_path, *"abcd")
-    rows = ("a,1,0", "b,1,0", "c,0,1", "d,0,1")
-    data = dataset.read(csv(tmp_path / "l.csv", "filename,food,menu", *rows))
-    assert data.labels == ("food", "menu")
 
 
 def test_splits_are_forgotten_before_one_is_refused_that_is_none(tmp_path: Path) -> None:

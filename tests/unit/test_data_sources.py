@@ -10,17 +10,11 @@ from model.data import sources
 from model.data.entries import Entries
 from model.data.reading import Reading
 from schemas.errors import ConfigurationError
-from tests.unit.data_builders import causes, csv, put, tar
+from tests.unit.data_builders import causes, csv, put, refusal, tar
 
 
 def told(gathered: Entries) -> list[tuple[str, tuple[str, ...]]]:
     return [(each.place, each.photograph.labels) for each in gathered.found]
-
-
-def refusal(source: Path, how: Reading | None = None) -> str:
-    with pytest.raises(ConfigurationError) as caught:
-        sources.gather(source, how or Reading())
-    return str(caught.value)
 
 
 def test_a_folder_is_a_label_with_all_below_it(tmp_path: Path) -> None:
