@@ -36,6 +36,10 @@ SPANS: Final = tuple(
 )
 """Parts of a side that a crop may keep; the first one is all of it."""
 
+PIECES: Final = 3
+"""Of a product: so small that the library of matrices takes one thread for it. Several would wait for each
+other where other work has the cores, and burn the time."""
+
 _LOW: Final = 8
 _FINE: Final = 32
 """As imagehash has them: pHash is of 8 x 8 frequencies of 32 x 32 pixels, dHash of 8 x 9 pixels."""
@@ -78,7 +82,9 @@ def _products(left: Floats, pixels: Floats, right: Floats) -> Floats:
     """(N, spans, spans, rows, columns)."""
     spans, rows, side = left.shape
     columns = right.shape[1]
-    every = np.asarray(left.reshape(-1, side) @ pixels @ right.reshape(-1, side).T, np.float32)
+    half = left.reshape(-1, side) @ pixels
+    pieces = np.array_split(right.reshape(-1, side).T, PIECES, axis=1)
+    every = np.concatenate([half @ piece for piece in pieces], axis=-1, dtype=np.float32)
     return every.reshape(-1, spans, rows, spans, columns).transpose(0, 1, 3, 2, 4)
 
 
