@@ -122,7 +122,7 @@ def blank(place: Path, *names: str) -> Path:
     return place
 
 
-def verdicts(gathered: Entries) -> list[tuple[str, tuple[str, ...], tuple[str, ...], str]]:
+def judged(gathered: Entries) -> list[tuple[str, tuple[str, ...], tuple[str, ...], str]]:
     """Of each photograph its place, what holds, what may, and its split."""
     photos = [(each.place, each.photograph) for each in gathered.found]
     return [(place, photo.labels, photo.maybe, photo.split.value) for place, photo in photos]

@@ -18,10 +18,10 @@ from tests.unit.data_builders import (
     csv,
     folder,
     imported,
+    judged,
     picture,
     refusal,
     tar,
-    verdicts,
 )
 
 
@@ -39,7 +39,7 @@ def test_folders_of_splits_above_those_of_labels_are_splits(
 ) -> None:
     names = [f"{side}/{label}/a.jpg" for side in (train, val, test) for label in ("food", "menu")]
     gathered = sources.gather(blank(tmp_path, *names))
-    assert [(split, labels) for _, labels, _, split in verdicts(gathered)] == [
+    assert [(split, labels) for _, labels, _, split in judged(gathered)] == [
         (split, (label,))
         for split in sorted(("train", "val", "test"), key={"train": train, "val": val, "test": test}.get)  # type: ignore[arg-type]
         for label in ("food", "menu")
@@ -70,12 +70,12 @@ def test_a_folder_that_is_named_as_a_split_may_be_a_label(tmp_path: Path, names:
 
 def test_negatives_in_folders_of_splits_are_on_these_sides(tmp_path: Path) -> None:
     blank(tmp_path / "none", "train/a.jpg", "test/sub/b.jpg")
-    assert verdicts(sources.gather_negatives(tmp_path / "none")) == [
+    assert judged(sources.gather_negatives(tmp_path / "none")) == [
         ("test/sub/b.jpg", (), (), "test"),
         ("train/a.jpg", (), (), "train"),
     ]
     blank(tmp_path / "none", "dogs/c.jpg")
-    assert {split for *_, split in verdicts(sources.gather_negatives(tmp_path / "none"))} == {""}
+    assert {split for *_, split in judged(sources.gather_negatives(tmp_path / "none"))} == {""}
 
 
 def test_a_label_may_be_empty_in_one_split_and_not_in_all(tmp_path: Path) -> None:

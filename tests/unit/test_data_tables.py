@@ -10,7 +10,7 @@ import pytest
 
 from model.data import dataset, sources
 from model.data.reading import Reading
-from tests.unit.data_builders import blank, causes, csv, put, refusal, tar, verdicts
+from tests.unit.data_builders import blank, causes, csv, judged, put, refusal, tar
 
 
 def written(file: Path, document: Any) -> Path:
@@ -23,19 +23,27 @@ def written(file: Path, document: Any) -> Path:
 def test_a_table_of_other_names_and_signs_is_read(tmp_path: Path, head: str) -> None:
     sign = next(sign for sign in ",;\t" if sign in head)
     file = csv(blank(tmp_path, "a.jpg", "b.jpg") / "l.csv", head, f"a.jpg{sign}food", f"b.jpg{sign}menu")
-    assert verdicts(sources.gather(file)) == [("a.jpg", ("food",), (), ""), ("b.jpg", ("menu",), (), "")]
-    assert verdicts(sources.gather(file)) == verdicts(sources.gather(file.rename(tmp_path / "l.tsv")))
+    assert judged(sources.gather(file)) == [("a.jpg", ("food",), (), ""), ("b.jpg", ("menu",), (), "")]
+    assert judged(sources.gather(file)) == judged(sources.gather(file.rename(tmp_path / "l.tsv")))
 
 
 def test_where_semicolons_part_the_columns_commas_part_the_labels(tmp_path: Path) -> None:
     head = "path;yes;maybe;split"
     file = csv(blank(tmp_path, "a.jpg") / "l.csv", head, "a.jpg;food,human;menu,ambiance;validation")
-    assert verdicts(sources.gather(file)) == [("a.jpg", ("food", "human"), ("menu", "ambiance"), "val")]
+    assert judged(sources.gather(file)) == [("a.jpg", ("food", "human"), ("menu", "ambiance"), "val")]
 
 
 def test_our_own_name_of_a_column_holds_before_another_s(tmp_path: Path) -> None:
     file = csv(blank(tmp_path, "a.jpg") / "l.csv", "image,path,class,label", "x.jpg,a.jpg,7,food")
-    assert verdicts(sources.gather(file)) == [("a.jpg", ("food",), (), "")]
+    assert judged(sources.gather(file)) == [("a.jpg", ("food",), (), "")]
+
+
+def test_another_s_column_of_splits_is_one_where_it_holds_nothing_else(tmp_path: Path) -> None:
+    head = "path,label,set"
+    file = csv(blank(tmp_path, "a.jpg", "b.jpg") / "l.csv", head, "a.jpg,food,Valid", "b.jpg,menu,")
+    assert [split for *_, split in judged(sources.gather(file))] == ["val", ""]
+    csv(file, head, "a.jpg,food,Valid", "b.jpg,menu,holidays")
+    assert [split for *_, split in judged(sources.gather(file))] == ["", ""]
 
 
 def test_a_column_a_class_has_ones_for_yes_and_nothing_or_a_question_mark_for_maybe(tmp_path: Path) -> None:
@@ -47,11 +55,20 @@ def test_a_column_a_class_has_ones_for_yes_and_nothing_or_a_question_mark_for_ma
         "c,0,0,0,480",
         "d,True,?,1,320",
     )
-    assert verdicts(sources.gather(file)) == [
+    assert judged(sources.gather(file)) == [
         ("a", ("food",), ("human",), ""),
         ("b", ("menu",), ("human",), ""),
         ("c", (), (), ""),
         ("d", ("food", "human"), ("menu",), ""),
+    ]
+
+
+def test_a_column_of_maybes_stands_beside_those_of_classes(tmp_path: Path) -> None:
+    rows = ("a.jpg,1,0,?,menu", "b.jpg,0,0,1,")
+    file = csv(blank(tmp_path, "a.jpg", "b.jpg") / "l.csv", "path,food,menu,human,Maybe", *rows)
+    assert judged(sources.gather(file)) == [
+        ("a.jpg", ("food",), ("menu", "human"), ""),
+        ("b.jpg", ("human",), (), ""),
     ]
 
 
@@ -96,7 +113,7 @@ def test_hugging_face_s_metadata_say_what_the_pictures_beside_them_show(tmp_path
     put(tmp_path / "train/metadata.jsonl", "\n".join(map(json.dumps, lines)).encode())
     csv(tmp_path / "test/metadata.csv", "file_name,label", "e.jpg,food")
     gathered = sources.gather(tmp_path)
-    assert verdicts(gathered) == [
+    assert judged(gathered) == [
         ("test/e.jpg", ("food",), (), "test"),
         ("train/a.jpg", ("food",), (), "train"),
         ("train/b.jpg", ("menu", "human"), ("food",), "train"),
@@ -108,7 +125,7 @@ def test_hugging_face_s_metadata_say_what_the_pictures_beside_them_show(tmp_path
 def test_metadata_that_say_nothing_of_labels_leave_them_to_the_folders(tmp_path: Path) -> None:
     blank(tmp_path, "food/a.jpg", "menu/b.jpg")
     csv(tmp_path / "metadata.csv", "file_name,caption", "food/a.jpg,soup")
-    assert [labels for _, labels, _, _ in verdicts(sources.gather(tmp_path))] == [("food",), ("menu",)]
+    assert [labels for _, labels, _, _ in judged(sources.gather(tmp_path))] == [("food",), ("menu",)]
 
 
 def choices(*chosen: str, cancelled: bool = False) -> dict[str, Any]:
@@ -133,7 +150,7 @@ def test_label_studio_s_choices_are_labels_and_what_its_people_differ_on_is_a_ma
     assert sources.addresses(file) == ["s3://photos/f.jpg"]
     fetched = {"s3://photos/f.jpg": put(tmp_path / "fetched.jpg", b"x")}
     gathered = sources.gather(file, Reading(fetched=fetched))
-    assert verdicts(gathered) == [
+    assert judged(gathered) == [
         ("a.jpg", ("food",), ("menu",), ""),
         ("images/0a1b2c3d-b.jpg", ("human",), (), ""),
         ("sub/c d.jpg", (), (), ""),
@@ -148,7 +165,7 @@ def test_label_studio_s_short_form_is_read_too(tmp_path: Path) -> None:
         {"id": 2, "image": "b.jpg", "tags": {"choices": ["menu", "food"]}, "lead_time": 3.5},
     ]
     gathered = sources.gather(written(blank(tmp_path, "a.jpg", "b.jpg") / "min.json", tasks))
-    assert verdicts(gathered) == [("a.jpg", ("food",), (), ""), ("b.jpg", ("menu", "food"), (), "")]
+    assert judged(gathered) == [("a.jpg", ("food",), (), ""), ("b.jpg", ("menu", "food"), (), "")]
 
 
 def coco(*names: str) -> dict[str, Any]:
@@ -169,7 +186,7 @@ def coco(*names: str) -> dict[str, Any]:
 def test_coco_s_categories_are_labels_wherever_its_pictures_were_unpacked(tmp_path: Path, where: str) -> None:
     file = written(tmp_path / "annotations/instances_train2017.json", coco("a.jpg", "b.jpg", "c.jpg"))
     blank(tmp_path / "annotations", *(f"{where}{name}.jpg" for name in "abc"))
-    assert verdicts(sources.gather(file)) == [
+    assert judged(sources.gather(file)) == [
         (f"{where}a.jpg", ("food", "human"), (), "train"),
         (f"{where}b.jpg", ("human",), (), "train"),
         (f"{where}c.jpg", (), (), "train"),
@@ -181,7 +198,7 @@ def test_coco_as_it_is_unpacked_is_read_by_its_folder(tmp_path: Path) -> None:
         blank(tmp_path, *(f"{side}/{name}.jpg" for name in "abc"))
         written(tmp_path / f"annotations/instances_{side}.json", coco("a.jpg", "b.jpg", "c.jpg"))
         written(tmp_path / f"annotations/captions_{side}.json", {"images": []})
-    found = verdicts(sources.gather(tmp_path))
+    found = judged(sources.gather(tmp_path))
     assert [(place, split) for place, _, _, split in found] == [
         (f"{side}2017/{name}.jpg", side) for side in ("train", "val") for name in "abc"
     ]
@@ -196,7 +213,7 @@ def test_a_folder_of_coco_a_split_is_read_as_roboflow_writes_it(tmp_path: Path) 
     for side in ("train", "valid"):
         blank(tmp_path, *(f"{side}/{name}.jpg" for name in "abc"))
         written(tmp_path / side / "_annotations.coco.json", coco("a.jpg", "b.jpg", "c.jpg"))
-    found = verdicts(sources.gather(tmp_path))
+    found = judged(sources.gather(tmp_path))
     assert [split for *_, split in found] == ["train"] * 3 + ["val"] * 3
     assert found[3][:2] == ("valid/a.jpg", ("food", "human"))
 
