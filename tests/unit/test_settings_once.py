@@ -66,6 +66,7 @@ OTHERS: Final = {
     "Recipe.cache_size": "photographs kept decoded while training",
     "DecodingJob.threads": "of a training's decoding",
     "Imbalance.most": "a label",
+    "HighestF1.share": "of an F1, all of it",
     "SplitOptions.by_source": "of a division of a data set",
     "Photograph.source": "where a data set has it from",
     "Document.format": "the version of a file's form",
