@@ -36,7 +36,7 @@ MANIFEST: Final = "manifest.json"
 CARD: Final = "model-card.md"
 GOLDEN: Final = "golden"
 
-PACKAGED: Final = Path(__file__).parent / "packaged" / "restaurant-v2"
+PACKAGED: Final = Path(__file__).parent / "packaged" / "restaurant-v3"
 """The default version, inside the installed package: a user downloads nothing."""
 
 
