@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from tagstream.commands.data.draw import draw
 from tagstream.commands.data.import_ import import_
 from tagstream.commands.data.prelabel import prelabel
 from tagstream.commands.data.show import show
@@ -19,3 +20,4 @@ def data() -> None:
 app.command("import")(import_)
 app.command()(show)
 app.command()(prelabel)
+app.command()(draw)
