@@ -86,7 +86,7 @@ def _of_object(document: dict[str, object], naming: Naming, hints: Hints, *, dep
     if s3.is_test_event(document):
         return (Part(Ignored("a test event of a bucket's notifications"), document),)
     if "Records" in document:
-        return _of_records(document["Records"], naming, depth=depth + 1)
+        return _of_records(document["Records"], naming, hints, depth=depth + 1)
     if s3.is_record(document):
         name = f"{_sender(document)} notification's record"
         return (_within(name, lambda: s3.part(document, naming)),)
@@ -116,23 +116,27 @@ def _of_text(text: str, naming: Naming, hints: Hints, *, depth: int) -> Parts:
     return _in("JSON within text", lambda: _of_body(framing.read(text.encode()), naming, hints, depth=depth))
 
 
-def _of_records(sent: object, naming: Naming, *, depth: int) -> Parts:
+def _of_records(sent: object, naming: Naming, hints: Hints, *, depth: int) -> Parts:
     if not isinstance(sent, list):
         raise Malformed(f"Records: a JSON {type(sent).__name__}, not an array")
     _bound(sent, "Records")
 
     found = tuple(
-        part for place, each in enumerate(sent) for part in _of_record(each, place, naming, depth=depth)
+        part
+        for place, each in enumerate(sent)
+        for part in _of_record(each, place, naming, replace(hints, event_id=None), depth=depth)
     )
     return found or (Part(Ignored("a notification without records"), {"Records": []}),)
 
 
-def _of_record(sent: object, place: int, naming: Naming, *, depth: int) -> Parts:
+def _of_record(sent: object, place: int, naming: Naming, hints: Hints, *, depth: int) -> Parts:
     alone = {"Records": [sent]}
 
     def found() -> Parts:
         if isinstance(sent, dict) and "s3" not in sent and envelopes.opened(sent) is not None:
-            return _of_body(sent, naming, _NOTHING, depth=depth)  # as Lambda gets them of SQS and SNS
+            # As Lambda gets them of SQS and SNS; in a list, which takes no id from outside either.
+            parts = _of_body(sent, naming, hints, depth=depth)
+            return tuple(replace(part, document=[part.document]) for part in parts)
         return (replace(s3.part(sent, naming), document=alone),)
 
     return _spoiled_alone(f"{_sender(sent)} notification: Records.{place}", alone, found)

@@ -133,3 +133,11 @@ def test_the_event_ids_of_a_record_alone_are_those_it_had_in_its_message() -> No
         (again,) = wire.decode(each.alone, {})
         assert isinstance(again, wire.Uploaded)
         assert again.upload.event_id == each.upload.event_id
+
+
+def test_what_is_said_around_a_queues_messages_holds_for_each_among_them_and_alone() -> None:
+    own = {"location": {"bucket": "photos", "key": "a.jpg"}, "removed_at": "2026-03-14T18:25:43Z"}
+    queue = {"Records": [{"messageId": "1", "body": json.dumps([own, own])}]}
+    outbox = {"id": "1", "type": "PhotoDeleted", "payload": json.dumps(queue)}
+    assert [type(each) for each in wire.decode(json.dumps(outbox).encode(), {})] == [wire.Removed] * 2
+    assert_each_stands_alone(outbox, {})
