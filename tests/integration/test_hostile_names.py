@@ -123,7 +123,7 @@ ERRANDS: Final[Mapping[tuple[str, ...], tuple[Errand, ...]]] = {
     ),
     ("data", "show"): (errand("labelled"), errand("labelled", "--json"), errand(BAD_DATA)),
     ("data", "prelabel"): (errand(BAD_DATA, "--output", "batch", "--model", "tiny"),),
-    ("data", "draw"): (errand("--output", "out", "--fonts", BAD_DATA),),
+    ("data", "draw"): (errand("--output", "pages", "--fonts", BAD_DATA),),
     ("model", "train"): (errand(BAD_DATA, "--output", "runs/n-v1"),),
     ("model", "evaluate"): (errand("tiny", BAD_DATA), errand(BAD_DATA, "labelled")),
     ("model", "compare"): (errand(BAD_DATA, "tiny", "labelled"),),
