@@ -14,9 +14,8 @@ from typing import Final
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from model.networks.layers import padded_as_tensorflow
+from model.networks.layers import MeanPooled, padded_as_tensorflow
 
 STEM: Final = 32
 LAST: Final = 1280
@@ -40,22 +39,16 @@ networks with stochastic depth")."""
 NORM: Final = partial(nn.BatchNorm2d, eps=1e-3, momentum=0.01)
 
 
-class EfficientNetLite(nn.Module):
+class EfficientNetLite(MeanPooled):
     """(N, 3, S, S), S a multiple of 32 -> logits (N, labels)."""
 
     def __init__(self, labels: int, *, width: float, depth: float, dropout: float) -> None:
-        super().__init__()
-        self.features = nn.Sequential(*_body(width, depth))  # (N, 1280, S/32, S/32)
-        self.classifier = nn.Sequential(nn.Dropout(dropout), nn.Linear(LAST, labels))
+        super().__init__(
+            features=nn.Sequential(*_body(width, depth)),  # (N, 1280, S/32, S/32)
+            classifier=nn.Sequential(nn.Dropout(dropout), nn.Linear(LAST, labels)),
+        )
         for module in self.modules():
             _begin(module)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """(N, 3, S, S) -> logits (N, labels)."""
-        maps = self.features(images)  # (N, 1280, S/32, S/32)
-        pooled = functional.adaptive_avg_pool2d(maps, (1, 1)).flatten(1)  # (N, 1280)
-        logits: Tensor = self.classifier(pooled)
-        return logits  # (N, labels)
 
 
 class InvertedBottleneck(nn.Module):

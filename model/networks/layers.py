@@ -12,6 +12,22 @@ SHARE: Final = 0.4
 good as any after fine-tuning."""
 
 
+class MeanPooled(nn.Module):
+    """A convolutional body and a linear head on its mean, the names of their parts torchvision's."""
+
+    def __init__(self, features: nn.Module, classifier: nn.Module) -> None:
+        super().__init__()
+        self.features = features
+        self.classifier = classifier
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, 3, S, S) -> logits (N, labels)."""
+        maps = self.features(images)  # (N, C, s, s)
+        pooled = functional.adaptive_avg_pool2d(maps, (1, 1)).flatten(1)  # (N, C)
+        logits: Tensor = self.classifier(pooled)
+        return logits  # (N, labels)
+
+
 class ResidualAttention(nn.Module):
     """A convolutional body and a linear head, with the names of their parts as torchvision has them.
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import Final
 
 from torch import Tensor, nn
-from torch.nn import functional
+
+from model.networks.layers import MeanPooled
 
 STEM: Final = 32
 LAST: Final = 1280
@@ -27,11 +28,10 @@ STAGES: Final = (
 DROPOUT: Final = 0.2
 
 
-class MobileNetV2(nn.Module):
+class MobileNetV2(MeanPooled):
     """(N, 3, S, S) -> logits (N, labels)."""
 
     def __init__(self, labels: int) -> None:
-        super().__init__()
         channels = STEM
         blocks: list[nn.Module] = [_convolution(3, channels, kernel=3, stride=2)]
         for expansion, outer, count, stride in STAGES:
@@ -39,17 +39,12 @@ class MobileNetV2(nn.Module):
                 blocks.append(InvertedResidual(channels, outer, 1 if place else stride, expansion))
                 channels = outer
         blocks.append(_convolution(channels, LAST, kernel=1))
-        self.features = nn.Sequential(*blocks)
-        self.classifier = nn.Sequential(nn.Dropout(DROPOUT), nn.Linear(LAST, labels))
+        super().__init__(
+            features=nn.Sequential(*blocks),  # (N, 1280, S/32, S/32)
+            classifier=nn.Sequential(nn.Dropout(DROPOUT), nn.Linear(LAST, labels)),
+        )
         for module in self.modules():
             _begin(module)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """(N, 3, S, S) -> logits (N, labels)."""
-        maps = self.features(images)  # (N, 1280, S/32, S/32)
-        pooled = functional.adaptive_avg_pool2d(maps, (1, 1)).flatten(1)  # (N, 1280)
-        logits: Tensor = self.classifier(pooled)
-        return logits  # (N, labels)
 
 
 class InvertedResidual(nn.Module):
