@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from model import atomic_folders
 from model.data import assembly, inspecting, snapshot, sources
+from model.data.columns import REMOTE
 from model.data.document import Document
 from model.data.entries import Entries, Refusal
 from model.data.inspecting import PREPROCESS, Seen
 from model.data.plan import SnapshotPlan
 from model.data.progress import Tick
 from model.data.reading import Reading
-from model.data.sources import REMOTE
 from model.decoding.limits import DecoderLimits
 from model.decoding.pool import DecoderPool
 from model.preprocess import Preprocess

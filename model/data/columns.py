@@ -23,6 +23,8 @@ class RawTable:
 
 
 PATH: Final = "path"
+REMOTE: Final = "s3://"
+"""What a path begins with that is an address in object storage."""
 YES: Final = "yes"
 MAYBE: Final = "maybe"
 MISTAKES: Final = "mistakes"

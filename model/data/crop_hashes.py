@@ -14,6 +14,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+BITS: Final = 64
+"""Of a hash."""
+
 Hashes = npt.NDArray[np.uint64]
 Floats = npt.NDArray[np.float32]
 

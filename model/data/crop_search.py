@@ -16,9 +16,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from model.data import crop_hashes
-from model.data.crop_hashes import SIDE, Box, Greys, Hashes, HashPairs
+from model.data.crop_hashes import BITS, SIDE, Box, Greys, Hashes, HashPairs
 
-BITS: Final = 64
 PHASH: Final = 14
 DHASH: Final = 18
 """Bits by which a crop's hashes may differ: wide, for the pixels have the last word."""

@@ -13,11 +13,10 @@ from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 from model.data import labels
-from model.data.columns import MAYBE, PATH, YES, Record
+from model.data.columns import MAYBE, PATH, REMOTE, YES, Record
 from model.data.labels import SEPARATOR
 from schemas.errors import ConfigurationError
 
-REMOTE: Final = "s3://"
 UPLOADED: Final = re.compile(r"^[0-9a-f]{8}-")
 """What Label Studio puts before the name of a file that was uploaded to it."""
 

@@ -19,18 +19,16 @@ import numpy.typing as npt
 from PIL import Image
 
 from model.data import crop_hashes, crop_search
+from model.data.crop_hashes import BITS, Hashes
 from model.preprocess import Pixels
 from schemas.errors import ConfigurationError
 
-BITS: Final = 64
 ELSE: Final = ", or by its pixels a part or a mirror image"
 SIDE: Final = 128
 """Pixels of the picture that the fingerprints are taken of."""
 
 ROWS: Final = 512
 """Pictures of a band that are compared at once; bounds the memory."""
-
-Hashes = npt.NDArray[np.uint64]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from model.data import foreign_shards, label_folders, photograph, snapshot, table
+from model.data.columns import REMOTE
 from model.data.entries import Entries, Entry, Refusal, RefusalCause
 from model.data.label_folders import place
 from model.data.photograph import Photograph, Split
@@ -16,7 +17,6 @@ from model.data.reading import READ, Reading
 from model.data.table import TableRow
 from schemas.errors import ConfigurationError
 
-REMOTE: Final = "s3://"
 SHARD: Final = ".tar"
 
 

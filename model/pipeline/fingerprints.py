@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from model import checkpoint
-from model.data import shards, snapshot, sources, table
+from model.data import columns, shards, snapshot, sources, table
 from schemas.errors import ConfigurationError
 
 
@@ -18,7 +18,7 @@ def seen(source: str) -> str:
     it names. Nothing is asked of object storage: what lies there is taken as it was.
     """
     path = Path(source)
-    if source.startswith(sources.REMOTE) or not path.exists():
+    if source.startswith(columns.REMOTE) or not path.exists():
         return ""
     if snapshot.is_snapshot(path):
         return snapshot.describe(path).digest
