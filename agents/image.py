@@ -61,8 +61,11 @@ class Image:
         return self.watch.stage(Stage.FETCH)
 
 
-async def content_of(data: bytes) -> Content:
+async def content_of(fetched: Fetched) -> Content:
     """The bytes' digest and size."""
+    data = fetched.data
+    if fetched.digest is not None:
+        return Content(digest=fetched.digest, size=len(data))
     if len(data) <= _INLINE_DIGEST:
         digest = hashlib.sha256(data)
     else:

@@ -182,7 +182,7 @@ class Pipeline:
     async def _load(self, image: Image, claim: Claim, known: Known | None) -> Loaded:
         """Fetch and decode; the encoded bytes are alive within, and of a bounded number of images at once."""
         async with self.images.fetch(claim.location, timed=image.fetching) as fetched:
-            content, claim = await content_of(fetched.data), with_metadata(claim, fetched)
+            content, claim = await content_of(fetched), with_metadata(claim, fetched)
             stored_as = fetched.version or fetched.etag
             if known and known.content == content:
                 return Loaded(claim, content, stored_as, None)

@@ -1,7 +1,8 @@
-"""`python -m benchmarks.fetching`: what small reads from S3 cost, with kept-alive connections and without.
+"""`python -m benchmarks.fetching`: what reads from S3 cost, past botocore and through the whole of it.
 
-Two gateways of the stack over one folder, one that keeps connections and one that closes each; they are asked
-in turn by the adapter that workers fetch through.
+Two gateways of the stack over one folder, one that keeps connections and one that closes each. Objects of
+both sizes are read by the adapter that workers fetch through, in turn with the same adapter that does not
+learn to read past botocore, and over connections that are closed.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 from pydantic import SecretStr
 
@@ -25,17 +26,25 @@ from deploy.stack.builds import gateway
 from deploy.stack.layout import HOST, default_cache, listens
 from deploy.stack.reservation import reserved
 from schemas.uploads import Location
+from streams.adapters.s3.client import ClientOwner
 from streams.adapters.s3.images import S3Images
 from streams.adapters.s3.settings import S3Settings
 
-READS: Final = 1_000
-BYTES: Final = 2_000
-ROUNDS: Final = 3
+READS: Final = {30_000: 500, 640_000: 150}
+"""How many, by size in bytes: of a rendition, and of a photograph as cameras make them."""
+ROUNDS: Final = 7
 CONCURRENCY: Final = 16
 BUCKET: Final = "benchmark"
 KEY: Final = "benchmark"
 """Of nothing: the gateway is this process's own, and on loopback."""
 KEEPING: Final = ("--keep-alive",)
+
+
+class LongWay(S3Images):
+    """Goes through the whole of botocore every time."""
+
+    async def __aenter__(self) -> Self:
+        return await ClientOwner.__aenter__(self)
 
 
 class FetchCost(NamedTuple):
@@ -47,33 +56,45 @@ class FetchCost(NamedTuple):
 
 
 async def measure(folder: Path) -> None:
-    """Ask both in turn, and print the medians."""
+    """Ask in turn, and print the medians."""
     with (
         reserved(2, host=HOST) as (closing_port, keeping_port),
         _served(folder, closing_port) as closing,
         _served(folder, keeping_port, *KEEPING) as keeping,
     ):
-        gateways = {"closing": (closing_port, closing), "keeping": (keeping_port, keeping)}
-        costs: dict[str, list[FetchCost]] = {name: [] for name in gateways}
-        for _ in range(ROUNDS):
-            for name, (port, process) in gateways.items():
-                costs[name].append(await _cost(port, process))
-    print(f"{READS} reads of {BYTES} bytes, {CONCURRENCY} at once; milliseconds a read, median of {ROUNDS}")
+        ways = {
+            "direct": (S3Images, keeping_port, keeping),
+            "botocore": (LongWay, keeping_port, keeping),
+            "botocore, connections closed": (LongWay, closing_port, closing),
+        }
+        print(f"{CONCURRENCY} reads at once; milliseconds a read, median of {ROUNDS} rounds in turn")
+        for size, reads in READS.items():
+            costs: dict[str, list[FetchCost]] = {name: [] for name in ways}
+            for _ in range(ROUNDS):
+                for name, (adapter, port, process) in ways.items():
+                    async with adapter(_settings(port)) as images:
+                        costs[name].append(await _cost(images, size, reads, process))
+            _print(size, costs)
+
+
+def _print(size: int, costs: dict[str, list[FetchCost]]) -> None:
     for name, found in costs.items():
         wall, client, server = (median(each) for each in zip(*found, strict=True))
-        print(f"{name:8} wall {wall:6.3f}  CPU of the client {client:6.3f}  of the gateway {server:6.3f}")
+        print(
+            f"{size:7,} bytes  {name:28}  wall {wall:6.3f}  CPU of the client {client:6.3f}"
+            f"  of the gateway {server:6.3f}"
+        )
 
 
-async def _cost(port: int, process: subprocess.Popen[bytes]) -> FetchCost:
-    places = [Location(bucket=BUCKET, key=f"{number}.jpg") for number in range(READS)]
-    async with S3Images(_settings(port)) as images:
-        await images.ensure_bucket(BUCKET)
-        await asyncio.gather(*(images.put(place, bytes(BYTES)) for place in places[:CONCURRENCY]))
-        places = [places[number % CONCURRENCY] for number in range(READS)]
-        wall, client, server = time.perf_counter(), time.process_time(), cpu_seconds(process.pid)
-        await asyncio.gather(*(images.fetch(place) for place in places))
-        spent = time.perf_counter() - wall, time.process_time() - client, cpu_seconds(process.pid) - server
-    return FetchCost(*(each / READS * 1e3 for each in spent))
+async def _cost(images: S3Images, size: int, reads: int, process: subprocess.Popen[bytes]) -> FetchCost:
+    await images.ensure_bucket(BUCKET)
+    places = [Location(bucket=BUCKET, key=f"{number}.jpg") for number in range(CONCURRENCY)]
+    await asyncio.gather(*(images.put(place, os.urandom(size)) for place in places))
+    await asyncio.gather(*(images.fetch(place) for place in places))
+    wall, client, server = time.perf_counter(), time.process_time(), cpu_seconds(process.pid)
+    await asyncio.gather(*(images.fetch(places[number % CONCURRENCY]) for number in range(reads)))
+    spent = time.perf_counter() - wall, time.process_time() - client, cpu_seconds(process.pid) - server
+    return FetchCost(*(each / reads * 1e3 for each in spent))
 
 
 def _settings(port: int) -> S3Settings:

@@ -30,6 +30,8 @@ class Fetched:
     version: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     """What the uploader said with it, names in lower case."""
+    digest: str | None = None
+    """sha256 of the data, hexadecimal, where it was taken on the way."""
 
 
 class ImageStore(Protocol):

@@ -137,7 +137,8 @@ async def test_an_empty_object_is_fetched_as_no_bytes(store: Store) -> None:
 @pytest.mark.parametrize("key", ["r 1/a b+c.jpg", "r1/é 漢字 %2F&=?#.jpg", "r1/…/ a .jpg"])
 async def test_a_key_of_any_characters_names_its_object(store: Store, key: str) -> None:
     await store.put(key, key.encode())
-    assert (await store.images.fetch(store.at(key))).data == key.encode()
+    for _ in range(2):
+        assert (await store.images.fetch(store.at(key))).data == key.encode()
 
 
 async def test_an_object_that_is_not_there_is_gone(store: Store) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from types import ModuleType
 
@@ -26,7 +26,10 @@ MEBIBYTE = 1024 * 1024
 
 
 class FaultyStorage:
-    """Answers every GET with the same bytes, HEAD with 200, and remembers what it was asked."""
+    """Answers every GET with the same bytes, HEAD with 200, and remembers what it was asked.
+
+    While it is well it answers with an object.
+    """
 
     def __init__(self, answer: bytes, *, body_chunks: int = 0, stall: float = 0.0) -> None:
         self._answer = answer
@@ -37,11 +40,15 @@ class FaultyStorage:
         self.most_stalled = 0
         self.sent = 0
         self.url = ""
+        self.is_well = False
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         self.asked.append(head.splitlines()[0])
-        await self._reply(head, writer)
+        if self.is_well:
+            writer.write(http("200 OK"))
+        else:
+            await self._reply(head, writer)
 
     async def _reply(self, head: str, writer: asyncio.StreamWriter) -> None:
         if head.startswith("HEAD"):
@@ -91,10 +98,27 @@ def http(status: str, *, code: str = "", headers: str = "", length: int | None =
 
 
 async def error_of(storage: FaultyStorage, location: Location = PHOTO, **given: object) -> TagstreamError:
-    async with serving(storage), S3Images(settings(storage.url, **given)) as images:
+    """What reading fails with: the first read of a bucket, and a later one alike, with as many requests."""
+    async with serving(storage):
+        first, asked = await _error_of(storage, location, given, later=False)
+        later, asked_later = await _error_of(storage, location, given, later=True)
+    assert (type(later), str(later), asked_later) == (type(first), str(first), asked)
+    return later
+
+
+async def _error_of(
+    storage: FaultyStorage, location: Location, given: Mapping[str, object], *, later: bool
+) -> tuple[TagstreamError, list[str]]:
+    async with S3Images(settings(storage.url, **given)) as images:
+        storage.is_well = True
+        if later:
+            await images.fetch(PHOTO)
+        storage.is_well = False
+        storage.asked.clear()
+        storage.sent = 0
         with pytest.raises(TagstreamError) as caught:
             await images.fetch(location)
-        return caught.value
+        return caught.value, list(storage.asked)
 
 
 @pytest.mark.parametrize(

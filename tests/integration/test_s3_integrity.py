@@ -69,11 +69,23 @@ def settings_of(address: str, **given: object) -> S3Settings:
     return S3Settings.model_validate(said | given)
 
 
+WELL = Answer(200, b"", {"ETag": '"of-nothing-1"'})
+
+
 async def fetched(storage: Storage, *, bucket: str = "photos", **given: object) -> bytes:
+    """What the second read of the bucket brings; the first one says what the second one says."""
     async with serving(storage) as address:
         settings = settings_of(address, buckets=(bucket,), **given)
+        place = Location(bucket=bucket, key="r1/a.jpg")
         async with S3Images(settings) as images:
-            return (await images.fetch(Location(bucket=bucket, key="r1/a.jpg"))).data
+            answer, storage.answer = storage.answer, WELL
+            await images.fetch(place)
+            storage.answer = answer
+            found = await images.fetch(place)
+        assert found.digest == hashlib.sha256(found.data).hexdigest()
+        async with S3Images(settings) as images:
+            assert await images.fetch(place) == found
+        return found.data
 
 
 async def test_bytes_that_are_what_storage_says_are_read() -> None:
@@ -98,7 +110,7 @@ async def test_bytes_that_do_not_match_their_checksum_are_the_storage_s_fault(na
 async def test_the_checksums_are_asked_for() -> None:
     storage = Storage(BODY, {"ETag": f'"{md5(BODY)}"'})
     await fetched(storage)
-    assert storage.asked[0].headers["x-amz-checksum-mode"] == "ENABLED"
+    assert [each.headers["x-amz-checksum-mode"] for each in storage.asked] == ["ENABLED"] * 3
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from io import BytesIO
 from math import ceil
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from botocore.exceptions import ClientError
 
@@ -21,6 +21,7 @@ from schemas.errors import Gone
 from schemas.uploads import Location
 from streams.adapters.s3 import client, errors, integrity, listing
 from streams.adapters.s3.budget import ByteSemaphore
+from streams.adapters.s3.direct import DirectReads
 from streams.adapters.s3.settings import S3Settings
 from streams.ports import Fetched
 
@@ -37,8 +38,14 @@ class S3Images(client.ClientOwner):
     def __init__(self, settings: S3Settings) -> None:
         super().__init__(settings)
         self._slots = asyncio.Semaphore(settings.concurrency)
+        self._reads = DirectReads()
         self.budget = ByteSemaphore(settings.bytes_in_flight)
         """Bytes being read now, for metrics."""
+
+    async def __aenter__(self) -> Self:
+        await super().__aenter__()
+        self._reads.watch(self._client)
+        return self
 
     async def fetch(self, location: Location) -> Fetched:
         """See `ImageStore.fetch`. Waits for one of the slots; the deadline runs from then on."""
@@ -124,18 +131,17 @@ class S3Images(client.ClientOwner):
             self._settings.admit(location, size)
             async with self.budget.take(size):
                 data = await self._drain(reply["Body"], location)
-                await integrity.verify(data, reply, location, etag_is_md5=self._settings.etag_is_md5)
+                digest = await integrity.verify(data, reply, location, etag_is_md5=self._settings.etag_is_md5)
         metadata = listing.read(reply.get("Metadata", {}))
-        return Fetched(data, listing.etag(reply), listing.version(reply), metadata)
+        return Fetched(data, listing.etag(reply), listing.version(reply), metadata, digest)
 
     async def _get(self, location: Location) -> Any:  # noqa: ANN401 - aiobotocore's answer, with its body
-        which: Any = listing.version_asked(location)
         try:
-            return await self._client.get_object(Bucket=location.bucket, Key=location.key, **which)
+            return await self._reads.get(self._client, location, version=location.version)
         except ClientError as error:
-            if not which or not errors.is_no_version(error):
+            if not location.version or not errors.is_no_version(error):
                 raise
-            standing: Any = await self._client.get_object(Bucket=location.bucket, Key=location.key)
+            standing: Any = await self._reads.get(self._client, location, version=None)
             if listing.version(standing) is None:
                 return standing  # the bucket keeps no versions: the event is of a storage before it
             standing["Body"].close()

@@ -7,8 +7,12 @@ well. Here a read is tried again until its connection is a new one: what that me
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from aiobotocore.httpsession import AIOHTTPSession
 from aiohttp import ClientOSError, ClientSession, ServerDisconnectedError, TraceConfig
@@ -36,8 +40,54 @@ _CONNECTIONS: Final = _connections()
 """Notes on a request's context where its connection is from."""
 
 
+@dataclass(eq=False)
+class Exchange:
+    """A call of a client whose first try may have been made already."""
+
+    answer: Any = None
+    """What that was answered with, as `StayingSession.send` returns it."""
+    failed: Exception | None = None
+    """What it failed with."""
+    session: StayingSession | None = None
+    """Whose connections the client uses, once it has used them."""
+
+    @contextmanager
+    def under_way(self) -> Iterator[Self]:
+        """The call is made within, by this task."""
+        token = _EXCHANGE.set(self)
+        try:
+            yield self
+        finally:
+            _EXCHANGE.reset(token)
+
+    @classmethod
+    def current(cls) -> Exchange | None:
+        """That of the call that this task makes."""
+        return _EXCHANGE.get()
+
+    def take(self) -> Any:  # noqa: ANN401 - aiobotocore's response
+        """What the first try came to, once; None where it is still to be made."""
+        answer, failed = self.answer, self.failed
+        self.answer = self.failed = None
+        if failed is not None:
+            raise failed
+        return answer
+
+
+_EXCHANGE: Final[ContextVar[Exchange | None]] = ContextVar("exchange", default=None)
+
+
 class StayingSession(AIOHTTPSession):
     """aiobotocore's session; an answer that redirects is an answer."""
+
+    async def send(self, request: Any) -> Any:  # noqa: ANN401 - aiobotocore's request and response
+        """The answer to `request`, or what the call's first try came to."""
+        exchange = Exchange.current()
+        if exchange is not None:
+            exchange.session = self
+            if (answer := exchange.take()) is not None:
+                return answer
+        return await super().send(request)
 
     async def _get_session(self, proxy_url: str | None) -> _Staying:
         session = await super()._get_session(proxy_url)  # type: ignore[misc]  # its stub has no private names
