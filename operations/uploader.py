@@ -19,7 +19,7 @@ from schemas.uploads import ImageUploaded, Location
 AT_ONCE: Final = 4
 """Photographs on their way, and in memory."""
 
-_RESTAURANT: Final = "restaurant-id"
+RESTAURANT_METADATA: Final = "restaurant-id"
 """The object's metadata that says whose it is, for whoever hears of it from the storage itself."""
 
 
@@ -106,7 +106,7 @@ class Uploader:
             return source.location
         _refuse_name(source.path)
         data = await asyncio.to_thread(photographs.read, source.path, max_bytes=self._max_bytes)
-        metadata = {_RESTAURANT: self._restaurant} if self._restaurant else {}
+        metadata = {RESTAURANT_METADATA: self._restaurant} if self._restaurant else {}
         return await self._storage.put(source.location, data, metadata=metadata)
 
 

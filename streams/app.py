@@ -164,7 +164,7 @@ class StreamApp(faust.App):
     async def _drain_revoked(self, _app: Any, /, *revoked: Any, signal: Any, **_: Any) -> None:  # noqa: ANN401, ARG002 - a signal's signature
         # Every rebalance revokes everything, so the whole window drains, whatever `revoked` names.
         if self.window is not None:
-            drained = await self.window.revoke(self.settings.consumer.drain_limit)
+            drained = await self.window.revoke(self.settings.consumer.revocation_limit)
             await self._begin_anew(await self.made_again())
             self._committed.clear()
             log.info("partitions.revoked", partitions=sum(map(len, revoked)), drained=drained)

@@ -33,6 +33,7 @@ COMMANDS: Final = (
     "routes",
     "store",
     "doctor",
+    "stress",
     "config",
     "classify",
     "schemas",

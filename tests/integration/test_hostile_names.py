@@ -113,6 +113,7 @@ ERRANDS: Final[Mapping[tuple[str, ...], tuple[Errand, ...]]] = {
     ("store", "apply"): (errand(TAGSTREAM_STORE__PATH=f"{FILE}.sqlite"),),
     ("store", "show"): (errand(TAGSTREAM_STORE__PATH=f"{FILE}.sqlite"),),
     ("doctor",): (errand(TAGSTREAM_S3__BUCKETS=json.dumps([FILE])),),
+    ("stress",): (errand("--bucket", NAME), errand("--photographs", BAD_DATA)),
     ("config", "show"): (errand(TAGSTREAM_ROUTES__FILE=FILE), errand("--json", TAGSTREAM_ROUTES__FILE=FILE)),
     ("classify",): (errand(PHOTO, "--model", "tiny"), errand("--json", BAD_DATA, "--model", "tiny")),
     ("schemas",): (errand("--check", "--output", BAD_DATA),),

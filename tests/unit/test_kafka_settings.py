@@ -125,3 +125,10 @@ def test_a_wrong_file_names_its_setting(monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.setenv("TAGSTREAM_KAFKA__CA_FILE", str(authority.file))
     with pytest.raises(ConfigurationError, match=r"^TAGSTREAM_KAFKA__CERTIFICATE_FILE: .*belong together"):
         connection(monkeypatch, CERTIFICATE_FILE=str(one.file), KEY_FILE=str(other.key_file))
+
+
+def test_at_a_rebalance_work_has_half_a_session_and_no_longer_than_at_a_stop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert load(monkeypatch, SESSION_TIMEOUT="8", DRAIN_LIMIT="20").kafka.revocation_limit == 4
+    assert load(monkeypatch, SESSION_TIMEOUT="8", DRAIN_LIMIT="1").kafka.revocation_limit == 1

@@ -30,6 +30,7 @@ MODULES: Final = {
     "tagstream: replay.py": FACES,
     "tagstream: routes.py": FACES,
     "tagstream: statements.py": FACES,
+    "tagstream: stress.py": FACES,
     "tagstream: topics.py": FACES,
     "tagstream: upload.py": FACES,
 }

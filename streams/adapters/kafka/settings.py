@@ -64,9 +64,13 @@ class ConsumerSettings(Section):
     """How a worker reads."""
 
     group: str = Field("tagstream", min_length=1, description="Consumer group of the live workers")
-    session_timeout: float = Field(10.0, gt=0, description="Seconds of silence before a worker is given up")
+    session_timeout: float = Field(6.0, gt=0, description="Seconds of silence before a worker is given up")
+    """The least that brokers take as they come (`group.min.session.timeout.ms`)."""
     drain_limit: float = Field(
-        20.0, ge=0, description="Seconds that work in flight has to finish at a stop or a rebalance"
+        20.0,
+        ge=0,
+        description="Seconds that work in flight has to finish at a stop; "
+        "at a rebalance half of SESSION_TIMEOUT, if that is less",
     )
     commit_interval: Advanced[float] = Field(0.5, gt=0, description="Seconds between two commits of offsets")
     metadata_age: Advanced[float] = Field(
@@ -75,6 +79,11 @@ class ConsumerSettings(Section):
         description="Seconds until a worker sees that partitions or topics were added or made again",
     )
     buffer: Advanced[int] = Field(1024, ge=1, description="Messages held before the partitions are paused")
+
+    @property
+    def revocation_limit(self) -> float:
+        """Seconds that work in flight has to finish at a rebalance: the whole group waits for it."""
+        return min(self.drain_limit, self.session_timeout / 2)
 
 
 class EventSettings(Section):
