@@ -15,12 +15,12 @@ from pathlib import Path
 from signal import Signals, valid_signals
 from typing import Final, Self
 
-import numpy as np
-
+from model.decoding.area import SharedArea
 from model.decoding.frames import ANSWER, LONGEST_REFUSAL, OUT_OF_MEMORY, REQUEST, FrameKind, refused
 from model.decoding.limits import DecoderLimits
 from model.decoding.options import REAL, DecodeOptions
 from model.preprocess import Pixels, Preprocess
+from schemas.errors import Broken
 
 LOOKS: Final = 10
 """How often a decoder is looked at within its deadline, before it is believed to hang."""
@@ -36,6 +36,10 @@ _INHERITED: Final = (
 )
 """Of the environment. No name of ours and none of AWS's: a decoder needs no secrets."""
 
+_KEEPING: Final = {"MALLOC_MMAP_THRESHOLD_": str(4 * 2**20), "MALLOC_TRIM_THRESHOLD_": str(16 * 2**20)}
+"""Of glibc: it gives memory back after each image, by default, and each page of it is a fault at the next.
+What is larger than the first of them it gives back all the same."""
+
 _EXIT_GRACE: Final = 5.0
 """Seconds for a process to end that has closed its socket."""
 
@@ -49,12 +53,11 @@ class DecoderRecipe:
     decode: str = REAL
     """Where a decoder finds `(Preprocess, bytes) -> Pixels`."""
 
-    def options(self) -> DecodeOptions:
+    def options(self, area: SharedArea) -> DecodeOptions:
         """For a child of this process."""
         how, limits = self.preprocess, self.limits
-        return DecodeOptions(
-            how.size, how.fit, how.max_pixels, limits.memory, limits.deadline, os.getpid(), self.decode
-        )
+        bounds = limits.memory, limits.deadline
+        return DecodeOptions(how.size, how.fit, how.max_pixels, *bounds, os.getpid(), area.fd, self.decode)
 
 
 class ExitCause(StrEnum):
@@ -159,14 +162,18 @@ class Decoder:
     """Owns a process from `start` to `ended`. One image at a time; the event loop's thread only."""
 
     def __init__(
-        self, process: subprocess.Popen[bytes], worker_end: socket.socket, recipe: DecoderRecipe
+        self,
+        process: subprocess.Popen[bytes],
+        worker_end: socket.socket,
+        area: SharedArea,
+        limits: DecoderLimits,
     ) -> None:
         self.memory = 0
         """Bytes that it held after the last image."""
         self._process = process
         self._socket = worker_end
-        self._limits = recipe.limits
-        self._size = recipe.preprocess.size
+        self._area = area
+        self._limits = limits
         self._hang_detector = HangDetector(process.pid)
         self._listening = False
         self._exit: DecoderExit | None = None
@@ -177,21 +184,24 @@ class Decoder:
 
         To be called from a thread that lives as long as the worker: the kernel kills the process with it.
         """
+        area = SharedArea.create(recipe.preprocess.size)
         ours, theirs = socket.socketpair()
         ours.settimeout(0)  # the event loop waits for it
         with theirs:
             try:
                 process = subprocess.Popen(  # noqa: S603 - this interpreter, and a module of ours
-                    [sys.executable, "-P", "-m", "model.decoding.process", recipe.options().text()],
+                    [sys.executable, "-P", "-m", "model.decoding.process", recipe.options(area).text()],
                     stdin=theirs.fileno(),
                     stdout=subprocess.DEVNULL,
+                    pass_fds=(area.fd,),
                     env=_environment(),
                     start_new_session=True,  # Ctrl-C in a terminal is for the worker
                 )
             except OSError:
                 ours.close()
+                area.close()
                 raise
-        return cls(process, ours, recipe)
+        return cls(process, ours, area, recipe.limits)
 
     @property
     def pid(self) -> int:
@@ -202,9 +212,14 @@ class Decoder:
         """The image's pixels, uint8 (3, S, S).
 
         Raises `Rejected`, or `DecoderDied`: then, and when it is cancelled, the decoder is of no more use.
+        `Broken` where this machine has no room to hand the image over in.
         """
         try:
-            return await self._exchange(data)
+            self._area.put(data)
+        except OSError as error:
+            raise Broken(f"no room to hand {len(data):,} bytes to a decoder: {error}") from error
+        try:
+            return await self._exchange(len(data))
         except OSError as error:  # its end of the socket is closed
             raise DecoderDied(await self._exit_cause()) from error
         finally:
@@ -222,6 +237,7 @@ class Decoder:
         """Until the process has ended by itself, or by `kill`; what it died of."""
         with suppress(OSError):
             self._socket.close()
+        self._area.close()
         code = await asyncio.to_thread(self._process.wait)
         return self._exit or exit_of(code, self._limits)
 
@@ -231,22 +247,19 @@ class Decoder:
             self._exit = hung(self._limits)
             self.kill()
 
-    async def _exchange(self, data: bytes) -> Pixels:
+    async def _exchange(self, length: int) -> Pixels:
         loop = asyncio.get_running_loop()
-        await loop.sock_sendall(self._socket, REQUEST.pack(len(data)))
-        await loop.sock_sendall(self._socket, data)
+        await loop.sock_sendall(self._socket, REQUEST.pack(length))
         self._hang_detector.begin()
         self._listening = True
         head = bytearray(ANSWER.size)
         await self._receive(memoryview(head))
-        kind, self.memory, length = ANSWER.unpack(head)
-        if kind == FrameKind.PIXELS and length == 3 * self._size**2:
-            pixels = np.empty((3, self._size, self._size), np.uint8)
-            await self._receive(pixels.data.cast("B"))
-            return pixels
-        if kind != FrameKind.REJECTED or length > LONGEST_REFUSAL:
+        kind, self.memory, following = ANSWER.unpack(head)
+        if kind == FrameKind.PIXELS and not following:
+            return self._area.take()
+        if kind != FrameKind.REJECTED or following > LONGEST_REFUSAL:
             raise self._garbled()
-        payload = bytearray(length)
+        payload = bytearray(following)
         await self._receive(memoryview(payload))
         try:
             error = refused(bytes(payload))
@@ -280,4 +293,4 @@ def _environment() -> dict[str, str]:
     kept = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     # It imports what this process would; and BLAS needs no threads to move bytes.
     path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)  # noqa: PTH109 - a string is wanted
-    return kept | {"PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    return kept | _KEEPING | {"PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}

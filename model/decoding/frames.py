@@ -1,4 +1,4 @@
-"""Wire protocol between a worker and its decoders: lengths, bytes and JSON.
+"""Wire protocol between a worker and its decoders: lengths and JSON, beside an area that both see.
 
 Never a pickle: a decoder that a hostile image has taken over must not take over the worker too. It may lie
 about an image, and that is all that it may do.
@@ -14,7 +14,7 @@ from typing import Final
 from schemas.errors import Rejected, Stage, TooManyPixels, Undecodable, Unforeseen
 
 REQUEST: Final = Struct(">Q")
-"""The length of the image's bytes, which follow."""
+"""The length of the image's bytes, which are in the area."""
 
 ANSWER: Final = Struct(">BQQ")
 """The `FrameKind`, the bytes of memory that the decoder holds now, and the length of what follows."""
@@ -30,10 +30,12 @@ _KNOWN: Final = {kind.__name__: kind for kind in (Undecodable, TooManyPixels)}
 
 
 class FrameKind(IntEnum):
-    """What follows the head of an answer."""
+    """What an answer is."""
 
     PIXELS = 0
+    """Nothing follows: they are in the area."""
     REJECTED = 1
+    """Why follows."""
 
 
 def refusal(error: Exception) -> bytes:

@@ -22,6 +22,8 @@ class DecodeOptions:
     """Seconds of CPU time for one image."""
     worker: int
     """The process to die with."""
+    area: int
+    """The file descriptor of what both see."""
     decode: str = REAL
     """Where to find `(Preprocess, bytes) -> Pixels`."""
 

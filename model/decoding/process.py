@@ -20,6 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from model.decoding.area import SharedArea
 from model.decoding.frames import ANSWER, OUT_OF_MEMORY, REQUEST, FrameKind, refusal
 from model.decoding.options import DecodeOptions
 from model.preprocess import Fit, Pixels, Preprocess
@@ -40,35 +41,33 @@ def main() -> None:
     _limit(options)
     decode: Callable[[Preprocess, bytes], Pixels] = pkgutil.resolve_name(options.decode)
     preprocess = Preprocess(options.size, Fit(options.fit), options.max_pixels)
+    area = SharedArea(options.area, options.size)
     with socket.socket(fileno=0) as worker:
         try:
-            _serve(worker, lambda data: decode(preprocess, data), deadline=options.deadline)
+            _serve(worker, area, lambda data: decode(preprocess, data), deadline=options.deadline)
         except MemoryError:
             os._exit(OUT_OF_MEMORY)
         except ConnectionError:  # the worker is gone, and this process goes with it
             return
 
 
-def _serve(worker: socket.socket, decode: Callable[[bytes], Pixels], *, deadline: float) -> None:
+def _serve(
+    worker: socket.socket, area: SharedArea, decode: Callable[[bytes], Pixels], *, deadline: float
+) -> None:
     while head := worker.recv(REQUEST.size, socket.MSG_WAITALL):
-        (length,) = REQUEST.unpack(head)
-        data = worker.recv(length, socket.MSG_WAITALL) if length else b""
-        if len(data) < length:
-            return
         _allow(deadline)
-        kind, payload = _answer(decode, data)
-        del data
-        worker.sendall(ANSWER.pack(kind, _held(), len(payload)))
-        worker.sendall(payload)
+        kind, payload = _answer(decode, area, *REQUEST.unpack(head))
+        worker.sendall(ANSWER.pack(kind, _held(), len(payload)) + payload)
 
 
-def _answer(decode: Callable[[bytes], Pixels], data: bytes) -> tuple[FrameKind, bytes | memoryview]:
+def _answer(decode: Callable[[bytes], Pixels], area: SharedArea, length: int) -> tuple[FrameKind, bytes]:
     try:
-        return FrameKind.PIXELS, decode(data).data.cast("B")
+        area.answer(decode(area.photograph(length)))
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001 - the worker is to know it, whatever it is
         return FrameKind.REJECTED, refusal(error)
+    return FrameKind.PIXELS, b""
 
 
 def _leave_signals_to_the_worker() -> None:

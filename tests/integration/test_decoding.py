@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -17,12 +19,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from model.decoding.area import ROOM
 from model.decoding.frames import refusal, refused
 from model.decoding.limits import DecoderLimits
 from model.decoding.options import REAL
 from model.decoding.pool import DecoderPool
 from model.preprocess import MAX_PIXELS, Fit, Preprocess
-from schemas.errors import Broken, Rejected, Stage, TooManyPixels, Undecodable, Unforeseen
+from schemas.errors import Broken, DeadlyImage, Rejected, Stage, TooManyPixels, Undecodable, Unforeseen
 from tagstream import samples
 from tests.unit.decoder_builders import exists, lines, pool, until_begun, until_gone
 from tests.unit.heif_builders import heic
@@ -59,6 +62,38 @@ async def test_a_large_file_reaches_the_decoder_whole() -> None:
     async with pool(decode=REAL) as decoders:
         pixels = await decoders.decode(large.getvalue())
     np.testing.assert_array_equal(pixels, Preprocess(size=32).decode(large.getvalue()))
+
+
+async def test_a_machine_without_room_for_an_image_is_broken_and_the_image_is_not_blamed() -> None:
+    most, hardest = resource.getrlimit(resource.RLIMIT_FSIZE)
+    async with pool(1) as decoders:
+        await decoders.warm()
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4 * ROOM, hardest))
+        try:
+            with pytest.raises(Broken, match="no room"):
+                await decoders.decode(b"good" + bytes(5 * ROOM))
+            assert (await decoders.decode(b"good")).shape == (3, 32, 32)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (most, hardest))
+
+
+def shared_areas() -> int:
+    """How many this process has; the descriptors of one are of the same file."""
+    links = [link for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+    areas = [link for link in links if "memfd:tagstream-decoder" in str(link.readlink())]
+    return len({link.stat().st_ino for link in areas})
+
+
+async def test_no_area_is_kept_of_a_decoder_that_has_ended() -> None:
+    async with pool(2) as decoders:
+        await decoders.warm()
+        assert shared_areas() == 2
+        for deed in (b"abort", b"kill", b"bloat", b"hide"):
+            with suppress(DeadlyImage):
+                await decoders.decode(deed)
+        await asyncio.gather(*(decoders.decode(b"good") for _ in range(4)))
+        assert shared_areas() == len(decoders.pids)
+    assert shared_areas() == 0
 
 
 @pytest.mark.parametrize("data", [b"", b"%PDF-1.7", b"\xff\xd8\xff\xe0 cut short"])
@@ -126,8 +161,9 @@ async def test_a_decoder_is_given_no_secret_and_no_file_of_the_workers(
                 await decoders.decode(b"reveal")
     given = json.loads(str(told.value))
     assert not [name for name in given["names"] if name.startswith(("AWS", "TAGSTREAM", "OTEL"))]
-    sockets = [path for path in given["files"].values() if path.startswith("socket:")]
-    assert len(sockets) == 1
+    # Its own, and no other decoder's: a map has a descriptor of its own beside the one that it is made of.
+    for kind, count in (("socket:", 1), ("/memfd:", 2)):
+        assert len([path for path in given["files"].values() if path.startswith(kind)]) == count
     assert given["oom_score_adj"] == 1000
     assert given["session"] != os.getsid(0)
 
