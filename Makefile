@@ -13,7 +13,7 @@ STACK := $(BIN)/python -m deploy.stack
 PROCESSES ?= $(shell $(PYTHON) -c 'import os; print(min(6, (os.cpu_count() or 1) + 1))')
 PARALLEL := -n $(PROCESSES) --dist loadfile
 
-.PHONY: help setup demo test test-fast test-real test-mongo stack-up stack-down check audit format lock docs benchmark benchmark-store soak sabotage clean
+.PHONY: help setup demo test test-fast test-real test-mongo stack-up stack-down check audit format lock docs bench bench-full benchmark benchmark-store soak sabotage clean
 .DEFAULT_GOAL := help
 
 help:  ## What there is
@@ -82,6 +82,12 @@ sabotage: setup  ## Break the code on purpose, in a copy, and see the tests turn
 
 benchmark: setup  ## What a photograph costs, by stage
 	$(BIN)/python -m benchmarks
+
+bench: setup  ## As fast as the machine allows? The limit, the system, and what one would pick instead (minutes)
+	$(BIN)/python -m benchmarks.suite $(OPTIONS)
+
+bench-full: setup  ## The same, with more rounds and photographs; OPTIONS="--photographs DIR --page docs/performance.md"
+	$(BIN)/python -m benchmarks.suite --full $(OPTIONS)
 
 benchmark-store: setup  ## Every query of the MongoDB adapter over the stack's server; SIZES=1000,10000,100000
 	$(BIN)/python -m benchmarks.store $(if $(SIZES),--sizes $(SIZES))

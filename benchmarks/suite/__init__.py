@@ -1,0 +1,1 @@
+"""Benchmark suite: the limit, the whole system over real servers, and what a user would pick instead."""
