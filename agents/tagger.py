@@ -11,7 +11,7 @@ from agents.telemetry.tracing import NO_TRACER, Linked, Tracer, linked
 from model.policy import Policy
 from model.preprocess import Pixels
 from model.serving.batcher import BatchLimits, DeviceChecks, MicroBatcher
-from model.serving.classifier import Classifier, is_out_of_memory
+from model.serving.classifier import Classifier
 from model.serving.statistics import BatchStatistics
 from schemas.tags import ModelRef, Scores, Verdict
 
@@ -53,7 +53,8 @@ class ResidentTagger:
         self._tracer = tracer
         self._decoding = decoding
         self._stack = AsyncExitStack()
-        checks = DeviceChecks(probe=classifier.check_golden, is_out_of_memory=is_out_of_memory)
+        runtime = classifier.runtime
+        checks = DeviceChecks(probe=classifier.check_golden, is_out_of_memory=runtime.is_out_of_memory)
         forward = linked(tracer, classifier.forward)
         self._batcher: MicroBatcher[Linked[Pixels], Scores] = MicroBatcher(forward, batches, device=checks)
 

@@ -4,6 +4,7 @@
     manifest.json       see `model.manifest`
     model-card.md       what it is for, how it was made, where it is weak
     golden/*.png        pictures with known scores
+    openvino.xml        the layers for OpenVINO, see `model.runtimes.openvino_graph`; older versions lack it
 
 No pickle, and no torch: weights travel as numpy arrays.
 """
@@ -35,6 +36,7 @@ WEIGHTS: Final = "model.safetensors"
 MANIFEST: Final = "manifest.json"
 CARD: Final = "model-card.md"
 GOLDEN: Final = "golden"
+GRAPH: Final = "openvino.xml"
 
 PACKAGED: Final = Path(__file__).parent / "packaged" / "restaurant-v3"
 """The default version, inside the installed package: a user downloads nothing."""
@@ -49,6 +51,8 @@ class Version:
     card: str = field(repr=False)
     golden: Mapping[str, bytes] = field(repr=False)
     """File name to PNG."""
+    graph: bytes = field(default=b"", repr=False)
+    """Its layers for OpenVINO; empty where it has none."""
 
 
 def read(folder: Path) -> Version:
@@ -66,6 +70,7 @@ def read(folder: Path) -> Version:
             golden.file: _verified(folder / GOLDEN / golden.file, digest=golden.sha256)
             for golden in manifest.golden
         },
+        graph=_verified(folder / GRAPH, digest=manifest.graph) if manifest.graph else b"",
     )
 
 
@@ -107,9 +112,8 @@ def write(folder: Path, version: Version) -> Manifest:
 
 
 def sealed(version: Version) -> Version:
-    """`version` with the digest of its weights in its manifest, as `write` puts it there."""
-    manifest = version.manifest.model_copy(update={"sha256": sha256(_encoded(version))})
-    return replace(version, manifest=manifest)
+    """`version` with the digests of its weights and its graph in its manifest, as `write` puts them there."""
+    return replace(version, manifest=_with_digests(version, weights=_encoded(version)))
 
 
 def _refuse_existing(folder: Path) -> None:
@@ -121,10 +125,17 @@ def _encoded(version: Version) -> bytes:
     return save_tensors(dict(version.weights), metadata={"labels": json.dumps(version.manifest.labels)})
 
 
+def _with_digests(version: Version, *, weights: bytes) -> Manifest:
+    graph = sha256(version.graph) if version.graph else ""
+    return version.manifest.model_copy(update={"sha256": sha256(weights), "graph": graph})
+
+
 def _fill(folder: Path, version: Version) -> Manifest:
     weights = _encoded(version)
-    manifest = version.manifest.model_copy(update={"sha256": sha256(weights)})
+    manifest = _with_digests(version, weights=weights)
     write_synced(folder / WEIGHTS, weights)
+    if version.graph:
+        write_synced(folder / GRAPH, version.graph)
     write_synced(folder / CARD, version.card.encode())
     write_synced(folder / MANIFEST, (manifest.model_dump_json(indent=2) + "\n").encode())
     (folder / GOLDEN).mkdir()

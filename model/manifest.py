@@ -91,6 +91,8 @@ class Manifest(ManifestPart):
     """The weights that training began with, and what is known of their licence."""
     sha256: Digest = "0" * 64
     """Of the weights' file."""
+    graph: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
+    """sha256 of the layers' file for OpenVINO; empty where a version has none."""
 
     @property
     def ref(self) -> ModelRef:

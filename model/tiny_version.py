@@ -16,7 +16,7 @@ from model.manifest import Input, Manifest
 from model.networks.architectures import build
 from model.policy import DEFAULT_ROUTES
 from model.serving import self_check
-from model.serving.classifier import with_golden
+from model.serving.finishing import finished
 
 LABELS: Final = ("ambiance", "food", "human", "menu")
 SIDE: Final = 64
@@ -26,7 +26,7 @@ SHARPNESS: Final = 8.0
 
 def write_tiny_version(folder: Path, *, version: str = "v1", seed: int = 0) -> Path:
     """A small version in `folder`, which must not exist yet; another `seed` scores otherwise."""
-    checkpoint.write(folder, with_golden(_unscored(version, seed=seed)))
+    checkpoint.write(folder, finished(_unscored(version, seed=seed)))
     return folder
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from model import checkpoint, devices
+from model import checkpoint
 from model.checkpoint import Version
 from model.data.photograph import Photograph
 from model.data.progress import Tick, silent
@@ -19,7 +19,8 @@ from model.evaluation.report import Report
 from model.evaluation.threshold_targets import Target
 from model.manifest import Manifest
 from model.policy import fitting
-from model.serving.classifier import Classifier, with_golden
+from model.serving.classifier import Classifier
+from model.serving.finishing import finished
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +73,9 @@ def decided(  # noqa: PLR0913 - what a version is made of
 
     `text` makes the card, of the manifest and the figures. Raises `ConfigurationError` as `decide` does.
     """
-    place = devices.device(device)
-    decision = _decision(Classifier(version, device=place), asked=asked, tick=tick)
+    decision = _decision(Classifier.of(version, device=device), asked=asked, tick=tick)
     made = _decided(version, decision=decision, identity=identity)
-    found = SplitFigures.of(predict(Classifier(made, device=place), asked.photographs, tick=tick))
+    found = SplitFigures.of(predict(Classifier.of(made, device=device), asked.photographs, tick=tick))
     written = recording.publish(
         output, made, findings={asked.split: found}, text=lambda manifest: text(manifest, found.report)
     )
@@ -101,7 +101,7 @@ def _decided(old: Version, *, decision: DecisionRule, identity: tuple[str, str])
         "routes": fitting(old.manifest.routes, decision.thresholds),
         "metrics": {},
     }
-    return with_golden(replace(old, manifest=old.manifest.model_copy(update=update)))
+    return finished(replace(old, manifest=old.manifest.model_copy(update=update)))
 
 
 def _card(manifest: Manifest, *, old: Version, asked: RecalibrationRequest, figures: Report) -> str:

@@ -16,7 +16,6 @@ from functools import partial
 from typing import Final, TypeVar
 
 import numpy as np
-import torch
 from pydantic import JsonValue
 
 from model.data.photograph import Photograph
@@ -44,7 +43,7 @@ class Speed:
 
     device: str
     threads: int
-    """Of torch, on the CPU."""
+    """Of the processor, in a forward."""
     batch: int
     images_per_second: float
     """In batches of `batch`."""
@@ -133,7 +132,7 @@ class ForwardSpeed:
 
     device: str
     threads: int
-    """Of torch, on the CPU."""
+    """Of the processor, in a forward."""
     batch: int
     images_per_second: float
     """In batches of `batch`."""
@@ -179,7 +178,7 @@ def measure(
     latencies = sorted(each.wall for each in alone)
     return Speed(
         device=classifier.device,
-        threads=torch.get_num_threads(),
+        threads=classifier.runtime.threads,
         batch=len(pixels),
         images_per_second=len(pixels) / statistics.median(each.wall for each in full),
         cpu_ms=1000 * statistics.median(each.cpu for each in full) / len(pixels),
@@ -195,7 +194,7 @@ def benchmark(
     """Both on the same photographs, each with its own input."""
     calls = [partial(timed, _warm(each, photographs, batch=batch)) for each in (a, b)]
     paces = [tuple(batch / each.wall for each in mine) for mine in in_turns(calls, most=rounds)]
-    return Benchmark(a.device, torch.get_num_threads(), batch, *paces)
+    return Benchmark(a.device, a.runtime.threads, batch, *paces)
 
 
 def forward_speeds(
@@ -211,7 +210,7 @@ def forward_speeds(
     return tuple(
         ForwardSpeed(
             device=classifier.device,
-            threads=torch.get_num_threads(),
+            threads=classifier.runtime.threads,
             batch=BATCH,
             images_per_second=BATCH / full,
             latency_ms=1000 * alone,

@@ -9,7 +9,6 @@ time; what is asked for is fetched again.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from model import checkpoint
 from model.atomic_folders import building, sweep, write_synced
+from model.cache_home import cache_home
 from model.checkpoint import MANIFEST, sha256
 from model.manifest import Digest
 from model.registry.contents import Contents
@@ -29,11 +29,6 @@ log = structlog.get_logger(__name__)
 
 STALE_SECONDS: Final = 24 * 60 * 60
 """What was begun so long ago, somebody died over."""
-
-
-def cache_home() -> Path:
-    """`$XDG_CACHE_HOME/tagstream`, or the same below `~/.cache`."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tagstream"
 
 
 def default_root() -> Path:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from model import checkpoint
-from model.checkpoint import CARD, GOLDEN, MANIFEST, WEIGHTS, parsed_manifest, sha256
+from model.checkpoint import CARD, GOLDEN, GRAPH, MANIFEST, WEIGHTS, parsed_manifest, sha256
 from model.manifest import Manifest
 from model.registry.refs import VersionRef
 from schemas.errors import ConfigurationError
@@ -87,13 +87,16 @@ def paths(manifest: Manifest, *, where: str) -> tuple[str, ...]:
         if not _PLAIN.fullmatch(golden.file):
             raise ConfigurationError(f"{where}: {golden.file!r} cannot be the name of a golden image")
     golden_images = (f"{GOLDEN}/{golden.file}" for golden in manifest.golden)
-    return (WEIGHTS, *golden_images, CARD, MANIFEST)
+    graph = (GRAPH,) if manifest.graph else ()
+    return (WEIGHTS, *graph, *golden_images, CARD, MANIFEST)
 
 
 def verify(manifest: Manifest, files: Mapping[str, bytes], *, where: str) -> None:
     """Pass if every file has the digest that the manifest states, else raise `ConfigurationError`."""
     stated = {f"{GOLDEN}/{golden.file}": golden.sha256 for golden in manifest.golden}
     stated[WEIGHTS] = manifest.sha256
+    if manifest.graph:
+        stated[GRAPH] = manifest.graph
     for path, digest in stated.items():
         if sha256(files[path]) != digest:
             raise ConfigurationError(f"{where}/{path}: damaged or replaced, its sha256 is not the manifest's")

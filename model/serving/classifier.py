@@ -1,178 +1,174 @@
 """The resident classifier: loaded once, warmed once, then called from one device thread for ever.
 
-CUDA: bf16 autocast, channels last, one pinned staging buffer, copies that do not block. CPU: the same code
-in fp32, its batch norms folded into the convolutions (which also suits CUDA). Images travel as bytes and
-are normalised on the device.
+What runs the network is a runtime's affair (`model.runtimes`); the probabilities, the golden pictures and the
+size in which a batch is cheapest are decided here, alike for all of them, and without torch.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Final, Self
 
 import numpy as np
-import torch
-from torch import Tensor, nn
+import numpy.typing as npt
 
-from model import devices
-from model.checkpoint import Version, read, sha256
-from model.loading import load
+from model.checkpoint import Version, read
 from model.manifest import Golden, Manifest, Task
-from model.networks.architectures import build
 from model.preprocess import Pixels, Preprocess
-from model.serving.batchnorm_folding import fold
-from schemas.errors import ConfigurationError, DeviceBroken
+from model.runtimes.choosing import runtime_for
+from model.runtimes.port import Logits, ModelRuntime, RuntimeName
+from schemas.errors import DeviceBroken
 from schemas.tags import ModelRef, Scores
 
 DECIMALS: Final = 6
 """Of a probability: beyond that it is noise, and documents should compare equal."""
 
-TOLERANCE: Final = 0.05
-"""How far a golden score may be off. bf16 moves one by up to 0.02; a broken device gives nonsense or NaN."""
+TOLERANCE: Final = {"f32": 0.002, "f16": 0.03}
+"""How far a golden score may be off, by precision; a broken device gives nonsense or NaN."""
 
-ACTIVATIONS: Final[Mapping[Task, Callable[[Tensor], Tensor]]] = {
-    "multi_label": torch.sigmoid,
-    "single_label": partial(torch.softmax, dim=1),
-    "binary": torch.sigmoid,
+ALIKE: Final = 1.05
+"""Batches whose images cost within so much of the cheapest are as good, and the smallest of them is taken."""
+
+Probabilities = npt.NDArray[np.float64]
+
+
+def _sigmoid(logits: Probabilities) -> Probabilities:
+    # By the hyperbolic tangent: an exponential of a large logit overflows.
+    return 0.5 + 0.5 * np.tanh(0.5 * logits)
+
+
+def _softmax(logits: Probabilities) -> Probabilities:
+    powers = np.exp(logits - logits.max(1, keepdims=True))
+    shares: Probabilities = powers / powers.sum(1, keepdims=True)
+    return shares
+
+
+ACTIVATIONS: Final[Mapping[Task, Callable[[Probabilities], Probabilities]]] = {
+    "multi_label": _sigmoid,
+    "single_label": _softmax,
+    "binary": _sigmoid,
 }
 """Probabilities (N, labels) from calibrated logits (N, labels)."""
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether `error` says that the batch was too large for the device's memory."""
-    return isinstance(error, torch.OutOfMemoryError)
 
 
 class Classifier:
     """One version on one device. Everything but `decode` belongs to one thread."""
 
-    def __init__(self, version: Version, *, device: torch.device) -> None:
+    def __init__(self, version: Version, runtime: ModelRuntime) -> None:
         self.manifest: Manifest = version.manifest
         self.ref: ModelRef = version.manifest.ref
         self.labels: tuple[str, ...] = version.manifest.labels
         self.preprocess: Preprocess = version.manifest.input.preprocess()
+        self.runtime = runtime
         self._golden = version.golden
-        self._device = device
-        self._network = _resident(version, device=device)
-        self._scale, self._shift = _normalisation(version.manifest, device=device)
-        self._staging = torch.empty(0, dtype=torch.uint8)
+        self._at_once: int | None = None
 
     @classmethod
-    def load(cls, folder: Path, *, device: str = "auto", threads: int | None = None) -> Self:
-        """The version in `folder` on `device`: auto, cpu, cuda or cuda:N. `threads` are torch's, on the CPU.
+    def load(
+        cls,
+        folder: Path,
+        *,
+        device: str = "auto",
+        threads: int | None = None,
+        runtime: RuntimeName = "auto",
+    ) -> Self:
+        """The version in `folder` on `device`: auto, cpu, cuda or cuda:N. `threads` are the processor's.
 
         Raises `ConfigurationError` for a damaged version or a device that is not there.
         """
-        if threads is not None:
-            torch.set_num_threads(threads)
-        return cls(read(folder), device=devices.device(device))
+        return cls.of(read(folder), device=device, threads=threads, runtime=runtime)
+
+    @classmethod
+    def of(
+        cls,
+        version: Version,
+        *,
+        device: str = "auto",
+        threads: int | None = None,
+        runtime: RuntimeName = "auto",
+    ) -> Self:
+        """The same of a version in memory."""
+        return cls(version, runtime_for(version, device=device, threads=threads, runtime=runtime))
 
     @property
     def device(self) -> str:
-        """Where it runs, as torch names it."""
-        return str(self._device)
+        """Where it runs, as in `cpu` or `cuda:0`."""
+        return self.runtime.device
 
     def forward(self, images: Sequence[Pixels]) -> list[Scores]:
         """One `Scores` an image, in order. Blocks; device thread only.
 
-        Out of memory (see `is_out_of_memory`) and the device's own errors leave as they are; NaN is an error.
+        Out of memory (`ModelRuntime.is_out_of_memory`) and errors of the device leave as they are; NaN is
+        an error.
         """
         if not images:
             return []
-        return [self._scores(row) for row in self._probabilities(images)]
+        return [self._scores(row) for row in self._probabilities(self._logits(images)).tolist()]
 
     def warm(self, max_batch: int) -> None:
-        """Run the batch sizes 1, 2, 4, ... `max_batch`: no image pays for what is made once."""
+        """Run the batch sizes 1, 2, 4, ... `max_batch`: no image pays for what is made once.
+
+        On a processor batches stop paying long before `max_batch`: it is found out where, and larger ones are
+        run in pieces of the smallest size that is as cheap as any.
+        """
         size = self.preprocess.size
         grey = np.full((3, size, size), 127, dtype=np.uint8)
+        seconds: dict[int, float] = {}
         for count in _batch_sizes(max_batch):
-            self.forward([grey] * count)
+            self.runtime.logits([grey] * count)
+            if self.device == "cpu":
+                seconds[count] = self._seconds_an_image([grey] * count)
+                if seconds[count] > ALIKE * min(seconds.values()):
+                    break
+        if seconds:
+            cheapest = min(seconds.values())
+            self._at_once = min(count for count, each in seconds.items() if each <= ALIKE * cheapest)
 
     def check_golden(self) -> None:
         """Pass if pictures of known scores still score so, else raise `DeviceBroken`. Device thread only."""
         for golden in self.manifest.golden:
             found = self._golden_scores(golden)
             off = max(abs(found[label] - known) for label, known in golden.scores.items())
-            if off > TOLERANCE:
+            if off > TOLERANCE[self.runtime.precision]:
                 raise DeviceBroken(
-                    f"{golden.file} scores {dict(found)} on {self._device}, not {dict(golden.scores)}"
+                    f"{golden.file} scores {dict(found)} on {self.device}, not {dict(golden.scores)}"
                 )
+
+    def score_picture(self, png: bytes) -> Mapping[str, float]:
+        """The probabilities of one picture in a file."""
+        return self.forward([self.preprocess.decode(png)])[0].probabilities
 
     def _golden_scores(self, golden: Golden) -> Mapping[str, float]:
         try:
-            return _one(self, self._golden[golden.file])
-        except torch.OutOfMemoryError:
-            raise
+            return self.score_picture(self._golden[golden.file])
         except Exception as error:
-            raise DeviceBroken(f"{golden.file} cannot be scored on {self._device}: {error}") from error
+            if self.runtime.is_out_of_memory(error):
+                raise
+            raise DeviceBroken(f"{golden.file} cannot be scored on {self.device}: {error}") from error
 
-    @torch.inference_mode()
-    def _probabilities(self, images: Sequence[Pixels]) -> list[list[float]]:
-        inputs = self._on_device(images)
-        with self._precision():
-            logits = self._network((inputs * self._scale).add_(self._shift))
-        calibrated = logits.float() / self.manifest.temperature
-        rows = ACTIVATIONS[self.manifest.task](calibrated).double().cpu()
-        if not rows.isfinite().all():
-            raise FloatingPointError(f"{self.manifest.architecture} gives NaN on {self._device}")
-        return rows.tolist()
+    def _logits(self, images: Sequence[Pixels]) -> Logits:
+        """In pieces of what the device likes at once."""
+        step = self._at_once or len(images)
+        parts = [self.runtime.logits(images[start : start + step]) for start in range(0, len(images), step)]
+        return np.concatenate(parts)
 
-    def _on_device(self, images: Sequence[Pixels]) -> Tensor:
-        """uint8 (N, 3, S, S), channels last, by way of the staging buffer."""
-        staged = self._stage(len(images))
-        for place, pixels in zip(staged.numpy(), images, strict=True):
-            place[...] = pixels
-        return staged.to(self._device, non_blocking=True, memory_format=torch.channels_last)
+    def _probabilities(self, logits: Logits) -> Probabilities:
+        calibrated = logits.astype(np.float64) / self.manifest.temperature
+        found = ACTIVATIONS[self.manifest.task](calibrated)
+        if not np.isfinite(found).all():
+            raise FloatingPointError(f"{self.manifest.architecture} gives NaN on {self.device}")
+        return found
 
-    def _stage(self, count: int) -> Tensor:
-        # Reusing it is safe: the scores are read back before the next batch, so its copy is over.
-        if count > len(self._staging):
-            shape = (count, 3, self.preprocess.size, self.preprocess.size)
-            self._staging = torch.empty(shape, dtype=torch.uint8, pin_memory=self._device.type == "cuda")
-        return self._staging[:count]
-
-    def _precision(self) -> AbstractContextManager[object]:
-        return torch.autocast(self._device.type, torch.bfloat16, enabled=self._device.type == "cuda")
+    def _seconds_an_image(self, images: Sequence[Pixels]) -> float:
+        began = time.perf_counter()
+        self.runtime.logits(images)
+        return (time.perf_counter() - began) / len(images)
 
     def _scores(self, row: Sequence[float]) -> Scores:
         rounded = {label: round(p, DECIMALS) for label, p in zip(self.labels, row, strict=True)}
         return Scores(probabilities=rounded, model=self.ref)
-
-
-def with_golden(version: Version) -> Version:
-    """`version` with its golden pictures scored by itself, in fp32, in its manifest."""
-    classifier = Classifier(version, device=torch.device("cpu"))
-    scored = tuple(
-        Golden(file=name, sha256=sha256(png), scores=_one(classifier, png))
-        for name, png in version.golden.items()
-    )
-    return replace(version, manifest=version.manifest.model_copy(update={"golden": scored}))
-
-
-def _one(classifier: Classifier, png: bytes) -> Mapping[str, float]:
-    return classifier.forward([classifier.preprocess.decode(png)])[0].probabilities
-
-
-def _resident(version: Version, *, device: torch.device) -> nn.Module:
-    manifest = version.manifest
-    network = build(manifest.architecture, len(manifest.labels), manifest.input.size).eval()
-    weights = {name: torch.from_numpy(array) for name, array in version.weights.items()}
-    source = f"the weights are not of {manifest.architecture}"
-    if mismatch := load(network, weights, source=source):
-        raise ConfigurationError(f"{source}: {mismatch}")
-    folded = fold(network).requires_grad_(requires_grad=False)
-    return folded.to(device).to(memory_format=torch.channels_last)
-
-
-def _normalisation(manifest: Manifest, *, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Scale and shift (1, 3, 1, 1) that make bytes the network's inputs."""
-    mean = torch.tensor(manifest.input.mean).view(1, 3, 1, 1)
-    std = torch.tensor(manifest.input.std).view(1, 3, 1, 1)
-    return (1 / (255 * std)).to(device), (-mean / std).to(device)
 
 
 def _batch_sizes(largest: int) -> list[int]:

@@ -158,7 +158,7 @@ class TrainingRun:
         )
 
     def _evaluated(self, version: Version, *, device: torch.device) -> Mapping[str, SplitFigures]:
-        classifier = Classifier(version, device=device)
+        classifier = Classifier.of(version, device=str(device))
         splits = [Split.VAL, *([Split.TEST] if self.job.test and self.data.of(Split.TEST) else [])]
         return {split.value: self._found(classifier, split) for split in splits}
 

@@ -19,7 +19,7 @@ from model.evaluation.recording import SplitFigures
 from model.manifest import Input, Manifest
 from model.policy import DEFAULT_ROUTES, fitting
 from model.serving import self_check
-from model.serving.classifier import with_golden
+from model.serving.finishing import finished
 from model.training.recipe import Recipe
 from model.training.train_state import StateDict
 from schemas.tags import UNCERTAIN, RouteRule
@@ -58,7 +58,7 @@ def assemble(state: StateDict, *, recipe: Recipe, decision: DecisionRule, proven
         began_with=provenance.began_with,
     )
     version = Version(manifest=manifest, weights=packed(state), card="", golden=self_check.draw())
-    return with_golden(version)
+    return finished(version)
 
 
 def publish(

@@ -36,6 +36,7 @@ FREE_OF = {
     "streams.inflight, streams.message, streams.ports": (*HEAVY, *SERVERS, "model", "agents"),
     "model.decoding.process": (*HEAVY, *SERVERS, "streams", "agents", "pydantic", "asyncio", "structlog"),
     "model.policy, model.serving.batcher": (*HEAVY, *SERVERS, "streams", "agents"),
+    "model.serving.classifier, agents.tagger, agents.wiring.tagging": HEAVY,
     "agents.pipeline": (*HEAVY, *SERVERS, "model"),
     "agents.wiring.worker": HEAVY,
     "agents.testing": (*HEAVY, *SERVERS),
@@ -55,6 +56,14 @@ def test_what_the_command_line_imports_of_the_model_brings_no_torch(tmp_path: Pa
         f"import {module}; print({module!r} * ('torch' in sys.modules))" for module in modules
     )
     assert run(f"import sys; {brought}", tmp_path).split() == []
+
+
+def test_a_processor_scores_without_torch(tmp_path: Path) -> None:
+    program = (
+        "import sys; from model.checkpoint import PACKAGED; from model.serving.classifier import Classifier; "
+        "Classifier.load(PACKAGED, device='cpu').check_golden(); print('torch' in sys.modules)"
+    )
+    assert run(program, tmp_path).split() == ["False"]
 
 
 def test_serving_and_describing_need_no_timm(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from model.networks.architectures import build
 from model.registry import contents
 from model.registry.contents import Contents
 from model.serving import self_check
-from model.serving.classifier import with_golden
+from model.serving.finishing import finished
 
 LABELS = ("blue", "green", "red")
 SIDE = 32
@@ -60,9 +60,7 @@ def version(
     pictures = {"menu.png": self_check.draw()["menu.png"], "plate.png": self_check.draw()["plate.png"]}
     state = {**_eyes(), "classifier.1.weight": weight, "classifier.1.bias": bias}
     weights = {name: tensor.numpy() for name, tensor in state.items() if tensor.is_floating_point()}
-    return with_golden(
-        Version(manifest, weights, card=f"# colours {number}\n\nFor tests.\n", golden=pictures)
-    )
+    return finished(Version(manifest, weights, card=f"# colours {number}\n\nFor tests.\n", golden=pictures))
 
 
 def written(folder: Path, made: Version) -> Path:

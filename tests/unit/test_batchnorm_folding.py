@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from model.networks.architectures import build
 from model.networks.layers import SameConv2d
-from model.serving.batchnorm_folding import fold
+from model.runtimes.batchnorm_folding import fold
 from tests.unit.backbone_builders import settled
 
 

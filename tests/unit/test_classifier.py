@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -11,13 +14,15 @@ import torch
 from model import checkpoint
 from model.manifest import Task
 from model.preprocess import Pixels
+from model.runtimes.port import Logits, RuntimeName
 from model.serving import self_check
-from model.serving.classifier import Classifier, is_out_of_memory, with_golden
+from model.serving.classifier import Classifier
+from model.serving.finishing import finished
 from model.testing import write_tiny_version
 from model.tiny_version import LABELS
 from schemas.errors import ConfigurationError, DeviceBroken
 
-CPU = torch.device("cpu")
+RUNTIMES: tuple[RuntimeName, ...] = ("openvino", "torch")
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +33,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def classifier(folder: Path) -> Classifier:
     return Classifier.load(folder, device="cpu")
+
+
+def of_nan(folder: Path, runtime: RuntimeName) -> Classifier:
+    """The version, its weights not numbers."""
+    version = checkpoint.read(folder)
+    weights = {name: np.full_like(array, np.nan) for name, array in version.weights.items()}
+    return Classifier.of(replace(version, weights=weights), device="cpu", runtime=runtime)
 
 
 def pictures(count: int, *, side: int = 64) -> list[Pixels]:
@@ -72,36 +84,64 @@ def test_the_golden_pictures_pass_on_a_good_device(classifier: Classifier) -> No
     classifier.check_golden()
 
 
-def test_the_golden_pictures_fail_where_the_scores_have_moved(folder: Path) -> None:
-    broken = Classifier.load(folder, device="cpu")
-    for parameter in broken._network.parameters():
-        parameter.data.mul_(3)
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_the_golden_pictures_fail_where_the_scores_have_moved(folder: Path, runtime: RuntimeName) -> None:
+    version = checkpoint.read(folder)
+    moved = {name: array * 3 for name, array in version.weights.items()}
+    broken = Classifier.of(replace(version, weights=moved), device="cpu", runtime=runtime)
     with pytest.raises(DeviceBroken, match=r"\.png"):
         broken.check_golden()
 
 
-def test_the_golden_pictures_fail_where_the_device_gives_nan(folder: Path) -> None:
-    broken = Classifier.load(folder, device="cpu")
-    for parameter in broken._network.parameters():
-        parameter.data.fill_(float("nan"))
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_the_golden_pictures_fail_where_the_device_gives_nan(folder: Path, runtime: RuntimeName) -> None:
+    broken = of_nan(folder, runtime)
     with pytest.raises(DeviceBroken, match="NaN"):
         broken.check_golden()
 
 
-def test_a_network_that_gives_nan_is_an_error_and_not_a_score(folder: Path) -> None:
-    broken = Classifier.load(folder, device="cpu")
-    for parameter in broken._network.parameters():
-        parameter.data.fill_(float("nan"))
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_a_network_that_gives_nan_is_an_error_and_not_a_score(folder: Path, runtime: RuntimeName) -> None:
+    broken = of_nan(folder, runtime)
     with pytest.raises(FloatingPointError):
         broken.forward(pictures(1))
 
 
+class Recorded:
+    """A runtime on a device of that name that keeps the sizes of its batches; larger ones take longer."""
+
+    library = "none"
+    precision: Literal["f32", "f16"] = "f32"
+    threads = 1
+
+    def __init__(self, device: str, *, cheapest: int) -> None:
+        self.device = device
+        self.sizes: list[int] = []
+        self._cheapest = cheapest
+
+    def logits(self, images: Sequence[Pixels]) -> Logits:
+        self.sizes.append(len(images))
+        time.sleep(0.02 * len(images) * (1 + abs(len(images) - self._cheapest)))
+        return np.zeros((len(images), len(LABELS)), np.float32)
+
+    def is_out_of_memory(self, error: BaseException) -> bool:
+        return isinstance(error, MemoryError)
+
+
 def test_warming_runs_every_batch_size_that_will_be_used(folder: Path) -> None:
-    seen: list[int] = []
-    warmed = Classifier.load(folder, device="cpu")
-    warmed._network.register_forward_hook(lambda _, args, __: seen.append(len(args[0])))
-    warmed.warm(6)
-    assert seen == [1, 2, 4, 6]
+    gpu = Recorded("cuda:0", cheapest=6)
+    Classifier(checkpoint.read(folder), gpu).warm(6)
+    assert gpu.sizes == [1, 2, 4, 6]
+
+
+def test_a_processor_gets_batches_in_pieces_of_what_is_cheapest(folder: Path) -> None:
+    processor = Recorded("cpu", cheapest=2)
+    classifier = Classifier(checkpoint.read(folder), processor)
+    classifier.warm(8)
+    assert max(processor.sizes) == 4  # where it is dearer than 2: 8 is not tried
+    processor.sizes.clear()
+    assert len(classifier.forward(pictures(5))) == 5
+    assert processor.sizes == [2, 2, 1]
 
 
 def test_decoding_gives_what_forward_takes(classifier: Classifier) -> None:
@@ -110,9 +150,13 @@ def test_decoding_gives_what_forward_takes(classifier: Classifier) -> None:
     assert len(classifier.forward([pixels])) == 1
 
 
-def test_only_out_of_memory_is_recognised_as_such() -> None:
-    assert is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory"))
-    assert not is_out_of_memory(RuntimeError("CUDA error: an illegal memory access"))
+def test_only_out_of_memory_is_recognised_as_such(folder: Path) -> None:
+    openvino, other = (Classifier.load(folder, device="cpu", runtime=each).runtime for each in RUNTIMES)
+    assert other.is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory"))
+    assert not other.is_out_of_memory(RuntimeError("CUDA error: an illegal memory access"))
+    assert openvino.is_out_of_memory(MemoryError())
+    assert openvino.is_out_of_memory(RuntimeError("Exception from src/core: std::bad_alloc"))
+    assert not openvino.is_out_of_memory(RuntimeError("Check 'shape' failed"))
 
 
 @pytest.mark.parametrize("device", ["tpu:0?", "cuda:99"])
@@ -155,7 +199,7 @@ def of_task(task: Task, folder: Path, labels: tuple[str, ...], **fields: object)
     }
     update = {"task": task, "labels": labels, "thresholds": dict.fromkeys(labels, 0.5), "routes": ()}
     manifest = version.manifest.model_copy(update=update | {"golden": ()} | fields)
-    return Classifier(with_golden(replace(version, manifest=manifest, weights=weights)), device=CPU)
+    return Classifier.of(finished(replace(version, manifest=manifest, weights=weights)), device="cpu")
 
 
 def probabilities(classifier: Classifier) -> torch.Tensor:

@@ -18,7 +18,8 @@ from model.evaluation import predict, speed
 from model.evaluation.figures import report
 from model.evaluation.speed import benchmark
 from model.manifest import Input, decisive_digest
-from model.serving.classifier import Classifier, with_golden
+from model.serving.classifier import Classifier
+from model.serving.finishing import finished
 from model.tiny_version import LABELS, write_tiny_version
 from schemas.errors import ConfigurationError
 from tagstream.commands.model import app
@@ -209,7 +210,7 @@ def relative(place: Path, tmp_path: Path) -> Path:
     version = checkpoint.read(place / "tiny-v1")
     weights = {name: array * 3 for name, array in version.weights.items()}
     folder = tmp_path / "tiny-r1"
-    checkpoint.write(folder, with_golden(replace(version, weights=weights)))
+    checkpoint.write(folder, finished(replace(version, weights=weights)))
     return folder
 
 
@@ -256,7 +257,7 @@ def test_an_average_states_a_licence_only_where_all_do_and_what_each_began_with(
 def test_versions_that_are_not_alike_have_no_average(place: Path, relative: Path, tmp_path: Path) -> None:
     version = checkpoint.read(relative)
     larger = version.manifest.model_copy(update={"input": Input(size=96)})
-    checkpoint.write(tmp_path / "large-v1", with_golden(replace(version, manifest=larger)))
+    checkpoint.write(tmp_path / "large-v1", finished(replace(version, manifest=larger)))
     options = ("--data", place / "labels.csv", "--output", tmp_path / "tiny-v6")
     for versions, said in (
         ((place / "tiny-v1", tmp_path / "large-v1"), "differ in their input"),
@@ -314,7 +315,7 @@ def test_targets_that_make_no_sense_are_refused(recalls: list[str], precisions: 
 
 
 def test_speed_is_that_of_batches_that_are_full_and_of_one_alone(place: Path) -> None:
-    classifier = Classifier.load(place / "tiny-v1", device="cpu")
+    classifier = Classifier.load(place / "tiny-v1", device="cpu", threads=1)
     photographs = read(place / "labels.csv").of(Split.VAL)
     found = speed.measure(classifier, photographs, batch=16, seconds=0.01)
     assert (found.device, found.batch, found.threads) == ("cpu", 16, 1)

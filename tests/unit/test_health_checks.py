@@ -15,8 +15,9 @@ import typer
 from agents.erasure import erased
 from agents.transitions import acknowledged
 from agents.wiring import settings
+from model import devices
 from model.tiny_version import write_tiny_version
-from operations import health_checks, model_check
+from operations import health_checks
 from operations.health_checks import Check, Finding
 from operations.unwell import Unwell
 from schemas.errors import Unavailable
@@ -172,7 +173,7 @@ async def test_a_model_is_verified_and_scores_its_golden_images_where_that_is_as
 
 @pytest.mark.parametrize(("device", "may_be"), [("cpu", False), ("cuda", True), ("cuda:1", True)])
 def test_a_device_that_may_be_a_gpu_is_tried(device: str, *, may_be: bool) -> None:
-    assert model_check.may_be_on_gpu(device) is may_be
+    assert devices.may_be_gpu(device) is may_be
 
 
 async def test_checks_look_at_once_and_are_told_in_order() -> None:

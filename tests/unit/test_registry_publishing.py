@@ -183,6 +183,7 @@ def test_what_is_no_part_of_a_version_is_left_out_and_named(tmp_path: Path) -> N
     found = contents.of_folder(folder)
     assert contents.left_out(folder, found) == ("golden/more.png", "optimizer.pkl")
     assert set(found.files) == {
+        "openvino.xml",
         "model.safetensors",
         "manifest.json",
         "model-card.md",

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from model.networks import backbones
 from model.networks.architectures import build
 from model.networks.layers import SHARE, ResidualAttention
-from model.serving.batchnorm_folding import fold
+from model.runtimes.batchnorm_folding import fold
 from tests.unit.backbone_builders import settled
 
 WEIGHT = torch.tensor([[1.0, 0.0], [0.0, 2.0]])

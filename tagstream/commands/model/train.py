@@ -127,8 +127,8 @@ def train(  # noqa: PLR0913, PLR0917 - one parameter an option
 
     - `tagstream model train photos/ --backbone resnet18 --weights hub --task binary --positive menu`
     """
+    from model.cache_home import cache_home
     from model.networks import backbones
-    from model.registry.cache import cache_home
     from model.training.recipe import Recipe
     from model.training.run import TrainingJob
     from model.training.run import train as run
