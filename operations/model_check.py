@@ -1,7 +1,7 @@
 """Health check of the model: whole and as it was published, and on a GPU also what it scores.
 
-Where nothing but the processor can run it, its bytes are what may be wrong, and they are verified without
-torch, whose import takes longer than all other checks together. A worker scores the golden images when it
+Where nothing but the processor can run it, its bytes are what may be wrong, and they are verified alone:
+to load the network takes longer than all other checks together. A worker scores the golden images when it
 starts, in any case.
 """
 
@@ -26,7 +26,7 @@ async def look(config: Settings, *, scores: bool) -> str:
 
 
 def _scored(config: Settings, folder: Path) -> str:
-    from model.serving.classifier import Classifier  # noqa: PLC0415 - torch takes its time
+    from model.serving.classifier import Classifier  # noqa: PLC0415 - the network's library takes its time
 
     classifier = Classifier.load(folder, device=config.model.device, threads=config.model.threads)
     classifier.check_golden()

@@ -18,9 +18,8 @@ from typing import Any, Final
 import torch
 
 from model import checkpoint
-from model.loading import load
-from model.networks.architectures import build
 from model.preprocess import Pixels
+from model.runtimes.torch_runtime import unfolded
 from schemas import topics
 
 BROKERS: Final = os.environ.get("BENCH_BROKERS", "")
@@ -75,14 +74,9 @@ class Network:
         version = checkpoint.read(checkpoint.PACKAGED)
         self.manifest = version.manifest
         self.decode = version.manifest.input.preprocess().decode
-        shape, labels = self.manifest.input, self.manifest.labels
-        network = build(self.manifest.architecture, len(labels), shape.size).eval()
-        weights = {name: torch.from_numpy(array) for name, array in version.weights.items()}
-        if mismatch := load(network, weights, source="packaged"):
-            raise ValueError(str(mismatch))
-        self._network = network.to(memory_format=torch.channels_last)
-        self._mean = torch.tensor(shape.mean).view(1, 3, 1, 1)
-        self._std = torch.tensor(shape.std).view(1, 3, 1, 1)
+        self._network = unfolded(version).to(memory_format=torch.channels_last)
+        self._mean = torch.tensor(self.manifest.input.mean).view(1, 3, 1, 1)
+        self._std = torch.tensor(self.manifest.input.std).view(1, 3, 1, 1)
 
     @torch.inference_mode()
     def predict(self, images: Sequence[Pixels]) -> list[Scores]:

@@ -13,6 +13,7 @@ from typing import Final
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from benchmarks.processor import cpu_seconds
 from benchmarks.suite import process_tree
 from benchmarks.suite.photographs import Kind
 from benchmarks.suite.programs import Program, Started, started
@@ -157,7 +158,7 @@ class _Run:
         pids = process_tree.tree(self.running.pid)
         return _Spent(
             process_tree.cpu_seconds(self.running.pid),
-            {pid: process_tree.own_cpu_seconds(pid) for pid in pids},
+            {pid: cpu_seconds(pid) for pid in pids},
             self.site.server_cpu(),
         )
 

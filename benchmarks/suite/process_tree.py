@@ -38,11 +38,6 @@ def cpu_seconds(root: int) -> float:
     return sum(_spent(pid) for pid in tree(root))
 
 
-def own_cpu_seconds(pid: int) -> float:
-    """The same of the process alone, less all its children."""
-    return sum(map(int, _words(pid)[_USER : _USER + 2])) / _TICK
-
-
 def resident_bytes(root: int) -> int:
     """Memory of the whole tree; pages that several of it share are counted in parts."""
     return sum(_proportional(pid) for pid in tree(root))

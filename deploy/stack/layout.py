@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from deploy.stack.reservation import reserved
+from model.cache_home import cache_home
 
 HOST: Final = "127.0.0.1"
 PREFIX: Final = "STACK_"
@@ -77,7 +78,7 @@ def from_environment() -> Layout:
 
 def default_cache() -> Path:
     """Outside the repository, so that every checkout shares it."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tagstream"
+    return cache_home()
 
 
 def listens(port: int) -> bool:

@@ -38,7 +38,8 @@ class TorchRuntime:
         if threads is not None:
             torch.set_num_threads(threads)
         self._device = devices.device(device)
-        self._network = network(version).to(self._device).to(memory_format=torch.channels_last)
+        folded = fold(unfolded(version)).requires_grad_(requires_grad=False)
+        self._network = folded.to(self._device).to(memory_format=torch.channels_last)
         self._scale, self._shift = _normalisation(version.manifest, device=self._device)
         self._staging = Staging(version.manifest.input.size, allocate=self._allocated)
 
@@ -84,16 +85,11 @@ class TorchRuntime:
         return buffer
 
 
-def network(version: Version) -> nn.Module:
-    """The network of `version` with its weights, for inference, its batch norms folded.
+def unfolded(version: Version) -> nn.Module:
+    """The network of `version` with its weights, for inference, its batch norms as they are.
 
     Raises `ConfigurationError` for weights of another network.
     """
-    return fold(unfolded(version)).requires_grad_(requires_grad=False)
-
-
-def unfolded(version: Version) -> nn.Module:
-    """The same with its batch norms as they are."""
     manifest = version.manifest
     made = build(manifest.architecture, len(manifest.labels), manifest.input.size).eval()
     weights = {name: torch.from_numpy(array) for name, array in version.weights.items()}
