@@ -3,10 +3,14 @@ UV_VERSION := 0.13.9
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+SERVES := $(VENV)/.serves
 STAMP := $(VENV)/.installed
+INSTALL := VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --system-certs
 
 # Where it is set, every worker compiles all of torch's Python anew: 20 seconds of CPU each.
 unexport PYTHONDONTWRITEBYTECODE
+
+LOCK := $(BIN)/uv pip compile --quiet --system-certs --universal --generate-hashes --no-header --python-version 3.11 pyproject.toml
 
 STACK := $(BIN)/python -m deploy.stack
 # A file's tests share servers, so they stay together; most of them wait, so a process more than cores.
@@ -21,16 +25,22 @@ help:  ## What there is
 
 setup: $(STAMP)  ## Everything into .venv, from the locked and hashed requirements
 
-$(STAMP): requirements.lock pyproject.toml
+$(STAMP): requirements.lock $(SERVES)
+	@echo "Installing what requirements.lock names into $(VENV) (half a minute, 6 GB: torch with its CUDA libraries) ..."
+	@$(INSTALL) --require-hashes -r requirements.lock
+	@touch $@
+
+# What serves, without torch: all that the demo needs.
+$(SERVES): deploy/requirements-serve.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Tagstream needs Python 3.11 or later; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12 $(MAKECMDGOALS)" if sys.version_info < (3, 11) else 0)'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	@echo "Installing what requirements.lock names into $(VENV) (half a minute) ..."
-	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --system-certs --require-hashes -r requirements.lock
-	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --system-certs --no-deps --no-build-isolation -e .
+	@echo "Installing what serves into $(VENV) (half a gigabyte) ..."
+	@$(INSTALL) --require-hashes -r deploy/requirements-serve.lock
+	@$(INSTALL) --no-deps --no-build-isolation -e .
 	@touch $@
 
-demo: setup  ## The main job on sample photographs, with a worker killed in the middle of it
+demo: $(SERVES)  ## The main job on sample photographs, with a worker killed in the middle of it
 	$(BIN)/tagstream demo
 
 test: setup  ## All tests
@@ -66,8 +76,9 @@ format: setup  ## Write the code the way `check` wants it
 	$(BIN)/ruff check --fix .
 
 lock: setup  ## Resolve pyproject.toml anew, keeping what can stay
-	$(BIN)/uv pip compile --quiet --system-certs --universal --generate-hashes --no-header --python-version 3.11 \
-		--extra dev pyproject.toml -o requirements.lock
+	$(LOCK) --extra dev -o requirements.lock
+	$(LOCK) --extra build -c requirements.lock -o deploy/requirements-serve.lock
+	$(LOCK) --extra build --extra gpu -c requirements.lock -o deploy/requirements-gpu.lock
 
 docs: setup  ## Write the generated parts of the README and of docs/ anew, the schemas too
 	$(BIN)/python -m tools.reference README.md docs

@@ -18,6 +18,8 @@ _NOTHING_HERE: Final = (
     "; nothing runs in this folder, and no setting says where: `tagstream dev` starts everything here"
 )
 
+_OF_TRAINING: Final = frozenset({"torch", "torchvision", "timm", "imagehash", "luigi", "tensorboard"})
+
 
 @contextmanager
 def exit_on_errors() -> Iterator[None]:
@@ -30,6 +32,10 @@ def exit_on_errors() -> Iterator[None]:
         _end(error, EXIT_FAILED, more="; `tagstream doctor` says what is wrong")
     except TagstreamError as error:
         _end(error, EXIT_FAILED)
+    except ModuleNotFoundError as error:
+        if error.name not in _OF_TRAINING:
+            raise
+        _end(_lacks(error.name), EXIT_CONFIGURATION)
 
 
 def _end(error: TagstreamError, code: int, *, more: str = "") -> None:
@@ -38,6 +44,13 @@ def _end(error: TagstreamError, code: int, *, more: str = "") -> None:
     more = _NOTHING_HERE if _is_of_a_place(error) and not state.is_somewhere(os.environ) else more
     sys.stderr.write(f"tagstream: {settings.mask().hide(str(error))}{more}\n")
     sys.exit(code)
+
+
+def _lacks(library: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"this command wants {library}, which an install that only serves lacks: "
+        "pip install 'tagstream[train]'"
+    )
 
 
 def _is_of_a_place(error: TagstreamError) -> bool:

@@ -20,10 +20,6 @@ ROOT = Path(__file__).parents[2]
 DOCKERFILES = (ROOT / "deploy" / "Dockerfile", ROOT / "deploy" / "minio.Dockerfile")
 
 
-SERVED = ("timm", "tagstream")
-"""A version's network may be timm's, so it stays; and the extra that another one takes in."""
-
-
 @dataclass(frozen=True)
 class Instruction:
     """One of a Dockerfile, its continuations joined."""
@@ -111,18 +107,38 @@ def test_what_is_copied_is_let_through_and_nothing_else() -> None:
     assert {line[1:] for line in lines if line.startswith("!")} == set(copied())
 
 
-def test_dependencies_come_from_the_lock_file_by_their_hashes() -> None:
-    runs = [step.rest for step in instructions(DOCKERFILES[0]) if step.keyword == "RUN"]
-    assert any("--require-hashes -r requirements.lock" in run for run in runs)
+def test_dependencies_come_from_a_lock_file_by_their_hashes() -> None:
+    steps = instructions(DOCKERFILES[0])
+    runs = [step.rest for step in steps if step.keyword == "RUN"]
+    assert the("ARG", steps) == "FOR=serve"
+    assert any("--require-hashes -r requirements-${FOR}.lock" in run for run in runs)
     assert any("--no-deps --no-build-isolation ." in run for run in runs)
 
 
-def test_the_tools_of_development_are_taken_out_again() -> None:
+def test_what_builds_it_is_taken_out_again() -> None:
     run = next(step.rest for step in instructions(DOCKERFILES[0]) if "uv pip uninstall" in step.rest)
     removed = run.partition("uv pip uninstall ")[2].split()
-    extras = project()["project"]["optional-dependencies"]
-    wanted = [each for each in extras["dev"] + extras["train"] if not each.startswith(SERVED)]
-    assert set(removed) == {re.split(r"[\[<>=~! ]", need)[0] for need in wanted}
+    assert set(removed) == {
+        need.partition(">")[0] for need in project()["project"]["optional-dependencies"]["build"]
+    }
+
+
+def locked(lock: str) -> set[str]:
+    """`name==version` of every line of a lock file."""
+    return set(re.findall(r"^[a-z0-9_.-]+==[^ ]+", (ROOT / lock).read_text(), re.MULTILINE))
+
+
+@pytest.mark.parametrize("lock", ["deploy/requirements-serve.lock", "deploy/requirements-gpu.lock"])
+def test_what_serves_is_of_the_versions_that_were_tested(lock: str) -> None:
+    assert locked(lock)
+    assert locked(lock) <= locked("requirements.lock")
+
+
+def test_what_serves_on_processors_has_no_torch() -> None:
+    names = {pin.partition("==")[0] for pin in locked("deploy/requirements-serve.lock")}
+    assert "openvino" in names
+    assert not {name for name in names if name.startswith(("torch", "nvidia", "timm", "triton"))}
+    assert "torch" in {pin.partition("==")[0] for pin in locked("deploy/requirements-gpu.lock")}
 
 
 def test_the_makefile_builds_with_the_same_installer() -> None:

@@ -20,7 +20,7 @@ def commands() -> dict[str, list[str]]:
     return {
         name: service["command"]
         for name, service in services.items()
-        if service["image"] == "tagstream:local" and "entrypoint" not in service
+        if service["image"].startswith("tagstream:") and "entrypoint" not in service
     }
 
 
