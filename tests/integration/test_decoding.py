@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import platform
 import resource
 import signal
 import socket
@@ -249,6 +250,24 @@ async def test_a_decoder_that_keeps_its_memory_is_replaced() -> None:
         assert decoders.pids != before
         await decoders.decode(b"good")
         assert len(decoders.pids) == 1
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other allocators are told nothing")
+async def test_a_decoder_takes_its_memory_from_the_kernel_once() -> None:
+    file = BytesIO()
+    Image.effect_noise((3000, 2000), 40).convert("RGB").save(file, "JPEG", progressive=True)
+    async with DecoderPool(Preprocess(size=96), DecoderLimits(processes=1)) as decoders:
+        for _ in range(2):
+            await decoders.decode(file.getvalue())
+        (pid,) = decoders.pids
+        before = pages_taken(pid)
+        await decoders.decode(file.getvalue())
+        assert pages_taken(pid) - before < 3000 * 2000 * 2 // resource.getpagesize() // 4
+
+
+def pages_taken(pid: int) -> int:
+    """How often the process has touched a page that the kernel had to give it."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[7])
 
 
 async def test_no_more_images_are_decoded_at_once_than_there_are_processes(tmp_path: Path) -> None:
