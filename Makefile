@@ -95,10 +95,10 @@ benchmark: setup  ## What a photograph costs, by stage
 	$(BIN)/python -m benchmarks
 
 bench: setup  ## As fast as the machine allows? The limit, the system, and what one would pick instead (minutes)
-	$(BIN)/python -m benchmarks.suite $(OPTIONS)
+	@$(BIN)/python -m benchmarks.suite $(OPTIONS)
 
 bench-full: setup  ## The same, with more rounds and photographs; OPTIONS="--photographs DIR --page docs/performance.md"
-	$(BIN)/python -m benchmarks.suite --full $(OPTIONS)
+	@$(BIN)/python -m benchmarks.suite --full $(OPTIONS)
 
 benchmark-store: setup  ## Every query of the MongoDB adapter over the stack's server; SIZES=1000,10000,100000
 	$(BIN)/python -m benchmarks.store $(if $(SIZES),--sizes $(SIZES))

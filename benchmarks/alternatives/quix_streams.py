@@ -1,5 +1,6 @@
 """Quix Streams: a streaming dataframe whose rows are tagged one by one, kept by its MongoDB sink in batches.
 
+The sink writes at checkpoints, every 5 s by default; tag events do not wait for one.
 https://quix.io/docs/quix-streams/processing.html, https://quix.io/docs/quix-streams/connectors/sinks/mongodb-sink.html
 """
 

@@ -15,7 +15,7 @@ from typing import Final
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from benchmarks.suite import page, plots, results, servers, table
+from benchmarks.suite import page, plots, reasons, results, servers, table
 from benchmarks.suite.alternatives import ALTERNATIVES, REFUSED
 from benchmarks.suite.environment import NotInstalled
 from benchmarks.suite.limit import limits
@@ -149,7 +149,7 @@ def _alternatives(only: Sequence[str] | None, failed: dict[str, str], progress: 
         try:
             found.append(each.program())
         except NotInstalled as error:
-            failed[each.name] = f"not installed: {error}"
+            failed[each.name] = f"not installed: {reasons.in_a_line(error)}"
         progress.advance(task)
     return found
 
@@ -188,7 +188,7 @@ class _Suite:
         except Exception as error:  # the others are measured all the same; the page says what was not
             if program.name == PRODUCT:
                 raise
-            self.failed[program.name] = " ".join(str(error).split())[-300:]
+            self.failed[program.name] = reasons.in_a_line(error)
             return []
         finally:
             self.progress.advance(self.task)

@@ -21,13 +21,13 @@ class Alternative:
     about: str
     module: str
     arguments: tuple[str, ...] = ()
-    library: str | None = None
-    """Of requirements.txt; None where the product's own environment has it."""
+    libraries: tuple[str, ...] = ()
+    """Of requirements.txt, the first one its own; none where the product's environment has it."""
     is_batch: bool = False
 
     def program(self) -> Program:
         """Ready to be started, its library installed; raises `NotInstalled`."""
-        python = python_with(self.library) if self.library else Path(sys.executable)
+        python = python_with(*self.libraries) if self.libraries else Path(sys.executable)
         return alternative(
             self.name, self.about, self.module, *self.arguments, python=python, is_batch=self.is_batch
         )
@@ -36,12 +36,19 @@ class Alternative:
 ALTERNATIVES: Final = (
     Alternative("Faust, an event at a time", "an agent over `stream`", "faust_naive", _FAUST),
     Alternative("Faust, take(32)", "`stream.take(32)`, its I/O gathered", "faust_take", _FAUST),
-    Alternative("Quix Streams", "a dataframe, its MongoDB sink", "quix_streams", library="quixstreams"),
+    Alternative("Quix Streams", "a dataframe, its MongoDB sink", "quix_streams", libraries=("quixstreams",)),
     Alternative(
-        "aiokafka + LitServe", "batches of events, a model server", "litserve_consumer", library="litserve"
+        "aiokafka + LitServe",
+        "batches of events, a model server",
+        "litserve_consumer",
+        libraries=("litserve", "python-multipart"),
     ),
-    Alternative("aiokafka + Ray Serve", "batches of events, a deployment", "ray_consumer", library="ray"),
-    Alternative("Daft", "backfill: no broker, no tag events", "daft_backfill", library="daft", is_batch=True),
+    Alternative(
+        "aiokafka + Ray Serve", "batches of events, a deployment", "ray_consumer", libraries=("ray",)
+    ),
+    Alternative(
+        "Daft", "backfill: no broker, no tag events", "daft_backfill", libraries=("daft",), is_batch=True
+    ),
 )
 
 REFUSED: Final = {

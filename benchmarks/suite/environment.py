@@ -18,25 +18,28 @@ from benchmarks.suite.programs import ROOT
 REQUIREMENTS: Final = ROOT / "benchmarks" / "alternatives" / "requirements.txt"
 FOLDER: Final = ROOT / "benchmarks" / ".venv-alternatives"
 SECONDS: Final = 600
-_WORDS: Final = 400
 
 
 class NotInstalled(Exception):
     """A library that cannot be had here; says what refused it."""
 
 
-def python_with(library: str) -> Path:
-    """The interpreter that has the library, installed unless it is; raises `NotInstalled`."""
-    requirement = _requirement(library)
+def python_with(library: str, *beside: str) -> Path:
+    """The interpreter that has the library and what it wants beside it, installed unless they are.
+
+    Raises `NotInstalled`.
+    """
+    requirements = [_requirement(each) for each in (library, *beside)]
+    wanted = " ".join(requirements)
     folder = FOLDER / library
     python = folder / "bin" / "python"
     made = folder / "installed"
-    if not made.exists() or made.read_text() != requirement:
+    if not made.exists() or made.read_text() != wanted:
         shutil.rmtree(folder, ignore_errors=True)
         _run("venv", "--quiet", "--python", sys.executable, str(folder))
-        _run("pip", "install", "--quiet", "--system-certs", "--python", str(python), requirement)
+        _run("pip", "install", "--quiet", "--system-certs", "--python", str(python), *requirements)
         _share(python)
-        made.write_text(requirement)
+        made.write_text(wanted)
     return python
 
 
@@ -66,4 +69,4 @@ def _run(*arguments: str) -> None:
     except subprocess.TimeoutExpired as error:
         raise NotInstalled(f"`uv {arguments[0]}` took more than {SECONDS} s") from error
     if ran.returncode:
-        raise NotInstalled(" ".join(ran.stderr.split())[-_WORDS:])
+        raise NotInstalled(f"`uv {arguments[0]}` says:\n{ran.stderr}")

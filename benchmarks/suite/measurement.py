@@ -26,7 +26,10 @@ LIMIT_SECONDS: Final = 400.0
 """That a program may take for what it was given."""
 POLL: Final = 0.05
 SETTLE: Final = 1.0
-"""Seconds behind the last tag event, so that offsets are committed and counted."""
+"""Seconds behind the last tag event and row, so that offsets are committed and counted."""
+ROW_SECONDS: Final = 30.0
+"""That a row may come behind its tag event: Quix Streams writes its rows at checkpoints, every 5 s."""
+ROW_POLL: Final = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,7 @@ class _Run:
     async def _warm(self, kind: Kind, began: float) -> tuple[float, float]:
         """Seconds and CPU seconds until its first tags."""
         warming = uploads(kind, WARM, name="warm")
-        await self._do(warming[:1])
+        await self._tag(warming[:1])
         start = time.monotonic() - began, process_tree.cpu_seconds(self.running.pid)
         await self._do(warming[1:])
         return start
@@ -128,7 +131,12 @@ class _Run:
         )
 
     async def _do(self, given: Sequence[Upload]) -> float:
-        """Seconds until all of them are tagged."""
+        """Seconds until all of them are tagged; returns when their rows are there too."""
+        seconds = await self._tag(given)
+        await self._store()
+        return seconds
+
+    async def _tag(self, given: Sequence[Upload]) -> float:
         self.given += given
         began = time.monotonic()
         await self.site.publish(given)
@@ -136,20 +144,27 @@ class _Run:
             while sum((await topic.ends()).values()) < len(self.given):
                 self.running.check()
                 if time.monotonic() - began > LIMIT_SECONDS:
-                    raise Incomplete(f"not done in {LIMIT_SECONDS:.0f} s; its log: {self._last_words()}")
+                    raise Incomplete(
+                        f"not done in {LIMIT_SECONDS:.0f} s; its log ends:\n{self._last_words()}"
+                    )
                 await asyncio.sleep(POLL)
         return time.monotonic() - began
+
+    async def _store(self) -> None:
+        """Wait for the rows of all that was given; raises `Incomplete` where one does not come."""
+        until = time.monotonic() + ROW_SECONDS
+        while (kept := await asyncio.to_thread(self.site.kept)) != len(self.given):
+            self.running.check()
+            if time.monotonic() > until:
+                raise Incomplete(f"the store has scores of {kept} photographs, not of {len(self.given)}")
+            await asyncio.sleep(ROW_POLL)
 
     async def _check(self) -> None:
         """Every photograph has its tag event, and its scores in the store."""
         wanted = {each.image_id for each in self.given}
         if lacking := wanted - await self.site.tagged_images():
             raise Incomplete(f"{len(lacking)} of {len(wanted)} photographs have no tag event")
-        self._check_rows()
-
-    def _check_rows(self) -> None:
-        if (kept := self.site.kept()) != len(self.given):
-            raise Incomplete(f"the store has scores of {kept} photographs, not of {len(self.given)}")
+        await self._store()
 
     def _last_words(self) -> str:
         return self.running.log.read_text(errors="replace")[-1000:]
@@ -181,11 +196,11 @@ class _Queries(_Run):
         asking.write(f"{file}\n".encode())
         asking.flush()
         if not answers.readline():
-            raise Incomplete(f"it ended; its log: {self._last_words()}")
+            raise Incomplete(f"it ended; its log ends:\n{self._last_words()}")
 
     async def _check(self) -> None:
         """Every photograph has its row."""
-        self._check_rows()
+        await self._store()
 
 
 @dataclass(frozen=True, slots=True)

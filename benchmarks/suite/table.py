@@ -29,17 +29,17 @@ def show(results: Results) -> None:
     """Everything that was measured, to standard output."""
     console = Console(width=None if sys.stdout.isatty() else 160)
     for kind, about in results.photographs.items():
-        console.print(f"\n{kind}: {about}", highlight=False, markup=False)
+        _say(console, f"\n{kind}: {about}")
         table = Table(*HEADS, box=None)
         for row in rows(results, kind):
             table.add_row(*row)
         console.print(table)
-        console.print(stages_line(results, kind), highlight=False, markup=False)
+        _say(console, stages_line(results, kind))
     for line in leaders(results):
-        console.print(line, highlight=False, markup=False)
+        _say(console, line)
     for name, why in results.failed.items():
-        console.print(f"Not measured: {name}: {why}", highlight=False, markup=False)
-    console.print(f"{machine_line(results)}", highlight=False, markup=False)
+        _say(console, f"Not measured: {name}: {why}")
+    _say(console, machine_line(results))
 
 
 def rows(results: Results, kind: str) -> list[Row]:
@@ -104,6 +104,11 @@ def markdown(heads: Sequence[str], rows_: Sequence[Row]) -> str:
     """A table of Markdown."""
     lines = [heads, ["---"] + ["---:"] * (len(heads) - 1), *rows_]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _say(console: Console, line: str) -> None:
+    """Folded between words in a terminal; one line each in a file."""
+    console.print(line, highlight=False, markup=False, soft_wrap=not console.is_terminal)
 
 
 def _of(results: Results, kind: str) -> list[Figures]:
