@@ -10,6 +10,7 @@ from agents.ports import Forwarded
 from agents.telemetry.tracing import NO_TRACER, Linked, Tracer, linked
 from model.policy import Policy
 from model.preprocess import Pixels
+from model.runtimes.port import ModelRuntime
 from model.serving.batcher import BatchLimits, DeviceChecks, MicroBatcher
 from model.serving.classifier import Classifier
 from model.serving.statistics import BatchStatistics
@@ -74,9 +75,9 @@ class ResidentTagger:
         return self._classifier.ref
 
     @property
-    def device(self) -> str:
-        """Where it runs, as torch names it."""
-        return self._classifier.device
+    def runtime(self) -> ModelRuntime:
+        """What runs it, and where."""
+        return self._classifier.runtime
 
     def statistics(self) -> BatchStatistics:
         """What the batcher has done and is doing."""

@@ -5,6 +5,8 @@
     model-card.md       what it is for, how it was made, where it is weak
     golden/*.png        pictures with known scores
     openvino.xml        the layers for OpenVINO, see `model.runtimes.openvino_graph`; older versions lack it
+    borderline.safetensors
+                        pictures near the thresholds, see `model.serving.borderline`; older versions lack it
 
 No pickle, and no torch: weights travel as numpy arrays.
 """
@@ -37,6 +39,7 @@ MANIFEST: Final = "manifest.json"
 CARD: Final = "model-card.md"
 GOLDEN: Final = "golden"
 GRAPH: Final = "openvino.xml"
+BORDERLINE: Final = "borderline.safetensors"
 
 PACKAGED: Final = Path(__file__).parent / "packaged" / "restaurant-v3"
 """The default version, inside the installed package: a user downloads nothing."""
@@ -53,6 +56,8 @@ class Version:
     """File name to PNG."""
     graph: bytes = field(default=b"", repr=False)
     """Its layers for OpenVINO; empty where it has none."""
+    borderline: bytes = field(default=b"", repr=False)
+    """Pictures near its thresholds; empty where it has none."""
 
 
 def read(folder: Path) -> Version:
@@ -71,6 +76,7 @@ def read(folder: Path) -> Version:
             for golden in manifest.golden
         },
         graph=_verified(folder / GRAPH, digest=manifest.graph) if manifest.graph else b"",
+        borderline=_verified(folder / BORDERLINE, digest=manifest.borderline) if manifest.borderline else b"",
     )
 
 
@@ -112,7 +118,7 @@ def write(folder: Path, version: Version) -> Manifest:
 
 
 def sealed(version: Version) -> Version:
-    """`version` with the digests of its weights and its graph in its manifest, as `write` puts them there."""
+    """`version` with the digests of its files in its manifest, as `write` puts them there."""
     return replace(version, manifest=_with_digests(version, weights=_encoded(version)))
 
 
@@ -126,8 +132,12 @@ def _encoded(version: Version) -> bytes:
 
 
 def _with_digests(version: Version, *, weights: bytes) -> Manifest:
-    graph = sha256(version.graph) if version.graph else ""
-    return version.manifest.model_copy(update={"sha256": sha256(weights), "graph": graph})
+    digests = {
+        "sha256": sha256(weights),
+        "graph": sha256(version.graph) if version.graph else "",
+        "borderline": sha256(version.borderline) if version.borderline else "",
+    }
+    return version.manifest.model_copy(update=digests)
 
 
 def _fill(folder: Path, version: Version) -> Manifest:
@@ -136,6 +146,8 @@ def _fill(folder: Path, version: Version) -> Manifest:
     write_synced(folder / WEIGHTS, weights)
     if version.graph:
         write_synced(folder / GRAPH, version.graph)
+    if version.borderline:
+        write_synced(folder / BORDERLINE, version.borderline)
     write_synced(folder / CARD, version.card.encode())
     write_synced(folder / MANIFEST, (manifest.model_dump_json(indent=2) + "\n").encode())
     (folder / GOLDEN).mkdir()

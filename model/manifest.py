@@ -93,6 +93,8 @@ class Manifest(ManifestPart):
     """Of the weights' file."""
     graph: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
     """sha256 of the layers' file for OpenVINO; empty where a version has none."""
+    borderline: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
+    """sha256 of the file of pictures near the thresholds; empty where a version has none."""
 
     @property
     def ref(self) -> ModelRef:

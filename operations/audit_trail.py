@@ -93,6 +93,8 @@ class Trail(Value):
     content: Content | None
     model: ModelRef | None
     """What made the scores that stand."""
+    computed_by: str | None
+    """What ran the model; None where there are no scores, and where an earlier program made them."""
     tags: tuple[LabelView, ...]
     routes: tuple[RouteView, ...]
     decision: DecisionView | None
@@ -131,6 +133,7 @@ def follow(head: ImageHead, history: Sequence[ScoreRecord]) -> Trail:
         why_it_stands=_why_it_stands(head.all_claims),
         content=head.content,
         model=head.scores.model if head.scores else None,
+        computed_by=head.scores.computed_by if head.scores else None,
         tags=_labels(head),
         routes=tuple(_route_views(head)),
         decision=_decision_view(head, head.decision) if head.decision else None,

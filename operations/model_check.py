@@ -26,10 +26,15 @@ async def look(config: Settings, *, scores: bool) -> str:
 
 
 def _scored(config: Settings, folder: Path) -> str:
+    from model.serving import borderline_check  # noqa: PLC0415 - the same
     from model.serving.classifier import Classifier  # noqa: PLC0415 - the network's library takes its time
 
     classifier = Classifier.load(folder, device=config.model.device, threads=config.model.threads)
     classifier.check_golden()
+    outcome = borderline_check.check(classifier)
     manifest = classifier.manifest
-    golden = f"{len(manifest.golden)} golden images score as they should"
-    return f"{manifest.name} {manifest.version} on {classifier.device}, {golden}"
+    said = f"{manifest.name} {manifest.version} by {classifier.computed_by}, {len(manifest.golden)} golden"
+    if outcome is None:
+        return f"{said} images score as they should"
+    near = f"of {outcome.pictures} near a threshold {outcome.changed} are tagged otherwise"
+    return f"{said} images score as they should; {near}"

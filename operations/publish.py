@@ -10,6 +10,7 @@ from agents.wiring.registry import open_registry
 from agents.wiring.settings import Settings
 from model.registry import contents
 from model.registry.publishing import Published
+from model.serving import borderline_check
 from model.serving.classifier import Classifier
 
 
@@ -39,4 +40,6 @@ async def publish(settings: Settings, folder: Path, *, url: str | None, licence:
 
 
 def _check(folder: Path) -> None:
-    Classifier.load(folder).check_golden()
+    classifier = Classifier.load(folder)
+    classifier.check_golden()
+    borderline_check.check(classifier)

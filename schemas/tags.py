@@ -38,6 +38,9 @@ class Scores(Value):
 
     probabilities: Mapping[str, Probability]
     model: ModelRef
+    computed_by: str | None = None
+    """The library, its precision and the device, as in `openvino 2026.4.1 f32 cpu`; None where an earlier
+    program scored."""
 
     @property
     def top(self) -> str:

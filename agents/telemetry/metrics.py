@@ -139,7 +139,9 @@ class VersionMetrics:
 
     def __init__(self, make: Instruments) -> None:
         self._model = make.info(
-            "tagstream_model", "The resident model", ["name", "version", "digest", "device"]
+            "tagstream_model",
+            "The resident model, and what runs it",
+            ["name", "version", "digest", "device", "library", "precision"],
         )
         self._remembered = make.gauge(
             "tagstream_model_remembered",
@@ -148,10 +150,10 @@ class VersionMetrics:
         build = make.info("tagstream_build", "The program", ["version", "python"])
         build.info({"version": metadata.version("tagstream"), "python": platform.python_version()})
 
-    def resident(self, model: ModelRef, *, device: str) -> None:
-        """`model` is resident on `device` from now on."""
-        facts = {"name": model.name, "version": model.version, "digest": model.digest, "device": device}
-        self._model.info(facts)
+    def resident(self, model: ModelRef, *, device: str, library: str, precision: str) -> None:
+        """`model` is resident on `device` from now on, run by `library` in `precision`."""
+        which = {"name": model.name, "version": model.version, "digest": model.digest}
+        self._model.info(which | {"device": device, "library": library, "precision": precision})
 
     def remembered(self, *, is_remembered: bool) -> None:
         """The registry was not there to say which model is wanted."""

@@ -81,7 +81,10 @@ def _observe(settings: Settings, runtime: Runtime, tagger: ResidentTagger, image
     runtime.observed.model(lambda: True)  # it is opened warm
     runtime.observed.batcher(tagger.statistics, intake=settings.batch.intake)
     runtime.observed.budget(images.budget)
-    runtime.metrics.versions.resident(tagger.model, device=tagger.device)
+    by = tagger.runtime
+    runtime.metrics.versions.resident(
+        tagger.model, device=by.device, library=by.library, precision=by.precision
+    )
 
 
 async def _die_with(tagger: ResidentTagger, app: StreamApp) -> None:

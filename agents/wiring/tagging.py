@@ -21,6 +21,7 @@ from model import routes
 from model.decoding.threads import DecodingThreads
 from model.policy import Policy
 from model.preprocess import Preprocess
+from model.serving import borderline_check
 from model.serving.classifier import Classifier
 
 log = structlog.get_logger(__name__)
@@ -42,7 +43,12 @@ async def load_tagger(
     found = version or await resolve_model(settings)
     classifier = await asyncio.to_thread(_load_classifier, settings, found, warm=warm)
     policy = load_policy(settings, classifier)
-    log.info("model.warm", version=classifier.ref.version, digest=classifier.ref.digest[:12])
+    log.info(
+        "model.warm",
+        version=classifier.ref.version,
+        digest=classifier.ref.digest[:12],
+        by=classifier.computed_by,
+    )
     made = (decoding or partial(DecodingThreads, count=settings.decode.processes))(classifier.preprocess)
     return ResidentTagger(classifier, policy, batches=settings.batch, decoding=made, tracer=tracer)
 
@@ -63,4 +69,6 @@ def _load_classifier(settings: Settings, version: ResolvedModel, *, warm: bool) 
     if warm:
         classifier.warm(settings.batch.max_size)
     classifier.check_golden()
+    if warm:
+        borderline_check.check_once(classifier)
     return classifier

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from model import checkpoint
-from model.checkpoint import CARD, GOLDEN, GRAPH, MANIFEST, WEIGHTS, parsed_manifest, sha256
+from model.checkpoint import BORDERLINE, CARD, GOLDEN, GRAPH, MANIFEST, WEIGHTS, parsed_manifest, sha256
 from model.manifest import Manifest
 from model.registry.refs import VersionRef
 from schemas.errors import ConfigurationError
@@ -88,7 +88,8 @@ def paths(manifest: Manifest, *, where: str) -> tuple[str, ...]:
             raise ConfigurationError(f"{where}: {golden.file!r} cannot be the name of a golden image")
     golden_images = (f"{GOLDEN}/{golden.file}" for golden in manifest.golden)
     graph = (GRAPH,) if manifest.graph else ()
-    return (WEIGHTS, *graph, *golden_images, CARD, MANIFEST)
+    borderline = (BORDERLINE,) if manifest.borderline else ()
+    return (WEIGHTS, *graph, *borderline, *golden_images, CARD, MANIFEST)
 
 
 def verify(manifest: Manifest, files: Mapping[str, bytes], *, where: str) -> None:
@@ -97,6 +98,8 @@ def verify(manifest: Manifest, files: Mapping[str, bytes], *, where: str) -> Non
     stated[WEIGHTS] = manifest.sha256
     if manifest.graph:
         stated[GRAPH] = manifest.graph
+    if manifest.borderline:
+        stated[BORDERLINE] = manifest.borderline
     for path, digest in stated.items():
         if sha256(files[path]) != digest:
             raise ConfigurationError(f"{where}/{path}: damaged or replaced, its sha256 is not the manifest's")

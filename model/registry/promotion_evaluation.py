@@ -24,6 +24,7 @@ from model.registry.gate_row import GateRow, GateVerdict
 from model.registry.gate_terms import CurrentChampion, GateResult, PromotionCriteria
 from model.registry.recorded_figures import Figures, GateEvidence
 from model.registry.refs import CHAMPION
+from model.serving import borderline_check
 from model.serving.classifier import Classifier
 from schemas.errors import ConfigurationError, DeviceBroken
 
@@ -191,6 +192,7 @@ def _own_golden(candidate: Candidate) -> GateRow:
     name = f"its own golden images ({count})"
     try:
         candidate.classifier.check_golden()
+        borderline_check.check(candidate.classifier)
     except DeviceBroken as error:
         return GateRow(name, None, "other scores", "the manifest's", GateVerdict.BROKEN, str(error))
     return GateRow(name, None, "score as stated", "the manifest's", GateVerdict.PASSED)

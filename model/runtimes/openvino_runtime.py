@@ -40,7 +40,9 @@ class OpenVinoRuntime:
     def __init__(self, version: Version, *, threads: int | None = None) -> None:
         """Raises `ConfigurationError` where OpenVINO cannot read or compile the graph."""
         openvino_graph.refuse_foreign(version.graph, manifest=version.manifest)
-        compiled = _compiled(version, threads=threads)
+        core = openvino.Core()
+        compiled = _compiled(core, version, threads=threads)
+        self.hardware: str = core.get_property("CPU", "FULL_DEVICE_NAME")
         self.threads: int = compiled.get_property("INFERENCE_NUM_THREADS")
         self._request = compiled.create_infer_request()
         self._staging = Staging(version.manifest.input.size, allocate=lambda shape: np.empty(shape, np.uint8))
@@ -59,9 +61,8 @@ class OpenVinoRuntime:
         )
 
 
-def _compiled(version: Version, *, threads: int | None) -> Any:  # noqa: ANN401 - openvino has no types
+def _compiled(core: Any, version: Version, *, threads: int | None) -> Any:  # noqa: ANN401 - it has no types
     constants = openvino_graph.constants_of(version.graph, weights=version.weights)
-    core = openvino.Core()
     chosen = OPTIONS | ({} if threads is None else {"INFERENCE_NUM_THREADS": str(threads)})
     try:
         graph = core.read_model(version.graph, constants)

@@ -29,6 +29,10 @@ class ModelRuntime(Protocol):
         """Where it runs, as in `cpu` or `cuda:0`."""
 
     @property
+    def hardware(self) -> str:
+        """The device's make, as in `AMD EPYC 9B45` or `NVIDIA H100 80GB HBM3`."""
+
+    @property
     def precision(self) -> Literal["f32", "f16"]:
         """In which it multiplies."""
 

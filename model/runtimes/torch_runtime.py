@@ -7,6 +7,7 @@ probability that is near its threshold on its own side.
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Literal
@@ -40,13 +41,20 @@ class TorchRuntime:
         self._device = devices.device(device)
         folded = fold(unfolded(version)).requires_grad_(requires_grad=False)
         self._network = folded.to(self._device).to(memory_format=torch.channels_last)
-        self._scale, self._shift = _normalisation(version.manifest, device=self._device)
+        self._scale, self._shift = normalisation(version.manifest, device=self._device)
         self._staging = Staging(version.manifest.input.size, allocate=self._allocated)
 
     @property
     def device(self) -> str:
         """As torch names it."""
         return str(self._device)
+
+    @property
+    def hardware(self) -> str:
+        """As its driver names it; the processor's by its instructions."""
+        if self._is_gpu:
+            return torch.cuda.get_device_name(self._device)
+        return f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}"
 
     @property
     def precision(self) -> Literal["f32", "f16"]:
@@ -99,7 +107,7 @@ def unfolded(version: Version) -> nn.Module:
     return made
 
 
-def _normalisation(manifest: Manifest, *, device: torch.device) -> tuple[Tensor, Tensor]:
+def normalisation(manifest: Manifest, *, device: torch.device) -> tuple[Tensor, Tensor]:
     """Scale and shift (1, 3, 1, 1) that make bytes the network's inputs."""
     mean = torch.tensor(manifest.input.mean).view(1, 3, 1, 1)
     std = torch.tensor(manifest.input.std).view(1, 3, 1, 1)

@@ -19,6 +19,7 @@ from model.manifest import Golden, Manifest, Task
 from model.preprocess import Pixels, Preprocess
 from model.runtimes.choosing import runtime_for
 from model.runtimes.port import Logits, ModelRuntime, RuntimeName
+from model.serving.borderline import Borderline
 from schemas.errors import DeviceBroken
 from schemas.tags import ModelRef, Scores
 
@@ -62,7 +63,9 @@ class Classifier:
         self.labels: tuple[str, ...] = version.manifest.labels
         self.preprocess: Preprocess = version.manifest.input.preprocess()
         self.runtime = runtime
+        self.computed_by = f"{runtime.library} {runtime.precision} {runtime.device}"
         self._golden = version.golden
+        self._borderline = version.borderline
         self._at_once: int | None = None
 
     @classmethod
@@ -96,6 +99,12 @@ class Classifier:
     def device(self) -> str:
         """Where it runs, as in `cpu` or `cuda:0`."""
         return self.runtime.device
+
+    def borderline(self) -> Borderline | None:
+        """The version's pictures near its thresholds; None where it has none. Raises `ConfigurationError`."""
+        if not self._borderline:
+            return None
+        return Borderline.decoded(self._borderline, manifest=self.manifest)
 
     def forward(self, images: Sequence[Pixels]) -> list[Scores]:
         """One `Scores` an image, in order. Blocks; device thread only.
@@ -168,7 +177,7 @@ class Classifier:
 
     def _scores(self, row: Sequence[float]) -> Scores:
         rounded = {label: round(p, DECIMALS) for label, p in zip(self.labels, row, strict=True)}
-        return Scores(probabilities=rounded, model=self.ref)
+        return Scores(probabilities=rounded, model=self.ref, computed_by=self.computed_by)
 
 
 def _batch_sizes(largest: int) -> list[int]:

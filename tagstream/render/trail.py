@@ -116,6 +116,7 @@ def _seen(trail: Trail) -> RenderableType:
             ("size", f"{bytes_.size:,} bytes" if bytes_ else "-"),
             ("model", f"{trail.model.name} {trail.model.version}"),
             ("weights", trail.model.digest),
+            ("computed by", trail.computed_by or "not recorded"),
             ("decided", f"{trail.reason}, by job {trail.job}"),
         )
     )

@@ -111,6 +111,7 @@ class Recorded:
     """A runtime on a device of that name that keeps the sizes of its batches; larger ones take longer."""
 
     library = "none"
+    hardware = "none"
     precision: Literal["f32", "f16"] = "f32"
     threads = 1
 

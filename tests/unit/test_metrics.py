@@ -91,8 +91,10 @@ def test_turnaround_is_told_apart_from_a_minute_to_a_week(metrics: Metrics) -> N
 
 
 def test_a_new_resident_model_takes_the_place_of_the_old_one(metrics: Metrics) -> None:
-    metrics.versions.resident(MODEL, device="cpu")
-    metrics.versions.resident(MODEL.model_copy(update={"version": "4"}), device="cuda")
+    metrics.versions.resident(MODEL, device="cpu", library="openvino 1", precision="f32")
+    metrics.versions.resident(
+        MODEL.model_copy(update={"version": "4"}), device="cuda", library="torch 2", precision="f16"
+    )
     (line,) = [
         line for line in generate_latest(metrics.registry).decode().splitlines() if "model_info{" in line
     ]

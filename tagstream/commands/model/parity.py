@@ -4,41 +4,89 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tagstream.commands.options import CpuThreads, resolve
 from tagstream.render.progress import phases
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-def parity(
+    from model.evaluation.parity import Parity
+    from model.evaluation.runtime_parity import RuntimeParity
+
+SIDE = 320
+
+
+def parity(  # noqa: PLR0913, PLR0917 - one parameter an option
     version: Annotated[str, typer.Argument(metavar="VERSION", help="A version's folder, or `packaged`.")],
     photographs: Annotated[
-        Path, typer.Argument(metavar="DATA", help="Full-size photographs: snapshot, folder or CSV.")
+        Path, typer.Argument(metavar="DATA", help="Photographs: snapshot, folder or CSV.")
     ],
-    side: Annotated[int, typer.Option(min=32, help="Of the renditions: pixels of the shorter side.")] = 320,
+    side: Annotated[
+        int, typer.Option(min=32, help="Of the renditions: pixels of the shorter side.", show_default=True)
+    ] = SIDE,
+    runtimes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAMES",
+            help="Compare these instead, the first with the others: openvino, torch, cuda, cuda:N.",
+        ),
+    ] = None,
     threads: CpuThreads = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one document instead of lines.")] = False,  # noqa: FBT002
 ) -> None:
-    """Whether a version says the same of full-size photographs and of the small ones that sites show.
+    """Whether a version says the same of full-size photographs and small ones, or by other runtimes.
 
-    Each photograph is scored as it is and as a JPEG of `--side` pixels made of it.
+    Each photograph is scored as it is and as a JPEG of `--side` pixels made of it; with `--runtimes` as it is
+    by each of them.
 
-    Example:
+    Examples:
       tagstream model parity packaged originals/ --side 320
+      tagstream model parity packaged photographs/ --runtimes torch,openvino
+      tagstream model parity packaged photographs/ --runtimes openvino,cuda --json
     """
     from operations import evaluate
 
     folder = resolve(version)
+    if runtimes is not None:
+        names = [name.strip() for name in runtimes.split(",") if name.strip()]
+        with phases() as tick:
+            compared = evaluate.runtime_parity(
+                folder, photographs, runtimes=names, threads=threads, tick=tick
+            )
+        _show_runtimes(compared, as_json=as_json)
+        return
     with phases() as tick:
         found = evaluate.parity(folder, photographs, side=side, threads=threads, tick=tick)
+    _show_renditions(found, as_json=as_json)
+
+
+def _show_renditions(found: Parity, *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(found.as_json()))
         return
-    typer.echo(f"the same top label as the rendition of {side} px: {found.top}")
+    typer.echo(f"the same top label as the rendition of {found.side} px: {found.top}")
     typer.echo(f"the same tags: {found.tags}")
     median, highest = float(found.drift.median()), float(found.drift.max())
     typer.echo(f"a probability moves by {median:.3f} in the median, by {highest:.3f} at most")
-    for line in (*found.differing, *found.unreadable):
+    _show_lines(*found.differing, *found.unreadable)
+
+
+def _show_runtimes(compared: Sequence[RuntimeParity], *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps([each.as_json() for each in compared]))
+        return
+    for each in compared:
+        typer.echo(f"{each.computed_by}, beside {each.reference}")
+        typer.echo(f"  the same tags: {each.tags}; {each.near} have a probability near a threshold")
+        typer.echo(f"  a probability moves by {each.median:.6f} in the median, by {each.largest:.6f} at most")
+        _show_lines(*each.differing)
+    _show_lines(*compared[0].unreadable)
+
+
+def _show_lines(*lines: str) -> None:
+    for line in lines:
         typer.echo(f"  {line}", err=True)
