@@ -17,7 +17,7 @@ STACK := $(BIN)/python -m deploy.stack
 PROCESSES ?= $(shell $(PYTHON) -c 'import os; print(min(6, (os.cpu_count() or 1) + 1))')
 PARALLEL := -n $(PROCESSES) --dist loadfile
 
-.PHONY: help setup demo test test-fast test-real test-mongo stack-up stack-down check audit format lock docs bench bench-full benchmark benchmark-store soak sabotage clean
+.PHONY: help setup demo test test-fast test-real test-mongo stack-up stack-down check audit format lock docs bench bench-full bench-growth bench-latency bench-takeover benchmark benchmark-store soak sabotage clean
 .DEFAULT_GOAL := help
 
 help:  ## What there is
@@ -99,6 +99,15 @@ bench: setup  ## As fast as the machine allows? The limit, the system, and what 
 
 bench-full: setup  ## The same, with more rounds and photographs; OPTIONS="--photographs DIR --page docs/performance.md"
 	@$(BIN)/python -m benchmarks.suite --full $(OPTIONS)
+
+bench-growth: setup  ## Does an image cost more where there is more? Backlogs, stores, workers; OPTIONS=--full to a million
+	@$(BIN)/python -m benchmarks.growth $(OPTIONS)
+
+bench-latency: setup  ## Upload to tag at 25, 50, 75 and 90 % of what the system can do
+	@$(BIN)/python -m benchmarks.latency $(OPTIONS)
+
+bench-takeover: setup  ## How long a killed worker's partitions stand still
+	@$(BIN)/python -m benchmarks.takeover $(OPTIONS)
 
 benchmark-store: setup  ## Every query of the MongoDB adapter over the stack's server; SIZES=1000,10000,100000
 	$(BIN)/python -m benchmarks.store $(if $(SIZES),--sizes $(SIZES))

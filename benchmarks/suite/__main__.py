@@ -8,14 +8,14 @@ import signal
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from benchmarks.suite import page, plots, reasons, results, servers, table
+from benchmarks.suite import page, parts, plots, reasons, results, servers, table
 from benchmarks.suite.alternatives import ALTERNATIVES, REFUSED
 from benchmarks.suite.environment import NotInstalled
 from benchmarks.suite.limit import limits
@@ -36,9 +36,11 @@ examples:
   make bench OPTIONS="--photographs ~/pictures"         over your own
   make bench OPTIONS="--only 'Faust, take(32)'"         the product beside one alternative
   make bench OPTIONS="--json" > bench.json
-  python -m benchmarks.suite --from build/bench/bench.json --page docs/performance.md
+  make bench-growth bench-latency bench-takeover        first, and then take what they have measured in:
+  make bench OPTIONS="--page docs/performance.md --growth build/bench/growth.json
+    --latency build/bench/latency.json --latency build/bench/takeover.json"
+  make bench OPTIONS="--from build/bench/bench.json --page docs/performance.md"
 """
-OUTPUT: Final = Path("build/bench")
 RESULT: Final = "bench.json"
 
 
@@ -61,10 +63,14 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     asked = _arguments()
     try:
+        others = {name: [parts.read(each) for each in getattr(asked, name)] for name in page.PARTS}
         found = Results.read(asked.read) if asked.read else _measured(asked)
     except (Missing, NotReady, ValueError, OSError) as error:
         sys.stderr.write(f"bench: {error}\n")
         return 1
+    found = replace(found, parts={**found.parts, **{name: each for name, each in others.items() if each}})
+    if not asked.read:
+        (asked.output / RESULT).write_text(found.as_json())
     if asked.page:
         page.write(asked.page, found)
     if asked.json:
@@ -87,10 +93,14 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--renditions", **folder, help="small ones; reduced from --photographs where absent")
     parser.add_argument("--only", action="append", metavar="NAME", help="this alternative (again for more)")
     parser.add_argument("--rounds", type=int, metavar="N", help="rounds, each of every program in turn")
-    parser.add_argument("--output", **folder, default=OUTPUT, help=f"for JSON and plots ({OUTPUT})")
+    parser.add_argument(
+        "--output", **folder, default=parts.OUTPUT, help=f"for JSON and plots ({parts.OUTPUT})"
+    )
     file = {"type": Path, "metavar": "FILE", "action": "append", "default": []}
-    parser.add_argument("--growth", **file, help="JSON of the growth benchmark, for the page")
-    parser.add_argument("--latency", **file, help="JSON of `tagstream stress`, for the page (again for more)")
+    parser.add_argument("--growth", **file, help="JSON of `make bench-growth`, for the page")
+    parser.add_argument(
+        "--latency", **file, help="of `make bench-latency` or `tagstream stress` (again for more)"
+    )
     parser.add_argument("--from", dest="read", type=Path, metavar="FILE", help="show it; measure nothing")
     parser.add_argument("--page", type=Path, metavar="FILE", help="write the figures into this page")
     parser.add_argument("--json", action="store_true", help="one JSON document instead of the table")
@@ -129,10 +139,8 @@ def _measured(asked: argparse.Namespace) -> Results:
         limits=limit,
         rounds=samples,
         failed=failed,
-        parts=results.parts(growth=asked.growth, latency=asked.latency),
     )
     asked.output.mkdir(parents=True, exist_ok=True)
-    (asked.output / RESULT).write_text(found.as_json())
     plots.write(asked.output, found)
     return found
 

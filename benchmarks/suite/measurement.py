@@ -104,7 +104,7 @@ class _Run:
     async def _sample(self, kind: Kind, count: int, start: float, start_cpu: float) -> Sample:
         given = uploads(kind, count, name="photo")
         pid, before = self.running.pid, self._spent()
-        stages = _stages(self.metrics_port)
+        earlier = stages(self.metrics_port)
         seconds = await self._do(given)
         await asyncio.sleep(SETTLE)
         after = self._spent()
@@ -125,8 +125,8 @@ class _Run:
                 for each, spent in after.processes.items()
             ),
             stages_ms={
-                name: (now - stages.get(name, 0)) / count * 1e3
-                for name, now in _stages(self.metrics_port).items()
+                name: (now - earlier.get(name, 0)) / count * 1e3
+                for name, now in stages(self.metrics_port).items()
             },
         )
 
@@ -212,7 +212,7 @@ class _Spent:
     servers: Mapping[str, float]
 
 
-def _stages(port: int) -> dict[str, float]:
+def stages(port: int) -> dict[str, float]:
     """Seconds that all photographs so far have spent in each stage, as a worker's metrics say."""
     if not port:
         return {}

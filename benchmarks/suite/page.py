@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.suite import table
+from benchmarks.suite import parts, table
+from benchmarks.suite.parts import Part
 from benchmarks.suite.results import Results
 
 BEGIN: Final = "<!-- bench: figures -->"
@@ -31,18 +32,19 @@ def write(file: Path, results: Results) -> None:
 
 def text(results: Results) -> str:
     """All figures as Markdown."""
-    parts = [f"Measured {table.machine_line(results)}; {_size(results)}."]
+    found = [f"Measured {table.machine_line(results)}; {_size(results)}."]
     for kind, about in results.photographs.items():
-        parts.append(f"### {kind.capitalize()}\n\n{about.capitalize()}.")
-        parts.append(table.markdown(table.HEADS, table.rows(results, kind)))
-        parts.append(f"{table.stages_line(results, kind)}.")
-    parts.append("### Who is ahead\n\n" + "\n".join(f"- {line}" for line in table.leaders(results)))
+        found.append(f"### {kind.capitalize()}\n\n{about[:1].upper()}{about[1:]}.")
+        found.append(table.markdown(table.HEADS, table.rows(results, kind)))
+        found.append(f"{table.stages_line(results, kind)}.")
+    found.append("### Who is ahead\n\n" + "\n".join(f"- {line}" for line in table.leaders(results)))
     for name, title in PARTS.items():
-        found = results.parts.get(name)
-        parts.append(f"### {title}\n\n" + (_foreign(found) if found else "Not measured in this run."))
+        documents = results.parts.get(name)
+        said = _foreign(documents) if documents else "Not measured in this run."
+        found.append(f"### {title}\n\n{said}")
     missing = [f"- {name}: {why}" for name, why in results.failed.items()] or ["- nothing that was tried"]
-    parts.append("### Not measured\n\n" + "\n".join(missing))
-    return "\n\n".join(parts)
+    found.append("### Not measured\n\n" + "\n".join(missing))
+    return "\n\n".join(found)
 
 
 def _size(results: Results) -> str:
@@ -51,28 +53,12 @@ def _size(results: Results) -> str:
 
 
 def _foreign(documents: Sequence[Any]) -> str:
-    """A line of a table for each document, or for each of the rows that one holds."""
-    rows = [_flat(row) for document in documents for row in _rows(document)]
-    heads = list(dict.fromkeys(name for row in rows for name in row))
-    return table.markdown(heads, [tuple(_cell(row.get(name)) for name in heads) for row in rows])
+    return "\n\n".join(_part(each) for each in parts.of(documents))
 
 
-def _rows(document: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - as its own program wrote it
-    rows = document.get("rows") if isinstance(document, dict) and "rows" in document else document
-    return rows if isinstance(rows, list) else [rows]
-
-
-def _flat(row: Mapping[str, Any], before: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, value in row.items():
-        if isinstance(value, dict):
-            found |= _flat(value, f"{before}{name} ")
-        elif value not in ([], "", None):
-            found[before + name] = value
-    return found
-
-
-def _cell(value: Any) -> str:  # noqa: ANN401 - JSON
-    if isinstance(value, float):
-        return f"{value:,.3g}" if abs(value) < 10 else f"{value:,.1f}"  # noqa: PLR2004 - two digits before the point
-    return "" if value is None else str(value)
+def _part(part: Part) -> str:
+    heads = [name.replace("_", " ") for name in part.heads]
+    measured = f"Measured {part.machine}." if part.machine else ""
+    notes = "\n".join(f"- {note}" for note in part.notes)
+    said = (f"{part.about}.", measured, table.markdown(heads, part.cells), notes)
+    return "\n\n".join(each for each in said if each)

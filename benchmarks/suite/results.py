@@ -31,6 +31,14 @@ class Machine:
     load: float
     """Of the minute before: others that ran beside it."""
 
+    @property
+    def about(self) -> str:
+        """In a line."""
+        return (
+            f"{self.processor}, {self.cores} cores, {self.memory_gib:.0f} GiB, {self.system},"
+            f" Python {self.python}, load {self.load}"
+        )
+
     @classmethod
     def this(cls) -> Self:
         """The one that this runs on."""
@@ -162,8 +170,3 @@ def commit() -> str:
 def now() -> str:
     """The day, for the page."""
     return datetime.now(UTC).date().isoformat()
-
-
-def parts(**files: Sequence[Path]) -> dict[str, list[Any]]:
-    """What others have measured, read from the files that are given."""
-    return {name: [json.loads(each.read_text()) for each in given] for name, given in files.items() if given}

@@ -88,6 +88,16 @@ def _key(kind: Kind, number: int) -> str:
     return f"{kind.name}/{number:04}.jpg"
 
 
+async def apply_store(settings: Mapping[str, str]) -> None:
+    """Make the store's indexes, as whoever installs the product does."""
+    command = [sys.executable, "-m", "tagstream", "store", "apply"]
+    process = await asyncio.create_subprocess_exec(
+        *command, env=os.environ | settings, stdout=subprocess.DEVNULL
+    )
+    if await process.wait():
+        raise RuntimeError("`tagstream store apply` failed")
+
+
 class Site:
     """Empty topics and an empty store for one program, and what it has done there."""
 
@@ -99,14 +109,8 @@ class Site:
     async def anew(cls, stack: Stack) -> Site:
         """Topics, offsets and the database of the last program are gone."""
         premises = await fresh(stack)
-        site = cls(premises)
-        command = [sys.executable, "-m", "tagstream", "store", "apply"]
-        process = await asyncio.create_subprocess_exec(
-            *command, env=os.environ | premises.settings, stdout=subprocess.DEVNULL
-        )
-        if await process.wait():
-            raise RuntimeError("`tagstream store apply` failed")
-        return site
+        await apply_store(premises.settings)
+        return cls(premises)
 
     @property
     def settings(self) -> Mapping[str, str]:

@@ -93,11 +93,7 @@ def leaders(results: Results) -> list[str]:
 
 def machine_line(results: Results) -> str:
     """Where and when."""
-    machine = results.machine
-    return (
-        f"{results.taken}, commit {results.commit}: {machine.processor}, {machine.cores} cores,"
-        f" {machine.memory_gib:.0f} GiB, {machine.system}, Python {machine.python}, load {machine.load}"
-    )
+    return f"{results.taken}, commit {results.commit}: {results.machine.about}"
 
 
 def markdown(heads: Sequence[str], rows_: Sequence[Row]) -> str:

@@ -7,29 +7,13 @@ from pathlib import Path
 import pytest
 
 from benchmarks.suite import page, reasons, table
-from benchmarks.suite.results import Machine, Results
+from tests.unit.bench_builders import results
 
 LOG = """it ended with 1; its log ends:
     said.raise_for_status()
   File "/somewhere/aiohttp/client_reqrep.py", line 842, in raise_for_status
 aiohttp.client_exceptions.ClientResponseError: 500, message='Internal Server Error'
 """
-
-
-def results(**given: object) -> Results:
-    """Of a run that has measured nothing."""
-    machine = Machine("a processor", 2, 8.0, "Linux", "3.11", 0.5)
-    fields = {
-        "taken": "2026-11-28",
-        "commit": "abc",
-        "is_full": False,
-        "machine": machine,
-        "photographs": {},
-        "limits": (),
-        "rounds": (),
-        "failed": {},
-    }
-    return Results(**fields | given)  # type: ignore[arg-type]
 
 
 def test_a_reason_is_what_failed_and_the_line_that_the_log_ends_with() -> None:
