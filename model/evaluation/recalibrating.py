@@ -74,7 +74,7 @@ def decided(  # noqa: PLR0913 - what a version is made of
     `text` makes the card, of the manifest and the figures. Raises `ConfigurationError` as `decide` does.
     """
     decision = _decision(Classifier.of(version, device=device), asked=asked, tick=tick)
-    made = _decided(version, decision=decision, identity=identity)
+    made = _decided(version, decision=decision, identity=identity, tick=tick)
     found = SplitFigures.of(predict(Classifier.of(made, device=device), asked.photographs, tick=tick))
     written = recording.publish(
         output, made, findings={asked.split: found}, text=lambda manifest: text(manifest, found.report)
@@ -89,7 +89,7 @@ def _decision(classifier: Classifier, *, asked: RecalibrationRequest, tick: Tick
     return calibration.decide(logits, seen, task=manifest.task, targets=asked.targets, refusal=asked.refusal)
 
 
-def _decided(old: Version, *, decision: DecisionRule, identity: tuple[str, str]) -> Version:
+def _decided(old: Version, *, decision: DecisionRule, identity: tuple[str, str], tick: Tick) -> Version:
     name, number = identity
     update = {
         "name": name,
@@ -101,7 +101,7 @@ def _decided(old: Version, *, decision: DecisionRule, identity: tuple[str, str])
         "routes": fitting(old.manifest.routes, decision.thresholds),
         "metrics": {},
     }
-    return finished(replace(old, manifest=old.manifest.model_copy(update=update)))
+    return finished(replace(old, manifest=old.manifest.model_copy(update=update)), tick=tick)
 
 
 def _card(manifest: Manifest, *, old: Version, asked: RecalibrationRequest, figures: Report) -> str:

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from model.checkpoint import Version
+from model.data.progress import Tick, silent
 from model.manifest import Manifest, Task
 from model.preprocess import Pixels
 from model.runtimes.torch_runtime import TorchRuntime, normalisation, unfolded
@@ -40,7 +41,7 @@ Distance = Callable[[list[int]], npt.NDArray[np.float64]]
 """Of the blends of these weights: their probability less the threshold."""
 
 
-def found(version: Version) -> bytes:
+def found(version: Version, *, tick: Tick = silent) -> bytes:
     """The file of `version`'s borderline pictures; empty where there is none. Half a minute of a processor.
 
     The search is run by what serves; what it found is scored by torch in fp32.
@@ -57,6 +58,7 @@ def found(version: Version) -> bytes:
             blends += [(first, len(pictures), weight) for weight in weights]
             decided += [place] * len(weights)
             pictures += [picture]
+        tick("looking for borderline pictures", place + 1, len(classifier.labels))
     reference = Classifier(version, TorchRuntime(version, device="cpu"))
     return _scored(reference, pictures, blends=blends, decided=decided).encoded() if blends else b""
 

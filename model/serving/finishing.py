@@ -7,6 +7,7 @@ from dataclasses import replace
 import structlog
 
 from model.checkpoint import Version, sealed, sha256
+from model.data.progress import Tick, silent
 from model.manifest import Golden
 from model.runtimes.openvino_export import exported
 from model.runtimes.torch_runtime import TorchRuntime
@@ -17,7 +18,7 @@ from schemas.errors import ConfigurationError, DeviceBroken
 log = structlog.get_logger(__name__)
 
 
-def finished(version: Version, *, borderline: bool = True) -> Version:
+def finished(version: Version, *, borderline: bool = True, tick: Tick = silent) -> Version:
     """`version` with its golden pictures scored, by torch in fp32, its `borderline` ones, and its graph.
 
     Without a graph, with a warning, where OpenVINO cannot run it or says something else than torch.
@@ -25,7 +26,7 @@ def finished(version: Version, *, borderline: bool = True) -> Version:
     scored = _with_graph(_scored(version))
     if not borderline:
         return scored
-    made = sealed(replace(scored, borderline=borderline_search.found(scored)))
+    made = sealed(replace(scored, borderline=borderline_search.found(scored, tick=tick)))
     try:
         borderline_check.check(
             Classifier.of(made, device="cpu", runtime="openvino" if made.graph else "torch")

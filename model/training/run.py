@@ -155,6 +155,7 @@ class TrainingRun:
             recipe=self.recipe,
             decision=decide(network, val=val, recipe=self.recipe),
             provenance=replace(provenance(self.job), data_digest=self.data.digest),
+            tick=self.watch.tick,
         )
 
     def _evaluated(self, version: Version, *, device: torch.device) -> Mapping[str, SplitFigures]:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from model.checkpoint import Version, Weights
+from model.data.progress import Tick, silent
 from model.evaluation import recording
 from model.evaluation.calibration import DecisionRule
 from model.evaluation.card import card
@@ -38,7 +39,14 @@ class Provenance:
     """Markdown for the card: purpose, data, command, weaknesses."""
 
 
-def assemble(state: StateDict, *, recipe: Recipe, decision: DecisionRule, provenance: Provenance) -> Version:
+def assemble(
+    state: StateDict,
+    *,
+    recipe: Recipe,
+    decision: DecisionRule,
+    provenance: Provenance,
+    tick: Tick = silent,
+) -> Version:
     """The version in memory, its golden pictures scored by itself, its metrics and card still empty."""
     manifest = Manifest(
         name=provenance.name,
@@ -58,7 +66,7 @@ def assemble(state: StateDict, *, recipe: Recipe, decision: DecisionRule, proven
         began_with=provenance.began_with,
     )
     version = Version(manifest=manifest, weights=packed(state), card="", golden=self_check.draw())
-    return finished(version)
+    return finished(version, tick=tick)
 
 
 def publish(
