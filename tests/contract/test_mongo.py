@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
-from pymongo import IndexModel
+from pymongo import IndexModel, monitoring
 
-from schemas.errors import ConfigurationError, Rejected, Stage
+from schemas.errors import ConfigurationError, Rejected, Stage, Unforeseen
 from schemas.records import ImageHead, Kept, ScoreRecord
 from streams.adapters.mongo.index_states import FoundIndex, IndexState
 from streams.adapters.mongo.indexes import INDEXES, RETIRED, Index, Keys
 from streams.adapters.mongo.store import MongoScores
 
-from .builders import head, position, record
+from .builders import head, position, record, statement
 from .mongo_proxy import Fault, MongoProxy
 from .mongo_server import MongoWireServer
 from .stores import FIRST_RELEASE, at_least, become, mongo_settings, stale, unchanged
@@ -161,6 +161,44 @@ async def test_a_record_that_mongodb_cannot_hold_is_rejected_with_its_change(sco
     with pytest.raises(Rejected):
         await scores.apply("img_a", become(first), spoiled)
     assert await scores.head("img_a") is None
+
+
+async def test_statements_that_wait_together_take_one_write(mongo: MongoWireServer) -> None:
+    writes = WritesOfStatements()
+    monitoring.register(writes)
+    said = [statement(minute, puid=f"p{minute}") for minute in range(8)]
+    async with MongoScores(mongo_settings(mongo.url)) as store:
+        await asyncio.gather(*(store.keep_statements([each]) for each in said))
+        assert await store.statements() == tuple(said)
+    assert writes.sizes == [8]
+
+
+class WritesOfStatements(monitoring.CommandListener):
+    """How many statements each write held."""
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+
+    def started(self, event: monitoring.CommandStartedEvent) -> None:
+        if event.command.get("update") == "statements":
+            self.sizes.append(len(event.command["updates"]))
+
+    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None: ...
+
+    def failed(self, event: monitoring.CommandFailedEvent) -> None: ...
+
+
+async def test_a_statement_that_mongodb_cannot_hold_is_rejected_alone(scores: MongoScores) -> None:
+    first, second = statement(1, puid="p1"), statement(2, puid="p2", image="img_b")
+    spoiled = statement(3, puid="p3").model_copy(update={"decision_facts": "\ud800"})
+    refused = await asyncio.gather(
+        scores.keep_statements([first]),
+        scores.keep_statements([spoiled]),
+        scores.keep_statements([second]),
+        return_exceptions=True,
+    )
+    assert [type(each) for each in refused] == [type(None), Unforeseen, type(None)]
+    assert await scores.statements() == (first, second)
 
 
 URLS = (

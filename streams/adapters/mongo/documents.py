@@ -114,7 +114,7 @@ def _too_large(size: int) -> Rejected:
 
 
 def _renamed(value: Any, name: Callable[[str], str]) -> Any:  # noqa: ANN401 - any JSON value
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):  # as pydantic and the driver make them; an abstract class costs more to ask
         return {name(key): _renamed(inner, name) for key, inner in value.items()}
     if isinstance(value, list):
         return [_renamed(inner, name) for inner in value]

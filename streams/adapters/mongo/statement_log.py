@@ -11,20 +11,26 @@ from typing import Any
 from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 
+from schemas.errors import Rejected
 from schemas.statements import StatementOfReasons
 from streams.adapters.mongo import documents, errors
 from streams.adapters.mongo.documents import Document
 
 
-async def add(statements: Sequence[StatementOfReasons], collection: Any) -> None:  # noqa: ANN401 - motor's
-    """Add those whose puid is not there yet."""
-    if not statements:
-        return
+async def add(
+    calls: Sequence[Sequence[StatementOfReasons]],
+    collection: Any,  # noqa: ANN401 - motor's
+) -> list[Rejected | None]:
+    """Add those whose puid is not there yet, in one write; of each call why it cannot be kept, or None."""
+    prepared = [_insertions(statements) for statements in calls]
+    writes = [one for each in prepared if not isinstance(each, Rejected) for one in each]
     try:
-        await collection.bulk_write([_insertion(each) for each in statements], ordered=False)
+        if writes:
+            await collection.bulk_write(writes, ordered=False)
     except BulkWriteError as error:
         if not errors.is_lost_race(error):  # somebody else stated the same: it is there
             raise
+    return [each if isinstance(each, Rejected) else None for each in prepared]
 
 
 async def between(
@@ -45,6 +51,13 @@ async def of_image(image_id: str, collection: Any) -> tuple[StatementOfReasons, 
     """The image's statements, in order."""
     found = await collection.find({"image_id": image_id}, {"statement": 1}).to_list(None)
     return tuple(sorted(map(documents.statement_in, found), key=lambda each: each.place))
+
+
+def _insertions(statements: Sequence[StatementOfReasons]) -> list[UpdateOne] | Rejected:
+    try:
+        return [_insertion(each) for each in statements]
+    except Rejected as error:  # its caller's alone: the others' are kept
+        return error
 
 
 def _insertion(statement: StatementOfReasons) -> UpdateOne:

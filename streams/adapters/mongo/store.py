@@ -6,7 +6,8 @@ MongoDB's protocol has.
 
 A head is written over what was read of it and nothing else: each write leaves a token of its own, and
 replaces only the document that still carries the token that was read (ADR 8). Calls that queue while
-one round is in flight share the next: one find, one bulk of records, one bulk of heads.
+one round is in flight share the next: one find, one bulk of records, one bulk of heads. Statements have
+rounds of their own, of one bulk each.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from pymongo import ReadPreference, WriteConcern
 from pymongo.errors import InvalidURI, PyMongoError
 from pymongo.read_concern import ReadConcern
 
-from schemas.errors import Unavailable
+from schemas.errors import Rejected, Unavailable
 from schemas.records import ImageHead, Kept, ScoreRecord, Stale
 from schemas.statements import StatementOfReasons
 from streams.adapters.group_commit import GroupCommit
@@ -61,6 +62,9 @@ class MongoScores:
         self._writes: GroupCommit[Call, Kept | Stale | None] = GroupCommit(
             self._apply_together, most=MOST_TOGETHER
         )
+        self._statements: GroupCommit[Sequence[StatementOfReasons], None] = GroupCommit(
+            self._keep_together, most=MOST_TOGETHER
+        )
         self._is_open = False
         self._visitors = 0
         self._nobody = asyncio.Event()
@@ -78,7 +82,11 @@ class MongoScores:
     async def __aexit__(self, *_: object) -> None:
         self._is_open = False
         await self._nobody.wait()
-        for rounds in (self._reads, self._writes):  # of callers that did not wait for their answers
+        for rounds in (
+            self._reads,
+            self._writes,
+            self._statements,
+        ):  # of callers that did not wait for their answers
             await rounds.drain()
         client, self._client = self._client, None
         if client:
@@ -146,8 +154,8 @@ class MongoScores:
     async def keep_statements(self, statements: Sequence[StatementOfReasons]) -> None:
         """See `ScoreStore.keep_statements`. Raises `Rejected` where MongoDB cannot hold one."""
         with self._visit():
-            async with self._database() as database:
-                await statement_log.add(statements, database.statements)
+            if statements:
+                await self._statements.join(statements)
 
     async def statements(
         self, *, after: str = "", before: str | None = None, limit: int = 500
@@ -241,6 +249,12 @@ class MongoScores:
     async def _apply_together(self, calls: Sequence[Call]) -> Sequence[Kept | Stale | Exception | None]:
         async with self._database() as database:
             return await batch_write.apply(calls, database)
+
+    async def _keep_together(
+        self, calls: Sequence[Sequence[StatementOfReasons]]
+    ) -> Sequence[Rejected | None]:
+        async with self._database() as database:
+            return await statement_log.add(calls, database.statements)
 
     @property
     def _opened(self) -> AsyncIOMotorClient[Document]:
