@@ -20,7 +20,9 @@ class ModelSettings(Section):
         description="A version of the registry instead, asked for at the start, as in restaurant@champion",
     )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto takes a GPU where there is one")
-    threads: int | None = Field(None, ge=1, description="CPU threads of a forward; all cores if absent")
+    threads: int | None = Field(
+        None, ge=1, description="CPU threads of the forward; all cores, at most 8, if absent"
+    )
 
     @model_validator(mode="after")
     def _one_or_the_other(self) -> Self:

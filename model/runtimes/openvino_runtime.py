@@ -1,12 +1,17 @@
 """OpenVINO as a runtime: the processor in fp32, without torch.
 
-fp32 is asked for: left to itself, OpenVINO multiplies in bf16 where a processor can, and that moves tags. Its
-threads are not pinned to cores: workers that share a machine would all pin theirs to the same ones.
+fp32 is asked for: left to itself, OpenVINO multiplies in bf16 where a processor can, and that moves tags. A
+batch is cut up, and each thread runs images of its own: threads that share one wait for each other at each
+layer, and spin where a decoder has the core of one of them. They are not pinned to cores: workers that share
+a machine would all pin theirs to the same ones.
 """
 
 from __future__ import annotations
 
+import os
+from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -15,17 +20,18 @@ import openvino
 from model.checkpoint import Version
 from model.preprocess import Pixels
 from model.runtimes import openvino_graph
-from model.runtimes.port import Logits
+from model.runtimes.port import Logits, pieces
 from model.runtimes.staging import Staging
 from schemas.errors import ConfigurationError
 
 OPTIONS: Final = {
     "INFERENCE_PRECISION_HINT": "f32",
-    "PERFORMANCE_HINT": "LATENCY",
-    "NUM_STREAMS": "1",
     "ENABLE_CPU_PINNING": "NO",
 }
 """Of the CPU plugin."""
+
+MOST_STREAMS: Final = 8
+"""Each holds the layers between of an image. A machine of more cores is filled by more workers."""
 
 _FULL: Final = ("bad_alloc", "bad allocation", "out of memory", "Can't allocate", "Can not allocate")
 
@@ -41,17 +47,29 @@ class OpenVinoRuntime:
         """Raises `ConfigurationError` where OpenVINO cannot read or compile the graph."""
         openvino_graph.refuse_foreign(version.graph, manifest=version.manifest)
         core = openvino.Core()
-        compiled = _compiled(core, version, threads=threads)
+        self.threads = threads or min(len(os.sched_getaffinity(0)), MOST_STREAMS)
+        compiled = _compiled(core, version, streams=self.threads)
         self.hardware: str = core.get_property("CPU", "FULL_DEVICE_NAME")
-        self.threads: int = compiled.get_property("INFERENCE_NUM_THREADS")
-        self._request = compiled.create_infer_request()
-        self._staging = Staging(version.manifest.input.size, allocate=lambda shape: np.empty(shape, np.uint8))
+        side = version.manifest.input.size
+        self._streams = [_Stream(compiled.create_infer_request(), side) for _ in range(self.threads)]
 
-    def logits(self, images: Sequence[Pixels]) -> Logits:
+    def logits(self, images: Sequence[Pixels], *, at_once: int | None = None) -> Logits:
         """One row an image."""
-        answer = self._request.infer({0: self._staging.gather(images)}, share_inputs=True)
-        logits: Logits = answer[0].copy()
-        return logits
+        waiting, running = deque(self._streams), deque[_Stream]()
+        rows: list[Logits] = []
+        try:
+            for piece in pieces(images, at_once or -(-len(images) // len(self._streams))):
+                if not waiting:
+                    waiting.append(running.popleft())
+                    rows.append(waiting[-1].finished())
+                running.append(waiting.popleft())
+                running[-1].begin(piece)
+            rows += [running.popleft().finished() for _ in range(len(running))]
+        finally:
+            # Where one failed the others still read what was staged for them.
+            for stream in running:
+                stream.settle()
+        return np.concatenate(rows)
 
     def is_out_of_memory(self, error: BaseException) -> bool:
         """It has no error of its own for it: the allocator's words."""
@@ -61,9 +79,32 @@ class OpenVinoRuntime:
         )
 
 
-def _compiled(core: Any, version: Version, *, threads: int | None) -> Any:  # noqa: ANN401 - it has no types
+class _Stream:
+    """One thread of OpenVINO's, with the pixels that it works on."""
+
+    def __init__(self, request: Any, side: int) -> None:  # noqa: ANN401 - openvino has no types
+        self._request = request
+        self._staging = Staging(side, allocate=lambda shape: np.empty(shape, np.uint8))
+
+    def begin(self, images: Sequence[Pixels]) -> None:
+        """And return; one batch at a time."""
+        self._request.start_async({0: self._staging.gather(images)}, share_inputs=True)
+
+    def finished(self) -> Logits:
+        """The logits of what was begun. Blocks."""
+        self._request.wait()
+        logits: Logits = self._request.get_output_tensor(0).data.copy()
+        return logits
+
+    def settle(self) -> None:
+        """Until it works on nothing, whatever becomes of it."""
+        with suppress(RuntimeError):
+            self._request.wait()
+
+
+def _compiled(core: Any, version: Version, *, streams: int) -> Any:  # noqa: ANN401 - it has no types
     constants = openvino_graph.constants_of(version.graph, weights=version.weights)
-    chosen = OPTIONS | ({} if threads is None else {"INFERENCE_NUM_THREADS": str(threads)})
+    chosen = OPTIONS | {"NUM_STREAMS": str(streams), "INFERENCE_NUM_THREADS": str(streams)}
     try:
         graph = core.read_model(version.graph, constants)
         return core.compile_model(graph, "CPU", chosen)

@@ -26,7 +26,7 @@ from model.networks.architectures import build
 from model.preprocess import Pixels
 from model.runtimes.batchnorm_folding import fold
 from model.runtimes.cuda_graphs import Forward, RecordedBySize, recorded
-from model.runtimes.port import Logits
+from model.runtimes.port import Logits, pieces
 from model.runtimes.staging import Shape, Staging
 from schemas.errors import ConfigurationError
 
@@ -69,9 +69,12 @@ class TorchRuntime:
         """Those of the process."""
         return torch.get_num_threads()
 
-    @torch.inference_mode()
-    def logits(self, images: Sequence[Pixels]) -> Logits:
+    def logits(self, images: Sequence[Pixels], *, at_once: int | None = None) -> Logits:
         """One row an image."""
+        return np.concatenate([self._logits(piece) for piece in pieces(images, at_once or len(images))])
+
+    @torch.inference_mode()
+    def _logits(self, images: Sequence[Pixels]) -> Logits:
         # The buffer may be used again: the logits are read back before the next batch, so its copy is over.
         staged = torch.from_numpy(self._staging.gather(images))
         inputs = staged.to(self._device, non_blocking=True, memory_format=torch.channels_last)

@@ -114,7 +114,8 @@ class Classifier:
         """
         if not images:
             return []
-        return [self._scores(row) for row in self._probabilities(self._logits(images)).tolist()]
+        logits = self.runtime.logits(images, at_once=self._at_once)
+        return [self._scores(row) for row in self._probabilities(logits).tolist()]
 
     def warm(self, max_batch: int) -> None:
         """Run the batch sizes 1, 2, 4, ... `max_batch`: no image pays for what is made once.
@@ -126,7 +127,7 @@ class Classifier:
         grey = np.full((3, size, size), 127, dtype=np.uint8)
         seconds: dict[int, float] = {}
         for count in _batch_sizes(max_batch):
-            self.runtime.logits([grey] * count)
+            self.runtime.logits([grey] * count, at_once=count)
             if self.device == "cpu":
                 seconds[count] = self._seconds_an_image([grey] * count)
                 if seconds[count] > ALIKE * min(seconds.values()):
@@ -157,12 +158,6 @@ class Classifier:
                 raise
             raise DeviceBroken(f"{golden.file} cannot be scored on {self.device}: {error}") from error
 
-    def _logits(self, images: Sequence[Pixels]) -> Logits:
-        """In pieces of what the device likes at once."""
-        step = self._at_once or len(images)
-        parts = [self.runtime.logits(images[start : start + step]) for start in range(0, len(images), step)]
-        return np.concatenate(parts)
-
     def _probabilities(self, logits: Logits) -> Probabilities:
         calibrated = logits.astype(np.float64) / self.manifest.temperature
         found = ACTIVATIONS[self.manifest.task](calibrated)
@@ -172,7 +167,7 @@ class Classifier:
 
     def _seconds_an_image(self, images: Sequence[Pixels]) -> float:
         began = time.perf_counter()
-        self.runtime.logits(images)
+        self.runtime.logits(images, at_once=len(images))
         return (time.perf_counter() - began) / len(images)
 
     def _scores(self, row: Sequence[float]) -> Scores:

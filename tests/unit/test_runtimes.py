@@ -43,6 +43,23 @@ def test_a_larger_batch_after_a_smaller_one_gives_each_image_its_own_logits(tiny
     np.testing.assert_allclose(runtime.logits(images), alone, atol=1e-5)
 
 
+@pytest.mark.parametrize("at_once", [1, 2, 3, None])
+def test_a_batch_that_several_streams_share_keeps_its_order(tiny: Version, at_once: int | None) -> None:
+    runtime = OpenVinoRuntime(tiny, threads=3)
+    images = pictures(7, side=64)
+    alone = [runtime.logits([image])[0] for image in images]
+    np.testing.assert_allclose(runtime.logits(images, at_once=at_once), alone, atol=1e-5)
+
+
+def test_a_batch_that_fails_leaves_the_streams_to_the_next_one(tiny: Version) -> None:
+    runtime = OpenVinoRuntime(tiny, threads=2)
+    images = pictures(5, side=64)
+    whole = runtime.logits(images, at_once=1)
+    with pytest.raises(ValueError, match="broadcast"):
+        runtime.logits([*images, np.zeros((3, 8, 8), np.uint8)], at_once=1)
+    np.testing.assert_allclose(runtime.logits(images, at_once=1), whole, atol=1e-5)
+
+
 def test_the_packaged_graph_is_the_one_that_its_weights_give() -> None:
     version = checkpoint.read(PACKAGED)
     assert version.graph == exported(version)
