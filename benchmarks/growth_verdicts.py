@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -39,19 +39,32 @@ class Row:
     """That an image spends in each, waits included."""
 
 
+def suspected(rows: Sequence[Row]) -> list[tuple[str, str]]:
+    """What is varied over which store, where a figure grows."""
+    return list(dict.fromkeys(group for group, _ in _grown(rows)))
+
+
 def verdicts(rows: Sequence[Row]) -> list[str]:
-    """A line for each figure that grows from the smallest size to the largest; else one that says so."""
-    found = []
-    for varied, store in dict.fromkeys((row.varied, row.store) for row in rows):
-        ours = [row for row in rows if (row.varied, row.store) == (varied, store)]
-        least, most = ours[0], ours[-1]
+    """A line for each figure that grows from the smallest size to the largest; else one that says so.
+
+    Of a size that was measured more than once the least counts: other work on a machine only adds.
+    """
+    return [line for _, line in _grown(rows)] or ["no figure grows"]
+
+
+def _grown(rows: Sequence[Row]) -> Iterator[tuple[tuple[str, str], str]]:
+    for group in dict.fromkeys((row.varied, row.store) for row in rows):
+        ours = [row for row in rows if (row.varied, row.store) == group]
+        sizes = sorted(row.size for row in ours)
         for figure, unit, noise in _FIGURES:
-            before, after = getattr(least, figure), getattr(most, figure)
+            before, after = (_least(ours, size, figure) for size in (sizes[0], sizes[-1]))
             if before is None or after is None:
                 continue
             if after > before * GROWS and after - before > noise:
-                grown = f"{before:g} to {after:g} {unit}"
-                found.append(
-                    f"{figure} grows with {varied} ({store}), {least.size:,} to {most.size:,}: {grown}"
-                )
-    return found or ["no figure grows"]
+                where = f"{group[0]} ({group[1]}), {sizes[0]:,} to {sizes[-1]:,}"
+                yield group, f"{figure} grows with {where}: {before:g} to {after:g} {unit}"
+
+
+def _least(rows: Sequence[Row], size: int, figure: str) -> float | None:
+    found = [getattr(row, figure) for row in rows if row.size == size]
+    return min((each for each in found if each is not None), default=None)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.growth import cases, part
-from benchmarks.growth_verdicts import Row, verdicts
+from benchmarks.growth import part
+from benchmarks.growth_cases import again, cases
+from benchmarks.growth_verdicts import Row, suspected, verdicts
 from benchmarks.suite import page, parts
 from tests.unit.bench_builders import results
 
@@ -30,6 +31,23 @@ def test_each_store_is_held_against_itself() -> None:
     mongo = replace(SMALL, varied="documents", store="mongo", store_ms=1.0)
     sqlite = replace(mongo, store="sqlite", store_ms=None, worker_ms=9.0)
     assert verdicts([mongo, sqlite]) == ["no figure grows"]
+
+
+def test_what_seems_to_grow_is_measured_again_and_the_least_counts() -> None:
+    few = replace(SMALL, varied="documents")
+    many = replace(few, size=9_000, worker_ms=6.0)
+    wanted = list(cases([1_000], [1_000, 5_000, 9_000], [1_000], [1]))
+    assert suspected([few, many]) == [("documents", "sqlite")]
+    assert [(case.varied, case.size) for case in again(wanted, [few, many])] == [
+        ("documents", 9_000),
+        ("documents", 1_000),
+    ]
+    assert verdicts([few, many, replace(many, worker_ms=4.2)]) == ["no figure grows"]
+
+
+def test_of_a_backlog_nothing_smaller_is_left_to_be_measured_again() -> None:
+    wanted = list(cases([1_000, 1_000_000], [1_000], [1_000], [1]))
+    assert again(wanted, [SMALL, replace(LARGE, worker_ms=6.0)]) == []
 
 
 def test_backlogs_come_last_and_grow_so_that_none_is_in_another_s_way() -> None:
