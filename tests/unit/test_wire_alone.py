@@ -20,6 +20,8 @@ BINARY: Final = {f"ce_{name}": value.encode() for name, value in (CLOUDEVENT | {
 STRUCTURED: Final = {"content-type": b"application/cloudevents+json"}
 BATCH: Final = {"content-type": b"application/cloudevents-batch+json"}
 
+TOO_DEEP: Final = "more than 12 envelopes"
+
 RECORDS: Final = st.one_of(
     st.builds(
         record,
@@ -51,6 +53,8 @@ def assert_same(one: wire.Record, other: wire.Record) -> None:
     if isinstance(one, wire.Invalid):
         assert isinstance(other, wire.Invalid)
         return
+    if isinstance(other, wire.Invalid) and TOO_DEEP in str(other.error):
+        return  # alone it lies in fewer of them
     assert one == other
     assert getattr(one, "alone", None) is None
 
@@ -117,6 +121,18 @@ def test_a_record_within_envelopes_stands_alone(several: object, around: list[An
         several = envelope(several)
     assert_each_stands_alone(several, {})
     assert_each_stands_alone(several, {"eventType": b"PhotoUploaded"})
+
+
+def test_what_was_too_deep_among_others_may_be_read_alone() -> None:
+    own = {"location": {"bucket": "photos", "key": "a.jpg"}, "uploaded_at": "2026-03-14T18:25:43Z"}
+    body: object = [own, own]
+    for _ in range(3):
+        body = {"Messages": [{"MessageId": "1", "Body": json.dumps(body)}]}
+    for each in wire.decode(json.dumps(body).encode(), {}):
+        assert isinstance(each, wire.Invalid)
+        assert TOO_DEEP in str(each.error)
+        (again,) = wire.decode(each.alone, {})
+        assert isinstance(again, wire.Uploaded)
 
 
 @pytest.mark.parametrize("body", [{"Records": [record()]}, [event(1, {"Records": [record()]})]])
