@@ -131,7 +131,7 @@ class _Run:
         )
 
     async def _do(self, given: Sequence[Upload]) -> float:
-        """Seconds until all of them are tagged; returns when their rows are there too."""
+        """Seconds until it has said that all of them are tagged; returns when their rows are there too."""
         seconds = await self._tag(given)
         await self._store()
         return seconds
@@ -181,7 +181,7 @@ class _Run:
 class _Queries(_Run):
     """Of a program that is handed its photographs in a file, reads no topic and tells nobody of tags."""
 
-    async def _do(self, given: Sequence[Upload]) -> float:
+    async def _tag(self, given: Sequence[Upload]) -> float:
         self.given += given
         file = self.running.folder / f"query-{len(self.given)}.json"
         file.write_text(json.dumps([each.place for each in given]))
