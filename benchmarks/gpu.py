@@ -28,8 +28,8 @@ from rich.table import Table
 from torch import Tensor, nn
 from torchvision.io import ImageReadMode, decode_jpeg
 
-from benchmarks.processor import cpu_seconds
 from benchmarks.suite.photographs import Kind, kinds
+from benchmarks.suite.process_tree import cpu_seconds
 from model import checkpoint
 from model.checkpoint import PACKAGED, Version
 from model.decoding.limits import DecoderLimits
@@ -136,10 +136,10 @@ async def _both_ways(
     limits = DecoderLimits(processes=asked.decoders)
     async with DecoderPool(classifier.preprocess, limits) as pool:
         await pool.warm()
-        with _Watch(pool.pids) as watch:
+        with _Watch() as watch:
             ours = await _by_processes(classifier, pool, files, batch=asked.batch)
     by_processes = watch.result(classifier, kind, f"{asked.decoders} processes", images=len(files))
-    with _Watch(()) as watch:
+    with _Watch() as watch:
         theirs = _on_the_device(classifier, files, batch=asked.batch)
     on_device = watch.result(classifier, kind, "device", images=len(files))
     return [by_processes, replace(on_device, **_difference(classifier, ours, theirs))]
@@ -203,19 +203,18 @@ def _difference(classifier: Classifier, ours: list[Scores], theirs: list[Scores]
 
 
 class _Watch:
-    """Seconds, CPU and the GPU's share of them, of the block."""
+    """Seconds, CPU of this process and its decoders, and the GPU's share, of the block."""
 
-    def __init__(self, others: Sequence[int]) -> None:
-        self._others = tuple(others)
+    def __init__(self) -> None:
         self._busy = _Busy()
 
     def __enter__(self) -> Self:
-        self._began, self._cpu = time.perf_counter(), self._now()
+        self._began, self._cpu = time.perf_counter(), cpu_seconds(os.getpid())
         self._busy.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._seconds, self._spent = time.perf_counter() - self._began, self._now() - self._cpu
+        self._seconds, self._spent = time.perf_counter() - self._began, cpu_seconds(os.getpid()) - self._cpu
         self._busy.stop()
 
     def result(self, classifier: Classifier, kind: str, decoded: str, *, images: int) -> GpuResult:
@@ -231,9 +230,6 @@ class _Watch:
             round(cpu_ms, 2),
             self._busy.share,
         )
-
-    def _now(self) -> float:
-        return time.process_time() + sum(map(cpu_seconds, self._others))
 
 
 class _Busy(threading.Thread):

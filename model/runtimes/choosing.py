@@ -13,8 +13,8 @@ import structlog
 
 from model import devices
 from model.atomic_folders import write_file
-from model.cache_home import cache_home
-from model.checkpoint import Version, sha256
+from model.cache_home import cache_file
+from model.checkpoint import Version
 from model.runtimes.openvino_runtime import OpenVinoRuntime
 from model.runtimes.port import ModelRuntime, RuntimeName
 from schemas.errors import ConfigurationError
@@ -99,11 +99,12 @@ def _is_gpu(device: str) -> bool:
 def _kept(version: Version) -> Path:
     """By all that the graph depends on, the library that makes it too."""
     of = version.manifest
-    made_of = (
+    return cache_file(
+        "graphs",
         of.sha256,
         of.architecture,
         of.input.model_dump_json(),
         len(of.labels),
         OpenVinoRuntime.library,
+        suffix=".xml",
     )
-    return cache_home() / "graphs" / f"{sha256(repr(made_of).encode())}.xml"

@@ -7,22 +7,22 @@ depends on changes.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import structlog
 
 from model.atomic_folders import write_file
-from model.cache_home import cache_home
-from model.checkpoint import sha256
+from model.cache_home import cache_file
 from model.manifest import decisive_digest
 from model.serving.borderline import Borderline
 from model.serving.classifier import TOLERANCE, Classifier
 from schemas.errors import DeviceBroken
+from schemas.tags import Scores
 
 log = structlog.get_logger(__name__)
 
@@ -49,8 +49,7 @@ def check(classifier: Classifier) -> BorderlineOutcome | None:
     pictures = classifier.borderline()
     if pictures is None:
         return None
-    found = _scored(classifier, pictures)
-    outcome = _compared(classifier, pictures, found=found)
+    outcome = _compared(classifier, pictures, found=probabilities_of(pictures, by=classifier))
     _refuse(classifier, outcome)
     return outcome
 
@@ -63,31 +62,24 @@ def check_once(classifier: Classifier) -> BorderlineOutcome | None:
     with suppress(OSError, ValueError, TypeError):
         return BorderlineOutcome(**json.loads(kept.read_text()))
     outcome = check(classifier)
-    with suppress(OSError):  # nowhere to keep it: it is done again at the next start
-        write_file(kept, json.dumps(asdict(outcome) if outcome else {}).encode())
+    if outcome:
+        with suppress(OSError):  # nowhere to keep it: it is done again at the next start
+            write_file(kept, json.dumps(asdict(outcome)).encode())
     return outcome
 
 
-def _scored(
-    classifier: Classifier, pictures: Borderline
-) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    side = classifier.preprocess.size
-    rows = []
+def probabilities_of(pictures: Borderline, *, by: Classifier) -> npt.NDArray[np.float64]:
+    """(N, labels), in the version's order. Device thread only."""
+    side = by.preprocess.size
+    scores: list[Scores] = []
     for start in range(0, len(pictures), BATCH):
         batch = range(start, min(start + BATCH, len(pictures)))
-        rows += classifier.forward([pictures.pixels(row, side=side) for row in batch])
-    return np.array([_row(scores.probabilities, classifier.labels) for scores in rows])
-
-
-def _row(probabilities: Mapping[str, float], labels: tuple[str, ...]) -> list[float]:
-    return [probabilities[label] for label in labels]
+        scores += by.forward([pictures.pixels(row, side=side) for row in batch])
+    return np.array([[each.probabilities[label] for label in by.labels] for each in scores])
 
 
 def _compared(
-    classifier: Classifier,
-    pictures: Borderline,
-    *,
-    found: np.ndarray[tuple[int, int], np.dtype[np.float64]],
+    classifier: Classifier, pictures: Borderline, *, found: npt.NDArray[np.float64]
 ) -> BorderlineOutcome:
     thresholds = np.array([classifier.manifest.thresholds[label] for label in classifier.labels])
     near = (np.arange(len(pictures)), pictures.decided)
@@ -116,11 +108,12 @@ def _refuse(classifier: Classifier, outcome: BorderlineOutcome) -> None:
 def _kept(classifier: Classifier) -> Path:
     """By all that the answer depends on."""
     manifest, runtime = classifier.manifest, classifier.runtime
-    of = (
+    return cache_file(
+        "borderline",
         manifest.borderline,
         manifest.graph,
         decisive_digest(manifest),
         classifier.computed_by,
         runtime.hardware,
+        suffix=".json",
     )
-    return cache_home() / "borderline" / f"{sha256(repr(of).encode())}.json"

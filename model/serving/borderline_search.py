@@ -8,8 +8,7 @@ are fewer.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -23,6 +22,7 @@ from model.manifest import Manifest, Task
 from model.preprocess import Pixels
 from model.runtimes.torch_runtime import TorchRuntime, normalisation, unfolded
 from model.serving.borderline import FARTHEST, NEAREST, SIDE, WHOLE, Borderline, blended
+from model.serving.borderline_check import probabilities_of
 from model.serving.classifier import Classifier
 
 STEPS: Final = 32
@@ -36,9 +36,6 @@ BISECTIONS: Final = 12
 WIDENINGS: Final = 10
 OF_EACH: Final = 24
 """Blends tried around each threshold that is crossed."""
-
-Distance = Callable[[list[int]], npt.NDArray[np.float64]]
-"""Of the blends of these weights: their probability less the threshold."""
 
 
 def found(version: Version, *, tick: Tick = silent) -> bytes:
@@ -59,23 +56,16 @@ def found(version: Version, *, tick: Tick = silent) -> bytes:
             decided += [place] * len(weights)
             pictures += [picture]
         tick("looking for borderline pictures", place + 1, len(classifier.labels))
-    reference = Classifier(version, TorchRuntime(version, device="cpu"))
-    return _scored(reference, pictures, blends=blends, decided=decided).encoded() if blends else b""
-
-
-def _scored(
-    classifier: Classifier, pictures: list[Pixels], *, blends: list[tuple[int, int, int]], decided: list[int]
-) -> Borderline:
-    made = Borderline(
+    if not blends:
+        return b""
+    unscored = Borderline(
         np.stack(pictures),
         np.array(blends, np.int32),
         np.array(decided, np.int32),
         np.zeros((len(blends), len(classifier.labels))),
     )
-    side = classifier.preprocess.size
-    scores = [classifier.forward([made.pixels(row, side=side)])[0] for row in range(len(made))]
-    made.probabilities[:] = [[each.probabilities[label] for label in classifier.labels] for each in scores]
-    return made
+    reference = Classifier(version, TorchRuntime(version, device="cpu"))
+    return replace(unscored, probabilities=probabilities_of(unscored, by=reference)).encoded()
 
 
 def _drawn(version: Version) -> npt.NDArray[np.uint8]:
