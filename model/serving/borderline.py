@@ -101,5 +101,10 @@ class Borderline:
 def blended(first: Pixels, second: Pixels, weight: int, *, side: int) -> Pixels:
     """uint8 (3, side, side) of two of (3, SIDE, SIDE): mixed, then enlarged by repeating pixels."""
     mixed = (first.astype(np.uint32) * (WHOLE - weight) + second.astype(np.uint32) * weight) >> 16
-    places = np.arange(side) * SIDE // side
+    places = repeated(side)
     return np.ascontiguousarray(mixed.astype(np.uint8)[:, places][:, :, places])
+
+
+def repeated(side: int) -> npt.NDArray[np.intp]:
+    """(side,): the pixel, 0 to SIDE - 1, that stands at each place of an enlarged row or column."""
+    return np.arange(side) * SIDE // side

@@ -21,7 +21,7 @@ from model.data.progress import Tick, silent
 from model.manifest import Manifest, Task
 from model.preprocess import Pixels
 from model.runtimes.torch_runtime import TorchRuntime, normalisation, unfolded
-from model.serving.borderline import FARTHEST, NEAREST, SIDE, WHOLE, Borderline, blended
+from model.serving.borderline import FARTHEST, NEAREST, SIDE, WHOLE, Borderline, blended, repeated
 from model.serving.borderline_check import probabilities_of
 from model.serving.classifier import Classifier
 
@@ -166,8 +166,7 @@ class _LogOdds:
         return values.tolist(), gradient / size
 
     def _logits(self, small: Tensor) -> Tensor:
-        side = self.manifest.input.size
-        places = torch.arange(side) * SIDE // side
+        places = torch.from_numpy(repeated(self.manifest.input.size))
         scale, shift = normalisation(self.manifest, device=small.device)
         enlarged = small[:, :, places][:, :, :, places] * scale + shift
         logits: Tensor = self.network(enlarged.contiguous(memory_format=torch.channels_last))
