@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import gc
 import logging
 import os
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
@@ -66,7 +67,7 @@ def _lifespan(settings: Settings, open_components: OpenComponents) -> Lifespan:
             _watch_coverage(settings, runtime, stack)
             components = await stack.enter_async_context(open_components(settings, runtime))
             await _all_there(components, runtime.dependencies)
-            _spare_the_collector()
+            _settle_memory()
             yield _handler(settings, runtime, components, template)
 
     return lifespan
@@ -132,14 +133,17 @@ def _handler(
     return dispatcher.handle
 
 
-def _spare_the_collector() -> None:
+def _settle_memory() -> None:
     """What was made until now stays, and need not be looked through again and again for what is gone.
 
-    An event makes thousands of objects and hardly a cycle: each is freed when it is done with.
+    An event makes thousands of objects and hardly a cycle: each is freed when it is done with. What starting
+    has freed goes back to the machine; the allocator would keep it.
     """
     gc.collect()
     gc.freeze()
     gc.set_threshold(_YOUNG_OBJECTS)
+    with suppress(OSError, AttributeError):  # another C library has no such call
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 async def _all_there(components: Components, dependencies: Dependencies) -> None:

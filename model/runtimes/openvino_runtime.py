@@ -48,10 +48,11 @@ class OpenVinoRuntime:
         openvino_graph.refuse_foreign(version.graph, manifest=version.manifest)
         core = openvino.Core()
         self.threads = threads or min(len(os.sched_getaffinity(0)), MOST_STREAMS)
-        compiled = _compiled(core, version, streams=self.threads)
+        self._compiled = _compiled(core, version, streams=self.threads)
         self.hardware: str = core.get_property("CPU", "FULL_DEVICE_NAME")
         side = version.manifest.input.size
-        self._streams = [_Stream(compiled.create_infer_request(), side) for _ in range(self.threads)]
+        requests = (self._compiled.create_infer_request() for _ in range(self.threads))
+        self._streams = [_Stream(request, side) for request in requests]
 
     def logits(self, images: Sequence[Pixels], *, at_once: int | None = None) -> Logits:
         """One row an image."""
@@ -70,6 +71,10 @@ class OpenVinoRuntime:
             for stream in running:
                 stream.settle()
         return np.concatenate(rows)
+
+    def release_memory(self) -> None:
+        """The layers between of the largest batch, and what was made for each size."""
+        self._compiled.release_memory()
 
     def is_out_of_memory(self, error: BaseException) -> bool:
         """It has no error of its own for it: the allocator's words."""

@@ -46,6 +46,9 @@ class ModelRuntime(Protocol):
         Out of memory (see `is_out_of_memory`) and the device's own errors leave as they are.
         """
 
+    def release_memory(self) -> None:
+        """Give back what batches have left behind, of sizes that may not come again. The next is slower."""
+
     def is_out_of_memory(self, error: BaseException) -> bool:
         """Whether `error` says that the batch was too large for the device's memory."""
 

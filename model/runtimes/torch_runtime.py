@@ -81,6 +81,9 @@ class TorchRuntime:
         read: Logits = self._run(inputs).cpu().numpy()
         return read
 
+    def release_memory(self) -> None:
+        """Nothing: a processor's batches leave nothing, and a GPU's recordings are there to be played."""
+
     def is_out_of_memory(self, error: BaseException) -> bool:
         """Torch has an error of its own for it."""
         return isinstance(error, torch.OutOfMemoryError)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,6 +30,16 @@ def pictures(count: int, *, side: int) -> list[np.ndarray[tuple[int, ...], np.dt
     return [random.integers(0, 60 + 30 * (i % 7), (3, side, side), dtype=np.uint8) for i in range(count)]
 
 
+def runtime_side() -> int:
+    return checkpoint.read(PACKAGED).manifest.input.size
+
+
+def resident() -> int:
+    """Bytes of this process that are in memory."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
 def test_openvino_and_torch_give_the_same_logits_of_the_packaged_model() -> None:
     version = checkpoint.read(PACKAGED)
     images = pictures(3, side=version.manifest.input.size)
@@ -49,6 +60,19 @@ def test_a_batch_that_several_streams_share_keeps_its_order(tiny: Version, at_on
     images = pictures(7, side=64)
     alone = [runtime.logits([image])[0] for image in images]
     np.testing.assert_allclose(runtime.logits(images, at_once=at_once), alone, atol=1e-5)
+
+
+def test_released_memory_is_that_of_the_largest_batch_and_logits_stay_the_same() -> None:
+    runtime = OpenVinoRuntime(checkpoint.read(PACKAGED), threads=1)
+    images = pictures(8, side=runtime_side())
+    known = runtime.logits(images, at_once=1)
+    runtime.logits(images)
+    before = resident()
+    runtime.release_memory()
+    released = before - resident()
+    layers = 8 * 4 * 16 * (runtime_side() // 2) ** 2  # bytes: fp32, the first layer's channels, half the side
+    assert released > layers
+    np.testing.assert_array_equal(runtime.logits(images, at_once=1), known)
 
 
 def test_a_batch_that_fails_leaves_the_streams_to_the_next_one(tiny: Version) -> None:
