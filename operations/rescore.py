@@ -63,7 +63,7 @@ Tell = Callable[[str, int, int | None], None]
 
 
 @dataclass(frozen=True, slots=True)
-class RescoreJob:
+class ReplayJob:
     """What is asked for."""
 
     name: str
@@ -79,7 +79,7 @@ class RescoreJob:
 class Replay:
     """One run of a job. `scratch` is an empty folder that outlives it, and is removed by whoever made it."""
 
-    def __init__(self, job: RescoreJob, scores: ScoreStore, *, scratch: Path, tell: Tell) -> None:
+    def __init__(self, job: ReplayJob, scores: ScoreStore, *, scratch: Path, tell: Tell) -> None:
         self._job = job
         self._scores = scores
         self._tell = tell
@@ -184,24 +184,24 @@ def _claims(message: Message, records: tuple[wire.Record, ...]) -> Iterator[tupl
 class RescoreResult:
     """What a replay did."""
 
-    job: RescoreJob
+    job: ReplayJob
     plan: Plan
     is_dry: bool
     summary: Summary | None
     """None where nobody waited for the workers."""
 
 
-def make_job(settings: Settings, *, start: str, wanted: RescoreSelection) -> RescoreJob:
+def make_job(settings: Settings, *, start: str, wanted: RescoreSelection) -> ReplayJob:
     """What is asked for, of the resident version where `wanted` names none.
 
     Raises `ConfigurationError` for a start that is none, and as `manifest_here` does.
     """
     moment = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     selection = wanted if wanted.version else replace(wanted, version=manifest_here(settings).version)
-    return RescoreJob(f"replay-{moment}", Start.parse(start), selection, settings.uploads, settings.clock)
+    return ReplayJob(f"replay-{moment}", Start.parse(start), selection, settings.uploads, settings.clock)
 
 
-async def run(settings: Settings, job: RescoreJob, *, tell: Tell, dry_run: bool, wait: bool) -> RescoreResult:
+async def run(settings: Settings, job: ReplayJob, *, tell: Tell, dry_run: bool, wait: bool) -> RescoreResult:
     """Carry the job out."""
     async with AsyncExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tagstream-replay-")))

@@ -10,7 +10,7 @@ from schemas.tags import Verdict
 
 
 @dataclass(slots=True)
-class LabelChange:
+class LabelChanges:
     """One label's images before and after, by what the models said."""
 
     before: int = 0
@@ -23,7 +23,7 @@ class LabelChange:
 class Summary:
     """Counts of what became of the images that were sent."""
 
-    labels: dict[str, LabelChange] = field(default_factory=dict)
+    labels: dict[str, LabelChanges] = field(default_factory=dict)
     rescored: int = 0
     changed: int = 0
     """Images whose tags are others than before."""
@@ -39,7 +39,7 @@ class Summary:
         self.rescored += 1
         self.changed += old != new
         for label in old | new:
-            change = self.labels.setdefault(label, LabelChange())
+            change = self.labels.setdefault(label, LabelChanges())
             change.before += label in old
             change.after += label in new
             change.gained += label in new - old

@@ -12,6 +12,7 @@ from typing import Final, Protocol
 
 from schemas.events import Announcement, DeadLetter
 from schemas.records import ImageHead, Kept, ScoreRecord, Stale
+from schemas.rescore_jobs import RescoreJob, RescoreState, SpoiledJob
 from schemas.statements import StatementOfReasons
 from schemas.uploads import Location
 
@@ -158,6 +159,25 @@ class ScoreStore(Protocol):
 
     async def ping(self) -> None:
         """Return when the store answers; raise `Unavailable` when it does not."""
+
+
+class RescoreJobs(Protocol):
+    """Where jobs of the replay lane are kept, beside the scores; each is changed by compare-and-swap."""
+
+    async def create_job(self, job: RescoreJob) -> bool:
+        """Keep a new job; False where one of its id is there. Durable when it returns."""
+
+    async def replace_job(self, job: RescoreJob, *, over: int) -> bool:
+        """Keep the job in place of its document of revision `over`; False where that is not it any more."""
+
+    async def job(self, job_id: str) -> RescoreJob | None:
+        """The job; raises `ConfigurationError` where its document was edited and is none any more."""
+
+    async def jobs(self) -> tuple[RescoreJob | SpoiledJob, ...]:
+        """Every job, by id."""
+
+    async def job_states(self, job_ids: Collection[str]) -> Mapping[str, RescoreState]:
+        """Where those of `job_ids` stand that are known."""
 
 
 class TagPublisher(Protocol):

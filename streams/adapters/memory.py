@@ -14,6 +14,7 @@ from urllib.parse import quote
 from schemas.errors import Gone, Unavailable
 from schemas.events import Announcement, DeadLetter
 from schemas.records import ImageHead, Kept, ScoreRecord, Stale
+from schemas.rescore_jobs import RescoreJob, RescoreState, SpoiledJob, job_in, state_in
 from schemas.statements import StatementOfReasons
 from schemas.uploads import ImageUploaded, Location
 from streams.adapters.limits import Limits
@@ -117,6 +118,8 @@ class MemoryScores(_InMemory):
         self._records: dict[tuple[str, str, str], ScoreRecord] = {}
         self._statements: dict[str, StatementOfReasons] = {}
         self._dropped: set[str] = set()
+        self.job_documents: dict[str, str] = {}
+        """The jobs' documents as JSON, by id."""
 
     async def head(self, image_id: str) -> ImageHead | None:
         """See `ScoreStore.head`."""
@@ -193,6 +196,37 @@ class MemoryScores(_InMemory):
     async def dropped_replays(self, jobs: Collection[str]) -> frozenset[str]:
         """See `ScoreStore.dropped_replays`."""
         return frozenset(self._dropped.intersection(jobs))
+
+    async def create_job(self, job: RescoreJob) -> bool:
+        """See `RescoreJobs.create_job`."""
+        document = job.model_dump_json()
+        return self.job_documents.setdefault(job.id, document) is document
+
+    async def replace_job(self, job: RescoreJob, *, over: int) -> bool:
+        """See `RescoreJobs.replace_job`."""
+        stored = job_in(job.id, self.job_documents.get(job.id))
+        if isinstance(stored, SpoiledJob) or stored.revision != over:
+            return False
+        self.job_documents[job.id] = job.model_dump_json()
+        return True
+
+    async def job(self, job_id: str) -> RescoreJob | None:
+        """See `RescoreJobs.job`."""
+        if job_id not in self.job_documents:
+            return None
+        found = job_in(job_id, self.job_documents[job_id])
+        if isinstance(found, SpoiledJob):
+            raise found.error
+        return found
+
+    async def jobs(self) -> tuple[RescoreJob | SpoiledJob, ...]:
+        """See `RescoreJobs.jobs`."""
+        return tuple(job_in(job_id, self.job_documents[job_id]) for job_id in sorted(self.job_documents))
+
+    async def job_states(self, job_ids: Collection[str]) -> Mapping[str, RescoreState]:
+        """See `RescoreJobs.job_states`."""
+        known = self.job_documents.keys() & set(job_ids)
+        return {job_id: state_in(self.job_documents[job_id]) for job_id in known}
 
     def _in_order(self) -> list[StatementOfReasons]:
         return sorted(self._statements.values(), key=lambda each: each.place)

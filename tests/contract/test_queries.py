@@ -21,6 +21,7 @@ from tests.query_watch import SeenQueries
 from .builders import head, position, record, statement
 from .mongo_server import MongoWireServer
 from .stores import become, mongo_settings
+from .test_rescore_jobs import job
 
 
 @pytest.fixture
@@ -51,6 +52,11 @@ QUERIES = {
     "update statements {'_id': '?', 'image_id': '?'}",
     "find dropped_replays {'_id': {'$in': '?'}}",
     "update dropped_replays {'_id': '?'}",
+    "update rescore_jobs {'_id': '?'}",
+    "update rescore_jobs {'_id': '?', 'revision': '?'}",
+    "find rescore_jobs {'_id': '?'}",
+    "find rescore_jobs {'_id': {'$in': '?'}}",
+    f"find rescore_jobs {{{PAGE}",
 }
 """All that the store asks; whoever adds one sees it here."""
 
@@ -135,5 +141,10 @@ async def every_call(scores: MongoScores) -> None:
     await scores.statements_of("img_a")
     await scores.drop_replays(["j1"])
     await scores.dropped_replays(["j1"])
+    await scores.create_job(job())
+    await scores.replace_job(job(), over=0)
+    await scores.job("replay-1")
+    await scores.jobs()
+    await scores.job_states(["replay-1"])
     await scores.indexes()
     await scores.apply_indexes()

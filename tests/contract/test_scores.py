@@ -17,6 +17,7 @@ from schemas.tags import Route
 
 from .builders import EPOCH, SECOND_MODEL, announced, head, position, record
 from .stores import Place, Scores, at_least, become, counted, place, seen, stale, unchanged
+from .test_rescore_jobs import job
 
 
 async def every_head(scores: Scores) -> list[ImageHead]:
@@ -297,6 +298,7 @@ async def test_a_store_that_is_closed_refuses_every_call(kind: str, request: pyt
     calls = (store.head("a"), store.apply("a", unchanged), store.scan(), store.records("a"), store.ping())
     of_statements = (store.keep_statements(()), store.statements(), store.statements_of("a"))
     of_replays = (store.drop_replays(("a",)), store.dropped_replays(("a",)))
-    answers = await asyncio.gather(*calls, *of_statements, *of_replays, return_exceptions=True)
-    assert [str(answer) for answer in answers] == ["the store is not open"] * 10
+    of_jobs = (store.jobs(), store.job("a"), store.job_states(()), store.create_job(job()))
+    answers = await asyncio.gather(*calls, *of_statements, *of_replays, *of_jobs, return_exceptions=True)
+    assert [str(answer) for answer in answers] == ["the store is not open"] * 14
     assert all(isinstance(answer, RuntimeError) for answer in answers)

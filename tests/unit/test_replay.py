@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from operations.rescore import Replay, RescoreJob
+from operations.rescore import Replay, ReplayJob
 from operations.rescore_latest import TOGETHER, LatestClaims
 from operations.rescore_selection import RescoreSelection, SentImages, Start
 from operations.rescore_summary import Plan
@@ -99,7 +99,7 @@ class Rig:
         scratch = self.folder / str(self.runs)
         scratch.mkdir()
         selection = RescoreSelection(version, **wanted)  # type: ignore[arg-type]
-        job = RescoreJob("job-1", Start.parse(start), selection, together=together)
+        job = ReplayJob("job-1", Start.parse(start), selection, together=together)
         replay = Replay(job, self.world.scores, scratch=scratch, tell=lambda *said: self.told.append(said))
         return replay, await replay.send(Log(*self.messages), None if dry else self.lane)
 

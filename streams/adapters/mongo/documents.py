@@ -19,6 +19,7 @@ from bson.raw_bson import RawBSONDocument
 
 from schemas.errors import Rejected, Stage, Unforeseen
 from schemas.records import ImageHead, ScoreRecord
+from schemas.rescore_jobs import RescoreJob
 from schemas.statements import StatementOfReasons
 
 Document = Mapping[str, Any]
@@ -96,6 +97,17 @@ def of_statement(statement: StatementOfReasons) -> RawBSONDocument:
 def statement_in(document: Document) -> StatementOfReasons:
     """The statement in `document`; raises whatever is wrong with it."""
     return StatementOfReasons.model_validate(document["statement"])
+
+
+def of_job(job: RescoreJob) -> RawBSONDocument:
+    """The document of `job`, without its `_id`, each field at its top; raises `Rejected`."""
+    return _encoded(_renamed(job.model_dump(mode="json"), _plain))
+
+
+def job_facts(document: Document) -> Document:
+    """What `document` says of a job, valid or not."""
+    facts: Document = _renamed(dict(document), unquote)
+    return facts
 
 
 def _encoded(document: Document) -> RawBSONDocument:

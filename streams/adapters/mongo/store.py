@@ -27,9 +27,18 @@ from pymongo.read_concern import ReadConcern
 
 from schemas.errors import Rejected, Unavailable
 from schemas.records import ImageHead, Kept, ScoreRecord, Stale
+from schemas.rescore_jobs import RescoreJob, RescoreState, SpoiledJob
 from schemas.statements import StatementOfReasons
 from streams.adapters.group_commit import GroupCommit
-from streams.adapters.mongo import batch_write, documents, erasing, errors, index_states, statement_log
+from streams.adapters.mongo import (
+    batch_write,
+    documents,
+    erasing,
+    errors,
+    index_states,
+    job_documents,
+    statement_log,
+)
 from streams.adapters.mongo.batch_write import Call
 from streams.adapters.mongo.documents import Document, StoredHead
 from streams.adapters.mongo.index_states import FoundIndex
@@ -185,6 +194,39 @@ class MongoScores:
             async with self._database() as database:
                 found = await database.dropped_replays.find(wanted, {"_id": 1}).to_list(None)
         return frozenset(document["_id"] for document in found)
+
+    async def create_job(self, job: RescoreJob) -> bool:
+        """See `RescoreJobs.create_job`."""
+        with self._visit():
+            async with self._database() as database:
+                return await job_documents.create(job, database.rescore_jobs)
+
+    async def replace_job(self, job: RescoreJob, *, over: int) -> bool:
+        """See `RescoreJobs.replace_job`."""
+        with self._visit():
+            async with self._database() as database:
+                return await job_documents.replace(job, database.rescore_jobs, over=over)
+
+    async def job(self, job_id: str) -> RescoreJob | None:
+        """See `RescoreJobs.job`."""
+        with self._visit():
+            async with self._database() as database:
+                found = await job_documents.find(job_id, database.rescore_jobs)
+        if isinstance(found, SpoiledJob):
+            raise found.error
+        return found
+
+    async def jobs(self) -> tuple[RescoreJob | SpoiledJob, ...]:
+        """See `RescoreJobs.jobs`."""
+        with self._visit():
+            async with self._database() as database:
+                return await job_documents.every(database.rescore_jobs)
+
+    async def job_states(self, job_ids: Collection[str]) -> Mapping[str, RescoreState]:
+        """See `RescoreJobs.job_states`."""
+        with self._visit():
+            async with self._database() as database:
+                return await job_documents.states(job_ids, database.rescore_jobs)
 
     async def ping(self) -> None:
         """Return when a head can be read; raise `Unavailable` when it cannot."""

@@ -21,9 +21,10 @@ from typing import Any, Final, Self, TypeVar
 
 from schemas.errors import Broken, ConfigurationError, Unavailable
 from schemas.records import ImageHead, Kept, ScoreRecord, Stale
+from schemas.rescore_jobs import RescoreJob, RescoreState, SpoiledJob
 from schemas.statements import StatementOfReasons
 from streams.adapters.group_commit import GroupCommit
-from streams.adapters.sqlite import rows
+from streams.adapters.sqlite import job_rows, rows
 from streams.ports import STORE, Change, Purged
 
 BUSY_SECONDS: Final = 10.0
@@ -134,6 +135,30 @@ class SqliteScores:
         """See `ScoreStore.dropped_replays`."""
         asked = frozenset(jobs)
         return await self._reads.do(lambda connection: rows.dropped_replays(connection, asked))
+
+    async def create_job(self, job: RescoreJob) -> bool:
+        """See `RescoreJobs.create_job`."""
+        return await self._writes.do(lambda connection: job_rows.create(connection, job))
+
+    async def replace_job(self, job: RescoreJob, *, over: int) -> bool:
+        """See `RescoreJobs.replace_job`."""
+        return await self._writes.do(lambda connection: job_rows.replace(connection, job, over=over))
+
+    async def job(self, job_id: str) -> RescoreJob | None:
+        """See `RescoreJobs.job`."""
+        found = await self._reads.do(lambda connection: job_rows.find(connection, job_id))
+        if isinstance(found, SpoiledJob):
+            raise found.error
+        return found
+
+    async def jobs(self) -> tuple[RescoreJob | SpoiledJob, ...]:
+        """See `RescoreJobs.jobs`."""
+        return await self._reads.do(job_rows.every)
+
+    async def job_states(self, job_ids: Collection[str]) -> Mapping[str, RescoreState]:
+        """See `RescoreJobs.job_states`."""
+        asked = frozenset(job_ids)
+        return await self._reads.do(lambda connection: job_rows.states(connection, asked))
 
     async def ping(self) -> None:
         """Return when the file can be read; raise `Unavailable` when it cannot."""
