@@ -17,7 +17,7 @@ STACK := $(BIN)/python -m deploy.stack
 PROCESSES ?= $(shell $(PYTHON) -c 'import os; print(min(6, (os.cpu_count() or 1) + 1))')
 PARALLEL := -n $(PROCESSES) --dist loadfile
 
-.PHONY: help setup demo test test-fast test-real test-mongo stack-up stack-down check audit format lock docs bench bench-full bench-gpu bench-growth bench-latency bench-takeover benchmark benchmark-store soak sabotage clean
+.PHONY: help setup demo test test-fast test-real test-mongo stack-up stack-down check audit format lock docs bench bench-full bench-gpu bench-growth bench-latency bench-takeover bench-lanes benchmark benchmark-store soak sabotage clean
 .DEFAULT_GOAL := help
 
 help:  ## What there is
@@ -108,6 +108,9 @@ bench-latency: setup  ## Upload to tag at 25, 50, 75 and 90 % of what the system
 
 bench-takeover: setup  ## How long a killed worker's partitions stand still
 	@$(BIN)/python -m benchmarks.takeover $(OPTIONS)
+
+bench-lanes: setup  ## Simulated days: what uploads wait with and without a replay; OPTIONS="--workers 1,2 --rates none,20"
+	@$(BIN)/python -m benchmarks.lanes $(OPTIONS)
 
 bench-gpu: setup  ## JPEG in, scores out on a GPU: images a second, decoded by processes and on the device
 	$(BIN)/python -m benchmarks.gpu $(OPTIONS)

@@ -77,9 +77,9 @@ class _Silent:
         """See `StressProgress.took_back`."""
 
 
-async def run(config: Settings, *, rate: float, seconds: float) -> StressReport:
-    """One stress run with the program's own photographs."""
-    request = StressRequest(rate, seconds, samples.photographs(), drawn=stress.DRAWN)
+async def run(config: Settings, *, rate: float, seconds: float, keep: bool = False) -> StressReport:
+    """One stress run with the program's own photographs, which are removed in the end or kept."""
+    request = StressRequest(rate, seconds, samples.photographs(), drawn=stress.DRAWN, keep=keep)
     return await stress.stress(request, config, _Silent())
 
 
