@@ -7,8 +7,10 @@ from typing import Annotated
 import typer
 
 from schemas.errors import ConfigurationError
+from tagstream.commands import replay_plan
 
 app = typer.Typer(invoke_without_command=True)
+app.command()(replay_plan.plan)
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 

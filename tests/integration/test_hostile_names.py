@@ -102,6 +102,7 @@ ERRANDS: Final[Mapping[tuple[str, ...], tuple[Errand, ...]]] = {
         errand("--from", NAME),
         errand("--from", "earliest", "--model", NAME, "--dry-run", "--json"),
     ),
+    ("replay", "plan"): (errand("--images", "1e6", "--rate", NAME),),
     ("replay", "drop"): (errand("--model", NAME, "--dry-run"), errand(), errand("--job", NAME, "--json")),
     ("dlq", "list"): (errand(), errand("--json"), errand("--cause", NAME), errand("--image", NAME, "--json")),
     ("dlq", "show"): (errand(LETTER), errand(LETTER, "--json"), errand(NAME)),
