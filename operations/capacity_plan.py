@@ -29,7 +29,7 @@ HEAD_WRITES: Final = 2
 MANY_HOURS: Final = 48
 """From here on days are the better word."""
 GENTLE: Final = 0.5
-"""A share from which on live photographs wait noticeably for the replay's batches (docs/capacity.md)."""
+"""The share where nobody says otherwise; beyond it live photographs wait for the replay's batches."""
 _GIGA: Final = 1e9
 _MOST_WORKERS: Final = 10_000_000
 
@@ -41,6 +41,8 @@ class CapacityQuestion:
     images: float
     rate: float
     """Images a second of one worker that does nothing else."""
+    share: float
+    """Of each worker, for the replay, at most."""
     workers: int = 1
     deadline: float | None = None
     """Hours; then the workers are what is asked for."""
@@ -49,8 +51,6 @@ class CapacityQuestion:
     live_per_day: float = 0.0
     peak: float = field(default_factory=capacity_day.natural_peak)
     """The busiest hour beside the mean."""
-    share: float = GENTLE
-    """Of each worker, for the replay, at most."""
     image_bytes: float = 0.0
     record_bytes: float = 0.0
     head_bytes: float = 0.0

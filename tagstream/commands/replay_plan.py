@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from operations.capacity_plan import GENTLE
+
 
 def plan(  # noqa: PLR0913 - one parameter an option
     *,
@@ -27,7 +29,7 @@ def plan(  # noqa: PLR0913 - one parameter an option
     ] = None,
     share: Annotated[
         float, typer.Option(min=0.01, max=1, help="Of each worker, that the replay may take at most.")
-    ] = 0.5,
+    ] = GENTLE,
     bytes_an_image: Annotated[
         float | None, typer.Option(min=1, metavar="N", help="Read from storage; the store's mean if absent.")
     ] = None,
