@@ -165,8 +165,10 @@ def _notes(asked: CapacityQuestion, workers: int, hours: float | None) -> list[s
     if hours is None:
         said.append("the replay never ends: live photographs take everything, in every hour")
     elif hours >= MANY_HOURS:
-        more = "" if asked.deadline else ": --deadline says how many workers are done sooner"
-        said.append(f"that is {hours / 24:,.1f} days, and no matter of hours{more}")
+        more = (
+            "" if asked.deadline else ", and no matter of hours: --deadline says how many workers are faster"
+        )
+        said.append(f"that is {hours / 24:,.1f} days{more}")
     if max(live) > whole:
         said.append(
             f"live photographs alone are too many: {max(live):,.1f} a second in the busiest hour, and"

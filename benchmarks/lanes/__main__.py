@@ -32,7 +32,7 @@ CHECK: Final = (
 )
 EXAMPLES: Final = """\
   make bench-lanes                                                a minute; nothing is started
-  make bench-lanes OPTIONS="--workers 1 --rates none,10,20 --background 8"
+  make bench-lanes OPTIONS="--workers 2 --rates none --background 2,4,8,16,32"
   make bench-lanes OPTIONS="--check build/bench/lanes-measured.json"    beside the real run of the costs
 """
 
@@ -47,7 +47,7 @@ def _simulated(asked: argparse.Namespace) -> Part:
     wanted = Asked(
         arrivals=day.poisson(hours(asked.live_per_day, asked.peak), asked.seed),
         costs=_costs(asked),
-        limits=_limits(asked),
+        backgrounds=tuple(map(int, asked.background.split(","))),
         workers=tuple(map(int, asked.workers.split(","))),
         images=int(asked.replay),
         start=asked.start * HOUR,
@@ -82,10 +82,6 @@ def _costs(asked: argparse.Namespace) -> Costs:
     return Costs.read(asked.costs or (measured if measured.exists() else BENCH_MACHINE))
 
 
-def _limits(asked: argparse.Namespace) -> Limits:
-    return Limits() if asked.background is None else Limits(background=asked.background)
-
-
 def _arguments() -> argparse.Namespace:
     parser = parts.parser("benchmarks.lanes", __doc__ or "", EXAMPLES)
     parser.add_argument("--live-per-day", type=float, default=500e3, help="photographs (500,000)")
@@ -96,8 +92,9 @@ def _arguments() -> argparse.Namespace:
         "--rates", default="none,20", metavar="R,R", help="limits of the replay, a run each (none,20)"
     )
     parser.add_argument("--workers", default="1,2,4", metavar="N,N", help="processes, a run each (1,2,4)")
+    slots = str(Limits().background)
     parser.add_argument(
-        "--background", type=int, help="slots of the replay, of a worker (the setting's default)"
+        "--background", default=slots, metavar="N,N", help=f"slots of the replay, a run each ({slots})"
     )
     parser.add_argument("--deaths", type=int, default=2, help="of any worker in a day (2)")
     parser.add_argument("--seed", type=int, default=1, help="of arrivals and deaths (1)")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,8 @@ class Asked:
 
     arrivals: Times
     costs: Costs
-    limits: Limits
+    backgrounds: tuple[int, ...]
+    """Slots that a worker gives to the replay, a run each."""
     workers: tuple[int, ...]
     images: int
     start: float
@@ -48,6 +50,7 @@ class Row:
     busy: str
     """The devices, in the hours of the replay."""
     images_a_batch: float
+    """Of the whole day."""
     done_again: int
 
 
@@ -72,19 +75,19 @@ def days(asked: Asked) -> Iterator[Day]:
     for workers in asked.workers:
         alone = _run(asked, workers, None)
         yield _day(workers, "none", alone, alone, (0.0, DAY))
-        for rate in asked.rates:
-            outcome = _run(asked, workers, Replay(asked.images, asked.start, rate))
-            name = "as fast as it goes" if rate is None else f"{rate:g}/s at most"
+        for rate, background in product(asked.rates, asked.backgrounds):
+            outcome = _run(asked, workers, Replay(asked.images, asked.start, rate), background)
+            name = f"{'as fast as it goes' if rate is None else f'{rate:g}/s at most'}, {background} slots"
             yield _day(workers, name, outcome, alone, (asked.start, outcome.replay_done or outcome.seconds))
 
 
-def _run(asked: Asked, workers: int, replay: Replay | None) -> Outcome:
+def _run(asked: Asked, workers: int, replay: Replay | None, background: int = 1) -> Outcome:
     dying = deaths(asked.deaths, workers, seconds=DAY, seed=asked.seed)
     made = Simulation(
         asked.arrivals,
         asked.costs,
         workers=workers,
-        limits=asked.limits,
+        limits=Limits(background=background),
         replay=replay,
         deaths=dying,
         seed=asked.seed,
@@ -118,10 +121,16 @@ def _percentiles(outcome: Outcome, which: NDArray[np.bool_]) -> tuple[float, ...
     return tuple(np.percentile(waits, [50, 95, 99, 100]).tolist()) if len(waits) else (0.0,) * 4
 
 
+def worker_words(number: int) -> str:
+    """`1 worker`, `2 workers`."""
+    return f"{number} worker{'' if number == 1 else 's'}"
+
+
 def notes(rows: Sequence[Row]) -> list[str]:
     """What the replay costs live traffic."""
     return [
-        f"{each.workers} workers, replay {each.replay}: p95 {each.p95 / each.p95_without:.1f} x that without"
+        f"{worker_words(each.workers)}, replay {each.replay}:"
+        f" p95 {each.p95 / each.p95_without:.1f} x that without"
         for each in rows
         if each.replay_hours is not None and each.p95_without
     ]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import Final
 
-from benchmarks.lanes.days import Day
+from benchmarks.lanes.days import Day, worker_words
 
 WIDTH: Final = 760
 PANEL: Final = 170
@@ -52,7 +52,7 @@ def _panel(days: Sequence[Day], names: Sequence[str], top: int, scale: tuple[flo
     def height(value: float) -> float:
         return base - (math.log10(value) - low) / ((high - low) or 1.0) * tall
 
-    drawn = [f'<text x="{LEFT}" y="{top + 14}">{days[0].workers} workers</text>']
+    drawn = [f'<text x="{LEFT}" y="{top + 14}">{worker_words(days[0].workers)}</text>']
     drawn += [
         f'<text x="{LEFT - 6}" y="{height(10**each):.0f}" text-anchor="end">{10**each:.3g}</text>'
         for each in scale

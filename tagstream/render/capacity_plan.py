@@ -60,7 +60,7 @@ def document(
 def _rows(asked: CapacityQuestion, found: CapacityPlan) -> Iterator[tuple[str, str]]:
     yield "Images", f"{asked.images:,.0f}"
     yield "Workers", f"{found.workers:,}" + (f" to be done in {asked.deadline:g} h" if asked.deadline else "")
-    yield "Partitions", f"{found.partitions:,}"
+    yield "Partitions", _partitions(asked, found)
     yield "Replayed", f"{found.images_per_second:,.1f} images a second, in the mean of a day"
     yield "Takes", "no end" if found.hours is None else f"{found.hours:,.1f} hours"
     yield "Work", f"{found.worker_hours:,.1f} worker-hours, without what idles"
@@ -69,6 +69,13 @@ def _rows(asked: CapacityQuestion, found: CapacityPlan) -> Iterator[tuple[str, s
     yield "Store", f"{found.store_documents:,.0f} documents more, {kept}; {written} written"
     yield "Broker", f"{_bytes(found.broker_bytes)} written, before compression"
     yield "Money", _money(found)
+
+
+def _partitions(asked: CapacityQuestion, found: CapacityPlan) -> str:
+    if found.partitions == asked.partitions:
+        return f"{found.partitions:,}"
+    enough = "are enough" if found.workers <= asked.partitions else "are too few"
+    return f"{asked.partitions:,} {enough}; of {found.partitions:,} every worker has as many"
 
 
 def _money(found: CapacityPlan) -> str:

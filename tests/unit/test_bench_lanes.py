@@ -187,7 +187,7 @@ def test_a_day_with_a_replay_stands_beside_the_one_without() -> None:
     asked = Asked(
         arrivals=day.poisson(hours(3000), 1),
         costs=COSTS,
-        limits=Limits(),
+        backgrounds=(32, 4),
         workers=(1, 2),
         images=40_000,
         start=36_000.0,
@@ -197,15 +197,12 @@ def test_a_day_with_a_replay_stands_beside_the_one_without() -> None:
     )
     found = list(days(asked))
     rows = [each.row for each in found]
+    replays = [f"{how}, {slots} slots" for how in ("as fast as it goes", "50/s at most") for slots in (32, 4)]
     assert [(each.workers, each.replay) for each in rows] == [
-        (1, "none"),
-        (1, "as fast as it goes"),
-        (1, "50/s at most"),
-        (2, "none"),
-        (2, "as fast as it goes"),
-        (2, "50/s at most"),
+        (workers, replay) for workers in (1, 2) for replay in ("none", *replays)
     ]
-    assert rows[1].p95 > rows[1].p95_without
-    assert [each.replay_hours for each in rows if each.replay.startswith("50")] == [0.2, 0.2]
-    assert len(notes(rows)) == 4
-    assert plot.svg(found).count("<polyline") == 6
+    fast, narrow = rows[1], rows[2]
+    assert fast.p95 > narrow.p95 > narrow.p95_without
+    assert {each.replay_hours for each in rows if each.replay.startswith("50")} == {0.2}
+    assert len(notes(rows)) == 8
+    assert plot.svg(found).count("<polyline") == 10
