@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -36,13 +37,23 @@ class Tagger(Rules, Protocol):
 
     @property
     def model(self) -> ModelRef:
-        """The resident model version."""
+        """The version that scores the next image."""
 
     async def decode(self, data: bytes) -> Any:  # noqa: ANN401 - pixels belong to the model
         """The image's pixels; raises `Rejected`."""
 
     async def score(self, pixels: Any) -> Forwarded:  # noqa: ANN401
         """The image's scores; waits while the batcher is full; raises `Rejected` or `Broken`."""
+
+
+class Versions(Tagger, Protocol):
+    """A tagger whose version may change between two images, and that tells which ones are there."""
+
+    def is_resident(self, version: str) -> bool:
+        """Whether images can be scored by that version now."""
+
+    def pinned(self, version: str) -> AbstractContextManager[Tagger | None]:
+        """The tagger of that version, which stays within the block; None where it is not resident."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,4 +63,4 @@ class Components:
     images: ImageStore
     scores: ScoreStore
     tags: TagPublisher
-    tagger: Tagger
+    tagger: Versions

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from agents import bounded_times
@@ -9,9 +10,10 @@ from agents.dropped_replays import DroppedReplays
 from agents.image import Image
 from agents.jobs import Job, Jobs, refused
 from agents.pipeline import Origin, Pipeline
+from agents.ports import Versions
 from schemas import wire
 from schemas.claims import Claims
-from schemas.errors import Gone, Rejected
+from schemas.errors import Gone, KeepsFailing, Rejected
 from schemas.events import Reason, RescoreRequested
 from schemas.records import ImageHead
 from streams.inflight import Urgency
@@ -21,8 +23,9 @@ from streams.message import Message
 class Rescore:
     """Any number at once; requests of one image must come one after another."""
 
-    def __init__(self, pipeline: Pipeline) -> None:
+    def __init__(self, pipeline: Pipeline, versions: Versions) -> None:
         self._pipeline = pipeline
+        self._versions = versions
         self._dropped = DroppedReplays(pipeline.scores)
 
     def jobs(self, message: Message) -> Jobs:
@@ -50,34 +53,45 @@ class Rescore:
         return next(filter(None, found), None)
 
     def _is_resident(self, wanted: RescoreRequested) -> bool:
-        return self._pipeline.tagger.model.version == wanted.model_version
+        return self._versions.is_resident(wanted.model_version)
 
     async def _rescore(self, wanted: RescoreRequested) -> str:
-        """Score what stands of the image; how it ended. What is gone meanwhile is skipped."""
+        """Score what stands of the image; how it ended. What is gone meanwhile is skipped.
+
+        Raises `KeepsFailing` where the version has been swapped for another since the message was ready.
+        """
         if await self._dropped.is_dropped(wanted.job):
             return "dropped"
-        image = self._pipeline.image(wanted.image_id)
+        with self._versions.pinned(wanted.model_version) as tagger:
+            if tagger is None:
+                raise KeepsFailing("model", f"version {wanted.model_version} is not resident any more")
+            return await self._rescore_by(replace(self._pipeline, tagger=tagger), wanted)
+
+    async def _rescore_by(self, pipeline: Pipeline, wanted: RescoreRequested) -> str:
+        image = pipeline.image(wanted.image_id)
         head = await image.head()
-        current = self._pipeline.transitions(image, Claims.of(wanted.claim)).joined(head).current
+        current = pipeline.transitions(image, Claims.of(wanted.claim)).joined(head).current
         if current.is_removal:
             return "skipped"
-        if head is not None and head.holds(current, self._pipeline.tagger.model):
-            return await self._decide_again(image, head, wanted)
+        if head is not None and head.holds(current, pipeline.tagger.model):
+            return await self._decide_again(pipeline, image, head, wanted)
         origin = Origin(Reason.REPLAY, wanted.job, ending="rescored")
         try:
-            return await self._pipeline.tag(image, head, wanted.claim, origin)
+            return await pipeline.tag(image, head, wanted.claim, origin)
         except Gone:
             return "skipped"
 
-    async def _decide_again(self, image: Image, head: ImageHead, wanted: RescoreRequested) -> str:
+    async def _decide_again(
+        self, pipeline: Pipeline, image: Image, head: ImageHead, wanted: RescoreRequested
+    ) -> str:
         """The scores are there: tell what was not told yet, and decide anew where that is asked for."""
         ending = "resumed"
         if wanted.decide_again:
-            change = self._pipeline.transitions(image).rejudged
-            model = self._pipeline.tagger.model
+            change = pipeline.transitions(image).rejudged
+            model = pipeline.tagger.model
             kept = await image.keep(partial(change, model=model, job=wanted.job))
             head, ending = kept.head, "redecided"
         if head.is_announced:
             return "duplicate"
-        await self._pipeline.publish(image, head)
+        await pipeline.publish(image, head)
         return ending

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
+from weakref import WeakSet
 
 from agents.ports import Forwarded
 from agents.telemetry.tracing import NO_TRACER, Linked, Tracer, linked
@@ -33,11 +36,19 @@ class ImageDecoder(Protocol):
         """The image's pixels, uint8 (3, S, S); raises `Rejected` or `Broken`."""
 
 
-class ResidentTagger:
-    """The packaged or configured model, loaded once, warm, and shared by all images of the worker.
+@dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
+class Prepared:
+    """An image's pixels for one version: no other can score them."""
 
-    Owns the decoding and the batcher; `async with` opens and closes both. Whoever opens it awaits `died()`
-    and stops the process when that returns.
+    by: ResidentTagger
+    pixels: Pixels
+
+
+class ResidentTagger:
+    """One version, loaded once, warm, and shared by all images that it is to score.
+
+    Owns the decoding and the batcher; `async with` opens and closes both, and must not close it while it
+    `is_in_use`. Whoever opens it awaits `died()` and stops the process when that returns.
     """
 
     def __init__(
@@ -50,10 +61,12 @@ class ResidentTagger:
         tracer: Tracer = NO_TRACER,
     ) -> None:
         self._classifier = classifier
-        self._policy = policy
+        self.policy = policy
         self._tracer = tracer
         self._decoding = decoding
         self._stack = AsyncExitStack()
+        self._users = 0
+        self._prepared: WeakSet[Prepared] = WeakSet()
         runtime = classifier.runtime
         checks = DeviceChecks(probe=classifier.check_golden, is_out_of_memory=runtime.is_out_of_memory)
         forward = linked(tracer, classifier.forward)
@@ -75,6 +88,20 @@ class ResidentTagger:
         return self._classifier.ref
 
     @property
+    def is_in_use(self) -> bool:
+        """Whether somebody has pixels for it, waits for them, or has asked for this very version."""
+        return bool(self._users or self._prepared)
+
+    @contextmanager
+    def in_use(self) -> Iterator[Self]:
+        """For whoever needs this version and no other: within the block it stays."""
+        self._users += 1
+        try:
+            yield self
+        finally:
+            self._users -= 1
+
+    @property
     def runtime(self) -> ModelRuntime:
         """What runs it, and where."""
         return self._classifier.runtime
@@ -91,19 +118,22 @@ class ResidentTagger:
         """Until it is ready for an image; raises `Broken`."""
         await self._decoding.warm()
 
-    async def decode(self, data: bytes) -> Pixels:
-        """The image's pixels, uint8 (3, S, S); raises `Rejected` or `Broken`."""
-        return await self._decoding.decode(data)
+    async def decode(self, data: bytes) -> Prepared:
+        """The image's pixels, for `score`; raises `Rejected` or `Broken`."""
+        with self.in_use():
+            prepared = Prepared(self, await self._decoding.decode(data))
+            self._prepared.add(prepared)
+            return prepared
 
-    async def score(self, pixels: Pixels) -> Forwarded:
+    async def score(self, prepared: Prepared) -> Forwarded:
         """The image's scores; waits while the batcher is full."""
-        scored = await self._batcher.score(Linked(pixels, self._tracer.link()))
+        scored = await self._batcher.score(Linked(prepared.pixels, self._tracer.link()))
         return Forwarded(scored.result, scored.queued, scored.forward, scored.batch_size)
 
     def decide(self, scores: Scores, previous: Verdict | None) -> Verdict:
         """What the scores mean under the model's thresholds and routes."""
-        return self._policy.decide(scores, previous)
+        return self.policy.decide(scores, previous)
 
     def correct(self, judged: Verdict, labels: tuple[str, ...]) -> Verdict:
         """What a person's labels mean under the model's routes."""
-        return self._policy.correct(judged, labels)
+        return self.policy.correct(judged, labels)

@@ -24,7 +24,10 @@ from schemas.did_you_mean import did_you_mean
 from schemas.errors import ConfigurationError
 from schemas.tags import UNCERTAIN, RouteRule
 
-_RESERVED: Final = frozenset({*topics.ALL, topics.REDRIVEN}) - {topics.MODERATION, topics.AMBIANCE}
+_RESERVED: Final = frozenset({*topics.ALL, topics.REDRIVEN, topics.CONTROL}) - {
+    topics.MODERATION,
+    topics.AMBIANCE,
+}
 _TOPIC: Final = r"^photos(\.[a-z0-9][a-z0-9-]*)+\.v[0-9]+$"
 _LONGEST: Final = 249
 """Characters of a topic's name, to Kafka."""

@@ -17,7 +17,8 @@ class ModelSettings(Section):
     folder: Path | None = Field(None, description="A version folder; the packaged model where absent")
     ref: str | None = Field(
         None,
-        description="A version of the registry instead, asked for at the start, as in restaurant@champion",
+        description="A version of the registry instead, as in restaurant/v2, or an alias that is followed, as"
+        " in restaurant@champion",
     )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto takes a GPU where there is one")
     threads: int | None = Field(
@@ -43,6 +44,9 @@ class RegistrySettings(Section):
         description="Folder that fetched versions are kept in; $XDG_CACHE_HOME/tagstream/models where absent",
     )
     deadline: Advanced[float] = Field(60.0, gt=0, description="Seconds that one object of it may take")
+    poll: Advanced[float] = Field(
+        30.0, gt=0, description="Seconds after which a worker asks again where its alias points, if untold"
+    )
 
     @field_validator("url")
     @classmethod

@@ -11,9 +11,10 @@ from streams.adapters.kafka.topic_state import Applied, Declared, TopicOutcome, 
 
 
 def wanted(*, partitions: int, replication: int) -> tuple[Declared, ...]:
-    """Every topic of Tagstream, the redrives' journal too."""
-    journal = Declared(topics.REDRIVEN, 1, replication, {"cleanup.policy": "compact"})
-    return (*declared(partitions=partitions, replication=replication), journal)
+    """Every topic of Tagstream, the redrives' journal and the one that workers are told of models by too."""
+    compact = {"cleanup.policy": "compact"}
+    ours = (Declared(name, 1, replication, compact) for name in (topics.REDRIVEN, topics.CONTROL))
+    return (*declared(partitions=partitions, replication=replication), *ours)
 
 
 async def apply(brokers: KafkaAddress, *, partitions: int, replication: int) -> tuple[Applied, ...]:

@@ -31,6 +31,9 @@ PARKING: Final = "photos.uploaded.v1.parking"
 REDRIVEN: Final = "photos.redriven.v1"
 """Which letters were sent back, keyed by their `topic/partition/offset`; compacted."""
 
+CONTROL: Final = "models.control.v1"
+"""That an alias of the registry has moved, keyed by the alias, compacted: every worker reads all of it."""
+
 INBOUND: Final = (UPLOADED, DECISIONS, RESCORE, RETRY)
 OUTBOUND: Final = (TAGGED, LATEST, MODERATION, AMBIANCE, STATEMENTS, RETRY, DEAD_LETTERS, PARKING)
 ALL: Final = tuple(dict.fromkeys((*INBOUND, *OUTBOUND)))

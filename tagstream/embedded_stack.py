@@ -62,7 +62,7 @@ class EmbeddedStack:
 async def open_stack(bucket: str, store: Path) -> AsyncIterator[EmbeddedStack]:
     """A broker with all topics and an S3 endpoint with that bucket, on loopback, while the block runs."""
     with EmbeddedBroker() as broker, EmbeddedS3() as endpoint:
-        broker.create(*topics.ALL)
+        broker.create(*topics.ALL, topics.CONTROL)
         stack = EmbeddedStack(broker.bootstrap, endpoint.endpoint_url, endpoint.credentials, bucket, store)
         async with S3Images(stack.storage) as images:
             await images.ensure_bucket(bucket)

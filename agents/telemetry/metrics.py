@@ -10,6 +10,7 @@ from importlib import metadata
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 
+from agents.model_follower import Following
 from agents.telemetry.gauges import BatchMetrics, LagMetrics, LoadingMetrics, Switches, WindowMetrics
 from agents.telemetry.instruments import PATIENCE, SIZES, Instrument, Instruments
 from agents.telemetry.tracing import NO_TRACER, Tracer
@@ -147,6 +148,17 @@ class VersionMetrics:
             "tagstream_model_remembered",
             "1 where the registry was away at the start, and the model is the last that was known here",
         )
+        self._swapped = 0
+        self._swaps = make.counter("tagstream_model_swaps", "Versions that took the place of another one")
+        self._refused = make.levels(
+            "tagstream_model_refused",
+            "1 for a version that the followed alias points at and this worker does not take",
+            ["version"],
+        )
+        self._unasked = make.gauge(
+            "tagstream_model_registry_away",
+            "1 while the registry does not say where the followed alias points",
+        )
         build = make.info("tagstream_build", "The program", ["version", "python"])
         build.info({"version": metadata.version("tagstream"), "python": platform.python_version()})
 
@@ -154,6 +166,15 @@ class VersionMetrics:
         """`model` is resident on `device` from now on, run by `library` in `precision`."""
         which = {"name": model.name, "version": model.version, "digest": model.digest}
         self._model.info(which | {"device": device, "library": library, "precision": precision})
+
+    def followed(self, state: Following) -> None:
+        """How it stands with the alias that the model follows."""
+        self._swaps.inc(state.swaps - self._swapped)
+        self._swapped = state.swaps
+        self._refused.replace({(state.refusal.wanted.version,): 1.0} if state.refusal else {})
+        self._unasked.set(state.away is not None)
+        if state.away is None and state.refusal is None:
+            self._remembered.set(0)
 
     def remembered(self, *, is_remembered: bool) -> None:
         """The registry was not there to say which model is wanted."""

@@ -57,6 +57,10 @@ class Observation:
         """The resident model: not ready until it is warm."""
         self.health.ready("model", lambda: None if is_warm() else "not warm yet")
 
+    def following(self, complaint: Callable[[], str | None]) -> None:
+        """The alias that the model follows: a version that is refused stops nothing, and people must know."""
+        self.health.note("model", complaint)
+
     def batcher(self, statistics: Callable[[], BatchStatistics], *, intake: int) -> None:
         """The micro-batcher: the worker is of no use without it."""
         self.health.live("batcher", lambda: "the batcher is dead" if statistics().dead else None)

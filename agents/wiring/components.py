@@ -10,15 +10,19 @@ from typing import Any, TypeVar
 
 import structlog
 
+from agents.model_follower import Following
+from agents.model_slot import ModelSlot
 from agents.ports import Components
-from agents.tagger import ResidentTagger
+from agents.shared_decoding import SharedDecoding
 from agents.telemetry.metrics import Metrics
+from agents.wiring import model_following
 from agents.wiring.backends import kafka_settings, s3_settings
-from agents.wiring.model_source import resolve_model
+from agents.wiring.model_following import VersionSource
+from agents.wiring.model_source import ResolvedModel, resolve_model
 from agents.wiring.settings import Settings, blame
 from agents.wiring.stores import blamed, open_store
 from agents.wiring.tagging import load_tagger
-from agents.wiring.worker import Runtime
+from agents.wiring.worker import Runtime, tell
 from model.decoding.decoder import DecoderExit
 from model.decoding.options import REAL
 from model.decoding.pool import DecoderPool
@@ -37,10 +41,10 @@ T = TypeVar("T")
 async def open_components(settings: Settings, runtime: Runtime) -> AsyncIterator[Components]:
     """S3, the score store, Kafka and the resident model, opened; all closed in the end."""
     async with AsyncExitStack() as stack:
-        decoding = partial(decoders, settings, runtime.metrics)
+        decoding = SharedDecoding(partial(decoders, settings, runtime.metrics))
         version = await runtime.dependencies.retry_until_available(partial(resolve_model, settings))
         loaded = await load_tagger(settings, runtime.tracer, version=version, decoding=decoding)
-        tagger = await stack.enter_async_context(loaded)
+        tagger = await stack.enter_async_context(ModelSlot(loaded))
         runtime.metrics.versions.remembered(is_remembered=version.is_remembered)
         mortality = asyncio.create_task(_die_with(tagger, runtime.app))
         stack.callback(mortality.cancel)
@@ -63,6 +67,7 @@ async def open_components(settings: Settings, runtime: Runtime) -> AsyncIterator
             # Together: what one is away for must not keep what is wrong with another from being said.
             storage, scores, tags = await asyncio.gather(*opening)
         await tagger.warm()
+        await _follow(settings, runtime, tagger, version, decoding, stack)
         yield Components(images=storage, scores=scores, tags=tags, tagger=tagger)
 
 
@@ -77,17 +82,47 @@ async def _ending(*tasks: asyncio.Task[Any]) -> AsyncIterator[None]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _observe(settings: Settings, runtime: Runtime, tagger: ResidentTagger, images: S3Images) -> None:
-    runtime.observed.model(lambda: True)  # it is opened warm
-    runtime.observed.batcher(tagger.statistics, intake=settings.batch.intake)
-    runtime.observed.budget(images.budget)
-    by = tagger.runtime
+async def _follow(  # noqa: PLR0913, PLR0917 - what a worker has at its start comes together here
+    settings: Settings,
+    runtime: Runtime,
+    slot: ModelSlot,
+    version: ResolvedModel,
+    decoding: SharedDecoding,
+    stack: AsyncExitStack,
+) -> None:
+    """Where the settings name an alias: swap the model as it moves."""
+    alias = model_following.followed_alias(settings)
+    if alias is None or version.resolved is None:
+        return
+    source = VersionSource(settings, alias, runtime.tracer, decoding)
+
+    def told(before: Following, now: Following) -> None:
+        runtime.metrics.versions.followed(now)
+        if now.serving != before.serving:
+            _show_model(runtime, slot)
+            source.remember(now.serving)
+
+    follower = source.follower(slot, version.resolved, told)
+    runtime.observed.following(lambda: follower.state.complaint())
+    task = await stack.enter_async_context(model_following.following(source, follower))
+    task.add_done_callback(lambda ended: tell(ended, runtime.app))
+
+
+def _show_model(runtime: Runtime, slot: ModelSlot) -> None:
+    by = slot.runtime
     runtime.metrics.versions.resident(
-        tagger.model, device=by.device, library=by.library, precision=by.precision
+        slot.model, device=by.device, library=by.library, precision=by.precision
     )
 
 
-async def _die_with(tagger: ResidentTagger, app: StreamApp) -> None:
+def _observe(settings: Settings, runtime: Runtime, tagger: ModelSlot, images: S3Images) -> None:
+    runtime.observed.model(lambda: True)  # it is opened warm
+    runtime.observed.batcher(tagger.statistics, intake=settings.batch.intake)
+    runtime.observed.budget(images.budget)
+    _show_model(runtime, tagger)
+
+
+async def _die_with(tagger: ModelSlot, app: StreamApp) -> None:
     """A dead batcher scores nothing any more: the process must go."""
     app.fail(await tagger.died())
 

@@ -76,7 +76,7 @@ def build_dispatcher(  # noqa: PLR0913 - all that a worker is made of comes toge
     entrances: dict[str, Entrance] = {
         topics.UPLOADED: Uploads(pipeline, naming or Naming()),
         topics.DECISIONS: Decisions(pipeline),
-        topics.RESCORE: Rescore(pipeline),
+        topics.RESCORE: Rescore(pipeline, components.tagger),
     }
     alarms = alarms or RejectionAlarms(limits.rejections)
     errors = ErrorRouter(tags, alarms=alarms, deferrals=limits.deferrals, metrics=metrics, hide=hide)

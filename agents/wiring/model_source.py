@@ -1,6 +1,6 @@
 """Model source: the version that a worker serves, of a registry, a folder, or the packaged one.
 
-An alias is asked for once, at the start: moving it changes no worker that runs. Where the registry is away,
+Here it is asked for at the start; `agents.wiring.model_following` goes on asking. Where the registry is away,
 the version that it last stood for on this machine is taken, if it is still here (ADR 12).
 """
 
@@ -34,6 +34,8 @@ class ResolvedModel:
     folder: Path
     setting: str
     """The one that named it."""
+    resolved: Resolved | None = None
+    """What the registry has it as; None where it is a folder of one's own."""
     is_remembered: bool = False
     """The registry was away: an alias may point elsewhere by now."""
 
@@ -70,24 +72,25 @@ async def _of_registry(settings: Settings, spoken: str) -> ResolvedModel:
     try:
         ours.reach(settings)
         async with ours.open_registry(settings) as registry:
-            return ResolvedModel(await _fetched(registry, spoken, kept, name), REF)
+            resolved, folder = await _fetched(registry, spoken, kept, name)
+            return ResolvedModel(folder, REF, resolved)
     except Unavailable as error:
         known = await asyncio.to_thread(_known, kept, name)
         if known is None:
             raise
-        version, folder = known
-        log.warning("registry.away", ref=spoken, version=version, error=str(error))
-        return ResolvedModel(folder, REF, is_remembered=True)
+        resolved, folder = known
+        log.warning("registry.away", ref=spoken, version=resolved.version, error=str(error))
+        return ResolvedModel(folder, REF, resolved, is_remembered=True)
 
 
-async def _fetched(registry: Registry, spoken: str, kept: Cache, name: str) -> Path:
+async def _fetched(registry: Registry, spoken: str, kept: Cache, name: str) -> tuple[Resolved, Path]:
     ref = refs.parse(spoken)
     resolved = await registry.resolve(ref)
     if isinstance(ref, VersionRef):
         _refuse_changed(ref, resolved, kept.recall(name))
     folder = await registry.fetch(resolved, ref.name, kept)
     await asyncio.to_thread(kept.remember, name, resolved)
-    return folder
+    return resolved, folder
 
 
 def _refuse_changed(ref: VersionRef, now: Resolved, before: Resolved | None) -> None:
@@ -99,8 +102,8 @@ def _refuse_changed(ref: VersionRef, now: Resolved, before: Resolved | None) -> 
         )
 
 
-def _known(kept: Cache, name: str) -> tuple[str, Path] | None:
+def _known(kept: Cache, name: str) -> tuple[Resolved, Path] | None:
     """The version that the name last stood for and its folder, where both are still here."""
     remembered = kept.recall(name)
     folder = kept.find(remembered.digest) if remembered else None
-    return (remembered.version, folder) if remembered and folder else None
+    return (remembered, folder) if remembered and folder else None

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import gc
 import logging
 import os
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
@@ -27,6 +26,7 @@ from agents.telemetry.tracing import Tracer, open_tracer
 from agents.wiring.backends import kafka_connection
 from agents.wiring.handlers import DispatcherLimits, build_dispatcher
 from agents.wiring.settings import Settings, blame, mask
+from model.serving import allocator
 from schemas import topics
 from streams.adapters.kafka.coverage import CoverageWatch
 from streams.app import Lifespan, StreamApp, StreamSettings
@@ -100,11 +100,12 @@ def _watch_coverage(settings: Settings, runtime: Runtime, stack: AsyncExitStack)
     runtime.observed.coverage(watch.complaint)
     runtime.app.made_again = watch.made_again
     watching = asyncio.create_task(watch.run(runtime.app.reread), name="coverage")
-    watching.add_done_callback(lambda ended: _tell(ended, runtime.app))
+    watching.add_done_callback(lambda ended: tell(ended, runtime.app))
     stack.callback(watching.cancel)
 
 
-def _tell(ended: asyncio.Task[None], app: StreamApp) -> None:
+def tell(ended: asyncio.Task[None], app: StreamApp) -> None:
+    """The worker must not go on where `ended` has raised."""
     if not ended.cancelled() and (error := ended.exception()) is not None:
         app.fail(error)
 
@@ -142,8 +143,7 @@ def _settle_memory() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(_YOUNG_OBJECTS)
-    with suppress(OSError, AttributeError):  # another C library has no such call
-        ctypes.CDLL(None).malloc_trim(0)
+    allocator.give_back()
 
 
 async def _all_there(components: Components, dependencies: Dependencies) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
+from typing import Self
 
 
 @dataclass(slots=True)
@@ -20,6 +23,19 @@ class DeviceTally:
     def up_to(cls, max_size: int) -> DeviceTally:
         """An empty tally for batches of at most `max_size` items."""
         return cls(sizes=[0] * (max_size + 1))
+
+    @classmethod
+    def together(cls, tallies: Sequence[DeviceTally]) -> DeviceTally:
+        """The sums of all of them."""
+        sizes = [sum(counts) for counts in zip_longest(*(each.sizes for each in tallies), fillvalue=0)]
+        return cls(
+            sizes,
+            failed_forwards=sum(each.failed_forwards for each in tallies),
+            out_of_memory=sum(each.out_of_memory for each in tallies),
+            bad_items=sum(each.bad_items for each in tallies),
+            probes=sum(each.probes for each in tallies),
+            probe_failures=sum(each.probe_failures for each in tallies),
+        )
 
     @property
     def batches(self) -> int:
@@ -47,3 +63,20 @@ class BatchStatistics:
     in_forward: int
     ceiling: int  # items a batch may have: max_size, or less since the device ran out of memory
     dead: bool
+
+    @classmethod
+    def together(cls, parts: Sequence[Self]) -> Self:
+        """Those of several batchers as of one; the ceiling is the last one's."""
+        return cls(
+            device=DeviceTally.together([each.device for each in parts]),
+            dropped=sum(each.dropped for each in parts),
+            held_back=sum(each.held_back for each in parts),
+            waiting=sum(each.waiting for each in parts),
+            in_forward=sum(each.in_forward for each in parts),
+            ceiling=parts[-1].ceiling,
+            dead=any(each.dead for each in parts),
+        )
+
+    def ended(self) -> Self:
+        """Only what was counted: of a batcher that is closed."""
+        return replace(self, held_back=0, waiting=0, in_forward=0, dead=False)

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import structlog
 
-from agents.ports import Forwarded, Tagger
+from agents.ports import Forwarded
 from schemas.events import Announcement, DeadLetter
 from schemas.records import ImageHead, Kept, ScoreRecord, Stale
 from schemas.statements import StatementOfReasons
@@ -190,7 +190,7 @@ class WatchedTags:
 class WatchedTagger:
     """What sees; struck after a decode and after a forward."""
 
-    inner: Tagger
+    inner: Versions
     saboteur: Saboteur
 
     @property
@@ -202,6 +202,14 @@ class WatchedTagger:
 
     async def score(self, pixels: Any) -> Forwarded:
         return await self._then(Boundary.FORWARD, lambda: self.inner.score(pixels))
+
+    def is_resident(self, version: str) -> bool:
+        return self.inner.is_resident(version)
+
+    @contextmanager
+    def pinned(self, version: str) -> Iterator[Self | None]:
+        with self.inner.pinned(version) as tagger:
+            yield self if tagger else None
 
     def decide(self, scores: Scores, previous: Verdict | None) -> Verdict:
         return self.inner.decide(scores, previous)

@@ -10,7 +10,8 @@ from typing import Any
 
 from agents.bounded_times import ClockLimits
 from agents.dead_letters import Deferrals
-from agents.ports import Components, Tagger
+from agents.model_slot import ModelSlot
+from agents.ports import Components, Versions
 from agents.telemetry.metrics import Metrics
 from agents.testing import FakeTagger
 from agents.wiring.handlers import DispatcherLimits, build_dispatcher
@@ -76,7 +77,7 @@ class World:
 
 
 def dispatcher(
-    world: World, *, tagger: Tagger | None = None, keys: str = "auto", key_pattern: str | None = None
+    world: World, *, tagger: Versions | None = None, keys: str = "auto", key_pattern: str | None = None
 ) -> Handler:
     """What a worker over `world` makes of a message: the one place that knows how it is built."""
     parts = Components(
@@ -97,16 +98,16 @@ def dispatcher(
     return desk.handle
 
 
-def newer_tagger() -> Tagger:
+def newer_tagger() -> Versions:
     """A model without a network, of another version."""
     return FakeTagger(version="2")
 
 
 @asynccontextmanager
-async def packaged_tagger() -> AsyncIterator[Tagger]:
+async def packaged_tagger() -> AsyncIterator[Versions]:
     """The model that comes with the product, on the CPU."""
     settings = Settings.model_validate({"model": {"device": "cpu"}, "batch": {"max_size": 1}})
-    async with await load_tagger(settings) as tagger:
+    async with ModelSlot(await load_tagger(settings)) as tagger:
         yield tagger
 
 

@@ -16,17 +16,22 @@ from streams.adapters.kafka.connection import KafkaAddress, KafkaConnection
 from streams.adapters.kafka.diagnosis import FOREIGN, starting, words
 
 FETCH_MILLISECONDS: Final = 100
-"""How long the broker may hold a fetch for which it has nothing. What is assigned next waits that long
-for fetches on their way: at the default of 500, the second read of a reader began a second late."""
+"""What is assigned next waits as long as the broker holds a fetch that is on its way: at the default of 500,
+the second read of a reader began a second late."""
 
 
 @asynccontextmanager
 async def groupless(
-    bootstrap: KafkaAddress, *, seconds: float, offsets_of: str | None = None
+    bootstrap: KafkaAddress,
+    *,
+    seconds: float,
+    offsets_of: str | None = None,
+    hold_milliseconds: int = FETCH_MILLISECONDS,
 ) -> AsyncIterator[Any]:
     """A running consumer with nothing assigned, closed in the end; untyped, as its methods are.
 
     `offsets_of` is a group whose committed offsets can be asked for; the consumer does not join it.
+    `hold_milliseconds`: how long the broker may hold a fetch for which it has nothing.
     Raises `Unavailable` when no broker answers within `seconds`.
     """
     consumer: Any = AIOKafkaConsumer(  # type: ignore[no-untyped-call]
@@ -35,7 +40,7 @@ async def groupless(
         enable_auto_commit=False,
         auto_offset_reset="earliest",  # where the records at the place asked for have expired
         request_timeout_ms=int(seconds * 1000),
-        fetch_max_wait_ms=FETCH_MILLISECONDS,
+        fetch_max_wait_ms=hold_milliseconds,
     )
     try:
         async with starting(bootstrap, seconds=seconds):

@@ -13,7 +13,7 @@ from aiokafka.structs import ConsumerRecord, TopicPartition
 from schemas.errors import ConfigurationError
 from streams.adapters.kafka.admin import TopicAdmin
 from streams.adapters.kafka.connection import KafkaAddress
-from streams.adapters.kafka.consumer import asking, groupless, mapped
+from streams.adapters.kafka.consumer import FETCH_MILLISECONDS, asking, groupless, mapped
 from streams.adapters.kafka.unread import unread_of
 from streams.message import Message, written_at
 
@@ -37,8 +37,16 @@ class NoTopic(ConfigurationError):
 class TopicReader:
     """The records of one topic by partition and offset. One `read` or `follow` at a time."""
 
-    def __init__(self, bootstrap: KafkaAddress, topic: str, *, seconds: float = SECONDS) -> None:
+    def __init__(
+        self,
+        bootstrap: KafkaAddress,
+        topic: str,
+        *,
+        seconds: float = SECONDS,
+        hold_milliseconds: int = FETCH_MILLISECONDS,
+    ) -> None:
         self.topic = topic
+        self._hold = hold_milliseconds
         self.partitions: tuple[int, ...] = ()
         """As the broker says once the reader is entered; those added later are not seen."""
         self._bootstrap = bootstrap
@@ -52,7 +60,7 @@ class TopicReader:
             self.partitions = await admin.partitions(self.topic)
         if not self.partitions:
             raise NoTopic(f"the broker has no topic {self.topic!r}")
-        opened = groupless(self._bootstrap, seconds=self._seconds)
+        opened = groupless(self._bootstrap, seconds=self._seconds, hold_milliseconds=self._hold)
         self._consumer = await self._stack.enter_async_context(opened)
         return self
 

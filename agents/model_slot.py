@@ -1,0 +1,161 @@
+"""Model slot: the tagger that works, replaced by another version while images are worked on (hot swap).
+
+    decode  ->  Prepared  ->  score  ->  Scores  ->  decide
+    by the      for that      in its     say whose   by the rules
+    version     version       batches    they are    of that version
+    of now
+
+An image is scored by the version that decoded it, in batches of that version alone, and what the scores mean
+is decided by that version's rules, also when it is gone by then. So a swap needs no pause: the next image is
+the new version's, and the old one is closed when nobody has pixels for it any more.
+
+The event loop's thread only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Final, Self
+
+from agents.ports import Forwarded, Rules
+from agents.tagger import Prepared, ResidentTagger
+from model.policy import Policy
+from model.runtimes.port import ModelRuntime
+from model.serving import allocator
+from model.serving.statistics import BatchStatistics
+from schemas.tags import ModelRef, Scores, Verdict
+
+_LOOK_SECONDS: Final = 0.02
+"""How often it is looked whether the last image of an old version is through: a few batches' time."""
+
+
+class ModelSlot:
+    """A `Tagger` whose version can be replaced; `async with` opens the first, and closes what is there."""
+
+    def __init__(self, first: ResidentTagger) -> None:
+        self._current = first
+        self._leaving: list[ResidentTagger] = []
+        self._rules: dict[ModelRef, Policy] = {first.model: first.policy}
+        self._counted: BatchStatistics | None = None
+        self._watches: dict[ResidentTagger, asyncio.Task[None]] = {}
+        self._death: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
+
+    async def __aenter__(self) -> Self:
+        await self._open(self._current)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for tagger in (self._current, *self._leaving):
+            await self._close(tagger, kind, error, trace)
+
+    @property
+    def model(self) -> ModelRef:
+        """The version that scores the next image."""
+        return self._current.model
+
+    @property
+    def runtime(self) -> ModelRuntime:
+        """What runs it, and where."""
+        return self._current.runtime
+
+    def statistics(self) -> BatchStatistics:
+        """What its batchers have done, and what they are doing."""
+        return self._with(*(tagger.statistics() for tagger in (*self._leaving, self._current)))
+
+    async def died(self) -> BaseException:
+        """What a batcher died of, once one has."""
+        return await asyncio.shield(self._death)
+
+    async def warm(self) -> None:
+        """Until it is ready for an image; raises `Broken`."""
+        await self._current.warm()
+
+    async def swap(self, new: ResidentTagger) -> None:
+        """Let `new`, not open yet, score what comes from now on. The old one leaves: see `close_leaving`.
+
+        Raises `Broken` where its decoders do not come up: then everything is as it was.
+        """
+        await self._open(new)
+        try:
+            await new.warm()
+        except BaseException:
+            await self._close(new)
+            raise
+        self._rules[new.model] = new.policy
+        self._leaving.append(self._current)
+        self._current = new
+
+    async def close_leaving(self) -> None:
+        """Close each version that has left, once the last image that it decoded is scored.
+
+        Raises `Broken` where a device does not end: the process has to.
+        """
+        while self._leaving:
+            old = self._leaving[0]
+            while old.is_in_use:  # noqa: ASYNC110 - pixels are let go by whoever drops them, and nobody is told
+                await asyncio.sleep(_LOOK_SECONDS)
+            self._counted = self._with(old.statistics()).ended()
+            self._leaving.remove(old)
+            await self._close(old)
+        await asyncio.to_thread(allocator.give_back)
+
+    def is_resident(self, version: str) -> bool:
+        """Whether images can be scored by that version now."""
+        return self._current.model.version == version
+
+    @contextmanager
+    def pinned(self, version: str) -> Iterator[ResidentTagger | None]:
+        """The tagger of that version, which stays within the block; None where it is not resident."""
+        if not self.is_resident(version):
+            yield None
+            return
+        with self._current.in_use() as tagger:
+            yield tagger
+
+    async def decode(self, data: bytes) -> Prepared:
+        """The image's pixels, for the version of now; raises `Rejected` or `Broken`."""
+        return await self._current.decode(data)
+
+    async def score(self, prepared: Prepared) -> Forwarded:
+        """The image's scores, by the version that decoded it; waits while its batcher is full."""
+        return await prepared.by.score(prepared)
+
+    def decide(self, scores: Scores, previous: Verdict | None) -> Verdict:
+        """What the scores mean under the thresholds and routes of the version that made them."""
+        return self._rules_of(scores.model).decide(scores, previous)
+
+    def correct(self, judged: Verdict, labels: tuple[str, ...]) -> Verdict:
+        """What a person's labels mean under the routes of the version that was corrected."""
+        return self._rules_of(judged.model).correct(judged, labels)
+
+    def _with(self, *parts: BatchStatistics) -> BatchStatistics:
+        return BatchStatistics.together([self._counted, *parts] if self._counted else parts)
+
+    def _rules_of(self, model: ModelRef) -> Rules:
+        """Those of a version that this process has had; of any other, the present ones."""
+        return self._rules.get(model, self._current.policy)
+
+    async def _open(self, tagger: ResidentTagger) -> None:
+        await tagger.__aenter__()
+        watch = asyncio.create_task(self._watch(tagger), name=f"watch-{tagger.model.version}")
+        self._watches[tagger] = watch
+
+    async def _close(
+        self,
+        tagger: ResidentTagger,
+        kind: type[BaseException] | None = None,
+        error: BaseException | None = None,
+        trace: TracebackType | None = None,
+    ) -> None:
+        self._watches.pop(tagger).cancel()
+        await tagger.__aexit__(kind, error, trace)
+
+    async def _watch(self, tagger: ResidentTagger) -> None:
+        cause = await tagger.died()
+        if not self._death.done():
+            self._death.set_result(cause)
