@@ -23,7 +23,7 @@ from schemas.errors import Broken, ConfigurationError, TagstreamError, Unavailab
 
 log = structlog.get_logger(__name__)
 
-_SPREAD: Final = 0.2
+SPREAD: Final = 0.2
 """Of the interval: so that the workers of a fleet do not all ask at once."""
 
 AGAIN: Final = timedelta(minutes=10)
@@ -89,6 +89,10 @@ class ModelFollower:
         self._moved = asyncio.Event()
         self.state = Following(serving)
 
+    def complaint(self) -> str | None:
+        """See `Following.complaint`."""
+        return self.state.complaint()
+
     def look_now(self) -> None:
         """Ask the registry at once: somebody says that the alias has moved."""
         self._moved.set()
@@ -96,7 +100,7 @@ class ModelFollower:
     async def run(self, *, every: float) -> None:
         """Follow for ever, asking at least every so many seconds. Raises what is no version's fault."""
         while True:
-            told = await self._pause(every * random.uniform(1 - _SPREAD, 1 + _SPREAD))
+            told = await self._pause(every * random.uniform(1 - SPREAD, 1 + SPREAD))
             await self.follow(insists=told)
 
     async def follow(self, *, insists: bool = False) -> None:

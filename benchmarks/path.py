@@ -27,6 +27,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
+from agents.model_slot import ModelSlot
 from agents.ports import Components
 from agents.telemetry import logs
 from agents.telemetry.metrics import Metrics
@@ -160,7 +161,7 @@ async def _worker(images: MemoryImages, folder: Path) -> AsyncIterator[Handler]:
     metrics = Metrics()
     decoding = partial(decoders, settings, metrics)
     async with (
-        await load_tagger(settings, decoding=decoding) as tagger,
+        ModelSlot(await load_tagger(settings, decoding=decoding)) as tagger,
         SqliteScores(folder / "scores.sqlite") as scores,
         KafkaPublisher(ProducerSettings(bootstrap="unused"), Acknowledging) as tags,
     ):

@@ -103,7 +103,7 @@ async def _follow(  # noqa: PLR0913, PLR0917 - what a worker has at its start co
             source.remember(now.serving)
 
     follower = source.follower(slot, version.resolved, told)
-    runtime.observed.following(lambda: follower.state.complaint())
+    runtime.observed.following(follower.complaint)
     task = await stack.enter_async_context(model_following.following(source, follower))
     task.add_done_callback(lambda ended: tell(ended, runtime.app))
 

@@ -18,20 +18,21 @@ STYLES: Final = {
 }
 
 
-def document(found: PromotionResult, *, ref: AliasRef) -> dict[str, Any]:
-    """One document: whether the alias moved, and every row of the gate."""
+def document(found: PromotionResult, *, ref: AliasRef, are_told: bool) -> dict[str, Any]:
+    """One document: whether the alias moved, whether workers know, and every row of the gate."""
     move = found.alias.last.model_dump(mode="json", by_alias=True) if found.alias and found.is_new else None
     return {
         "alias": str(ref),
         "promoted": found.alias is not None,
         "is_new": found.is_new,
         "move": move,
+        "workers_told": are_told,
         "gate": found.outcome.as_json(),
     }
 
 
-def show(found: PromotionResult, *, ref: AliasRef) -> None:
-    """The table on standard output, and how it ended."""
+def show(found: PromotionResult, *, ref: AliasRef, outlook: str) -> None:
+    """The table on standard output, how it ended, and when workers will know (`outlook`)."""
     console, outcome = PrintableConsole(), found.outcome
     if outcome.rows:
         console.print(_table(found))
@@ -39,10 +40,10 @@ def show(found: PromotionResult, *, ref: AliasRef) -> None:
         console.print(f"{outcome.photographs} photographs, digest {outcome.data[:12]}")
     if outcome.note:
         console.print(outcome.note)
-    console.print("\n".join(_end(found, ref)), soft_wrap=True)
+    console.print("\n".join(_end(found, ref, outlook)), soft_wrap=True)
 
 
-def _end(found: PromotionResult, ref: AliasRef) -> list[str]:
+def _end(found: PromotionResult, ref: AliasRef, outlook: str) -> list[str]:
     outcome = found.outcome
     if found.alias is None:
         return [
@@ -55,7 +56,7 @@ def _end(found: PromotionResult, ref: AliasRef) -> list[str]:
     forced = f" by force ({found.alias.last.reason})" if found.alias.last.forced else ""
     came_from = found.alias.last.came_from
     was = f", and was {came_from}" if came_from else ""
-    return [f"{ref} is {found.alias.version} now{forced}{was}", "workers take it when they start again"]
+    return [f"{ref} is {found.alias.version} now{forced}{was}", outlook]
 
 
 def _mend(found: PromotionResult) -> str:

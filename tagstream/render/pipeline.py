@@ -36,7 +36,7 @@ def _outcomes(ran: tuple[Ran, ...]) -> Iterator[str]:
             case {"ref": ref, "registry": registry}:
                 yield f"{ref} is published at {registry}"
             case {"alias": alias, "version": version}:
-                yield f"{alias} is {version}; workers take it when they start again"
+                yield f"{alias} is {version}; workers that follow it take it within a minute"
 
 
 def document(ran: tuple[Ran, ...], *, version: VersionRef) -> dict[str, Any]:

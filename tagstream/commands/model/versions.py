@@ -165,6 +165,7 @@ def promote(  # noqa: PLR0913, PLR0917 - one parameter an option
     """
     from model.registry.floors import Floors
     from model.registry.promotion import PromotionRequest
+    from operations import model_control
     from operations import promote as promoting
     from operations.current_user import current_user
     from tagstream.render import gate
@@ -177,10 +178,12 @@ def promote(  # noqa: PLR0913, PLR0917 - one parameter an option
     request = PromotionRequest(ref, current_user(), alias, reason, force, criteria=judged)
     with phases() as tick:
         result = asyncio.run(promoting.promote(config, request, url=registry, tick=tick))
+    moved = result.alias if result.is_new else None
+    why = asyncio.run(model_control.tell(config, request.ref, moved)) if moved else None
     if as_json:
-        typer.echo(json.dumps(gate.document(result, ref=request.ref)))
+        typer.echo(json.dumps(gate.document(result, ref=request.ref, are_told=bool(moved) and why is None)))
     else:
-        gate.show(result, ref=request.ref)
+        gate.show(result, ref=request.ref, outlook=model_control.outlook(why, config))
     if result.alias is None:
         raise typer.Exit(1)
 
@@ -195,20 +198,26 @@ def rollback(
 ) -> None:
     """Point an alias at the version that it pointed at before; again, and it goes further back.
 
-    No gate: that version was the champion once. Workers take it when they start again.
+    No gate: that version was the champion once. Workers that follow the alias take it within seconds.
 
     Examples:
       tagstream model rollback restaurant --reason "menus by candlelight are missed"
 
       tagstream model rollback restaurant@challenger
     """
-    from operations import promote
+    from operations import model_control, promote
 
-    ref = promote.alias_of(alias)
-    moved = asyncio.run(promote.rollback(load_settings(), ref, reason=reason, url=registry))
+    ref, config = promote.alias_of(alias), load_settings()
+    moved = asyncio.run(promote.rollback(config, ref, reason=reason, url=registry))
+    why = asyncio.run(model_control.tell(config, ref, moved))
     if as_json:
         document = moved.last.model_dump(mode="json", by_alias=True)
-        typer.echo(json.dumps({"alias": str(ref), "version": moved.version, "move": document}))
+        typer.echo(
+            json.dumps(
+                {"alias": str(ref), "version": moved.version, "move": document}
+                | {"workers_told": why is None}
+            )
+        )
         return
     typer.echo(f"{ref} is {moved.version} again, and was {moved.last.came_from}")
-    typer.echo("workers take it when they start again")
+    typer.echo(model_control.outlook(why, config))
