@@ -9,7 +9,7 @@ import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -216,11 +216,17 @@ def stages(port: int) -> dict[str, float]:
     """Seconds that all photographs so far have spent in each stage, as a worker's metrics say."""
     if not port:
         return {}
+    sums = _metrics(port, "tagstream_stage_seconds_sum")
+    return {sample.labels["stage"]: sample.value for sample in sums}
+
+
+def resident_version(port: int) -> str:
+    """The version that a worker scores by, as its metrics say."""
+    return str(_metrics(port, "tagstream_model_info")[0].labels["version"])
+
+
+def _metrics(port: int, name: str) -> list[Any]:
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
         text = answer.read().decode()
-    return {
-        sample.labels["stage"]: sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-        if sample.name == "tagstream_stage_seconds_sum"
-    }
+    families = text_string_to_metric_families(text)
+    return [sample for family in families for sample in family.samples if sample.name == name]
