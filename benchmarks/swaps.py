@@ -152,7 +152,7 @@ def notes(found: Sequence[Swap], rows: Sequence[Row]) -> list[str]:
     published = sum(each.published for each in rows)
     again = sum(each.redeliveries for each in rows)
     return [
-        f"{len(found)} swaps: {median(seconds):.1f} s from the move to the new version (at most {seconds[-1]:.1f})",
+        f"{len(found)} swaps: {median(seconds):.1f} s from move to new version (at most {seconds[-1]:.1f})",
         f"{published:,} photographs, {lost:,} without tags, {again} redeliveries",
         f"memory: {first:.0f} MB in the median of the first {tenth} swaps, {last:.0f} of the last: "
         + ("flat" if last <= FLAT * first else "NOT flat"),
