@@ -35,7 +35,7 @@ class NoRoom(TagstreamError):
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class RefusedVersion:
     """Why a version was not taken."""
 
     wanted: Resolved
@@ -50,7 +50,7 @@ class Following:
     """How it stands."""
 
     serving: Resolved
-    refusal: Refusal | None = None
+    refusal: RefusedVersion | None = None
     away: str | None = None
     """Why the registry could not be asked the last time."""
     swaps: int = 0
@@ -147,7 +147,7 @@ class ModelFollower:
                 why=why,
                 exc_info=trace,
             )
-        refusal = Refusal(wanted, why, known.since if known else now, again_at=now + wait)
+        refusal = RefusedVersion(wanted, why, known.since if known else now, again_at=now + wait)
         self._become(replace(state, refusal=refusal))
 
     def _become(self, state: Following) -> None:
@@ -168,5 +168,5 @@ class ModelFollower:
         return True
 
 
-def _is_due(wanted: Resolved, refusal: Refusal | None) -> bool:
+def _is_due(wanted: Resolved, refusal: RefusedVersion | None) -> bool:
     return refusal is None or refusal.wanted != wanted or datetime.now(UTC) >= refusal.again_at

@@ -1,6 +1,6 @@
 """Model slot: the tagger that works, replaced by another version while images are worked on (hot swap).
 
-    decode  ->  Prepared  ->  score  ->  Scores  ->  decide
+    decode  ->  prepared  ->  score  ->  Scores  ->  decide
     by the      for that      in its     say whose   by the rules
     version     version       batches    they are    of that version
     of now
@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from agents.ports import Forwarded, Rules
-from agents.tagger import Prepared, ResidentTagger
+from agents.tagger import PreparedImage, ResidentTagger
 from model.policy import Policy
 from model.runtimes.port import ModelRuntime
 from model.serving import allocator
@@ -57,6 +57,11 @@ class ModelSlot:
     def model(self) -> ModelRef:
         """The version that scores the next image."""
         return self._current.model
+
+    @property
+    def resident(self) -> tuple[ModelRef, ...]:
+        """Every version that images can be scored by now."""
+        return (self._current.model,)
 
     @property
     def runtime(self) -> ModelRuntime:
@@ -117,11 +122,11 @@ class ModelSlot:
         with self._current.in_use() as tagger:
             yield tagger
 
-    async def decode(self, data: bytes) -> Prepared:
+    async def decode(self, data: bytes) -> PreparedImage:
         """The image's pixels, for the version of now; raises `Rejected` or `Broken`."""
         return await self._current.decode(data)
 
-    async def score(self, prepared: Prepared) -> Forwarded:
+    async def score(self, prepared: PreparedImage) -> Forwarded:
         """The image's scores, by the version that decoded it; waits while its batcher is full."""
         return await prepared.by.score(prepared)
 

@@ -37,7 +37,7 @@ class ImageDecoder(Protocol):
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
-class Prepared:
+class PreparedImage:
     """An image's pixels for one version: no other can score them."""
 
     by: ResidentTagger
@@ -66,7 +66,7 @@ class ResidentTagger:
         self._decoding = decoding
         self._stack = AsyncExitStack()
         self._users = 0
-        self._prepared: WeakSet[Prepared] = WeakSet()
+        self._prepared: WeakSet[PreparedImage] = WeakSet()
         runtime = classifier.runtime
         checks = DeviceChecks(probe=classifier.check_golden, is_out_of_memory=runtime.is_out_of_memory)
         forward = linked(tracer, classifier.forward)
@@ -118,14 +118,14 @@ class ResidentTagger:
         """Until it is ready for an image; raises `Broken`."""
         await self._decoding.warm()
 
-    async def decode(self, data: bytes) -> Prepared:
+    async def decode(self, data: bytes) -> PreparedImage:
         """The image's pixels, for `score`; raises `Rejected` or `Broken`."""
         with self.in_use():
-            prepared = Prepared(self, await self._decoding.decode(data))
+            prepared = PreparedImage(self, await self._decoding.decode(data))
             self._prepared.add(prepared)
             return prepared
 
-    async def score(self, prepared: Prepared) -> Forwarded:
+    async def score(self, prepared: PreparedImage) -> Forwarded:
         """The image's scores; waits while the batcher is full."""
         scored = await self._batcher.score(Linked(prepared.pixels, self._tracer.link()))
         return Forwarded(scored.result, scored.queued, scored.forward, scored.batch_size)

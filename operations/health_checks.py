@@ -14,7 +14,7 @@ from agents.wiring import backends
 from agents.wiring.backends import kafka_connection
 from agents.wiring.settings import Settings
 from model.registry import refs
-from operations import machine_checks, model_check, reading_checks, store_checks, suspicions
+from operations import machine_checks, model_check, model_status, reading_checks, store_checks, suspicions
 from operations.unwell import Unwell
 from schemas import topics
 from schemas.errors import ConfigurationError, TagstreamError
@@ -119,6 +119,7 @@ def of(config: Settings, *, source: str, scores: bool = False) -> tuple[Check, .
         _suspicions(config),
         *_registry(config),
         Check("model", lambda: model_check.look(config, scores=scores), _MODEL_MEND, MODEL_SECONDS),
+        Check("workers", lambda: model_status.look(config), "see the check of the store"),
     )
 
 

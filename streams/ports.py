@@ -15,6 +15,7 @@ from schemas.records import ImageHead, Kept, ScoreRecord, Stale
 from schemas.rescore_jobs import RescoreJob, RescoreState, SpoiledJob
 from schemas.statements import StatementOfReasons
 from schemas.uploads import Location
+from schemas.worker_states import WorkerState
 
 IMAGES: Final = "s3"
 STORE: Final = "store"
@@ -178,6 +179,19 @@ class RescoreJobs(Protocol):
 
     async def job_states(self, job_ids: Collection[str]) -> Mapping[str, RescoreState]:
         """Where those of `job_ids` stand that are known."""
+
+
+class WorkerStates(Protocol):
+    """Where workers say what they serve, beside the scores."""
+
+    async def note_worker(self, state: WorkerState) -> None:
+        """Keep what the worker says, in place of what it said before; durable when it returns."""
+
+    async def forget_worker(self, worker_id: str) -> None:
+        """The worker has ended, or is long gone."""
+
+    async def workers(self) -> tuple[WorkerState, ...]:
+        """What every worker said last, by id, also of those that were killed since."""
 
 
 class TagPublisher(Protocol):

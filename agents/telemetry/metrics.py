@@ -7,16 +7,19 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from importlib import metadata
+from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 
-from agents.model_follower import Following
 from agents.telemetry.gauges import BatchMetrics, LagMetrics, LoadingMetrics, Switches, WindowMetrics
 from agents.telemetry.instruments import PATIENCE, SIZES, Instrument, Instruments
 from agents.telemetry.tracing import NO_TRACER, Tracer
 from schemas.events import Announcement, CollectionChanged, ModerationRequested
 from schemas.statements import StatementOfReasons
 from schemas.tags import ModelRef
+
+if TYPE_CHECKING:  # the wiring runs without the model
+    from agents.model_follower import Following
 
 
 class Metrics:

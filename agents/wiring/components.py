@@ -6,23 +6,21 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 
-from agents.model_follower import Following
 from agents.model_slot import ModelSlot
 from agents.ports import Components
 from agents.shared_decoding import SharedDecoding
 from agents.telemetry.metrics import Metrics
-from agents.wiring import model_following
 from agents.wiring.backends import kafka_settings, s3_settings
-from agents.wiring.model_following import VersionSource
-from agents.wiring.model_source import ResolvedModel, resolve_model
+from agents.wiring.model_source import resolve_model
+from agents.wiring.residence import Residence
 from agents.wiring.settings import Settings, blame
 from agents.wiring.stores import blamed, open_store
 from agents.wiring.tagging import load_tagger
-from agents.wiring.worker import Runtime, tell
+from agents.wiring.worker import Runtime
 from model.decoding.decoder import DecoderExit
 from model.decoding.options import REAL
 from model.decoding.pool import DecoderPool
@@ -30,7 +28,10 @@ from model.preprocess import Preprocess
 from streams.adapters.kafka.publisher import KafkaPublisher
 from streams.adapters.s3.images import S3Images
 from streams.app import StreamApp
-from streams.ports import ScoreStore
+
+if TYPE_CHECKING:
+    from streams.adapters.mongo.store import MongoScores
+    from streams.adapters.sqlite.store import SqliteScores
 
 log = structlog.get_logger(__name__)
 
@@ -56,8 +57,9 @@ async def open_components(settings: Settings, runtime: Runtime) -> AsyncIterator
                 )
 
         images = S3Images(s3_settings(settings))
-        _observe(settings, runtime, tagger, images)
-        store: AbstractAsyncContextManager[ScoreStore] = open_store(settings.store)
+        residence = Residence(settings, runtime, tagger, decoding, version)
+        _observe(settings, runtime, residence, images)
+        store: AbstractAsyncContextManager[MongoScores | SqliteScores] = open_store(settings.store)
         opening = (
             asyncio.create_task(opened(images, "TAGSTREAM_S3__ENDPOINT_URL")),
             asyncio.create_task(opened(store, blamed(settings.store))),
@@ -67,7 +69,7 @@ async def open_components(settings: Settings, runtime: Runtime) -> AsyncIterator
             # Together: what one is away for must not keep what is wrong with another from being said.
             storage, scores, tags = await asyncio.gather(*opening)
         await tagger.warm()
-        await _follow(settings, runtime, tagger, version, decoding, stack)
+        await residence.tend(scores, stack)
         yield Components(images=storage, scores=scores, tags=tags, tagger=tagger)
 
 
@@ -82,44 +84,11 @@ async def _ending(*tasks: asyncio.Task[Any]) -> AsyncIterator[None]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _follow(  # noqa: PLR0913, PLR0917 - what a worker has at its start comes together here
-    settings: Settings,
-    runtime: Runtime,
-    slot: ModelSlot,
-    version: ResolvedModel,
-    decoding: SharedDecoding,
-    stack: AsyncExitStack,
-) -> None:
-    """Where the settings name an alias: swap the model as it moves."""
-    alias = model_following.followed_alias(settings)
-    if alias is None or version.resolved is None:
-        return
-    source = VersionSource(settings, alias, runtime.tracer, decoding)
-
-    def told(before: Following, now: Following) -> None:
-        runtime.metrics.versions.followed(now)
-        if now.serving != before.serving:
-            _show_model(runtime, slot)
-            source.remember(now.serving)
-
-    follower = source.follower(slot, version.resolved, told)
-    runtime.observed.following(follower.complaint)
-    task = await stack.enter_async_context(model_following.following(source, follower))
-    task.add_done_callback(lambda ended: tell(ended, runtime.app))
-
-
-def _show_model(runtime: Runtime, slot: ModelSlot) -> None:
-    by = slot.runtime
-    runtime.metrics.versions.resident(
-        slot.model, device=by.device, library=by.library, precision=by.precision
-    )
-
-
-def _observe(settings: Settings, runtime: Runtime, tagger: ModelSlot, images: S3Images) -> None:
+def _observe(settings: Settings, runtime: Runtime, residence: Residence, images: S3Images) -> None:
     runtime.observed.model(lambda: True)  # it is opened warm
-    runtime.observed.batcher(tagger.statistics, intake=settings.batch.intake)
+    runtime.observed.batcher(residence.slot.statistics, intake=settings.batch.intake)
     runtime.observed.budget(images.budget)
-    _show_model(runtime, tagger)
+    residence.show()
 
 
 async def _die_with(tagger: ModelSlot, app: StreamApp) -> None:

@@ -17,6 +17,7 @@ from schemas.records import ImageHead, Kept, ScoreRecord, Stale
 from schemas.rescore_jobs import RescoreJob, RescoreState, SpoiledJob, job_in, state_in
 from schemas.statements import StatementOfReasons
 from schemas.uploads import ImageUploaded, Location
+from schemas.worker_states import WorkerState
 from streams.adapters.limits import Limits
 from streams.ports import Change, Fetched, Purged
 
@@ -118,6 +119,7 @@ class MemoryScores(_InMemory):
         self._records: dict[tuple[str, str, str], ScoreRecord] = {}
         self._statements: dict[str, StatementOfReasons] = {}
         self._dropped: set[str] = set()
+        self._workers: dict[str, WorkerState] = {}
         self.job_documents: dict[str, str] = {}
         """The jobs' documents as JSON, by id."""
 
@@ -227,6 +229,18 @@ class MemoryScores(_InMemory):
         """See `RescoreJobs.job_states`."""
         known = self.job_documents.keys() & set(job_ids)
         return {job_id: state_in(self.job_documents[job_id]) for job_id in known}
+
+    async def note_worker(self, state: WorkerState) -> None:
+        """See `WorkerStates.note_worker`."""
+        self._workers[state.id] = state
+
+    async def forget_worker(self, worker_id: str) -> None:
+        """See `WorkerStates.forget_worker`."""
+        self._workers.pop(worker_id, None)
+
+    async def workers(self) -> tuple[WorkerState, ...]:
+        """See `WorkerStates.workers`."""
+        return tuple(self._workers[worker_id] for worker_id in sorted(self._workers))
 
     def _in_order(self) -> list[StatementOfReasons]:
         return sorted(self._statements.values(), key=lambda each: each.place)

@@ -22,6 +22,7 @@ from .builders import head, position, record, statement
 from .mongo_server import MongoWireServer
 from .stores import become, mongo_settings
 from .test_rescore_jobs import job
+from .test_worker_states import state
 
 
 @pytest.fixture
@@ -57,6 +58,9 @@ QUERIES = {
     "find rescore_jobs {'_id': '?'}",
     "find rescore_jobs {'_id': {'$in': '?'}}",
     f"find rescore_jobs {{{PAGE}",
+    "update workers {'_id': '?'}",
+    "delete workers {'_id': '?'}",
+    f"find workers {{{PAGE}",
 }
 """All that the store asks; whoever adds one sees it here."""
 
@@ -146,5 +150,8 @@ async def every_call(scores: MongoScores) -> None:
     await scores.job("replay-1")
     await scores.jobs()
     await scores.job_states(["replay-1"])
+    await scores.note_worker(state())
+    await scores.workers()
+    await scores.forget_worker("nobody")
     await scores.indexes()
     await scores.apply_indexes()

@@ -139,6 +139,7 @@ ERRANDS: Final[Mapping[tuple[str, ...], tuple[Errand, ...]]] = {
     ("model", "show"): (errand(NAME),),
     ("model", "promote"): (errand(NAME),),
     ("model", "rollback"): (errand(NAME),),
+    ("model", "status"): (errand(TAGSTREAM_STORE__PATH=f"{FILE}.sqlite"),),
     ("model", "fetch"): (errand(NAME),),
     ("worker",): (errand(**{f"TAGSTREAM_BATCH__{FILE}": "1"}),),
 }

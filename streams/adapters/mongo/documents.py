@@ -21,6 +21,7 @@ from schemas.errors import Rejected, Stage, Unforeseen
 from schemas.records import ImageHead, ScoreRecord
 from schemas.rescore_jobs import RescoreJob
 from schemas.statements import StatementOfReasons
+from schemas.worker_states import WorkerState
 
 Document = Mapping[str, Any]
 
@@ -108,6 +109,16 @@ def job_facts(document: Document) -> Document:
     """What `document` says of a job, valid or not."""
     facts: Document = _renamed(dict(document), unquote)
     return facts
+
+
+def of_worker(state: WorkerState) -> RawBSONDocument:
+    """The document of `state`, without its `_id`; raises `Rejected`."""
+    return _encoded(_renamed(state.model_dump(mode="json"), _plain))
+
+
+def worker_in(document: Document) -> WorkerState:
+    """The worker's state in `document`."""
+    return WorkerState.model_validate(_renamed(dict(document), unquote))
 
 
 def _encoded(document: Document) -> RawBSONDocument:

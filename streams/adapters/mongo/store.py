@@ -29,6 +29,7 @@ from schemas.errors import Rejected, Unavailable
 from schemas.records import ImageHead, Kept, ScoreRecord, Stale
 from schemas.rescore_jobs import RescoreJob, RescoreState, SpoiledJob
 from schemas.statements import StatementOfReasons
+from schemas.worker_states import WorkerState
 from streams.adapters.group_commit import GroupCommit
 from streams.adapters.mongo import (
     batch_write,
@@ -38,6 +39,7 @@ from streams.adapters.mongo import (
     index_states,
     job_documents,
     statement_log,
+    worker_documents,
 )
 from streams.adapters.mongo.batch_write import Call
 from streams.adapters.mongo.documents import Document, StoredHead
@@ -227,6 +229,24 @@ class MongoScores:
         with self._visit():
             async with self._database() as database:
                 return await job_documents.states(job_ids, database.rescore_jobs)
+
+    async def note_worker(self, state: WorkerState) -> None:
+        """See `WorkerStates.note_worker`."""
+        with self._visit():
+            async with self._database() as database:
+                await worker_documents.note(state, database.workers)
+
+    async def forget_worker(self, worker_id: str) -> None:
+        """See `WorkerStates.forget_worker`."""
+        with self._visit():
+            async with self._database() as database:
+                await worker_documents.forget(worker_id, database.workers)
+
+    async def workers(self) -> tuple[WorkerState, ...]:
+        """See `WorkerStates.workers`."""
+        with self._visit():
+            async with self._database() as database:
+                return await worker_documents.every(database.workers)
 
     async def ping(self) -> None:
         """Return when a head can be read; raise `Unavailable` when it cannot."""

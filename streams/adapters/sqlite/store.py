@@ -23,8 +23,9 @@ from schemas.errors import Broken, ConfigurationError, Unavailable
 from schemas.records import ImageHead, Kept, ScoreRecord, Stale
 from schemas.rescore_jobs import RescoreJob, RescoreState, SpoiledJob
 from schemas.statements import StatementOfReasons
+from schemas.worker_states import WorkerState
 from streams.adapters.group_commit import GroupCommit
-from streams.adapters.sqlite import job_rows, rows
+from streams.adapters.sqlite import job_rows, rows, worker_rows
 from streams.ports import STORE, Change, Purged
 
 BUSY_SECONDS: Final = 10.0
@@ -159,6 +160,18 @@ class SqliteScores:
         """See `RescoreJobs.job_states`."""
         asked = frozenset(job_ids)
         return await self._reads.do(lambda connection: job_rows.states(connection, asked))
+
+    async def note_worker(self, state: WorkerState) -> None:
+        """See `WorkerStates.note_worker`."""
+        await self._writes.do(lambda connection: worker_rows.note(connection, state))
+
+    async def forget_worker(self, worker_id: str) -> None:
+        """See `WorkerStates.forget_worker`."""
+        await self._writes.do(lambda connection: worker_rows.forget(connection, worker_id))
+
+    async def workers(self) -> tuple[WorkerState, ...]:
+        """See `WorkerStates.workers`."""
+        return await self._reads.do(worker_rows.every)
 
     async def ping(self) -> None:
         """Return when the file can be read; raise `Unavailable` when it cannot."""

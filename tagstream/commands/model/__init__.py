@@ -11,7 +11,7 @@ from tagstream.commands.model.parity import parity
 from tagstream.commands.model.pipeline import pipeline
 from tagstream.commands.model.recalibrate import average, calibrate
 from tagstream.commands.model.train import train
-from tagstream.commands.model.versions import fetch, listing, promote, publish, rollback, show
+from tagstream.commands.model.versions import fetch, listing, promote, publish, rollback, show, status
 
 app = typer.Typer(no_args_is_help=True, help="Train, judge, publish and promote model versions.")
 
@@ -34,4 +34,5 @@ app.command("list")(listing)
 app.command()(show)
 app.command()(promote)
 app.command()(rollback)
+app.command()(status)
 app.command()(fetch)

@@ -188,6 +188,27 @@ def promote(  # noqa: PLR0913, PLR0917 - one parameter an option
         raise typer.Exit(1)
 
 
+def status(
+    as_json: Json = False,  # noqa: FBT002
+) -> None:
+    """Show which version each worker scores by, and which worker does not take what its alias points at.
+
+    Workers say so in the store, every 15 seconds and at each change. Exits 1 where one refuses a version.
+
+    Examples:
+      tagstream model status
+
+      tagstream model status --json | jq .served
+    """
+    from operations import model_status
+    from tagstream.render import model_status as render
+
+    found = asyncio.run(model_status.read(load_settings()))
+    render.show(found, as_json=as_json)
+    if found.complaints:
+        raise typer.Exit(1)
+
+
 def rollback(
     alias: Annotated[
         str, typer.Argument(metavar="NAME[@ALIAS]", help="Whose alias; the champion where none is named.")
