@@ -37,8 +37,9 @@ class ModelSlot:
 
     def __init__(self, first: ResidentTagger) -> None:
         self._current = first
+        self._others: dict[str, ResidentTagger] = {}
         self._leaving: list[ResidentTagger] = []
-        self._rules: dict[ModelRef, Policy] = {first.model: first.policy}
+        self._rules: dict[ModelRef, Policy] = {}
         self._counted: BatchStatistics | None = None
         self._watches: dict[ResidentTagger, asyncio.Task[None]] = {}
         self._death: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
@@ -50,7 +51,7 @@ class ModelSlot:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for tagger in (self._current, *self._leaving):
+        for tagger in (self._current, *self._others.values(), *self._leaving):
             await self._close(tagger, kind, error, trace)
 
     @property
@@ -60,8 +61,8 @@ class ModelSlot:
 
     @property
     def resident(self) -> tuple[ModelRef, ...]:
-        """Every version that images can be scored by now."""
-        return (self._current.model,)
+        """Every version that images can be scored by now, the present one first."""
+        return (self._current.model, *(each.model for each in self._others.values()))
 
     @property
     def runtime(self) -> ModelRuntime:
@@ -70,7 +71,9 @@ class ModelSlot:
 
     def statistics(self) -> BatchStatistics:
         """What its batchers have done, and what they are doing."""
-        return self._with(*(tagger.statistics() for tagger in (*self._leaving, self._current)))
+        return self._with(
+            *(tagger.statistics() for tagger in (*self._others.values(), *self._leaving, self._current))
+        )
 
     async def died(self) -> BaseException:
         """What a batcher died of, once one has."""
@@ -85,15 +88,23 @@ class ModelSlot:
 
         Raises `Broken` where its decoders do not come up: then everything is as it was.
         """
-        await self._open(new)
-        try:
-            await new.warm()
-        except BaseException:
-            await self._close(new)
-            raise
-        self._rules[new.model] = new.policy
+        await self._open_warm(new)
         self._leaving.append(self._current)
         self._current = new
+        self.let_go(new.model.version)
+
+    async def add(self, other: ResidentTagger) -> None:
+        """Have `other`, not open yet, beside the present version: for who asks for it by `pinned`.
+
+        Raises `Broken` where its decoders do not come up.
+        """
+        await self._open_warm(other)
+        self._others[other.model.version] = other
+
+    def let_go(self, version: str) -> None:
+        """That version, which was added, leaves: see `close_leaving`. Nothing where it is not here."""
+        if other := self._others.pop(version, None):
+            self._leaving.append(other)
 
     async def close_leaving(self) -> None:
         """Close each version that has left, once the last image that it decoded is scored.
@@ -111,15 +122,16 @@ class ModelSlot:
 
     def is_resident(self, version: str) -> bool:
         """Whether images can be scored by that version now."""
-        return self._current.model.version == version
+        return self._of(version) is not None
 
     @contextmanager
     def pinned(self, version: str) -> Iterator[ResidentTagger | None]:
         """The tagger of that version, which stays within the block; None where it is not resident."""
-        if not self.is_resident(version):
+        tagger = self._of(version)
+        if tagger is None:
             yield None
             return
-        with self._current.in_use() as tagger:
+        with tagger.in_use():
             yield tagger
 
     async def decode(self, data: bytes) -> PreparedImage:
@@ -138,6 +150,9 @@ class ModelSlot:
         """What a person's labels mean under the routes of the version that was corrected."""
         return self._rules_of(judged.model).correct(judged, labels)
 
+    def _of(self, version: str) -> ResidentTagger | None:
+        return self._current if self._current.model.version == version else self._others.get(version)
+
     def _with(self, *parts: BatchStatistics) -> BatchStatistics:
         return BatchStatistics.together([self._counted, *parts] if self._counted else parts)
 
@@ -149,6 +164,15 @@ class ModelSlot:
         await tagger.__aenter__()
         watch = asyncio.create_task(self._watch(tagger), name=f"watch-{tagger.model.version}")
         self._watches[tagger] = watch
+        self._rules[tagger.model] = tagger.policy
+
+    async def _open_warm(self, tagger: ResidentTagger) -> None:
+        await self._open(tagger)
+        try:
+            await tagger.warm()
+        except BaseException:
+            await self._close(tagger)
+            raise
 
     async def _close(
         self,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -46,14 +47,44 @@ class Tagger(Rules, Protocol):
         """The image's scores; waits while the batcher is full; raises `Rejected` or `Broken`."""
 
 
-class Versions(Tagger, Protocol):
-    """A tagger whose version may change between two images, and that tells which ones are there."""
+class Versions(Protocol):
+    """Which versions a worker can score by."""
 
     def is_resident(self, version: str) -> bool:
-        """Whether images can be scored by that version now."""
+        """Whether images can be scored by that version now; where it can be had, asking brings it."""
+
+    def is_given_up(self, version: str) -> bool:
+        """Whether it cannot be had here, and was waited for long enough."""
+
+    def why_not(self, version: str) -> str | None:
+        """Why it is not here, as far as anybody knows."""
 
     def pinned(self, version: str) -> AbstractContextManager[Tagger | None]:
         """The tagger of that version, which stays within the block; None where it is not resident."""
+
+
+@dataclass(frozen=True, slots=True)
+class OneVersion:
+    """`Versions` of a tagger whose version never changes."""
+
+    tagger: Tagger
+
+    def is_resident(self, version: str) -> bool:
+        """See `Versions.is_resident`."""
+        return version == self.tagger.model.version
+
+    def is_given_up(self, version: str) -> bool:  # noqa: ARG002 - a roll-out may bring any
+        """Never: a roll-out may bring it."""
+        return False
+
+    def why_not(self, version: str) -> str | None:
+        """See `Versions.why_not`."""
+        return None if self.is_resident(version) else f"{self.tagger.model.version} is the only version here"
+
+    @contextmanager
+    def pinned(self, version: str) -> Iterator[Tagger | None]:
+        """See `Versions.pinned`."""
+        yield self.tagger if self.is_resident(version) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,4 +94,6 @@ class Components:
     images: ImageStore
     scores: ScoreStore
     tags: TagPublisher
-    tagger: Versions
+    tagger: Tagger
+    versions: Versions | None = None
+    """Which others there are; None where the tagger's own is the only one, for ever."""

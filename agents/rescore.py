@@ -29,7 +29,7 @@ class Rescore:
         self._dropped = DroppedReplays(pipeline.scores)
 
     def jobs(self, message: Message) -> Jobs:
-        """One job, behind all others; not ready while its model is not resident, unless it was dropped."""
+        """One job, behind all others; not ready while its model may still come, unless it was dropped."""
         wanted = wire.decode_rescore(message.value, dict(message.headers))
         if isinstance(wanted, wire.Invalid):
             return Jobs((refused(wanted.error),))
@@ -40,9 +40,11 @@ class Rescore:
 
     def _is_ready(self, wanted: RescoreRequested) -> bool:
         """Never scored by another model than the wanted one: the lane waits, and a metric says so."""
-        is_ready = self._is_resident(wanted) or self._dropped.is_known(wanted.job)
-        self._pipeline.metrics.lane_waiting.labels(wanted.model_version).set(0 if is_ready else 1)
-        return is_ready
+        version = wanted.model_version
+        is_resident = self._versions.is_resident(version)
+        is_dropped = not is_resident and self._dropped.is_known(wanted.job)
+        self._pipeline.metrics.lane_waiting.labels(version).set(0 if is_resident or is_dropped else 1)
+        return is_resident or is_dropped or self._versions.is_given_up(version)
 
     def _ahead(self, message: Message, wanted: RescoreRequested) -> Rejected | None:
         """A claim may come back by no other way than it came in."""
@@ -52,19 +54,17 @@ class Rescore:
         found = (bounded_times.refusal(*each, message, now=now, limits=limits) for each in times.items())
         return next(filter(None, found), None)
 
-    def _is_resident(self, wanted: RescoreRequested) -> bool:
-        return self._versions.is_resident(wanted.model_version)
-
     async def _rescore(self, wanted: RescoreRequested) -> str:
         """Score what stands of the image; how it ended. What is gone meanwhile is skipped.
 
-        Raises `KeepsFailing` where the version has been swapped for another since the message was ready.
+        Raises `KeepsFailing` where the version is not here: it is tried again later, and holds up no other.
         """
         if await self._dropped.is_dropped(wanted.job):
             return "dropped"
         with self._versions.pinned(wanted.model_version) as tagger:
             if tagger is None:
-                raise KeepsFailing("model", f"version {wanted.model_version} is not resident any more")
+                why = self._versions.why_not(wanted.model_version) or "it was just swapped for another"
+                raise KeepsFailing("model", f"version {wanted.model_version} is not resident: {why}")
             return await self._rescore_by(replace(self._pipeline, tagger=tagger), wanted)
 
     async def _rescore_by(self, pipeline: Pipeline, wanted: RescoreRequested) -> str:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Self
 
 from agents.ports import Forwarded
 from model.policy import Policy
@@ -52,15 +49,6 @@ class FakeTagger:
         probabilities = {label: digest[place] / 255 for place, label in enumerate(LABELS)}
         scores = Scores(probabilities=probabilities, model=self.model)
         return Forwarded(scores, queued=0.0, forward=self.delay, batch_size=1)
-
-    def is_resident(self, version: str) -> bool:
-        """Whether it is this one."""
-        return version == self.model.version
-
-    @contextmanager
-    def pinned(self, version: str) -> Iterator[Self | None]:
-        """This one, if it is of that version."""
-        yield self if self.is_resident(version) else None
 
     def decide(self, scores: Scores, previous: Verdict | None) -> Verdict:
         """The real policy, every threshold 0.7."""

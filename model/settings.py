@@ -21,6 +21,11 @@ class ModelSettings(Section):
         " in restaurant@champion",
     )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto takes a GPU where there is one")
+    resident: Advanced[int] = Field(
+        2,
+        ge=1,
+        description="Versions in memory at once: the one that works, and those that replays ask for",
+    )
     threads: int | None = Field(
         None, ge=1, description="CPU threads of the forward; all cores, at most 8, if absent"
     )

@@ -69,8 +69,8 @@ async def open_components(settings: Settings, runtime: Runtime) -> AsyncIterator
             # Together: what one is away for must not keep what is wrong with another from being said.
             storage, scores, tags = await asyncio.gather(*opening)
         await tagger.warm()
-        await residence.tend(scores, stack)
-        yield Components(images=storage, scores=scores, tags=tags, tagger=tagger)
+        versions = await residence.tend(scores, stack)
+        yield Components(images=storage, scores=scores, tags=tags, tagger=tagger, versions=versions)
 
 
 @asynccontextmanager

@@ -15,7 +15,7 @@ from agents.dispatcher import Dispatcher
 from agents.gaps import GapNotice, Gaps
 from agents.jobs import Entrance
 from agents.pipeline import Pipeline
-from agents.ports import Components
+from agents.ports import Components, OneVersion
 from agents.rescore import Rescore
 from agents.statement_template import StatementTemplate
 from agents.telemetry.metrics import Metrics
@@ -76,7 +76,7 @@ def build_dispatcher(  # noqa: PLR0913 - all that a worker is made of comes toge
     entrances: dict[str, Entrance] = {
         topics.UPLOADED: Uploads(pipeline, naming or Naming()),
         topics.DECISIONS: Decisions(pipeline),
-        topics.RESCORE: Rescore(pipeline, components.tagger),
+        topics.RESCORE: Rescore(pipeline, components.versions or OneVersion(components.tagger)),
     }
     alarms = alarms or RejectionAlarms(limits.rejections)
     errors = ErrorRouter(tags, alarms=alarms, deferrals=limits.deferrals, metrics=metrics, hide=hide)

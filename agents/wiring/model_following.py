@@ -1,17 +1,15 @@
-"""Wiring of the model follower: the registry that is asked, the topic that tells, how a version is loaded."""
+"""Wiring of versions that come while a worker runs: the registry, the topic that tells, how one is loaded."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from agents.model_follower import ModelFollower, NoRoom, Told
-from agents.model_slot import ModelSlot
+from agents.model_follower import ModelFollower, NoRoom
 from agents.shared_decoding import SharedDecoding
 from agents.tagger import ResidentTagger
 from agents.telemetry.tracing import Tracer
@@ -23,7 +21,7 @@ from agents.wiring.tagging import load_tagger
 from model.checkpoint import WEIGHTS
 from model.registry import refs
 from model.registry.cache import Resolved
-from model.registry.refs import AliasRef
+from model.registry.refs import AliasRef, VersionRef
 from model.serving import headroom
 from schemas import topics
 from schemas.errors import ConfigurationError, Unavailable
@@ -43,38 +41,40 @@ def followed_alias(settings: Settings) -> AliasRef | None:
 
 @dataclass(frozen=True, slots=True)
 class VersionSource:
-    """Where the versions of an alias come from, and what makes taggers of them."""
+    """The registry, and what makes taggers of its versions: one at a time, for it takes memory and cores."""
 
     settings: Settings
-    alias: AliasRef
     tracer: Tracer
     decoding: SharedDecoding
+    device: Callable[[], str]
+    """Where the resident version runs."""
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def ask(self) -> Resolved:
-        """The version that the alias points at now. Raises `Unavailable` and `ConfigurationError`."""
+    async def resolve(self, ref: AliasRef | VersionRef) -> Resolved:
+        """The version that is meant now. Raises `Unavailable` and `ConfigurationError`."""
         ours.reach(self.settings)
         async with ours.open_registry(self.settings) as registry:
-            return await registry.resolve(self.alias)
+            return await registry.resolve(ref)
 
-    def follower(self, slot: ModelSlot, serving: Resolved, told: Told) -> ModelFollower:
-        """What keeps `slot` at the alias, from `serving` on."""
-        load = partial(self.load, lambda: slot.runtime.device)
-        return ModelFollower(slot, self.ask, load, serving=serving, told=told)
-
-    async def load(self, device: Callable[[], str], wanted: Resolved) -> ResidentTagger:
+    async def load(self, name: str, wanted: Resolved) -> ResidentTagger:
         """That version, fetched, verified, warm and proven on its golden pictures; not yet open.
 
         Raises `NoRoom`, `Unavailable`, and what `load_tagger` raises.
         """
-        async with ours.open_registry(self.settings) as registry:
-            folder = await registry.fetch(wanted, self.alias.name, ours.cache(self.settings))
-        refuse_crowding(folder, device())
-        found = ResolvedModel(folder, REF, wanted)
-        return await load_tagger(self.settings, self.tracer, version=found, decoding=self.decoding)
+        async with self.turn:
+            async with ours.open_registry(self.settings) as registry:
+                folder = await registry.fetch(wanted, name, ours.cache(self.settings))
+            refuse_crowding(folder, self.device())
+            found = ResolvedModel(folder, REF, wanted)
+            return await load_tagger(self.settings, self.tracer, version=found, decoding=self.decoding)
 
-    def remember(self, serving: Resolved) -> None:
+    async def named(self, name: str, version: str) -> ResidentTagger:
+        """The version of that name; raises as `resolve` and `load` do."""
+        return await self.load(name, await self.resolve(VersionRef(name, version)))
+
+    def remember(self, alias: AliasRef, serving: Resolved) -> None:
         """The alias stands for it on this machine, should the registry be away at the next start. Blocks."""
-        name = f"{ours.address(self.settings)}/{self.alias}"
+        name = f"{ours.address(self.settings)}/{alias}"
         ours.cache(self.settings).remember(name, serving)
 
 
@@ -89,12 +89,14 @@ def refuse_crowding(folder: Path, device: str) -> None:
 
 
 @asynccontextmanager
-async def following(source: VersionSource, follower: ModelFollower) -> AsyncIterator[asyncio.Task[None]]:
+async def following(
+    settings: Settings, alias: AliasRef, follower: ModelFollower
+) -> AsyncIterator[asyncio.Task[None]]:
     """Follow the alias within the block; the task ends with what is no version's fault."""
-    every = source.settings.registry.poll
+    every = settings.registry.poll
     tasks = [
         asyncio.create_task(follower.run(every=every), name="model-follower"),
-        asyncio.create_task(_listen(source, follower), name="model-control"),
+        asyncio.create_task(_listen(settings, alias, follower), name="model-control"),
     ]
     try:
         yield tasks[0]
@@ -104,9 +106,9 @@ async def following(source: VersionSource, follower: ModelFollower) -> AsyncIter
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _listen(source: VersionSource, follower: ModelFollower) -> None:
+async def _listen(settings: Settings, alias: AliasRef, follower: ModelFollower) -> None:
     """Pass on what the control topic says, for ever; where it is away or not there, asking has to do."""
-    brokers, ours_only = kafka_connection(source.settings), str(source.alias).encode()
+    brokers, ours_only = kafka_connection(settings), str(alias).encode()
     while True:
         try:
             async with TopicReader(brokers, topics.CONTROL, hold_milliseconds=_HOLD) as reader:
@@ -114,4 +116,4 @@ async def _listen(source: VersionSource, follower: ModelFollower) -> None:
                     if message.key == ours_only:
                         follower.look_now()
         except (Unavailable, ConfigurationError):
-            await asyncio.sleep(source.settings.registry.poll)
+            await asyncio.sleep(settings.registry.poll)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 
 from agents.model_follower import Following, ModelFollower
 from agents.model_slot import ModelSlot
+from agents.model_targets import ModelTargets
 from agents.presence import Presence
 from agents.shared_decoding import SharedDecoding
 from agents.wiring import model_following
@@ -14,6 +17,8 @@ from agents.wiring.model_following import VersionSource
 from agents.wiring.model_source import ResolvedModel
 from agents.wiring.settings import Settings
 from agents.wiring.worker import Runtime, tell
+from model.registry.cache import Resolved
+from model.registry.refs import AliasRef
 from streams.ports import WorkerStates
 
 
@@ -33,9 +38,12 @@ class Residence:
         versions = self.runtime.metrics.versions
         versions.resident(self.slot.model, device=by.device, library=by.library, precision=by.precision)
 
-    async def tend(self, states: WorkerStates, stack: AsyncExitStack) -> None:
-        """Follow the alias, if there is one, and say in `states` what is served, until `stack` closes."""
+    async def tend(self, states: WorkerStates, stack: AsyncExitStack) -> ModelTargets:
+        """Follow the alias, have what replays want, say in `states` what is served; until `stack` closes."""
         alias = model_following.followed_alias(self.settings)
+        source = VersionSource(
+            self.settings, self.runtime.tracer, self.decoding, lambda: self.slot.runtime.device
+        )
         follower: ModelFollower | None = None
         presence = Presence(
             states,
@@ -44,18 +52,32 @@ class Residence:
             following=lambda: follower.state if follower else None,
         )
         if alias is not None and self.first.resolved is not None:
-            source = VersionSource(self.settings, alias, self.runtime.tracer, self.decoding)
+            follower = self._follower(alias, self.first.resolved, source, presence)
+            following = model_following.following(self.settings, alias, follower)
+            self._watch(await stack.enter_async_context(following))
+        targets = self._targets(source, presence)
+        self._watch(await stack.enter_async_context(targets.kept()))
+        self._watch(await stack.enter_async_context(presence.shown()))
+        return targets
 
-            def told(before: Following, now: Following) -> None:
-                self.runtime.metrics.versions.followed(now)
-                presence.changed()
-                if now.serving != before.serving:
-                    self.show()
-                    source.remember(now.serving)
+    def _follower(
+        self, alias: AliasRef, serving: Resolved, source: VersionSource, presence: Presence
+    ) -> ModelFollower:
+        def told(before: Following, now: Following) -> None:
+            self.runtime.metrics.versions.followed(now)
+            presence.changed()
+            if now.serving != before.serving:
+                self.show()
+                source.remember(alias, now.serving)
 
-            follower = source.follower(self.slot, self.first.resolved, told)
-            self.runtime.observed.following(follower.complaint)
-            following = await stack.enter_async_context(model_following.following(source, follower))
-            following.add_done_callback(lambda ended: tell(ended, self.runtime.app))
-        shown = await stack.enter_async_context(presence.shown())
-        shown.add_done_callback(lambda ended: tell(ended, self.runtime.app))
+        ask, load = partial(source.resolve, alias), partial(source.load, alias.name)
+        follower = ModelFollower(self.slot, ask, load, serving=serving, told=told)
+        self.runtime.observed.following(follower.complaint)
+        return follower
+
+    def _targets(self, source: VersionSource, presence: Presence) -> ModelTargets:
+        load = partial(source.named, self.slot.model.name)
+        return ModelTargets(self.slot, load, most=self.settings.model.resident, changed=presence.changed)
+
+    def _watch(self, task: asyncio.Task[None]) -> None:
+        task.add_done_callback(lambda ended: tell(ended, self.runtime.app))

@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 import structlog
 
-from agents.ports import Forwarded, Versions
+from agents.ports import Forwarded, Tagger
 from schemas.events import Announcement, DeadLetter
 from schemas.records import ImageHead, Kept, ScoreRecord, Stale
 from schemas.statements import StatementOfReasons
@@ -191,7 +190,7 @@ class WatchedTags:
 class WatchedTagger:
     """What sees; struck after a decode and after a forward."""
 
-    inner: Versions
+    inner: Tagger
     saboteur: Saboteur
 
     @property
@@ -203,14 +202,6 @@ class WatchedTagger:
 
     async def score(self, pixels: Any) -> Forwarded:
         return await self._then(Boundary.FORWARD, lambda: self.inner.score(pixels))
-
-    def is_resident(self, version: str) -> bool:
-        return self.inner.is_resident(version)
-
-    @contextmanager
-    def pinned(self, version: str) -> Iterator[Self | None]:
-        with self.inner.pinned(version) as tagger:
-            yield self if tagger else None
 
     def decide(self, scores: Scores, previous: Verdict | None) -> Verdict:
         return self.inner.decide(scores, previous)

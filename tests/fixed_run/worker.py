@@ -11,7 +11,7 @@ from typing import Any
 from agents.bounded_times import ClockLimits
 from agents.dead_letters import Deferrals
 from agents.model_slot import ModelSlot
-from agents.ports import Components, Versions
+from agents.ports import Components, Tagger
 from agents.telemetry.metrics import Metrics
 from agents.testing import FakeTagger
 from agents.wiring.handlers import DispatcherLimits, build_dispatcher
@@ -77,7 +77,7 @@ class World:
 
 
 def dispatcher(
-    world: World, *, tagger: Versions | None = None, keys: str = "auto", key_pattern: str | None = None
+    world: World, *, tagger: Tagger | None = None, keys: str = "auto", key_pattern: str | None = None
 ) -> Handler:
     """What a worker over `world` makes of a message: the one place that knows how it is built."""
     parts = Components(
@@ -98,13 +98,13 @@ def dispatcher(
     return desk.handle
 
 
-def newer_tagger() -> Versions:
+def newer_tagger() -> Tagger:
     """A model without a network, of another version."""
     return FakeTagger(version="2")
 
 
 @asynccontextmanager
-async def packaged_tagger() -> AsyncIterator[Versions]:
+async def packaged_tagger() -> AsyncIterator[Tagger]:
     """The model that comes with the product, on the CPU."""
     settings = Settings.model_validate({"model": {"device": "cpu"}, "batch": {"max_size": 1}})
     async with ModelSlot(await load_tagger(settings)) as tagger:

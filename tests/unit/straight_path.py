@@ -11,7 +11,7 @@ from typing import TypeVar
 from agents.bounded_times import ClockLimits
 from agents.dead_letters import Deferrals
 from agents.dispatcher import Dispatcher
-from agents.ports import Components, Forwarded
+from agents.ports import Components, Forwarded, Versions
 from agents.telemetry.metrics import Metrics
 from agents.testing import LABELS, RULES, FakeTagger
 from agents.wiring.handlers import DispatcherLimits, build_dispatcher
@@ -155,6 +155,7 @@ class World:
         self.scores: MemoryScores = FaultyScores(self.faults)
         self.tags: MemoryTags = FaultyTags(self.faults)
         self.tagger: FakeTagger = SpokenTagger(self.faults)
+        self.versions: Versions | None = None
         self.metrics = Metrics()
         self.now = EPOCH
         self.limits = DispatcherLimits(
@@ -164,7 +165,13 @@ class World:
         )
 
     def desk(self) -> Dispatcher:
-        parts = Components(images=self.images, scores=self.scores, tags=self.tags, tagger=self.tagger)
+        parts = Components(
+            images=self.images,
+            scores=self.scores,
+            tags=self.tags,
+            tagger=self.tagger,
+            versions=self.versions,
+        )
         outages = Dependencies(IMPATIENT)
         return build_dispatcher(parts, outages, self.limits, metrics=self.metrics, now=lambda: self.now)
 

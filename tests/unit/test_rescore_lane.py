@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
-from dataclasses import replace
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -92,6 +93,60 @@ async def test_a_version_that_is_not_resident_is_waited_for_and_the_metric_says_
     task = world.desk().handle(rescore_message(UPLOAD, version="3"))
     assert not task.is_ready()
     assert task.urgency is Urgency.BACKGROUND
+    waiting = world.metrics.registry.get_sample_value("tagstream_rescore_waiting", {"model_version": "3"})
+    assert waiting == 1
+
+
+@dataclass
+class Several:
+    """`Versions` as a test has them."""
+
+    beside: dict[str, SpokenTagger] = field(default_factory=dict)
+    given_up: frozenset[str] = frozenset()
+
+    def is_resident(self, version: str) -> bool:
+        return version in self.beside
+
+    def is_given_up(self, version: str) -> bool:
+        return version in self.given_up
+
+    def why_not(self, version: str) -> str | None:
+        return None if version in self.beside else f"no version tiny/{version}"
+
+    @contextmanager
+    def pinned(self, version: str) -> Iterator[SpokenTagger | None]:
+        yield self.beside.get(version)
+
+
+async def test_a_version_beside_the_one_that_works_scores_its_requests_and_no_upload() -> None:
+    world = await tagged()
+    beside = SpokenTagger(world.faults, version="3")
+    world.versions = Several({"3": beside})
+    task = world.desk().handle(rescore_message(UPLOAD, version="3"))
+    assert task.is_ready()
+    await task.work()
+    head = await world.head_of(UPLOAD)
+    assert head.scores is not None
+    assert head.scores.model.version == "3"
+    assert (beside.forwards, world.tagger.forwards) == (1, 0)
+    other = upload_of("r1/b.jpg")
+    await world.tag(other, "food=0.9", offset=7)
+    live = await world.head_of(other)
+    assert live.scores is not None
+    assert live.scores.model.version == "2"
+
+
+async def test_a_version_that_cannot_be_had_holds_up_no_other_and_its_request_is_tried_again_later() -> None:
+    world = await tagged()
+    world.versions = Several(given_up=frozenset({"3"}))
+    task = world.desk().handle(rescore_message(UPLOAD, version="3"))
+    assert task.is_ready()
+    await task.work()
+    (letter,) = world.tags.buried
+    assert letter.topic == topics.RETRY
+    assert letter.due_at is not None
+    assert "version 3 is not resident: no version tiny/3" in letter.message
+    assert world.counted("rescored") == 0
     waiting = world.metrics.registry.get_sample_value("tagstream_rescore_waiting", {"model_version": "3"})
     assert waiting == 1
 
