@@ -18,7 +18,7 @@ class WorkerState(Value):
     """Of Tagstream."""
     serving: ModelRef
     """By which uploads are scored."""
-    resident: tuple[ModelRef, ...] = ()
+    resident: tuple[ModelRef, ...]
     """Every version that it could score by now, the serving one among them."""
     computed_by: str
     """The library, its precision and the device, as scores say it."""
