@@ -46,9 +46,10 @@ class ScoringRate:
 
 @dataclass(frozen=True, slots=True)
 class CapacitySample:
-    """Of one store."""
+    """Of one store; sizes are in bytes."""
 
     images: int
+    """Of those that are not removed."""
     scores: int
     image_bytes: float | None
     head_bytes: float | None
@@ -75,12 +76,13 @@ async def read_sample(settings: Settings) -> CapacitySample | None:
 def sample(heads: Sequence[ImageHead], records: Sequence[ScoreRecord]) -> CapacitySample:
     """Of these heads, and the latest of these scores."""
     latest = sorted(records, key=lambda each: each.scored_at)[-LATEST:]
-    sizes = [each.content.size for each in heads if each.content is not None]
+    here = [each for each in heads if each.content is not None]  # of one that was removed little is left
+    sizes = [each.content.size for each in latest if each.content is not None]
     return CapacitySample(
-        images=len(heads),
+        images=len(here),
         scores=len(latest),
         image_bytes=mean(sizes) if sizes else None,
-        head_bytes=mean(len(each.model_dump_json()) for each in heads) if heads else None,
+        head_bytes=mean(len(each.model_dump_json()) for each in here) if here else None,
         record_bytes=mean(len(each.model_dump_json()) for each in latest) if latest else None,
         rate=_rate(latest),
     )

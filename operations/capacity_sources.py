@@ -59,7 +59,7 @@ def image_bytes(asked: float | None, sample: CapacitySample | None, *, rendition
     if renditions:
         return CapacityFigure(RENDITION_BYTES, "assumed of a rendition with a short side of 320")
     if sample is not None and sample.image_bytes is not None:
-        return CapacityFigure(sample.image_bytes, _mean_of(sample.images, "images"))
+        return CapacityFigure(sample.image_bytes, _mean_of(sample.scores, "scores"))
     return CapacityFigure(PHOTOGRAPH_BYTES, "assumed: the mean of the benches' full-size photographs")
 
 

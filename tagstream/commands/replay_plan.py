@@ -15,9 +15,9 @@ def plan(  # noqa: PLR0913 - one parameter an option
     rate: Annotated[
         str, typer.Option(metavar="measured|N", help="Images a second of one worker; else as measured here.")
     ] = "measured",
-    workers: Annotated[int, typer.Option(min=1, metavar="N", help="That there are.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, metavar="N", help="That there are for it.")] = 1,
     deadline: Annotated[
-        float | None, typer.Option(min=0.01, metavar="HOURS", help="Say how many workers are done within it.")
+        float | None, typer.Option(min=0.01, metavar="HOURS", help="Say how many workers it takes, instead.")
     ] = None,
     partitions: Annotated[int, typer.Option(min=1, help="Of the topics.")] = 12,
     live_per_day: Annotated[

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,12 +16,15 @@ from benchmarks.lanes import check, day, plot
 from benchmarks.lanes.__main__ import BENCH_MACHINE
 from benchmarks.lanes.costs import Costs, line
 from benchmarks.lanes.days import Asked, days, notes
-from benchmarks.lanes.measure import batches
+from benchmarks.lanes.measure import Measured, batches, costs
 from benchmarks.lanes.simulation import Death, Outcome, Replay, Simulation, deaths
 from benchmarks.lanes.worker import Limits
 from operations.capacity_day import hours
+from operations.stress_ledger import LatencyFigures
+from schemas.records import ScoreRecord
 from tests.unit.head_builders import NOW, claim, scoring
 from tests.unit.test_audit_trail import record
+from tests.unit.test_bench_latency import REPORT
 
 COSTS = Costs(
     hop=0.02, load=0.01, decode=0.002, batch=0.005, image=0.01, tell=0.01, mark=0.005, source="test"
@@ -160,6 +164,35 @@ def test_photographs_of_one_batch_have_one_forward_and_end_together() -> None:
         for forward, at in ended
     ]
     assert sorted(batches(history)) == [(1, 0.018), (1, 0.018), (1, 0.5), (3, 0.5)]
+
+
+def test_costs_are_those_of_the_light_run_and_of_full_batches() -> None:
+    """Alone a photograph took 60 ms: 36 of them are known, the rest is the way to the window."""
+    seen = record(scoring(claim(1), menu=0.9))
+
+    def scores(start: float, forward: float, number: int, *, apart: float) -> list[ScoreRecord]:
+        seconds = {"fetch": 0.002, "decode": 0.004, "queued": 0.0, "forward": forward}
+        times = (NOW + timedelta(seconds=start + apart * each) for each in range(number))
+        return [seen.model_copy(update={"seconds": seconds, "scored_at": at}) for at in times]
+
+    def ran(load: str, start: float, p50: float) -> Measured:
+        report = replace(REPORT, latency=LatencyFigures(p50, p50, p50, p50))
+        stages = {"store": 0.05, "announce": 0.05, "mark": 0.03}
+        return Measured(
+            load, report, stages, NOW + timedelta(seconds=start), NOW + timedelta(seconds=start + 100)
+        )
+
+    history = [
+        *scores(0, 0.02, 10, apart=1),
+        *scores(101, 0.4, 16, apart=0.001),
+        *scores(110, 0.5, 32, apart=0.001),
+        *scores(120, 0.7, 32, apart=0.001),
+    ]
+    found = costs([ran("light", 0, 0.06), ran("full", 100, 9.0)], history, decoders=2, source="here")
+    assert (found.load, found.decode) == pytest.approx((0.006, 0.002))
+    assert (found.tell, found.mark) == pytest.approx((0.01, 0.003))
+    assert found.hop == pytest.approx(0.06 - 0.006 - 0.02 - 0.01)
+    assert (found.forward(1), found.forward(32)) == pytest.approx((0.02, 0.6))
 
 
 def test_costs_are_read_as_they_were_written_and_nothing_else_is(tmp_path: Path) -> None:

@@ -17,22 +17,22 @@ from schemas.records import Content, ImageHead, ScoreRecord
 from streams.adapters.sqlite.store import SqliteScores
 
 from .bench_builders import results
-from .head_builders import NOW, after, claim, scored, scoring, told
+from .head_builders import NOW, after, claim, removed, scored, scoring, told
 from .test_audit_trail import record
 
 SETTINGS = Settings()
 NOWHERE = Path("nowhere/bench.json")
 
 
-def head(number: int = 0) -> ImageHead:
-    found = told(after(scored(claim(1), menu=0.9)))
-    return found.model_copy(update={"content": Content(digest="d", size=1000 + number)})
+def head() -> ImageHead:
+    return told(after(scored(claim(1), menu=0.9)))
 
 
-def score(at: float, *, took: float) -> ScoreRecord:
+def score(at: float, *, took: float, size: int = 1000) -> ScoreRecord:
     """Of an image that was scored so many seconds after noon, and in the worker for so many."""
     seconds = {"fetch": took / 2, "forward": took / 2}
-    update = {"scored_at": NOW + timedelta(seconds=at), "seconds": seconds}
+    content = Content(digest="d", size=size)
+    update = {"scored_at": NOW + timedelta(seconds=at), "seconds": seconds, "content": content}
     return record(scoring(claim(1), menu=0.9)).model_copy(update=update)
 
 
@@ -109,16 +109,22 @@ def test_a_file_that_holds_no_such_figures_is_named(tmp_path: Path, text: str) -
 
 
 def test_sizes_are_those_of_the_store_and_else_assumed() -> None:
-    of = sample([head(0), head(500)], [score(0, took=1)])
+    of = sample([head()], [score(0, took=1, size=1000), score(1, took=1, size=1500)])
     assert sources.image_bytes(None, of, renditions=False).value == 1250
-    assert sources.head_bytes(of).value == len(head(0).model_dump_json())
+    assert sources.head_bytes(of).value == len(head().model_dump_json())
     assert sources.record_bytes(of).value == len(score(0, took=1).model_dump_json())
     for found in (sources.image_bytes(None, None, renditions=False), sources.head_bytes(None)):
         assert found.source.startswith("assumed")
 
 
+def test_what_is_left_of_a_removed_image_is_no_measure_of_a_document() -> None:
+    gone = after(removed(claim(9, removal=True)))
+    assert sample([gone], []).head_bytes is None
+    assert sample([gone, head()], []).head_bytes == len(head().model_dump_json())
+
+
 def test_a_size_that_is_given_goes_before_renditions_and_these_before_the_store() -> None:
-    of = sample([head()], [])
+    of = sample([head()], [score(0, took=1)])
     assert sources.image_bytes(7.0, of, renditions=True).value == 7
     assert sources.image_bytes(None, of, renditions=True).value == sources.RENDITION_BYTES
 
