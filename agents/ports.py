@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from schemas.tags import ModelRef, Scores, Verdict
-from streams.ports import ImageStore, ScoreStore, TagPublisher
+from streams.ports import ImageStore, TagPublisher, WholeStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class Components:
     """Everything that the straight path uses, opened and owned by whoever wired it."""
 
     images: ImageStore
-    scores: ScoreStore
+    scores: WholeStore
     tags: TagPublisher
     tagger: Tagger
     versions: Versions | None = None

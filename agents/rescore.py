@@ -6,14 +6,14 @@ from dataclasses import replace
 from functools import partial
 
 from agents import bounded_times
-from agents.dropped_replays import DroppedReplays
 from agents.image import Image
 from agents.jobs import Job, Jobs, refused
+from agents.lane_jobs import LaneJobs
 from agents.pipeline import Origin, Pipeline
 from agents.ports import Versions
 from schemas import wire
 from schemas.claims import Claims
-from schemas.errors import Gone, KeepsFailing, Rejected
+from schemas.errors import Gone, Rejected
 from schemas.events import Reason, RescoreRequested
 from schemas.records import ImageHead
 from streams.inflight import Urgency
@@ -26,10 +26,10 @@ class Rescore:
     def __init__(self, pipeline: Pipeline, versions: Versions) -> None:
         self._pipeline = pipeline
         self._versions = versions
-        self._dropped = DroppedReplays(pipeline.scores)
+        self._asked_by = LaneJobs(pipeline.scores)
 
     def jobs(self, message: Message) -> Jobs:
-        """One job, behind all others; not ready while its model may still come, unless it was dropped."""
+        """One job, behind all others; not ready while its model may still come and its replay runs."""
         wanted = wire.decode_rescore(message.value, dict(message.headers))
         if isinstance(wanted, wire.Invalid):
             return Jobs((refused(wanted.error),))
@@ -42,9 +42,9 @@ class Rescore:
         """Never scored by another model than the wanted one: the lane waits, and a metric says so."""
         version = wanted.model_version
         is_resident = self._versions.is_resident(version)
-        is_dropped = not is_resident and self._dropped.is_known(wanted.job)
-        self._pipeline.metrics.lane_waiting.labels(version).set(0 if is_resident or is_dropped else 1)
-        return is_resident or is_dropped or self._versions.is_given_up(version)
+        is_passed_over = not is_resident and not self._asked_by.is_waited_for(wanted.job)
+        self._pipeline.metrics.lane_waiting.labels(version).set(0 if is_resident or is_passed_over else 1)
+        return is_resident or is_passed_over or self._versions.is_given_up(version)
 
     def _ahead(self, message: Message, wanted: RescoreRequested) -> Rejected | None:
         """A claim may come back by no other way than it came in."""
@@ -57,14 +57,13 @@ class Rescore:
     async def _rescore(self, wanted: RescoreRequested) -> str:
         """Score what stands of the image; how it ended. What is gone meanwhile is skipped.
 
-        Raises `KeepsFailing` where the version is not here: it is tried again later, and holds up no other.
+        Where the version is not here it is passed over: the replay's runner asks again, and others go on.
         """
-        if await self._dropped.is_dropped(wanted.job):
-            return "dropped"
+        if (refusal := await self._asked_by.refusal(wanted.job)) is not None:
+            return refusal
         with self._versions.pinned(wanted.model_version) as tagger:
             if tagger is None:
-                why = self._versions.why_not(wanted.model_version) or "it was just swapped for another"
-                raise KeepsFailing("model", f"version {wanted.model_version} is not resident: {why}")
+                return "not_resident"
             return await self._rescore_by(replace(self._pipeline, tagger=tagger), wanted)
 
     async def _rescore_by(self, pipeline: Pipeline, wanted: RescoreRequested) -> str:

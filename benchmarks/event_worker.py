@@ -20,7 +20,7 @@ from agents.wiring.stores import open_store
 from agents.wiring.worker import Runtime
 from schemas.uploads import Location
 from streams.adapters.kafka.publisher import KafkaPublisher
-from streams.ports import Fetched, ScoreStore
+from streams.ports import Fetched, WholeStore
 
 
 class NamesAsImages:
@@ -49,7 +49,7 @@ async def stubbed(config: Settings, runtime: Runtime) -> AsyncIterator[Component
     """The components of a worker whose photographs cost nothing."""
     async with AsyncExitStack() as stack:
         publisher = KafkaPublisher(kafka_settings(config))
-        store: AbstractAsyncContextManager[ScoreStore] = open_store(config.store)
+        store: AbstractAsyncContextManager[WholeStore] = open_store(config.store)
         parts = Components(
             images=NamesAsImages(),
             scores=await runtime.dependencies.retry_until_available(lambda: stack.enter_async_context(store)),

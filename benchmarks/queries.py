@@ -32,7 +32,7 @@ def _reads(scores: MongoScores, count: int) -> Mapping[str, Query]:
         "statements of an image": lambda: scores.statements_of(any_id()),
         "an uploader's images": lambda: scores.of_uploader(documents.uploader_id(random.randrange(count))),
         "unfinished erasures": scores.unfinished_erasures,
-        "dropped replays": lambda: scores.dropped_replays([any_id()]),
+        "states of jobs": lambda: scores.job_states([any_id()]),
         "indexes": scores.indexes,
     }
 
@@ -67,7 +67,6 @@ def _writes(scores: MongoScores, count: int) -> Mapping[str, Query]:
         "apply: a new image and its score": insert,
         "apply: another revision": replace,
         "keep a statement": lambda: scores.keep_statements([documents.statement(next(new))]),
-        "drop a replay": lambda: scores.drop_replays([documents.image_id(next(new))]),
         "purge, of nothing": lambda: scores.purge(documents.image_id(random.randrange(count))),
     }
 

@@ -21,7 +21,7 @@ from model.serving.batcher import BatchLimits, DeviceChecks, MicroBatcher
 from schemas.tags import Scores
 from streams.adapters.kafka.publisher import KafkaPublisher
 from streams.adapters.s3.images import S3Images
-from streams.ports import ScoreStore
+from streams.ports import WholeStore
 
 
 class SleepingTagger(FakeTagger):
@@ -53,7 +53,7 @@ async def components(config: Settings, runtime: Runtime) -> AsyncIterator[Compon
         tagger = SleepingTagger()
         await stack.enter_async_context(tagger.batcher)
         images, publisher = S3Images(s3_settings(config)), KafkaPublisher(kafka_settings(config))
-        store: AbstractAsyncContextManager[ScoreStore] = open_store(config.store)
+        store: AbstractAsyncContextManager[WholeStore] = open_store(config.store)
         yield Components(
             images=await stack.enter_async_context(images),
             scores=await available(lambda: stack.enter_async_context(store)),

@@ -18,7 +18,7 @@ from streams.adapters.memory import MemoryImages, MemoryScores, MemoryTags
 from streams.adapters.sqlite.store import SqliteScores
 from streams.inflight import Delivery, InFlight, Partition, WindowLimits
 from streams.message import Message
-from streams.ports import ScoreStore
+from streams.ports import WholeStore
 from streams.resilience.retry import Backoff, Dependencies
 from tagstream import samples
 
@@ -87,7 +87,7 @@ def _on_sqlite() -> int:
     return asyncio.run(run())
 
 
-async def _pipeline(scores: ScoreStore) -> int:
+async def _pipeline(scores: WholeStore) -> int:
     images = MemoryImages(Limits(buckets=("photos",)))
     parts = Components(images=images, scores=scores, tags=MemoryTags(), tagger=FakeTagger())
     desk = build_dispatcher(parts, Dependencies(Backoff()), DispatcherLimits(), metrics=Metrics())

@@ -1,220 +1,298 @@
-"""Rescores what was uploaded before: read the uploads, choose, send to the lane, wait, sum up.
-
-The uploads are read by assignment, in no group: the live workers notice nothing. Requests have
-deterministic ids, and a worker that finds the scores there does nothing, so a replay that was
-broken off is simply run again.
-"""
+"""Rescores what was uploaded before: starts jobs, runs them, and takes over those whose runner has died."""
 
 from __future__ import annotations
 
 import asyncio
-import tempfile
-from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import AsyncExitStack
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
-from agents import bounded_times
-from agents.bounded_times import ClockLimits
-from agents.wiring.backends import kafka_connection, kafka_settings
+from agents.wiring.backends import kafka_connection
 from agents.wiring.model_source import manifest_here
 from agents.wiring.settings import Settings
-from operations import store
-from operations.rescore_latest import TOGETHER, LatestClaims
-from operations.rescore_selection import SENT, Offsets, RescoreSelection, SentImages, Start
-from operations.rescore_summary import Plan, Summary, tags
-from schemas import identity, topics, wire
-from schemas.claims import Claim, Claims
-from schemas.events import RescoreRequested
-from schemas.naming import Naming
-from schemas.records import ImageHead
-from schemas.uploads import Position
-from streams.adapters.kafka.lag import LaneProgress
-from streams.adapters.kafka.publisher import RescorePublisher
+from operations import known_versions, object_address, rescore_jobs, rescore_plan, store
+from operations.current_user import current_user
+from operations.rescore_ids import digest_of
+from operations.rescore_jobs import JobStanding
+from operations.rescore_lease import HeldJob, LeaseTaken, lease, runner_id, take
+from operations.rescore_opening import RescoreWatch, RescoreWorld, opened, opened_lane, opened_source
+from operations.rescore_plan import RescorePlan
+from operations.rescore_runner import RescoreRunner
+from operations.rescore_selection import RescoreSelection
+from operations.rescore_sources import ImageSource
+from operations.rescore_start import Start
+from operations.rescore_uploads import UploadsSource
+from schemas import topics
+from schemas.errors import ConfigurationError, TagstreamError
+from schemas.rescore_jobs import (
+    FromIds,
+    FromPrefix,
+    FromStore,
+    FromUploads,
+    RescoreFilters,
+    RescoreJob,
+    RescoreSource,
+    RescoreState,
+    SpoiledJob,
+)
 from streams.adapters.kafka.reader import TopicReader
-from streams.message import Message
-from streams.ports import ScoreStore
+from streams.ports import RescoreJobs
 
-_PAGE: Final = 500
+LOOK_SECONDS: Final = 5.0
+"""How often a service looks for jobs that nobody runs."""
 
-
-class UploadsTopic(Offsets, Protocol):
-    """The uploads topic, read by assignment; `TopicReader` is one."""
-
-    async def ends(self) -> dict[int, int]:
-        """The offset behind each partition's newest record."""
-
-    def read(self, start: Mapping[int, int], until: Mapping[int, int]) -> AsyncIterator[Message]:
-        """Every record between."""
+GIVING_BACK_SECONDS: Final = 10.0
+"""For a lease to be given back when a runner is stopped; beyond it the lease ends by itself."""
 
 
-class Lane(Protocol):
-    """The rescore topic; `RescorePublisher` is one."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RescoreRequest:
+    """What a person asks for."""
 
-    async def publish(self, *events: RescoreRequested) -> None:
-        """Publish all of them; return when every in-sync replica has each."""
-
-
-Tell = Callable[[str, int, int | None], None]
-"""Told a phase (`read`, `choose`, `rescore`), how much of it is done, and how much there is if known."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReplayJob:
-    """What is asked for."""
-
-    name: str
-    """For the scores' history."""
-    start: Start
-    selection: RescoreSelection
-    naming: Naming = field(default_factory=Naming)
-    clock: ClockLimits = field(default_factory=ClockLimits)
-    together: int = TOGETHER
-    """Images that are held in memory while the uploads are read."""
-
-
-class Replay:
-    """One run of a job. `scratch` is an empty folder that outlives it, and is removed by whoever made it."""
-
-    def __init__(self, job: ReplayJob, scores: ScoreStore, *, scratch: Path, tell: Tell) -> None:
-        self._job = job
-        self._scores = scores
-        self._tell = tell
-        self._scratch = scratch
-        self._sent = SentImages(scratch / "sent.jsonl")
-
-    async def send(self, uploads: UploadsTopic, lane: Lane | None) -> Plan:
-        """Send to the lane what lacks the scores, or only count it where there is no lane."""
-        with LatestClaims(self._scratch / "latest.sqlite", together=self._job.together) as latest:
-            read, unreadable = await self._gather(uploads, latest)
-            choices = await self._choose(latest, lane)
-            return Plan(read, len(latest), dict(sorted(choices.items())), unreadable)
-
-    async def wait(self, left: Callable[[], Awaitable[int]], *, every: float = 1.0) -> None:
-        """Return when the workers have committed the whole lane; `left` says how many messages are not.
-
-        It is asked again `every` so many seconds.
-        """
-        most = await left()
-        while remaining := await left():
-            most = max(most, remaining)
-            self._tell("rescore", most - remaining, most)
-            await asyncio.sleep(every)
-        self._tell("rescore", most, most)
-
-    async def summary(self) -> Summary:
-        """What has become of the images that were sent."""
-        summary = Summary()
-        for page in self._sent.pages(_PAGE):
-            heads = await self._scores.heads(tuple(page))
-            for image_id, before in page.items():
-                summary.add(before, heads.get(image_id), version=self._job.selection.version)
-        return summary
-
-    async def _gather(self, uploads: UploadsTopic, latest: LatestClaims) -> tuple[int, int]:
-        """Read every event up to the ends of now; how many there were, and how many were none."""
-        begin, end = await self._job.start.places(uploads), await uploads.ends()
-        total = sum(max(0, end[number] - offset) for number, offset in begin.items() if number in end)
-        read = unreadable = 0
-        async for message in uploads.read(begin, end):
-            records = wire.decode(message.value, dict(message.headers), self._job.naming)
-            unreadable += any(isinstance(record, wire.Invalid) for record in records)
-            for image_id, claim in _claims(message, records):
-                if self._is_ahead(message, claim):
-                    unreadable += 1  # a worker has refused it
-                else:
-                    latest.add(image_id, Claims.of(claim))
-            read += 1
-            self._tell("read", read, total)
-        return read, unreadable
-
-    def _is_ahead(self, message: Message, claim: Claim) -> bool:
-        now, moment = datetime.now(UTC), claim.position.uploaded_at
-        return bool(bounded_times.refusal("uploaded_at", moment, message, now=now, limits=self._job.clock))
-
-    async def _choose(self, latest: LatestClaims, lane: Lane | None) -> Counter[str]:
-        choices: Counter[str] = Counter()
-        images = len(latest)
-        for page in latest.pages(_PAGE):
-            heads = await self._scores.heads(tuple(page))
-            horizon = self._job.clock.horizon(datetime.now(UTC))
-            chosen = {
-                image: self._job.selection.choose(claims, heads.get(image), horizon=horizon)
-                for image, claims in page.items()
-            }
-            choices.update(choice.value for choice, _ in chosen.values())
-            if lane is not None:
-                wanted = {image: claim for image, (choice, claim) in chosen.items() if choice in SENT}
-                await self._request(lane, wanted, heads)
-            self._tell("choose", choices.total(), images)
-        return choices
-
-    async def _request(self, lane: Lane, wanted: Mapping[str, Claim], heads: Mapping[str, ImageHead]) -> None:
-        # Before they are sent: an image that a worker has scored by then would have no tags of before.
-        self._sent.add((image, tags(heads[image].judged if image in heads else None)) for image in wanted)
-        await lane.publish(*(self._requested(image, claim) for image, claim in wanted.items()))
-
-    def _requested(self, image_id: str, claim: Claim) -> RescoreRequested:
-        selection, asked = self._job.selection, ["rescore", image_id, claim.position.event_id]
-        # Routes have no version: every job that decides again is a request of its own.
-        asked += [selection.version, *([self._job.name] if selection.decide_again else [])]
-        return RescoreRequested(
-            event_id=identity.event_id(*asked),
-            image_id=image_id,
-            claim=claim,
-            model_version=selection.version,
-            decide_again=selection.decide_again,
-            job=self._job.name,
-            requested_at=datetime.now(UTC),
-        )
-
-
-def _claims(message: Message, records: tuple[wire.Record, ...]) -> Iterator[tuple[str, Claim]]:
-    """What the message claims of which images; a removal that nobody has looked into claims nothing."""
-    for record in records:
-        match record:
-            case wire.Uploaded(event) | wire.Removed(event, if_gone=False):
-                yield event.image_id, Claim.of(event, Position.of(event, message.origin, record.sequencer))
+    start: str | None = None
+    """Of the uploads topic, as `Start.parse` reads it, or `store`."""
+    ids: Path | None = None
+    prefix: str | None = None
+    version: str | None = None
+    """That of the settings if absent."""
+    filters: RescoreFilters = field(default_factory=RescoreFilters)
+    rate: float | None = None
+    reason: str = ""
+    accept_gone: bool = False
+    force: bool = False
+    """Also for a version that nobody has."""
 
 
 @dataclass(frozen=True, slots=True)
 class RescoreResult:
-    """What a replay did."""
+    """What was planned, and the job; None where it was only planned."""
 
-    job: ReplayJob
-    plan: Plan
-    is_dry: bool
-    summary: Summary | None
-    """None where nobody waited for the workers."""
+    plan: RescorePlan
+    job: RescoreJob | None
 
 
-def make_job(settings: Settings, *, start: str, wanted: RescoreSelection) -> ReplayJob:
-    """What is asked for, of the resident version where `wanted` names none.
-
-    Raises `ConfigurationError` for a start that is none, and as `manifest_here` does.
-    """
-    moment = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
-    selection = wanted if wanted.version else replace(wanted, version=manifest_here(settings).version)
-    return ReplayJob(f"replay-{moment}", Start.parse(start), selection, settings.uploads, settings.clock)
+Planned = Callable[[RescorePlan, RescoreJob], None]
+"""Told what a job would do, before it does it."""
 
 
-async def run(settings: Settings, job: ReplayJob, *, tell: Tell, dry_run: bool, wait: bool) -> RescoreResult:
-    """Carry the job out."""
-    async with AsyncExitStack() as stack:
-        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tagstream-replay-")))
-        scores = await stack.enter_async_context(store.open_store(settings.store))
-        brokers = kafka_connection(settings)
-        uploads = await stack.enter_async_context(TopicReader(brokers, topics.UPLOADED))
-        replay = Replay(job, scores, scratch=scratch, tell=tell)
-        if dry_run:
-            return RescoreResult(job, await replay.send(uploads, None), is_dry=True, summary=None)
-        lane = await stack.enter_async_context(RescorePublisher(kafka_settings(settings)))
-        plan = await replay.send(uploads, lane)
-        if not wait:
-            return RescoreResult(job, plan, is_dry=False, summary=None)
-        progress = LaneProgress(brokers, topics.RESCORE, settings.kafka.group)
-        await replay.wait((await stack.enter_async_context(progress)).left)
-        return RescoreResult(job, plan, is_dry=False, summary=await replay.summary())
+async def start(  # noqa: PLR0913 - how far to go
+    settings: Settings,
+    request: RescoreRequest,
+    watch: RescoreWatch,
+    *,
+    planned: Planned,
+    dry_run: bool = False,
+    detach: bool = False,
+) -> RescoreResult:
+    """Plan a job, keep it, and run it, unless it is left to another runner."""
+    source_kind_of(request)
+    version = request.version or manifest_here(settings).version
+    if request.version and not request.force:
+        await known_versions.refuse_unknown(settings, version)
+    async with opened(settings, watch) as world:
+        job = _job(request, version, await _source(settings, request))
+        async with opened_source(world, job.source) as source:
+            plan = await _planned(world, job, source, is_whole=dry_run)
+            planned(plan, job)
+            if dry_run:
+                return RescoreResult(plan, None)
+            runner = runner_id()
+            leased = {"total": source.total, "lease": None if detach else lease(runner)}
+            job = await rescore_jobs.create(world.scores, job.model_copy(update=leased))
+            watch.moved(job)
+            if detach:
+                return RescoreResult(plan, job)
+            held = HeldJob(world.scores, job, runner, outlast=world.outlast)
+            return RescoreResult(plan, await _given_back(held, _run(world, held, source)))
+
+
+async def resume(
+    settings: Settings, job_id: str, watch: RescoreWatch, *, accept_gone: bool = False
+) -> RescoreJob:
+    """Run a job that rests, or whose runner has died; raises `ConfigurationError` where somebody runs it."""
+    async with opened(settings, watch) as world:
+        return await _taken_over(world, job_id, accept_gone=accept_gone)
+
+
+async def steered(settings: Settings, steer: Callable[[RescoreJobs], Awaitable[RescoreJob]]) -> JobStanding:
+    """The job as a person has steered it; raises `ConfigurationError`."""
+    async with store.open_store(settings.store) as jobs:
+        return rescore_jobs.standing(await steer(jobs))
+
+
+async def standing(settings: Settings, job_id: str | None) -> JobStanding:
+    """The job of that name, or the newest; raises `ConfigurationError` where there is none."""
+    async with store.open_store(settings.store) as jobs:
+        if job_id is None:
+            every = [each.id for each in await jobs.jobs()]
+            if not every:
+                raise ConfigurationError("there is no replay yet: `tagstream replay start` begins one")
+            job_id = max(every)
+        return await rescore_jobs.find(jobs, job_id)
+
+
+async def every(settings: Settings) -> tuple[JobStanding | SpoiledJob, ...]:
+    """All jobs, by their names, which begin with the time of their start."""
+    async with store.open_store(settings.store) as jobs:
+        found = await jobs.jobs()
+    return tuple(each if isinstance(each, SpoiledJob) else rescore_jobs.standing(each) for each in found)
+
+
+async def run_all(
+    settings: Settings, watch: RescoreWatch, *, failed: Callable[[str, TagstreamError], None]
+) -> None:
+    """Run whatever job has no live runner, each beside the others, until cancelled."""
+    async with opened(settings, watch) as world, asyncio.TaskGroup() as group:
+        mine: dict[str, asyncio.Task[None]] = {}
+        while True:
+            for found in await world.outlast(world.scores.jobs):
+                if isinstance(found, RescoreJob) and _is_for_a_service(found, mine):
+                    mine[found.id] = group.create_task(_one_of_many(world, found.id, failed))
+            await asyncio.sleep(LOOK_SECONDS)
+
+
+def _is_for_a_service(job: RescoreJob, mine: dict[str, asyncio.Task[None]]) -> bool:
+    if job.id in mine and not mine[job.id].done():
+        return False
+    is_elsewhere = isinstance(job.source, FromIds) and not Path(job.source.path).is_file()
+    return rescore_jobs.standing(job).is_orphaned and not is_elsewhere
+
+
+async def _one_of_many(
+    world: RescoreWorld, job_id: str, failed: Callable[[str, TagstreamError], None]
+) -> None:
+    try:
+        await _taken_over(world, job_id)
+    except TagstreamError as error:  # this job's alone: it says so itself, and the others go on
+        failed(job_id, error)
+
+
+async def _taken_over(world: RescoreWorld, job_id: str, *, accept_gone: bool = False) -> RescoreJob:
+    held = await take(
+        world.scores,
+        job_id,
+        runner_id(),
+        outlast=world.outlast,
+        change=lambda job: rescore_jobs.resumed(job, accept_gone=accept_gone),
+    )
+    world.watch.moved(held.job)
+    return await _given_back(held, _open_and_run(world, held))
+
+
+async def _open_and_run(world: RescoreWorld, held: HeldJob) -> RescoreJob:
+    async with opened_source(world, held.job.source) as source:
+        return await _run(world, held, source)
+
+
+async def _run(world: RescoreWorld, held: HeldJob, source: ImageSource) -> RescoreJob:
+    async with opened_lane(world) as lane:
+        runner = RescoreRunner(
+            held,
+            source,
+            world.scores,
+            lane.publisher,
+            lane.progress,
+            outlast=world.outlast,
+            watch=world.watch.moved,
+            limits=world.settings.clock,
+        )
+        return await runner.run()
+
+
+async def _given_back(held: HeldJob, work: object) -> RescoreJob:
+    """What `work` returns under the lease, which is given back whatever it ends by."""
+    try:
+        return await held.while_held(work)  # type: ignore[arg-type]
+    except LeaseTaken:
+        raise
+    except BaseException as error:
+        broken_off = partial(_broken_off, error=error)
+        async with _briefly():
+            await held.give_back(broken_off)
+        raise
+
+
+@asynccontextmanager
+async def _briefly() -> AsyncIterator[None]:
+    with suppress(TimeoutError, TagstreamError):
+        async with asyncio.timeout(GIVING_BACK_SECONDS):
+            yield
+
+
+def _broken_off(job: RescoreJob, *, error: BaseException) -> RescoreJob:
+    """It fails by a wrong setting, a changed file, a topic that is gone; else another may go on with it."""
+    if isinstance(error, ConfigurationError) and not job.has_ended:
+        return job.model_copy(update={"state": RescoreState.FAILED, "why": str(error)})
+    return job
+
+
+def source_kind_of(request: RescoreRequest) -> str:
+    """The one source that is asked for; raises `ConfigurationError` where none or several are."""
+    named = {"--from": request.start, "--ids": request.ids, "--prefix": request.prefix}
+    given = [option for option, value in named.items() if value is not None]
+    if len(given) != 1:
+        said = " and ".join(given) if given else "--from: say where to begin"
+        raise ConfigurationError(
+            f"{said}: one of --from earliest, a time, offsets as in 0:120,1:98, or store; --ids FILE; or"
+            " --prefix s3://BUCKET/PREFIX"
+        )
+    if request.start is not None and request.start != "store":
+        Start.parse(request.start)
+    return given[0]
+
+
+async def _source(settings: Settings, request: RescoreRequest) -> RescoreSource:
+    """What is asked for, with the ends of now where a topic goes on."""
+    if request.ids is not None:
+        path = request.ids.absolute()
+        return FromIds(path=str(path), digest=await asyncio.to_thread(digest_of, path))
+    if request.prefix is not None:
+        return _prefix(settings, request.prefix)
+    if request.start in {None, "store"}:
+        return FromStore()
+    async with TopicReader(kafka_connection(settings), topics.UPLOADED) as topic:
+        begin, end = await Start.parse(str(request.start)).places(topic), await topic.ends()
+    return FromUploads(begin=begin, end=end, accepts_gone=request.accept_gone)
+
+
+def _prefix(settings: Settings, given: str) -> FromPrefix:
+    bucket, _, prefix = given.removeprefix(object_address.SCHEME).partition("/")
+    if not object_address.is_object(given) or not bucket:
+        raise ConfigurationError(f"--prefix {given}: not a bucket and a prefix, as in s3://photos/r1/")
+    if bucket not in settings.s3.buckets:
+        raise ConfigurationError(
+            f"--prefix {given}: the bucket is none of TAGSTREAM_S3__BUCKETS: workers read nothing of it"
+        )
+    return FromPrefix(bucket=bucket, prefix=prefix)
+
+
+def _job(request: RescoreRequest, version: str, source: RescoreSource) -> RescoreJob:
+    now = datetime.now(UTC)
+    return RescoreJob(
+        id=f"replay-{now:%Y%m%dT%H%M%SZ}",
+        created_at=now,
+        updated_at=now,
+        created_by=current_user(),
+        reason=request.reason,
+        model_version=version,
+        source=source,
+        filters=request.filters,
+        rate=request.rate,
+    )
+
+
+async def _planned(
+    world: RescoreWorld, job: RescoreJob, source: ImageSource, *, is_whole: bool
+) -> RescorePlan:
+    most = None if is_whole else rescore_plan.LOOKED_AT
+    made = await rescore_plan.plan(
+        source, RescoreSelection.of(job), world.scores, limits=world.settings.clock, most=most
+    )
+    made.speed = rescore_plan.measured_speed(await world.scores.jobs(), version=job.model_version)
+    if isinstance(source, UploadsSource):
+        made.read, made.unreadable = source.read, source.unreadable
+    return made

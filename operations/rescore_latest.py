@@ -47,13 +47,18 @@ class LatestClaims:
         count: int = self._connection.execute("SELECT count(*) FROM latest").fetchone()[0]
         return count
 
-    def pages(self, size: int) -> Iterator[dict[str, Claims]]:
-        """Every image's claims by image id, in that order, `size` images a page."""
+    def page(self, after: str, size: int) -> dict[str, Claims]:
+        """The next images' claims by image id, in that order, behind `after`."""
         self._write()
-        after = ""
-        while page := self._page(after, size):
-            yield page
-            after = max(page)
+        return self._page(after, size)
+
+    def of(self, image_ids: Iterable[str]) -> dict[str, Claims]:
+        """The claims of those images that are known."""
+        self._write()
+        found: dict[str, Claims] = {}
+        for some in _chunks(tuple(image_ids)):
+            found |= self._of(some)
+        return found
 
     def _page(self, after: str, size: int) -> dict[str, Claims]:
         found = self._connection.execute(
@@ -61,14 +66,17 @@ class LatestClaims:
         )
         return _parsed(found)
 
+    def _of(self, some: tuple[str, ...]) -> dict[str, Claims]:
+        wanted = ",".join("?" * len(some))
+        found = self._connection.execute(
+            f"SELECT image_id, claims FROM latest WHERE image_id IN ({wanted})",  # noqa: S608 - question marks
+            some,
+        )
+        return _parsed(found)
+
     def _write(self) -> None:
         for some in _chunks(tuple(self._fresh)):
-            wanted = ",".join("?" * len(some))
-            found = self._connection.execute(
-                f"SELECT image_id, claims FROM latest WHERE image_id IN ({wanted})",  # noqa: S608 - question marks
-                some,
-            )
-            for image_id, claims in _parsed(found).items():
+            for image_id, claims in self._of(some).items():
                 self._fresh[image_id] = claims.joined(self._fresh[image_id])
         rows = ((image_id, claims.model_dump_json()) for image_id, claims in self._fresh.items())
         self._connection.executemany("INSERT OR REPLACE INTO latest VALUES (?, ?)", rows)

@@ -1,24 +1,17 @@
-"""Selection of images to rescore, the start of the reading, and the list of those that were sent."""
+"""Selection of images to rescore: what becomes of each, by its claims, its head and the job's filters."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from itertools import islice
-from pathlib import Path
-from typing import Final, Protocol
-
-from pydantic import TypeAdapter, ValidationError
+from typing import Final
 
 from agents.bounded_times import NEVER
 from agents.transitions import joined
 from schemas.claims import Claim, Claims
-from schemas.errors import ConfigurationError
 from schemas.records import ImageHead, State
-from schemas.uploads import Moment
+from schemas.rescore_jobs import RescoreFilters, RescoreJob
 
 
 class RescoreChoice(StrEnum):
@@ -27,6 +20,8 @@ class RescoreChoice(StrEnum):
     SEND = "send"
     SCORED = "scored"
     """It has scores of the wanted version."""
+    DONE = "done"
+    """It has them by this very job, whose runner was killed before it could count it."""
     DECIDE = "decide"
     """It has them, and is sent to be decided on anew."""
     REMOVED = "removed"
@@ -35,115 +30,85 @@ class RescoreChoice(StrEnum):
     """It is another restaurant's."""
     TAGGED = "tagged"
     """It has scores of some version, and only images without any are wanted."""
+    UNASKED = "unasked"
+    """Its time, its labels, its scores or their version are not those that are asked for."""
+    UNKNOWN = "unknown"
+    """Neither the store nor an upload says anything of it."""
 
 
 SENT: Final = frozenset({RescoreChoice.SEND, RescoreChoice.DECIDE})
 
+Chosen = tuple[RescoreChoice, Claim | None]
+
 
 @dataclass(frozen=True, slots=True)
 class RescoreSelection:
-    """Which images a replay is about."""
+    """Which images a job is about."""
 
+    job_id: str
     version: str
     """The model version whose scores they shall have."""
-    restaurant_id: str | None = None
-    only_missing: bool = False
-    """Only images that no version has ever scored."""
-    decide_again: bool = False
-    """Also images that have the scores: they are decided on anew."""
+    filters: RescoreFilters
 
-    def choose(
-        self, claims: Claims, head: ImageHead | None, *, horizon: datetime = NEVER
-    ) -> tuple[RescoreChoice, Claim]:
+    @classmethod
+    def of(cls, job: RescoreJob) -> RescoreSelection:
+        """That of the job."""
+        return cls(job.id, job.model_version, job.filters)
+
+    def choose(self, claims: Claims | None, head: ImageHead | None, *, horizon: datetime = NEVER) -> Chosen:
         """What becomes of the image, and the claim that stands; a worker takes none beyond `horizon`."""
+        if claims is None:
+            if head is None:
+                return RescoreChoice.UNKNOWN, None
+            claims = head.all_claims
         known = joined(head, claims, horizon=horizon)
         standing = known.current
         return self._choice(known, head, standing), standing
 
     def _choice(self, known: Claims, head: ImageHead | None, standing: Claim) -> RescoreChoice:
-        if standing.is_removal or (head and head.state is State.DELETED and _answers(head, standing)):
+        answering = head if head and head.position.is_same(standing.position) else None
+        if standing.is_removal or (answering and answering.state is State.DELETED):
             return RescoreChoice.REMOVED
-        if self.restaurant_id and self.restaurant_id != _restaurant(known, head):
+        wanted, whose = (
+            self.filters.restaurant_id,
+            known.restaurant_id or (head.restaurant_id if head else None),
+        )
+        if wanted and wanted != whose:
             return RescoreChoice.ELSEWHERE
-        if head is None or head.scores is None or not _answers(head, standing):
-            return RescoreChoice.SEND
-        if head.scores.model.version == self.version:
-            return RescoreChoice.DECIDE if self.decide_again else RescoreChoice.SCORED
-        return RescoreChoice.TAGGED if self.only_missing else RescoreChoice.SEND
+        scored = answering if answering and answering.scores else None
+        if not (self._is_of_the_time(standing) and self._is_of_the_scores(scored)):
+            return RescoreChoice.UNASKED
+        return RescoreChoice.SEND if scored is None else self._of_scored(scored)
 
+    def _of_scored(self, head: ImageHead) -> RescoreChoice:
+        if head.scores is None or head.scores.model.version != self.version:
+            return RescoreChoice.TAGGED if self.filters.only_missing else RescoreChoice.SEND
+        if self.filters.decide_again:
+            return RescoreChoice.DECIDE
+        return RescoreChoice.DONE if head.job == self.job_id else RescoreChoice.SCORED
 
-def _answers(head: ImageHead, standing: Claim) -> bool:
-    return head.position.is_same(standing.position)
+    def _is_of_the_time(self, standing: Claim) -> bool:
+        when, filters = standing.position.uploaded_at, self.filters
+        return (filters.since is None or when >= filters.since) and (
+            filters.until is None or when < filters.until
+        )
 
+    def _is_of_the_scores(self, head: ImageHead | None) -> bool:
+        """Whether the scores that stand are those that are asked for; what has none is of none."""
+        filters = self.filters
+        if filters.label and not (head and head.verdict and filters.label in head.verdict.tagged):
+            return False
+        scores = head.scores if head else None
+        if filters.scored_by and not (scores and scores.model.version == filters.scored_by):
+            return self._is_mine(head)
+        if not filters.bands:
+            return True
+        found = scores.probabilities if scores else {}
+        within = (band.label in found and band.holds(found[band.label]) for band in filters.bands)
+        return any(within) or self._is_mine(head)
 
-def _restaurant(known: Claims, head: ImageHead | None) -> str | None:
-    return known.restaurant_id or (head.restaurant_id if head else None)
-
-
-_MOMENT = TypeAdapter(Moment)
-
-
-class Offsets(Protocol):
-    """A topic that can say where its records are; `TopicReader` can."""
-
-    async def oldest(self) -> dict[int, int]:
-        """The offset of each partition's oldest record; says how many there were before that."""
-
-    async def offsets_for(self, moment: datetime) -> dict[int, int]:
-        """The offset of each partition's first record of `moment` or later."""
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """The beginning, a moment, or an offset a partition."""
-
-    moment: datetime | None = None
-    offsets: Mapping[int, int] | None = None
-
-    @classmethod
-    def parse(cls, text: str) -> Start:
-        """`earliest`, an ISO 8601 time, or offsets as in `0:120,1:98`; raises `ConfigurationError`."""
-        if text == "earliest":
-            return cls()
-        if offsets := _offsets(text):
-            return cls(offsets=offsets)
-        try:
-            return cls(moment=_MOMENT.validate_python(text))
-        except ValidationError as error:
-            raise ConfigurationError(
-                f"--from {text}: say `earliest`, a time as in 2026-05-01T00:00Z, or offsets as in 0:120,1:98"
-            ) from error
-
-    async def places(self, topic: Offsets) -> dict[int, int]:
-        """Where to begin in each partition; one that the offsets do not name is left out."""
-        if self.offsets is not None:
-            return dict(self.offsets)
-        return await (topic.oldest() if self.moment is None else topic.offsets_for(self.moment))
-
-
-def _offsets(text: str) -> dict[int, int]:
-    """The offsets by partition; empty where `text` is something else."""
-    pairs = [part.split(":") for part in text.split(",")]
-    if not all(len(pair) == 2 and pair[0].isdigit() and pair[1].isdigit() for pair in pairs):  # noqa: PLR2004 - a pair
-        return {}
-    return {int(partition): int(offset) for partition, offset in pairs}
-
-
-class SentImages:
-    """Appended to while the lane is fed, read when it is done."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def add(self, images: Iterable[tuple[str, tuple[str, ...]]]) -> None:
-        """Remember images and the tags that they have now."""
-        with self._path.open("a") as lines:
-            lines.writelines(json.dumps([image_id, tags]) + "\n" for image_id, tags in images)
-
-    def pages(self, size: int) -> Iterator[dict[str, tuple[str, ...]]]:
-        """All of them, `size` a page."""
-        if not self._path.exists():
-            return
-        with self._path.open() as lines:
-            while page := dict(map(json.loads, islice(lines, size))):
-                yield page
+    def _is_mine(self, head: ImageHead | None) -> bool:
+        """Whether this job has scored it: what it was asked by was true of the scores before."""
+        return bool(
+            head and head.scores and head.scores.model.version == self.version and head.job == self.job_id
+        )

@@ -10,7 +10,7 @@ from agents.wiring import stores
 from agents.wiring.settings import StoreSettings, blame
 from schemas.errors import ConfigurationError
 from schemas.records import ImageHead, ScoreRecord
-from streams.ports import ScoreStore
+from streams.ports import WholeStore
 
 
 def is_here(settings: StoreSettings) -> bool:
@@ -27,12 +27,12 @@ def refuse_missing(settings: StoreSettings) -> None:
 
 
 @asynccontextmanager
-async def open_store(settings: StoreSettings) -> AsyncIterator[ScoreStore]:
+async def open_store(settings: StoreSettings) -> AsyncIterator[WholeStore]:
     """The store; raises `ConfigurationError`, which names the setting, where there is none or can be none."""
     refuse_missing(settings)
     async with AsyncExitStack() as stack:
         with blame(stores.blamed(settings)):
-            store: AbstractAsyncContextManager[ScoreStore] = stores.open_store(settings)
+            store: AbstractAsyncContextManager[WholeStore] = stores.open_store(settings)
             entered = await stack.enter_async_context(store)
         yield entered
 

@@ -82,6 +82,19 @@ class ScoreBand(Value):
     low: Probability
     high: Probability
 
+    @classmethod
+    def parse(cls, text: str) -> ScoreBand:
+        """As in `menu:0.3-0.7`; raises `ConfigurationError`."""
+        label, _, bounds = text.rpartition(":")
+        low, _, high = bounds.partition("-")
+        try:
+            band = cls(label=label, low=float(low), high=float(high))
+        except ValueError:
+            band = None
+        if band is None or not label or band.low > band.high:
+            raise ConfigurationError(f"--band {text}: a label and two probabilities, as in menu:0.3-0.7")
+        return band
+
     def holds(self, probability: float) -> bool:
         """Whether it lies within."""
         return self.low <= probability <= self.high
@@ -130,6 +143,8 @@ class RescoreCounts(Value):
     """Sent, and removed meanwhile."""
     unfinished: int = 0
     """Sent, and still without scores of the version when their page was settled."""
+    seconds: float = 0.0
+    """That its runners have spent on them."""
 
     @property
     def looked_at(self) -> int:

@@ -64,6 +64,18 @@ class ImageStore(Protocol):
         """Return when the storage answers; raise `Unavailable` when it does not."""
 
 
+class ObjectKeys(Protocol):
+    """What storage has, by key."""
+
+    async def keys(self, bucket: str, prefix: str, *, after: str = "", limit: int = 500) -> tuple[str, ...]:
+        """Some of the next keys that begin with `prefix`, in their order, behind `after`; none at the end.
+
+        Raises:
+            NotAllowed: the bucket is off the allow-list.
+            Unavailable: the storage is away, or refuses our credentials.
+        """
+
+
 class ObjectVersions(Protocol):
     """What storage keeps of one object, for an erasure."""
 
@@ -152,12 +164,6 @@ class ScoreStore(Protocol):
     async def statements_of(self, image_id: str) -> tuple[StatementOfReasons, ...]:
         """The image's statements, in the order of their `place`."""
 
-    async def drop_replays(self, jobs: Collection[str]) -> None:
-        """From now on workers pass over what these replays ask for; durable when it returns."""
-
-    async def dropped_replays(self, jobs: Collection[str]) -> frozenset[str]:
-        """Those of `jobs` that were dropped."""
-
     async def ping(self) -> None:
         """Return when the store answers; raise `Unavailable` when it does not."""
 
@@ -192,6 +198,10 @@ class WorkerStates(Protocol):
 
     async def workers(self) -> tuple[WorkerState, ...]:
         """What every worker said last, by id, also of those that were killed since."""
+
+
+class WholeStore(ScoreStore, RescoreJobs, WorkerStates, Protocol):
+    """A store as it is opened: all that it keeps."""
 
 
 class TagPublisher(Protocol):

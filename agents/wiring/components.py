@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import structlog
 
@@ -28,10 +28,7 @@ from model.preprocess import Preprocess
 from streams.adapters.kafka.publisher import KafkaPublisher
 from streams.adapters.s3.images import S3Images
 from streams.app import StreamApp
-
-if TYPE_CHECKING:
-    from streams.adapters.mongo.store import MongoScores
-    from streams.adapters.sqlite.store import SqliteScores
+from streams.ports import WholeStore
 
 log = structlog.get_logger(__name__)
 
@@ -59,7 +56,7 @@ async def open_components(settings: Settings, runtime: Runtime) -> AsyncIterator
         images = S3Images(s3_settings(settings))
         residence = Residence(settings, runtime, tagger, decoding, version)
         _observe(settings, runtime, residence, images)
-        store: AbstractAsyncContextManager[MongoScores | SqliteScores] = open_store(settings.store)
+        store: AbstractAsyncContextManager[WholeStore] = open_store(settings.store)
         opening = (
             asyncio.create_task(opened(images, "TAGSTREAM_S3__ENDPOINT_URL")),
             asyncio.create_task(opened(store, blamed(settings.store))),

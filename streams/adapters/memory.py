@@ -86,6 +86,12 @@ class MemoryImages(_InMemory):
         """Make nothing stand at the location's bucket and key; versions stay."""
         self.objects.pop((location.bucket, location.key), None)
 
+    async def keys(self, bucket: str, prefix: str, *, after: str = "", limit: int = 500) -> tuple[str, ...]:
+        """See `ObjectKeys.keys`."""
+        self._limits.allow(Location(bucket=bucket, key=prefix or "/"))
+        found = sorted(key for place, key in self.objects if place == bucket and key.startswith(prefix))
+        return tuple(key for key in found if key > after)[:limit]
+
     async def standing(self, location: Location) -> int:
         """See `ObjectVersions.standing`."""
         self._limits.allow(location)
@@ -118,7 +124,6 @@ class MemoryScores(_InMemory):
         self._heads: dict[str, ImageHead] = {}
         self._records: dict[tuple[str, str, str], ScoreRecord] = {}
         self._statements: dict[str, StatementOfReasons] = {}
-        self._dropped: set[str] = set()
         self._workers: dict[str, WorkerState] = {}
         self.job_documents: dict[str, str] = {}
         """The jobs' documents as JSON, by id."""
@@ -190,14 +195,6 @@ class MemoryScores(_InMemory):
     async def statements_of(self, image_id: str) -> tuple[StatementOfReasons, ...]:
         """See `ScoreStore.statements_of`."""
         return tuple(each for each in self._in_order() if each.image_id == image_id)
-
-    async def drop_replays(self, jobs: Collection[str]) -> None:
-        """See `ScoreStore.drop_replays`."""
-        self._dropped.update(jobs)
-
-    async def dropped_replays(self, jobs: Collection[str]) -> frozenset[str]:
-        """See `ScoreStore.dropped_replays`."""
-        return frozenset(self._dropped.intersection(jobs))
 
     async def create_job(self, job: RescoreJob) -> bool:
         """See `RescoreJobs.create_job`."""

@@ -7,16 +7,17 @@ Who calls them sees a port that answers, however long an absence takes. What the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from functools import partial
 from types import TracebackType
 
 from schemas.events import Announcement, DeadLetter
 from schemas.records import ImageHead, Kept, ScoreRecord, Stale
+from schemas.rescore_jobs import RescoreState
 from schemas.statements import StatementOfReasons
 from schemas.uploads import Location
-from streams.ports import Change, Fetched, ImageStore, Purged, ScoreStore, TagPublisher
+from streams.ports import Change, Fetched, ImageStore, Purged, TagPublisher, WholeStore
 from streams.resilience.retry import Dependency
 
 Timed = Callable[[], AbstractContextManager[object]]
@@ -97,9 +98,9 @@ class _Fetch:
 
 
 class RetryingScores:
-    """The heads and scores of a `ScoreStore` that is outlasted."""
+    """The heads, scores and jobs of a store that is outlasted."""
 
-    def __init__(self, scores: ScoreStore, dependency: Dependency) -> None:
+    def __init__(self, scores: WholeStore, dependency: Dependency) -> None:
         self._scores = scores
         self._dependency = dependency
 
@@ -116,9 +117,9 @@ class RetryingScores:
         """See `ScoreStore.keep_statements`."""
         await self._dependency.retry_until_available(partial(self._scores.keep_statements, statements))
 
-    async def dropped_replays(self, jobs: Collection[str]) -> frozenset[str]:
-        """See `ScoreStore.dropped_replays`."""
-        return await self._dependency.retry_until_available(partial(self._scores.dropped_replays, jobs))
+    async def job_states(self, job_ids: Collection[str]) -> Mapping[str, RescoreState]:
+        """See `RescoreJobs.job_states`."""
+        return await self._dependency.retry_until_available(partial(self._scores.job_states, job_ids))
 
     async def purge(self, image_id: str) -> Purged:
         """See `ScoreStore.purge`."""

@@ -51,8 +51,6 @@ QUERIES = {
     "find statements {'place': {'$gt': '?'}} sorted by {'place': 1}",
     "find statements {'place': {'$gt': '?', '$lt': '?'}} sorted by {'place': 1}",
     "update statements {'_id': '?', 'image_id': '?'}",
-    "find dropped_replays {'_id': {'$in': '?'}}",
-    "update dropped_replays {'_id': '?'}",
     "update rescore_jobs {'_id': '?'}",
     "update rescore_jobs {'_id': '?', 'revision': '?'}",
     "find rescore_jobs {'_id': '?'}",
@@ -143,8 +141,6 @@ async def every_call(scores: MongoScores) -> None:
     await scores.statements()
     await scores.statements(before="9")
     await scores.statements_of("img_a")
-    await scores.drop_replays(["j1"])
-    await scores.dropped_replays(["j1"])
     await scores.create_job(job())
     await scores.replace_job(job(), over=0)
     await scores.job("replay-1")

@@ -281,15 +281,6 @@ async def test_a_store_that_was_closed_can_be_opened_again(store_place: Place) -
         assert await store.head("img_a") == first
 
 
-async def test_a_replay_that_was_dropped_stays_dropped_and_no_other_is(store_place: Place) -> None:
-    async with store_place.store() as store:
-        assert await store.dropped_replays(("replay-1", "replay-2")) == frozenset()
-        await store.drop_replays(("replay-1",))
-        await store.drop_replays(("replay-1", "replay-3"))
-    async with store_place.store() as again:
-        assert await again.dropped_replays(("replay-1", "replay-2")) == {"replay-1"}
-
-
 @pytest.mark.parametrize("kind", ["sqlite", "mongo"])
 async def test_a_store_that_is_closed_refuses_every_call(kind: str, request: pytest.FixtureRequest) -> None:
     store = place(kind, request).store()
@@ -297,8 +288,7 @@ async def test_a_store_that_is_closed_refuses_every_call(kind: str, request: pyt
         pass
     calls = (store.head("a"), store.apply("a", unchanged), store.scan(), store.records("a"), store.ping())
     of_statements = (store.keep_statements(()), store.statements(), store.statements_of("a"))
-    of_replays = (store.drop_replays(("a",)), store.dropped_replays(("a",)))
     of_jobs = (store.jobs(), store.job("a"), store.job_states(()), store.create_job(job()))
-    answers = await asyncio.gather(*calls, *of_statements, *of_replays, *of_jobs, return_exceptions=True)
-    assert [str(answer) for answer in answers] == ["the store is not open"] * 14
+    answers = await asyncio.gather(*calls, *of_statements, *of_jobs, return_exceptions=True)
+    assert [str(answer) for answer in answers] == ["the store is not open"] * 12
     assert all(isinstance(answer, RuntimeError) for answer in answers)

@@ -1,11 +1,8 @@
-"""Every door, through real workers: storage's notifications, decisions, replay, the retry lane."""
+"""Every door, through real workers: storage's notifications, decisions, the retry lane."""
 
 import asyncio
 import hashlib
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -19,12 +16,8 @@ from schemas.identity import image_id
 from schemas.records import ImageHead, State
 from streams.adapters.kafka.reader import read_all
 from streams.adapters.sqlite.store import SqliteScores
-from streams.scanning import every_head
-from tests.e2e.accounts import Auditor
-from tests.e2e.fleet import ROOT, Fleet, Worker
-from tests.e2e.traffic import plan, publish
+from tests.e2e.fleet import Fleet
 from tests.e2e.worker_under_test import BUCKET
-from tests.seen import Tell
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -133,87 +126,6 @@ async def test_a_moderator_s_decision_is_obeyed_and_told(fleet: Fleet) -> None:
     removed = (await said(fleet, topics.MODERATION, image))[-1]
     assert removed is not None
     assert (removed["action"], removed["why"]["rule"]) == ("removed", "ann decided: approve")
-
-
-def replay(fleet: Fleet, *arguments: str) -> dict[str, Any]:
-    """`tagstream replay --json`, as a person would run it beside the workers."""
-    settings = {"TAGSTREAM_KAFKA__BROKERS": fleet.bootstrap, "TAGSTREAM_STORE__PATH": str(fleet.store)}
-    command = [sys.executable, "-m", "tagstream", "replay", *arguments, "--json"]
-    ran = subprocess.run(
-        command, cwd=ROOT, env=os.environ | settings, capture_output=True, text=True, timeout=120, check=False
-    )
-    assert ran.returncode == 0, ran.stderr
-    answer: dict[str, Any] = json.loads(ran.stdout)
-    return answer
-
-
-async def versions(fleet: Fleet) -> dict[str, int]:
-    """How many images have scores of which version."""
-    found: dict[str, int] = {}
-    async with SqliteScores(fleet.store) as scores:
-        async for head in every_head(scores):
-            version = head.scores.model.version if head.scores else "none"
-            found[version] = found.get(version, 0) + 1
-    return found
-
-
-async def test_a_replay_scores_every_image_by_the_new_version_once(fleet: Fleet, tell: Tell) -> None:
-    old = fleet.start()
-    sent = await publish(fleet.bootstrap, plan(300, fleet.images))
-    await Auditor(fleet.bootstrap, fleet.store, sent).until_done(WITHIN)
-    assert await asyncio.to_thread(old.stop, 20) == 0
-    images = (await versions(fleet))["1"]
-    dry = await asyncio.to_thread(replay, fleet, "--from", "earliest", "--model", "2", "--force", "--dry-run")
-    assert dry["choices"]["send"] >= images
-    new: Worker = fleet.start(E2E_VERSION="2")
-    done = await asyncio.to_thread(replay, fleet, "--from", "earliest", "--model", "2", "--force")
-    tell(f"replay: {done['choices']}, {done['summary']}")
-    assert await versions(fleet) == {"2": images}
-    assert done["summary"]["rescored"] == images
-    assert 0 < done["summary"]["changed"] < images
-    # What had a bad object lacks scores and always will: skipped or refused, and said.
-    assert done["summary"]["unfinished"] == dry["choices"]["send"] - images
-    again = await asyncio.to_thread(replay, fleet, "--from", "earliest", "--model", "2", "--force")
-    assert again["choices"]["scored"] == images
-    assert new.is_alive
-
-
-async def test_a_lane_whose_model_is_not_resident_waits_and_live_traffic_goes_on(fleet: Fleet) -> None:
-    worker = fleet.start()
-    image = a_photograph(fleet, "r1/a.jpg", with_label="food")
-    await send(fleet, topics.UPLOADED, "k", notification("ObjectCreated:Put", "r1/a.jpg", "0A"))
-    await until(fleet, image, anything)
-    await asyncio.to_thread(replay, fleet, "--from", "earliest", "--model", "7", "--force", "--no-wait")
-    live = a_photograph(fleet, "r1/b.jpg", with_label="food")
-    await send(fleet, topics.UPLOADED, "k", notification("ObjectCreated:Put", "r1/b.jpg", "0A"))
-    await until(fleet, live, anything)
-    assert await versions(fleet) == {"1": 2}
-    assert await asyncio.to_thread(worker.stop, 20) == 0
-
-
-async def test_a_replay_that_was_dropped_lets_the_one_behind_it_through(fleet: Fleet) -> None:
-    worker = fleet.start()
-    image = a_photograph(fleet, "r1/a.jpg", with_label="food")
-    await send(fleet, topics.UPLOADED, "k", notification("ObjectCreated:Put", "r1/a.jpg", "0A"))
-    await until(fleet, image, anything)
-    wrong = ("--from", "earliest", "--model", "7", "--force", "--no-wait")
-    await asyncio.to_thread(replay, fleet, *wrong)
-    right = ("--from", "earliest", "--decide-again")
-    waiting = asyncio.create_task(asyncio.to_thread(replay, fleet, *right, "--model", "1"))
-    await asyncio.sleep(1)
-    dry = await asyncio.to_thread(replay, fleet, "drop", "--model", "7", "--dry-run")
-    assert [(each["model_version"], each["requests"]) for each in dry["dropped"]] == [("7", 1)]
-    assert not waiting.done()
-    dropped = await asyncio.to_thread(replay, fleet, "drop", "--model", "7")
-    assert dropped["dropped"] == dry["dropped"]
-    assert (await waiting)["summary"]["rescored"] == 1
-    # Where no worker runs, those that start later obey all the same.
-    assert await asyncio.to_thread(worker.stop, 20) == 0
-    await asyncio.to_thread(replay, fleet, *wrong)
-    await asyncio.to_thread(replay, fleet, "drop", "--model", "7")
-    fleet.start()
-    assert (await asyncio.to_thread(replay, fleet, *right, "--model", "1"))["summary"]["rescored"] == 1
-    assert await versions(fleet) == {"1": 1}
 
 
 async def test_one_object_that_keeps_failing_gives_way_and_is_tried_again_when_it_is_due(

@@ -26,7 +26,7 @@ from schemas.uploads import Location
 from streams.adapters.kafka.publisher import KafkaPublisher
 from streams.adapters.limits import Limits
 from streams.adapters.s3.images import S3Images
-from streams.ports import Fetched, ImageStore, ScoreStore
+from streams.ports import Fetched, ImageStore, WholeStore
 from tests.folder_images import FolderImages
 from tests.query_watch import log_queries
 
@@ -116,7 +116,7 @@ async def parts(config: Settings, runtime: Runtime) -> AsyncIterator[Components]
     dependencies = runtime.dependencies
     async with AsyncExitStack() as stack:
         publisher = KafkaPublisher(kafka_settings(config))
-        store: AbstractAsyncContextManager[ScoreStore] = open_store(config.store)
+        store: AbstractAsyncContextManager[WholeStore] = open_store(config.store)
         yield Components(
             images=await stack.enter_async_context(images_under_test(config)),
             scores=await dependencies.retry_until_available(lambda: stack.enter_async_context(store)),

@@ -19,6 +19,7 @@ from agents.wiring.settings import Settings
 from agents.wiring.tagging import load_tagger
 from schemas.errors import Unavailable
 from schemas.naming import Keys, Naming
+from schemas.rescore_jobs import FromStore, RescoreJob
 from schemas.uploads import Location
 from streams.adapters.limits import Limits
 from streams.adapters.memory import MemoryImages, MemoryScores, MemoryTags
@@ -70,6 +71,18 @@ class World:
     images: Photographs = field(default_factory=Photographs)
     scores: MemoryScores = field(default_factory=MemoryScores)
     tags: Topics = field(default_factory=Topics)
+
+    def __post_init__(self) -> None:
+        """The replay that is asked for is a job that runs."""
+        job = RescoreJob(
+            id="replay-1",
+            created_at=NOW,
+            created_by="ann",
+            updated_at=NOW,
+            model_version="2",
+            source=FromStore(),
+        )
+        self.scores.job_documents[job.id] = job.model_dump_json()
 
     async def put(self, bucket: str, key: str, data: bytes, *, version: str | None = None) -> None:
         """Make the object hold `data`."""

@@ -23,6 +23,14 @@ from model.tiny_version import write_tiny_version
 from schemas import identity, topics, wire
 from schemas.claims import Claim
 from schemas.events import DeadLetter, RescoreRequested
+from schemas.rescore_jobs import (
+    FromIds,
+    LabelChange,
+    RescoreCounts,
+    RescoreFilters,
+    RescoreJob,
+    RescoreLease,
+)
 from schemas.uploads import Location
 from streams.adapters.sqlite.store import SqliteScores
 from tagstream import cli
@@ -40,6 +48,7 @@ OBJECT: Final = f"s3://photos/{NAME}.jpg"
 IMAGE: Final = identity.image_id("photos", f"{NAME}.jpg")
 PHOTO: Final = f"{FILE}.jpg"
 LETTER: Final = "0:0"
+JOB: Final = f"replay-{NAME}"
 
 
 @dataclass(frozen=True)
@@ -98,12 +107,21 @@ ERRANDS: Final[Mapping[tuple[str, ...], tuple[Errand, ...]]] = {
         errand("--from", "2026-01-01", "--output", BAD_DATA),
     ),
     ("statements", "show"): (errand(OBJECT), errand(OBJECT, "--json"), errand(f"img_{NAME}")),
-    ("replay",): (
+    ("replay", "start"): (
         errand("--from", NAME),
         errand("--from", "earliest", "--model", NAME, "--dry-run", "--json"),
+        errand("--ids", BAD_DATA),
+        errand("--from", "store", "--model", NAME, "--force", "--detach", "--reason", NAME),
+        errand("--from", "store", "--band", NAME),
     ),
     ("replay", "plan"): (errand("--images", "1e6", "--rate", NAME),),
-    ("replay", "drop"): (errand("--model", NAME, "--dry-run"), errand(), errand("--job", NAME, "--json")),
+    ("replay", "status"): (errand(NAME), errand(JOB), errand(JOB, "--json")),
+    ("replay", "list"): (errand(), errand("--json")),
+    ("replay", "pause"): (errand(NAME), errand(JOB, "--json")),
+    ("replay", "resume"): (errand(NAME),),
+    ("replay", "cancel"): (errand(NAME), errand(JOB)),
+    ("replay", "rate"): (errand(NAME, "5"), errand(JOB, "5")),
+    ("replay", "run"): (errand(TAGSTREAM_STORE__PATH=f"{FILE}.sqlite"),),
     ("dlq", "list"): (errand(), errand("--json"), errand("--cause", NAME), errand("--image", NAME, "--json")),
     ("dlq", "show"): (errand(LETTER), errand(LETTER, "--json"), errand(NAME)),
     ("dlq", "redrive"): (errand("--all", "--dry-run"), errand("--since", NAME)),
@@ -246,6 +264,25 @@ async def _keep(path: Path) -> None:
         named = record(seen).model_copy(update={"image_id": IMAGE, "job": NAME})
         kept = await store.apply(IMAGE, change, named)
         await store.keep_statements(kept.head.statements)
+        await store.create_job(_job())
+
+
+def _job() -> RescoreJob:
+    return RescoreJob(
+        id=JOB,
+        created_at=NOW,
+        created_by=NAME,
+        reason=NAME,
+        updated_at=NOW,
+        why=NAME,
+        model_version=NAME,
+        source=FromIds(path=NAME, digest=NAME),
+        filters=RescoreFilters(label=NAME, restaurant_id=NAME),
+        labels={NAME: LabelChange(before=1)},
+        unfinished=(NAME,),
+        counts=RescoreCounts(chosen={"send": 1}, unfinished=1),
+        lease=RescoreLease(runner=NAME, until=NOW),
+    )
 
 
 def _publish(broker: str) -> None:

@@ -17,7 +17,7 @@ from agents.wiring.stores import open_store
 from agents.wiring.worker import Runtime
 from streams.adapters.kafka.publisher import KafkaPublisher
 from streams.adapters.s3.images import S3Images
-from streams.ports import ScoreStore
+from streams.ports import WholeStore
 
 
 @asynccontextmanager
@@ -26,7 +26,7 @@ async def parts(config: Settings, runtime: Runtime) -> AsyncIterator[Components]
     dependencies = runtime.dependencies
     async with AsyncExitStack() as stack:
         images, publisher = S3Images(s3_settings(config)), KafkaPublisher(kafka_settings(config))
-        store: AbstractAsyncContextManager[ScoreStore] = open_store(config.store)
+        store: AbstractAsyncContextManager[WholeStore] = open_store(config.store)
         yield Components(
             images=await stack.enter_async_context(images),
             scores=await dependencies.retry_until_available(lambda: stack.enter_async_context(store)),

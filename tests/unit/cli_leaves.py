@@ -8,7 +8,7 @@ LEAVES = (
     *(
         (name,)
         for name in cli.COMMANDS
-        if name not in {"config", "data", "dlq", "model", "routes", "statements", "store", "topics"}
+        if name not in {"config", "data", "dlq", "model", "replay", "routes", "statements", "store", "topics"}
     ),
     ("config", "show"),
     ("data", "import"),
@@ -30,7 +30,15 @@ LEAVES = (
     ("model", "promote"),
     ("model", "rollback"),
     ("model", "fetch"),
-    ("replay", "drop"),
+    ("replay", "plan"),
+    ("replay", "start"),
+    ("replay", "status"),
+    ("replay", "list"),
+    ("replay", "pause"),
+    ("replay", "resume"),
+    ("replay", "cancel"),
+    ("replay", "rate"),
+    ("replay", "run"),
     ("routes", "check"),
     ("routes", "show"),
     ("statements", "export"),

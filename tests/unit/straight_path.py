@@ -27,6 +27,7 @@ from schemas.events import (
     RescoreRequested,
 )
 from schemas.records import ImageHead, Kept, ScoreRecord, Stale
+from schemas.rescore_jobs import FromStore, RescoreJob
 from schemas.statements import StatementOfReasons
 from schemas.tags import Scores
 from schemas.uploads import ImageUploaded, Location, Position
@@ -47,6 +48,16 @@ STEPS = ("head", "fetch", "decode", "score", "keep", "state", "announce", "mark"
 BOUNDARIES = tuple((step, side) for step in STEPS for side in ("before", "after"))
 HALFWAY = ("announce", "halfway")
 """The first event is out, the others are not."""
+
+JOB = RescoreJob(
+    id="job-1",
+    created_at=EPOCH,
+    created_by="ann",
+    updated_at=EPOCH,
+    model_version="2",
+    source=FromStore(),
+)
+"""The one that `rescore_message` asks for."""
 
 
 class Crash(BaseException):
@@ -153,6 +164,7 @@ class World:
         self.faults = faults or Faults()
         self.images: MemoryImages = FaultyImages(self.faults)
         self.scores: MemoryScores = FaultyScores(self.faults)
+        self.scores.job_documents[JOB.id] = JOB.model_dump_json()
         self.tags: MemoryTags = FaultyTags(self.faults)
         self.tagger: FakeTagger = SpokenTagger(self.faults)
         self.versions: Versions | None = None

@@ -91,7 +91,7 @@ def test_an_image_that_the_store_does_not_know_is_one_line_and_exit_1_and_makes_
         ("dlq", "list"),
         ("tail", "tagged"),
         ("replay", "--from", "earliest"),
-        ("replay", "drop", "--model", "2"),
+        ("replay", "status"),
         ("upload", "lunch.jpg"),
         ("scores", "img_1"),
         ("why", "img_1"),

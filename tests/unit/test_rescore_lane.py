@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 import pytest
 
-from agents.dropped_replays import ASK_SECONDS, DroppedReplays
+from agents.lane_jobs import ASK_SECONDS, LaneJobs
 from schemas import topics, wire
+from schemas.errors import Broken
 from schemas.events import ImageTagged, Reason, RescoreRequested
+from schemas.rescore_jobs import RescoreState
 from schemas.tags import RouteRule
 from schemas.uploads import Location
 from streams.adapters.memory import MemoryImages, MemoryScores
 from streams.inflight import Urgency
-from streams.message import Message
+from streams.message import Message, Task
 from streams.ports import Fetched
 from streams.resilience.retry import Dependencies
 from streams.resilience.retrying import RetryingScores
@@ -25,6 +27,7 @@ from .straight_path import (
     BOUNDARIES,
     HALFWAY,
     IMPATIENT,
+    JOB,
     LIMITS,
     Crash,
     Faults,
@@ -136,66 +139,131 @@ async def test_a_version_beside_the_one_that_works_scores_its_requests_and_no_up
     assert live.scores.model.version == "2"
 
 
-async def test_a_version_that_cannot_be_had_holds_up_no_other_and_its_request_is_tried_again_later() -> None:
+async def test_a_version_that_cannot_be_had_holds_up_no_other_and_its_request_is_passed_over() -> None:
     world = await tagged()
     world.versions = Several(given_up=frozenset({"3"}))
     task = world.desk().handle(rescore_message(UPLOAD, version="3"))
     assert task.is_ready()
     await task.work()
-    (letter,) = world.tags.buried
-    assert letter.topic == topics.RETRY
-    assert letter.due_at is not None
-    assert "version 3 is not resident: no version tiny/3" in letter.message
-    assert world.counted("rescored") == 0
+    assert world.tags.buried == []
+    assert (world.counted("not_resident"), world.counted("rescored")) == (1, 0)
     waiting = world.metrics.registry.get_sample_value("tagstream_rescore_waiting", {"model_version": "3"})
     assert waiting == 1
 
 
-async def test_a_request_of_a_dropped_replay_is_passed_over_though_its_model_is_not_resident() -> None:
+async def become(store: MemoryScores, state: RescoreState) -> None:
+    """Somebody has changed the job that requests name."""
+    store.job_documents[JOB.id] = JOB.model_copy(update={"state": state}).model_dump_json()
+
+
+async def ready(task: Task) -> None:
+    async with asyncio.timeout(5):
+        while not task.is_ready():
+            await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize(
+    ("state", "ending"),
+    [
+        (RescoreState.CANCELLED, "cancelled"),
+        *((state, "not_resident") for state in RescoreState if state not in ("cancelled", "running")),
+    ],
+)
+async def test_a_request_whose_model_is_not_resident_is_passed_over_unless_its_job_runs(
+    state: RescoreState, ending: str
+) -> None:
     world = await tagged()
     message = rescore_message(UPLOAD, version="3")
     task = world.desk().handle(message)
     assert not task.is_ready()
-    await world.scores.drop_replays(("job-1",))
+    await become(world.scores, state)
     later = world.desk().handle(message)  # another worker: nothing of what it knows is old
-    async with asyncio.timeout(5):
-        while not later.is_ready():
-            await asyncio.sleep(0)
+    await ready(later)
     await later.work()
-    assert (world.tagger.forwards, world.counted("dropped")) == (0, 1)
+    assert (world.tagger.forwards, world.counted(ending)) == (0, 1)
     waiting = world.metrics.registry.get_sample_value("tagstream_rescore_waiting", {"model_version": "3"})
     assert waiting == 0
 
 
-async def test_a_request_of_a_replay_that_was_dropped_is_passed_over_by_the_right_model_too() -> None:
+@pytest.mark.parametrize("version", ["2", "3"])
+async def test_a_request_of_a_job_that_the_store_does_not_know_is_passed_over(version: str) -> None:
     world = await tagged()
-    await world.scores.drop_replays(("job-1",))
+    world.scores.job_documents.clear()
+    task = world.desk().handle(rescore_message(UPLOAD, version=version))
+    await ready(task)
+    await task.work()
+    assert (world.tagger.forwards, world.counted("unknown")) == (0, 1)
+
+
+async def test_a_request_of_a_cancelled_job_is_passed_over_by_the_right_model_too() -> None:
+    world = await tagged()
+    await become(world.scores, RescoreState.CANCELLED)
     await world.deliver(rescore_message(UPLOAD, version="2"))
-    assert (world.tagger.forwards, world.counted("dropped")) == (0, 1)
+    assert (world.tagger.forwards, world.counted("cancelled")) == (0, 1)
+
+
+@pytest.mark.parametrize("state", ["running", "waiting", "paused", "finished", "failed"])
+async def test_the_right_model_does_what_any_other_job_asks_for(state: str) -> None:
+    world = await tagged()
+    await become(world.scores, RescoreState(state))
+    await world.deliver(rescore_message(UPLOAD, version="2"))
+    assert world.counted("rescored") == 1
 
 
 class Counted(MemoryScores):
-    """A store that counts how often it is asked for dropped replays."""
+    """A store that counts how often it is asked for jobs."""
 
     asked = 0
 
-    async def dropped_replays(self, jobs: Collection[str]) -> frozenset[str]:
+    async def job_states(self, job_ids: Collection[str]) -> Mapping[str, RescoreState]:
         self.asked += 1
-        return await super().dropped_replays(jobs)
+        return await super().job_states(job_ids)
 
 
-async def test_a_replay_is_asked_for_now_and_then_and_no_more_once_it_is_dropped() -> None:
+async def test_a_job_is_asked_for_now_and_then_and_no_more_once_it_is_cancelled() -> None:
     store, now = Counted(), 0.0
     dependency = Dependencies(IMPATIENT).of("store")
-    dropped = DroppedReplays(RetryingScores(store, dependency), clock=lambda: now)
-    assert [await dropped.is_dropped("a") for _ in range(3)] == [False] * 3
+    await become(store, RescoreState.RUNNING)
+    jobs = LaneJobs(RetryingScores(store, dependency), clock=lambda: now)
+    assert await asyncio.gather(*(jobs.refusal("job-1") for _ in range(3))) == [None] * 3
     assert store.asked == 1
-    await store.drop_replays(("a",))
+    await become(store, RescoreState.CANCELLED)
+    assert await jobs.refusal("job-1") is None
     now += ASK_SECONDS
-    assert [await dropped.is_dropped("a") for _ in range(3)] == [True] * 3
+    assert [await jobs.refusal("job-1") for _ in range(3)] == ["cancelled"] * 3
     now += ASK_SECONDS
-    assert await dropped.is_dropped("a")
+    assert await jobs.refusal("job-1") == "cancelled"
+    assert not jobs.is_waited_for("job-1")
     assert store.asked == 2
+
+
+async def test_a_job_that_is_resumed_is_waited_for_again() -> None:
+    store, now = Counted(), 0.0
+    await become(store, RescoreState.WAITING)
+    jobs = LaneJobs(RetryingScores(store, Dependencies(IMPATIENT).of("store")), clock=lambda: now)
+    assert jobs.is_waited_for("job-1")
+    assert await jobs.refusal("job-1") is None
+    assert not jobs.is_waited_for("job-1")
+    await become(store, RescoreState.RUNNING)
+    now += ASK_SECONDS
+    await jobs.refusal("job-1")
+    assert jobs.is_waited_for("job-1")
+
+
+class Spoiled(MemoryScores):
+    """A store that cannot be read any more."""
+
+    async def job_states(self, job_ids: Collection[str]) -> Mapping[str, RescoreState]:
+        raise Broken(f"{job_ids}: damaged")
+
+
+async def test_a_store_that_is_broken_is_not_waited_for_in_silence() -> None:
+    jobs = LaneJobs(RetryingScores(Spoiled(), Dependencies(IMPATIENT).of("store")))
+    assert jobs.is_waited_for("job-1")
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    with pytest.raises(Broken):
+        jobs.is_waited_for("job-1")
 
 
 async def test_what_is_gone_meanwhile_is_skipped_and_not_dead_lettered() -> None:

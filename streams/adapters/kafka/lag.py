@@ -51,7 +51,14 @@ class LaneProgress:
         async with asking(self._topic, seconds=SECONDS):
             return {tp.partition: await self._consumer.committed(tp) or 0 for tp in self._ends}
 
-    async def left(self) -> int:
-        """Messages below the ends that the group has not committed; raises `Unavailable`."""
+    async def ends(self) -> dict[int, int]:
+        """The offset behind each partition's newest record, now; raises `Unavailable`."""
+        async with asking(self._topic, seconds=SECONDS):
+            found = await self._consumer.end_offsets(list(self._ends))
+        return {tp.partition: offset for tp, offset in found.items()}
+
+    async def left(self, until: Mapping[int, int] | None = None) -> int:
+        """Messages below `until`, or the ends of when this was opened, that the group has not committed."""
+        ends = {tp.partition: end for tp, end in self._ends.items()} if until is None else until
         done = await self.committed()
-        return sum(max(0, end - done[tp.partition]) for tp, end in self._ends.items())
+        return sum(max(0, end - done.get(partition, 0)) for partition, end in ends.items())

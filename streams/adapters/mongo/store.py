@@ -182,21 +182,6 @@ class MongoScores:
             async with self._database() as database:
                 return await statement_log.of_image(image_id, database.statements)
 
-    async def drop_replays(self, jobs: Collection[str]) -> None:
-        """See `ScoreStore.drop_replays`."""
-        with self._visit():
-            async with self._database() as database:
-                for job in jobs:  # a person drops few
-                    await database.dropped_replays.replace_one({"_id": job}, {"_id": job}, upsert=True)
-
-    async def dropped_replays(self, jobs: Collection[str]) -> frozenset[str]:
-        """See `ScoreStore.dropped_replays`."""
-        wanted: Document = {"_id": {"$in": list(jobs)}}
-        with self._visit():
-            async with self._database() as database:
-                found = await database.dropped_replays.find(wanted, {"_id": 1}).to_list(None)
-        return frozenset(document["_id"] for document in found)
-
     async def create_job(self, job: RescoreJob) -> bool:
         """See `RescoreJobs.create_job`."""
         with self._visit():

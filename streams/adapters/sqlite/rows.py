@@ -35,7 +35,6 @@ CREATE TABLE IF NOT EXISTS statements (
     image_id TEXT NOT NULL,
     document TEXT NOT NULL
 ) STRICT;
-CREATE TABLE IF NOT EXISTS dropped_replays (job TEXT PRIMARY KEY) STRICT;
 CREATE TABLE IF NOT EXISTS rescore_jobs (id TEXT PRIMARY KEY, document TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS workers (id TEXT PRIMARY KEY, document TEXT NOT NULL) STRICT;
 CREATE INDEX IF NOT EXISTS statements_in_order ON statements (place);
@@ -172,17 +171,6 @@ def statements_of(connection: sqlite3.Connection, image_id: str) -> tuple[Statem
         "SELECT document FROM statements WHERE image_id = ? ORDER BY place", (image_id,)
     )
     return tuple(StatementOfReasons.model_validate_json(document) for (document,) in found)
-
-
-def drop_replays(connection: sqlite3.Connection, jobs: Collection[str]) -> None:
-    """Mark them as dropped."""
-    connection.executemany("INSERT OR IGNORE INTO dropped_replays (job) VALUES (?)", [(job,) for job in jobs])
-
-
-def dropped_replays(connection: sqlite3.Connection, jobs: Collection[str]) -> frozenset[str]:
-    """Those that are marked."""
-    marked = "SELECT 1 FROM dropped_replays WHERE job = ?"
-    return frozenset(job for job in jobs if connection.execute(marked, (job,)).fetchone())
 
 
 def apply(

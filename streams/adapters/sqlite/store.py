@@ -127,16 +127,6 @@ class SqliteScores:
         """See `ScoreStore.statements_of`."""
         return await self._reads.do(lambda connection: rows.statements_of(connection, image_id))
 
-    async def drop_replays(self, jobs: Collection[str]) -> None:
-        """See `ScoreStore.drop_replays`."""
-        named = frozenset(jobs)
-        await self._writes.do(lambda connection: rows.drop_replays(connection, named))
-
-    async def dropped_replays(self, jobs: Collection[str]) -> frozenset[str]:
-        """See `ScoreStore.dropped_replays`."""
-        asked = frozenset(jobs)
-        return await self._reads.do(lambda connection: rows.dropped_replays(connection, asked))
-
     async def create_job(self, job: RescoreJob) -> bool:
         """See `RescoreJobs.create_job`."""
         return await self._writes.do(lambda connection: job_rows.create(connection, job))

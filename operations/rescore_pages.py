@@ -1,0 +1,168 @@
+"""Pages of a job: what is chosen of each, sent to the lane, and found of it in the store afterwards."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Protocol
+
+from agents.bounded_times import ClockLimits
+from operations.rescore_selection import SENT, RescoreChoice, RescoreSelection
+from operations.rescore_sources import Wanted
+from schemas import identity
+from schemas.claims import Claim
+from schemas.events import RescoreRequested
+from schemas.records import State
+from schemas.rescore_jobs import LabelChange, RescoreCounts, RescoreJob
+from schemas.tags import Verdict
+from streams.ports import ScoreStore
+
+
+class Lane(Protocol):
+    """The rescore topic; `RescorePublisher` is one."""
+
+    async def publish(self, *events: RescoreRequested) -> None:
+        """Publish all of them; return when every in-sync replica has each."""
+
+
+class LaneEnds(Protocol):
+    """How far the workers are with the rescore topic; `LaneProgress` is one."""
+
+    async def ends(self) -> Mapping[int, int]:
+        """The offset behind each partition's newest record."""
+
+    async def left(self, until: Mapping[int, int] | None = None) -> int:
+        """Messages below `until` that the workers have not committed."""
+
+
+@dataclass(slots=True)
+class OpenPage:
+    """A page whose requests the workers have not all done with."""
+
+    after: str
+    """The checkpoint behind it."""
+    chosen: Counter[str]
+    requests: tuple[RescoreRequested, ...]
+    before: Mapping[str, tuple[str, ...]]
+    """Tags of the images before they were asked for."""
+    ends: Mapping[int, int] = field(default_factory=dict)
+    """Of the lane, behind its requests."""
+    is_doubtful: bool = False
+    """Workers may have passed over its requests, since they have not the version."""
+
+
+@dataclass(slots=True)
+class Settled:
+    """What became of a page's images."""
+
+    counts: RescoreCounts
+    labels: dict[str, LabelChange]
+    unfinished: tuple[str, ...]
+
+    @property
+    def is_in_vain(self) -> bool:
+        """Whether something was asked for, and nothing was done."""
+        return 0 < len(self.unfinished) == self.counts.sent - self.counts.skipped
+
+
+class RescorePages:
+    """Chooses of pages what the job wants, and says later what became of it."""
+
+    def __init__(self, job: RescoreJob, scores: ScoreStore, clock: ClockLimits) -> None:
+        self._selection = RescoreSelection.of(job)
+        self._scores = scores
+        self._clock = clock
+
+    async def chosen(self, images: Wanted, *, after: str) -> OpenPage:
+        """What is to be asked for of these images."""
+        heads = await self._scores.heads(tuple(images))
+        horizon = self._clock.horizon(datetime.now(UTC))
+        choices = {
+            image: self._selection.choose(claims, heads.get(image), horizon=horizon)
+            for image, claims in images.items()
+        }
+        wanted = {image: claim for image, (choice, claim) in choices.items() if choice in SENT and claim}
+        return OpenPage(
+            after,
+            Counter(choice.value for choice, _ in choices.values()),
+            tuple(self._requested(image, claim) for image, claim in wanted.items()),
+            {image: _tags(heads[image].judged if image in heads else None) for image in wanted},
+        )
+
+    async def settled(self, page: OpenPage) -> Settled:
+        """What the store says of the page's images now."""
+        heads = await self._scores.heads(tuple(page.before))
+        labels: dict[str, LabelChange] = {}
+        unfinished, skipped, changed = [], 0, 0
+        for image, before in page.before.items():
+            head = heads.get(image)
+            if head is not None and head.scores and head.scores.model.version == self._selection.version:
+                changed += _compare(before, _tags(head.judged), labels)
+            elif head is not None and head.state is State.DELETED:
+                skipped += 1
+            else:
+                unfinished.append(image)
+        counts = RescoreCounts(
+            chosen=page.chosen,
+            sent=len(page.before),
+            rescored=len(page.before) - skipped - len(unfinished) + page.chosen[RescoreChoice.DONE],
+            changed=changed,
+            skipped=skipped,
+            unfinished=len(unfinished),
+        )
+        return Settled(counts, labels, tuple(unfinished))
+
+    def _requested(self, image_id: str, claim: Claim) -> RescoreRequested:
+        selection, asked = self._selection, ["rescore", image_id, claim.position.event_id]
+        # Routes have no version: every job that decides again is a request of its own.
+        asked += [selection.version, *([selection.job_id] if selection.filters.decide_again else [])]
+        return RescoreRequested(
+            event_id=identity.event_id(*asked),
+            image_id=image_id,
+            claim=claim,
+            model_version=selection.version,
+            decide_again=selection.filters.decide_again,
+            job=selection.job_id,
+            requested_at=datetime.now(UTC),
+        )
+
+
+def summed(one: RescoreCounts, other: RescoreCounts) -> RescoreCounts:
+    """Both together."""
+    numbers = {
+        name: getattr(one, name) + getattr(other, name)
+        for name in RescoreCounts.model_fields
+        if name != "chosen"
+    }
+    return RescoreCounts(chosen=dict(Counter(one.chosen) + Counter(other.chosen)), **numbers)
+
+
+def joined_labels(one: Mapping[str, LabelChange], other: Mapping[str, LabelChange]) -> dict[str, LabelChange]:
+    """The changes of both together."""
+    joined = dict(one)
+    for label, change in other.items():
+        joined[label] = _plus(joined.get(label, LabelChange()), change)
+    return joined
+
+
+def _compare(before: Iterable[str], now: Iterable[str], labels: dict[str, LabelChange]) -> bool:
+    """Whether an image's tags are others than before; label by label into `labels`."""
+    old, new = set(before), set(now)
+    for label in old | new:
+        was, holds = label in old, label in new
+        one = LabelChange(before=was, after=holds, gained=holds and not was, lost=was and not holds)
+        labels[label] = _plus(labels.get(label, LabelChange()), one)
+    return old != new
+
+
+def _plus(one: LabelChange, other: LabelChange) -> LabelChange:
+    return LabelChange(
+        **{name: getattr(one, name) + getattr(other, name) for name in LabelChange.model_fields}
+    )
+
+
+def _tags(verdict: Verdict | None) -> tuple[str, ...]:
+    """The labels that hold, none where nothing was scored."""
+    return verdict.tagged if verdict else ()
