@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Final
 
 from agents.wiring.backends import kafka_connection
-from agents.wiring.model_source import manifest_here
-from agents.wiring.settings import Settings
+from agents.wiring.model_source import resolve_model
+from agents.wiring.settings import Settings, blame
+from model import checkpoint
 from operations import known_versions, object_address, rescore_jobs, rescore_plan, store
 from operations.current_user import current_user
 from operations.rescore_ids import digest_of
@@ -90,7 +91,7 @@ async def start(  # noqa: PLR0913 - how far to go
 ) -> RescoreResult:
     """Plan a job, keep it, and run it, unless it is left to another runner."""
     source_kind_of(request)
-    version = request.version or manifest_here(settings).version
+    version = request.version or await _resident(settings)
     if request.version and not request.force:
         await known_versions.refuse_unknown(settings, version)
     async with opened(settings, watch) as world:
@@ -108,6 +109,13 @@ async def start(  # noqa: PLR0913 - how far to go
                 return RescoreResult(plan, job)
             held = HeldJob(world.scores, job, runner, outlast=world.outlast)
             return RescoreResult(plan, await _given_back(held, _run(world, held, source)))
+
+
+async def _resident(settings: Settings) -> str:
+    """The version of the settings' model."""
+    found = await resolve_model(settings)
+    with blame(found.setting):
+        return checkpoint.read_manifest(found.folder).version
 
 
 async def resume(
@@ -292,7 +300,8 @@ async def _planned(
     made = await rescore_plan.plan(
         source, RescoreSelection.of(job), world.scores, limits=world.settings.clock, most=most
     )
-    made.speed = rescore_plan.measured_speed(await world.scores.jobs(), version=job.model_version)
+    of_jobs = rescore_plan.measured_speed(await world.scores.jobs(), version=job.model_version)
+    made.speed = of_jobs or made.speed
     if isinstance(source, UploadsSource):
         made.read, made.unreadable = source.read, source.unreadable
     return made

@@ -10,6 +10,7 @@ from statistics import fmean
 from typing import Any, Final
 
 from agents.bounded_times import ClockLimits
+from operations import capacity_sample
 from operations.rescore_selection import SENT, RescoreChoice, RescoreSelection
 from operations.rescore_sources import ImageSource
 from schemas.records import ImageHead, ScoreRecord
@@ -30,18 +31,16 @@ STAGES: Final = ("fetch", "decode", "forward")
 
 
 @dataclass(frozen=True, slots=True)
-class Speed:
-    """Images a second that a job before this one has come to."""
+class ReplaySpeed:
+    """Images a second, and what they were measured of."""
 
     rate: float
-    job_id: str
-    images: int
-    version: str
+    measured_of: str
 
 
 @dataclass(frozen=True, slots=True)
 class CostSample:
-    """Mean seconds an image by stage, of the history's last records of so many images."""
+    """Mean seconds an image by stage, of the newest scores in the history of so many images."""
 
     records: int
     seconds: Mapping[str, float]
@@ -64,7 +63,7 @@ class RescorePlan:
     read: int = 0
     unreadable: int = 0
     sample: CostSample | None = None
-    speed: Speed | None = None
+    speed: ReplaySpeed | None = None
 
     @property
     def looked_at(self) -> int:
@@ -94,7 +93,7 @@ class RescorePlan:
 
     @property
     def hours(self) -> float | None:
-        """By the speed of an earlier job."""
+        """By the speed that was measured."""
         return self.wanted / self.speed.rate / 3600 if self.speed else None
 
     def document(self) -> dict[str, Any]:
@@ -116,8 +115,8 @@ class RescorePlan:
                 "records": sample.records if sample else 0,
                 "seconds": dict(sample.seconds) if sample else {},
                 "versions": dict(sample.versions) if sample else {},
-                "job": speed.job_id if speed else None,
                 "images_a_second": speed.rate if speed else None,
+                "of": speed.measured_of if speed else None,
             },
         }
 
@@ -136,7 +135,8 @@ async def plan(
     most: int | None = LOOKED_AT,
 ) -> RescorePlan:
     """Look at the source's images, at `most` of them, and at what their scores have cost."""
-    made, after, measured = RescorePlan(total=source.total), "", list[ScoreRecord]()
+    made, after = RescorePlan(total=source.total), ""
+    measured, records = list[ImageHead](), list[ScoreRecord]()
     while page := await source.page(after, limit=PAGE):
         if most is not None and made.looked_at >= most:
             made.is_whole = False
@@ -149,27 +149,35 @@ async def plan(
             made.choices[choice] += 1
             if choice in SENT and head and head.content:
                 made.sizes.append(head.content.size)
-        if len(measured) < SAMPLE:
-            measured += await _latest(tuple(heads.values())[: SAMPLE - len(measured)], scores)
-    made.sample = _sample(measured)
+        # Image ids are hashes: the first images are any images.
+        some = tuple(heads.values())[: SAMPLE - len(measured)]
+        measured += some
+        for head in some:
+            records += await scores.records(head.image_id)
+    made.sample, made.speed = _sample(records), _store_speed(measured, records)
     return made
 
 
-async def _latest(heads: Sequence[ImageHead], scores: ScoreStore) -> list[ScoreRecord]:
-    """The newest record of each image; image ids are hashes, so the first images are any images."""
-    histories = [await scores.records(head.image_id) for head in heads]
-    return [max(each, key=lambda record: record.scored_at) for each in histories if each]
+def _store_speed(heads: Sequence[ImageHead], records: Sequence[ScoreRecord]) -> ReplaySpeed | None:
+    """What the workers have done when they had no room, as far as the sample can tell."""
+    found = capacity_sample.sample(heads, records).rate
+    if found is None or found.at_once < capacity_sample.FULL:
+        return None
+    return ReplaySpeed(found.per_second, f"the {found.images} scores of the store that are closest together")
 
 
 def _sample(records: Sequence[ScoreRecord]) -> CostSample | None:
-    seconds = {stage: [each.seconds[stage] for each in records if stage in each.seconds] for stage in STAGES}
+    """Of the newest record of each image."""
+    in_order = sorted(records, key=lambda record: record.scored_at)
+    newest = {record.image_id: record for record in in_order}.values()
+    seconds = {stage: [each.seconds[stage] for each in newest if stage in each.seconds] for stage in STAGES}
     if not seconds["forward"]:
         return None
     means = {stage: fmean(values) for stage, values in seconds.items() if values}
-    return CostSample(len(records), means, Counter(each.scores.model.version for each in records))
+    return CostSample(len(newest), means, Counter(each.scores.model.version for each in newest))
 
 
-def measured_speed(jobs: Sequence[RescoreJob | SpoiledJob], *, version: str) -> Speed | None:
+def measured_speed(jobs: Sequence[RescoreJob | SpoiledJob], *, version: str) -> ReplaySpeed | None:
     """That of the last job that has rescored enough: of this version where there is one."""
     enough = [
         job
@@ -179,6 +187,7 @@ def measured_speed(jobs: Sequence[RescoreJob | SpoiledJob], *, version: str) -> 
     if not enough:
         return None
     last = max(enough, key=lambda job: (job.model_version == version, job.updated_at))
-    return Speed(
-        last.counts.rescored / last.counts.seconds, last.id, last.counts.rescored, last.model_version
+    return ReplaySpeed(
+        last.counts.rescored / last.counts.seconds,
+        f"{last.id}, which has rescored {last.counts.rescored:,} by version {last.model_version}",
     )

@@ -23,7 +23,7 @@ INTERRUPTED = 130
 """The exit code of a command that was stopped by Ctrl-C."""
 
 
-class Watch:
+class ReplayBars:
     """Bars on standard error, one for the reading and one for the scoring; the plan between them."""
 
     def __init__(self, *, as_json: bool) -> None:
@@ -78,7 +78,7 @@ class Watch:
         console.print(line, soft_wrap=True)
 
 
-class Told:
+class ReplayLines:
     """A line for each change of a job: of a service that nobody watches."""
 
     def __init__(self, *, as_json: bool) -> None:
@@ -109,9 +109,9 @@ class Told:
 
 
 @contextmanager
-def watching(*, as_json: bool) -> Iterator[Watch]:
+def watching(*, as_json: bool) -> Iterator[ReplayBars]:
     """What is told while a job runs; Ctrl-C and a stop by the system say how to go on."""
-    watch = Watch(as_json=as_json)
+    watch = ReplayBars(as_json=as_json)
     with _interrupting():
         try:
             yield watch

@@ -64,13 +64,9 @@ def _costs(made: RescorePlan, job: RescoreJob) -> Iterator[tuple[str, str]]:
         )
         yield f"{made.device_seconds:,.0f} s", words
     if made.speed is None or made.hours is None:
-        yield "?", "hours: no job has rescored enough yet to measure by"
+        yield "?", "hours: no job has rescored enough yet to measure by, nor have workers had so much to do"
     else:
-        speed = made.speed
-        words = (
-            f"at {speed.rate:,.1f} images a second, as {speed.job_id} had ({speed.images:,} by version"
-            f" {speed.version})"
-        )
+        words = f"at {made.speed.rate:,.1f} images a second, measured of {made.speed.measured_of}"
         yield f"{made.hours:,.1f} h", words
 
 

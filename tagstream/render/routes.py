@@ -74,7 +74,7 @@ def _changes(outlook: Outlook, *, is_whole: bool) -> Iterator[RenderableType]:
     yield _visibility(outlook)
     yield Text(
         "Nothing was written or sent. Workers that have these rules go by them for what they score, and for"
-        " the rest after `tagstream replay --from earliest --decide-again`.",
+        " the rest after `tagstream replay start --from earliest --decide-again`.",
         "dim",
     )
 

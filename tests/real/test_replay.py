@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -38,10 +39,10 @@ async def test_what_was_uploaded_since_a_moment_is_scored_by_the_new_version_and
     assert await asyncio.to_thread(old.stop, 40) == 0
     new = fleet.start(E2E_VERSION="2")
     dry = await replay(premises, moment, "--dry-run")
-    assert dry["choices"]["send"] == len(LATER) + 1
+    assert dry["plan"]["choices"]["send"] == len(LATER) + 1
     done = await replay(premises, moment)
-    assert done["summary"]["rescored"] == len(LATER) + 1
-    assert done["summary"]["unfinished"] == 0
+    counts = done["job"]["counts"]
+    assert (counts["rescored"], counts["unfinished"]) == (len(LATER) + 1, 0)
     assert await asyncio.to_thread(new.stop, 40) == 0
     heads = await findings.heads()
     versions = {key: head.scores.model.version for key, head in heads.items() if head.scores}
@@ -56,8 +57,8 @@ def is_human(head: ImageHead) -> bool:
     return head.verdict is not None and [tag.label for tag in head.verdict.tags if tag.tagged] == ["human"]
 
 
-async def replay(premises: Premises, moment: datetime, *options: str) -> dict[str, dict[str, int]]:
-    command = ["replay", "--from", moment.isoformat(), "--model", "2", "--force", "--json", *options]
+async def replay(premises: Premises, moment: datetime, *options: str) -> dict[str, Any]:
+    command = ["replay", "start", "--from", moment.isoformat(), "--model", "2", "--force", "--json", *options]
     (answer,) = documents(await asyncio.to_thread(tagstream, premises, *command))
-    told: dict[str, dict[str, int]] = answer
+    told: dict[str, Any] = answer
     return told

@@ -27,7 +27,6 @@ MODULES: Final = {
     "tagstream: erase.py": FACES,
     "tagstream: pipeline.py": FACES,
     "tagstream: prelabel.py": FACES,
-    "tagstream: replay.py": FACES,
     "tagstream: routes.py": FACES,
     "tagstream: statements.py": FACES,
     "tagstream: stress.py": FACES,

@@ -73,6 +73,9 @@ OTHERS: Final = {
     "Receipt.format": "the version of a receipt's form",
     "DeviceTally.out_of_memory": "a count",
     "LabelChange.after": "a label's count",
+    "FromUploads.accepts_gone": "of records that retention has deleted",
+    "RescoreRequest.accept_gone": "of records that retention has deleted",
+    "RescoreCheckpoint.after": "the last image that is settled",
 }
 """Fields that share a word with a setting and mean something else."""
 

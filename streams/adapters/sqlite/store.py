@@ -45,7 +45,7 @@ _PRIMARY_CODE: Final = 0xFF
 MEND: Final = (
     "see whether TAGSTREAM_STORE__PATH names the right file; then stop its workers, restore it from a backup,"
     " or move it away with its -wal and -shm: the next start makes an empty one, which"
-    " `tagstream replay --from earliest` fills; what people decided is in their topic"
+    " `tagstream replay start --from earliest` fills; what people decided is in their topic"
 )
 """What to do about a damaged file: waiting mends nothing."""
 

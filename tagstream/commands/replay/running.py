@@ -61,6 +61,6 @@ def run(
     from tagstream.commands.environment import load_settings
     from tagstream.render import replay as render
 
-    told = render.Told(as_json=as_json)
+    told = render.ReplayLines(as_json=as_json)
     with render.stopped_in_order():
         asyncio.run(rescore.run_all(load_settings(), told, failed=told.failed))
