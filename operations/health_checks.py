@@ -14,7 +14,15 @@ from agents.wiring import backends
 from agents.wiring.backends import kafka_connection
 from agents.wiring.settings import Settings
 from model.registry import refs
-from operations import machine_checks, model_check, model_status, reading_checks, store_checks, suspicions
+from operations import (
+    machine_checks,
+    model_check,
+    model_status,
+    reading_checks,
+    replay_checks,
+    store_checks,
+    suspicions,
+)
 from operations.unwell import Unwell
 from schemas import topics
 from schemas.errors import ConfigurationError, TagstreamError
@@ -117,6 +125,7 @@ def of(config: Settings, *, source: str, scores: bool = False) -> tuple[Check, .
         Check("disk", lambda: machine_checks.disk(config), "free some space"),
         *_reading(config),
         _suspicions(config),
+        *_replays(config),
         *_registry(config),
         Check("model", lambda: model_check.look(config, scores=scores), _MODEL_MEND, MODEL_SECONDS),
         Check("workers", lambda: model_status.look(config), "see the check of the store"),
@@ -168,6 +177,15 @@ def _reading(config: Settings) -> tuple[Check, ...]:
         Check("codecs", reading_checks.codecs, mend),
         Check("partitions", lambda: reading_checks.covered(config), mend),
         Check("unread", lambda: reading_checks.nothing_gone(config), mend),
+    )
+
+
+def _replays(config: Settings) -> tuple[Check, Check]:
+    return (
+        Check("replays", lambda: replay_checks.jobs(config), "see the check of the store"),
+        Check(
+            "replay lane", lambda: replay_checks.lane(config), "is Kafka running? See the check of the broker"
+        ),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,10 +15,9 @@ from agents.wiring.backends import kafka_connection
 from agents.wiring.model_source import resolve_model
 from agents.wiring.settings import Settings, blame
 from model import checkpoint
-from operations import known_versions, object_address, rescore_jobs, rescore_plan, store
+from operations import known_versions, object_address, rescore_jobs, rescore_plan
 from operations.current_user import current_user
 from operations.rescore_ids import digest_of
-from operations.rescore_jobs import JobStanding
 from operations.rescore_lease import HeldJob, LeaseTaken, lease, runner_id, take
 from operations.rescore_opening import RescoreWatch, RescoreWorld, opened, opened_lane, opened_source
 from operations.rescore_plan import RescorePlan
@@ -38,10 +37,8 @@ from schemas.rescore_jobs import (
     RescoreJob,
     RescoreSource,
     RescoreState,
-    SpoiledJob,
 )
 from streams.adapters.kafka.reader import TopicReader
-from streams.ports import RescoreJobs
 
 LOOK_SECONDS: Final = 5.0
 """How often a service looks for jobs that nobody runs."""
@@ -124,30 +121,6 @@ async def resume(
     """Run a job that rests, or whose runner has died; raises `ConfigurationError` where somebody runs it."""
     async with opened(settings, watch) as world:
         return await _taken_over(world, job_id, accept_gone=accept_gone)
-
-
-async def steered(settings: Settings, steer: Callable[[RescoreJobs], Awaitable[RescoreJob]]) -> JobStanding:
-    """The job as a person has steered it; raises `ConfigurationError`."""
-    async with store.open_store(settings.store) as jobs:
-        return rescore_jobs.standing(await steer(jobs))
-
-
-async def standing(settings: Settings, job_id: str | None) -> JobStanding:
-    """The job of that name, or the newest; raises `ConfigurationError` where there is none."""
-    async with store.open_store(settings.store) as jobs:
-        if job_id is None:
-            every = [each.id for each in await jobs.jobs()]
-            if not every:
-                raise ConfigurationError("there is no replay yet: `tagstream replay start` begins one")
-            job_id = max(every)
-        return await rescore_jobs.find(jobs, job_id)
-
-
-async def every(settings: Settings) -> tuple[JobStanding | SpoiledJob, ...]:
-    """All jobs, by their names, which begin with the time of their start."""
-    async with store.open_store(settings.store) as jobs:
-        found = await jobs.jobs()
-    return tuple(each if isinstance(each, SpoiledJob) else rescore_jobs.standing(each) for each in found)
 
 
 async def run_all(

@@ -18,7 +18,7 @@ from operations.rescore_settling import GOING, GRACE_SECONDS, Settling, Watch
 from operations.rescore_sources import ImageSource, SourcePage
 from schemas.rescore_jobs import RescoreCounts, RescoreJob, RescoreState
 from streams.clock import Clock, SystemClock
-from streams.ports import ScoreStore
+from streams.ports import WholeStore
 
 PAGE: Final = 500
 OPEN: Final = 2
@@ -35,7 +35,7 @@ class RescoreRunner:
         self,
         held: HeldJob,
         source: ImageSource,
-        scores: ScoreStore,
+        scores: WholeStore,
         lane: Lane,
         ends: LaneEnds,
         *,
@@ -52,7 +52,9 @@ class RescoreRunner:
         self._clock = clock or SystemClock()
         self._size = page
         self._pages = RescorePages(held.job, scores, limits or ClockLimits())
-        self._lane = Settling(held, self._pages, lane, ends, outlast=outlast, clock=self._clock, watch=watch)
+        self._lane = Settling(
+            held, self._pages, lane, ends, scores, outlast=outlast, clock=self._clock, watch=watch
+        )
         self._open: deque[OpenPage] = deque()
         self._since = self._clock.time()
 

@@ -14,9 +14,11 @@ from typing import Final, TypeVar
 
 from operations.rescore_lease import HeldJob, Outlast
 from operations.rescore_pages import Lane, LaneEnds, OpenPage, RescorePages, Settled
+from operations.resident_versions import Residency, residency
 from schemas.events import RescoreRequested
 from schemas.rescore_jobs import RescoreJob, RescoreState
 from streams.clock import Clock
+from streams.ports import WorkerStates
 
 STALL_SECONDS: Final = 30.0
 """Without a request done, after which workers are told to pass over what they have not the version for."""
@@ -45,11 +47,13 @@ class Settling:
         pages: RescorePages,
         lane: Lane,
         ends: LaneEnds,
+        states: WorkerStates,
         *,
         outlast: Outlast,
         clock: Clock,
         watch: Watch,
     ) -> None:
+        self._states = states
         self._held = held
         self._pages = pages
         self._lane = lane
@@ -75,7 +79,9 @@ class Settling:
         while await self._is_done_with(page):
             settled = await self._outlast(lambda: self._pages.settled(page))
             left = len(settled.unfinished)
-            if not (page.is_doubtful and left) or (left == asked and not settled.is_in_vain):
+            if settled.is_in_vain and not self.goes_on:
+                return None  # what is stopped is passed over: that says nothing of the images
+            if not await self._is_in_doubt(page, settled, asked=asked):
                 self._open.remove(page)
                 return settled
             if settled.is_in_vain:
@@ -87,6 +93,15 @@ class Settling:
             asked = left
             await self._ask(page, [each for each in page.requests if each.image_id in settled.unfinished])
         return None
+
+    async def _is_in_doubt(self, page: OpenPage, settled: Settled, *, asked: int) -> bool:
+        """Whether what is unfinished may be so for want of the version, and asking again may help."""
+        if settled.is_in_vain:
+            return page.is_doubtful or (await self._residency()).is_nowhere
+        return page.is_doubtful and 0 < len(settled.unfinished) < asked
+
+    async def _residency(self) -> Residency:
+        return await self._outlast(lambda: residency(self._states, self._held.job.model_version))
 
     async def _ask(self, page: OpenPage, requests: Sequence[RescoreRequested]) -> None:
         page.is_doubtful = self._held.job.state is not RescoreState.RUNNING
@@ -122,15 +137,15 @@ class Settling:
     async def _say_that_it_waits(self) -> None:
         for page in self._open:
             page.is_doubtful = True
-        version = self._held.job.model_version
-        why = (
-            f"for {STALL_SECONDS:g} seconds no worker has taken a request for version {version}: none runs,"
-            " none has it resident, or live uploads leave them no time"
-        )
+        why = f"for {STALL_SECONDS:g} seconds no worker has taken a request: {await self._who_has_it()}"
         await self._become(RescoreState.WAITING, why)
+
+    async def _who_has_it(self) -> str:
+        return f"version {self._held.job.model_version}: {(await self._residency()).words}"
 
     async def _until_somebody_has_the_version(self, page: OpenPage) -> None:
         """Ask for one image after another, now and then, until one is scored or the job is stopped."""
+        await self._become(RescoreState.WAITING, f"nobody scores by {await self._who_has_it()}")
         tries = 0
         while self.goes_on:
             request = page.requests[tries % len(page.requests)]
@@ -138,7 +153,8 @@ class Settling:
             await self._ask(probe, probe.requests)
             if not await self._is_done_with(probe):
                 return None
-            if not (await self._outlast(lambda: self._pages.settled(probe))).is_in_vain:  # noqa: B023 - at once
+            scored = not (await self._outlast(lambda: self._pages.settled(probe))).is_in_vain  # noqa: B023 - at once
+            if scored or (await self._residency()).having:
                 return await self._become(RescoreState.RUNNING, "")
             tries += 1
             await self.nap(PROBE_SECONDS)

@@ -5,19 +5,24 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from agents.ports import OneVersion
 from operations import rescore_jobs
 from operations.rescore_lease import LeaseTaken
 from operations.rescore_runner import OPEN
+from operations.rescore_settling import PROBE_SECONDS
 from schemas.errors import ConfigurationError, Unavailable
 from schemas.rescore_jobs import RescoreFilters, RescoreJob, RescoreLease, RescoreState
+from schemas.worker_states import WorkerState
 from streams.adapters.memory import MemoryScores
+from tests.contract.builders import FIRST_MODEL
 
 from .rescore_rig import PAGE, Rig
-from .straight_path import Crash, s3_message, upload_of
+from .straight_path import Crash, SpokenTagger, s3_message, upload_of
 
 Steer = Callable[[MemoryScores, str], Awaitable[RescoreJob]]
 MANY = [upload_of(f"r1/{number}.jpg") for number in range(5 * PAGE - 1)]
@@ -217,11 +222,88 @@ async def test_a_job_whose_version_nobody_has_waits_and_says_so_and_goes_on_when
     rig.clock.on_sleep = roll_out
     job = await rig.run()
     waiting = [seen for seen in rig.seen if seen.state is RescoreState.WAITING]
-    assert waiting[0].why.startswith("for 30 seconds no worker has taken a request for version 2")
+    assert waiting[0].why.startswith(
+        "for 30 seconds no worker has taken a request: version 2: no worker runs"
+    )
     assert waiting[0].checkpoint.after == ""
     assert (job.state, job.why, job.counts.rescored) == (RescoreState.FINISHED, "", 19)
     assert (job.counts.sent, job.counts.unfinished) == (19, 0)
     assert rig.world.counted("not_resident") > 0
+
+
+def worker(*versions: str) -> WorkerState:
+    """One that runs now, and says that it has these."""
+    models = tuple(FIRST_MODEL.model_copy(update={"version": version}) for version in versions)
+    now = datetime.now(UTC)
+    return WorkerState(
+        id="w1",
+        started_at=now,
+        seen_at=now,
+        release="1",
+        serving=models[0],
+        resident=models,
+        computed_by="a test",
+    )
+
+
+async def test_a_version_that_vanishes_in_mid_job_is_waited_for_though_workers_pass_over_it_at_once(
+    rig: Rig,
+) -> None:
+    await rig.world.scores.note_worker(worker("1"))
+    rig.world.versions = GivenUp(rig)
+    await rig.started()
+
+    async def roll_out() -> None:
+        if rig.clock.now > 100:
+            rig.world.versions = None
+            await rig.world.scores.note_worker(worker("2"))
+
+    rig.clock.on_sleep = roll_out
+    job = await rig.run()
+    waiting = [seen for seen in rig.seen if seen.state is RescoreState.WAITING]
+    assert waiting[0].why == "nobody scores by version 2: of 1 that run none has it"
+    assert (job.state, job.counts.rescored, job.counts.unfinished) == (RescoreState.FINISHED, 19, 0)
+    assert len(rig.lane.messages) < 19 + 2 * PAGE + 100 / PROBE_SECONDS + 2
+
+
+class GivenUp(OneVersion):
+    """A worker that waits for no version but its own."""
+
+    def __init__(self, rig: Rig) -> None:
+        super().__init__(SpokenTagger(rig.world.faults, version="1"))
+
+    def is_given_up(self, version: str) -> bool:
+        return version != "1"
+
+
+async def test_a_page_of_photographs_that_nobody_can_score_is_passed_though_workers_have_the_version(
+    rig: Rig,
+) -> None:
+    await rig.world.scores.note_worker(worker("2"))
+    for upload in MANY:
+        await rig.world.put(upload, "")
+    await rig.started()
+    job = await rig.run()
+    assert (job.state, job.counts.unfinished, job.counts.rescored) == (RescoreState.FINISHED, 19, 0)
+
+
+async def test_a_job_paused_before_its_version_came_has_not_left_its_images_behind(rig: Rig) -> None:
+    rig.serve("1")
+    await rig.started()
+    held = await rig.held()
+
+    async def pause() -> None:
+        if held.job.state is RescoreState.RUNNING:
+            await rescore_jobs.pause(rig.world.scores, "job-2")
+            await held.change(lambda job: job)
+
+    rig.clock.on_sleep = pause
+    paused = await rig.runner(held).run()
+    assert (paused.state, paused.counts.sent) == (RescoreState.PAUSED, 0)
+    rig.clock.on_sleep = None
+    rig.serve("2")
+    job = await rig.run()
+    assert (job.state, job.counts.rescored) == (RescoreState.FINISHED, 19)
 
 
 @pytest.mark.parametrize("steer", [rescore_jobs.pause, rescore_jobs.cancel])

@@ -25,11 +25,11 @@ def status(
     """
     import asyncio
 
-    from operations import rescore
+    from operations import rescore_desk
     from tagstream.commands.environment import load_settings
     from tagstream.render import replay as render
 
-    render.show_standing(asyncio.run(rescore.standing(load_settings(), job)), as_json=as_json)
+    render.show_standing(asyncio.run(rescore_desk.standing(load_settings(), job)), as_json=as_json)
 
 
 def list_(*, as_json: Json = False) -> None:
@@ -43,11 +43,11 @@ def list_(*, as_json: Json = False) -> None:
     """
     import asyncio
 
-    from operations import rescore
+    from operations import rescore_desk
     from tagstream.commands.environment import load_settings
     from tagstream.render import replay as render
 
-    render.show_list(asyncio.run(rescore.every(load_settings())), as_json=as_json)
+    render.show_list(asyncio.run(rescore_desk.every(load_settings())), as_json=as_json)
 
 
 def pause(job: Job, *, as_json: Json = False) -> None:
@@ -61,11 +61,11 @@ def pause(job: Job, *, as_json: Json = False) -> None:
     """
     import asyncio
 
-    from operations import rescore, rescore_jobs
+    from operations import rescore_desk, rescore_jobs
     from tagstream.commands.environment import load_settings
     from tagstream.render import replay as render
 
-    paused = asyncio.run(rescore.steered(load_settings(), lambda jobs: rescore_jobs.pause(jobs, job)))
+    paused = asyncio.run(rescore_desk.steered(load_settings(), lambda jobs: rescore_jobs.pause(jobs, job)))
     render.show_steered(paused, as_json=as_json)
 
 
@@ -80,11 +80,13 @@ def cancel(job: Job, *, as_json: Json = False) -> None:
     """
     import asyncio
 
-    from operations import rescore, rescore_jobs
+    from operations import rescore_desk, rescore_jobs
     from tagstream.commands.environment import load_settings
     from tagstream.render import replay as render
 
-    cancelled = asyncio.run(rescore.steered(load_settings(), lambda jobs: rescore_jobs.cancel(jobs, job)))
+    cancelled = asyncio.run(
+        rescore_desk.steered(load_settings(), lambda jobs: rescore_jobs.cancel(jobs, job))
+    )
     render.show_steered(cancelled, as_json=as_json)
 
 
@@ -104,11 +106,11 @@ def rate(
     """
     import asyncio
 
-    from operations import rescore, rescore_jobs
+    from operations import rescore_desk, rescore_jobs
     from tagstream.commands.environment import load_settings
     from tagstream.render import replay as render
 
     paced = asyncio.run(
-        rescore.steered(load_settings(), lambda jobs: rescore_jobs.set_rate(jobs, job, images or None))
+        rescore_desk.steered(load_settings(), lambda jobs: rescore_jobs.set_rate(jobs, job, images or None))
     )
     render.show_steered(paced, as_json=as_json)
