@@ -22,6 +22,8 @@ from operations.capacity_day import HOUR, hours, natural_peak
 
 BENCH_MACHINE: Final = Path(__file__).with_name("bench-machine.json")
 MEASURED: Final = "lanes-costs.json"
+VERSIONS: Final = {"other": True, "same": False}
+"""What the replay wants, beside what serves: another version has a batcher of its own."""
 ABOUT: Final = (
     "`make bench-lanes`: simulated, {live:,} live photographs of a day (the busiest hour {peak:.1f} times the"
     " mean) and a replay of {replay:,} from {start:g}:00 on; seconds from upload to tag of what came while"
@@ -31,8 +33,8 @@ CHECK: Final = (
     "`make bench-lanes OPTIONS=--check`: one worker asked for the same as in the real run. Costs: {}"
 )
 EXAMPLES: Final = """\
-  make bench-lanes                                                a minute; nothing is started
-  make bench-lanes OPTIONS="--workers 2 --rates none --background 2,4,8,16,32"
+  make bench-lanes                                                a minute and a half; nothing is started
+  make bench-lanes OPTIONS="--workers 2 --version same --rates none --background 2,8,32"
   make bench-lanes OPTIONS="--check build/bench/lanes-measured.json"    beside the real run of the costs
 """
 
@@ -48,6 +50,7 @@ def _simulated(asked: argparse.Namespace) -> Part:
         arrivals=day.poisson(hours(asked.live_per_day, asked.peak), asked.seed),
         costs=_costs(asked),
         backgrounds=tuple(map(int, asked.background.split(","))),
+        apart=tuple(VERSIONS[each] for each in asked.version.split(",")),
         workers=tuple(map(int, asked.workers.split(","))),
         images=int(asked.replay),
         start=asked.start * HOUR,
@@ -91,7 +94,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--rates", default="none,20", metavar="R,R", help="limits of the replay, a run each (none,20)"
     )
-    parser.add_argument("--workers", default="1,2,4", metavar="N,N", help="processes, a run each (1,2,4)")
+    parser.add_argument("--workers", default="1,2", metavar="N,N", help="processes, a run each (1,2)")
+    versions = ",".join(VERSIONS)
+    parser.add_argument(
+        "--version", default=versions, metavar="V,V", help=f"that the replay wants, a run each ({versions})"
+    )
     slots = str(Limits().background)
     parser.add_argument(
         "--background", default=slots, metavar="N,N", help=f"slots of the replay, a run each ({slots})"

@@ -24,6 +24,8 @@ class Asked:
     costs: Costs
     backgrounds: tuple[int, ...]
     """Slots that a worker gives to the replay, a run each."""
+    apart: tuple[bool, ...]
+    """Whether the replay wants another version than that which serves, a run each."""
     workers: tuple[int, ...]
     images: int
     start: float
@@ -75,19 +77,25 @@ def days(asked: Asked) -> Iterator[Day]:
     for workers in asked.workers:
         alone = _run(asked, workers, None)
         yield _day(workers, "none", alone, alone, (0.0, DAY))
-        for rate, background in product(asked.rates, asked.backgrounds):
-            outcome = _run(asked, workers, Replay(asked.images, asked.start, rate), background)
-            name = f"{'as fast as it goes' if rate is None else f'{rate:g}/s at most'}, {background} slots"
+        for is_apart, rate, background in product(asked.apart, asked.rates, asked.backgrounds):
+            limits = Limits(background=background, is_apart=is_apart)
+            outcome = _run(asked, workers, Replay(asked.images, asked.start, rate), limits)
+            name = f"{_replay_words(rate, is_apart=is_apart)}, {background} slots"
             yield _day(workers, name, outcome, alone, (asked.start, outcome.replay_done or outcome.seconds))
 
 
-def _run(asked: Asked, workers: int, replay: Replay | None, background: int = 1) -> Outcome:
+def _replay_words(rate: float | None, *, is_apart: bool) -> str:
+    version = "another version" if is_apart else "the same version"
+    return f"{version}, {'as fast as it goes' if rate is None else f'{rate:g}/s at most'}"
+
+
+def _run(asked: Asked, workers: int, replay: Replay | None, limits: Limits | None = None) -> Outcome:
     dying = deaths(asked.deaths, workers, seconds=DAY, seed=asked.seed)
     made = Simulation(
         asked.arrivals,
         asked.costs,
         workers=workers,
-        limits=Limits(background=background),
+        limits=limits,
         replay=replay,
         deaths=dying,
         seed=asked.seed,

@@ -136,10 +136,10 @@ class Simulation:
         return self._ended(max(now, self._outcome.seconds))
 
     def _ended(self, now: float) -> Outcome:
-        outcome, batches = self._outcome, sum(each.batches for each in self._workers)
+        outcome, batches = self._outcome, sum(each.device.batches for each in self._workers)
         outcome.seconds = now
         outcome.tagged = np.array(self._tagged)
-        outcome.busy = [each.busy for each in self._workers]
+        outcome.busy = [each.device.busy for each in self._workers]
         done = len(self._times) + outcome.replayed + outcome.repeated
         outcome.images_a_batch = done / batches if batches else 0.0
         return outcome
@@ -161,13 +161,17 @@ class Simulation:
             self._fill(owner, now)
 
     def _loaded(self, worker: Worker, image: int, now: float) -> None:
-        worker.line.append(image)
-        self._begin(worker, now)
+        worker.decoded(image)
+        if worker.device.begin(now):
+            self._foresee(worker)
 
-    def _scored(self, worker: Worker, now: float) -> None:
-        images = worker.end()
+    def _scored(self, worker: Worker, turn: int, now: float) -> None:
+        if turn != worker.device.turn:
+            return
+        images = worker.device.end(now)
         self._later(worker, now + self._costs.tell, lambda then: self._told(worker, images, then))
-        self._begin(worker, now)
+        worker.device.begin(now)
+        self._foresee(worker)
 
     def _told(self, worker: Worker, images: list[int], now: float) -> None:
         worker.tell(images)
@@ -266,7 +270,8 @@ class Simulation:
     def _start(self, worker: Worker, image: int, now: float) -> None:
         self._later(worker, worker.load(image, now), lambda then: self._loaded(worker, image, then))
 
-    def _begin(self, worker: Worker, now: float) -> None:
-        spent = worker.begin(now)
-        if spent is not None:
-            self._later(worker, now + spent, lambda then: self._scored(worker, then))
+    def _foresee(self, worker: Worker) -> None:
+        """The next end of a batch, unless another begins before."""
+        device = worker.device
+        if (end := device.next_end()) is not None:
+            self._later(worker, end, partial(self._scored, worker, device.turn))

@@ -1,21 +1,20 @@
-"""One worker: the window's slots, the decoders, the micro-batcher, and what is said afterwards.
+"""One worker: the window's slots, the decoders, the device, and what is said afterwards.
 
-As the product has it (`streams/inflight.py`, `model/serving/batcher.py`): live photographs take slots in the
-order in which they come, the replay only while no live one waits for a slot and up to its share; whoever is
-decoded waits in one line, from which an idle device takes what is there, up to a full batch.
+As the product has it (`streams/inflight.py`): live photographs take slots in the order in which they come,
+the replay only while no live one waits for a slot and up to its share.
 
 A photograph of the replay is the number `REPLAYED`; live ones have their own, from 0 on.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+from collections import deque
 from dataclasses import dataclass, field
 from typing import Final
 
 from benchmarks.lanes.costs import Costs
+from benchmarks.lanes.device import Device
 from model.serving.batcher import BatchLimits
-from operations.capacity_day import HOUR
 from streams.inflight import WindowLimits
 
 REPLAYED: Final = -1
@@ -28,6 +27,8 @@ class Limits:
     concurrency: int = field(default_factory=lambda: WindowLimits().concurrency)
     background: int = field(default_factory=lambda: WindowLimits().background)
     batch: int = field(default_factory=lambda: BatchLimits().max_size)
+    is_apart: bool = True
+    """The replay wants another version than live photographs have: it has a batcher of its own."""
 
 
 @dataclass(slots=True, eq=False)
@@ -43,17 +44,15 @@ class Worker:
     """Live photographs without a slot."""
     running: int = 0
     background: int = 0
-    line: deque[int] = field(default_factory=deque)
-    """Decoded, for the device."""
-    forward: list[int] = field(default_factory=list)
     open: set[int] = field(default_factory=set)
     """Live photographs that it has, and whose tags are not out."""
     replayed: int = 0
     """Photographs of the replay that it has begun, and whose tags are not out."""
     decoders_free: float = 0.0
-    busy: defaultdict[int, float] = field(default_factory=lambda: defaultdict(float))
-    """Seconds of the device, by the hour in which a batch began."""
-    batches: int = 0
+    device: Device = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.device = Device(self.costs, self.limits.batch, 1 + self.limits.is_apart)
 
     def live_may_start(self) -> bool:
         """Whether the first that waits has a slot."""
@@ -77,21 +76,9 @@ class Worker:
         self.decoders_free = max(self.decoders_free + self.costs.decode, now + self.costs.load)
         return self.decoders_free
 
-    def begin(self, now: float) -> float | None:
-        """Begin the next batch, if the device is idle and anybody waits; how long it takes."""
-        if self.forward or not self.line:
-            return None
-        size = min(len(self.line), self.limits.batch)
-        self.forward = [self.line.popleft() for _ in range(size)]
-        spent = self.costs.forward(size)
-        self.busy[int(now // HOUR)] += spent
-        self.batches += 1
-        return spent
-
-    def end(self) -> list[int]:
-        """The batch that has come to its end."""
-        ended, self.forward = self.forward, []
-        return ended
+    def decoded(self, image: int) -> None:
+        """It waits for its forward."""
+        self.device.add(image, self.limits.is_apart if image == REPLAYED else 0)
 
     def tell(self, images: list[int]) -> None:
         """Their tags are out."""
@@ -110,6 +97,7 @@ class Worker:
         self.life += 1
         self.running = self.background = self.replayed = 0
         self.decoders_free = 0.0
-        for line in (self.waiting, self.line, self.forward, self.open):
-            line.clear()
+        self.waiting.clear()
+        self.open.clear()
+        self.device.clear()
         return left, replayed

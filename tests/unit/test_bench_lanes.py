@@ -32,7 +32,7 @@ COSTS = Costs(
 ALONE = 0.02 + 0.01 + 0.015 + 0.01
 """Seconds of a photograph that meets nobody."""
 ONE_AT_A_TIME = Costs(hop=0, load=0, decode=0, batch=0, image=0.1, tell=0, mark=0, source="test")
-SINGLE = Limits(concurrency=1, background=1, batch=1)
+SINGLE = Limits(concurrency=1, background=1, batch=1, is_apart=False)
 
 
 def run(times: list[float], costs: Costs = COSTS, *, workers: int = 1, **more: object) -> Outcome:
@@ -64,6 +64,7 @@ def test_more_than_a_batch_waits_for_the_next_one() -> None:
     workers=st.integers(1, 3),
     replayed=st.integers(0, 80),
     rate=st.none() | st.floats(1, 50),
+    is_apart=st.booleans(),
     killed=st.lists(st.tuples(st.floats(0, 60), st.integers(0, 2), st.floats(6, 12)), max_size=4),
 )
 def test_every_photograph_is_tagged_once_whoever_dies(
@@ -71,6 +72,8 @@ def test_every_photograph_is_tagged_once_whoever_dies(
     workers: int,
     replayed: int,
     rate: float | None,
+    *,
+    is_apart: bool,
     killed: list[tuple[float, int, float]],
 ) -> None:
     dying = [Death(at, who % workers, still, back=15.0) for at, who, still in killed]
@@ -78,6 +81,7 @@ def test_every_photograph_is_tagged_once_whoever_dies(
         sorted(times),
         workers=workers,
         replay=Replay(replayed, start=5.0, rate=rate),
+        limits=Limits(is_apart=is_apart),
         deaths=sorted(dying, key=lambda d: d.at),
     )
     assert not np.isnan(found.tagged).any()
@@ -95,6 +99,27 @@ def test_live_waits_for_one_photograph_of_the_replay_at_most(times: list[float])
     delays = np.array(waits(beside)) - np.array(waits(alone))
     assert delays.max() <= ONE_AT_A_TIME.image + 1e-6
     assert beside.replayed == 1000
+
+
+def test_two_versions_share_the_processor_alike() -> None:
+    """A batch of the replay takes one second, and a photograph that comes within it 0.1 s, twice as long."""
+    costs = Costs(hop=0, load=0, decode=0, batch=0, image=0.1, tell=0, mark=0, source="test")
+    apart = run([0.5], costs, replay=Replay(11))
+    assert waits(apart) == pytest.approx([0.2])
+    assert apart.replay_done == pytest.approx(1.2)
+    same = run([0.5], costs, replay=Replay(11), limits=Limits(is_apart=False))
+    assert waits(same) == pytest.approx([0.7])
+
+
+@settings(max_examples=50, deadline=None)
+@given(times=st.lists(st.floats(0, 20), max_size=40), replayed=st.integers(0, 60), is_apart=st.booleans())
+def test_the_processor_is_busy_for_as_long_as_its_work_takes(
+    times: list[float], replayed: int, *, is_apart: bool
+) -> None:
+    costs = replace(COSTS, batch=0.0)
+    found = run(sorted(times), costs, replay=Replay(replayed), limits=Limits(is_apart=is_apart))
+    (busy,) = found.busy
+    assert sum(busy.values()) == pytest.approx((len(times) + replayed) * costs.image)
 
 
 @pytest.mark.parametrize(("share", "seconds"), [(1, 9.0), (2, 9.0), (3, 6.0), (9, 2.0)])
@@ -221,21 +246,23 @@ def test_a_day_with_a_replay_stands_beside_the_one_without() -> None:
         arrivals=day.poisson(hours(3000), 1),
         costs=COSTS,
         backgrounds=(32, 4),
+        apart=(True, False),
         workers=(1, 2),
         images=40_000,
         start=36_000.0,
-        rates=(None, 50.0),
+        rates=(None,),
         deaths=1,
         seed=1,
     )
     found = list(days(asked))
     rows = [each.row for each in found]
-    replays = [f"{how}, {slots} slots" for how in ("as fast as it goes", "50/s at most") for slots in (32, 4)]
+    names = [f"{version}, as fast as it goes" for version in ("another version", "the same version")]
+    replays = [f"{name}, {slots} slots" for name in names for slots in (32, 4)]
     assert [(each.workers, each.replay) for each in rows] == [
         (workers, replay) for workers in (1, 2) for replay in ("none", *replays)
     ]
-    fast, narrow = rows[1], rows[2]
+    apart, _, fast, narrow = rows[1:5]
     assert fast.p95 > narrow.p95 > narrow.p95_without
-    assert {each.replay_hours for each in rows if each.replay.startswith("50")} == {0.2}
+    assert fast.p95 > apart.p95 > apart.p95_without
     assert len(notes(rows)) == 8
     assert plot.svg(found).count("<polyline") == 10
