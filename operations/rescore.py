@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from agents.wiring.backends import kafka_connection
 from agents.wiring.model_source import resolve_model
@@ -18,7 +18,7 @@ from model import checkpoint
 from operations import known_versions, object_address, rescore_jobs, rescore_plan
 from operations.current_user import current_user
 from operations.rescore_ids import digest_of
-from operations.rescore_lease import HeldJob, LeaseTaken, lease, runner_id, take
+from operations.rescore_lease import HeldJob, JobChange, LeaseTaken, RunElsewhere, lease, runner_id, take
 from operations.rescore_opening import RescoreWatch, RescoreWorld, opened, opened_lane, opened_source
 from operations.rescore_plan import RescorePlan
 from operations.rescore_runner import RescoreRunner
@@ -27,7 +27,7 @@ from operations.rescore_sources import ImageSource
 from operations.rescore_start import Start
 from operations.rescore_uploads import UploadsSource
 from schemas import topics
-from schemas.errors import ConfigurationError, TagstreamError
+from schemas.errors import ConfigurationError, TagstreamError, Unavailable
 from schemas.rescore_jobs import (
     FromIds,
     FromPrefix,
@@ -76,6 +76,9 @@ class RescoreResult:
 Planned = Callable[[RescorePlan, RescoreJob], None]
 """Told what a job would do, before it does it."""
 
+Failed = Callable[[str, Exception], None]
+"""Told which job cannot go on, and why."""
+
 
 async def start(  # noqa: PLR0913 - how far to go
     settings: Settings,
@@ -120,12 +123,12 @@ async def resume(
 ) -> RescoreJob:
     """Run a job that rests, or whose runner has died; raises `ConfigurationError` where somebody runs it."""
     async with opened(settings, watch) as world:
-        return await _taken_over(world, job_id, accept_gone=accept_gone)
+        return await _taken_over(
+            world, job_id, lambda job: rescore_jobs.resumed(job, accept_gone=accept_gone)
+        )
 
 
-async def run_all(
-    settings: Settings, watch: RescoreWatch, *, failed: Callable[[str, TagstreamError], None]
-) -> None:
+async def run_all(settings: Settings, watch: RescoreWatch, *, failed: Failed) -> None:
     """Run whatever job has no live runner, each beside the others, until cancelled."""
     async with opened(settings, watch) as world, asyncio.TaskGroup() as group:
         mine: dict[str, asyncio.Task[None]] = {}
@@ -143,23 +146,17 @@ def _is_for_a_service(job: RescoreJob, mine: dict[str, asyncio.Task[None]]) -> b
     return rescore_jobs.standing(job).is_orphaned and not is_elsewhere
 
 
-async def _one_of_many(
-    world: RescoreWorld, job_id: str, failed: Callable[[str, TagstreamError], None]
-) -> None:
+async def _one_of_many(world: RescoreWorld, job_id: str, failed: Failed) -> None:
     try:
-        await _taken_over(world, job_id)
-    except TagstreamError as error:  # this job's alone: it says so itself, and the others go on
+        await _taken_over(world, job_id, rescore_jobs.as_it_is)
+    except RunElsewhere:
+        return  # another service was first
+    except Exception as error:  # noqa: BLE001 - this job's alone: it says so itself, and the others go on
         failed(job_id, error)
 
 
-async def _taken_over(world: RescoreWorld, job_id: str, *, accept_gone: bool = False) -> RescoreJob:
-    held = await take(
-        world.scores,
-        job_id,
-        runner_id(),
-        outlast=world.outlast,
-        change=lambda job: rescore_jobs.resumed(job, accept_gone=accept_gone),
-    )
+async def _taken_over(world: RescoreWorld, job_id: str, change: JobChange) -> RescoreJob:
+    held = await take(world.scores, job_id, runner_id(), outlast=world.outlast, change=change)
     world.watch.moved(held.job)
     return await _given_back(held, _open_and_run(world, held))
 
@@ -184,10 +181,10 @@ async def _run(world: RescoreWorld, held: HeldJob, source: ImageSource) -> Resco
         return await runner.run()
 
 
-async def _given_back(held: HeldJob, work: object) -> RescoreJob:
+async def _given_back(held: HeldJob, work: Coroutine[Any, Any, RescoreJob]) -> RescoreJob:
     """What `work` returns under the lease, which is given back whatever it ends by."""
     try:
-        return await held.while_held(work)  # type: ignore[arg-type]
+        return await held.while_held(work)
     except LeaseTaken:
         raise
     except BaseException as error:
@@ -205,10 +202,11 @@ async def _briefly() -> AsyncIterator[None]:
 
 
 def _broken_off(job: RescoreJob, *, error: BaseException) -> RescoreJob:
-    """It fails by a wrong setting, a changed file, a topic that is gone; else another may go on with it."""
-    if isinstance(error, ConfigurationError) and not job.has_ended:
-        return job.model_copy(update={"state": RescoreState.FAILED, "why": str(error)})
-    return job
+    """It fails by what no other runner mends; who was stopped, or waits in vain, leaves it to the next."""
+    if job.has_ended or isinstance(error, Unavailable) or not isinstance(error, Exception):
+        return job
+    why = str(error) if isinstance(error, TagstreamError) else f"{type(error).__name__}: {error}"
+    return job.model_copy(update={"state": RescoreState.FAILED, "why": why})
 
 
 def source_kind_of(request: RescoreRequest) -> str:

@@ -93,6 +93,11 @@ async def set_rate(jobs: RescoreJobs, job_id: str, rate: float | None) -> Rescor
     return await swap(jobs, job_id, paced)
 
 
+def as_it_is(job: RescoreJob) -> RescoreJob:
+    """No change."""
+    return job
+
+
 def resumed(job: RescoreJob, *, accept_gone: bool = False) -> RescoreJob:
     """The job as its next runner begins with it."""
     update: dict[str, Any] = {}

@@ -38,6 +38,10 @@ class LeaseTaken(TagstreamError):
     """Another runner has the job: this one must stop."""
 
 
+class RunElsewhere(ConfigurationError):
+    """Somebody else runs the job."""
+
+
 class Outlast(Protocol):
     """Calls again while a dependency is away; `Dependencies.retry_until_available` does."""
 
@@ -140,13 +144,13 @@ async def take(  # noqa: PLR0913 - whose, by whom, and how
     change: JobChange = lambda job: job,
     clock: Clock | None = None,
 ) -> HeldJob:
-    """Lease the job, changed so; raises `ConfigurationError` where somebody else runs it, or it has ended."""
+    """Lease the job, changed so; raises `RunElsewhere`, or `ConfigurationError` where it has ended."""
 
     def taken(job: RescoreJob) -> RescoreJob:
         refuse_ended(job)
         held, now = job.lease, datetime.now(UTC)
         if held and held.runner != runner and not held.is_over(now, margin=MARGIN):
-            raise ConfigurationError(
+            raise RunElsewhere(
                 f"replay {job_id}: {held.runner} runs it, until {held.until.isoformat(timespec='seconds')}"
                 f" unless it renews that; `tagstream replay pause {job_id}` stops it"
             )

@@ -86,7 +86,8 @@ async def opened_source(world: RescoreWorld, asked: RescoreSource) -> AsyncItera
             case FromPrefix():
                 from streams.adapters.s3.keys import S3Keys  # noqa: PLC0415 - its client, which takes its time
 
-                keys = await stack.enter_async_context(S3Keys(s3_settings(world.settings)))
+                where = s3_settings(world.settings)
+                keys = await world.outlast(lambda: stack.enter_async_context(S3Keys(where)))
                 yield PrefixSource(keys, bucket=asked.bucket, prefix=asked.prefix)
 
 

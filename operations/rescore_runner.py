@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from agents.bounded_times import ClockLimits
+from operations.rescore_jobs import as_it_is
 from operations.rescore_lease import HeldJob, Outlast
 from operations.rescore_pages import Lane, LaneEnds, OpenPage, RescorePages, Settled, joined_labels, summed
 from operations.rescore_settling import GOING, GRACE_SECONDS, Settling, Watch
@@ -65,7 +66,7 @@ class RescoreRunner:
         if self._held.job.checkpoint.is_at_end and not self._held.job.checkpoint.is_retried:
             await self._once_more()
         is_done = self._held.job.checkpoint.is_retried
-        return await self._held.give_back(_finished if is_done else _as_it_is)
+        return await self._held.give_back(_finished if is_done else as_it_is)
 
     async def _all_pages(self) -> bool:
         """Whether the source came to its end, and all of it is settled."""
@@ -150,10 +151,6 @@ class RescoreRunner:
         page = await self._outlast(lambda: self._pages.chosen(images, after=""))
         await self._lane.send(page)
         return await self._lane.settled(page)
-
-
-def _as_it_is(job: RescoreJob) -> RescoreJob:
-    return job
 
 
 def _at_end(job: RescoreJob) -> RescoreJob:

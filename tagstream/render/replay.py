@@ -12,7 +12,6 @@ import typer
 from operations.rescore import RescoreResult
 from operations.rescore_jobs import JobStanding, standing
 from operations.rescore_plan import RescorePlan
-from schemas.errors import TagstreamError
 from schemas.rescore_jobs import RescoreJob, SpoiledJob
 from tagstream.render import progress as bars
 from tagstream.render import replay_words as words
@@ -55,7 +54,7 @@ class ReplayBars:
 
     def back(self, dependency: str) -> None:
         """See `RescoreWatch.back`."""
-        self._tell(f"The {dependency} answers again")
+        self._tell(f"The {dependency} is not waited for any more")
 
     def close(self) -> None:
         """Leave the bar where it is."""
@@ -101,9 +100,9 @@ class ReplayLines:
 
     def back(self, dependency: str) -> None:
         """See `RescoreWatch.back`."""
-        typer.echo(f"The {dependency} answers again", err=True)
+        typer.echo(f"The {dependency} is not waited for any more", err=True)
 
-    def failed(self, job_id: str, error: TagstreamError) -> None:
+    def failed(self, job_id: str, error: Exception) -> None:
         """A job that cannot go on here."""
         PrintableConsole(stderr=True).print_line(f"{job_id}: {error}")
 

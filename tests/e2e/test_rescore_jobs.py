@@ -234,6 +234,6 @@ async def test_a_job_whose_version_nobody_has_waits_stands_before_no_other_and_e
     assert (waiting["state"], waiting["counts"]["sent"]) == ("waiting", 0)
     await replay("cancel", job_id)
     told, _ = await asyncio.to_thread(wrong.communicate, timeout=60)
-    assert json.loads(told)["state"] == "cancelled"
+    assert json.loads(told)["job"]["state"] == "cancelled"
     assert await versions(fleet) == {"1": images}
     assert [each["state"] for each in (await replay("list"))["jobs"]] == ["cancelled", "finished"]
