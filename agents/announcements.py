@@ -12,7 +12,16 @@ from typing import Any, NamedTuple
 
 from agents import moderation_policy
 from schemas import identity, topics
-from schemas.events import Action, Announcement, CollectionChanged, ImageTagged, ModerationRequested, TagsHeld
+from schemas.events import (
+    Action,
+    Announcement,
+    CollectionChanged,
+    HeldBefore,
+    ImageTagged,
+    ModerationRequested,
+    Reason,
+    TagsHeld,
+)
 from schemas.records import ImageHead, PossiblyPublished, State
 from schemas.tags import Route, Tag, Verdict
 
@@ -123,8 +132,24 @@ def _why_not(head: ImageHead, route: Route) -> str:
 
 def _tagged(head: ImageHead) -> Announcement:
     facts = _facts(head, "tagged") | {"content_digest": head.digest}
-    event = ImageTagged(**facts, tags=_tags(head), state=head.state)
+    event = ImageTagged(**facts, tags=_tags(head), state=head.state, before=_before(head))
     return Announcement(topic=topics.TAGGED, key=head.image_id, event=event)
+
+
+def _before(head: ImageHead) -> HeldBefore | None:
+    verdict = head.announced.verdict if head.announced else None
+    if head.reason is not Reason.REPLAY or verdict is None:
+        return None
+    return HeldBefore(model=verdict.model, labels=verdict.tagged)
+
+
+def is_news(head: ImageHead) -> bool:
+    """Whether `head` says anything that was not said before, but for who scored it and how high."""
+    announced = head.announced
+    if announced is None or announced.verdict is None or head.verdict is None or head.statements:
+        return True
+    was, now = (set(each.tagged) for each in (announced.verdict, head.verdict))
+    return was != now or announced.restaurant_id != head.restaurant_id or bool(diff(head))
 
 
 def _held(head: ImageHead) -> Announcement:

@@ -14,6 +14,7 @@ from schemas.claims import Claim
 from schemas.errors import Stage
 from schemas.records import Content, ImageHead, Kept, ScoreRecord, Stale
 from schemas.statements import StatementOfReasons
+from schemas.tags import ModelRef
 from streams.ports import Change, Fetched
 from streams.resilience.retrying import RetryingScores
 
@@ -35,6 +36,13 @@ class Image:
     async def head(self) -> ImageHead | None:
         """What holds of the image now."""
         return await self._scores.head(self.id)
+
+    async def scored_by(self, model: ModelRef, content: Content) -> ScoreRecord | None:
+        """What the history has of these bytes by this version."""
+        records = await self._scores.records(self.id)
+        return next(
+            (each for each in records if each.scores.model == model and each.content == content), None
+        )
 
     async def keep(self, change: Change, record: ScoreRecord | None = None) -> Kept | Stale:
         """Make `change` to the image's head, and add `record` to its history; durable when it returns."""

@@ -51,6 +51,10 @@ class Origin:
         return self.reason is Reason.REPLAY
 
 
+class Unscored(Exception):
+    """There are no scores to publish: no shadow has made any of these bytes."""
+
+
 LIVE = Origin(Reason.LIVE, job="live", ending="tagged")
 
 
@@ -86,6 +90,8 @@ class Pipeline:
     now: Callable[[], datetime]
     clock: ClockLimits = field(default_factory=ClockLimits)
     template: StatementTemplate = field(default_factory=StatementTemplate)
+    publishes: bool = False
+    """Takes the scores that the history has and makes none (`Unscored`), and tells changes alone."""
 
     def image(self, image_id: str) -> Image:
         """The image, for as long as one message about it is worked on."""
@@ -166,13 +172,33 @@ class Pipeline:
 
     async def _score(self, image: Image, head: ImageHead | None, claim: Claim, origin: Origin) -> Scoring:
         """The claim's scores by the resident model; what it has scored for `head` is not again."""
-        known = self._known(head)
+        known = self._known(head) or await self._remembered(image, head)
         # Whose it is, where the event does not say so, is said beside the object: that is worth a fetch.
         if head and known and claim.restaurant_id and is_same_object(head, claim):
             return Scoring(claim, known.scores, known.content, head.stored_as, origin.reason, origin.job)
         photo = await self._load(image, claim, known)
+        if self.publishes and photo.pixels is not None:
+            raise Unscored
         scores = known.scores if known and photo.pixels is None else await self._forward(image, photo.pixels)
         return Scoring(photo.claim, scores, photo.content, photo.stored_as, origin.reason, origin.job)
+
+    async def _remembered(self, image: Image, head: ImageHead | None) -> Known | None:
+        """What a shadow has said of the bytes that stand; raises `Unscored` where that is what is wanted."""
+        if not self.publishes:
+            return None
+        content = head.content if head else None
+        record = await image.scored_by(self.tagger.model, content) if content else None
+        if record is None or content is None:
+            raise Unscored
+        return Known(record.scores, content)
+
+    async def shadow(self, image: Image, head: ImageHead, claim: Claim, origin: Origin) -> str:
+        """Score the claim for the history alone; how it ended. Raises as `tag` does."""
+        if head.content and await image.scored_by(self.tagger.model, head.content):
+            return "duplicate"
+        scoring = await self._score(image, head, claim, origin)
+        await image.keep(_unchanged, score_record(image.id, scoring, seconds=image.watch.seconds))
+        return "shadowed"
 
     def _known(self, head: ImageHead | None) -> Known | None:
         if head is None or head.scores is None or head.content is None:
@@ -205,9 +231,18 @@ class Pipeline:
             self.metrics.announced(events)
             self.metrics.without_restaurant.inc(sum(move.is_without_restaurant for move in moves))
 
-        last = await publication.publish(head, announce, image.mark, keep=image.keep_statements)
+        is_quiet = self.publishes and not announcements.is_news(head)
+        keep = image.keep_statements
+        last = await publication.publish(head, announce, image.mark, keep=keep, is_quiet=is_quiet)
         if last.refuses(head.position):  # erased meanwhile: what this worker wrote beside the head goes
             await image.purge()
+
+
+def _unchanged(stored: ImageHead | None) -> Kept | Stale:
+    """A `Change` that makes none: only the record is kept."""
+    if stored is None:
+        raise LookupError("the image's head has vanished from the store")
+    return Kept(head=stored)
 
 
 def score_record(image_id: str, scoring: Scoring, *, seconds: Mapping[str, float]) -> ScoreRecord:

@@ -20,8 +20,12 @@ Mark = Callable[[ImageHead], Awaitable[ImageHead]]
 """Remembers that all that a head says is acknowledged; the head that is stored then."""
 
 
-async def publish(head: ImageHead, announce: Announce, mark: Mark, *, keep: KeepStatements) -> ImageHead:
+async def publish(
+    head: ImageHead, announce: Announce, mark: Mark, *, keep: KeepStatements, is_quiet: bool = False
+) -> ImageHead:
     """Keep the statements of `head`, announce what it says, then mark it; the head that is stored in the end.
+
+    Where it `is_quiet` it says nothing that anybody has to hear.
 
     Where somebody kept a later revision meanwhile, our events may stand behind theirs in the topics, and
     in a compacted topic for ever: then what the later one says is said again.
@@ -30,9 +34,10 @@ async def publish(head: ImageHead, announce: Announce, mark: Mark, *, keep: Keep
     while True:
         if head.statements:
             await keep(head.statements)
-        await announce((*announcements.announcements(head, moves), *statements.announced(head)), moves)
+        if not is_quiet:
+            await announce((*announcements.announcements(head, moves), *statements.announced(head)), moves)
         marked = await mark(head)
         if marked.revision <= head.revision:
             return marked
         moves = (*announcements.diff(marked), *announcements.amends(marked, moves))
-        head = marked
+        head, is_quiet = marked, False

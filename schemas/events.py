@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
+
+from pydantic import AliasChoices, Field, SerializerFunctionWrapHandler, model_serializer
 
 from schemas import topics
 from schemas.claims import Claim
@@ -47,6 +49,14 @@ class TagEvent(Value):
     reason: Reason = Reason.LIVE
 
 
+class HeldBefore(Value):
+    """What was said of an image before a re-score."""
+
+    model: ModelRef
+    labels: tuple[str, ...]
+    """That held."""
+
+
 class ImageTagged(TagEvent):
     """An image was scored or decided on: every label with its probability and threshold."""
 
@@ -56,6 +66,8 @@ class ImageTagged(TagEvent):
     """`visible`, or `hidden` until a person has verified it."""
     content_digest: str | None = None
     """sha256 of the bytes that were scored."""
+    before: HeldBefore | None = None
+    """What this replaces, where it is a replay's."""
 
 
 class TagsHeld(TagEvent):
@@ -103,6 +115,17 @@ class Announcement(Value):
     """W3C trace context of the upload that led to it, where it came with one."""
 
 
+class RescoreMode(StrEnum):
+    """What becomes of the scores of a replay."""
+
+    APPLY = "apply"
+    """They hold, and changes are told."""
+    SHADOW = "shadow"
+    """They join the history, and nothing else is changed or told."""
+    PUBLISH = "publish"
+    """Those that a shadow has left in the history hold, and changes alone are told; nothing is scored."""
+
+
 class RescoreRequested(Value):
     """The replay lane: score this image again, by this model version and by no other."""
 
@@ -111,12 +134,24 @@ class RescoreRequested(Value):
     image_id: str
     claim: Claim
     """What the uploads topic says of the image; a head that knows something newer goes by that."""
-    model_version: str
+    model_version: str = Field(validation_alias=AliasChoices("model_version", "shadow_version"))
+    """On the wire it is called `shadow_version` where the mode is not `apply`: a worker of before knows no
+    modes, and would apply what it finds a version in; without one it refuses the request."""
+    mode: RescoreMode = RescoreMode.APPLY
     job: str
     """Who asked, for the scores' history."""
     decide_again: bool = False
     """Where the scores are there already: decide on them anew, by the routes of now."""
     requested_at: Moment
+
+    @model_serializer(mode="wrap")
+    def _named_by_mode(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields: dict[str, Any] = plain(self)
+        if self.mode is RescoreMode.APPLY:
+            del fields["mode"]
+        else:
+            fields["shadow_version"] = fields.pop("model_version")
+        return fields
 
 
 class Suspicion(Value):

@@ -113,6 +113,10 @@ class RetryingScores:
         apply = partial(self._scores.apply, image_id, change, record)
         return await self._dependency.retry_until_available(apply)
 
+    async def records(self, image_id: str) -> tuple[ScoreRecord, ...]:
+        """See `ScoreStore.records`."""
+        return await self._dependency.retry_until_available(partial(self._scores.records, image_id))
+
     async def keep_statements(self, statements: Sequence[StatementOfReasons]) -> None:
         """See `ScoreStore.keep_statements`."""
         await self._dependency.retry_until_available(partial(self._scores.keep_statements, statements))

@@ -1,0 +1,130 @@
+"""Comparison of two versions on one image, folded into the diff of a shadow replay. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from agents import moderation_policy
+from schemas.decisions import Decided
+from schemas.records import ImageHead, ScoreRecord
+from schemas.rescore_diff import FLIPS, MOVERS, Agreement, LabelDiff, Mover, RescoreDiff
+from schemas.tags import Verdict
+
+NOTHING = "none"
+"""Of an image without tags."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """An image that a shadow has scored: what holds, and what would hold by the new version."""
+
+    head: ImageHead
+    record: ScoreRecord
+    after: Verdict
+
+    @property
+    def before(self) -> Verdict | None:
+        """What the version of now says, whatever people decided."""
+        return self.head.judged
+
+
+def folded(diff: RescoreDiff, compared: Iterable[Compared]) -> RescoreDiff:
+    """`diff` with these images."""
+    both = []
+    first = 0
+    for each in compared:
+        if each.before is None or each.head.scores is None:
+            first += 1
+        else:
+            both.append(each)
+    flips = Counter(diff.flips)
+    flips.update(_pair(each) for each in both if _is_changed(each))
+    kept = dict(flips.most_common(FLIPS))
+    return RescoreDiff(
+        images=diff.images + len(both),
+        first=diff.first + first,
+        changed=diff.changed + sum(map(_is_changed, both)),
+        labels=_labels(diff, both),
+        flips=kept,
+        other_flips=diff.other_flips + flips.total() - sum(kept.values()),
+        movers=_movers(diff, both),
+        people=_people(diff.people, both),
+    )
+
+
+def _labels(diff: RescoreDiff, both: Iterable[Compared]) -> dict[str, LabelDiff]:
+    labels = dict(diff.labels)
+    for each in both:
+        before, after = set(_tags(each.before)), set(each.after.tagged)
+        for label, moved in _moves(each).items():
+            known = labels.get(label, LabelDiff())
+            labels[label] = known.with_image(before=label in before, after=label in after, moved=moved)
+    return labels
+
+
+def _movers(diff: RescoreDiff, both: Iterable[Compared]) -> tuple[Mover, ...]:
+    movers = [*diff.movers, *filter(None, map(_mover, both))]
+    return tuple(sorted(movers, key=lambda each: (-each.distance, each.image_id))[:MOVERS])
+
+
+def _mover(each: Compared) -> Mover | None:
+    moves = _moves(each)
+    if not moves or each.head.scores is None:
+        return None
+    label = max(moves, key=lambda name: abs(moves[name]))
+    return Mover(
+        image_id=each.head.image_id,
+        location=each.head.location,
+        label=label,
+        before=each.head.scores.probabilities[label],
+        after=each.record.scores.probabilities[label],
+        tags_before=_tags(each.before),
+        tags_after=each.after.tagged,
+    )
+
+
+def _moves(each: Compared) -> dict[str, float]:
+    """By how much the probability of each label moved that both versions have."""
+    old = each.head.scores.probabilities if each.head.scores else {}
+    new = each.record.scores.probabilities
+    return {label: new[label] - old[label] for label in new if label in old}
+
+
+def _people(known: Agreement, both: Iterable[Compared]) -> Agreement:
+    found = Counter(_side(each) for each in both if _is_changed(each))
+    return Agreement(
+        with_before=known.with_before + found["before"],
+        with_after=known.with_after + found["after"],
+        with_neither=known.with_neither + found["neither"],
+    )
+
+
+def _side(each: Compared) -> str:
+    """Whose tags are those that a person's decision left the image with."""
+    decision = moderation_policy.in_force(each.head)
+    if decision is None or each.head.verdict is None:
+        return "nobody"
+    if decision.action is not Decided.CORRECT:  # it says something of the photograph, and nothing of its tags
+        return "nobody"
+    people = set(each.head.verdict.tagged)
+    if people == set(_tags(each.before)):
+        return "before"
+    return "after" if people == set(each.after.tagged) else "neither"
+
+
+def _is_changed(each: Compared) -> bool:
+    return set(_tags(each.before)) != set(each.after.tagged)
+
+
+def _pair(each: Compared) -> str:
+    return f"{_said(_tags(each.before))} -> {_said(each.after.tagged)}"
+
+
+def _said(tags: Iterable[str]) -> str:
+    return ", ".join(sorted(tags)) or NOTHING
+
+
+def _tags(verdict: Verdict | None) -> tuple[str, ...]:
+    return verdict.tagged if verdict else ()
