@@ -45,13 +45,10 @@ class LabelDiff(Value):
 
     def with_image(self, *, before: bool, after: bool, moved: float) -> LabelDiff:
         """With one image more."""
-        name = {
-            (True, True): "kept",
-            (False, True): "added",
-            (True, False): "removed",
-            (False, False): "neither",
-        }
-        changed = name[before, after]
+        if before:
+            changed = "kept" if after else "removed"
+        else:
+            changed = "added" if after else "neither"
         return self.model_copy(
             update={
                 changed: getattr(self, changed) + 1,
