@@ -198,7 +198,7 @@ class Pipeline:
             return "duplicate"
         scoring = await self._score(image, head, claim, origin)
         await image.keep(_unchanged, score_record(image.id, scoring, seconds=image.watch.seconds))
-        return "shadowed"
+        return origin.ending
 
     def _known(self, head: ImageHead | None) -> Known | None:
         if head is None or head.scores is None or head.content is None:

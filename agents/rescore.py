@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from typing import Final
 
 from agents import bounded_times
 from agents.image import Image
 from agents.jobs import Job, Jobs, refused
 from agents.lane_jobs import LaneJobs
-from agents.pipeline import Origin, Pipeline
+from agents.pipeline import Origin, Pipeline, Unscored
 from agents.ports import Versions
 from schemas import wire
 from schemas.claims import Claims
 from schemas.errors import Gone, Rejected
-from schemas.events import Reason, RescoreRequested
+from schemas.events import Reason, RescoreMode, RescoreRequested
 from schemas.records import ImageHead
 from streams.inflight import Urgency
 from streams.message import Message
+
+_ENDINGS: Final = {
+    RescoreMode.APPLY: "rescored",
+    RescoreMode.SHADOW: "shadowed",
+    RescoreMode.PUBLISH: "republished",
+}
 
 
 class Rescore:
@@ -64,7 +71,9 @@ class Rescore:
         with self._versions.pinned(wanted.model_version) as tagger:
             if tagger is None:
                 return "not_resident"
-            return await self._rescore_by(replace(self._pipeline, tagger=tagger), wanted)
+            publishes = wanted.mode is RescoreMode.PUBLISH
+            pipeline = replace(self._pipeline, tagger=tagger, publishes=publishes)
+            return await self._rescore_by(pipeline, wanted)
 
     async def _rescore_by(self, pipeline: Pipeline, wanted: RescoreRequested) -> str:
         image = pipeline.image(wanted.image_id)
@@ -72,13 +81,17 @@ class Rescore:
         current = pipeline.transitions(image, Claims.of(wanted.claim)).joined(head).current
         if current.is_removal:
             return "skipped"
-        if head is not None and head.holds(current, pipeline.tagger.model):
-            return await self._decide_again(pipeline, image, head, wanted)
-        origin = Origin(Reason.REPLAY, wanted.job, ending="rescored")
+        origin = Origin(Reason.REPLAY, wanted.job, ending=_ENDINGS[wanted.mode])
         try:
+            if wanted.mode is RescoreMode.SHADOW:
+                return await pipeline.shadow(image, head, current, origin) if head else "skipped"
+            if head is not None and head.holds(current, pipeline.tagger.model):
+                return await self._decide_again(pipeline, image, head, wanted)
             return await pipeline.tag(image, head, wanted.claim, origin)
         except Gone:
             return "skipped"
+        except Unscored:
+            return "unscored"
 
     async def _decide_again(
         self, pipeline: Pipeline, image: Image, head: ImageHead, wanted: RescoreRequested

@@ -15,7 +15,14 @@ from agents.wiring.backends import kafka_connection
 from agents.wiring.model_source import resolve_model
 from agents.wiring.settings import Settings, blame
 from model import checkpoint
-from operations import known_versions, object_address, rescore_jobs, rescore_plan
+from operations import (
+    known_versions,
+    object_address,
+    rescore_jobs,
+    rescore_plan,
+    rescore_publication,
+    rescore_report,
+)
 from operations.current_user import current_user
 from operations.rescore_ids import digest_of
 from operations.rescore_lease import HeldJob, JobChange, LeaseTaken, RunElsewhere, lease, runner_id, take
@@ -26,8 +33,10 @@ from operations.rescore_selection import RescoreSelection
 from operations.rescore_sources import ImageSource
 from operations.rescore_start import Start
 from operations.rescore_uploads import UploadsSource
+from operations.version_rules import rules_of
 from schemas import topics
 from schemas.errors import ConfigurationError, TagstreamError, Unavailable
+from schemas.events import RescoreMode
 from schemas.rescore_jobs import (
     FromIds,
     FromPrefix,
@@ -60,6 +69,7 @@ class RescoreRequest:
     filters: RescoreFilters = field(default_factory=RescoreFilters)
     rate: float | None = None
     reason: str = ""
+    mode: RescoreMode = RescoreMode.APPLY
     accept_gone: bool = False
     force: bool = False
     """Also for a version that nobody has."""
@@ -91,6 +101,8 @@ async def start(  # noqa: PLR0913 - how far to go
 ) -> RescoreResult:
     """Plan a job, keep it, and run it, unless it is left to another runner."""
     source_kind_of(request)
+    if request.mode is RescoreMode.SHADOW and request.filters.decide_again:
+        raise ConfigurationError("--decide-again: a shadow decides nothing; leave one of the two out")
     version = request.version or await _resident(settings)
     if request.version and not request.force:
         await known_versions.refuse_unknown(settings, version)
@@ -126,6 +138,27 @@ async def resume(
         return await _taken_over(
             world, job_id, lambda job: rescore_jobs.resumed(job, accept_gone=accept_gone)
         )
+
+
+async def publish(
+    settings: Settings, job_id: str, watch: RescoreWatch, *, most: float, accept: bool = False
+) -> RescoreJob:
+    """Let hold what a shadow has scored, and tell its changes; begun before, it goes on from its checkpoint.
+
+    Raises `ConfigurationError` for what is no finished shadow, and where a label would flip on more than
+    `most` of the images, unless that is accepted.
+    """
+    async with opened(settings, watch) as world:
+        shadow = await rescore_jobs.find(world.scores, job_id)
+        rescore_publication.refuse_unready(shadow.job)
+        if not accept:
+            rescore_report.of(shadow.job, most=most).refuse_flips()
+        publication = rescore_publication.of(shadow.job, now=datetime.now(UTC), by=current_user())
+        await world.outlast(lambda: world.scores.create_job(publication))
+        begun = (await rescore_jobs.find(world.scores, publication.id)).job
+        if begun.has_ended:
+            return begun
+        return await _taken_over(world, publication.id, rescore_jobs.resumed)
 
 
 async def run_all(settings: Settings, watch: RescoreWatch, *, failed: Failed) -> None:
@@ -167,6 +200,8 @@ async def _open_and_run(world: RescoreWorld, held: HeldJob) -> RescoreJob:
 
 
 async def _run(world: RescoreWorld, held: HeldJob, source: ImageSource) -> RescoreJob:
+    is_shadow = held.job.mode is RescoreMode.SHADOW
+    rules = await rules_of(world.settings, held.job.model_version) if is_shadow else None
     async with opened_lane(world) as lane:
         runner = RescoreRunner(
             held,
@@ -177,6 +212,7 @@ async def _run(world: RescoreWorld, held: HeldJob, source: ImageSource) -> Resco
             outlast=world.outlast,
             watch=world.watch.moved,
             limits=world.settings.clock,
+            rules=rules,
         )
         return await runner.run()
 
@@ -257,6 +293,7 @@ def _job(request: RescoreRequest, version: str, source: RescoreSource) -> Rescor
         updated_at=now,
         created_by=current_user(),
         reason=request.reason,
+        mode=request.mode,
         model_version=version,
         source=source,
         filters=request.filters,

@@ -29,6 +29,11 @@ class Compared:
         """What the version of now says, whatever people decided."""
         return self.head.judged
 
+    @property
+    def is_changed(self) -> bool:
+        """Whether any tag would be another."""
+        return set(_tags(self.before)) != set(self.after.tagged)
+
 
 def folded(diff: RescoreDiff, compared: Iterable[Compared]) -> RescoreDiff:
     """`diff` with these images."""
@@ -40,12 +45,12 @@ def folded(diff: RescoreDiff, compared: Iterable[Compared]) -> RescoreDiff:
         else:
             both.append(each)
     flips = Counter(diff.flips)
-    flips.update(_pair(each) for each in both if _is_changed(each))
+    flips.update(_pair(each) for each in both if each.is_changed)
     kept = dict(flips.most_common(FLIPS))
     return RescoreDiff(
         images=diff.images + len(both),
         first=diff.first + first,
-        changed=diff.changed + sum(map(_is_changed, both)),
+        changed=diff.changed + sum(each.is_changed for each in both),
         labels=_labels(diff, both),
         flips=kept,
         other_flips=diff.other_flips + flips.total() - sum(kept.values()),
@@ -93,7 +98,7 @@ def _moves(each: Compared) -> dict[str, float]:
 
 
 def _people(known: Agreement, both: Iterable[Compared]) -> Agreement:
-    found = Counter(_side(each) for each in both if _is_changed(each))
+    found = Counter(_side(each) for each in both if each.is_changed)
     return Agreement(
         with_before=known.with_before + found["before"],
         with_after=known.with_after + found["after"],
@@ -112,10 +117,6 @@ def _side(each: Compared) -> str:
     if people == set(_tags(each.before)):
         return "before"
     return "after" if people == set(each.after.tagged) else "neither"
-
-
-def _is_changed(each: Compared) -> bool:
-    return set(_tags(each.before)) != set(each.after.tagged)
 
 
 def _pair(each: Compared) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -9,12 +10,14 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from agents.bounded_times import ClockLimits
+from agents.ports import Rules
+from operations.rescore_comparison import Compared
 from operations.rescore_selection import SENT, RescoreChoice, RescoreSelection
 from operations.rescore_sources import Wanted
 from schemas import identity
 from schemas.claims import Claim
-from schemas.events import RescoreRequested
-from schemas.records import State
+from schemas.events import RescoreMode, RescoreRequested
+from schemas.records import ImageHead, State
 from schemas.rescore_jobs import LabelChange, RescoreCounts, RescoreJob
 from schemas.tags import Verdict
 from streams.ports import ScoreStore
@@ -60,6 +63,8 @@ class Settled:
     counts: RescoreCounts
     labels: dict[str, LabelChange]
     unfinished: tuple[str, ...]
+    compared: tuple[Compared, ...] = ()
+    """Of a shadow: its images, for the job's diff."""
 
     @property
     def is_in_vain(self) -> bool:
@@ -70,10 +75,15 @@ class Settled:
 class RescorePages:
     """Chooses of pages what the job wants, and says later what became of it."""
 
-    def __init__(self, job: RescoreJob, scores: ScoreStore, clock: ClockLimits) -> None:
+    def __init__(
+        self, job: RescoreJob, scores: ScoreStore, clock: ClockLimits, *, rules: Rules | None = None
+    ) -> None:
+        """`rules` are the wanted version's, by which a shadow's scores are judged; else nobody asks them."""
         self._selection = RescoreSelection.of(job)
+        self._mode = job.mode
         self._scores = scores
         self._clock = clock
+        self._rules = rules
 
     async def chosen(self, images: Wanted, *, after: str) -> OpenPage:
         """What is to be asked for of these images."""
@@ -94,6 +104,8 @@ class RescorePages:
     async def settled(self, page: OpenPage) -> Settled:
         """What the store says of the page's images now."""
         heads = await self._scores.heads(tuple(page.before))
+        if self._mode is RescoreMode.SHADOW:
+            return await self._settled_shadow(page, heads)
         labels: dict[str, LabelChange] = {}
         unfinished, skipped, changed = [], 0, 0
         for image, before in page.before.items():
@@ -114,19 +126,53 @@ class RescorePages:
         )
         return Settled(counts, labels, tuple(unfinished))
 
+    async def _settled_shadow(self, page: OpenPage, heads: Mapping[str, ImageHead]) -> Settled:
+        """By the history: a shadow changes no head."""
+        found = await asyncio.gather(*(self._compared(image, heads.get(image)) for image in page.before))
+        compared = tuple(each for each in found if each is not None)
+        done = {each.head.image_id for each in compared}
+        gone = {image for image in page.before if image not in done and _is_gone(heads.get(image))}
+        unfinished = tuple(image for image in page.before if image not in done | gone)
+        counts = RescoreCounts(
+            chosen=page.chosen,
+            sent=len(page.before),
+            rescored=len(compared),
+            changed=sum(each.is_changed for each in compared),
+            skipped=len(gone),
+            unfinished=len(unfinished),
+        )
+        return Settled(counts, {}, unfinished, compared)
+
+    async def _compared(self, image_id: str, head: ImageHead | None) -> Compared | None:
+        """What the wanted version has said of the bytes that stand; None where it has not."""
+        if head is None or head.content is None or self._rules is None:
+            return None
+        records = await self._scores.records(image_id)
+        for record in records:
+            if record.scores.model.version == self._selection.version and record.content == head.content:
+                announced = head.announced.verdict if head.announced else None
+                return Compared(head, record, self._rules.decide(record.scores, announced))
+        return None
+
     def _requested(self, image_id: str, claim: Claim) -> RescoreRequested:
         selection, asked = self._selection, ["rescore", image_id, claim.position.event_id]
         # Routes have no version: every job that decides again is a request of its own.
-        asked += [selection.version, *([selection.job_id] if selection.filters.decide_again else [])]
+        is_own = selection.filters.decide_again or self._mode is not RescoreMode.APPLY
+        asked += [selection.version, *([selection.job_id] if is_own else [])]
         return RescoreRequested(
             event_id=identity.event_id(*asked),
             image_id=image_id,
             claim=claim,
             model_version=selection.version,
+            mode=self._mode,
             decide_again=selection.filters.decide_again,
             job=selection.job_id,
             requested_at=datetime.now(UTC),
         )
+
+
+def _is_gone(head: ImageHead | None) -> bool:
+    return head is None or head.state is State.DELETED
 
 
 def summed(one: RescoreCounts, other: RescoreCounts) -> RescoreCounts:

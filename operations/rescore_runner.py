@@ -12,11 +12,14 @@ from collections.abc import Sequence
 from typing import Final
 
 from agents.bounded_times import ClockLimits
+from agents.ports import Rules
+from operations.rescore_comparison import folded
 from operations.rescore_jobs import as_it_is
 from operations.rescore_lease import HeldJob, Outlast
 from operations.rescore_pages import Lane, LaneEnds, OpenPage, RescorePages, Settled, joined_labels, summed
 from operations.rescore_settling import GOING, GRACE_SECONDS, Settling, Watch
 from operations.rescore_sources import ImageSource, SourcePage
+from schemas.rescore_diff import RescoreDiff
 from schemas.rescore_jobs import RescoreCounts, RescoreJob, RescoreState
 from streams.clock import Clock, SystemClock
 from streams.ports import WholeStore
@@ -43,6 +46,7 @@ class RescoreRunner:
         outlast: Outlast,
         watch: Watch,
         limits: ClockLimits | None = None,
+        rules: Rules | None = None,
         clock: Clock | None = None,
         page: int = PAGE,
     ) -> None:
@@ -52,7 +56,7 @@ class RescoreRunner:
         self._watch = watch
         self._clock = clock or SystemClock()
         self._size = page
-        self._pages = RescorePages(held.job, scores, limits or ClockLimits())
+        self._pages = RescorePages(held.job, scores, limits or ClockLimits(), rules=rules)
         self._lane = Settling(
             held, self._pages, lane, ends, scores, outlast=outlast, clock=self._clock, watch=watch
         )
@@ -128,6 +132,7 @@ class RescoreRunner:
                     "checkpoint": job.checkpoint.model_copy(update={"after": after}),
                     "counts": summed(job.counts, counts),
                     "labels": joined_labels(job.labels, settled.labels),
+                    "diff": _with_compared(job.diff, settled),
                     "unfinished": (*job.unfinished, *settled.unfinished)[:KEPT],
                 }
             )
@@ -153,6 +158,10 @@ class RescoreRunner:
         return await self._lane.settled(page)
 
 
+def _with_compared(diff: RescoreDiff | None, settled: Settled) -> RescoreDiff | None:
+    return folded(diff or RescoreDiff(), settled.compared) if settled.compared else diff
+
+
 def _at_end(job: RescoreJob) -> RescoreJob:
     return job.model_copy(update={"checkpoint": job.checkpoint.model_copy(update={"is_at_end": True})})
 
@@ -166,15 +175,17 @@ def _retried(job: RescoreJob, done: Sequence[Settled]) -> RescoreJob:
     if job.checkpoint.is_retried:  # written before, and its answer was lost
         return job
     left = tuple(image for each in done for image in each.unfinished)
-    counts, labels = job.counts, job.labels
+    counts, labels, diff = job.counts, job.labels, job.diff
     for each in done:
         counts, labels = _with_second_try(counts, each.counts), joined_labels(labels, each.labels)
+        diff = _with_compared(diff, each)
     unfinished = counts.unfinished - len(job.unfinished) + len(left)
     return job.model_copy(
         update={
             "checkpoint": job.checkpoint.model_copy(update={"is_retried": True}),
             "counts": counts.model_copy(update={"unfinished": unfinished}),
             "labels": labels,
+            "diff": diff,
             "unfinished": left,
         }
     )

@@ -20,6 +20,15 @@ FLIPS: Final = 200
 """Pairs of tags before and after that are told apart; the rest is a number."""
 
 
+_BECAME: Final = {
+    (True, True): "kept",
+    (True, False): "removed",
+    (False, True): "added",
+    (False, False): "neither",
+}
+"""Of a tag, by whether it held before and would after."""
+
+
 class LabelDiff(Value):
     """One label over all images."""
 
@@ -45,10 +54,7 @@ class LabelDiff(Value):
 
     def with_image(self, *, before: bool, after: bool, moved: float) -> LabelDiff:
         """With one image more."""
-        if before:
-            changed = "kept" if after else "removed"
-        else:
-            changed = "added" if after else "neither"
+        changed = _BECAME[before, after]
         return self.model_copy(
             update={
                 changed: getattr(self, changed) + 1,

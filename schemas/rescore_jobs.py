@@ -16,6 +16,8 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field, ValidationError
 
 from schemas.errors import ConfigurationError
+from schemas.events import RescoreMode
+from schemas.rescore_diff import RescoreDiff
 from schemas.tags import Probability, Value
 from schemas.uploads import Moment
 from schemas.validation import first_fault
@@ -189,7 +191,7 @@ class RescoreJob(Value):
     created_by: str
     reason: str = ""
     """Why it was started, as who started it says."""
-    mode: Literal["apply"] = "apply"
+    mode: RescoreMode = RescoreMode.APPLY
     model_version: str = Field(min_length=1)
     source: RescoreSource
     filters: RescoreFilters = RescoreFilters()
@@ -200,6 +202,8 @@ class RescoreJob(Value):
     checkpoint: RescoreCheckpoint = RescoreCheckpoint()
     counts: RescoreCounts = RescoreCounts()
     labels: Mapping[str, LabelChange] = Field(default_factory=dict)
+    diff: RescoreDiff | None = None
+    """Of a shadow: what the version would change, of the images so far."""
     unfinished: tuple[str, ...] = ()
     """The first of the images that were unfinished."""
     lease: RescoreLease | None = None

@@ -19,6 +19,7 @@ from agents.wiring.model_source import ResolvedModel, resolve_model
 from agents.wiring.settings import Settings, blame
 from model import routes
 from model.decoding.threads import DecodingThreads
+from model.manifest import Manifest
 from model.policy import Policy
 from model.preprocess import Preprocess
 from model.serving import borderline_check
@@ -42,7 +43,7 @@ async def load_tagger(
     """
     found = version or await resolve_model(settings)
     classifier = await asyncio.to_thread(_load_classifier, settings, found, warm=warm)
-    policy = load_policy(settings, classifier)
+    policy = load_policy(settings, classifier.manifest)
     log.info(
         "model.warm",
         version=classifier.ref.version,
@@ -53,9 +54,9 @@ async def load_tagger(
     return ResidentTagger(classifier, policy, batches=settings.batch, decoding=made, tracer=tracer)
 
 
-def load_policy(settings: Settings, classifier: Classifier) -> Policy:
-    """The model's rules, or those of the routes file where one is configured."""
-    policy = Policy.of(classifier.manifest)
+def load_policy(settings: Settings, manifest: Manifest) -> Policy:
+    """The version's rules, or those of the routes file where one is configured."""
+    policy = Policy.of(manifest)
     if settings.routes.file is None:
         return policy
     with blame("TAGSTREAM_ROUTES__FILE"):

@@ -24,6 +24,7 @@ from schemas.events import (
     CollectionChanged,
     DeadLetter,
     ModerationRequested,
+    RescoreMode,
     RescoreRequested,
 )
 from schemas.records import ImageHead, Kept, ScoreRecord, Stale
@@ -287,14 +288,17 @@ def decision_message(
     return Message(topics.DECISIONS, 0, offset, key=image_id.encode(), value=json.dumps(said).encode())
 
 
-def rescore_message(upload: ImageUploaded, *, version: str, offset: int = 0) -> Message:
+def rescore_message(
+    upload: ImageUploaded, *, version: str, offset: int = 0, mode: RescoreMode = RescoreMode.APPLY
+) -> Message:
     """The replay lane's request for the upload, as it comes off the wire."""
     position = Position(uploaded_at=upload.uploaded_at, partition=3, offset=offset, event_id=upload.event_id)
     wanted = RescoreRequested(
-        event_id=f"rescore-{upload.event_id}-{version}",
+        event_id=f"rescore-{upload.event_id}-{version}-{mode}",
         image_id=upload.image_id,
         claim=Claim.of(upload, position),
         model_version=version,
+        mode=mode,
         job="job-1",
         requested_at=EPOCH,
     )

@@ -6,6 +6,7 @@ import typer
 from typer.core import TyperGroup
 
 from schemas.errors import ConfigurationError
+from tagstream.commands.replay.comparing import publish, report
 from tagstream.commands.replay.plan import plan
 from tagstream.commands.replay.running import resume, run
 from tagstream.commands.replay.start import start
@@ -38,6 +39,6 @@ def replay() -> None:
     """Score again what was uploaded before, by jobs that can be paused, resumed and taken over."""
 
 
-for command in (plan, start, status, pause, resume, cancel, rate, run):
+for command in (plan, start, status, pause, resume, cancel, rate, report, publish, run):
     app.command()(command)
 app.command("list")(list_)

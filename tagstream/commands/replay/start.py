@@ -53,6 +53,10 @@ def start(  # noqa: PLR0913 - one parameter an option
         bool,
         typer.Option("--decide-again", help="Also what has the scores: decided anew, by the routes of now."),
     ] = False,
+    shadow: Annotated[
+        bool,
+        typer.Option("--shadow", help="Keep the scores beside those that hold, and tell nobody."),
+    ] = False,
     rate: Annotated[
         float | None, typer.Option(min=0.001, metavar="N", help="Images a second, at most.")
     ] = None,
@@ -89,11 +93,14 @@ def start(  # noqa: PLR0913 - one parameter an option
     - `tagstream replay start --from 2026-05-01T00:00Z --model 3 --rate 50 --detach --json`
 
     - `tagstream replay start --ids complaints.csv --decide-again`
+
+    - `tagstream replay start --from store --model 4 --shadow`, then `tagstream replay report JOB`
     """
     import asyncio
 
     from operations import rescore, tail
     from operations.rescore import RescoreRequest
+    from schemas.events import RescoreMode
     from schemas.rescore_jobs import RescoreFilters, ScoreBand
     from tagstream.commands.environment import load_settings
     from tagstream.render import replay as render
@@ -116,6 +123,7 @@ def start(  # noqa: PLR0913 - one parameter an option
         filters=filters,
         rate=rate,
         reason=reason,
+        mode=RescoreMode.SHADOW if shadow else RescoreMode.APPLY,
         accept_gone=accept_gone,
         force=force,
     )
