@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
@@ -17,7 +17,7 @@ from operations.rescore_sources import Wanted
 from schemas import identity
 from schemas.claims import Claim
 from schemas.events import RescoreMode, RescoreRequested
-from schemas.records import ImageHead, State
+from schemas.records import ImageHead, ScoreRecord, State
 from schemas.rescore_jobs import LabelChange, RescoreCounts, RescoreJob
 from schemas.tags import Verdict
 from streams.ports import ScoreStore
@@ -116,6 +116,10 @@ class RescorePages:
                 skipped += 1
             else:
                 unfinished.append(image)
+        if self._mode is RescoreMode.PUBLISH:
+            known = len(unfinished)
+            unfinished = await self._in_history(unfinished, heads)
+            skipped += known - len(unfinished)
         counts = RescoreCounts(
             chosen=page.chosen,
             sent=len(page.before),
@@ -125,6 +129,11 @@ class RescorePages:
             unfinished=len(unfinished),
         )
         return Settled(counts, labels, tuple(unfinished))
+
+    async def _in_history(self, images: Sequence[str], heads: Mapping[str, ImageHead]) -> list[str]:
+        """Those that a shadow has scored: only they can be published; others came after it."""
+        found = await asyncio.gather(*(self._record(image, heads.get(image)) for image in images))
+        return [image for image, record in zip(images, found, strict=True) if record is not None]
 
     async def _settled_shadow(self, page: OpenPage, heads: Mapping[str, ImageHead]) -> Settled:
         """By the history: a shadow changes no head."""
@@ -145,14 +154,20 @@ class RescorePages:
 
     async def _compared(self, image_id: str, head: ImageHead | None) -> Compared | None:
         """What the wanted version has said of the bytes that stand; None where it has not."""
-        if head is None or head.content is None or self._rules is None:
+        record = await self._record(image_id, head)
+        if head is None or record is None or self._rules is None:
             return None
+        announced = head.announced.verdict if head.announced else None
+        return Compared(head, record, self._rules.decide(record.scores, announced))
+
+    async def _record(self, image_id: str, head: ImageHead | None) -> ScoreRecord | None:
+        """What the history has of the bytes that stand, by the wanted version."""
+        if head is None or head.content is None:
+            return None
+        version, content = self._selection.version, head.content
         records = await self._scores.records(image_id)
-        for record in records:
-            if record.scores.model.version == self._selection.version and record.content == head.content:
-                announced = head.announced.verdict if head.announced else None
-                return Compared(head, record, self._rules.decide(record.scores, announced))
-        return None
+        ours = (each for each in records if each.scores.model.version == version and each.content == content)
+        return next(ours, None)
 
     def _requested(self, image_id: str, claim: Claim) -> RescoreRequested:
         selection, asked = self._selection, ["rescore", image_id, claim.position.event_id]

@@ -142,7 +142,7 @@ class RescoreCounts(Value):
     changed: int = 0
     """Of them, those whose tags are others than before."""
     skipped: int = 0
-    """Sent, and removed meanwhile."""
+    """Sent, and removed meanwhile; of a publication also what came after the shadow."""
     unfinished: int = 0
     """Sent, and still without scores of the version when their page was settled."""
     seconds: float = 0.0

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,28 @@ STOP_SECONDS = 40
 @contextmanager
 def product_worker(premises: Premises, folder: Path, **settings: str) -> Iterator[Worker]:
     """`tagstream worker` with its packaged model, stopped in order in the end."""
+    worker = _started(premises, folder, settings)
+    try:
+        yield worker
+        assert worker.is_alive, worker.log.read_text()[-2000:]
+        assert worker.stop(STOP_SECONDS) == 0
+    finally:
+        if worker.is_alive:
+            worker.kill()
+
+
+@contextmanager
+def doomed_worker(premises: Premises, folder: Path, **settings: str) -> Iterator[Worker]:
+    """The same, that a test kills."""
+    worker = _started(premises, folder, settings)
+    try:
+        yield worker
+    finally:
+        if worker.is_alive:
+            worker.kill()
+
+
+def _started(premises: Premises, folder: Path, settings: Mapping[str, str]) -> Worker:
     around = {
         **premises.settings,
         "TAGSTREAM_MODEL__DEVICE": "cpu",
@@ -35,22 +57,26 @@ def product_worker(premises: Premises, folder: Path, **settings: str) -> Iterato
             stdout=out,
             stderr=subprocess.STDOUT,
         )
-    worker = Worker(process, log)
-    try:
-        yield worker
-        assert worker.is_alive, log.read_text()[-2000:]
-        assert worker.stop(STOP_SECONDS) == 0
-    finally:
-        if worker.is_alive:
-            worker.kill()
+    return Worker(process, log)
 
 
-def tagstream(premises: Premises, *arguments: str, exits: int = 0) -> str:
+def command(premises: Premises, *arguments: str, **settings: str) -> subprocess.Popen[bytes]:
+    """`tagstream ...` in the background."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "tagstream", *arguments],
+        cwd=ROOT,
+        env=os.environ | dict(premises.settings) | settings,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def tagstream(premises: Premises, *arguments: str, exits: int = 0, **settings: str) -> str:
     """What `tagstream ...` says; it must exit as told."""
     ran = subprocess.run(
         [sys.executable, "-m", "tagstream", *arguments],
         cwd=ROOT,
-        env=os.environ | premises.settings,
+        env=os.environ | dict(premises.settings) | settings,
         capture_output=True,
         text=True,
         timeout=100,
