@@ -166,6 +166,7 @@ class Rig:
             self.lane,
             outlast=self.outlast,
             watch=self.seen.append,
+            rules=self.world.tagger,
             clock=self.clock,
             page=PAGE,
         )
