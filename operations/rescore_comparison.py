@@ -17,7 +17,7 @@ NOTHING = "none"
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class ComparedImage:
     """An image that a shadow has scored: what holds, and what would hold by the new version."""
 
     head: ImageHead
@@ -35,7 +35,7 @@ class Compared:
         return set(_tags(self.before)) != set(self.after.tagged)
 
 
-def folded(diff: RescoreDiff, compared: Iterable[Compared]) -> RescoreDiff:
+def folded(diff: RescoreDiff, compared: Iterable[ComparedImage]) -> RescoreDiff:
     """`diff` with these images."""
     both = []
     first = 0
@@ -59,7 +59,7 @@ def folded(diff: RescoreDiff, compared: Iterable[Compared]) -> RescoreDiff:
     )
 
 
-def _labels(diff: RescoreDiff, both: Iterable[Compared]) -> dict[str, LabelDiff]:
+def _labels(diff: RescoreDiff, both: Iterable[ComparedImage]) -> dict[str, LabelDiff]:
     labels = dict(diff.labels)
     for each in both:
         before, after = set(_tags(each.before)), set(each.after.tagged)
@@ -69,12 +69,12 @@ def _labels(diff: RescoreDiff, both: Iterable[Compared]) -> dict[str, LabelDiff]
     return labels
 
 
-def _movers(diff: RescoreDiff, both: Iterable[Compared]) -> tuple[Mover, ...]:
+def _movers(diff: RescoreDiff, both: Iterable[ComparedImage]) -> tuple[Mover, ...]:
     movers = [*diff.movers, *filter(None, map(_mover, both))]
     return tuple(sorted(movers, key=lambda each: (-each.distance, each.image_id))[:MOVERS])
 
 
-def _mover(each: Compared) -> Mover | None:
+def _mover(each: ComparedImage) -> Mover | None:
     moves = _moves(each)
     if not moves or each.head.scores is None:
         return None
@@ -90,14 +90,14 @@ def _mover(each: Compared) -> Mover | None:
     )
 
 
-def _moves(each: Compared) -> dict[str, float]:
+def _moves(each: ComparedImage) -> dict[str, float]:
     """By how much the probability of each label moved that both versions have."""
     old = each.head.scores.probabilities if each.head.scores else {}
     new = each.record.scores.probabilities
     return {label: new[label] - old[label] for label in new if label in old}
 
 
-def _people(known: Agreement, both: Iterable[Compared]) -> Agreement:
+def _people(known: Agreement, both: Iterable[ComparedImage]) -> Agreement:
     found = Counter(_side(each) for each in both if each.is_changed)
     return Agreement(
         with_before=known.with_before + found["before"],
@@ -106,7 +106,7 @@ def _people(known: Agreement, both: Iterable[Compared]) -> Agreement:
     )
 
 
-def _side(each: Compared) -> str:
+def _side(each: ComparedImage) -> str:
     """Whose tags are those that a person's decision left the image with."""
     decision = moderation_policy.in_force(each.head)
     if decision is None or each.head.verdict is None:
@@ -119,7 +119,7 @@ def _side(each: Compared) -> str:
     return "after" if people == set(each.after.tagged) else "neither"
 
 
-def _pair(each: Compared) -> str:
+def _pair(each: ComparedImage) -> str:
     return f"{_said(_tags(each.before))} -> {_said(each.after.tagged)}"
 
 

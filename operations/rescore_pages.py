@@ -11,7 +11,7 @@ from typing import Protocol
 
 from agents.bounded_times import ClockLimits
 from agents.ports import Rules
-from operations.rescore_comparison import Compared
+from operations.rescore_comparison import ComparedImage
 from operations.rescore_selection import SENT, RescoreChoice, RescoreSelection
 from operations.rescore_sources import Wanted
 from schemas import identity
@@ -63,7 +63,7 @@ class Settled:
     counts: RescoreCounts
     labels: dict[str, LabelChange]
     unfinished: tuple[str, ...]
-    compared: tuple[Compared, ...] = ()
+    compared: tuple[ComparedImage, ...] = ()
     """Of a shadow: its images, for the job's diff."""
 
     @property
@@ -152,13 +152,13 @@ class RescorePages:
         )
         return Settled(counts, {}, unfinished, compared)
 
-    async def _compared(self, image_id: str, head: ImageHead | None) -> Compared | None:
+    async def _compared(self, image_id: str, head: ImageHead | None) -> ComparedImage | None:
         """What the wanted version has said of the bytes that stand; None where it has not."""
         record = await self._record(image_id, head)
         if head is None or record is None or self._rules is None:
             return None
         announced = head.announced.verdict if head.announced else None
-        return Compared(head, record, self._rules.decide(record.scores, announced))
+        return ComparedImage(head, record, self._rules.decide(record.scores, announced))
 
     async def _record(self, image_id: str, head: ImageHead | None) -> ScoreRecord | None:
         """What the history has of the bytes that stand, by the wanted version."""

@@ -119,6 +119,8 @@ ERRANDS: Final[Mapping[tuple[str, ...], tuple[Errand, ...]]] = {
     ("replay", "list"): (errand(), errand("--json")),
     ("replay", "pause"): (errand(NAME), errand(JOB, "--json")),
     ("replay", "resume"): (errand(NAME),),
+    ("replay", "report"): (errand(NAME),),
+    ("replay", "publish"): (errand(NAME),),
     ("replay", "cancel"): (errand(NAME), errand(JOB)),
     ("replay", "rate"): (errand(NAME, "5"), errand(JOB, "5")),
     ("replay", "run"): (errand(TAGSTREAM_STORE__PATH=f"{FILE}.sqlite"),),

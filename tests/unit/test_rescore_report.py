@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from agents.testing import LABELS, RULES
 from model.policy import Policy
 from operations import rescore_report
-from operations.rescore_comparison import Compared, folded
+from operations.rescore_comparison import ComparedImage, folded
 from schemas.decisions import Decided, Decision
 from schemas.errors import ConfigurationError
 from schemas.events import RescoreMode
@@ -34,7 +34,7 @@ def scores(version: str, **said: float) -> Scores:
 
 def compared(
     name: str, before: dict[str, float] | None, after: dict[str, float], *, corrected: str | None = None
-) -> Compared:
+) -> ComparedImage:
     position = Position(uploaded_at=EPOCH, partition=0, offset=0, event_id=name)
     old = scores("1", **before) if before is not None else None
     judged = POLICY.decide(old) if old else None
@@ -63,7 +63,7 @@ def compared(
         seconds={},
         content=CONTENT,
     )
-    return Compared(head, record, POLICY.decide(new))
+    return ComparedImage(head, record, POLICY.decide(new))
 
 
 def shadow(diff: RescoreDiff | None, **said: Any) -> RescoreJob:
