@@ -31,6 +31,7 @@ class LaneJobs:
         self._scores = scores
         self._clock = clock
         self._cancelled: set[str] = set()
+        self._strangers: set[str] = set()
         self._answers: dict[str, tuple[float, RescoreState | None]] = {}
         self._questions: dict[str, asyncio.Task[None]] = {}
         """Those on their way, and those that failed until somebody has heard of it."""
@@ -75,12 +76,12 @@ class LaneJobs:
     async def _ask(self, job: str) -> None:
         asked = self._clock()
         state = (await self._scores.job_states((job,))).get(job)
-        known = job in self._answers
         self._answers = {other: said for other, said in self._answers.items() if not self._is_old(said[0])}
         self._answers[job] = (asked, state)
         self._questions.pop(job, None)
         if state is RescoreState.CANCELLED:
             self._cancelled.add(job)
             log.info("replay.cancelled", job=job)
-        elif state is None and not known:
+        elif state is None and job not in self._strangers:
+            self._strangers.add(job)
             log.warning("replay.unknown", job=job)

@@ -17,8 +17,8 @@ LOOKED_AT = 500
 async def refuse_unknown(settings: Settings, version: str) -> None:
     """Raise `ConfigurationError` for a version that nobody has, with the nearest names that somebody has.
 
-    Known are the model of the settings, the versions of the registry, and whatever has scored what the
-    store holds.
+    Known are the model of the settings, the versions of the registry, whatever has scored what the store
+    holds, and what workers say that they have.
     """
     known = {await _of_settings(settings)} | await _of_store(settings)
     if version not in known and settings.registry.url is not None:
@@ -27,8 +27,8 @@ async def refuse_unknown(settings: Settings, version: str) -> None:
         hint = did_you_mean(version, known, otherwise=f"there are {', '.join(sorted(known))}", most=3)
         raise ConfigurationError(
             f"--model {version}: nobody has that version: it is not the model of the settings, not in the"
-            f" registry, and has scored nothing in the store{hint}"
-            " (--force sends all the same: the lane waits for it)"
+            f" registry, has scored nothing in the store, and no worker has it{hint}"
+            " (--force starts all the same: the job waits for it)"
         )
 
 
@@ -41,7 +41,9 @@ async def _of_store(settings: Settings) -> set[str]:
         return set()
     async with store.open_store(settings.store) as scores:
         heads = await scores.scan(limit=LOOKED_AT)
-    return {head.scores.model.version for head in heads if head.scores is not None}
+        workers = await scores.workers()
+    resident = {model.version for worker in workers for model in worker.resident}
+    return resident | {head.scores.model.version for head in heads if head.scores is not None}
 
 
 async def _of_registry(settings: Settings) -> set[str]:

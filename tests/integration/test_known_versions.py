@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from agents.wiring import settings
 from model.tiny_version import write_tiny_version
 from operations import known_versions, publish
 from schemas.errors import ConfigurationError
+from schemas.tags import ModelRef
+from schemas.worker_states import WorkerState
 from streams.adapters.sqlite.store import SqliteScores
 from tests.unit.head_builders import claim, scored, scoring
 from tests.unit.test_audit_trail import record
@@ -58,6 +61,28 @@ def test_what_has_scored_the_store_is_known(here: Path) -> None:
     asyncio.run(scored_by(here / "kept.sqlite", "2.7"))
     taken("2.7")
     assert "; there are 2.7, v12" in refused("zzz")
+
+
+async def served_by(path: Path, *versions: str) -> None:
+    models = tuple(ModelRef(name="tiny", version=version, digest="aa") for version in versions)
+    now = datetime.now(UTC)
+    state = WorkerState(
+        id="w1",
+        started_at=now,
+        seen_at=now,
+        release="1",
+        serving=models[0],
+        resident=models,
+        computed_by="a test",
+    )
+    async with SqliteScores(path) as store:
+        await store.note_worker(state)
+
+
+def test_what_a_worker_has_is_known(here: Path) -> None:
+    asyncio.run(served_by(here / "kept.sqlite", "7", "8"))
+    taken("8")
+    assert "and no worker has it; there are 7, 8, v12" in refused("zzz")
 
 
 def test_what_is_in_the_registry_is_known(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
