@@ -8,7 +8,7 @@ from agents.wiring.settings import Settings
 from model import checkpoint
 from operations import store
 from schemas.did_you_mean import did_you_mean
-from schemas.errors import ConfigurationError
+from schemas.errors import ConfigurationError, Unavailable
 
 LOOKED_AT = 500
 """Images of the store that are asked for their version: ids are hashes, so the first ones are any ones."""
@@ -22,7 +22,7 @@ async def refuse_unknown(settings: Settings, version: str) -> None:
     """
     known = {await _of_settings(settings)} | await _of_store(settings)
     if version not in known and settings.registry.url is not None:
-        known |= await _of_registry(settings)
+        known |= await _of_registry(settings, version)
     if version not in known:
         hint = did_you_mean(version, known, otherwise=f"there are {', '.join(sorted(known))}", most=3)
         raise ConfigurationError(
@@ -46,7 +46,14 @@ async def _of_store(settings: Settings) -> set[str]:
     return resident | {head.scores.model.version for head in heads if head.scores is not None}
 
 
-async def _of_registry(settings: Settings) -> set[str]:
-    async with open_registry(settings) as registry:
-        entries = [entry for name in await registry.names() for entry in await registry.versions(name)]
+async def _of_registry(settings: Settings, version: str) -> set[str]:
+    try:
+        async with open_registry(settings) as registry:
+            entries = [entry for name in await registry.names() for entry in await registry.versions(name)]
+    except Unavailable as error:
+        raise Unavailable(
+            "registry",
+            f"--model {version}: only the registry can have that version, and it is away: {error} (--force"
+            " starts all the same: the job waits for it)",
+        ) from error
     return {entry.ref.version for entry in entries}

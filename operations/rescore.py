@@ -116,9 +116,9 @@ async def start(  # noqa: PLR0913 - how far to go
             runner = runner_id()
             leased = {"total": source.total, "lease": None if detach else lease(runner)}
             job = await rescore_jobs.create(world.scores, job.model_copy(update=leased))
-            watch.moved(job)
             if detach:
                 return RescoreResult(plan, job)
+            watch.moved(job)
             held = HeldJob(world.scores, job, runner, outlast=world.outlast)
             return RescoreResult(plan, await _given_back(held, _run(world, held, source)))
 

@@ -15,7 +15,7 @@ CHOICES: Final = {
     RescoreChoice.SEND: "lack scores of this version",
     RescoreChoice.DECIDE: "have scores of this version, and are decided on anew",
     RescoreChoice.SCORED: "have scores of this version",
-    RescoreChoice.DONE: "have them by this job, of a runner that was killed",
+    RescoreChoice.DONE: "have them by this job, not counted when its runner was stopped",
     RescoreChoice.TAGGED: "have scores of another version",
     RescoreChoice.REMOVED: "were removed",
     RescoreChoice.ELSEWHERE: "are another restaurant's",

@@ -12,7 +12,7 @@ import pytest
 from agents.wiring import settings
 from model.tiny_version import write_tiny_version
 from operations import known_versions, publish
-from schemas.errors import ConfigurationError
+from schemas.errors import ConfigurationError, Unavailable
 from schemas.tags import ModelRef
 from schemas.worker_states import WorkerState
 from streams.adapters.sqlite.store import SqliteScores
@@ -92,3 +92,19 @@ def test_what_is_in_the_registry_is_known(here: Path, monkeypatch: pytest.Monkey
     shutil.rmtree(other)
     taken("v13")
     assert "; did you mean v13 or v12?" in refused("v14")
+
+
+def test_a_registry_that_is_away_is_said_where_it_alone_could_know(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {
+        "REGISTRY__URL": "s3://models/registry",
+        "S3__ENDPOINT_URL": "http://127.0.0.1:9",
+        "S3__ACCESS_KEY_ID": "a",
+        "S3__SECRET_ACCESS_KEY": "b",
+    }.items():
+        monkeypatch.setenv(f"TAGSTREAM_{name}", value)
+    taken("v12")
+    with pytest.raises(Unavailable, match="--model v13: only the registry can have that version, and it is"):
+        taken("v13")
+    assert not (here / "kept.sqlite").exists()
