@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import hashlib
 import sqlite3
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Coroutine, Iterator
+from itertools import islice
 from pathlib import Path
-from typing import Final, TextIO
+from typing import Any, Final, TextIO
 
 from operations import object_address
 from operations.rescore_sources import SourcePage, Wanted
@@ -15,6 +17,8 @@ from schemas import identity
 from schemas.errors import ConfigurationError
 
 _COLUMNS: Final = frozenset({"image_id", "key", "bucket"})
+_TOGETHER: Final = 20_000
+"""Lines that are read before the loop looks up: some hundredths of a second."""
 
 
 def digest_of(path: Path) -> str:
@@ -41,9 +45,9 @@ class IdsSource:
         self._connection: sqlite3.Connection | None = None
         self.total: int | None = None
 
-    def read(self) -> None:
-        """Read the file; on any thread."""
-        if digest_of(self._path) != self._digest:
+    async def read(self) -> None:
+        """Read the file, some of it at a time and beside the loop."""
+        if await asyncio.to_thread(digest_of, self._path) != self._digest:
             raise ConfigurationError(
                 f"--ids {self._path}: it has changed since the job was started: put back what it was, or"
                 " start another job by `tagstream replay start --ids`"
@@ -51,8 +55,9 @@ class IdsSource:
         connection = self._connection = sqlite3.connect(self._scratch, check_same_thread=False)
         connection.execute("CREATE TABLE named (image_id TEXT PRIMARY KEY) WITHOUT ROWID")
         with self._path.open(encoding="utf-8-sig", errors="replace", newline="") as lines:
-            rows = ((image_id,) for image_id in named_in(lines, self._path, self._buckets))
-            connection.executemany("INSERT OR IGNORE INTO named VALUES (?)", rows)
+            ids = named_in(lines, self._path, self._buckets)
+            while await _whole(asyncio.to_thread(_put_some, ids, connection)):
+                pass
         self.total = connection.execute("SELECT count(*) FROM named").fetchone()[0]
 
     def close(self) -> None:
@@ -73,6 +78,23 @@ class IdsSource:
     async def again(self, image_ids: Collection[str]) -> Wanted:
         """See `ImageSource.again`."""
         return dict.fromkeys(image_ids)
+
+
+def _put_some(ids: Iterator[str], connection: sqlite3.Connection) -> int:
+    """Put the next ids into the table; how many that were."""
+    some = [(image_id,) for image_id in islice(ids, _TOGETHER)]
+    connection.executemany("INSERT OR IGNORE INTO named VALUES (?)", some)
+    return len(some)
+
+
+async def _whole(work: Coroutine[Any, Any, int]) -> int:
+    """What `work` returns; cancelled meanwhile, it is waited for: nobody closes what a thread still uses."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
 
 
 def named_in(lines: TextIO, path: Path, buckets: tuple[str, ...]) -> Iterator[str]:

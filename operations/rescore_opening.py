@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -81,7 +80,7 @@ async def opened_source(world: RescoreWorld, asked: RescoreSource) -> AsyncItera
                     Path(asked.path), digest=asked.digest, buckets=buckets, scratch=folder / "ids.sqlite"
                 )
                 stack.callback(ids.close)
-                await asyncio.to_thread(ids.read)
+                await ids.read()
                 yield ids
             case FromPrefix():
                 from streams.adapters.s3.keys import S3Keys  # noqa: PLC0415 - its client, which takes its time

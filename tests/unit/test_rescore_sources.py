@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -146,7 +147,7 @@ def ids(folder: Path, text: str, *, buckets: tuple[str, ...] = ()) -> IdsSource:
 )
 async def test_a_file_names_each_image_once(tmp_path: Path, text: str) -> None:
     source = ids(tmp_path, text)
-    source.read()
+    await source.read()
     assert (source.total, await pages(source, size=1)) == (2, [["img_a"], ["img_b"]])
     assert await source.again(["img_a"]) == {"img_a": None}
     source.close()
@@ -164,7 +165,7 @@ async def test_a_file_of_keys_names_the_images_of_their_objects(
     tmp_path: Path, text: str, buckets: tuple[str, ...]
 ) -> None:
     source = ids(tmp_path, text, buckets=buckets)
-    source.read()
+    await source.read()
     assert await pages(source) == [[identity.image_id("photos", "r1/a.jpg")]]
 
 
@@ -180,14 +181,26 @@ async def test_a_file_that_names_nothing_is_refused_with_its_line(
     tmp_path: Path, text: str, said: str
 ) -> None:
     with pytest.raises(ConfigurationError, match=said):
-        ids(tmp_path, text).read()
+        await ids(tmp_path, text).read()
 
 
 async def test_a_file_that_has_changed_is_refused(tmp_path: Path) -> None:
     source = ids(tmp_path, "img_a\n")
     (tmp_path / "ids.csv").write_text("img_a\nimg_b\n")
     with pytest.raises(ConfigurationError, match="it has changed since the job was started"):
-        source.read()
+        await source.read()
+
+
+async def test_a_reading_that_is_broken_off_ends_before_its_file_is_closed(tmp_path: Path) -> None:
+    source = ids(tmp_path, "".join(f"img_{number}\n" for number in range(200_000)))
+    for pauses in range(40):
+        reading = asyncio.create_task(source.read())
+        for _ in range(pauses):
+            await asyncio.sleep(0.0005)
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+        source.close()
+        (tmp_path / "ids.sqlite").unlink(missing_ok=True)
 
 
 def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
