@@ -125,8 +125,10 @@ class HeldJob:
             await self.change(lambda job: job)
 
     async def _write(self, change: JobChange) -> RescoreJob:
-        self.job = await self._outlast(lambda: swap(self._jobs, self.job.id, change))
-        return self.job
+        written = await self._outlast(lambda: swap(self._jobs, self.job.id, change))
+        if written.revision >= self.job.revision:  # a renewal may be told later than what came after it
+            self.job = written
+        return written
 
     def _own(self, job: RescoreJob) -> RescoreJob:
         if job.lease is None or job.lease.runner != self._runner:

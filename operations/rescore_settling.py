@@ -137,15 +137,17 @@ class Settling:
     async def _say_that_it_waits(self) -> None:
         for page in self._open:
             page.is_doubtful = True
-        why = f"for {STALL_SECONDS:g} seconds no worker has taken a request: {await self._who_has_it()}"
+        found = await self._residency()
+        words = f"version {found.version}: {found.words}"
+        why = f"for {STALL_SECONDS:g} seconds no worker has taken a request: {words}"
+        if found.having:
+            why += "; live uploads leave them no time, or TAGSTREAM_KAFKA__GROUP here is not theirs"
         await self._become(RescoreState.WAITING, why)
-
-    async def _who_has_it(self) -> str:
-        return f"version {self._held.job.model_version}: {(await self._residency()).words}"
 
     async def _until_somebody_has_the_version(self, page: OpenPage) -> None:
         """Ask for one image after another, now and then, until one is scored or the job is stopped."""
-        await self._become(RescoreState.WAITING, f"nobody scores by {await self._who_has_it()}")
+        found = await self._residency()
+        await self._become(RescoreState.WAITING, f"nobody scores by version {found.version}: {found.words}")
         tries = 0
         while self.goes_on:
             request = page.requests[tries % len(page.requests)]

@@ -13,6 +13,7 @@ from streams.ports import WorkerStates
 class Residency:
     """Of one version; workers of an earlier release say nothing."""
 
+    version: str
     workers: int
     """That run, and say what they have."""
     having: int
@@ -36,4 +37,4 @@ async def residency(states: WorkerStates, version: str) -> Residency:
     now = datetime.now(UTC)
     alive = [each for each in await states.workers() if now - each.seen_at <= LIVES]
     having = [each for each in alive if any(model.version == version for model in each.resident)]
-    return Residency(len(alive), len(having))
+    return Residency(version, len(alive), len(having))

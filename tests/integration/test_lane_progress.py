@@ -79,3 +79,27 @@ async def test_what_comes_after_it_was_opened_is_not_waited_for(lane: Lane) -> N
 async def test_of_a_topic_without_records_nothing_is_left(lane: Lane) -> None:
     async with lane.progress() as progress:
         assert await progress.left() == 0
+
+
+async def test_the_ends_of_now_are_told_and_can_be_waited_for(lane: Lane) -> None:
+    await lane.write(0)
+    async with lane.progress() as progress:
+        await lane.write(0, 1)
+        ends = await progress.ends()
+        assert ends == {0: 2, 1: 1, 2: 0, 3: 0}
+        assert await progress.left(ends) == 3
+        await lane.commit({0: 2, 1: 1})
+        assert await progress.left(ends) == 0
+
+
+async def test_what_was_deleted_before_the_group_committed_anything_is_not_waited_for(
+    embedded: str,
+) -> None:
+    lane = Lane(embedded)
+    async with AIOKafkaProducer(bootstrap_servers=embedded, max_request_size=2**21) as producer:
+        for _ in range(8):  # of a megabyte each; this broker keeps five
+            await producer.send_and_wait(lane.name, bytes(1_000_000), partition=0)
+    async with lane.progress() as progress:
+        ends = await progress.ends()
+        assert ends[0] == 8
+        assert 0 < await progress.left(ends) < 8

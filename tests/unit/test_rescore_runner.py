@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,13 +16,15 @@ from operations.rescore_lease import LeaseTaken
 from operations.rescore_runner import OPEN
 from operations.rescore_settling import PROBE_SECONDS
 from schemas.errors import ConfigurationError, Unavailable
+from schemas.records import ImageHead
 from schemas.rescore_jobs import RescoreFilters, RescoreJob, RescoreLease, RescoreState
 from schemas.worker_states import WorkerState
 from streams.adapters.memory import MemoryScores
+from streams.resilience.retry import Dependencies, Hooks
 from tests.contract.builders import FIRST_MODEL
 
 from .rescore_rig import PAGE, Rig
-from .straight_path import Crash, SpokenTagger, s3_message, upload_of
+from .straight_path import IMPATIENT, Crash, SpokenTagger, s3_message, upload_of
 
 Steer = Callable[[MemoryScores, str], Awaitable[RescoreJob]]
 MANY = [upload_of(f"r1/{number}.jpg") for number in range(5 * PAGE - 1)]
@@ -440,6 +442,84 @@ async def test_a_store_that_loses_answers_counts_nothing_twice(tmp_path: Path) -
     job = await rig.run()
     assert (job.state, job.counts.sent, job.counts.rescored) == (RescoreState.FINISHED, 19, 18)
     assert (job.counts.unfinished, len(job.unfinished)) == (1, 1)
+
+
+class Absent(MemoryScores):
+    """A store that answers nothing for a while, once it is told to go."""
+
+    away = 0
+
+    def check(self) -> None:
+        if self.away:
+            self.away -= 1
+            raise Unavailable("store", "nobody there")
+
+    async def heads(self, image_ids: Collection[str]) -> Mapping[str, ImageHead]:
+        self.check()
+        return await super().heads(image_ids)
+
+    async def scan(self, *, after: str = "", limit: int = 500) -> tuple[ImageHead, ...]:
+        self.check()
+        return await super().scan(after=after, limit=limit)
+
+    async def job(self, job_id: str) -> RescoreJob | None:
+        self.check()
+        return await super().job(job_id)
+
+
+async def test_a_store_that_is_away_for_a_while_is_waited_for_and_that_is_said(tmp_path: Path) -> None:
+    rig, told = Rig(tmp_path), list[str]()
+    rig.world.scores = store = Absent()
+    await rig.tagged(*MANY)
+    rig.serve("2")
+    await rig.started()
+    hooks = Hooks(
+        on_trip=lambda name: told.append(f"{name} away"), on_reset=lambda name: told.append(f"{name} back")
+    )
+    rig.outlast = Dependencies(IMPATIENT, hooks=hooks).retry_until_available  # type: ignore[method-assign]
+    publications = 0
+
+    def go() -> None:
+        nonlocal publications
+        publications += 1
+        if publications in {2, 4}:
+            store.away = 9
+
+    rig.lane.on_publish = go
+    job = await rig.run()
+    assert (job.state, job.counts.rescored, job.counts.unfinished) == (RescoreState.FINISHED, 19, 0)
+    assert told == ["store away", "store back"] * 2
+    assert len(rig.lane.messages) == 19
+
+
+class Late(MemoryScores):
+    """A store that makes every change at once, and tells of one of them when it is let to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told = asyncio.Event()
+        self.is_late = False
+
+    async def replace_job(self, job: RescoreJob, *, over: int) -> bool:
+        made = await super().replace_job(job, over=over)
+        if self.is_late:
+            self.is_late = False
+            await self.told.wait()
+        return made
+
+
+async def test_a_renewal_that_is_told_late_does_not_take_back_what_came_after_it(rig: Rig) -> None:
+    rig.world.scores = store = Late()
+    await rig.started()
+    held = await rig.held()
+    store.is_late = True
+    renewal = asyncio.create_task(held.change(lambda job: job))
+    await asyncio.sleep(0)
+    await held.change(lambda job: job.model_copy(update={"rate": 2.0}))
+    store.told.set()
+    await renewal
+    assert held.job == await rig.job()
+    assert held.job.rate == 2.0
 
 
 async def test_what_has_the_version_is_decided_on_anew_where_that_is_asked_for(rig: Rig) -> None:

@@ -61,4 +61,13 @@ class LaneProgress:
         """Messages below `until`, or the ends of when this was opened, that the group has not committed."""
         ends = {tp.partition: end for tp, end in self._ends.items()} if until is None else until
         done = await self.committed()
+        if any(done.get(partition, 0) < end for partition, end in ends.items()):
+            # Where the group has not committed for long, or never, records may be gone that nobody reads.
+            for partition, begin in (await self._beginnings()).items():
+                done[partition] = max(begin, done.get(partition, 0))
         return sum(max(0, end - done.get(partition, 0)) for partition, end in ends.items())
+
+    async def _beginnings(self) -> dict[int, int]:
+        async with asking(self._topic, seconds=SECONDS):
+            found = await self._consumer.beginning_offsets(list(self._ends))
+        return {tp.partition: offset for tp, offset in found.items()}
