@@ -114,7 +114,8 @@ async def start(  # noqa: PLR0913 - how far to go
             if dry_run:
                 return RescoreResult(plan, None)
             runner = runner_id()
-            leased = {"total": source.total, "lease": None if detach else lease(runner)}
+            total = plan.looked_at if plan.is_whole else source.total
+            leased = {"total": total, "lease": None if detach else lease(runner)}
             job = await rescore_jobs.create(world.scores, job.model_copy(update=leased))
             if detach:
                 return RescoreResult(plan, job)

@@ -154,7 +154,8 @@ async def take(  # noqa: PLR0913 - whose, by whom, and how
         if held and held.runner != runner and not held.is_over(now, margin=MARGIN):
             raise RunElsewhere(
                 f"replay {job_id}: {held.runner} runs it, until {held.until.isoformat(timespec='seconds')}"
-                f" unless it renews that; `tagstream replay pause {job_id}` stops it"
+                f" unless it renews that; `tagstream replay pause {job_id}` stops it; killed, it is missed"
+                f" {SECONDS + MARGIN:g} seconds later"
             )
         return change(job).model_copy(update={"lease": lease(runner)})
 

@@ -139,7 +139,7 @@ class RescoreRequested(Value):
     modes, and would apply what it finds a version in; without one it refuses the request."""
     mode: RescoreMode = RescoreMode.APPLY
     job: str
-    """Who asked, for the scores' history."""
+    """The replay that asked, for the scores' history; one that the store does not know is passed over."""
     decide_again: bool = False
     """Where the scores are there already: decide on them anew, by the routes of now."""
     requested_at: Moment
