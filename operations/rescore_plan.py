@@ -178,11 +178,14 @@ def _sample(records: Sequence[ScoreRecord]) -> CostSample | None:
 
 
 def measured_speed(jobs: Sequence[RescoreJob | SpoiledJob], *, version: str) -> ReplaySpeed | None:
-    """That of the last job that has rescored enough: of this version where there is one."""
+    """That of the last job that has rescored enough, at its own pace: of this version where there is one."""
     enough = [
         job
         for job in jobs
-        if isinstance(job, RescoreJob) and job.counts.seconds and job.counts.rescored >= LEAST_MEASURED
+        if isinstance(job, RescoreJob)
+        and job.rate is None
+        and job.counts.seconds
+        and job.counts.rescored >= LEAST_MEASURED
     ]
     if not enough:
         return None

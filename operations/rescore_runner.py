@@ -1,8 +1,8 @@
 """Runner of a job: sends a page to the lane, waits until it is settled, and only then moves the checkpoint.
 
-At most `OPEN` pages are in the lane, so that is all that a killed runner repeats: their requests have the ids
-that they had, and a worker that finds the scores does nothing. Pausing, cancelling and another rate are
-read in the job's document, which is read anew with each renewal of the lease.
+Few pages are in the lane (`LaneFilling`), and they are all that a killed runner repeats: their requests have
+the ids that they had, and a worker that finds the scores does nothing. Pausing, cancelling and another rate
+are read in the job's document, which is read anew with each renewal of the lease.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Final
 
 from agents.bounded_times import ClockLimits
 from agents.ports import Rules
+from operations.lane_filling import LaneFilling
 from operations.rescore_comparison import folded
 from operations.rescore_jobs import as_it_is
 from operations.rescore_lease import HeldJob, Outlast
@@ -25,9 +26,6 @@ from streams.clock import Clock, SystemClock
 from streams.ports import WholeStore
 
 PAGE: Final = 500
-OPEN: Final = 2
-"""Pages in the lane at once: with one the workers idle while the next is chosen."""
-
 KEPT: Final = 2_000
 """Images that were unfinished and are kept by name; the others are a number."""
 
@@ -61,6 +59,7 @@ class RescoreRunner:
             held, self._pages, lane, ends, scores, outlast=outlast, clock=self._clock, watch=watch
         )
         self._open: deque[OpenPage] = deque()
+        self._filling = LaneFilling(page)
         self._since = self._clock.time()
 
     async def run(self) -> RescoreJob:
@@ -81,7 +80,7 @@ class RescoreRunner:
                 return await self._settle_open(down_to=0)
             began, after = self._clock.time(), page.after
             sent = await self._opened(page)
-            if not await self._settle_open(down_to=OPEN - 1):
+            if not await self._settle_open(down_to=self._filling.pages - 1):
                 return False
             await self._pace(began, sent)
         await self._settle_open(down_to=0)
@@ -120,6 +119,7 @@ class RescoreRunner:
     async def _move(self, after: str, settled: Settled) -> None:
         """Count a page and move the checkpoint behind it, in one change."""
         began, self._since = self._since, self._clock.time()
+        self._filling.settled(settled.counts.sent, self._since)
         counts = settled.counts.model_copy(update={"seconds": self._since - began})
 
         def moved(job: RescoreJob) -> RescoreJob:

@@ -97,7 +97,7 @@ class RescoreSelection:
         """Whether the scores that stand are those that are asked for; what has none is of none."""
         filters = self.filters
         if filters.label and not (head and head.verdict and filters.label in head.verdict.tagged):
-            return False
+            return self._is_mine(head)
         scores = head.scores if head else None
         if filters.scored_by and not (scores and scores.model.version == filters.scored_by):
             return self._is_mine(head)

@@ -166,7 +166,7 @@ async def test_a_runner_killed_in_the_middle_is_followed_by_another_and_nothing_
     fleet: Fleet, replay: Runners, tell: Tell
 ) -> None:
     images = await tagged(fleet, 1_500)
-    new = fleet.start(E2E_VERSION="2", E2E_DELAY="0.02")
+    new = fleet.start(E2E_VERSION="2", E2E_DELAY="0.05")
     first = replay.begun("start", "--from", "earliest", *NEW)
     job_id = await newest(fleet)
     async with asyncio.timeout(WITHIN):

@@ -77,7 +77,9 @@ class WorkedLane:
         self.is_manned = True
         self.looks = 0
         self.at_once = 1_000
-        """Requests that the worker does between two looks."""
+        """Requests that the worker does when somebody looks."""
+        self.every = 1
+        """Looks of which one finds it at work."""
         self.on_publish: Callable[[], None] = lambda: None
         self._worker = asyncio.Lock()
 
@@ -90,7 +92,7 @@ class WorkedLane:
 
     async def left(self, until: Mapping[int, int] | None = None) -> int:
         self.looks += 1
-        if self.is_manned:
+        if self.is_manned and self.looks % self.every == 0:
             async with self._worker:
                 await self._work()
         return max(0, (until or {0: len(self.messages)})[0] - self.committed)

@@ -12,8 +12,8 @@ import pytest
 
 from agents.ports import OneVersion
 from operations import rescore_jobs
+from operations.lane_filling import MOST_OPEN, OPEN, LaneFilling
 from operations.rescore_lease import LeaseTaken
-from operations.rescore_runner import OPEN
 from operations.rescore_settling import PROBE_SECONDS
 from schemas.errors import ConfigurationError, Unavailable
 from schemas.records import ImageHead
@@ -56,7 +56,7 @@ async def test_the_checkpoint_moves_with_each_page_that_is_settled(rig: Rig) -> 
     assert settled == [(n, in_order[n - 1]) for n in (4, 8, 12, 16, 19)]
 
 
-async def test_no_more_than_two_pages_are_in_the_lane(rig: Rig) -> None:
+async def test_no_more_than_two_pages_are_in_the_lane_of_slow_workers(rig: Rig) -> None:
     await rig.started()
     most = 0
 
@@ -64,9 +64,28 @@ async def test_no_more_than_two_pages_are_in_the_lane(rig: Rig) -> None:
         nonlocal most
         most = max(most, len(rig.lane.messages) + PAGE - rig.lane.committed)
 
-    rig.lane.on_publish, rig.lane.at_once = look, 1
+    rig.lane.on_publish, rig.lane.at_once, rig.lane.every = look, 1, 4
     await rig.run()
     assert most == OPEN * PAGE
+
+
+@pytest.mark.parametrize(
+    ("speed", "pages"), [(0, OPEN), (50, OPEN), (240, OPEN), (260, 3), (1_000, 5), (100_000, MOST_OPEN)]
+)
+def test_the_lane_holds_what_the_workers_do_in_two_seconds(speed: int, pages: int) -> None:
+    filling = LaneFilling(500)
+    for second in range(30):
+        filling.settled(speed, float(second))
+    assert filling.pages == pages
+
+
+def test_a_fleet_that_slows_down_gets_fewer_pages() -> None:
+    filling = LaneFilling(500)
+    for second in range(20):
+        filling.settled(2_000, float(second))
+    assert filling.pages == 9
+    filling.settled(500, 40.0)
+    assert filling.pages == OPEN
 
 
 async def test_what_the_version_has_scored_is_passed_over_by_another_job(rig: Rig) -> None:

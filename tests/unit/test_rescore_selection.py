@@ -128,9 +128,10 @@ async def test_a_label_is_what_is_tagged_now_whoever_said_so(rig: Rig) -> None:
 
 async def test_what_the_job_itself_has_scored_is_told_from_what_others_have(rig: Rig) -> None:
     rig.serve("2")
-    await rig.started(filters=RescoreFilters(scored_by="1"))
+    await rig.world.put(A, "ambiance=0.9")
+    await rig.started(filters=RescoreFilters(scored_by="1", label="menu"))
     await rig.run()
-    assert await chosen(rig, scored_by="1") == "done"
+    assert (await chosen(rig, scored_by="1"), await chosen(rig, label="menu")) == ("done", "done")
     selection = RescoreSelection("job-3", "2", RescoreFilters())
     choice, _ = selection.choose(None, await rig.world.scores.head(A.image_id))
     assert choice == "scored"
