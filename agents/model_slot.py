@@ -17,11 +17,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import TracebackType
 from typing import Final, Self
 
 from agents.ports import Forwarded, Rules
-from agents.tagger import PreparedImage, ResidentTagger
+from agents.tagger import BackgroundTagger, PreparedImage, ResidentTagger
 from model.policy import Policy
 from model.runtimes.port import ModelRuntime
 from model.serving import allocator
@@ -125,14 +126,17 @@ class ModelSlot:
         return self._of(version) is not None
 
     @contextmanager
-    def pinned(self, version: str) -> Iterator[ResidentTagger | None]:
-        """The tagger of that version, which stays within the block; None where it is not resident."""
+    def pinned(self, version: str) -> Iterator[BackgroundTagger | None]:
+        """The tagger of that version, which stays within the block; None where it is not resident.
+
+        It scores behind whoever is scored without asking for a version.
+        """
         tagger = self._of(version)
         if tagger is None:
             yield None
             return
         with tagger.in_use():
-            yield tagger
+            yield BackgroundTagger(tagger)
 
     async def decode(self, data: bytes) -> PreparedImage:
         """The image's pixels, for the version of now; raises `Rejected` or `Broken`."""
@@ -165,6 +169,11 @@ class ModelSlot:
         watch = asyncio.create_task(self._watch(tagger), name=f"watch-{tagger.model.version}")
         self._watches[tagger] = watch
         self._rules[tagger.model] = tagger.policy
+        tagger.yield_to(partial(self._is_busy_but_for, tagger.model))
+
+    def _is_busy_but_for(self, model: ModelRef) -> bool:
+        """Whether the present version, if that is another one, has uploads to score."""
+        return self._current.model != model and self._current.is_busy
 
     async def _open_warm(self, tagger: ResidentTagger) -> None:
         await self._open(tagger)

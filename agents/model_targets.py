@@ -17,7 +17,7 @@ from typing import Final
 import structlog
 
 from agents.model_slot import ModelSlot
-from agents.tagger import ResidentTagger
+from agents.tagger import BackgroundTagger, ResidentTagger
 
 log = structlog.get_logger(__name__)
 
@@ -91,7 +91,7 @@ class ModelTargets:
         target = self._targets.get(version)
         return target.why if target else None
 
-    def pinned(self, version: str) -> AbstractContextManager[ResidentTagger | None]:
+    def pinned(self, version: str) -> AbstractContextManager[BackgroundTagger | None]:
         """See `ModelSlot.pinned`."""
         return self._slot.pinned(version)
 

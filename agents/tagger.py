@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from types import TracebackType
@@ -70,7 +70,8 @@ class ResidentTagger:
         runtime = classifier.runtime
         checks = DeviceChecks(probe=classifier.check_golden, is_out_of_memory=runtime.is_out_of_memory)
         forward = linked(tracer, classifier.forward)
-        self._batcher: MicroBatcher[Linked[Pixels], Scores] = MicroBatcher(forward, batches, device=checks)
+        sizes = batches.model_copy(update={"max_size": classifier.best_batch(batches.max_size)})
+        self._batcher: MicroBatcher[Linked[Pixels], Scores] = MicroBatcher(forward, sizes, device=checks)
 
     async def __aenter__(self) -> Self:
         await self._stack.enter_async_context(self._batcher)
@@ -102,6 +103,15 @@ class ResidentTagger:
             self._users -= 1
 
     @property
+    def is_busy(self) -> bool:
+        """Whether anybody but the background wants the device."""
+        return self._batcher.is_busy
+
+    def yield_to(self, is_busy: Callable[[], bool]) -> None:
+        """Have the background stand back while another version's uploads want the device."""
+        self._batcher.yield_to(is_busy)
+
+    @property
     def runtime(self) -> ModelRuntime:
         """What runs it, and where."""
         return self._classifier.runtime
@@ -125,9 +135,10 @@ class ResidentTagger:
             self._prepared.add(prepared)
             return prepared
 
-    async def score(self, prepared: PreparedImage) -> Forwarded:
-        """The image's scores; waits while the batcher is full."""
-        scored = await self._batcher.score(Linked(prepared.pixels, self._tracer.link()))
+    async def score(self, prepared: PreparedImage, *, is_background: bool = False) -> Forwarded:
+        """The image's scores; waits while the batcher is full, in the background for all others."""
+        linked_pixels = Linked(prepared.pixels, self._tracer.link())
+        scored = await self._batcher.score(linked_pixels, is_background=is_background)
         return Forwarded(scored.result, scored.queued, scored.forward, scored.batch_size)
 
     def decide(self, scores: Scores, previous: Verdict | None) -> Verdict:
@@ -137,3 +148,31 @@ class ResidentTagger:
     def correct(self, judged: Verdict, labels: tuple[str, ...]) -> Verdict:
         """What a person's labels mean under the model's routes."""
         return self.policy.correct(judged, labels)
+
+
+@dataclass(frozen=True, slots=True)
+class BackgroundTagger:
+    """A resident version as the replay lane has it: behind everybody else's images."""
+
+    resident: ResidentTagger
+
+    @property
+    def model(self) -> ModelRef:
+        """The version."""
+        return self.resident.model
+
+    async def decode(self, data: bytes) -> PreparedImage:
+        """See `ResidentTagger.decode`."""
+        return await self.resident.decode(data)
+
+    async def score(self, prepared: PreparedImage) -> Forwarded:
+        """See `ResidentTagger.score`."""
+        return await self.resident.score(prepared, is_background=True)
+
+    def decide(self, scores: Scores, previous: Verdict | None) -> Verdict:
+        """See `ResidentTagger.decide`."""
+        return self.resident.decide(scores, previous)
+
+    def correct(self, judged: Verdict, labels: tuple[str, ...]) -> Verdict:
+        """See `ResidentTagger.correct`."""
+        return self.resident.correct(judged, labels)

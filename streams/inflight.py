@@ -69,7 +69,7 @@ class WindowLimits(Section):
 
     concurrency: int = Field(64, ge=1, description="Images worked on at once")
     """Messages queued behind their keys wait without a slot."""
-    background: Advanced[int] = Field(32, ge=1, description="Of them, images of the replay lane, at most")
+    background: Advanced[int] = Field(8, ge=1, description="Of them, images of the replay lane, at most")
     reserve: Advanced[int] = Field(
         8, ge=1, description="Decisions worked on beyond them, while storage is away too"
     )

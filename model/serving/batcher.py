@@ -4,10 +4,13 @@ Each caller awaits `score(item)` for one image; the device likes many at once. I
 
     score() -> overflow -> queue -> running batches (one in its forward, one staged) -> Scored
                FIFO        bounded by `intake`: queue and running batches together
+    score(is_background=True) -> background, for when nobody else wants the device
 
 - An idle device takes what is there, or waits `linger` seconds, from the first item on, for a full batch.
 - A busy device: the next batch is collected meanwhile, and stays open to grow. Once full it is staged in the
   device thread, which then starts it without a trip through the event loop: the device never idles.
+- The background gets batches of its own, half as large, when the queue is empty, and one in `FLOOR` where it
+  never is. Another batcher on the same device may be told to stand back alike (`yield_to`).
 - Who gave up waiting is dropped before the forward. A failing batch is bisected in `bisection.py`.
 - If the loop or the device dies, every caller gets the error, so do later ones, and `died()` tells the
   owner, who has to stop the process.
@@ -41,6 +44,13 @@ __all__ = ["BatchLimits", "BatchStatistics", "DeviceChecks", "MicroBatcher", "Sc
 
 INTAKE_BATCHES: Final = 4
 """Full batches that the intake holds where it is not set: one runs, one is staged, and two wait."""
+
+
+FLOOR: Final = 16
+"""Of so many batches one is the background's, whoever else waits: it must not stand still for ever."""
+
+YIELD_SECONDS: Final = 0.005
+"""Between two looks whether the other batcher still has work."""
 
 
 class BatchLimits(Section):
@@ -114,6 +124,8 @@ class _RunningBatch(Generic[Item, Result]):
 
     requests: list[PendingRequest[Item, Result]]
     replies: asyncio.Future[_Replies[Item, Result]]
+    is_background: bool
+    began: float
 
 
 class MicroBatcher(Generic[Item, Result]):
@@ -131,6 +143,7 @@ class MicroBatcher(Generic[Item, Result]):
         device: DeviceChecks,
         clock: Clock | None = None,
     ) -> None:
+        self._yields_to: Callable[[], bool] = lambda: False
         self._limits = limits
         self._clock = clock or SystemClock()
         ceiling = Ceiling(limits.max_size, grow_after=limits.grow_after)
@@ -138,6 +151,10 @@ class MicroBatcher(Generic[Item, Result]):
         self._thread = DeviceThread[_Replies[Item, Result]]()
         self._overflow: deque[PendingRequest[Item, Result]] = deque()
         self._queue: deque[PendingRequest[Item, Result]] = deque()
+        self._background: deque[PendingRequest[Item, Result]] = deque()
+        self._others_first = 0
+        self._turn_ended = 0.0
+        self._turn_took = 0.0
         self._running: deque[_RunningBatch[Item, Result]] = deque()
         self._dropped = 0
         self._open = False
@@ -174,8 +191,10 @@ class MicroBatcher(Generic[Item, Result]):
 
     # The callers' side.
 
-    async def score(self, item: Item) -> Scored[Result]:
+    async def score(self, item: Item, *, is_background: bool = False) -> Scored[Result]:
         """The result of `item`, first come first served; waits while the intake is full.
+
+        The background waits for the device alone; whoever scores there bounds how many wait.
 
         Raises `Rejected`, mostly `Unforeseen`, when this item fails by itself; `DeviceBroken` or
         `BatcherDead` when none can be scored any more.
@@ -183,13 +202,27 @@ class MicroBatcher(Generic[Item, Result]):
         if not self._open:
             raise self._closed_error()
         request = PendingRequest[Item, Result](item)
-        self._overflow.append(request)
-        self._admit()
+        if is_background:
+            request.accepted = self._clock.time()
+            self._background.append(request)
+            self._changed.set()
+        else:
+            self._overflow.append(request)
+            self._admit()
         try:
             return await request.reply
         except asyncio.CancelledError:
             self._withdraw(request)
             raise
+
+    def yield_to(self, is_busy: Callable[[], bool]) -> None:
+        """Have the background stand back while another batcher on the device says that it is busy."""
+        self._yields_to = is_busy
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether anybody but the background wants the device."""
+        return bool(self._queue or self._overflow or any(not each.is_background for each in self._running))
 
     @property
     def dead(self) -> bool:
@@ -209,7 +242,7 @@ class MicroBatcher(Generic[Item, Result]):
             device=self._bisection.tally.copy(),
             dropped=self._dropped,
             held_back=len(self._overflow),
-            waiting=len(self._queue) + sum(sizes[1:]),
+            waiting=len(self._queue) + len(self._background) + sum(sizes[1:]),
             in_forward=sum(sizes[:1]),
             ceiling=self._bisection.ceiling.size,
             dead=self.dead,
@@ -217,7 +250,8 @@ class MicroBatcher(Generic[Item, Result]):
 
     def _admit(self) -> None:
         # Counted, never kept in a variable: a slot that is not counted cannot leak.
-        taken = len(self._queue) + sum(len(running.requests) for running in self._running)
+        ours = (running for running in self._running if not running.is_background)
+        taken = len(self._queue) + sum(len(running.requests) for running in ours)
         for _ in range(min(len(self._overflow), self._limits.intake - taken)):
             request = self._overflow.popleft()
             request.accepted = self._clock.time()
@@ -232,6 +266,9 @@ class MicroBatcher(Generic[Item, Result]):
             self._queue.remove(request)
             self._dropped += 1
             self._admit()
+        elif request in self._background:
+            self._background.remove(request)
+            self._dropped += 1
 
     # The loop.
 
@@ -244,8 +281,10 @@ class MicroBatcher(Generic[Item, Result]):
                 raise
 
     async def _serve(self) -> None:
-        while self._open or self._queue or self._running:
-            if self._ready():
+        while self._open or self._queue or self._background or self._running:
+            if self._background_is_due():
+                self._start_background()
+            elif self._ready():
                 self._start_batch()
             else:
                 await self._wait_for_change()
@@ -258,6 +297,17 @@ class MicroBatcher(Generic[Item, Result]):
             return full and len(self._running) == 1
         return full or (bool(self._queue) and self._lingers_for() <= 0)
 
+    def _background_is_due(self) -> bool:
+        """Whether the device is free, and it is the background's turn."""
+        if self._running or not self._background:
+            return False
+        return self._others_first >= FLOOR - 1 if self._queue else not self._stands_back()
+
+    def _stands_back(self) -> bool:
+        """Whether another batcher goes first: not when closing, nor after much longer than a turn."""
+        waited = self._clock.time() - self._turn_ended
+        return self._open and self._yields_to() and waited < FLOOR * self._turn_took
+
     def _lingers_for(self) -> float:
         """Seconds that the first item still waits for company; when closing nobody will come."""
         return self._queue[0].accepted + self._limits.linger - self._clock.time() if self._open else 0.0
@@ -265,9 +315,20 @@ class MicroBatcher(Generic[Item, Result]):
     def _start_batch(self) -> None:
         size = min(len(self._queue), self._bisection.ceiling.size)
         batch = [self._queue.popleft() for _ in range(size)]
+        self._others_first += bool(self._background)
+        self._submit(batch, is_background=False)
+
+    def _start_background(self) -> None:
+        # Half a batch: who comes meanwhile waits for all of it.
+        size = min(len(self._background), max(1, self._bisection.ceiling.size // 2))
+        batch = [self._background.popleft() for _ in range(size)]
+        self._others_first = 0
+        self._submit(batch, is_background=True)
+
+    def _submit(self, batch: list[PendingRequest[Item, Result]], *, is_background: bool) -> None:
         replies = self._thread.submit(partial(self._run, batch))
         replies.add_done_callback(lambda _: self._changed.set())
-        self._running.append(_RunningBatch(batch, replies))
+        self._running.append(_RunningBatch(batch, replies, is_background, self._clock.time()))
 
     def _run(self, batch: list[PendingRequest[Item, Result]]) -> _Replies[Item, Result]:
         # In the device thread. A staged batch has waited, a bisected one takes a while: each forward asks who
@@ -279,8 +340,10 @@ class MicroBatcher(Generic[Item, Result]):
 
     async def _wait_for_change(self) -> None:
         """Until something has happened: an arrival, the end of a batch, a close, the end of a linger."""
-        if not self._queue or self._running:
+        if self._running or not (self._queue or self._background):
             await self._changed.wait()
+        elif not self._queue:
+            await _first_of(self._changed.wait(), self._clock.sleep(YIELD_SECONDS))
         else:
             await _first_of(self._changed.wait(), self._clock.sleep(self._lingers_for()))
         # No await between this and the next look at the state, so nothing that happens can be missed.
@@ -291,6 +354,9 @@ class MicroBatcher(Generic[Item, Result]):
             # Taken off only after its result is read: if that raises, its callers are still here to be told.
             replies = self._running[0].replies.result()
             ended = self._running.popleft()
+            if ended.is_background:
+                self._turn_ended = self._clock.time()
+                self._turn_took = self._turn_ended - ended.began
             self._dropped += len(ended.requests) - len(replies)
             for request, outcome in replies:
                 request.answer(outcome)
@@ -320,9 +386,9 @@ class MicroBatcher(Generic[Item, Result]):
         self._cause = cause
         self._open = False
         running = [request for batch in self._running for request in batch.requests]
-        for request in (*running, *self._queue, *self._overflow):
+        for request in (*running, *self._queue, *self._overflow, *self._background):
             request.fail(self._closed_error())
-        for line in (self._running, self._queue, self._overflow):
+        for line in (self._running, self._queue, self._overflow, self._background):
             line.clear()
         self._stopped.set()
 

@@ -32,6 +32,9 @@ TOLERANCE: Final = {"f32": 0.002, "f16": 0.03}
 ALIKE: Final = 1.05
 """Batches whose images cost within so much of the cheapest are as good, and the smallest of them is taken."""
 
+PIECES: Final = 2
+"""Of a batch, for each thread: with one, a thread that is done waits for the others."""
+
 Probabilities = npt.NDArray[np.float64]
 
 
@@ -94,6 +97,15 @@ class Classifier:
     ) -> Self:
         """The same of a version in memory."""
         return cls(version, runtime_for(version, device=device, threads=threads, runtime=runtime))
+
+    def best_batch(self, most: int) -> int:
+        """Images of a batch beyond which a larger one gains nothing, at most so many; known once it is warm.
+
+        On a processor that is few: then nobody waits for the end of a batch for nothing.
+        """
+        if self._at_once is None:
+            return most
+        return min(most, PIECES * self._at_once * self.runtime.threads)
 
     @property
     def device(self) -> str:

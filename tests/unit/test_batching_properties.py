@@ -63,6 +63,8 @@ class World:
     clock: ManualClock = field(default_factory=ManualClock)
     device: TroubledForward = field(default_factory=TroubledForward)
     callers: list[asyncio.Task[Scored[str]]] = field(default_factory=list)
+    behind: set[int] = field(default_factory=set)
+    """Those of the background."""
 
     def __post_init__(self) -> None:
         self.forward = WatchedForward(self.device)
@@ -73,6 +75,13 @@ class World:
     async def arrive(self, number: int) -> None:
         for _ in range(number % 5 + 1):
             self.callers.append(asyncio.create_task(self.batcher.score(len(self.callers))))
+
+    async def arrive_in_the_background(self, number: int) -> None:
+        for _ in range(number % 5 + 1):
+            self.behind.add(len(self.callers))
+            self.callers.append(
+                asyncio.create_task(self.batcher.score(len(self.callers), is_background=True))
+            )
 
     async def arrive_as_culprit(self, number: int) -> None:
         self.device.culprits.add(len(self.callers))
@@ -109,12 +118,16 @@ class World:
 
     def check(self) -> None:
         now = self.batcher.statistics()
-        assert now.waiting + now.in_forward <= self.limits.intake, "the intake overflowed"
+        running = [len(each.requests) for each in self.batcher._running if each.is_background]
+        taken = now.waiting + now.in_forward - len(self.batcher._background) - sum(running)
+        assert taken <= self.limits.intake, "the intake overflowed"
         if now.held_back:
-            assert now.waiting + now.in_forward == self.limits.intake, "a slot leaked"
+            assert taken == self.limits.intake, "a slot leaked"
         assert 1 <= now.ceiling <= self.limits.max_size
         assert all(len(batch) <= self.limits.max_size for batch in self.forward.batches)
-        assert self.forward.order == sorted(self.forward.order), "out of order"
+        for others in (True, False):
+            order = [item for item in self.forward.order if (item in self.behind) is not others]
+            assert order == sorted(order), "out of order"
         assert self.forward.wasted == [], "forwarded for nobody"
 
     async def run(self, steps: list[tuple[str, int]]) -> None:
@@ -150,6 +163,7 @@ STEPS = st.lists(
         st.sampled_from(
             [
                 "arrive",
+                "arrive_in_the_background",
                 "arrive_as_culprit",
                 "arrive_as_hog",
                 "cancel",
