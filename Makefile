@@ -17,7 +17,7 @@ STACK := $(BIN)/python -m deploy.stack
 PROCESSES ?= $(shell $(PYTHON) -c 'import os; print(min(6, (os.cpu_count() or 1) + 1))')
 PARALLEL := -n $(PROCESSES) --dist loadfile
 
-.PHONY: help setup demo test test-fast test-real test-mongo stack-up stack-down check audit format lock docs bench bench-full bench-gpu bench-growth bench-latency bench-takeover bench-swaps bench-lanes benchmark benchmark-store soak sabotage clean
+.PHONY: help setup demo test test-fast test-real test-mongo stack-up stack-down check audit format lock docs bench bench-full bench-gpu bench-growth bench-latency bench-takeover bench-swaps bench-priority bench-lanes benchmark benchmark-store soak sabotage clean
 .DEFAULT_GOAL := help
 
 help:  ## What there is
@@ -114,6 +114,9 @@ bench-lanes: setup  ## Simulated days: what uploads wait with and without a repl
 
 bench-swaps: setup  ## A model swapped a hundred times under load: what is lost, what it takes, memory
 	@$(BIN)/python -m benchmarks.swaps $(OPTIONS)
+
+bench-priority: setup  ## What a replay costs the uploads that come meanwhile
+	@$(BIN)/python -m benchmarks.priority $(OPTIONS)
 
 bench-gpu: setup  ## JPEG in, scores out on a GPU: images a second, decoded by processes and on the device
 	$(BIN)/python -m benchmarks.gpu $(OPTIONS)

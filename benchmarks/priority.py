@@ -1,0 +1,151 @@
+"""Priority: what a replay costs live uploads, over the stack, in one run.
+
+One worker; photographs are tagged and kept. Then others come at a steady rate: alone, beside a shadow of
+another version, which has a batcher of its own, and, once that version is the champion, beside a replay to it,
+which shares the batcher of the uploads. The figure is the 95th percentile from upload to tag, by that without.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Final
+
+from agents.wiring.settings import Settings
+from benchmarks import fleet, swaps
+from benchmarks.fleet import Running
+from benchmarks.latency import FAST, Row, Silent, row
+from benchmarks.suite import parts, servers
+from benchmarks.suite.parts import Part
+from benchmarks.swaps import ALIAS
+from model.registry.cache import Resolved
+from operations import stress
+from operations.stress import StressRequest
+from operations.stress_ledger import StressReport
+from tagstream import samples
+
+AIM: Final = 1.3
+"""Times the 95th percentile of uploads without a replay."""
+
+ABOUT: Final = (
+    "`make bench-priority`: one `tagstream worker`, {rate:g} photographs a second for {seconds:g} s, alone and"
+    " beside replays of {kept:,} photographs that go as fast as they may; seconds from upload to tag"
+)
+EXAMPLES: Final = """\
+  make bench-priority                                    some six minutes
+  make bench-priority OPTIONS="--rate 10 --kept 3000"
+"""
+
+
+async def load(config: Settings, *, rate: float, seconds: float, keep: bool = False) -> StressReport:
+    """Photographs at a steady rate."""
+    request = StressRequest(rate, seconds, samples.photographs(), drawn=stress.DRAWN)
+    return await stress.stress(replace(request, keep=keep), config, Silent())
+
+
+def replaying(environment: Mapping[str, str], *options: str) -> subprocess.Popen[bytes]:
+    """A replay to the second version, in the background."""
+    command = [sys.executable, "-m", "tagstream", "replay", "start", "--from", "store", "--model", "shifted"]
+    return subprocess.Popen(  # noqa: S603 - this interpreter, and a module of ours
+        [*command, *options],
+        env=os.environ | dict(environment),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+async def beside(
+    config: Settings, environment: Mapping[str, str], name: str, *options: str, rate: float, seconds: float
+) -> tuple[Row, bool]:
+    """The load with a replay, and whether the replay outlasted it."""
+    replay = replaying(environment, *options)
+    try:
+        await asyncio.sleep(6)  # it counts first, and the worker loads the version
+        found = row(name, await load(config, rate=rate, seconds=seconds))
+        return found, replay.poll() is None
+    finally:
+        replay.terminate()
+        await asyncio.to_thread(replay.wait)
+
+
+async def measure(
+    config: Settings,
+    environment: Mapping[str, str],
+    worker: Running,
+    both: Sequence[Resolved],
+    asked: argparse.Namespace,
+) -> tuple[list[Row], list[str]]:
+    """The rows, and what is to be noted."""
+    rate, seconds, kept = asked.rate, asked.seconds, asked.kept
+    await load(config, rate=20, seconds=5)  # warm
+    await load(config, rate=FAST, seconds=kept / FAST, keep=True)
+    rows = [row("alone", await load(config, rate=rate, seconds=seconds))]
+    shadow, lasted = await beside(
+        config, environment, "beside a shadow", "--shadow", rate=rate, seconds=seconds
+    )
+    rows.append(shadow)
+    said = [] if lasted else ["the shadow was over before the uploads were: more --kept"]
+    await swaps.swapped(config, worker, both[1])
+    rows.append(row("alone, swapped", await load(config, rate=rate, seconds=seconds)))
+    replay, lasted = await beside(config, environment, "beside a replay", rate=rate, seconds=seconds)
+    rows.append(replay)
+    said += [] if lasted else ["the replay was over before the uploads were: more --kept"]
+    return rows, said + notes(rows)
+
+
+def notes(rows: Sequence[Row]) -> list[str]:
+    """How many times as long uploads wait."""
+    said = []
+    for alone, with_it in ((rows[0], rows[1]), (rows[2], rows[3])):
+        if alone.p95 and with_it.p95:
+            times = with_it.p95 / alone.p95
+            verdict = "within" if times <= AIM else "beyond"
+            said.append(
+                f"{with_it.load}: p95 {times:.2f} x without, {verdict} the {AIM:g} x that are aimed at"
+            )
+    return said
+
+
+def main() -> int:
+    """Measure, and print a table or one JSON document."""
+    asked = _arguments()
+    return parts.run(lambda: _measured(asked), asked, "priority")
+
+
+def _measured(asked: argparse.Namespace) -> Part:
+    with servers.running() as stack, tempfile.TemporaryDirectory() as folder:
+        environment = {
+            **stack.settings,
+            "TAGSTREAM_REGISTRY__URL": f"{folder}/registry",
+            "TAGSTREAM_REGISTRY__CACHE": f"{folder}/cache",
+            "TAGSTREAM_MODEL__REF": str(ALIAS),
+            "TAGSTREAM_MODEL__DEVICE": asked.device,
+            "TAGSTREAM_LOG__LEVEL": "warning",
+        }
+        config = fleet.settings(environment)
+        both = asyncio.run(swaps.published(config, Path(folder)))
+        with fleet.fleet(environment, fleet.PRODUCT, 1) as workers:
+            (worker,) = workers.workers
+            rows, said = asyncio.run(measure(config, environment, worker, both, asked))
+    about = ABOUT.format(rate=asked.rate, seconds=asked.seconds, kept=asked.kept)
+    return Part.here(about, [asdict(each) for each in rows], said)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = parts.parser("benchmarks.priority", __doc__ or "", EXAMPLES)
+    parser.add_argument("--rate", type=float, default=15, help="photographs a second (15)")
+    parser.add_argument("--seconds", type=float, default=40, help="of each load (40)")
+    parser.add_argument("--kept", type=int, default=4000, help="photographs for the replays (4000)")
+    parser.add_argument("--device", default="cpu", help="of the worker's model (cpu)")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
