@@ -1,8 +1,9 @@
 """Priority: what a replay costs live uploads, over the stack, in one run.
 
-One worker; photographs are tagged and kept. Then others come at a steady rate: alone, beside a shadow of
-another version, which has a batcher of its own, and, once that version is the champion, beside a replay to it,
-which shares the batcher of the uploads. The figure is the 95th percentile from upload to tag, by that without.
+One worker; photographs are tagged and kept. Then others come at a steady rate: alone; beside a shadow of
+another version, which has a batcher of its own; and, once that version is the champion, beside a replay to
+it, which shares the batcher of the uploads. The figure is the 95th percentile from upload to tag, by that
+without.
 """
 
 from __future__ import annotations
@@ -35,8 +36,8 @@ AIM: Final = 1.3
 """Times the 95th percentile of uploads without a replay."""
 
 ABOUT: Final = (
-    "`make bench-priority`: one `tagstream worker`, {rate:g} photographs a second for {seconds:g} s, alone and"
-    " beside replays of {kept:,} photographs that go as fast as they may; seconds from upload to tag"
+    "`make bench-priority`: one `tagstream worker`, {rate:g} photographs a second for {seconds:g} s, alone"
+    " and beside replays of {kept:,} photographs that go as fast as they may; seconds from upload to tag"
 )
 EXAMPLES: Final = """\
   make bench-priority                                    some six minutes
