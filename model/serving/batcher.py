@@ -9,7 +9,7 @@ Each caller awaits `score(item)` for one image; the device likes many at once. I
 - An idle device takes what is there, or waits `linger` seconds, from the first item on, for a full batch.
 - A busy device: the next batch is collected meanwhile, and stays open to grow. Once full it is staged in the
   device thread, which then starts it without a trip through the event loop: the device never idles.
-- The background gets batches of its own, half as large, when the queue is empty, and one in `FLOOR` where it
+- The background gets batches of its own, a quarter as large, when the queue is empty, and one in `FLOOR` where it
   never is. Another batcher on the same device may be told to stand back alike (`yield_to`).
 - Who gave up waiting is dropped before the forward. A failing batch is bisected in `bisection.py`.
 - If the loop or the device dies, every caller gets the error, so do later ones, and `died()` tells the
@@ -48,6 +48,9 @@ INTAKE_BATCHES: Final = 4
 
 FLOOR: Final = 16
 """Of so many batches one is the background's, whoever else waits: it must not stand still for ever."""
+
+QUARTER: Final = 4
+"""A batch of the background is by so much smaller than others may be."""
 
 YIELD_SECONDS: Final = 0.005
 """Between two looks whether the other batcher still has work."""
@@ -319,8 +322,8 @@ class MicroBatcher(Generic[Item, Result]):
         self._submit(batch, is_background=False)
 
     def _start_background(self) -> None:
-        # Half a batch: who comes meanwhile waits for all of it.
-        size = min(len(self._background), max(1, self._bisection.ceiling.size // 2))
+        # Who comes meanwhile waits for all of it.
+        size = min(len(self._background), max(1, self._bisection.ceiling.size // QUARTER))
         batch = [self._background.popleft() for _ in range(size)]
         self._others_first = 0
         self._submit(batch, is_background=True)

@@ -8,7 +8,8 @@ from model.clock import ManualClock
 from model.serving.batcher import FLOOR, YIELD_SECONDS, BatchLimits, MicroBatcher
 from model.testing import BlockingForward, GoodForward, running, settle
 
-LIMITS = BatchLimits(max_size=4, intake=8)
+LIMITS = BatchLimits(max_size=8, intake=8)
+"""So that two of the background go together."""
 
 
 def ask(
@@ -18,7 +19,7 @@ def ask(
         callers.create_task(batcher.score(item, is_background=background))
 
 
-async def test_an_idle_device_takes_the_background_in_half_batches() -> None:
+async def test_an_idle_device_takes_the_background_in_quarters_of_batches() -> None:
     forward = GoodForward()
     async with running(forward, LIMITS) as batcher, asyncio.TaskGroup() as callers:
         ask(batcher, callers, *"abcde", background=True)
@@ -41,11 +42,11 @@ async def test_a_full_batch_is_staged_behind_the_background_and_the_background_b
     async with running(forward, LIMITS) as batcher, asyncio.TaskGroup() as callers:
         ask(batcher, callers, *"abcdef", background=True)
         await forward.blocked()
-        ask(batcher, callers, *range(4))
+        ask(batcher, callers, *range(8))
         await settle()
-        assert batcher.statistics().waiting == 4 + 4
+        assert batcher.statistics().waiting == 4 + 8
         forward.free()
-    assert forward.batches == [["a", "b"], [0, 1, 2, 3], ["c", "d"], ["e", "f"]]
+    assert forward.batches == [["a", "b"], [*range(8)], ["c", "d"], ["e", "f"]]
 
 
 async def test_one_batch_in_so_many_is_the_background_s_where_somebody_always_waits() -> None:
