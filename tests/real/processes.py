@@ -71,7 +71,9 @@ def command(premises: Premises, *arguments: str, **settings: str) -> subprocess.
     )
 
 
-def tagstream(premises: Premises, *arguments: str, exits: int = 0, **settings: str) -> str:
+def tagstream(
+    premises: Premises, *arguments: str, exits: int = 0, within: float = 100, **settings: str
+) -> str:
     """What `tagstream ...` says; it must exit as told."""
     ran = subprocess.run(
         [sys.executable, "-m", "tagstream", *arguments],
@@ -79,7 +81,7 @@ def tagstream(premises: Premises, *arguments: str, exits: int = 0, **settings: s
         env=os.environ | dict(premises.settings) | settings,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=within,
         check=False,
     )
     assert ran.returncode == exits, ran.stderr or ran.stdout

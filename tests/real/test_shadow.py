@@ -135,14 +135,16 @@ def versions(heads: Mapping[str, ImageHead]) -> set[str]:
 def shadow(premises: Premises, settings: dict[str, str]) -> str:
     """The name of a shadow that nobody runs yet."""
     options = ("--from", "store", "--model", "v2", "--shadow", "--rate", str(RATE), "--detach", "--json")
-    said = json.loads(tagstream(premises, "replay", "start", *options, exits=0, **settings))
+    said = json.loads(tagstream(premises, "replay", "start", *options, exits=0, within=WITHIN, **settings))
     return str(said["job"]["id"])
 
 
 def publish(premises: Premises, settings: dict[str, str], job: str) -> dict[str, Any]:
     """The job that has published it."""
     told: dict[str, Any] = json.loads(
-        tagstream(premises, "replay", "publish", job, "--accept", "--json", exits=0, **settings)
+        tagstream(
+            premises, "replay", "publish", job, "--accept", "--json", exits=0, within=WITHIN * 4, **settings
+        )
     )
     return told
 
