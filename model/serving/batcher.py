@@ -9,8 +9,8 @@ Each caller awaits `score(item)` for one image; the device likes many at once. I
 - An idle device takes what is there, or waits `linger` seconds, from the first item on, for a full batch.
 - A busy device: the next batch is collected meanwhile, and stays open to grow. Once full it is staged in the
   device thread, which then starts it without a trip through the event loop: the device never idles.
-- The background gets batches of its own, a quarter as large, when the queue is empty, and one in `FLOOR` where it
-  never is. Another batcher on the same device may be told to stand back alike (`yield_to`).
+- The background gets batches of its own, a quarter as large, when the queue is empty, and one in `FLOOR`
+  where it never is. Another batcher on the same device may be told to stand back alike (`yield_to`).
 - Who gave up waiting is dropped before the forward. A failing batch is bisected in `bisection.py`.
 - If the loop or the device dies, every caller gets the error, so do later ones, and `died()` tells the
   owner, who has to stop the process.

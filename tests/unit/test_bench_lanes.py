@@ -104,10 +104,10 @@ def test_live_waits_for_one_photograph_of_the_replay_at_most(times: list[float])
 def test_two_versions_share_the_processor_alike() -> None:
     """A batch of the replay takes one second, and a photograph that comes within it 0.1 s, twice as long."""
     costs = Costs(hop=0, load=0, decode=0, batch=0, image=0.1, tell=0, mark=0, source="test")
-    apart = run([0.5], costs, replay=Replay(11))
+    apart = run([0.5], costs, replay=Replay(11), limits=Limits(background=32))
     assert waits(apart) == pytest.approx([0.2])
     assert apart.replay_done == pytest.approx(1.2)
-    same = run([0.5], costs, replay=Replay(11), limits=Limits(is_apart=False))
+    same = run([0.5], costs, replay=Replay(11), limits=Limits(is_apart=False, background=32))
     assert waits(same) == pytest.approx([0.7])
 
 
