@@ -86,10 +86,9 @@ class ModelTargets:
             return False
         return self._clock() - target.first_asked >= PATIENCE
 
-    def why_not(self, version: str) -> str | None:
-        """Why it is not here, as far as it was tried."""
-        target = self._targets.get(version)
-        return target.why if target else None
+    def missing(self) -> dict[str, str]:
+        """Versions that are asked for and cannot be had, and why."""
+        return {version: target.why for version, target in self._targets.items() if target.why}
 
     def pinned(self, version: str) -> AbstractContextManager[BackgroundTagger | None]:
         """See `ModelSlot.pinned`."""

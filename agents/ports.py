@@ -56,9 +56,6 @@ class Versions(Protocol):
     def is_given_up(self, version: str) -> bool:
         """Whether it cannot be had here, and was waited for long enough."""
 
-    def why_not(self, version: str) -> str | None:
-        """Why it is not here, as far as anybody knows."""
-
     def pinned(self, version: str) -> AbstractContextManager[Tagger | None]:
         """The tagger of that version, which stays within the block; None where it is not resident."""
 
@@ -76,10 +73,6 @@ class OneVersion:
     def is_given_up(self, version: str) -> bool:  # noqa: ARG002 - a roll-out may bring any
         """Never: a roll-out may bring it."""
         return False
-
-    def why_not(self, version: str) -> str | None:
-        """See `Versions.why_not`."""
-        return None if self.is_resident(version) else f"{self.tagger.model.version} is the only version here"
 
     @contextmanager
     def pinned(self, version: str) -> Iterator[Tagger | None]:

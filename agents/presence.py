@@ -6,7 +6,7 @@ import asyncio
 import os
 import socket
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from importlib import metadata
@@ -32,11 +32,13 @@ class Presence:
         *,
         follows: str | None,
         following: Callable[[], Following | None],
+        missing: Callable[[], Mapping[str, str]],
     ) -> None:
         self._states = states
         self._slot = slot
         self._follows = follows
         self._following = following
+        self._missing = missing
         self._started_at = datetime.now(UTC)
         self._changed = asyncio.Event()
         self.id = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
@@ -57,6 +59,7 @@ class Presence:
             resident=self._slot.resident,
             computed_by=f"{by.library} {by.precision} {by.device}",
             follows=self._follows,
+            missing=self._missing(),
             swaps=following.swaps if following else 0,
             complaint=following.complaint() if following else None,
         )

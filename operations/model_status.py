@@ -51,6 +51,15 @@ class ModelStatus:
         return Counter(f"{each.serving.name}/{each.serving.version}" for each in self.alive)
 
     @property
+    def missing(self) -> tuple[str, ...]:
+        """What replays ask for and a worker that lives cannot have, in words."""
+        return tuple(
+            f"{each.id}: version {version}, which a replay asks for, cannot be had: {why}"
+            for each in self.alive
+            for version, why in each.missing.items()
+        )
+
+    @property
     def complaints(self) -> tuple[str, ...]:
         """Of those that live, in words."""
         return tuple(f"{each.id}: {each.complaint}" for each in self.alive if each.complaint)

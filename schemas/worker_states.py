@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from pydantic import Field
+
 from schemas.tags import ModelRef, Value
 from schemas.uploads import Moment
 
@@ -26,5 +30,7 @@ class WorkerState(Value):
     """The alias of the registry, as in `restaurant@champion`; None where it keeps its version."""
     swaps: int = 0
     """Since its start."""
+    missing: Mapping[str, str] = Field(default_factory=dict)
+    """Versions that replays ask for and that cannot be had here, and why."""
     complaint: str | None = None
     """Why it does not serve what its alias points at."""

@@ -45,11 +45,13 @@ class Residence:
             self.settings, self.runtime.tracer, self.decoding, lambda: self.slot.runtime.device
         )
         follower: ModelFollower | None = None
+        targets: ModelTargets | None = None
         presence = Presence(
             states,
             self.slot,
             follows=str(alias) if alias else None,
             following=lambda: follower.state if follower else None,
+            missing=lambda: targets.missing() if targets else {},
         )
         if alias is not None and self.first.resolved is not None:
             follower = self._follower(alias, self.first.resolved, source, presence)

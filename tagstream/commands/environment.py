@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from agents.wiring.settings import Settings
+
+_WORKERS: Final = ("TAGSTREAM_KAFKA__", "TAGSTREAM_STORE__")
+
+
+def meet_workers() -> None:
+    """For a command of the registry that has to do with workers: those of `tagstream dev`, if it runs here.
+
+    Not its storage: the registry is wherever the environment says.
+    """
+    from tagstream.dev import state
+
+    state.adopt(os.environ, Path.cwd(), only=_WORKERS)
 
 
 def load_settings(level: str = "warning") -> Settings:

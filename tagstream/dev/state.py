@@ -109,17 +109,21 @@ def _is_claimed(folder: Path) -> bool:
     return False
 
 
-def adopt(environment: MutableMapping[str, str], start: Path) -> RunningSystem | None:
+def adopt(
+    environment: MutableMapping[str, str], start: Path, *, only: tuple[str, ...] = ("",)
+) -> RunningSystem | None:
     """Fill `environment` with the settings of the system that runs at `start`, and say which one that is.
 
-    What is set already stays. None, and nothing filled, where none runs or where the environment
-    itself says where things are: half of one system and half of another would be worse than either.
+    `only` those whose names begin so. What is set already stays. None, and nothing filled, where none runs or
+    where the environment itself says where things are: half of one system and half of another would be worse
+    than either.
     """
     if is_somewhere(environment):
         return None
     if state := running(start):
         for name, value in state.settings.items():
-            environment.setdefault(name, value)
+            if name.startswith(only):
+                environment.setdefault(name, value)
     return state
 
 

@@ -27,6 +27,8 @@ def show(found: ModelStatus, *, as_json: bool) -> None:
     for each in found.workers:
         table.add_row(*_cells(each))
     console.print(table)
+    for missing in found.missing:
+        console.print(missing, soft_wrap=True)
     for complaint in found.complaints:
         console.print(Text(complaint, "bold red"), soft_wrap=True)
 

@@ -14,7 +14,8 @@ MODEL = ModelRef(name="restaurant", version="3.0.1", digest="ab" * 32)
 
 
 def state(worker_id: str = "host.example:1:a", **said: Any) -> WorkerState:
-    facts = {"serving": MODEL, "resident": (MODEL,), "computed_by": "openvino 2026.4.1 f32 cpu"} | said
+    facts = {"serving": MODEL, "resident": (MODEL,), "computed_by": "openvino 2026.4.1 f32 cpu"}
+    facts = facts | {"missing": {"3.1.0": "no version restaurant/3.1.0 at $home.of.models"}} | said
     return WorkerState(id=worker_id, started_at=EPOCH, seen_at=EPOCH, release="0.1.0", **facts)
 
 

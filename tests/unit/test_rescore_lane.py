@@ -113,9 +113,6 @@ class Several:
     def is_given_up(self, version: str) -> bool:
         return version in self.given_up
 
-    def why_not(self, version: str) -> str | None:
-        return None if version in self.beside else f"no version tiny/{version}"
-
     @contextmanager
     def pinned(self, version: str) -> Iterator[SpokenTagger | None]:
         yield self.beside.get(version)

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from tagstream.commands import options
-from tagstream.commands.environment import load_settings
+from tagstream.commands.environment import load_settings, meet_workers
 from tagstream.commands.options import Json, Url
 from tagstream.render.progress import waiting
 
@@ -172,6 +172,7 @@ def promote(  # noqa: PLR0913, PLR0917 - one parameter an option
     from tagstream.render.progress import phases
 
     ref = promoting.published_version(version)
+    meet_workers()
     config = load_settings()
     floors = Floors(least_recall, least_precision, least_top, most_none_tagged)
     judged = promoting.criteria(config, data, negatives=negatives, split=split, floors=floors)
@@ -203,6 +204,7 @@ def status(
     from operations import model_status
     from tagstream.render import model_status as render
 
+    meet_workers()
     found = asyncio.run(model_status.read(load_settings()))
     render.show(found, as_json=as_json)
     if found.complaints:
@@ -228,6 +230,7 @@ def rollback(
     """
     from operations import model_control, promote
 
+    meet_workers()
     ref, config = promote.alias_of(alias), load_settings()
     moved = asyncio.run(promote.rollback(config, ref, reason=reason, url=registry))
     why = asyncio.run(model_control.tell(config, ref, moved))
