@@ -104,6 +104,18 @@ async def moved(registry: Registry, to: Resolved) -> Any:  # noqa: ANN401 - the 
     return await registry.promote(ALIAS, to, seen=await registry.alias_state(ALIAS), note=note)
 
 
+def serving(worker: Running) -> str | None:
+    """The version that it scores by; None where it does not say, raises `RuntimeError` where it has ended."""
+    try:
+        return measurement.resident_version(worker.port)
+    except OSError:
+        if worker.process.poll() is None:
+            return None
+        raise RuntimeError(
+            f"the worker has ended: {worker.log.read_text(errors='replace')[-4000:]}"
+        ) from None
+
+
 async def swapped(config: Settings, worker: Running, to: Resolved) -> Swap:
     """Move the alias, tell, and wait until the worker has followed."""
     began = time.monotonic()
@@ -111,7 +123,7 @@ async def swapped(config: Settings, worker: Running, to: Resolved) -> Swap:
         alias = await moved(registry, to)
     if why := await model_control.tell(config, ALIAS, alias):
         raise RuntimeError(f"the worker could not be told: {why}")
-    while await asyncio.to_thread(measurement.resident_version, worker.port) != to.version:
+    while await asyncio.to_thread(serving, worker) != to.version:
         if time.monotonic() - began > FOLLOW_SECONDS:
             raise RuntimeError(
                 f"the worker has not followed within {FOLLOW_SECONDS:g} s: {worker.log.read_text()[-2000:]}"
