@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from importlib import metadata
-from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 
@@ -17,9 +16,6 @@ from agents.telemetry.tracing import NO_TRACER, Tracer
 from schemas.events import Announcement, CollectionChanged, ModerationRequested
 from schemas.statements import StatementOfReasons
 from schemas.tags import ModelRef
-
-if TYPE_CHECKING:  # the wiring runs without the model
-    from agents.model_follower import Following
 
 
 class Metrics:
@@ -170,13 +166,13 @@ class VersionMetrics:
         which = {"name": model.name, "version": model.version, "digest": model.digest}
         self._model.info(which | {"device": device, "library": library, "precision": precision})
 
-    def followed(self, state: Following) -> None:
-        """How it stands with the alias that the model follows."""
-        self._swaps.inc(state.swaps - self._swapped)
-        self._swapped = state.swaps
-        self._refused.replace({(state.refusal.wanted.version,): 1.0} if state.refusal else {})
-        self._unasked.set(state.away is not None)
-        if state.away is None and state.refusal is None:
+    def followed(self, *, swaps: int, refused: str | None, is_away: bool) -> None:
+        """How it stands with the alias that is followed; `swaps` since the start, `refused` a version."""
+        self._swaps.inc(swaps - self._swapped)
+        self._swapped = swaps
+        self._refused.replace({(refused,): 1.0} if refused else {})
+        self._unasked.set(is_away)
+        if not is_away and refused is None:
             self._remembered.set(0)
 
     def remembered(self, *, is_remembered: bool) -> None:

@@ -66,7 +66,9 @@ class Residence:
         self, alias: AliasRef, serving: Resolved, source: VersionSource, presence: Presence
     ) -> ModelFollower:
         def told(before: Following, now: Following) -> None:
-            self.runtime.metrics.versions.followed(now)
+            refused = now.refusal.wanted.version if now.refusal else None
+            is_away = now.away is not None
+            self.runtime.metrics.versions.followed(swaps=now.swaps, refused=refused, is_away=is_away)
             presence.changed()
             if now.serving != before.serving:
                 self.show()
