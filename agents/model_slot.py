@@ -40,6 +40,7 @@ class ModelSlot:
         self._current = first
         self._others: dict[str, ResidentTagger] = {}
         self._leaving: list[ResidentTagger] = []
+        self._closing = asyncio.Lock()
         self._rules: dict[ModelRef, Policy] = {}
         self._counted: BatchStatistics | None = None
         self._watches: dict[ResidentTagger, asyncio.Task[None]] = {}
@@ -112,14 +113,15 @@ class ModelSlot:
 
         Raises `Broken` where a device does not end: the process has to.
         """
-        while self._leaving:
-            old = self._leaving[0]
-            while old.is_in_use:  # noqa: ASYNC110 - pixels are let go by whoever drops them, and nobody is told
-                await asyncio.sleep(_LOOK_SECONDS)
-            self._counted = self._with(old.statistics()).ended()
-            self._leaving.remove(old)
-            await self._close(old)
-        await asyncio.to_thread(allocator.give_back)
+        async with self._closing:
+            while self._leaving:
+                old = self._leaving[0]
+                while old.is_in_use:  # noqa: ASYNC110 - whoever drops pixels lets go of them, and nobody is told
+                    await asyncio.sleep(_LOOK_SECONDS)
+                self._counted = self._with(old.statistics()).ended()
+                self._leaving.remove(old)
+                await self._close(old)
+                await asyncio.to_thread(allocator.give_back)
 
     def is_resident(self, version: str) -> bool:
         """Whether images can be scored by that version now."""

@@ -136,7 +136,9 @@ class ModelTargets:
 
     async def _take(self, version: str, target: _Target) -> None:
         try:
-            await self._slot.add(await self._load(version))
+            loaded = await self._load(version)
+            if not self._slot.is_resident(version):  # an alias may have brought it meanwhile
+                await self._slot.add(loaded)
         except Exception as error:  # noqa: BLE001 - whatever a version brings, the one that works must not suffer
             self._give_up(version, target, str(error) or repr(error))
         else:

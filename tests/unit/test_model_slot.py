@@ -209,6 +209,21 @@ async def test_a_pinned_version_stays_until_it_is_let_go(folders: tuple[Path, Pa
         assert not slot.is_resident("v1")
 
 
+async def test_two_who_wait_for_the_last_image_of_a_version_close_it_once(
+    folders: tuple[Path, Path],
+) -> None:
+    """As the follower of an alias does after a swap, and whoever lets go of unused versions now and then."""
+    async with slot_of(tagger(folders[0])) as slot:
+        prepared = await slot.decode(PICTURE)
+        await slot.swap(tagger(folders[1]))
+        closers = [asyncio.create_task(slot.close_leaving()) for _ in range(2)]
+        await asyncio.sleep(0.1)
+        await slot.score(prepared)
+        del prepared
+        await asyncio.gather(*closers)
+        assert slot.statistics().device.items == 1
+
+
 class Breaking(OpenVinoRuntime):
     """Scores until it is broken."""
 
