@@ -67,6 +67,11 @@ class ModelSlot:
         return (self._current.model, *(each.model for each in self._others.values()))
 
     @property
+    def computed_by(self) -> str:
+        """The library, its precision and the device, as the next image's scores will say it."""
+        return self._current.computed_by
+
+    @property
     def runtime(self) -> ModelRuntime:
         """What runs it, and where."""
         return self._current.runtime

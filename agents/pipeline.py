@@ -17,7 +17,7 @@ from typing import Any
 
 import structlog
 
-from agents import announcements, publication
+from agents import announcements, publication, transitions
 from agents.announcements import RouteMove
 from agents.bounded_times import ClockLimits
 from agents.image import Image, content_of, is_same_object, with_metadata
@@ -197,7 +197,7 @@ class Pipeline:
         if head.content and await image.scored_by(self.tagger.model, head.content):
             return "duplicate"
         scoring = await self._score(image, head, claim, origin)
-        await image.keep(_unchanged, score_record(image.id, scoring, seconds=image.watch.seconds))
+        await image.keep(transitions.unchanged, score_record(image.id, scoring, seconds=image.watch.seconds))
         return origin.ending
 
     def _known(self, head: ImageHead | None) -> Known | None:
@@ -236,13 +236,6 @@ class Pipeline:
         last = await publication.publish(head, announce, image.mark, keep=keep, is_quiet=is_quiet)
         if last.refuses(head.position):  # erased meanwhile: what this worker wrote beside the head goes
             await image.purge()
-
-
-def _unchanged(stored: ImageHead | None) -> Kept | Stale:
-    """A `Change` that makes none: only the record is kept."""
-    if stored is None:
-        raise LookupError("the image's head has vanished from the store")
-    return Kept(head=stored)
 
 
 def score_record(image_id: str, scoring: Scoring, *, seconds: Mapping[str, float]) -> ScoreRecord:

@@ -22,6 +22,11 @@ BEAT_SECONDS: Final = 15.0
 """Between two words of a worker of which nothing changes."""
 
 
+def life_id() -> str:
+    """A name for this life of this process: host, process and a number of its own."""
+    return f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+
+
 class Presence:
     """One worker's, from its start to its end. `follows` is the alias that it follows, if any."""
 
@@ -41,7 +46,7 @@ class Presence:
         self._missing = missing
         self._started_at = datetime.now(UTC)
         self._changed = asyncio.Event()
-        self.id = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+        self.id = life_id()
 
     def changed(self) -> None:
         """Say it now: something is different."""
@@ -49,7 +54,7 @@ class Presence:
 
     def state(self) -> WorkerState:
         """What is to be said."""
-        by, following = self._slot.runtime, self._following()
+        following = self._following()
         return WorkerState(
             id=self.id,
             started_at=self._started_at,
@@ -57,7 +62,7 @@ class Presence:
             release=metadata.version("tagstream"),
             serving=self._slot.model,
             resident=self._slot.resident,
-            computed_by=f"{by.library} {by.precision} {by.device}",
+            computed_by=self._slot.computed_by,
             follows=self._follows,
             missing=self._missing(),
             swaps=following.swaps if following else 0,

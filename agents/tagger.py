@@ -112,6 +112,11 @@ class ResidentTagger:
         self._batcher.yield_to(is_busy)
 
     @property
+    def computed_by(self) -> str:
+        """The library, its precision and the device, as its scores say it."""
+        return self._classifier.computed_by
+
+    @property
     def runtime(self) -> ModelRuntime:
         """What runs it, and where."""
         return self._classifier.runtime

@@ -198,6 +198,11 @@ def joined(stored: ImageHead | None, arrived: Claims, *, horizon: datetime = NEV
     return admitted.joined(stored.all_claims.within(horizon))
 
 
+def unchanged(stored: ImageHead | None) -> Kept | Stale:
+    """A `Change` that makes none: for whoever only adds to the history of an image that is known."""
+    return Kept(head=_surely(stored))
+
+
 def acknowledged(head: ImageHead) -> Change:
     """The broker has acknowledged all that `head` says; nothing, where it has what a later one says."""
     announced = Announced(

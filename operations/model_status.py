@@ -65,6 +65,11 @@ class ModelStatus:
         return tuple(f"{each.id}: {each.complaint}" for each in self.alive if each.complaint)
 
 
+def is_alive(state: WorkerState, now: datetime) -> bool:
+    """Whether it has said something lately."""
+    return now - state.seen_at <= LIVES
+
+
 async def read(settings: Settings) -> ModelStatus:
     """Who serves what now; those that are long gone are forgotten. Raises `ConfigurationError`."""
     store.refuse_missing(settings.store)
@@ -75,7 +80,7 @@ async def read(settings: Settings) -> ModelStatus:
             if now - each.seen_at > KEPT:
                 await states.forget_worker(each.id)
     recent = (each for each in every if now - each.seen_at <= KEPT)
-    return ModelStatus(tuple(SeenWorker(each, now - each.seen_at <= LIVES) for each in recent))
+    return ModelStatus(tuple(SeenWorker(each, is_alive(each, now)) for each in recent))
 
 
 async def look(settings: Settings) -> str:

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from agents.presence import life_id
 from agents.wiring.backends import kafka_connection
 from agents.wiring.model_source import resolve_model
 from agents.wiring.settings import Settings, blame
@@ -25,7 +26,7 @@ from operations import (
 )
 from operations.current_user import current_user
 from operations.rescore_ids import digest_of
-from operations.rescore_lease import HeldJob, JobChange, LeaseTaken, RunElsewhere, lease, runner_id, take
+from operations.rescore_lease import HeldJob, JobChange, LeaseTaken, RunElsewhere, lease, take
 from operations.rescore_opening import RescoreWatch, RescoreWorld, opened, opened_lane, opened_source
 from operations.rescore_plan import RescorePlan
 from operations.rescore_runner import RescoreRunner
@@ -113,7 +114,7 @@ async def start(  # noqa: PLR0913 - how far to go
             planned(plan, job)
             if dry_run:
                 return RescoreResult(plan, None)
-            runner = runner_id()
+            runner = life_id()
             total = plan.looked_at if plan.is_whole else source.total
             leased = {"total": total, "lease": None if detach else lease(runner)}
             job = await rescore_jobs.create(world.scores, job.model_copy(update=leased))
@@ -190,7 +191,7 @@ async def _one_of_many(world: RescoreWorld, job_id: str, failed: Failed) -> None
 
 
 async def _taken_over(world: RescoreWorld, job_id: str, change: JobChange) -> RescoreJob:
-    held = await take(world.scores, job_id, runner_id(), outlast=world.outlast, change=change)
+    held = await take(world.scores, job_id, life_id(), outlast=world.outlast, change=change)
     world.watch.moved(held.job)
     return await _given_back(held, _open_and_run(world, held))
 

@@ -32,7 +32,7 @@ class ComparedImage:
     @property
     def is_changed(self) -> bool:
         """Whether any tag would be another."""
-        return set(_tags(self.before)) != set(self.after.tagged)
+        return set(tags_of(self.before)) != set(self.after.tagged)
 
 
 def folded(diff: RescoreDiff, compared: Iterable[ComparedImage]) -> RescoreDiff:
@@ -62,7 +62,7 @@ def folded(diff: RescoreDiff, compared: Iterable[ComparedImage]) -> RescoreDiff:
 def _labels(diff: RescoreDiff, both: Iterable[ComparedImage]) -> dict[str, LabelDiff]:
     labels = dict(diff.labels)
     for each in both:
-        before, after = set(_tags(each.before)), set(each.after.tagged)
+        before, after = set(tags_of(each.before)), set(each.after.tagged)
         for label, moved in _moves(each).items():
             known = labels.get(label, LabelDiff())
             labels[label] = known.with_image(before=label in before, after=label in after, moved=moved)
@@ -85,7 +85,7 @@ def _mover(each: ComparedImage) -> Mover | None:
         label=label,
         before=each.head.scores.probabilities[label],
         after=each.record.scores.probabilities[label],
-        tags_before=_tags(each.before),
+        tags_before=tags_of(each.before),
         tags_after=each.after.tagged,
     )
 
@@ -114,18 +114,19 @@ def _side(each: ComparedImage) -> str:
     if decision.action is not Decided.CORRECT:  # it says something of the photograph, and nothing of its tags
         return "nobody"
     people = set(each.head.verdict.tagged)
-    if people == set(_tags(each.before)):
+    if people == set(tags_of(each.before)):
         return "before"
     return "after" if people == set(each.after.tagged) else "neither"
 
 
 def _pair(each: ComparedImage) -> str:
-    return f"{_said(_tags(each.before))} -> {_said(each.after.tagged)}"
+    return f"{_said(tags_of(each.before))} -> {_said(each.after.tagged)}"
 
 
 def _said(tags: Iterable[str]) -> str:
     return ", ".join(sorted(tags)) or NOTHING
 
 
-def _tags(verdict: Verdict | None) -> tuple[str, ...]:
+def tags_of(verdict: Verdict | None) -> tuple[str, ...]:
+    """The labels that hold, none where nothing was scored."""
     return verdict.tagged if verdict else ()

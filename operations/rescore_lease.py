@@ -9,9 +9,6 @@ lease may be taken early: its owner is then told at its next change, and some im
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
-import uuid
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -47,11 +44,6 @@ class Outlast(Protocol):
 
     def __call__(self, call: Callable[[], Awaitable[T]]) -> Awaitable[T]:
         """What the call returns in the end."""
-
-
-def runner_id() -> str:
-    """A name for this runner: host, process and a number of its own."""
-    return f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
 
 
 async def swap(jobs: RescoreJobs, job_id: str, change: JobChange) -> RescoreJob:

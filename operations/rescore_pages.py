@@ -11,7 +11,7 @@ from typing import Protocol
 
 from agents.bounded_times import ClockLimits
 from agents.ports import Rules
-from operations.rescore_comparison import ComparedImage
+from operations.rescore_comparison import ComparedImage, tags_of
 from operations.rescore_selection import SENT, RescoreChoice, RescoreSelection
 from operations.rescore_sources import Wanted
 from schemas import identity
@@ -19,7 +19,6 @@ from schemas.claims import Claim
 from schemas.events import RescoreMode, RescoreRequested
 from schemas.records import ImageHead, ScoreRecord, State
 from schemas.rescore_jobs import LabelChange, RescoreCounts, RescoreJob
-from schemas.tags import Verdict
 from streams.ports import ScoreStore
 
 
@@ -98,7 +97,7 @@ class RescorePages:
             after,
             Counter(choice.value for choice, _ in choices.values()),
             tuple(self._requested(image, claim) for image, claim in wanted.items()),
-            {image: _tags(heads[image].judged if image in heads else None) for image in wanted},
+            {image: tags_of(heads[image].judged if image in heads else None) for image in wanted},
         )
 
     async def settled(self, page: OpenPage) -> Settled:
@@ -111,7 +110,7 @@ class RescorePages:
         for image, before in page.before.items():
             head = heads.get(image)
             if head is not None and head.scores and head.scores.model.version == self._selection.version:
-                changed += _compare(before, _tags(head.judged), labels)
+                changed += _compare(before, tags_of(head.judged), labels)
             elif head is not None and head.state is State.DELETED:
                 skipped += 1
             else:
@@ -222,8 +221,3 @@ def _plus(one: LabelChange, other: LabelChange) -> LabelChange:
     return LabelChange(
         **{name: getattr(one, name) + getattr(other, name) for name in LabelChange.model_fields}
     )
-
-
-def _tags(verdict: Verdict | None) -> tuple[str, ...]:
-    """The labels that hold, none where nothing was scored."""
-    return verdict.tagged if verdict else ()

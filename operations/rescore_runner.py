@@ -15,10 +15,10 @@ from agents.bounded_times import ClockLimits
 from agents.ports import Rules
 from operations.lane_filling import LaneFilling
 from operations.rescore_comparison import folded
-from operations.rescore_jobs import as_it_is
+from operations.rescore_jobs import GOING, as_it_is
 from operations.rescore_lease import HeldJob, Outlast
 from operations.rescore_pages import Lane, LaneEnds, OpenPage, RescorePages, Settled, joined_labels, summed
-from operations.rescore_settling import GOING, GRACE_SECONDS, Settling, Watch
+from operations.rescore_settling import GRACE_SECONDS, Settling, Watch
 from operations.rescore_sources import ImageSource, SourcePage
 from schemas.rescore_diff import RescoreDiff
 from schemas.rescore_jobs import RescoreCounts, RescoreJob, RescoreState

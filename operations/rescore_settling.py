@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
+from operations.rescore_jobs import GOING
 from operations.rescore_lease import HeldJob, Outlast
 from operations.rescore_pages import Lane, LaneEnds, OpenPage, RescorePages, Settled
 from operations.resident_versions import Residency, residency
@@ -30,8 +31,6 @@ GRACE_SECONDS: Final = 10.0
 """That the lane has to settle what is open when the job is paused."""
 
 POLL_SECONDS: Final = 0.5
-
-GOING: Final = frozenset({RescoreState.RUNNING, RescoreState.WAITING})
 
 T = TypeVar("T")
 Watch = Callable[[RescoreJob], None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from operations.model_status import LIVES
+from operations.model_status import is_alive
 from streams.ports import WorkerStates
 
 
@@ -35,6 +35,6 @@ class Residency:
 async def residency(states: WorkerStates, version: str) -> Residency:
     """Who has the version now."""
     now = datetime.now(UTC)
-    alive = [each for each in await states.workers() if now - each.seen_at <= LIVES]
+    alive = [each for each in await states.workers() if is_alive(each, now)]
     having = [each for each in alive if any(model.version == version for model in each.resident)]
     return Residency(version, len(alive), len(having))

@@ -19,9 +19,8 @@ from bson.raw_bson import RawBSONDocument
 
 from schemas.errors import Rejected, Stage, Unforeseen
 from schemas.records import ImageHead, ScoreRecord
-from schemas.rescore_jobs import RescoreJob
 from schemas.statements import StatementOfReasons
-from schemas.worker_states import WorkerState
+from schemas.tags import Value
 
 Document = Mapping[str, Any]
 
@@ -100,25 +99,15 @@ def statement_in(document: Document) -> StatementOfReasons:
     return StatementOfReasons.model_validate(document["statement"])
 
 
-def of_job(job: RescoreJob) -> RawBSONDocument:
-    """The document of `job`, without its `_id`, each field at its top; raises `Rejected`."""
-    return _encoded(_renamed(job.model_dump(mode="json"), _plain))
+def of_value(value: Value) -> RawBSONDocument:
+    """The document of `value`, without its `_id`, each field at its top; raises `Rejected`."""
+    return _encoded(_renamed(value.model_dump(mode="json"), _plain))
 
 
-def job_facts(document: Document) -> Document:
-    """What `document` says of a job, valid or not."""
+def facts_in(document: Document) -> Document:
+    """What `document` says of a value, valid or not."""
     facts: Document = _renamed(dict(document), unquote)
     return facts
-
-
-def of_worker(state: WorkerState) -> RawBSONDocument:
-    """The document of `state`, without its `_id`; raises `Rejected`."""
-    return _encoded(_renamed(state.model_dump(mode="json"), _plain))
-
-
-def worker_in(document: Document) -> WorkerState:
-    """The worker's state in `document`."""
-    return WorkerState.model_validate(_renamed(dict(document), unquote))
 
 
 def _encoded(document: Document) -> RawBSONDocument:

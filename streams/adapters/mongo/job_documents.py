@@ -19,7 +19,7 @@ async def create(job: RescoreJob, collection: Any) -> bool:  # noqa: ANN401
     """Add the job, unless one of its id is there."""
     try:
         added = await collection.update_one(
-            {"_id": job.id}, {"$setOnInsert": documents.of_job(job)}, upsert=True
+            {"_id": job.id}, {"$setOnInsert": documents.of_value(job)}, upsert=True
         )
     except DuplicateKeyError:  # two at once
         return False
@@ -28,7 +28,7 @@ async def create(job: RescoreJob, collection: Any) -> bool:  # noqa: ANN401
 
 async def replace(job: RescoreJob, collection: Any, *, over: int) -> bool:  # noqa: ANN401
     """Compare and swap."""
-    swapped = await collection.replace_one({"_id": job.id, "revision": over}, documents.of_job(job))
+    swapped = await collection.replace_one({"_id": job.id, "revision": over}, documents.of_value(job))
     return bool(swapped.matched_count)
 
 
@@ -51,4 +51,4 @@ async def states(job_ids: Collection[str], collection: Any) -> Mapping[str, Resc
 
 
 def _job(document: Document) -> RescoreJob | SpoiledJob:
-    return job_in(str(document["_id"]), documents.job_facts(document))
+    return job_in(str(document["_id"]), documents.facts_in(document))

@@ -13,7 +13,7 @@ from streams.adapters.mongo import documents
 
 async def note(state: WorkerState, collection: Any) -> None:  # noqa: ANN401
     """In place of what it said before."""
-    await collection.replace_one({"_id": state.id}, documents.of_worker(state), upsert=True)
+    await collection.replace_one({"_id": state.id}, documents.of_value(state), upsert=True)
 
 
 async def forget(worker_id: str, collection: Any) -> None:  # noqa: ANN401
@@ -24,4 +24,4 @@ async def forget(worker_id: str, collection: Any) -> None:  # noqa: ANN401
 async def every(collection: Any) -> tuple[WorkerState, ...]:  # noqa: ANN401
     """All of them, by id."""
     found = await collection.find({"_id": {"$gt": ""}}).sort("_id", 1).to_list(None)
-    return tuple(documents.worker_in(each) for each in found)
+    return tuple(WorkerState.model_validate(documents.facts_in(each)) for each in found)
