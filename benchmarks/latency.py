@@ -64,7 +64,7 @@ class Row:
     lag_most: int
 
 
-class Silent:
+class _Silent:
     """Nobody watches."""
 
     def doing(self, what: str, total: int | None) -> None:
@@ -80,7 +80,7 @@ class Silent:
 async def run(config: Settings, *, rate: float, seconds: float, keep: bool = False) -> StressReport:
     """One stress run with the program's own photographs, which are removed in the end or kept."""
     request = StressRequest(rate, seconds, samples.photographs(), drawn=stress.DRAWN, keep=keep)
-    return await stress.stress(request, config, Silent())
+    return await stress.stress(request, config, _Silent())
 
 
 async def capacity(config: Settings, *, photographs: int, seconds: float) -> float:

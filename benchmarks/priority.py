@@ -13,24 +13,17 @@ import asyncio
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
-from pathlib import Path
+from dataclasses import asdict
 from typing import Final
 
 from agents.wiring.settings import Settings
 from benchmarks import fleet, swaps
 from benchmarks.fleet import Running
-from benchmarks.latency import FAST, Row, Silent, row
-from benchmarks.suite import parts, servers
+from benchmarks.latency import FAST, Row, row, run
+from benchmarks.suite import parts
 from benchmarks.suite.parts import Part
-from benchmarks.swaps import ALIAS
 from model.registry.cache import Resolved
-from operations import stress
-from operations.stress import StressRequest
-from operations.stress_ledger import StressReport
-from tagstream import samples
 
 AIM: Final = 1.3
 """Times the 95th percentile of uploads without a replay."""
@@ -43,12 +36,6 @@ EXAMPLES: Final = """\
   make bench-priority                                    some six minutes
   make bench-priority OPTIONS="--rate 10 --kept 3000"
 """
-
-
-async def load(config: Settings, *, rate: float, seconds: float, keep: bool = False) -> StressReport:
-    """Photographs at a steady rate."""
-    request = StressRequest(rate, seconds, samples.photographs(), drawn=stress.DRAWN)
-    return await stress.stress(replace(request, keep=keep), config, Silent())
 
 
 def replaying(environment: Mapping[str, str], *options: str) -> subprocess.Popen[bytes]:
@@ -69,7 +56,7 @@ async def beside(
     replay = replaying(environment, *options)
     try:
         await asyncio.sleep(6)  # it counts first, and the worker loads the version
-        found = row(name, await load(config, rate=rate, seconds=seconds))
+        found = row(name, await run(config, rate=rate, seconds=seconds))
         return found, replay.poll() is None
     finally:
         replay.terminate()
@@ -85,16 +72,16 @@ async def measure(
 ) -> tuple[list[Row], list[str]]:
     """The rows, and what is to be noted."""
     rate, seconds, kept = asked.rate, asked.seconds, asked.kept
-    await load(config, rate=20, seconds=5)  # warm
-    await load(config, rate=FAST, seconds=kept / FAST, keep=True)
-    rows = [row("alone", await load(config, rate=rate, seconds=seconds))]
+    await run(config, rate=20, seconds=5)  # warm
+    await run(config, rate=FAST, seconds=kept / FAST, keep=True)
+    rows = [row("alone", await run(config, rate=rate, seconds=seconds))]
     shadow, lasted = await beside(
         config, environment, "beside a shadow", "--shadow", rate=rate, seconds=seconds
     )
     rows.append(shadow)
     said = [] if lasted else ["the shadow was over before the uploads were: more --kept"]
     await swaps.swapped(config, worker, both[1])
-    rows.append(row("alone, swapped", await load(config, rate=rate, seconds=seconds)))
+    rows.append(row("alone, swapped", await run(config, rate=rate, seconds=seconds)))
     replay, lasted = await beside(config, environment, "beside a replay", rate=rate, seconds=seconds)
     rows.append(replay)
     said += [] if lasted else ["the replay was over before the uploads were: more --kept"]
@@ -121,20 +108,9 @@ def main() -> int:
 
 
 def _measured(asked: argparse.Namespace) -> Part:
-    with servers.running() as stack, tempfile.TemporaryDirectory() as folder:
-        environment = {
-            **stack.settings,
-            "TAGSTREAM_REGISTRY__URL": f"{folder}/registry",
-            "TAGSTREAM_REGISTRY__CACHE": f"{folder}/cache",
-            "TAGSTREAM_MODEL__REF": str(ALIAS),
-            "TAGSTREAM_MODEL__DEVICE": asked.device,
-            "TAGSTREAM_LOG__LEVEL": "warning",
-        }
+    with swaps.following(asked.device) as (environment, both, worker):
         config = fleet.settings(environment)
-        both = asyncio.run(swaps.published(config, Path(folder)))
-        with fleet.fleet(environment, fleet.PRODUCT, 1) as workers:
-            (worker,) = workers.workers
-            rows, said = asyncio.run(measure(config, environment, worker, both, asked))
+        rows, said = asyncio.run(measure(config, environment, worker, both, asked))
     about = ABOUT.format(rate=asked.rate, seconds=asked.seconds, kept=asked.kept)
     return Part.here(about, [asdict(each) for each in rows], said)
 

@@ -14,7 +14,8 @@ import asyncio
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -98,6 +99,24 @@ async def published(config: Settings, folder: Path) -> tuple[Resolved, Resolved]
     return first, second
 
 
+@contextmanager
+def following(device: str) -> Iterator[tuple[Mapping[str, str], tuple[Resolved, Resolved], Running]]:
+    """A worker over the stack that follows the alias as the topic tells; settings, both versions, worker."""
+    with servers.running() as stack, tempfile.TemporaryDirectory() as folder:
+        environment = {
+            **stack.settings,
+            "TAGSTREAM_REGISTRY__URL": f"{folder}/registry",
+            "TAGSTREAM_REGISTRY__CACHE": f"{folder}/cache",
+            "TAGSTREAM_REGISTRY__POLL": "600",
+            "TAGSTREAM_MODEL__REF": str(ALIAS),
+            "TAGSTREAM_MODEL__DEVICE": device,
+            "TAGSTREAM_LOG__LEVEL": "warning",
+        }
+        both = asyncio.run(published(fleet.settings(environment), Path(folder)))
+        with fleet.fleet(environment, fleet.PRODUCT, 1) as workers:
+            yield environment, both, workers.workers[0]
+
+
 async def moved(registry: Registry, to: Resolved) -> Any:  # noqa: ANN401 - the alias
     """The alias, at `to`."""
     note = Note(when=datetime.now(UTC), by="bench", reason="a swap")
@@ -178,23 +197,9 @@ def main() -> int:
 
 
 def _measured(asked: argparse.Namespace) -> Part:
-    with servers.running() as stack, tempfile.TemporaryDirectory() as folder:
-        environment = {
-            **stack.settings,
-            "TAGSTREAM_REGISTRY__URL": f"{folder}/registry",
-            "TAGSTREAM_REGISTRY__CACHE": f"{folder}/cache",
-            "TAGSTREAM_REGISTRY__POLL": "600",
-            "TAGSTREAM_MODEL__REF": str(ALIAS),
-            "TAGSTREAM_MODEL__DEVICE": asked.device,
-            "TAGSTREAM_LOG__LEVEL": "warning",
-        }
+    with following(asked.device) as (environment, both, worker):
         config = fleet.settings(environment)
-        both = asyncio.run(published(config, Path(folder)))
-        with fleet.fleet(environment, fleet.PRODUCT, 1) as workers:
-            (worker,) = workers.workers
-            found, rows = asyncio.run(
-                swaps_under_load(config, worker, both, number=asked.swaps, rate=asked.rate)
-            )
+        found, rows = asyncio.run(swaps_under_load(config, worker, both, number=asked.swaps, rate=asked.rate))
     plot = asked.output / "swaps.svg"
     plot.parent.mkdir(parents=True, exist_ok=True)
     plot.write_text(line_plot("Memory of the worker after each swap, MB", [each.megabytes for each in found]))

@@ -149,7 +149,7 @@ class Classifier:
             self._at_once = min(count for count, each in seconds.items() if each <= ALIKE * cheapest)
             # What the sizes held that were only tried is most of what a worker would hold from then on.
             self.runtime.release_memory()
-            self.runtime.logits([grey] * max_batch, at_once=self._at_once)
+            self.runtime.logits([grey] * self.best_batch(max_batch), at_once=self._at_once)
 
     def check_golden(self) -> None:
         """Pass if pictures of known scores still score so, else raise `DeviceBroken`. Device thread only."""
