@@ -14,31 +14,17 @@ from structlog.testing import capture_logs
 from agents.model_follower import Following, ModelFollower, NoRoom
 from agents.model_slot import ModelSlot
 from agents.tagger import ResidentTagger
-from model.decoding.threads import DecodingThreads
-from model.policy import Policy
 from model.registry.cache import Resolved
-from model.serving.batcher import BatchLimits
-from model.serving.classifier import Classifier
-from model.tiny_version import write_tiny_version
 from schemas.errors import ConfigurationError, DeviceBroken, Unavailable
+
+from .tiny_taggers import tagger_of, versions
 
 VERSIONS = {name: Resolved(version=name, digest=f"{number:064x}") for number, name in enumerate(("v1", "v2"))}
 
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    place = tmp_path_factory.mktemp("versions")
-    return {
-        name: write_tiny_version(place / f"tiny-{name}", version=name, seed=seed)
-        for seed, name in enumerate(VERSIONS)
-    }
-
-
-def tagger(folder: Path) -> ResidentTagger:
-    classifier = Classifier.load(folder, device="cpu", threads=1)
-    policy = Policy.of(classifier.manifest)
-    decoding = DecodingThreads(classifier.preprocess, count=1)
-    return ResidentTagger(classifier, policy, batches=BatchLimits(max_size=2), decoding=decoding)
+    return versions(tmp_path_factory.mktemp("versions"), *VERSIONS)
 
 
 @dataclass
@@ -61,7 +47,7 @@ class Source:
         self.loads += 1
         if self.damage:
             raise self.damage
-        return tagger(self.folders[wanted.version])
+        return tagger_of(self.folders[wanted.version])
 
     def follower(self, slot: ModelSlot) -> ModelFollower:
         told = self.told.append
@@ -77,7 +63,7 @@ def source(folders: dict[str, Path]) -> Source:
 
 @pytest.fixture
 async def slot(folders: dict[str, Path]) -> AsyncIterator[ModelSlot]:
-    async with ModelSlot(tagger(folders["v1"])) as opened:
+    async with ModelSlot(tagger_of(folders["v1"])) as opened:
         yield opened
 
 

@@ -23,20 +23,18 @@ from model.runtimes.port import Logits
 from model.serving import self_check
 from model.serving.batcher import BatchLimits
 from model.serving.classifier import Classifier
-from model.tiny_version import write_tiny_version
 from schemas.errors import Broken, DeviceBroken, Undecodable
 from schemas.tags import Scores
+
+from .tiny_taggers import tagger_of, versions
 
 PICTURE = self_check.draw()["menu.png"]
 
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    place = tmp_path_factory.mktemp("versions")
-    return (
-        write_tiny_version(place / "tiny-v1", version="v1", seed=1),
-        write_tiny_version(place / "tiny-v2", version="v2", seed=2),
-    )
+    made = versions(tmp_path_factory.mktemp("versions"), "v1", "v2")
+    return made["v1"], made["v2"]
 
 
 class Gate(DecodingThreads):
@@ -53,13 +51,6 @@ class Gate(DecodingThreads):
         return pixels
 
 
-def tagger(folder: Path, *, decoding: Gate | None = None) -> ResidentTagger:
-    classifier = Classifier.load(folder, device="cpu", threads=1)
-    policy = Policy.of(classifier.manifest)
-    how = decoding or DecodingThreads(classifier.preprocess, count=2)
-    return ResidentTagger(classifier, policy, batches=BatchLimits(max_size=4), decoding=how)
-
-
 @asynccontextmanager
 async def slot_of(first: ResidentTagger) -> AsyncIterator[ModelSlot]:
     async with ModelSlot(first) as slot:
@@ -72,9 +63,9 @@ async def scored(slot: ModelSlot) -> Scores:
 
 
 async def test_after_a_swap_the_next_image_is_the_new_version_s(folders: tuple[Path, Path]) -> None:
-    async with slot_of(tagger(folders[0])) as slot:
+    async with slot_of(tagger_of(folders[0])) as slot:
         assert (await scored(slot)).model.version == "v1"
-        await slot.swap(tagger(folders[1]))
+        await slot.swap(tagger_of(folders[1]))
         assert slot.model.version == "v2"
         assert (await scored(slot)).model.version == "v2"
         await slot.close_leaving()
@@ -83,10 +74,10 @@ async def test_after_a_swap_the_next_image_is_the_new_version_s(folders: tuple[P
 async def test_what_was_decoded_for_a_version_is_scored_by_it_after_the_swap(
     folders: tuple[Path, Path],
 ) -> None:
-    async with slot_of(tagger(folders[0])) as slot:
+    async with slot_of(tagger_of(folders[0])) as slot:
         before = await scored(slot)
         prepared = await slot.decode(PICTURE)
-        await slot.swap(tagger(folders[1]))
+        await slot.swap(tagger_of(folders[1]))
         leaving = asyncio.create_task(slot.close_leaving())
         await asyncio.sleep(0.1)
         assert not leaving.done()
@@ -97,11 +88,11 @@ async def test_what_was_decoded_for_a_version_is_scored_by_it_after_the_swap(
 
 async def test_an_image_that_is_being_decoded_keeps_its_version_open(folders: tuple[Path, Path]) -> None:
     gate = Gate(Preprocess(size=64))
-    async with slot_of(tagger(folders[0], decoding=gate)) as slot:
+    async with slot_of(tagger_of(folders[0], decoding=gate)) as slot:
         gate.open.clear()
         decoding = asyncio.create_task(slot.decode(PICTURE))
         await asyncio.sleep(0)
-        await slot.swap(tagger(folders[1]))
+        await slot.swap(tagger_of(folders[1]))
         leaving = asyncio.create_task(slot.close_leaving())
         gate.open.set()
         assert (await slot.score(await decoding)).scores.model.version == "v1"
@@ -110,20 +101,20 @@ async def test_an_image_that_is_being_decoded_keeps_its_version_open(folders: tu
 
 
 async def test_pixels_that_nobody_will_score_keep_no_version_open(folders: tuple[Path, Path]) -> None:
-    async with slot_of(tagger(folders[0])) as slot:
+    async with slot_of(tagger_of(folders[0])) as slot:
         await slot.decode(PICTURE)
         with pytest.raises(Undecodable):
             await slot.decode(b"none")
-        await slot.swap(tagger(folders[1]))
+        await slot.swap(tagger_of(folders[1]))
         await slot.close_leaving()
 
 
 async def test_scores_are_decided_by_the_rules_of_whoever_made_them(folders: tuple[Path, Path]) -> None:
-    old = tagger(folders[0])
+    old = tagger_of(folders[0])
     old.policy = Policy(dict.fromkeys(old.policy.thresholds, 0.0), ())
     async with slot_of(old) as slot:
         scores = await scored(slot)
-        await slot.swap(tagger(folders[1]))
+        await slot.swap(tagger_of(folders[1]))
         await slot.close_leaving()
         verdict = slot.decide(scores, None)
         assert verdict.tagged == tuple(tag.label for tag in verdict.tags)  # its thresholds are 0
@@ -135,11 +126,11 @@ async def test_many_images_through_many_swaps_all_get_the_scores_of_their_versio
 ) -> None:
     known = {}
     for folder in folders:
-        async with slot_of(tagger(folder)) as slot:
+        async with slot_of(tagger_of(folder)) as slot:
             scores = await scored(slot)
             known[scores.model.version] = scores
     found: list[Scores] = []
-    async with slot_of(tagger(folders[0])) as slot:
+    async with slot_of(tagger_of(folders[0])) as slot:
 
         async def uploads() -> None:
             while not done.is_set():
@@ -148,7 +139,7 @@ async def test_many_images_through_many_swaps_all_get_the_scores_of_their_versio
         done = asyncio.Event()
         working = asyncio.create_task(uploads())
         for turn in range(6):
-            await slot.swap(tagger(folders[(turn + 1) % 2]))
+            await slot.swap(tagger_of(folders[(turn + 1) % 2]))
             await slot.close_leaving()
         done.set()
         await working
@@ -163,15 +154,15 @@ async def test_many_images_through_many_swaps_all_get_the_scores_of_their_versio
 async def test_a_closed_version_is_gone_from_memory_without_the_collector(
     folders: tuple[Path, Path],
 ) -> None:
-    async with slot_of(tagger(folders[0])) as slot:
-        await slot.swap(second := tagger(folders[1]))
+    async with slot_of(tagger_of(folders[0])) as slot:
+        await slot.swap(second := tagger_of(folders[1]))
         ghost = weakref.ref(second._classifier)
         del second
         await scored(slot)
         gc.collect()
         gc.freeze()  # as a worker does: what is in a circle then stays for ever
         try:
-            await slot.swap(tagger(folders[0]))
+            await slot.swap(tagger_of(folders[0]))
             await slot.close_leaving()
             await asyncio.sleep(0)
             assert ghost() is None
@@ -186,20 +177,20 @@ async def test_a_version_whose_decoders_do_not_come_up_leaves_everything_as_it_w
         async def warm(self) -> None:
             raise Broken("no decoder decodes a known-good image")
 
-    async with slot_of(tagger(folders[0])) as slot:
+    async with slot_of(tagger_of(folders[0])) as slot:
         with pytest.raises(Broken, match="no decoder"):
-            await slot.swap(tagger(folders[1], decoding=Broke(Preprocess(size=64))))
+            await slot.swap(tagger_of(folders[1], decoding=Broke(Preprocess(size=64))))
         await slot.close_leaving()
         assert (await scored(slot)).model.version == "v1"
 
 
 async def test_a_pinned_version_stays_until_it_is_let_go(folders: tuple[Path, Path]) -> None:
-    async with slot_of(tagger(folders[0])) as slot:
+    async with slot_of(tagger_of(folders[0])) as slot:
         with slot.pinned("v2") as nobody:
             assert nobody is None
         with slot.pinned("v1") as pinned:
             assert pinned is not None
-            await slot.swap(tagger(folders[1]))
+            await slot.swap(tagger_of(folders[1]))
             leaving = asyncio.create_task(slot.close_leaving())
             await asyncio.sleep(0.1)
             assert (await pinned.score(await pinned.decode(PICTURE))).scores.model.version == "v1"
@@ -213,9 +204,9 @@ async def test_two_who_wait_for_the_last_image_of_a_version_close_it_once(
     folders: tuple[Path, Path],
 ) -> None:
     """As the follower of an alias does after a swap, and whoever lets go of unused versions now and then."""
-    async with slot_of(tagger(folders[0])) as slot:
+    async with slot_of(tagger_of(folders[0])) as slot:
         prepared = await slot.decode(PICTURE)
-        await slot.swap(tagger(folders[1]))
+        await slot.swap(tagger_of(folders[1]))
         closers = [asyncio.create_task(slot.close_leaving()) for _ in range(2)]
         await asyncio.sleep(0.1)
         await slot.score(prepared)
@@ -243,7 +234,7 @@ async def test_the_death_of_the_version_that_came_is_told(folders: tuple[Path, P
     policy = Policy.of(classifier.manifest)
     new = ResidentTagger(classifier, policy, batches=BatchLimits(max_size=4), decoding=decoding)
     stack = AsyncExitStack()
-    slot = await stack.enter_async_context(slot_of(tagger(folders[0])))
+    slot = await stack.enter_async_context(slot_of(tagger_of(folders[0])))
     died = asyncio.create_task(slot.died())
     await slot.swap(new)
     await slot.close_leaving()

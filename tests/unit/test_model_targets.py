@@ -14,31 +14,16 @@ from agents.model_slot import ModelSlot
 from agents.model_targets import IDLE, PATIENCE, ModelTargets
 from agents.tagger import ResidentTagger
 from model.clock import ManualClock
-from model.decoding.threads import DecodingThreads
-from model.policy import Policy
 from model.serving import self_check
-from model.serving.batcher import BatchLimits
-from model.serving.classifier import Classifier
-from model.tiny_version import write_tiny_version
+
+from .tiny_taggers import tagger_of, versions
 
 PICTURE = self_check.draw()["menu.png"]
 
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    place = tmp_path_factory.mktemp("versions")
-    names = ("v1", "v2", "v3")
-    return {
-        name: write_tiny_version(place / f"tiny-{name}", version=name, seed=seed)
-        for seed, name in enumerate(names)
-    }
-
-
-def tagger(folder: Path) -> ResidentTagger:
-    classifier = Classifier.load(folder, device="cpu", threads=1)
-    policy = Policy.of(classifier.manifest)
-    decoding = DecodingThreads(classifier.preprocess, count=1)
-    return ResidentTagger(classifier, policy, batches=BatchLimits(max_size=2), decoding=decoding)
+    return versions(tmp_path_factory.mktemp("versions"), "v1", "v2", "v3")
 
 
 @dataclass
@@ -56,7 +41,7 @@ class World:
         self.loads.append(version)
         if self.damage:
             raise self.damage
-        return tagger(self.folders[version])
+        return tagger_of(self.folders[version])
 
     def targets(self, *, most: int = 2) -> ModelTargets:
         return ModelTargets(self.slot, self.load, most=most, changed=self.change, clock=self.clock.time)
@@ -67,7 +52,7 @@ class World:
 
 @pytest.fixture
 async def world(folders: dict[str, Path]) -> AsyncIterator[World]:
-    async with ModelSlot(tagger(folders["v1"])) as slot:
+    async with ModelSlot(tagger_of(folders["v1"])) as slot:
         yield World(slot, folders)
 
 
@@ -148,7 +133,7 @@ async def test_a_swap_to_a_version_that_is_there_already_leaves_one_of_it(world:
     targets = world.targets()
     targets.is_resident("v2")
     await settled(targets)
-    await world.slot.swap(tagger(world.folders["v2"]))
+    await world.slot.swap(tagger_of(world.folders["v2"]))
     await world.slot.close_leaving()
     assert [each.version for each in world.slot.resident] == ["v2"]
     assert targets.is_resident("v2")
