@@ -88,8 +88,9 @@ class World:
             self.photographs.append(photograph)
             self.work(photograph)
 
-    def ended(self, end: str) -> list[Photograph]:
-        return [each for each in self.photographs if each.end == end]
+    def wrongly_buried(self) -> int:
+        """The good photographs that are lost: a bad one is buried rightly, whatever the decoder does."""
+        return sum(each.end == "buried" and each.defect is None for each in self.photographs)
 
 
 ARRIVALS = ["arrive", "arrive_bad", "arrive_gone"]
@@ -141,9 +142,18 @@ ENDED_BY_A_REJECTION = [
     ("retry_due", 3),
 ]
 
+GONE_ONES_HELD_ASIDE = [
+    ("arrive_bad", 1),
+    ("arrive_bad", 3),
+    ("arrive_gone", 2),
+    ("arrive_gone", 3),
+    ("arrive", 3),
+]
+
 
 @given(STEPS, st.integers(0, 3))
 @example(ENDED_BY_A_REJECTION, 0)
+@example(GONE_ONES_HELD_ASIDE, 0)
 @settings(max_examples=200, deadline=None)
 def test_a_broken_decoder_buries_fewer_than_the_minimum_whatever_came_before(
     before: list[tuple[str, int]], restarts: int
@@ -154,7 +164,7 @@ def test_a_broken_decoder_buries_fewer_than_the_minimum_whatever_came_before(
         world.run(before)
         world.mend(0)
         world.arrive(0)
-        buried = len(world.ended("buried"))
+        buried = world.wrongly_buried()
         world.smash(0)
         for _ in range(restarts + 1):
             for _ in range(20):
@@ -162,7 +172,7 @@ def test_a_broken_decoder_buries_fewer_than_the_minimum_whatever_came_before(
                 world.pass_time(1)
             world.retry_due(len(world.retry) // 2)
             world.restart(0)
-    assert len(world.ended("buried")) - buried <= (LIMITS.minimum - 1) * (restarts + 1)
+    assert world.wrongly_buried() - buried <= (LIMITS.minimum - 1) * (restarts + 1)
 
 
 @given(STEPS)
@@ -175,4 +185,4 @@ def test_what_is_suspected_is_buried_only_by_a_worker_that_has_seen_good_ones(
     with capture_logs():
         world.run([step for step in steps if step[0] not in ("mend", "arrive")])
         world.retry_due(TRIES * len(world.photographs))
-    assert not [each for each in world.ended("buried") if each.suspected]
+    assert not [each for each in world.photographs if each.end == "buried" and each.suspected]
