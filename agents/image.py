@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from typing import Final
 
 from agents import transitions
+from agents.renditions import FreshRendition
 from agents.telemetry.metrics import Stopwatch
 from schemas.claims import Claim
 from schemas.errors import Stage
@@ -31,6 +32,8 @@ class Image:
     def __init__(self, image_id: str, scores: RetryingScores, watch: Stopwatch) -> None:
         self.id = image_id
         self.watch = watch
+        self.rendition: FreshRendition | None = None
+        """What its decoder has made of it, to be kept once the image is told."""
         self._scores = scores
 
     async def head(self) -> ImageHead | None:
@@ -43,6 +46,11 @@ class Image:
         return next(
             (each for each in records if each.scores.model == model and each.content == content), None
         )
+
+    async def digests(self) -> frozenset[str]:
+        """sha256 of all of its bytes that the history knows."""
+        records = await self._scores.records(self.id)
+        return frozenset(each.content.digest for each in records if each.content)
 
     async def keep(self, change: Change, record: ScoreRecord | None = None) -> Kept | Stale:
         """Make `change` to the image's head, and add `record` to its history; durable when it returns."""

@@ -21,7 +21,7 @@ from functools import partial
 from types import TracebackType
 from typing import Final, Self
 
-from agents.ports import Forwarded, Rules
+from agents.ports import Forwarded, Rules, WithRendition
 from agents.tagger import BackgroundTagger, PreparedImage, ResidentTagger
 from model.policy import Policy
 from model.runtimes.port import ModelRuntime
@@ -148,6 +148,15 @@ class ModelSlot:
     async def decode(self, data: bytes) -> PreparedImage:
         """The image's pixels, for the version of now; raises `Rejected` or `Broken`."""
         return await self._current.decode(data)
+
+    async def decode_and_reduce(self, data: bytes) -> WithRendition:
+        """The same, and the image's rendition where the decoders make one."""
+        return await self._current.decode_and_reduce(data)
+
+    @property
+    def input_side(self) -> int:
+        """Pixels of each side of what the version of now is fed."""
+        return self._current.input_side
 
     async def score(self, prepared: PreparedImage) -> Forwarded:
         """The image's scores, by the version that decoded it; waits while its batcher is full."""

@@ -22,12 +22,13 @@ from agents.announcements import RouteMove
 from agents.bounded_times import ClockLimits
 from agents.image import Image, content_of, is_same_object, with_metadata
 from agents.ports import Tagger
+from agents.renditions import FreshRendition, Renditions
 from agents.statement_template import StatementTemplate
 from agents.telemetry.metrics import Metrics, Stopwatch
 from agents.telemetry.tracing import TRACEPARENT, Tracer
 from agents.transitions import Scoring, Transitions
 from schemas.claims import Claim, Claims
-from schemas.errors import Gone, Stage
+from schemas.errors import Gone, Rejected, Stage
 from schemas.events import Announcement, Reason
 from schemas.records import Content, ImageHead, Kept, ScoreRecord, Stale, State
 from schemas.tags import Scores
@@ -75,6 +76,8 @@ class Loaded:
     stored_as: str | None
     pixels: Any
     """The model's; None where the scores of the same bytes are known."""
+    rendition: str | None = None
+    """The recipe of what was read in place of the photograph."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,7 @@ class Pipeline:
     template: StatementTemplate = field(default_factory=StatementTemplate)
     publishes: bool = False
     """Takes the scores that the history has and makes none (`Unscored`), and tells changes alone."""
+    renditions: Renditions | None = None
 
     def image(self, image_id: str) -> Image:
         """The image, for as long as one message about it is worked on."""
@@ -107,7 +111,7 @@ class Pipeline:
 
         Raises `Rejected` and `KeepsFailing`; anything else is a bug, or a broken machine.
         """
-        arrived = Claims.of(claim)
+        arrived, before = Claims.of(claim), head
         while True:
             change = self.transitions(image, arrived)
             current = change.joined(head).current
@@ -125,8 +129,10 @@ class Pipeline:
             return await self._refuse(image, kept.head)
         head = await self._looked_for(image, kept.head, change)
         if head.is_announced:
+            await self._tend_renditions(image, before, head)
             return "duplicate" if head.position.is_same(claim.position) else "stale"
         await self.publish(image, head)
+        await self._tend_renditions(image, before, head)
         return "removed" if head.state is State.DELETED and not current.is_removal else ending
 
     async def _looked_for(self, image: Image, head: ImageHead, change: Transitions) -> ImageHead:
@@ -176,10 +182,13 @@ class Pipeline:
         # Whose it is, where the event does not say so, is said beside the object: that is worth a fetch.
         if head and known and claim.restaurant_id and is_same_object(head, claim):
             return Scoring(claim, known.scores, known.content, head.stored_as, origin.reason, origin.job)
-        photo = await self._load(image, claim, known)
+        wants = origin.is_replay and known is None
+        photo = await self._reduced(image, head, claim) if wants else None
+        if photo is None:
+            photo = await self._load(image, claim, known, origin)
         if self.publishes and photo.pixels is not None:
             raise Unscored
-        scores = known.scores if known and photo.pixels is None else await self._forward(image, photo.pixels)
+        scores = known.scores if known and photo.pixels is None else await self._forward(image, photo)
         return Scoring(photo.claim, scores, photo.content, photo.stored_as, origin.reason, origin.job)
 
     async def _remembered(self, image: Image, head: ImageHead | None) -> Known | None:
@@ -198,6 +207,7 @@ class Pipeline:
             return "duplicate"
         scoring = await self._score(image, head, claim, origin)
         await image.keep(transitions.unchanged, score_record(image.id, scoring, seconds=image.watch.seconds))
+        await self._tend_renditions(image, head, head)
         return origin.ending
 
     def _known(self, head: ImageHead | None) -> Known | None:
@@ -205,7 +215,26 @@ class Pipeline:
             return None
         return Known(head.scores, head.content) if head.scores.model == self.tagger.model else None
 
-    async def _load(self, image: Image, claim: Claim, known: Known | None) -> Loaded:
+    async def _reduced(self, image: Image, head: ImageHead | None, claim: Claim) -> Loaded | None:
+        """The rendition of the bytes that stand, decoded; None where the original is to be read."""
+        if self.renditions is None or head is None or head.content is None:
+            return None
+        if not head.position.is_same(claim.position):  # it was never scored, and may be of other bytes
+            return None
+        with image.fetching():
+            found = await self.renditions.find(head.content, side=self.tagger.input_side)
+        if found is None:
+            return None
+        try:
+            with image.watch.stage(Stage.DECODE):
+                pixels = await self.tagger.decode(found.data)
+        except Rejected as error:
+            self.renditions.damaged(head.content, error)
+            return None
+        self.metrics.renditions.read("rendition")
+        return Loaded(claim, head.content, head.stored_as, pixels, rendition=found.recipe)
+
+    async def _load(self, image: Image, claim: Claim, known: Known | None, origin: Origin) -> Loaded:
         """Fetch and decode; the encoded bytes are alive within, and of a bounded number of images at once."""
         async with self.images.fetch(claim.location, timed=image.fetching) as fetched:
             content, claim = await content_of(fetched), with_metadata(claim, fetched)
@@ -213,14 +242,41 @@ class Pipeline:
             if known and known.content == content:
                 return Loaded(claim, content, stored_as, None)
             with image.watch.stage(Stage.DECODE):
-                return Loaded(claim, content, stored_as, await self.tagger.decode(fetched.data))
+                pixels = await self._decoded(image, fetched.data, content, origin)
+        if origin.is_replay:
+            self.metrics.renditions.read("original")
+        return Loaded(claim, content, stored_as, pixels)
 
-    async def _forward(self, image: Image, pixels: Any) -> Scores:  # noqa: ANN401 - pixels belong to the model
+    async def _decoded(self, image: Image, data: bytes, content: Content, origin: Origin) -> Any:  # noqa: ANN401
+        """The photograph's pixels; its rendition, where one is wanted, is left with the image."""
+        reads = self.tagger.input_side if origin.is_replay else None
+        if self.renditions is None or not self.renditions.is_wanted(content, reads=reads):
+            return await self.tagger.decode(data)
+        made = await self.tagger.decode_and_reduce(data)
+        if made.rendition is not None:
+            image.rendition = FreshRendition(content.digest, made.rendition)
+        return made.pixels
+
+    async def _tend_renditions(self, image: Image, before: ImageHead | None, head: ImageHead) -> None:
+        """Keep what was made of the bytes that stand, and have none of those that do not any more."""
+        if self.renditions is None:
+            return
+        replaced = before.digest if before and before.digest != head.digest else None
+        if head.state is State.DELETED:  # before it is acknowledged: a worker that is killed does it again
+            await self.renditions.delete(await image.digests() | ({replaced} if replaced else set()))
+        elif replaced:
+            self.renditions.forget(replaced)
+        if image.rendition and image.rendition.digest == head.digest:
+            self.renditions.keep(image.id, image.rendition)
+
+    async def _forward(self, image: Image, photo: Loaded) -> Scores:
         with image.watch.trace(Stage.FORWARD):
-            forwarded = await self.tagger.score(pixels)
+            forwarded = await self.tagger.score(photo.pixels)
         image.watch.note("queued", forwarded.queued)
         image.watch.note(Stage.FORWARD, forwarded.forward)
-        return forwarded.scores
+        if photo.rendition is None:
+            return forwarded.scores
+        return forwarded.scores.model_copy(update={"rendition": photo.rendition})
 
     async def publish(self, image: Image, head: ImageHead) -> None:
         """Keep its statements, announce what `head` says, then mark it as announced."""

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from agents.renditions import Renditions
 from schemas.tags import ModelRef, Scores, Verdict
 from streams.ports import ImageStore, TagPublisher, WholeStore
 
@@ -21,6 +22,16 @@ class Forwarded:
     forward: float
     """Seconds of the forward that the image was in."""
     batch_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class WithRendition:
+    """What came out of one image."""
+
+    pixels: Any
+    """The model's."""
+    rendition: bytes | None
+    """The photograph made small, where a decoder has made it."""
 
 
 class Rules(Protocol):
@@ -42,6 +53,13 @@ class Tagger(Rules, Protocol):
 
     async def decode(self, data: bytes) -> Any:  # noqa: ANN401 - pixels belong to the model
         """The image's pixels; raises `Rejected`."""
+
+    async def decode_and_reduce(self, data: bytes) -> WithRendition:
+        """The image's pixels, and its rendition where the decoders make one; raises `Rejected`."""
+
+    @property
+    def input_side(self) -> int:
+        """Pixels of each side of what the version is fed: it asks for no more of a photograph."""
 
     async def score(self, pixels: Any) -> Forwarded:  # noqa: ANN401
         """The image's scores; waits while the batcher is full; raises `Rejected` or `Broken`."""
@@ -90,3 +108,5 @@ class Components:
     tagger: Tagger
     versions: Versions | None = None
     """Which others there are; None where the tagger's own is the only one, for ever."""
+    renditions: Renditions | None = None
+    """Where small photographs are kept; None where none are."""

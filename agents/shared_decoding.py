@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from agents.tagger import ImageDecoder
-from model.preprocess import Pixels, Preprocess
+from model.preprocess import DecodedImage, Pixels, Preprocess
 
 MakeDecoder = Callable[[Preprocess], ImageDecoder]
 
@@ -74,3 +74,7 @@ class _Share:
     async def decode(self, data: bytes) -> Pixels:
         """The image's pixels, uint8 (3, S, S); raises `Rejected` or `Broken`."""
         return await self._shared.decoder.decode(data)
+
+    async def decode_and_reduce(self, data: bytes) -> DecodedImage:
+        """The image's pixels, and its rendition where the decoders make one."""
+        return await self._shared.decoder.decode_and_reduce(data)

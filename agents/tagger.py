@@ -9,10 +9,10 @@ from types import TracebackType
 from typing import Protocol, Self
 from weakref import WeakSet
 
-from agents.ports import Forwarded
+from agents.ports import Forwarded, WithRendition
 from agents.telemetry.tracing import NO_TRACER, Linked, Tracer, linked
 from model.policy import Policy
-from model.preprocess import Pixels
+from model.preprocess import DecodedImage, Pixels
 from model.runtimes.port import ModelRuntime
 from model.serving.batcher import BatchLimits, DeviceChecks, MicroBatcher
 from model.serving.classifier import Classifier
@@ -34,6 +34,9 @@ class ImageDecoder(Protocol):
 
     async def decode(self, data: bytes) -> Pixels:
         """The image's pixels, uint8 (3, S, S); raises `Rejected` or `Broken`."""
+
+    async def decode_and_reduce(self, data: bytes) -> DecodedImage:
+        """The same, and the image's rendition where it makes one."""
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
@@ -140,6 +143,19 @@ class ResidentTagger:
             self._prepared.add(prepared)
             return prepared
 
+    async def decode_and_reduce(self, data: bytes) -> WithRendition:
+        """The same, and the image's rendition where its decoders make one."""
+        with self.in_use():
+            decoded = await self._decoding.decode_and_reduce(data)
+            prepared = PreparedImage(self, decoded.pixels)
+            self._prepared.add(prepared)
+            return WithRendition(prepared, decoded.rendition)
+
+    @property
+    def input_side(self) -> int:
+        """Pixels of each side of what it is fed."""
+        return self._classifier.preprocess.size
+
     async def score(self, prepared: PreparedImage, *, is_background: bool = False) -> Forwarded:
         """The image's scores; waits while the batcher is full, in the background for all others."""
         linked_pixels = Linked(prepared.pixels, self._tracer.link())
@@ -169,6 +185,15 @@ class BackgroundTagger:
     async def decode(self, data: bytes) -> PreparedImage:
         """See `ResidentTagger.decode`."""
         return await self.resident.decode(data)
+
+    async def decode_and_reduce(self, data: bytes) -> WithRendition:
+        """See `ResidentTagger.decode_and_reduce`."""
+        return await self.resident.decode_and_reduce(data)
+
+    @property
+    def input_side(self) -> int:
+        """See `ResidentTagger.input_side`."""
+        return self.resident.input_side
 
     async def score(self, prepared: PreparedImage) -> Forwarded:
         """See `ResidentTagger.score`."""

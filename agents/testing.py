@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 
-from agents.ports import Forwarded
+from agents.ports import Forwarded, WithRendition
 from model.policy import Policy
 from schemas import topics
 from schemas.errors import Undecodable
@@ -32,6 +32,7 @@ class FakeTagger:
         self.delay = delay
         digest = hashlib.sha256(version.encode()).hexdigest()
         self.model = ModelRef(name="fake", version=version, digest=digest)
+        self.input_side = 224
         self.forwards = 0
         self._policy = Policy(thresholds=dict.fromkeys(LABELS, 0.7), rules=RULES)
 
@@ -40,6 +41,10 @@ class FakeTagger:
         if data.startswith(b"broken"):
             raise Undecodable("the bytes say so themselves")
         return data
+
+    async def decode_and_reduce(self, data: bytes) -> WithRendition:
+        """The same, and the bytes themselves as the rendition."""
+        return WithRendition(await self.decode(data), data)
 
     async def score(self, pixels: bytes) -> Forwarded:
         """Probabilities out of the digest of the bytes and of the version."""

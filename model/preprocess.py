@@ -16,10 +16,12 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
+from model import rendition
 from model.formats import colour, heif
 from model.formats.opening import FORMATS, opened, orientation
 from model.formats.picture_file import PictureFile
 from model.refusals import damage, signatures
+from model.rendition_recipe import RenditionRecipe
 from schemas.errors import ConfigurationError, TagstreamError, TooManyPixels, Undecodable
 
 Box = tuple[float, float, float, float]
@@ -62,6 +64,15 @@ class Fit(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class DecodedImage:
+    """What came out of one file."""
+
+    pixels: Pixels
+    rendition: bytes | None = None
+    """The photograph made small; None where that was not asked for, or it has none."""
+
+
+@dataclass(frozen=True, slots=True)
 class Preprocess:
     """How a file becomes a model's input. Thread safe: it holds no state."""
 
@@ -79,10 +90,17 @@ class Preprocess:
         Raises `Undecodable` (empty, foreign, damaged, cut short, made of too many pieces) or `TooManyPixels`
         (told from the header, before a pixel is decoded); its message is one line of at most 500 characters.
         """
+        return self.decode_and_reduce(data, None).pixels
+
+    def decode_and_reduce(self, data: bytes, recipe: RenditionRecipe | None) -> DecodedImage:
+        """The same pixels, and the rendition by `recipe` out of the same decoded photograph.
+
+        Raises as `decode` does, for the same files: no photograph is refused for its rendition.
+        """
         if not data:
             raise Undecodable("the file is empty (0 bytes)")
         try:
-            return self._decoded(data)
+            return self._decoded(data, recipe)
         except (TagstreamError, MemoryError):
             raise
         except UnidentifiedImageError as error:
@@ -92,12 +110,14 @@ class Preprocess:
         except Exception as error:  # Pillow raises a dozen kinds, and they differ by format and version
             raise Undecodable(_line(damage.told(error, data))) from error
 
-    def _decoded(self, data: bytes) -> Pixels:
+    def _decoded(self, data: bytes, recipe: RenditionRecipe | None) -> DecodedImage:
         with opened(BytesIO(data)) as image:
             image.draft(None, (self.size * OVERSAMPLE, self.size * OVERSAMPLE))
             self._refuse_bomb(image)
             image.load()
-            return _planes(_upright(self._square(colour.rgb(image)), orientation(image)))
+            picture, turn = colour.rgb(image), orientation(image)
+            pixels = _planes(_upright(self._square(picture), turn))
+            return DecodedImage(pixels, _rendition(picture, turn, recipe) if recipe else None)
 
     def _refuse_bomb(self, image: PictureFile) -> None:
         width, height = image.largest or image.size
@@ -127,6 +147,14 @@ def _centre(size: tuple[int, int]) -> Box:
 def _upright(image: Image.Image, orientation: int) -> Image.Image:
     turn = TURNS.get(orientation)
     return image if turn is None else image.transpose(turn)
+
+
+def _rendition(picture: Image.Image, orientation: int, recipe: RenditionRecipe) -> bytes | None:
+    try:
+        small = rendition.reduced(picture, recipe)
+        return None if small is None else rendition.encoded(_upright(small, orientation), recipe)
+    except (OSError, ValueError):  # of Pillow and of the encoder: the pixels are good all the same
+        return None
 
 
 def _planes(image: Image.Image) -> Pixels:

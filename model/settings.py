@@ -7,7 +7,9 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from model.rendition_recipe import RenditionRecipe
 from schemas import addresses
+from schemas.addresses import BucketAddress
 from schemas.settings import Advanced, Section
 
 
@@ -59,6 +61,41 @@ class RegistrySettings(Section):
         if url is not None:
             addresses.registry(url)
         return url
+
+
+class RenditionSettings(Section):
+    """Small photographs that replays read in place of the originals."""
+
+    url: str | None = Field(
+        None,
+        description="s3://bucket/prefix in which renditions are kept, reached as TAGSTREAM_S3__* says, in a"
+        " bucket without uploads; none are kept where absent",
+    )
+    side: Advanced[int] = Field(
+        320,
+        ge=32,
+        le=1024,
+        description="Pixels of their shorter side; a version whose input has more reads the originals",
+    )
+    quality: Advanced[int] = Field(90, ge=50, le=100, description="Of their JPEG")
+
+    @field_validator("url")
+    @classmethod
+    def _is_a_bucket(cls, url: str | None) -> str | None:
+        if url is not None and not isinstance(addresses.registry(url), BucketAddress):
+            raise ValueError("renditions are kept at s3://BUCKET/PREFIX")
+        return url
+
+    @property
+    def place(self) -> BucketAddress | None:
+        """Where they are kept; None where none are."""
+        place = addresses.registry(self.url) if self.url else None
+        return place if isinstance(place, BucketAddress) else None
+
+    @property
+    def recipe(self) -> RenditionRecipe | None:
+        """What they are made by; None where none are."""
+        return RenditionRecipe(side=self.side, quality=self.quality) if self.url else None
 
 
 class RoutesSettings(Section):

@@ -41,6 +41,9 @@ class Scores(Value):
     computed_by: str | None = None
     """The library, its precision and the device, as in `openvino 2026.4.1 f32 cpu`; None where an earlier
     program scored."""
+    rendition: str | None = None
+    """The recipe of the rendition that a replay scored in place of the photograph, as in `jpeg-320-q90-r1`:
+    the probabilities may differ a little for it. None where the photograph itself was scored."""
 
     @property
     def top(self) -> str:

@@ -64,6 +64,35 @@ class ImageStore(Protocol):
         """Return when the storage answers; raise `Unavailable` when it does not."""
 
 
+@dataclass(frozen=True, slots=True)
+class StoredRendition:
+    """A photograph made small, as it is kept."""
+
+    data: bytes = field(repr=False)
+    recipe: str
+    """The name of how it was made."""
+    sha256: str
+    """Of the data, hexadecimal, as whoever put it says."""
+
+
+class RenditionStore(Protocol):
+    """Where renditions are, each by the sha256 of the photograph that it was made of."""
+
+    async def get(self, digest: str) -> StoredRendition | None:
+        """The rendition; None where there is none.
+
+        Raises:
+            Rejected: what stands there is no rendition.
+            Unavailable: the storage is away, or refuses our credentials.
+        """
+
+    async def put(self, digest: str, rendition: StoredRendition) -> None:
+        """Keep it, in place of an earlier one; durable when it returns. Raises `Unavailable`."""
+
+    async def delete(self, digest: str) -> None:
+        """Have none of that photograph; nothing where there is none. Raises `Unavailable`."""
+
+
 class ObjectKeys(Protocol):
     """What storage has, by key."""
 

@@ -33,6 +33,7 @@ class Metrics:
         self._ask_people(self._make)
         self._look(self._make)
         self.versions = VersionMetrics(self._make)
+        self.renditions = RenditionMetrics(self._make)
 
     def describe(self) -> tuple[Instrument, ...]:
         """Every metric of Tagstream's own, by name."""
@@ -178,6 +179,31 @@ class VersionMetrics:
     def remembered(self, *, is_remembered: bool) -> None:
         """The registry was not there to say which model is wanted."""
         self._remembered.set(is_remembered)
+
+
+class RenditionMetrics:
+    """What replays read, and what becomes of renditions."""
+
+    def __init__(self, make: Instruments) -> None:
+        self._reads = make.counter(
+            "tagstream_replay_reads",
+            "Photographs that replays have read to score them, by what was read: original, rendition",
+            ["source"],
+        )
+        self._renditions = make.counter(
+            "tagstream_renditions",
+            "Renditions kept and deleted, and what failed: not_kept, not_deleted, dropped (too many waited),"
+            " damaged, unread",
+            ["what"],
+        )
+
+    def count(self, what: str) -> None:
+        """One rendition more."""
+        self._renditions.labels(what).inc()
+
+    def read(self, source: str) -> None:
+        """A replay has read it."""
+        self._reads.labels(source).inc()
 
 
 class Stopwatch:

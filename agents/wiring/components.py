@@ -12,6 +12,7 @@ import structlog
 
 from agents.model_slot import ModelSlot
 from agents.ports import Components
+from agents.renditions import Renditions
 from agents.shared_decoding import SharedDecoding
 from agents.telemetry.metrics import Metrics
 from agents.wiring.backends import kafka_settings, s3_settings
@@ -27,6 +28,7 @@ from model.decoding.pool import DecoderPool
 from model.preprocess import Preprocess
 from streams.adapters.kafka.publisher import KafkaPublisher
 from streams.adapters.s3.images import S3Images
+from streams.adapters.s3.renditions import S3Renditions
 from streams.app import StreamApp
 from streams.ports import WholeStore
 
@@ -67,7 +69,21 @@ async def open_components(settings: Settings, runtime: Runtime) -> AsyncIterator
             storage, scores, tags = await asyncio.gather(*opening)
         await tagger.warm()
         versions = await residence.tend(scores, stack)
-        yield Components(images=storage, scores=scores, tags=tags, tagger=tagger, versions=versions)
+        kept = await _open_renditions(settings, runtime, scores, stack)
+        yield Components(storage, scores, tags, tagger, versions, renditions=kept)
+
+
+async def _open_renditions(
+    settings: Settings, runtime: Runtime, scores: WholeStore, stack: AsyncExitStack
+) -> Renditions | None:
+    """Where renditions are kept, until `stack` closes; None where none are."""
+    place, recipe = settings.renditions.place, settings.renditions.recipe
+    if place is None or recipe is None:
+        return None
+    with blame("TAGSTREAM_S3__ENDPOINT_URL"):
+        opening = partial(stack.enter_async_context, S3Renditions(place, s3_settings(settings)))
+        store = await runtime.dependencies.retry_until_available(opening)
+    return await stack.enter_async_context(Renditions(store, recipe, scores, runtime.metrics.renditions))
 
 
 @asynccontextmanager
@@ -101,4 +117,5 @@ def decoders(
     def count(death: DecoderExit) -> None:
         metrics.decoder_deaths.labels(death.cause).inc()
 
-    return DecoderPool(preprocess, settings.decode, on_death=count, decode=decode)
+    recipe = settings.renditions.recipe
+    return DecoderPool(preprocess, settings.decode, on_death=count, decode=decode, rendition=recipe)

@@ -72,6 +72,7 @@ def build_dispatcher(  # noqa: PLR0913 - all that a worker is made of comes toge
         now,
         limits.clock,
         template or StatementTemplate(),
+        renditions=components.renditions,
     )
     entrances: dict[str, Entrance] = {
         topics.UPLOADED: Uploads(pipeline, naming or Naming()),

@@ -33,7 +33,7 @@ from agents.telemetry.masking import Mask
 from agents.telemetry.settings import LogSettings, MetricsSettings, TracingSettings
 from model.decoding.limits import DecoderLimits
 from model.serving.batcher import BatchLimits
-from model.settings import ModelSettings, RegistrySettings, RoutesSettings
+from model.settings import ModelSettings, RegistrySettings, RenditionSettings, RoutesSettings
 from schemas.did_you_mean import did_you_mean
 from schemas.errors import ConfigurationError
 from schemas.naming import Naming
@@ -84,6 +84,7 @@ class Settings(BaseSettings):
     decode: DecodeSettings = Field(default_factory=DecodeSettings)
     model: ModelSettings = Field(default_factory=ModelSettings)
     registry: RegistrySettings = Field(default_factory=RegistrySettings)
+    renditions: RenditionSettings = Field(default_factory=RenditionSettings)
     batch: BatchLimits = Field(default_factory=BatchLimits)
     retry: Backoff = Field(default_factory=Backoff)
     breaker: BreakerLimits = Field(default_factory=BreakerLimits)
@@ -111,6 +112,17 @@ class Settings(BaseSettings):
         if window is None or follower in section.model_fields_set:
             return section
         return section.model_copy(update={follower: window.loading})
+
+    @field_validator("renditions")
+    @classmethod
+    def _is_no_bucket_of_uploads(
+        cls, renditions: RenditionSettings, so_far: ValidationInfo
+    ) -> RenditionSettings:
+        """Where storage notifies of uploads each rendition would be one, and be tagged."""
+        s3 = so_far.data.get("s3")
+        if s3 is not None and renditions.place is not None and renditions.place.bucket in s3.buckets:
+            raise ValueError("renditions need a bucket of their own, not one of TAGSTREAM_S3__BUCKETS")
+        return renditions
 
 
 def load() -> Settings:

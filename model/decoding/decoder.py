@@ -19,7 +19,9 @@ from model.decoding.area import SharedArea
 from model.decoding.frames import ANSWER, LONGEST_REFUSAL, OUT_OF_MEMORY, REQUEST, FrameKind, refused
 from model.decoding.limits import DecoderLimits
 from model.decoding.options import REAL, DecodeOptions
-from model.preprocess import Pixels, Preprocess
+from model.preprocess import DecodedImage, Preprocess
+from model.rendition import MOST_BYTES
+from model.rendition_recipe import RenditionRecipe
 from schemas.errors import Broken
 
 LOOKS: Final = 10
@@ -57,12 +59,16 @@ class DecoderRecipe:
     limits: DecoderLimits
     decode: str = REAL
     """Where a decoder finds `(Preprocess, bytes) -> Pixels`."""
+    rendition: RenditionRecipe | None = None
+    """What it makes where one is asked for."""
 
     def options(self, area: SharedArea) -> DecodeOptions:
         """For a child of this process."""
         how, limits = self.preprocess, self.limits
         bounds = limits.memory, limits.deadline
-        return DecodeOptions(how.size, how.fit, how.max_pixels, *bounds, os.getpid(), area.fd, self.decode)
+        made = self.rendition.name if self.rendition else None
+        shared = os.getpid(), area.fd
+        return DecodeOptions(how.size, how.fit, how.max_pixels, *bounds, *shared, self.decode, made)
 
 
 class ExitCause(StrEnum):
@@ -213,8 +219,8 @@ class Decoder:
         """Of the process."""
         return self._process.pid
 
-    async def decode(self, data: bytes) -> Pixels:
-        """The image's pixels, uint8 (3, S, S).
+    async def decode(self, data: bytes, *, is_reduced: bool = False) -> DecodedImage:
+        """The image's pixels, uint8 (3, S, S), and its rendition where it `is_reduced` and has one.
 
         Raises `Rejected`, or `DecoderDied`: then, and when it is cancelled, the decoder is of no more use.
         `Broken` where this machine has no room to hand the image over in.
@@ -224,7 +230,7 @@ class Decoder:
         except OSError as error:
             raise Broken(f"no room to hand {len(data):,} bytes to a decoder: {error}") from error
         try:
-            return await self._exchange(len(data))
+            return await self._exchange(len(data), is_reduced=is_reduced)
         except OSError as error:  # its end of the socket is closed
             raise DecoderDied(await self._exit_cause()) from error
         finally:
@@ -252,25 +258,30 @@ class Decoder:
             self._exit = hung(self._limits)
             self.kill()
 
-    async def _exchange(self, length: int) -> Pixels:
+    async def _exchange(self, length: int, *, is_reduced: bool) -> DecodedImage:
         loop = asyncio.get_running_loop()
-        await loop.sock_sendall(self._socket, REQUEST.pack(length))
+        await loop.sock_sendall(self._socket, REQUEST.pack(length, is_reduced))
         self._hang_detector.begin()
         self._listening = True
         head = bytearray(ANSWER.size)
         await self._receive(memoryview(head))
         kind, self.memory, following = ANSWER.unpack(head)
-        if kind == FrameKind.PIXELS and not following:
-            return self._area.take()
+        if kind == FrameKind.PIXELS and following <= (MOST_BYTES if is_reduced else 0):
+            rendition = await self._payload(following) if following else None
+            return DecodedImage(self._area.take(), rendition)
         if kind != FrameKind.REJECTED or following > LONGEST_REFUSAL:
             raise self._garbled()
-        payload = bytearray(following)
-        await self._receive(memoryview(payload))
+        payload = await self._payload(following)
         try:
-            error = refused(bytes(payload))
+            error = refused(payload)
         except ValueError as garbled:
             raise self._garbled() from garbled
         raise error
+
+    async def _payload(self, length: int) -> bytes:
+        payload = bytearray(length)
+        await self._receive(memoryview(payload))
+        return bytes(payload)
 
     async def _receive(self, target: memoryview) -> None:
         loop = asyncio.get_running_loop()

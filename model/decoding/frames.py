@@ -13,8 +13,8 @@ from typing import Final
 
 from schemas.errors import Rejected, Stage, TooManyPixels, Undecodable, Unforeseen
 
-REQUEST: Final = Struct(">Q")
-"""The length of the image's bytes, which are in the area."""
+REQUEST: Final = Struct(">Q?")
+"""The length of the image's bytes, which are in the area, and whether its rendition is wanted, too."""
 
 ANSWER: Final = Struct(">BQQ")
 """The `FrameKind`, the bytes of memory that the decoder holds now, and the length of what follows."""
@@ -33,7 +33,7 @@ class FrameKind(IntEnum):
     """What an answer is."""
 
     PIXELS = 0
-    """Nothing follows: they are in the area."""
+    """They are in the area. The rendition follows, where one was asked for and there is one."""
     REJECTED = 1
     """Why follows."""
 

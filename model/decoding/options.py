@@ -25,7 +25,9 @@ class DecodeOptions:
     area: int
     """The file descriptor of what both see."""
     decode: str = REAL
-    """Where to find `(Preprocess, bytes) -> Pixels`."""
+    """Where to find `(Preprocess, bytes) -> Pixels`, for images of which no rendition is wanted."""
+    rendition: str | None = None
+    """The name of the recipe that renditions are made by; none are made without one."""
 
     @classmethod
     def read(cls, text: str) -> Self:

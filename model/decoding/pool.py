@@ -19,6 +19,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Final, Self
 
 import numpy as np
@@ -27,7 +28,8 @@ import structlog
 from model.decoding.decoder import LOOKS, Decoder, DecoderDied, DecoderExit, DecoderRecipe, ExitCause
 from model.decoding.limits import DecoderLimits
 from model.decoding.options import REAL
-from model.preprocess import Pixels, Preprocess
+from model.preprocess import DecodedImage, Pixels, Preprocess
+from model.rendition_recipe import RenditionRecipe
 from model.serving import self_check
 from schemas.errors import Broken, DeadlyImage, Rejected
 
@@ -41,6 +43,15 @@ PAUSE: Final = 0.5
 
 BLOAT: Final = 8
 """A decoder that keeps this part of its memory after an image is replaced: the next one is to have all."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """An image to decode."""
+
+    data: bytes
+    is_reduced: bool
+    """Its rendition is wanted, too."""
 
 
 def _ignored(death: DecoderExit) -> None:
@@ -61,8 +72,9 @@ class DecoderPool:
         *,
         on_death: Callable[[DecoderExit], None] = _ignored,
         decode: str = REAL,
+        rendition: RenditionRecipe | None = None,
     ) -> None:
-        self._recipe = DecoderRecipe(preprocess, limits, decode)
+        self._recipe = DecoderRecipe(preprocess, limits, decode, rendition)
         self._limits = limits
         self._on_death = on_death
         self._known_good = self_check.draw()["plate.png"]
@@ -108,16 +120,23 @@ class DecoderPool:
         Raises `Rejected` as `Preprocess.decode` does, and `DeadlyImage`; `Broken` when no decoder comes up or
         the pool is closed. Cancelled, it leaves nothing behind.
         """
+        return (await self._decoded(_Order(data, is_reduced=False))).pixels
+
+    async def decode_and_reduce(self, data: bytes) -> DecodedImage:
+        """The same with its rendition, where a recipe was given and it has one. Raises as `decode` does."""
+        return await self._decoded(_Order(data, is_reduced=True))
+
+    async def _decoded(self, order: _Order) -> DecodedImage:
         await self.warm()
         try:
             async with self._slots.one():
-                return await self._try(await self._any(), data)
+                return await self._try(await self._any(), order)
         except DecoderDied as died:
-            await self._report_exit(died.death, data, counted=0)
+            await self._report_exit(died.death, order.data, counted=0)
         async with self._slots.all():
-            return await self._try_alone(data)
+            return await self._try_alone(order)
 
-    async def _try_alone(self, data: bytes) -> Pixels:
+    async def _try_alone(self, order: _Order) -> DecodedImage:
         deaths: list[DecoderExit] = []
         while True:
             decoder = await self._fresh()
@@ -125,15 +144,15 @@ class DecoderPool:
                 self._idle.append(decoder)
                 raise _deadly(deaths)
             try:
-                return await self._try(decoder, data)
+                return await self._try(decoder, order)
             except DecoderDied as died:
                 deaths.append(died.death)
-                await self._report_exit(died.death, data, counted=len(deaths))
+                await self._report_exit(died.death, order.data, counted=len(deaths))
 
-    async def _try(self, decoder: Decoder, data: bytes) -> Pixels:
+    async def _try(self, decoder: Decoder, order: _Order) -> DecodedImage:
         """Decode in `decoder`, and keep it for the next image unless it died or is busy still."""
         try:
-            pixels = await decoder.decode(data)
+            decoded = await decoder.decode(order.data, is_reduced=order.is_reduced)
         except Rejected:
             self._keep(decoder)
             raise
@@ -141,7 +160,7 @@ class DecoderPool:
             self._discard(decoder)
             raise
         self._keep(decoder)
-        return pixels
+        return decoded
 
     async def _any(self) -> Decoder:
         while self._idle:
@@ -176,11 +195,11 @@ class DecoderPool:
         decoder = Decoder.start(self._recipe)
         self._all.add(decoder)
         try:
-            pixels = await decoder.decode(self._known_good)
+            decoded = await decoder.decode(self._known_good)
         except BaseException:
             self._discard(decoder)
             raise
-        if not np.array_equal(pixels, self._known_pixels):
+        if not np.array_equal(decoded.pixels, self._known_pixels):
             self._discard(decoder)
             raise Broken("a decoder sees another picture than this process")
         return decoder

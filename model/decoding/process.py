@@ -23,7 +23,8 @@ from typing import Final
 from model.decoding.area import SharedArea
 from model.decoding.frames import ANSWER, OUT_OF_MEMORY, REQUEST, FrameKind, refusal
 from model.decoding.options import DecodeOptions
-from model.preprocess import Fit, Pixels, Preprocess
+from model.preprocess import DecodedImage, Fit, Pixels, Preprocess
+from model.rendition_recipe import RenditionRecipe
 
 _PR_SET_PDEATHSIG: Final = 1
 _PAGE: Final = resource.getpagesize()
@@ -41,33 +42,43 @@ def main() -> None:
     _limit(options)
     decode: Callable[[Preprocess, bytes], Pixels] = pkgutil.resolve_name(options.decode)
     preprocess = Preprocess(options.size, Fit(options.fit), options.max_pixels)
+    recipe = RenditionRecipe.named(options.rendition) if options.rendition else None
     area = SharedArea(options.area, options.size)
+
+    def work(data: bytes, is_reduced: bool) -> DecodedImage:  # noqa: FBT001 - as the request has it
+        if is_reduced and recipe:
+            return preprocess.decode_and_reduce(data, recipe)
+        return DecodedImage(decode(preprocess, data))
+
     with socket.socket(fileno=0) as worker:
         try:
-            _serve(worker, area, lambda data: decode(preprocess, data), deadline=options.deadline)
+            _serve(worker, area, work, deadline=options.deadline)
         except MemoryError:
             os._exit(OUT_OF_MEMORY)
         except ConnectionError:  # the worker is gone, and this process goes with it
             return
 
 
-def _serve(
-    worker: socket.socket, area: SharedArea, decode: Callable[[bytes], Pixels], *, deadline: float
-) -> None:
+_Work = Callable[[bytes, bool], DecodedImage]
+"""What is done with an image's bytes; its rendition is wanted, too, or is not."""
+
+
+def _serve(worker: socket.socket, area: SharedArea, work: _Work, *, deadline: float) -> None:
     while head := worker.recv(REQUEST.size, socket.MSG_WAITALL):
         _allow(deadline)
-        kind, payload = _answer(decode, area, *REQUEST.unpack(head))
+        kind, payload = _answer(work, area, *REQUEST.unpack(head))
         worker.sendall(ANSWER.pack(kind, _held(), len(payload)) + payload)
 
 
-def _answer(decode: Callable[[bytes], Pixels], area: SharedArea, length: int) -> tuple[FrameKind, bytes]:
+def _answer(work: _Work, area: SharedArea, length: int, is_reduced: bool) -> tuple[FrameKind, bytes]:  # noqa: FBT001
     try:
-        area.answer(decode(area.photograph(length)))
+        decoded = work(area.photograph(length), is_reduced)
+        area.answer(decoded.pixels)
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001 - the worker is to know it, whatever it is
         return FrameKind.REJECTED, refusal(error)
-    return FrameKind.PIXELS, b""
+    return FrameKind.PIXELS, decoded.rendition or b""
 
 
 def _leave_signals_to_the_worker() -> None:

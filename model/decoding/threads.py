@@ -6,7 +6,7 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from typing import Self
 
-from model.preprocess import Pixels, Preprocess
+from model.preprocess import DecodedImage, Pixels, Preprocess
 from schemas.errors import Broken, Rejected, Stage, Unforeseen
 
 
@@ -30,6 +30,10 @@ class DecodingThreads:
     async def decode(self, data: bytes) -> Pixels:
         """The image's pixels, uint8 (3, S, S); raises `Rejected`, or `Broken` when memory runs out."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._decode, data)
+
+    async def decode_and_reduce(self, data: bytes) -> DecodedImage:
+        """The same, without a rendition: commands keep none."""
+        return DecodedImage(await self.decode(data))
 
     def _decode(self, data: bytes) -> Pixels:
         try:

@@ -19,7 +19,7 @@ from schemas.statements import StatementOfReasons
 from schemas.uploads import ImageUploaded, Location
 from schemas.worker_states import WorkerState
 from streams.adapters.limits import Limits
-from streams.ports import Change, Fetched, Purged
+from streams.ports import Change, Fetched, Purged, StoredRendition
 
 
 class _InMemory:
@@ -115,6 +115,37 @@ class MemoryImages(_InMemory):
 def _etag(data: bytes) -> str:
     """As S3 gives it to an object that was put in one piece."""
     return hashlib.md5(data, usedforsecurity=False).hexdigest()
+
+
+class MemoryRenditions(_InMemory):
+    """Renditions in a dictionary."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, StoredRendition] = {}
+        """By the digest of the photograph."""
+        self.asked: list[str] = []
+        """Every digest that was asked for, in order."""
+        self.is_away = False
+
+    async def get(self, digest: str) -> StoredRendition | None:
+        """See `RenditionStore.get`."""
+        self.asked.append(digest)
+        self._check()
+        return self.kept.get(digest)
+
+    async def put(self, digest: str, rendition: StoredRendition) -> None:
+        """See `RenditionStore.put`."""
+        self._check()
+        self.kept[digest] = rendition
+
+    async def delete(self, digest: str) -> None:
+        """See `RenditionStore.delete`."""
+        self._check()
+        self.kept.pop(digest, None)
+
+    def _check(self) -> None:
+        if self.is_away:
+            raise Unavailable("renditions")
 
 
 class MemoryScores(_InMemory):

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import structlog
 
-from agents.ports import Forwarded, Tagger
+from agents.ports import Forwarded, Tagger, WithRendition
 from schemas.events import Announcement, DeadLetter
 from schemas.records import ImageHead, Kept, ScoreRecord, Stale
 from schemas.statements import StatementOfReasons
@@ -199,6 +199,13 @@ class WatchedTagger:
 
     async def decode(self, data: bytes) -> Any:
         return await self._then(Boundary.DECODE, lambda: self.inner.decode(data))
+
+    async def decode_and_reduce(self, data: bytes) -> WithRendition:
+        return await self._then(Boundary.DECODE, lambda: self.inner.decode_and_reduce(data))
+
+    @property
+    def input_side(self) -> int:
+        return self.inner.input_side
 
     async def score(self, pixels: Any) -> Forwarded:
         return await self._then(Boundary.FORWARD, lambda: self.inner.score(pixels))

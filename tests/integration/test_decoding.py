@@ -26,6 +26,7 @@ from model.decoding.limits import DecoderLimits
 from model.decoding.options import REAL
 from model.decoding.pool import DecoderPool
 from model.preprocess import MAX_PIXELS, Fit, Preprocess
+from model.rendition_recipe import RenditionRecipe
 from schemas.errors import Broken, DeadlyImage, Rejected, Stage, TooManyPixels, Undecodable, Unforeseen
 from tagstream import samples
 from tests.unit.decoder_builders import exists, lines, pool, until_begun, until_gone
@@ -307,3 +308,22 @@ async def test_decoders_end_with_a_worker_that_is_killed(doing: str) -> None:
         worker.kill()
     async with asyncio.timeout(10):
         await until_gone(*pids)
+
+
+async def test_a_decoder_makes_the_rendition_that_this_process_would_make() -> None:
+    recipe, here = RenditionRecipe(side=320, quality=90), Preprocess()
+    large = BytesIO()
+    Image.effect_noise((1200, 900), 80).convert("RGB").save(large, "JPEG")
+    async with DecoderPool(here, DecoderLimits(processes=1), rendition=recipe) as decoders:
+        found = await decoders.decode_and_reduce(large.getvalue())
+    expected = here.decode_and_reduce(large.getvalue(), recipe)
+    assert expected.rendition is not None
+    assert found.rendition == expected.rendition
+    np.testing.assert_array_equal(found.pixels, expected.pixels)
+
+
+async def test_a_decoder_without_a_recipe_makes_no_rendition() -> None:
+    large = BytesIO()
+    Image.effect_noise((1200, 900), 80).convert("RGB").save(large, "JPEG")
+    async with DecoderPool(Preprocess(), DecoderLimits(processes=1)) as decoders:
+        assert (await decoders.decode_and_reduce(large.getvalue())).rendition is None

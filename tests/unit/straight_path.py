@@ -12,6 +12,7 @@ from agents.bounded_times import ClockLimits
 from agents.dead_letters import Deferrals
 from agents.dispatcher import Dispatcher
 from agents.ports import Components, Forwarded, Versions
+from agents.renditions import Renditions
 from agents.telemetry.metrics import Metrics
 from agents.testing import LABELS, RULES, FakeTagger
 from agents.wiring.handlers import DispatcherLimits, build_dispatcher
@@ -169,6 +170,7 @@ class World:
         self.tags: MemoryTags = FaultyTags(self.faults)
         self.tagger: FakeTagger = SpokenTagger(self.faults)
         self.versions: Versions | None = None
+        self.renditions: Renditions | None = None
         self.metrics = Metrics()
         self.now = EPOCH
         self.limits = DispatcherLimits(
@@ -184,6 +186,7 @@ class World:
             tags=self.tags,
             tagger=self.tagger,
             versions=self.versions,
+            renditions=self.renditions,
         )
         outages = Dependencies(IMPATIENT)
         return build_dispatcher(parts, outages, self.limits, metrics=self.metrics, now=lambda: self.now)

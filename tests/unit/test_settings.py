@@ -10,6 +10,7 @@ from pydantic import SecretStr, ValidationError
 from typer.testing import CliRunner
 
 from agents.wiring import settings
+from model.rendition_recipe import RenditionRecipe
 from schemas.errors import ConfigurationError
 from tagstream.commands import config
 
@@ -180,7 +181,7 @@ def shown(*arguments: str) -> str:
 def test_config_show_shows_the_settings_that_people_turn_and_all_of_them_if_asked() -> None:
     everything = set(settings.names())
     turned = {each.name for each in settings.described() if not each.is_advanced}
-    assert (len(turned), len(everything)) == (48, 82)
+    assert (len(turned), len(everything)) == (49, 85)
     assert set(re.findall(r"TAGSTREAM_\w+__\w+", shown())) - everything == set()
     assert {line.split()[0] for line in shown().splitlines() if line.startswith("TAGSTREAM_")} == turned
     of_all = {line.split()[0] for line in shown("--all").splitlines() if line.startswith("TAGSTREAM_")}
@@ -204,3 +205,23 @@ def test_config_show_tells_what_follows_another_setting() -> None:
         "TAGSTREAM_BATCH__INTAKE": 128,
     }
     assert json.loads(shown("--json", "--changed")) == {}
+
+
+def test_renditions_are_kept_in_a_bucket_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TAGSTREAM_S3__BUCKETS", '["photos"]')
+    monkeypatch.setenv("TAGSTREAM_RENDITIONS__URL", "s3://photos/small")
+    with pytest.raises(ConfigurationError, match=r"TAGSTREAM_RENDITIONS: .* a bucket of their own"):
+        settings.load()
+    monkeypatch.setenv("TAGSTREAM_RENDITIONS__URL", "s3://photos-small/a")
+    assert settings.load().renditions.recipe == RenditionRecipe(side=320, quality=90)
+
+
+def test_renditions_are_kept_nowhere_unless_a_place_is_named() -> None:
+    kept = settings.load().renditions
+    assert (kept.place, kept.recipe) == (None, None)
+
+
+def test_a_folder_is_no_place_for_renditions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TAGSTREAM_RENDITIONS__URL", "/var/lib/small")
+    with pytest.raises(ConfigurationError, match=r"RENDITIONS__URL: renditions are kept at s3://"):
+        settings.load()

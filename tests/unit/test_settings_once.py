@@ -51,6 +51,7 @@ READ_BY_FIELD: Final = {
     "model": "what loads a version takes a folder and a device; which they are is the wiring's",
     "registry": "an address or a folder becomes an adapter of its own kind",
     "routes": "one path",
+    "renditions": "an address becomes an adapter, and what they are made by a recipe that decoders are told",
     "statements": "one path",
 }
 

@@ -93,6 +93,15 @@ class S3Images(client.ClientOwner):
         found = {"etag": listing.etag(answer), "version": listing.version(answer)}
         return location.model_copy(update=found)
 
+    async def remove(self, location: Location) -> None:
+        """Delete what stands there, if anything does; a bucket that keeps versions keeps those of before."""
+        self._allow(location)
+        try:
+            async with asyncio.timeout(self._settings.deadline):
+                await self._client.delete_object(Bucket=location.bucket, Key=location.key)
+        except errors.FOREIGN as error:
+            raise errors.unavailable(error) from error
+
     async def ensure_bucket(self, bucket: str) -> None:
         """Create the bucket unless it is there."""
         try:
