@@ -95,6 +95,8 @@ class Trail(Value):
     """What made the scores that stand."""
     computed_by: str | None
     """What ran the model; None where there are no scores, and where an earlier program made them."""
+    rendition: str | None = None
+    """The recipe of the rendition that was scored in place of the photograph; None where that itself was."""
     tags: tuple[LabelView, ...]
     routes: tuple[RouteView, ...]
     decision: DecisionView | None
@@ -134,6 +136,7 @@ def follow(head: ImageHead, history: Sequence[ScoreRecord]) -> Trail:
         content=head.content,
         model=head.scores.model if head.scores else None,
         computed_by=head.scores.computed_by if head.scores else None,
+        rendition=head.scores.rendition if head.scores else None,
         tags=_labels(head),
         routes=tuple(_route_views(head)),
         decision=_decision_view(head, head.decision) if head.decision else None,

@@ -1,8 +1,8 @@
 """Erasure of images (GDPR Art. 17): chooses them, erases each, and says what is left where (ADR 21).
 
 In this order, so that whoever is killed in between runs it again and it ends the same: data folders, a draft
-of the receipt with what was in them, then image by image the object (where that is asked for), the head, the
-history and the announcement.
+of the receipt with what was in them, then image by image the object (where that is asked for), the
+renditions, the head, the history and the announcement.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from operations.current_user import current_user
 from operations.eraser import ErasedImage, Eraser, ErasureOutcome
 from operations.erasure_objects import ErasedObjects, ImageObjects
 from operations.erasure_receipt import DataLine, ImageLine, Receipt, ReceiptState, hashed
+from operations.erasure_renditions import ImageRenditions
 from operations.erasure_targets import ErasureRequest, ErasureTarget
 from schemas import topics
 from schemas.errors import ConfigurationError, TagstreamError
@@ -32,6 +33,7 @@ from streams.adapters.kafka.lag import LaneProgress
 from streams.adapters.kafka.publisher import KafkaPublisher
 from streams.adapters.mongo.index_states import IndexState
 from streams.adapters.mongo.indexes import OF_UPLOADER
+from streams.adapters.s3.renditions import settings_of as renditions_settings
 from streams.adapters.s3.versions import S3Versions
 from streams.ports import ScoreStore
 
@@ -70,7 +72,8 @@ async def choose(settings: Settings, request: ErasureRequest) -> tuple[ErasureTa
     if request.uploader_id is not None and settings.store.url is not None:
         await _require_index(settings)
     async with _store(settings) as scores:
-        return await erasure_targets.choose(scores, request)
+        by_bytes = settings.renditions.place is not None
+        return await erasure_targets.choose(scores, request, by_bytes=by_bytes)
 
 
 async def rehearse(
@@ -79,8 +82,8 @@ async def rehearse(
     """What an erasure would find; nothing is changed."""
     data = erasure_data.search(request.data, erasure_targets.traces(targets), is_dry=True, tick=tick)
     run = _Run(request)
-    async with _objects(settings) as objects:
-        await run.rehearse(targets, objects, tick=tick)
+    async with _storage(settings) as storage:
+        await run.rehearse(targets, storage, tick=tick)
     remains = await topic_remains.find(kafka_connection(settings), (), at=_now())
     found = {"images": tuple(run.lines), "data": erasure_data.unnamed(data), "topics": remains}
     receipt = _begun(request, targets).model_copy(update={**found, "waiting": await _waiting(settings)})
@@ -107,8 +110,8 @@ async def erase(
     async with AsyncExitStack() as stack:
         scores = await stack.enter_async_context(_store(settings))
         tags = await stack.enter_async_context(KafkaPublisher(kafka_settings(settings)))
-        objects = await stack.enter_async_context(_objects(settings))
-        await run.all(targets, Eraser(scores, tags, now=_now, clock=settings.clock), objects, tick=tick)
+        storage = await stack.enter_async_context(_storage(settings))
+        await run.all(targets, Eraser(scores, tags, now=_now, clock=settings.clock), storage, tick=tick)
     remains = await topic_remains.find(kafka_connection(settings), run.published, at=_now())
     state = ReceiptState.BEGUN if run.refused else ReceiptState.FINISHED
     update = {"images": tuple(run.lines), "topics": remains, "finished_at": _now(), "state": state}
@@ -140,6 +143,14 @@ async def _require_index(settings: Settings) -> None:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Storage:
+    """What of the images is in storage."""
+
+    objects: ImageObjects
+    renditions: ImageRenditions
+
+
 class _Run:
     """One run over many images, and what came of it."""
 
@@ -151,40 +162,50 @@ class _Run:
         self.published: set[str] = set()
 
     async def all(
-        self, targets: tuple[ErasureTarget, ...], eraser: Eraser, objects: ImageObjects, *, tick: Tick
+        self, targets: tuple[ErasureTarget, ...], eraser: Eraser, storage: _Storage, *, tick: Tick
     ) -> None:
         """Erase all of them, several at once."""
 
         async def one(target: ErasureTarget) -> None:
-            await self._one(target, eraser, objects)
+            await self._one(target, eraser, storage)
             tick("erasing", len(self.lines), len(targets))
 
         await gather_bounded(targets, one, at_once=AT_ONCE)
 
-    async def rehearse(
-        self, targets: tuple[ErasureTarget, ...], objects: ImageObjects, *, tick: Tick
-    ) -> None:
+    async def rehearse(self, targets: tuple[ErasureTarget, ...], storage: _Storage, *, tick: Tick) -> None:
         """Look only."""
 
         async def one(target: ErasureTarget) -> None:
-            seen = await objects.look(target)
+            seen = await storage.objects.look(target)
+            small = (await storage.renditions.look(target)).count
             self.standing += seen.standing
-            self.lines.append(_line(target, ALREADY if target.is_erased else PLANNED, seen))
+            outcome = ALREADY if target.is_erased else PLANNED
+            self.lines.append(_line(target, outcome, seen, renditions=small))
             tick("looking at objects", len(self.lines), len(targets))
 
         await gather_bounded(targets, one, at_once=AT_ONCE)
 
-    async def _one(self, target: ErasureTarget, eraser: Eraser, objects: ImageObjects) -> None:
-        work = objects.delete if self._request.objects else objects.look
-        seen = await work(target)
+    async def _one(self, target: ErasureTarget, eraser: Eraser, storage: _Storage) -> None:
+        seen = await (storage.objects.delete if self._request.objects else storage.objects.look)(target)
         self.standing += seen.standing
         if self._request.objects and seen.why:  # its address is in the head: that stays for the next run
-            self.refused.append(f"{target.image_id}: its object cannot be deleted: {seen.why}")
-            self.lines.append(_line(target, FAILED, seen))
+            self._refuse(target, seen, f"its object cannot be deleted: {seen.why}")
+            return
+        small = await storage.renditions.delete(target)
+        if small.why:  # and so is what it is called by
+            self._refuse(target, seen, f"its rendition cannot be deleted: {small.why}")
             return
         done = await eraser.erase(target.image_id, uploader_id=self._request.uploader_id)
+        later = await storage.renditions.delete(target)
+        if later.why:
+            self.refused.append(f"{target.image_id}: a rendition may stand: {later.why}")
         self.published |= done.events.keys()
-        self.lines.append(_line(target, str(done.outcome), seen, done))
+        renditions = small.count + later.count
+        self.lines.append(_line(target, str(done.outcome), seen, done, renditions=renditions))
+
+    def _refuse(self, target: ErasureTarget, seen: ErasedObjects, why: str) -> None:
+        self.refused.append(f"{target.image_id}: {why}")
+        self.lines.append(_line(target, FAILED, seen))
 
 
 def _begun(request: ErasureRequest, targets: tuple[ErasureTarget, ...]) -> Receipt:
@@ -198,13 +219,19 @@ def _begun(request: ErasureRequest, targets: tuple[ErasureTarget, ...]) -> Recei
 
 
 def _line(
-    target: ErasureTarget, outcome: str, seen: ErasedObjects, done: ErasedImage | None = None
+    target: ErasureTarget,
+    outcome: str,
+    seen: ErasedObjects,
+    done: ErasedImage | None = None,
+    *,
+    renditions: int = 0,
 ) -> ImageLine:
     facts = {
         "image": hashed(target.image_id),
         "outcome": outcome,
         "versions_deleted": seen.deleted,
         "versions_standing": seen.left,
+        "renditions": renditions,
     }
     if done:
         facts |= {
@@ -225,12 +252,20 @@ async def _store(settings: Settings) -> AsyncIterator[ScoreStore]:
 
 
 @asynccontextmanager
-async def _objects(settings: Settings) -> AsyncIterator[ImageObjects]:
-    """Storage, or why it cannot be asked: that holds up no erasure."""
+async def _storage(settings: Settings) -> AsyncIterator[_Storage]:
+    """Storage, or why it cannot be asked: that holds up no erasure of what is not to be deleted there."""
+    ours, place = s3_settings(settings), settings.renditions.place
     async with AsyncExitStack() as stack:
-        try:
-            opened = await stack.enter_async_context(S3Versions(s3_settings(settings)))
-        except TagstreamError as error:
-            yield ImageObjects(None, str(error))
+        objects, why = await _opened(S3Versions(ours), stack)
+        if place is None:
+            yield _Storage(ImageObjects(objects, why), ImageRenditions(None))
             return
-        yield ImageObjects(opened)
+        small, why_small = await _opened(S3Versions(renditions_settings(place, ours)), stack)
+        yield _Storage(ImageObjects(objects, why), ImageRenditions(place, small, why_small))
+
+
+async def _opened(versions: S3Versions, stack: AsyncExitStack) -> tuple[S3Versions | None, str]:
+    try:
+        return await stack.enter_async_context(versions), ""
+    except TagstreamError as error:
+        return None, str(error)

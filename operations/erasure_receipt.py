@@ -59,6 +59,8 @@ class ImageLine(Value):
     """Of the object, in storage."""
     versions_standing: int | None = 0
     """None where storage could not be asked."""
+    renditions: int = 0
+    """Small photographs, deleted where replays would have read them."""
 
 
 class DataLine(Value):

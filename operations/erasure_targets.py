@@ -52,11 +52,17 @@ class ErasureTarget:
     """sha256 of all bytes that were ever scored."""
 
 
-async def choose(scores: ScoreStore, request: ErasureRequest) -> tuple[ErasureTarget, ...]:
-    """The images of the request. Raises `Gone` for one that is not known, unless such are meant."""
+async def choose(
+    scores: ScoreStore, request: ErasureRequest, *, by_bytes: bool = False
+) -> tuple[ErasureTarget, ...]:
+    """The images of the request; `by_bytes` with all of theirs, by which something is to be found.
+
+    Raises `Gone` for one that is not known, unless such are meant.
+    """
+    by_bytes = by_bytes or bool(request.data)
     if request.uploader_id is not None:
         mine = [head async for head in _of(scores, request.uploader_id)]
-        return tuple([await _target(scores, head, request) for head in mine])
+        return tuple([await _target(scores, head, request, by_bytes=by_bytes) for head in mine])
     asked = tuple(dict.fromkeys(request.image_ids))
     heads = await scores.heads(asked)
     unknown = [image_id for image_id in asked if image_id not in heads]
@@ -66,7 +72,9 @@ async def choose(scores: ScoreStore, request: ErasureRequest) -> tuple[ErasureTa
             f"{image_ids.unknown(unknown[0])}{more}; nothing was erased. --unseen leaves a tombstone all the "
             "same, which what waits in a topic will find"
         )
-    known = {image_id: await _target(scores, head, request) for image_id, head in heads.items()}
+    known = {
+        image_id: await _target(scores, head, request, by_bytes=by_bytes) for image_id, head in heads.items()
+    }
     return tuple(known.get(image_id) or _unseen(image_id, request) for image_id in asked)
 
 
@@ -86,8 +94,10 @@ async def _of(scores: ScoreStore, uploader_id: str) -> AsyncIterator[ImageHead]:
         after = page[-1].image_id
 
 
-async def _target(scores: ScoreStore, head: ImageHead, request: ErasureRequest) -> ErasureTarget:
-    history = await scores.records(head.image_id) if request.data else ()  # only data are searched by bytes
+async def _target(
+    scores: ScoreStore, head: ImageHead, request: ErasureRequest, *, by_bytes: bool
+) -> ErasureTarget:
+    history = await scores.records(head.image_id) if by_bytes else ()
     locations = () if head.is_erased else _locations(head)
     named = request.addresses.get(head.image_id)
     contents = [head.content, *(record.content for record in history)]

@@ -14,6 +14,7 @@ from model.evaluation.parity import Parity
 from model.evaluation.parity import parity as measure_parity
 from model.evaluation.runtime_parity import RuntimeParity
 from model.evaluation.runtime_parity import runtime_parity as measure_runtimes
+from model.rendition_recipe import RenditionRecipe
 from model.serving.classifier import Classifier
 from schemas.errors import ConfigurationError
 
@@ -24,11 +25,11 @@ def record(job: EvaluationJob, result: EvaluationResult) -> None:
     recording.record(job.version, job.split, report=result.report, data=data)
 
 
-def parity(folder: Path, data: Path, *, side: int, threads: int | None, tick: Tick) -> Parity:
-    """Whether the version says the same of photographs and of renditions of `side` pixels."""
+def parity(folder: Path, data: Path, *, recipe: RenditionRecipe, threads: int | None, tick: Tick) -> Parity:
+    """Whether the version says the same of photographs and of their renditions by `recipe`."""
     classifier = Classifier.load(folder, threads=threads)
     photographs = dataset.to_judge(data, split=Split.TEST).photographs
-    return measure_parity(classifier, photographs, side=side, tick=tick)
+    return measure_parity(classifier, photographs, recipe=recipe, tick=tick)
 
 
 def runtime_parity(

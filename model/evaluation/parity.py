@@ -1,12 +1,10 @@
-"""Rendition parity: does a version say the same of a photograph and of a rendition made for a page?"""
+"""Rendition parity: does a version say the same of a photograph and of the rendition that a worker keeps?"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from io import BytesIO
+from dataclasses import dataclass, field, replace
 
-from PIL import Image, ImageOps
 from pydantic import JsonValue
 from torch import Tensor
 
@@ -15,19 +13,21 @@ from model.data.progress import Tick, silent
 from model.evaluation.predict import predict
 from model.evaluation.predictions import Predictions
 from model.evaluation.shares import Share
-from model.formats.opening import opened
+from model.preprocess import Preprocess
+from model.rendition_recipe import RenditionRecipe
 from model.serving.classifier import Classifier
-
-QUALITY = 87
-"""Of the renditions' JPEG, as sites commonly choose it."""
+from schemas.errors import ConfigurationError, Rejected
 
 
 @dataclass(frozen=True, slots=True)
 class Rendition:
-    """`original`, upright, its shorter side at most `side` pixels, as a JPEG; made when it is read."""
+    """The rendition of `original`, as a decoder of the version makes it; made when it is read."""
 
     original: Encoded
-    side: int
+    preprocess: Preprocess
+    recipe: RenditionRecipe
+    without: list[str] = field(default_factory=list)
+    """Takes the names of those that have none."""
 
     @property
     def name(self) -> str:
@@ -35,46 +35,42 @@ class Rendition:
         return self.original.name
 
     def read_bytes(self) -> bytes:
-        """The JPEG; the original's own bytes where they are no image, so that both are refused alike."""
+        """The JPEG; the original's own bytes where it has none, as a replay would read them."""
         data = self.original.read_bytes()
         try:
-            with opened(BytesIO(data)) as image:
-                return self._rendered(image)
-        except Exception:  # noqa: BLE001 - Pillow raises a dozen kinds; the decoder that serves says which
+            made = self.preprocess.decode_and_reduce(data, self.recipe).rendition
+        except Rejected:  # the decoder that serves refuses both alike, and says why
             return data
-
-    def _rendered(self, image: Image.Image) -> bytes:
-        image.draft("RGB", (2 * self.side, 2 * self.side))
-        upright = ImageOps.exif_transpose(image).convert("RGB")
-        share = min(1.0, self.side / min(upright.size))
-        size = (max(1, round(upright.width * share)), max(1, round(upright.height * share)))
-        file = BytesIO()
-        upright.resize(size, Image.Resampling.LANCZOS).save(file, "JPEG", quality=QUALITY)
-        return file.getvalue()
+        if made is None:
+            self.without.append(self.name)
+        return made or data
 
 
 @dataclass(frozen=True, slots=True)
 class Parity:
-    """How alike the answers are to originals and to their renditions of `side` pixels."""
+    """How alike the answers are to originals and to their renditions by `recipe`."""
 
-    side: int
+    recipe: RenditionRecipe
     top: Share
     """Of which the top label is the same."""
     tags: Share
     """Of which all tags are the same."""
     drift: Tensor
     """Float (N,): the largest difference of a probability, for each photograph."""
+    without: int
+    """Photographs without a rendition, which are too small for one or too long: they are the same twice."""
     differing: tuple[str, ...]
-    """One line a photograph whose top label is another."""
+    """One line a label of a photograph that is tagged otherwise."""
     unreadable: tuple[str, ...]
 
     def as_json(self) -> dict[str, JsonValue]:
         """For `--json`."""
         return {
-            "side": self.side,
+            "recipe": self.recipe.name,
             "top_label": self.top.as_json(),
             "tags": self.tags.as_json(),
             "drift": {"median": self._drift(0.5), "highest": self._drift(1.0)},
+            "without_rendition": self.without,
             "differing": list(self.differing),
             "unreadable": list(self.unreadable),
         }
@@ -84,27 +80,43 @@ class Parity:
 
 
 def parity(
-    classifier: Classifier, photographs: Sequence[Photograph], *, side: int, tick: Tick = silent
+    classifier: Classifier,
+    photographs: Sequence[Photograph],
+    *,
+    recipe: RenditionRecipe,
+    tick: Tick = silent,
 ) -> Parity:
-    """Score every photograph twice, as it is and as its rendition; raises as `judging.look` does."""
-    reduced = [replace(photo, path=Rendition(photo.path, side)) for photo in photographs]
+    """Score every photograph twice, as it is and as its rendition; raises as `predict` does.
+
+    `ConfigurationError` for a version that asks for more pixels than the renditions have.
+    """
+    how = classifier.preprocess
+    if not recipe.suits(how.size):
+        raise ConfigurationError(
+            f"the version is fed {how.size} pixels a side: it is never given renditions of {recipe.side}"
+        )
+    without: list[str] = []
+    reduced = [replace(photo, path=Rendition(photo.path, how, recipe, without)) for photo in photographs]
     full, small = predict(classifier, photographs, tick=tick), predict(classifier, reduced, tick=tick)
-    same = full.probabilities.argmax(1) == small.probabilities.argmax(1)
+    moved = (full.probabilities - small.probabilities).abs().amax(1)
+    changed = full.tagged != small.tagged
     return Parity(
-        side=side,
-        top=Share(int(same.sum()), len(same)),
-        tags=Share(int((full.tagged == small.tagged).all(1).sum()), len(same)),
-        drift=(full.probabilities - small.probabilities).abs().amax(1),
-        differing=tuple(_line(full, small, int(row)) for row in (~same).nonzero()),
+        recipe=recipe,
+        top=_same(full.probabilities.argmax(1) == small.probabilities.argmax(1)),
+        tags=_same(~changed.any(1)),
+        drift=moved,
+        without=len(without),
+        differing=tuple(_line(full, small, *map(int, place)) for place in changed.nonzero()),
         unreadable=full.unreadable,
     )
 
 
-def _line(full: Predictions, small: Predictions, row: int) -> str:
-    name = full.photographs[row].path.name
-    return f"{name}: {_top(full, row)} as it is, {_top(small, row)} as its rendition"
+def _same(alike: Tensor) -> Share:
+    return Share(int(alike.sum()), len(alike))
 
 
-def _top(predictions: Predictions, row: int) -> str:
-    highest = predictions.probabilities[row].max(0)
-    return f"{predictions.labels[int(highest.indices)]} {float(highest.values):.2f}"
+def _line(full: Predictions, small: Predictions, row: int, column: int) -> str:
+    label = full.labels[column]
+    before, after = (float(each.probabilities[row, column]) for each in (full, small))
+    name, threshold = full.photographs[row].path.name, full.thresholds[label]
+    return f"{name}: {label} {before:.3f}, as its rendition {after:.3f}; tagged from {threshold:.3f}"

@@ -130,6 +130,7 @@ def _done(receipt: Receipt) -> str:
         (sum(each.scores for each in lines), "score", "deleted"),
         (sum(sum(each.events.values()) for each in lines), "event", "published"),
         (sum(each.versions_deleted for each in lines), "version", "of objects deleted"),
+        (sum(each.renditions for each in lines), "rendition", "deleted"),
         (sum(each.statements for each in lines), "statement", "of reasons kept without what they named"),
     )
     said = [f"{counted(count, noun)} {what}" for count, noun, what in done if count]

@@ -117,6 +117,7 @@ def _seen(trail: Trail) -> RenderableType:
             ("model", f"{trail.model.name} {trail.model.version}"),
             ("weights", trail.model.digest),
             ("computed by", trail.computed_by or "not recorded"),
+            ("scored from", trail_words.scored_from(trail.rendition)),
             ("decided", f"{trail.reason}, by job {trail.job}"),
         )
     )
@@ -193,11 +194,16 @@ def _history(trail: Trail) -> PrintableTable:
             f"{record.scored_at.astimezone():%Y-%m-%d %H:%M:%S}",
             f"{record.scores.model.name} {record.scores.model.version}",
             record.job,
-            record.content.digest[:12] if record.content else record.content_version[:12],
+            _bytes(record),
             _probabilities(record),
             style=style,
         )
     return table
+
+
+def _bytes(record: ScoreRecord) -> str:
+    which = record.content.digest[:12] if record.content else record.content_version[:12]
+    return which if record.scores.rendition is None else f"{which}, rendition"
 
 
 def _probabilities(record: ScoreRecord) -> str:

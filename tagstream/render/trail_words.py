@@ -45,6 +45,11 @@ def moment(when: datetime) -> str:
     return f"{when.astimezone():%Y-%m-%d %H:%M:%S %Z}"
 
 
+def scored_from(recipe: str | None) -> str:
+    """What the model saw of the image."""
+    return "the photograph" if recipe is None else f"its rendition ({recipe}), by a replay"
+
+
 def claim(spoken: ClaimView) -> str:
     """What a voice says: an upload or a removal, and of when."""
     what = "removal" if spoken.is_removal else "upload"

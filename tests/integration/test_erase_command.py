@@ -15,12 +15,16 @@ from confluent_kafka import Producer
 from agents.transitions import Transitions, acknowledged
 from operations.erasure_receipt import Receipt, ReceiptState, hashed
 from schemas import identity, topics
+from schemas.addresses import BucketAddress
 from schemas.claims import Claim
 from schemas.records import ImageHead
 from schemas.uploads import Location
 from streams.adapters.kafka.reader import read_all
 from streams.adapters.s3.images import S3Images
+from streams.adapters.s3.renditions import S3Renditions, location_of, settings_of
+from streams.adapters.s3.versions import S3Versions
 from streams.adapters.sqlite.store import SqliteScores
+from streams.ports import StoredRendition
 from tagstream import cli
 from tagstream.embedded_stack import EmbeddedStack, open_stack
 from tests.unit.head_builders import NOW, TAGGER, claim, scoring
@@ -303,3 +307,61 @@ def test_who_asks_afterwards_is_told(
     told = capsys.readouterr().out
     assert "erased" in told
     assert "secret" not in told
+
+
+@pytest.fixture
+def small(stack: EmbeddedStack, monkeypatch: pytest.MonkeyPatch) -> BucketAddress:
+    """A bucket that keeps versions, with the rendition of the photograph of the menu, written twice."""
+    place = BucketAddress("small", "a")
+    monkeypatch.setenv("TAGSTREAM_RENDITIONS__URL", "s3://small/a")
+
+    async def fill() -> None:
+        async with S3Images(settings_of(place, stack.storage)) as images:
+            await images.ensure_bucket(place.bucket)
+            await images._client.put_bucket_versioning(
+                Bucket=place.bucket, VersioningConfiguration={"Status": "Enabled"}
+            )
+        async with S3Renditions(place, stack.storage) as renditions:
+            for data in (b"first", b"second"):
+                await renditions.put(BYTES, StoredRendition(data, "jpeg-320-q90-r1", "0" * 64))
+            await renditions.put("f" * 64, StoredRendition(b"another's", "jpeg-320-q90-r1", "0" * 64))
+
+    asyncio.run(fill())
+    return place
+
+
+BYTES = scoring(of(MENU)).content.digest
+
+
+def rendition_versions(stack: EmbeddedStack, place: BucketAddress, digest: str = BYTES) -> int:
+    async def ask() -> int:
+        async with S3Versions(settings_of(place, stack.storage)) as versions:
+            return await versions.standing(location_of(place, digest))
+
+    return asyncio.run(ask())
+
+
+def test_an_erased_photograph_has_no_rendition_and_the_receipt_says_so(
+    stack: EmbeddedStack,
+    small: BucketAddress,
+    here: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert ran(monkeypatch, ID, "--dry-run", "--json") == 0
+    assert document(capsys)["receipt"]["images"][0]["renditions"] == 2
+    assert rendition_versions(stack, small) == 2
+    assert ran(monkeypatch, ID, "--yes", "--json") == 0
+    assert document(capsys)["receipt"]["images"][0]["renditions"] == 2
+    assert rendition_versions(stack, small) == 0
+    assert rendition_versions(stack, small, "f" * 64) == 1
+    assert head_of(here).is_erased
+
+
+def test_an_image_whose_rendition_cannot_be_deleted_is_not_erased(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TAGSTREAM_RENDITIONS__URL", "s3://no-such-bucket/a")
+    assert ran(monkeypatch, ID, "--yes", "--json") == 1
+    assert "its rendition cannot be deleted: s3://no-such-bucket/a/" in document(capsys)["refused"][0]
+    assert not head_of(here).is_erased

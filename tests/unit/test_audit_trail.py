@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from io import StringIO
 
 import pytest
@@ -62,6 +63,17 @@ def trail(*made: Change, tells: bool = True, history: tuple[ScoreRecord, ...] = 
 
 def words(of: Trail) -> str:
     return "\n".join(trail_words.sentences(of))
+
+
+def test_scores_of_a_rendition_are_said_to_be_of_one() -> None:
+    seen = scoring(claim(1), menu=0.9)
+    scores = seen.scores.model_copy(update={"rendition": "jpeg-320-q90-r1"})
+    replayed = replace(seen, scores=scores, job="job-1")
+    followed = trail(changes(seen.claim).scored(replayed), history=(record(replayed),))
+    assert followed.rendition == "jpeg-320-q90-r1"
+    assert "its rendition (jpeg-320-q90-r1), by a replay" in shown(followed)
+    assert "bytes, rendition" in " ".join(shown(followed).split())
+    assert "scored from the photograph" in " ".join(shown(trail(scored(claim(1), menu=0.9))).split())
 
 
 def shown(of: Trail) -> str:

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from model.evaluation.parity import Parity
     from model.evaluation.runtime_parity import RuntimeParity
 
-SIDE = 320
-
 
 def parity(  # noqa: PLR0913, PLR0917 - one parameter an option
     version: Annotated[str, typer.Argument(metavar="VERSION", help="A version's folder, or `packaged`.")],
@@ -26,8 +24,15 @@ def parity(  # noqa: PLR0913, PLR0917 - one parameter an option
         Path, typer.Argument(metavar="DATA", help="Photographs: snapshot, folder or CSV.")
     ],
     side: Annotated[
-        int, typer.Option(min=32, help="Of the renditions: pixels of the shorter side.", show_default=True)
-    ] = SIDE,
+        int | None,
+        typer.Option(
+            min=32, help="Of the renditions: pixels of the shorter side; as TAGSTREAM_RENDITIONS__SIDE."
+        ),
+    ] = None,
+    quality: Annotated[
+        int | None,
+        typer.Option(min=50, max=100, help="Of the renditions' JPEG; as TAGSTREAM_RENDITIONS__QUALITY."),
+    ] = None,
     runtimes: Annotated[
         str | None,
         typer.Option(
@@ -38,17 +43,20 @@ def parity(  # noqa: PLR0913, PLR0917 - one parameter an option
     threads: CpuThreads = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one document instead of lines.")] = False,  # noqa: FBT002
 ) -> None:
-    """Whether a version says the same of full-size photographs and small ones, or by other runtimes.
+    """Whether a version says the same of photographs and of their renditions, or by other runtimes.
 
-    Each photograph is scored as it is and as a JPEG of `--side` pixels made of it; with `--runtimes` as it is
-    by each of them.
+    Each photograph is scored as it is and as the rendition that a worker would keep of it, for replays to
+    read; with `--runtimes` as it is by each of them.
 
     Examples:
-      tagstream model parity packaged originals/ --side 320
+      tagstream model parity packaged originals/
+      tagstream model parity packaged originals/ --side 256 --quality 80
       tagstream model parity packaged photographs/ --runtimes torch,openvino
       tagstream model parity packaged photographs/ --runtimes openvino,cuda --json
     """
+    from model.rendition_recipe import RenditionRecipe
     from operations import evaluate
+    from tagstream.commands.environment import load_settings
 
     folder = resolve(version)
     if runtimes is not None:
@@ -59,8 +67,10 @@ def parity(  # noqa: PLR0913, PLR0917 - one parameter an option
             )
         _show_runtimes(compared, as_json=as_json)
         return
+    kept = load_settings().renditions
+    recipe = RenditionRecipe(side=side or kept.side, quality=quality or kept.quality)
     with phases() as tick:
-        found = evaluate.parity(folder, photographs, side=side, threads=threads, tick=tick)
+        found = evaluate.parity(folder, photographs, recipe=recipe, threads=threads, tick=tick)
     _show_renditions(found, as_json=as_json)
 
 
@@ -68,8 +78,9 @@ def _show_renditions(found: Parity, *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(found.as_json()))
         return
-    typer.echo(f"the same top label as the rendition of {found.side} px: {found.top}")
+    typer.echo(f"the same top label as the rendition {found.recipe.name}: {found.top}")
     typer.echo(f"the same tags: {found.tags}")
+    typer.echo(f"without a rendition, the same twice: {found.without}")
     median, highest = float(found.drift.median()), float(found.drift.max())
     typer.echo(f"a probability moves by {median:.3f} in the median, by {highest:.3f} at most")
     _show_lines(*found.differing, *found.unreadable)
