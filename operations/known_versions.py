@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agents.wiring.model_source import resolve_model
-from agents.wiring.registry import open_registry
+from agents.wiring.registry import open_registry, reach
 from agents.wiring.settings import Settings
 from model import checkpoint
 from operations import store
@@ -48,6 +48,7 @@ async def _of_store(settings: Settings) -> set[str]:
 
 async def _of_registry(settings: Settings, version: str) -> set[str]:
     try:
+        reach(settings)
         async with open_registry(settings) as registry:
             entries = [entry for name in await registry.names() for entry in await registry.versions(name)]
     except Unavailable as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agents.wiring.model_source import resolve_model
-from agents.wiring.registry import open_registry
+from agents.wiring.registry import open_registry, reach
 from agents.wiring.settings import Settings
 from agents.wiring.tagging import load_policy
 from model import checkpoint
@@ -13,7 +13,12 @@ from schemas.errors import ConfigurationError
 
 
 async def rules_of(settings: Settings, version: str) -> Policy:
-    """Those of the settings' model, or of its sibling in the registry; raises `ConfigurationError`."""
+    """Those of the settings' model, or of its sibling in the registry.
+
+    Raises:
+        ConfigurationError: neither is of that version, or no registry is named.
+        Unavailable: the registry is away.
+    """
     ours = checkpoint.read_manifest((await resolve_model(settings)).folder)
     if ours.version == version:
         return load_policy(settings, ours)
@@ -22,5 +27,6 @@ async def rules_of(settings: Settings, version: str) -> Policy:
             f"version {version} is not the model of the settings ({ours.version}), and no registry is named"
             " to have its thresholds from: set TAGSTREAM_REGISTRY__URL"
         )
+    reach(settings)
     async with open_registry(settings) as registry:
         return load_policy(settings, await registry.manifest(VersionRef(ours.name, version)))
