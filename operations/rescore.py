@@ -16,7 +16,9 @@ from agents.wiring.backends import kafka_connection
 from agents.wiring.model_source import resolve_model
 from agents.wiring.settings import Settings, blame
 from model import checkpoint
+from model.policy import Policy
 from operations import (
+    known_labels,
     known_versions,
     object_address,
     rescore_jobs,
@@ -73,7 +75,7 @@ class RescoreRequest:
     mode: RescoreMode = RescoreMode.APPLY
     accept_gone: bool = False
     force: bool = False
-    """Also for a version that nobody has."""
+    """Also for a version, or a label, that nobody has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +104,13 @@ async def start(  # noqa: PLR0913 - how far to go
 ) -> RescoreResult:
     """Plan a job, keep it, and run it, unless it is left to another runner."""
     source_kind_of(request)
-    if request.mode is RescoreMode.SHADOW and request.filters.decide_again:
-        raise ConfigurationError("--decide-again: a shadow decides nothing; leave one of the two out")
+    refuse_nonsense(request)
     version = request.version or await _resident(settings)
     if request.version and not request.force:
         await known_versions.refuse_unknown(settings, version)
     async with opened(settings, watch) as world:
+        if not request.force:
+            await known_labels.refuse_unknown_labels(settings, world.scores, request.filters)
         job = _job(request, version, await _source(settings, request))
         async with opened_source(world, job.source) as source:
             plan = await _planned(world, job, source, is_whole=dry_run)
@@ -133,13 +136,17 @@ async def _resident(settings: Settings) -> str:
 
 
 async def resume(
-    settings: Settings, job_id: str, watch: RescoreWatch, *, accept_gone: bool = False
+    settings: Settings,
+    job_id: str,
+    watch: RescoreWatch,
+    *,
+    accept_gone: bool = False,
+    from_store: bool = False,
 ) -> RescoreJob:
     """Run a job that rests, or whose runner has died; raises `ConfigurationError` where somebody runs it."""
+    change = partial(rescore_jobs.resumed, accept_gone=accept_gone, from_store=from_store)
     async with opened(settings, watch) as world:
-        return await _taken_over(
-            world, job_id, lambda job: rescore_jobs.resumed(job, accept_gone=accept_gone)
-        )
+        return await _taken_over(world, job_id, change)
 
 
 async def publish(
@@ -203,7 +210,7 @@ async def _open_and_run(world: RescoreWorld, held: HeldJob) -> RescoreJob:
 
 async def _run(world: RescoreWorld, held: HeldJob, source: ImageSource) -> RescoreJob:
     is_shadow = held.job.mode is RescoreMode.SHADOW
-    rules = await rules_of(world.settings, held.job.model_version) if is_shadow else None
+    rules = await _rules(world, held.job.model_version) if is_shadow else None
     async with opened_lane(world) as lane:
         runner = RescoreRunner(
             held,
@@ -217,6 +224,11 @@ async def _run(world: RescoreWorld, held: HeldJob, source: ImageSource) -> Resco
             rules=rules,
         )
         return await runner.run()
+
+
+async def _rules(world: RescoreWorld, version: str) -> Policy:
+    """Those of the version, which the registry has; it is waited for where it is away."""
+    return await world.outlast(lambda: rules_of(world.settings, version))
 
 
 async def _given_back(held: HeldJob, work: Coroutine[Any, Any, RescoreJob]) -> RescoreJob:
@@ -245,6 +257,20 @@ def _broken_off(job: RescoreJob, *, error: BaseException) -> RescoreJob:
         return job
     why = str(error) if isinstance(error, TagstreamError) else f"{type(error).__name__}: {error}"
     return job.model_copy(update={"state": RescoreState.FAILED, "why": why})
+
+
+def refuse_nonsense(request: RescoreRequest) -> None:
+    """Raise `ConfigurationError` for what no image can be asked by."""
+    filters = request.filters
+    if request.mode is RescoreMode.SHADOW and filters.decide_again:
+        raise ConfigurationError("--decide-again: a shadow decides nothing; leave one of the two out")
+    if filters.since and filters.until and filters.since >= filters.until:
+        raise ConfigurationError(
+            f"--until {filters.until.isoformat()}: no photograph was uploaded before then and since"
+            f" {filters.since.isoformat()}"
+        )
+    if request.rate is not None:
+        rescore_jobs.refuse_endless(request.rate)
 
 
 def source_kind_of(request: RescoreRequest) -> str:

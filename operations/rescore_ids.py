@@ -59,6 +59,8 @@ class IdsSource:
             while await _whole(asyncio.to_thread(_put_some, ids, connection)):
                 pass
         self.total = connection.execute("SELECT count(*) FROM named").fetchone()[0]
+        if not self.total:
+            raise ConfigurationError(f"--ids {self._path}: it names no image")
 
     def close(self) -> None:
         """Let go of the scratch file."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from operations.rescore_lease import MARGIN, known, refuse_ended, swap
 from schemas.errors import ConfigurationError
-from schemas.rescore_jobs import RescoreJob, RescoreState
+from schemas.rescore_jobs import FromStore, RescoreJob, RescoreState
 from streams.ports import RescoreJobs
 
 GOING: Final = frozenset({RescoreState.RUNNING, RescoreState.WAITING})
@@ -85,6 +86,8 @@ async def cancel(jobs: RescoreJobs, job_id: str) -> RescoreJob:
 
 async def set_rate(jobs: RescoreJobs, job_id: str, rate: float | None) -> RescoreJob:
     """Have the job send so many images a second at most, from its next page on; None: as many as are done."""
+    if rate is not None:
+        refuse_endless(rate)
 
     def paced(job: RescoreJob) -> RescoreJob:
         refuse_ended(job)
@@ -93,17 +96,37 @@ async def set_rate(jobs: RescoreJobs, job_id: str, rate: float | None) -> Rescor
     return await swap(jobs, job_id, paced)
 
 
+def refuse_endless(rate: float) -> None:
+    """Raise `ConfigurationError` for a rate that limits nothing: no document could say it."""
+    if not math.isfinite(rate):
+        raise ConfigurationError(
+            f"rate {rate}: images a second, as 20; without a limit leave --rate out, or"
+            " `tagstream replay rate JOB 0`"
+        )
+
+
 def as_it_is(job: RescoreJob) -> RescoreJob:
     """No change."""
     return job
 
 
-def resumed(job: RescoreJob, *, accept_gone: bool = False) -> RescoreJob:
-    """The job as its next runner begins with it."""
+def resumed(job: RescoreJob, *, accept_gone: bool = False, from_store: bool = False) -> RescoreJob:
+    """The job as its next runner begins with it; raises `ConfigurationError`.
+
+    The uploads topic and the store name images in the same order: a job of the one can go on in the other,
+    from the checkpoint that it has.
+    """
     update: dict[str, Any] = {}
     if job.state not in GOING:
         update = {"state": RescoreState.RUNNING, "why": ""}
-    if accept_gone and job.source.kind == "uploads":
+    if from_store and job.source.kind not in {"uploads", "store"}:
+        raise ConfigurationError(
+            f"replay {job.id}: --from-store: no topic that forgets names its images ({job.source.kind}):"
+            " resume it without that option"
+        )
+    if from_store:
+        update |= {"source": FromStore(), "total": None}
+    elif accept_gone and job.source.kind == "uploads":
         update["source"] = job.source.model_copy(update={"accepts_gone": True})
     return job.model_copy(update=update)
 

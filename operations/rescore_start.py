@@ -21,6 +21,9 @@ class Offsets(Protocol):
     async def oldest(self) -> dict[int, int]:
         """The offset of each partition's oldest record; says how many there were before that."""
 
+    async def ends(self) -> dict[int, int]:
+        """The offset behind each partition's newest record."""
+
     async def offsets_for(self, moment: datetime) -> dict[int, int]:
         """The offset of each partition's first record of `moment` or later."""
 
@@ -48,10 +51,28 @@ class Start:
             ) from error
 
     async def places(self, topic: Offsets) -> dict[int, int]:
-        """Where to begin in each partition; one that the offsets do not name is left out."""
+        """Where to begin in each partition; one that the offsets do not name is left out.
+
+        Raises `ConfigurationError` for a partition that there is not, or an offset beyond its end.
+        """
         if self.offsets is not None:
+            _refuse_beyond(self.offsets, await topic.ends())
             return dict(self.offsets)
         return await (topic.oldest() if self.moment is None else topic.offsets_for(self.moment))
+
+
+def _refuse_beyond(offsets: Mapping[int, int], ends: Mapping[int, int]) -> None:
+    """An offset that nothing was written to yet is a slip: it would ask for nothing, and look well."""
+    for number, offset in sorted(offsets.items()):
+        if number not in ends:
+            known = ", ".join(map(str, sorted(ends)))
+            raise ConfigurationError(
+                f"--from {number}:{offset}: the uploads topic has the partitions {known}"
+            )
+        if offset > ends[number]:
+            raise ConfigurationError(
+                f"--from {number}:{offset}: partition {number} of the uploads topic ends at {ends[number]}"
+            )
 
 
 def _offsets(text: str) -> dict[int, int]:

@@ -32,9 +32,6 @@ class UploadsTopic(Offsets, Protocol):
     async def beginnings(self) -> dict[int, int]:
         """The offset of each partition's oldest record."""
 
-    async def ends(self) -> dict[int, int]:
-        """The offset behind each partition's newest record."""
-
     def read(self, start: Mapping[int, int], until: Mapping[int, int]) -> AsyncIterator[Message]:
         """Every record between."""
 
@@ -77,15 +74,19 @@ class UploadsSource:
         self._latest.__exit__(kind, error, trace)
 
     async def gather(self, tick: Tick) -> None:
-        """Read the range; raises `ConfigurationError` where retention has deleted some of it."""
-        if not self._asked.accepts_gone:
-            refuse_gone(self._asked, await self._topic.beginnings())
+        """Read the range; raises `ConfigurationError` where retention has deleted some of it, or does now."""
         begin, end = self._asked.begin, self._asked.end
+        following = dict(begin)
+        await self._refuse_gone(following)
         self.read = self.unreadable = 0  # it may have been begun before, and broken off
         total = sum(max(0, end[number] - offset) for number, offset in begin.items() if number in end)
         async for message in self._topic.read(begin, end):
+            if message.offset > following[message.partition]:
+                await self._refuse_gone(following)
+            following[message.partition] = message.offset + 1
             self._add(message)
             tick(self.read, total)
+        await self._refuse_gone(following)
         self.total = len(self._latest)
 
     async def page(self, after: str, *, limit: int) -> SourcePage | None:
@@ -96,6 +97,12 @@ class UploadsSource:
     async def again(self, image_ids: Collection[str]) -> Wanted:
         """See `ImageSource.again`."""
         return self._latest.of(image_ids)
+
+    async def _refuse_gone(self, following: Mapping[int, int]) -> None:
+        """A reader begins at what is left, in silence: only the offset that should follow tells."""
+        if not self._asked.accepts_gone:
+            left = self._asked.model_copy(update={"begin": following})
+            refuse_gone(left, await self._topic.beginnings())
 
     def _add(self, message: Message) -> None:
         records = wire.decode(message.value, dict(message.headers), self._naming)
@@ -120,8 +127,8 @@ def refuse_gone(asked: FromUploads, beginnings: Mapping[int, int]) -> None:
         counts = ", ".join(f"{count:,} of partition {number}" for number, count in sorted(gone.items()))
         raise ConfigurationError(
             f"{topics.UPLOADED}: retention has deleted {sum(gone.values()):,} records of what is asked for"
-            f" ({counts}): `tagstream replay start --from store` goes by what the store knows instead;"
-            " --accept-gone goes on with those that are left"
+            f" ({counts}): `--from store` goes by what the store knows instead (from the checkpoint on:"
+            " `tagstream replay resume JOB --from-store`); --accept-gone goes on with those that are left"
         )
 
 

@@ -195,7 +195,7 @@ class RescoreJob(Value):
     model_version: str = Field(min_length=1)
     source: RescoreSource
     filters: RescoreFilters = RescoreFilters()
-    rate: float | None = Field(None, gt=0)
+    rate: float | None = Field(None, gt=0, allow_inf_nan=False)
     """Images a second, at most."""
     total: int | None = None
     """Images of the source, where that was known at the start."""

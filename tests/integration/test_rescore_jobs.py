@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -16,10 +17,13 @@ from operations.rescore import RescoreRequest
 from operations.rescore_lease import take
 from operations.rescore_plan import RescorePlan
 from schemas.errors import ConfigurationError
-from schemas.rescore_jobs import FromIds, RescoreFilters, RescoreJob, RescoreState
+from schemas.events import RescoreMode
+from schemas.rescore_jobs import FromIds, RescoreFilters, RescoreJob, RescoreState, ScoreBand
 from streams.adapters.sqlite.store import SqliteScores
 from tests.unit.head_builders import claim, scored, scoring
 from tests.unit.test_audit_trail import record
+
+MAY = datetime(2026, 5, 1, tzinfo=UTC)
 
 
 @dataclass
@@ -126,6 +130,73 @@ async def test_what_is_no_source_is_refused_with_what_is_one(
 ) -> None:
     with pytest.raises(ConfigurationError, match=words):
         await started(config, seen, **said)
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"rate": float("inf")}, "rate inf: images a second"),
+        (
+            {"filters": RescoreFilters(since=MAY, until=MAY)},
+            "no photograph was uploaded before then and since",
+        ),
+        (
+            {"filters": RescoreFilters(label="meun")},
+            "--label meun: no image has that label.*did you mean menu",
+        ),
+        ({"filters": RescoreFilters(bands=(ScoreBand.parse("x:0-1"),))}, "--band x: .*there are .*menu"),
+    ],
+)
+async def test_what_no_image_can_be_asked_by_is_refused_before_anything_is_kept(
+    config: Settings, seen: Seen, said: dict[str, object], words: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=words):
+        await started(config, seen, start="store", **said)
+    assert await rescore_desk.every(config) == ()
+
+
+async def test_a_label_that_nobody_has_yet_can_be_asked_for(config: Settings, seen: Seen) -> None:
+    job = await started(config, seen, start="store", force=True, filters=RescoreFilters(label="meun"))
+    assert job.filters.label == "meun"
+
+
+async def test_a_rate_that_limits_nothing_is_refused_with_what_takes_it_away(
+    config: Settings, seen: Seen
+) -> None:
+    job = await started(config, seen, start="store")
+    with pytest.raises(ConfigurationError, match="`tagstream replay rate JOB 0`"):
+        await rescore_desk.steered(config, lambda jobs: rescore_jobs.set_rate(jobs, job.id, float("inf")))
+
+
+async def test_a_shadow_whose_registry_is_away_waits_and_says_so_and_fails_by_nothing(
+    config: Settings, seen: Seen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TAGSTREAM_REGISTRY__URL", str(tmp_path / "not-mounted"))
+    config = settings.load()
+    job = await started(config, seen, start="store", version="v13", force=True, mode=RescoreMode.SHADOW)
+    watch = Missing()
+    going = asyncio.create_task(rescore.resume(config, job.id, watch))
+    async with asyncio.timeout(20):
+        await watch.told.wait()
+    going.cancel()
+    await asyncio.gather(going, return_exceptions=True)
+    left = (await rescore_desk.standing(config, job.id)).job
+    assert (watch.dependencies, left.state, left.lease) == ({"registry"}, RescoreState.RUNNING, None)
+
+
+class Missing(Seen):
+    """Told what is away."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dependencies: set[str] = set()
+        self.told = asyncio.Event()
+
+    def away(self, dependency: str) -> None:
+        self.dependencies.add(dependency)
+        self.told.set()
+
+    back = away
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,20 @@ import pytest
 from agents.ports import OneVersion
 from operations import rescore_jobs
 from operations.lane_filling import MOST_OPEN, OPEN, LaneFilling
-from operations.rescore_lease import LeaseTaken
+from operations.rescore_jobs import resumed
+from operations.rescore_lease import LeaseTaken, take
 from operations.rescore_settling import PROBE_SECONDS
 from schemas.errors import ConfigurationError, Unavailable
 from schemas.records import ImageHead
-from schemas.rescore_jobs import RescoreFilters, RescoreJob, RescoreLease, RescoreState
+from schemas.rescore_jobs import (
+    FromPrefix,
+    FromStore,
+    FromUploads,
+    RescoreFilters,
+    RescoreJob,
+    RescoreLease,
+    RescoreState,
+)
 from schemas.worker_states import WorkerState
 from streams.adapters.memory import MemoryScores
 from streams.resilience.retry import Dependencies, Hooks
@@ -563,6 +573,31 @@ async def test_a_job_is_run_over_the_uploads_topic_and_taken_over_there(rig: Rig
         job = await rig.run(source=source, runner="host:2:b")
     assert (job.state, job.counts.rescored) == (RescoreState.FINISHED, 19)
     assert rig.world.tagger.forwards == 19
+
+
+async def test_a_job_whose_uploads_have_expired_goes_on_by_the_store_from_its_checkpoint(rig: Rig) -> None:
+    asked = FromUploads(begin={3: 0}, end={3: len(rig.messages)})
+    await rig.started(source=asked, total=19)
+    with rig.uploads(asked) as source:
+        await source.gather(lambda *_: None)
+        rig.lane.on_publish = _dying_at(4)
+        with pytest.raises(Crash):
+            await rig.run(source=source)
+    await _expire(rig)
+    rig.lane.on_publish = lambda: None
+    settled = (await rig.job()).counts.looked_at
+    change = partial(resumed, from_store=True)
+    held = await take(rig.world.scores, "job-2", "host:2:b", outlast=rig.outlast, change=change)
+    assert (held.job.source, held.job.total) == (FromStore(), None)
+    job = await rig.runner(held).run()
+    assert 0 < settled < job.counts.looked_at == 19
+    assert (job.state, job.counts.rescored, rig.world.tagger.forwards) == (RescoreState.FINISHED, 19, 19)
+
+
+async def test_a_job_that_no_topic_names_has_no_use_for_the_store_instead(rig: Rig) -> None:
+    job = await rig.started(source=FromPrefix(bucket="photos"))
+    with pytest.raises(ConfigurationError, match=r"no topic that forgets names its images \(prefix\)"):
+        resumed(job, from_store=True)
 
 
 def _dying_at(publication: int):  # type: ignore[no-untyped-def]  # noqa: ANN202

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from schemas.errors import ConfigurationError
 from schemas.rescore_jobs import FromUploads
 from streams.adapters.limits import Limits
 from streams.adapters.memory import MemoryImages
+from streams.message import Message
 
 from .head_builders import claim
 from .rescore_rig import Log, Rig
@@ -131,6 +133,28 @@ async def test_a_range_of_which_retention_has_deleted_records_is_refused_with_th
         await gathered(source)
 
 
+class Forgetting(Log):
+    """A topic of which retention deletes records while they are read."""
+
+    async def read(self, start: Mapping[int, int], until: Mapping[int, int]) -> AsyncIterator[Message]:
+        async for message in super().read(start, until):
+            if message.offset == 2:
+                self.first = 6
+            if not 2 < message.offset < self.first:
+                yield message
+
+
+@pytest.mark.parametrize("end", [4, 9])
+async def test_records_that_retention_deletes_while_they_are_read_are_refused_with_their_number(
+    tmp_path: Path, end: int
+) -> None:
+    topic = Forgetting(*[raw_message(b"?", offset=number) for number in range(9)])
+    asked = FromUploads(begin={3: 0}, end={3: end})
+    said = f"{min(end, 6) - 3} records"
+    with UploadsSource(topic, asked, tmp_path / "a") as source, pytest.raises(ConfigurationError, match=said):
+        await gathered(source)
+
+
 def ids(folder: Path, text: str, *, buckets: tuple[str, ...] = ()) -> IdsSource:
     path = folder / "ids.csv"
     path.write_text(text)
@@ -175,6 +199,8 @@ async def test_a_file_of_keys_names_the_images_of_their_objects(
         ("bucket\nphotos\n", "neither `image_id` nor `key`"),
         ("key\nr1/a.jpg\n", "line 2: it names no bucket"),
         ("image_id,key\n,\n", "line 2: it names no image"),
+        ("", "ids.csv: it names no image"),
+        ("image_id\n", "ids.csv: it names no image"),
     ],
 )
 async def test_a_file_that_names_nothing_is_refused_with_its_line(
@@ -224,7 +250,16 @@ async def test_a_prefix_names_the_objects_below_it_in_the_order_of_their_keys() 
     ("said", "begin"), [("earliest", {3: 0}), ("3:1", {3: 1}), ("2026-01-01T00:00Z", {3: 1})]
 )
 async def test_it_begins_where_it_is_told_to(said: str, begin: dict[int, int]) -> None:
-    assert await Start.parse(said).places(Log()) == begin
+    assert await Start.parse(said).places(Log(raw_message(b"?", offset=0))) == begin
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [("7:0", "--from 7:0: the uploads topic has the partitions 3"), ("3:2", "partition 3 .* ends at 1")],
+)
+async def test_offsets_that_the_topic_has_not_are_refused(said: str, words: str) -> None:
+    with pytest.raises(ConfigurationError, match=words):
+        await Start.parse(said).places(Log(raw_message(b"?", offset=0)))
 
 
 def test_a_moment_is_read_as_utc() -> None:

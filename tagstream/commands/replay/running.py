@@ -17,6 +17,10 @@ def resume(
     accept_gone: Annotated[
         bool, typer.Option("--accept-gone", help="Go on though retention has deleted some of the uploads.")
     ] = False,
+    from_store: Annotated[
+        bool,
+        typer.Option("--from-store", help="Go on by what the store knows, and ask the topic no more."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Run a job that is paused or has failed, or whose runner has died.
@@ -28,6 +32,8 @@ def resume(
 
     - `tagstream replay resume replay-20261128T101500Z`
 
+    - `tagstream replay resume replay-20261128T101500Z --from-store`, where the uploads have expired
+
     - `tagstream replay resume replay-20261128T101500Z --json | jq .counts`
     """
     import asyncio
@@ -37,7 +43,9 @@ def resume(
     from tagstream.render import replay as render
 
     with render.watching(as_json=as_json) as watch:
-        done = asyncio.run(rescore.resume(load_settings(), job, watch, accept_gone=accept_gone))
+        done = asyncio.run(
+            rescore.resume(load_settings(), job, watch, accept_gone=accept_gone, from_store=from_store)
+        )
     render.show_job(done, as_json=as_json)
 
 

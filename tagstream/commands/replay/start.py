@@ -69,7 +69,7 @@ def start(  # noqa: PLR0913 - one parameter an option
         bool, typer.Option("--accept-gone", help="Go on though retention has deleted some of the uploads.")
     ] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Also for a version that nobody has yet: the job waits for it.")
+        bool, typer.Option("--force", help="Also for a version or a label that nobody has yet.")
     ] = False,
     as_json: Json = False,
 ) -> None:
