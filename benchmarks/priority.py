@@ -1,9 +1,9 @@
 """Priority: what a replay costs live uploads, over the stack, in one run.
 
 One worker; photographs are tagged and kept. Then others come at a steady rate: alone; beside a shadow of
-another version, which has a batcher of its own; and, once that version is the champion, beside a replay to
-it, which shares the batcher of the uploads. The figure is the 95th percentile from upload to tag, by that
-without.
+another version, which has a batcher of its own; and, once that version is the champion, beside replays to
+it, which share the batcher of the uploads: one at a rate, one as fast as it may. The figure is the 95th
+percentile from upload to tag, by that without.
 """
 
 from __future__ import annotations
@@ -30,11 +30,13 @@ AIM: Final = 1.3
 
 ABOUT: Final = (
     "`make bench-priority`: one `tagstream worker`, {rate:g} photographs a second for {seconds:g} s, alone"
-    " and beside replays of {kept:,} photographs that go as fast as they may; seconds from upload to tag"
+    " and beside replays of {kept:,} photographs, one of them at {limit:g} a second and the others as fast as"
+    " they may; seconds from upload to tag"
 )
 EXAMPLES: Final = """\
-  make bench-priority                                    some six minutes
+  make bench-priority                                    some seven minutes
   make bench-priority OPTIONS="--rate 10 --kept 3000"
+  make bench-priority OPTIONS="--limit 20"
 """
 
 
@@ -82,18 +84,23 @@ async def measure(
     said = [] if lasted else ["the shadow was over before the uploads were: more --kept"]
     await swaps.swapped(config, worker, both[1])
     rows.append(row("alone, swapped", await run(config, rate=rate, seconds=seconds)))
-    replay, lasted = await beside(config, environment, "beside a replay", rate=rate, seconds=seconds)
-    rows.append(replay)
-    said += [] if lasted else ["the replay was over before the uploads were: more --kept"]
+    for name, options in (
+        (f"beside a replay at {asked.limit:g} a second", ("--rate", str(asked.limit))),
+        ("beside a replay", ()),
+    ):
+        replay, lasted = await beside(config, environment, name, *options, rate=rate, seconds=seconds)
+        rows.append(replay)
+        said += [] if lasted else [f"{name}: it was over before the uploads were: more --kept"]
     return rows, said + notes(rows)
 
 
 def notes(rows: Sequence[Row]) -> list[str]:
     """How many times as long uploads wait."""
     said = []
-    for alone, with_it in ((rows[0], rows[1]), (rows[2], rows[3])):
-        if alone.p95 and with_it.p95:
-            times = with_it.p95 / alone.p95
+    alone, shadow, swapped, *replays = rows
+    for without, with_it in ((alone, shadow), *((swapped, each) for each in replays)):
+        if without.p95 and with_it.p95:
+            times = with_it.p95 / without.p95
             verdict = "within" if times <= AIM else "beyond"
             said.append(
                 f"{with_it.load}: p95 {times:.2f} x without, {verdict} the {AIM:g} x that are aimed at"
@@ -111,7 +118,7 @@ def _measured(asked: argparse.Namespace) -> Part:
     with swaps.following(asked.device) as (environment, both, worker):
         config = fleet.settings(environment)
         rows, said = asyncio.run(measure(config, environment, worker, both, asked))
-    about = ABOUT.format(rate=asked.rate, seconds=asked.seconds, kept=asked.kept)
+    about = ABOUT.format(rate=asked.rate, seconds=asked.seconds, kept=asked.kept, limit=asked.limit)
     return Part.here(about, [asdict(each) for each in rows], said)
 
 
@@ -120,6 +127,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rate", type=float, default=15, help="photographs a second (15)")
     parser.add_argument("--seconds", type=float, default=40, help="of each load (40)")
     parser.add_argument("--kept", type=int, default=4000, help="photographs for the replays (4000)")
+    parser.add_argument("--limit", type=float, default=10, help="images a second of one replay (10)")
     parser.add_argument("--device", default="cpu", help="of the worker's model (cpu)")
     return parser.parse_args()
 
