@@ -121,6 +121,7 @@ def of(config: Settings, *, source: str, scores: bool = False) -> tuple[Check, .
         *_broker(config),
         _store(config),
         *_images(config),
+        *_renditions(config),
         Check("clock", lambda: machine_checks.clock(config), "set this machine's clock by NTP"),
         Check("disk", lambda: machine_checks.disk(config), "free some space"),
         *_reading(config),
@@ -227,6 +228,18 @@ def _images(config: Settings) -> Sequence[Check]:
         "See TAGSTREAM_S3__* in `tagstream config show`"
     )
     return tuple(Check(f"bucket {name}", _bucket(config, name), mend) for name in config.s3.buckets)
+
+
+def _renditions(config: Settings) -> tuple[Check, ...]:
+    """None where none are kept."""
+    place = config.renditions.place
+    if place is None:
+        return ()
+    mend = (
+        "uploads and replays go on without it, by the photographs: is the bucket there, and may these "
+        "credentials read, write and delete in it? See TAGSTREAM_RENDITIONS__URL"
+    )
+    return (Check("renditions", _bucket(config, place.bucket), mend),)
 
 
 async def _no_bucket() -> str:

@@ -102,6 +102,23 @@ async def test_no_bucket_at_all_is_said() -> None:
     assert (found.is_well, "TAGSTREAM_S3__BUCKETS" in found.mend) == (False, True)
 
 
+async def test_a_bucket_of_renditions_that_is_away_is_said_and_that_all_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TAGSTREAM_S3__ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("TAGSTREAM_S3__ACCESS_KEY_ID", "any")
+    monkeypatch.setenv("TAGSTREAM_S3__SECRET_ACCESS_KEY", "any")
+    monkeypatch.setenv("TAGSTREAM_RENDITIONS__URL", "s3://small/a")
+    found = await _one(_named(settings.load(), "renditions"))
+    assert not found.is_well
+    assert "go on without it" in found.mend
+
+
+def test_no_renditions_are_asked_after_where_none_are_kept() -> None:
+    names = [check.name for check in health_checks.of(settings.load(), source="-")]
+    assert "renditions" not in names
+
+
 async def test_a_storage_that_is_away_is_said_for_each_bucket(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TAGSTREAM_S3__ENDPOINT_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("TAGSTREAM_S3__BUCKETS", '["menus", "photos"]')

@@ -12,9 +12,11 @@ from agents.ports import WithRendition
 from agents.renditions import FreshRendition, RenditionBounds, Renditions
 from model.rendition_recipe import RenditionRecipe
 from schemas import wire
+from schemas.errors import Unavailable
 from schemas.events import RescoreMode
+from schemas.records import ImageHead
 from schemas.uploads import ImageRemoved
-from streams.adapters.memory import MemoryRenditions
+from streams.adapters.memory import MemoryRenditions, MemoryScores
 from streams.message import Message
 from streams.ports import StoredRendition
 
@@ -339,3 +341,36 @@ async def test_a_worker_without_a_place_for_them_makes_none() -> None:
     await world.tag(UPLOAD, SEEN)
     await world.deliver(message_of(UPLOAD, offset=1))
     assert (await world.head_of(UPLOAD)).scores is not None
+
+
+async def test_an_upload_of_known_bytes_by_a_new_version_reads_the_photograph() -> None:
+    world = Small()
+    await world.upload()
+    world.next_version()
+    await world.deliver(message_of(UPLOAD, offset=0))
+    await world.written()
+    assert world.store.asked == []
+    assert await world.menu() == (0.9, None)
+
+
+async def test_a_photograph_that_the_history_alone_knows_loses_its_rendition_with_the_removal() -> None:
+    world = Small()
+    await world.upload()
+    await world.upload("food=0.9", minute=1)
+    world.store.kept[digest_of(SEEN)] = world.store.kept[digest_of("food=0.9")]  # as if it had not gone
+    await world.deliver(removal())
+    assert world.store.kept == {}
+
+
+async def test_a_store_that_cannot_say_whose_bytes_stand_leaves_no_rendition() -> None:
+    world = Small()
+    assert world.renditions is not None
+
+    class Away(MemoryScores):
+        async def head(self, image_id: str) -> ImageHead | None:
+            raise Unavailable("store", image_id)
+
+    kept = Renditions(world.store, RECIPE, Away(), world.metrics.renditions, RenditionBounds())
+    kept.keep("img", FreshRendition("0" * 64, b"small"))
+    await kept.written()
+    assert world.store.kept == {}

@@ -34,7 +34,7 @@ def plan(  # noqa: PLR0913 - one parameter an option
         float | None, typer.Option(min=1, metavar="N", help="Read from storage; the store's mean if absent.")
     ] = None,
     renditions: Annotated[
-        bool, typer.Option("--renditions", help="Stored renditions are read instead: 20 KB each.")
+        bool, typer.Option("--renditions", help="Stored renditions are read instead: 45 KB each.")
     ] = False,
     replication: Annotated[int, typer.Option(min=1, help="Replicas of the topics.")] = 3,
     price_worker_hour: Annotated[
