@@ -11,7 +11,7 @@ from typing import Protocol
 
 from agents.bounded_times import ClockLimits
 from agents.ports import Rules
-from operations.rescore_comparison import ComparedImage, tags_of
+from agents.version_comparison import ComparedImage, tags_of
 from operations.rescore_selection import SENT, RescoreChoice, RescoreSelection
 from operations.rescore_sources import Wanted
 from schemas import identity
@@ -138,7 +138,7 @@ class RescorePages:
         """By the history: a shadow changes no head."""
         found = await asyncio.gather(*(self._compared(image, heads.get(image)) for image in page.before))
         compared = tuple(each for each in found if each is not None)
-        done = {each.head.image_id for each in compared}
+        done = {each.image_id for each in compared}
         gone = {image for image in page.before if image not in done and _is_gone(heads.get(image))}
         unfinished = tuple(image for image in page.before if image not in done | gone)
         counts = RescoreCounts(
@@ -157,7 +157,7 @@ class RescorePages:
         if head is None or record is None or self._rules is None:
             return None
         announced = head.announced.verdict if head.announced else None
-        return ComparedImage(head, record, self._rules.decide(record.scores, announced))
+        return ComparedImage.of_shadow(head, record, self._rules.decide(record.scores, announced))
 
     async def _record(self, image_id: str, head: ImageHead | None) -> ScoreRecord | None:
         """What the history has of the bytes that stand, by the wanted version."""

@@ -12,7 +12,7 @@ from agents.wiring.settings import Settings
 from model import thumbnail
 from operations import bulk_fetch
 from schemas.errors import Rejected
-from schemas.rescore_diff import Mover
+from schemas.version_diff import Mover
 from streams.ports import ImageStore
 
 AT_ONCE: Final = 8

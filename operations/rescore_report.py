@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from model.evaluation.shares import Share
 from schemas.errors import ConfigurationError
-from schemas.rescore_diff import LabelDiff, RescoreDiff
 from schemas.rescore_jobs import RescoreJob
+from schemas.version_diff import LabelDiff, VersionDiff
 
 MOST_FLIPS: Final = 0.05
 """Of the images, on which a label may flip without anybody's accepting it."""
@@ -58,7 +58,7 @@ class RescoreReport:
     """All labels, the most flipped first."""
 
     job: RescoreJob
-    diff: RescoreDiff
+    diff: VersionDiff
     rows: tuple[LabelRow, ...]
     most: float
 

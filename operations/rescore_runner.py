@@ -13,15 +13,15 @@ from typing import Final
 
 from agents.bounded_times import ClockLimits
 from agents.ports import Rules
+from agents.version_comparison import folded
 from operations.lane_filling import LaneFilling
-from operations.rescore_comparison import folded
 from operations.rescore_jobs import GOING, as_it_is
 from operations.rescore_lease import HeldJob, Outlast
 from operations.rescore_pages import Lane, LaneEnds, OpenPage, RescorePages, Settled, joined_labels, summed
 from operations.rescore_settling import GRACE_SECONDS, Settling, Watch
 from operations.rescore_sources import ImageSource, SourcePage
-from schemas.rescore_diff import RescoreDiff
 from schemas.rescore_jobs import RescoreCounts, RescoreJob, RescoreState
+from schemas.version_diff import VersionDiff
 from streams.clock import Clock, SystemClock
 from streams.ports import WholeStore
 
@@ -158,8 +158,8 @@ class RescoreRunner:
         return await self._lane.settled(page)
 
 
-def _with_compared(diff: RescoreDiff | None, settled: Settled) -> RescoreDiff | None:
-    return folded(diff or RescoreDiff(), settled.compared) if settled.compared else diff
+def _with_compared(diff: VersionDiff | None, settled: Settled) -> VersionDiff | None:
+    return folded(diff or VersionDiff(), settled.compared) if settled.compared else diff
 
 
 def _at_end(job: RescoreJob) -> RescoreJob:

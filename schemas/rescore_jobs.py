@@ -17,10 +17,10 @@ from pydantic import Field, ValidationError
 
 from schemas.errors import ConfigurationError
 from schemas.events import RescoreMode
-from schemas.rescore_diff import RescoreDiff
 from schemas.tags import Probability, Value
 from schemas.uploads import Moment
 from schemas.validation import first_fault
+from schemas.version_diff import VersionDiff
 
 
 class RescoreState(StrEnum):
@@ -202,7 +202,7 @@ class RescoreJob(Value):
     checkpoint: RescoreCheckpoint = RescoreCheckpoint()
     counts: RescoreCounts = RescoreCounts()
     labels: Mapping[str, LabelChange] = Field(default_factory=dict)
-    diff: RescoreDiff | None = None
+    diff: VersionDiff | None = None
     """Of a shadow: what the version would change, of the images so far."""
     unfinished: tuple[str, ...] = ()
     """The first of the images that were unfinished."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from operations.rescore_report import LabelRow, RescoreReport
-from schemas.rescore_diff import Agreement, Mover
+from schemas.version_diff import Agreement, Mover
 from tagstream.render import gallery
 from tagstream.render.console import PrintableConsole, PrintableTable
 from tagstream.render.gallery import Fact, GallerySection, Page, ProbabilityBar, Shot

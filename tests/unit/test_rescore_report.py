@@ -10,17 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.testing import LABELS, RULES
+from agents.version_comparison import ComparedImage, folded
 from model.policy import Policy
 from operations import rescore_report
-from operations.rescore_comparison import ComparedImage, folded
 from schemas.decisions import Decided, Decision
 from schemas.errors import ConfigurationError
 from schemas.events import RescoreMode
 from schemas.records import Content, ImageHead, ScoreRecord, State
-from schemas.rescore_diff import MOVERS, Agreement, RescoreDiff
 from schemas.rescore_jobs import FromStore, RescoreJob
 from schemas.tags import ModelRef, Scores
 from schemas.uploads import Location, Position
+from schemas.version_diff import MOVERS, Agreement, VersionDiff
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 POLICY = Policy(thresholds=dict.fromkeys(LABELS, 0.7), rules=RULES)
@@ -63,10 +63,10 @@ def compared(
         seconds={},
         content=CONTENT,
     )
-    return ComparedImage(head, record, POLICY.decide(new))
+    return ComparedImage.of_shadow(head, record, POLICY.decide(new))
 
 
-def shadow(diff: RescoreDiff | None, **said: Any) -> RescoreJob:
+def shadow(diff: VersionDiff | None, **said: Any) -> RescoreJob:
     facts = {"mode": RescoreMode.SHADOW, "diff": diff} | said
     return RescoreJob(
         id="replay-1",
@@ -81,7 +81,7 @@ def shadow(diff: RescoreDiff | None, **said: Any) -> RescoreJob:
 
 def test_each_tag_is_kept_added_removed_or_neither() -> None:
     diff = folded(
-        RescoreDiff(),
+        VersionDiff(),
         [
             compared("a", {"menu": 0.9}, {"menu": 0.8}),
             compared("b", {"menu": 0.9}, {"menu": 0.6}),
@@ -98,13 +98,13 @@ def test_each_tag_is_kept_added_removed_or_neither() -> None:
 
 
 def test_an_image_without_scores_before_has_its_first_ones() -> None:
-    diff = folded(RescoreDiff(), [compared("a", None, {"menu": 0.8})])
+    diff = folded(VersionDiff(), [compared("a", None, {"menu": 0.8})])
     assert (diff.images, diff.first, diff.labels) == (0, 1, {})
 
 
 def test_the_largest_moves_are_kept_the_farthest_first() -> None:
     images = [compared(f"i{n:03}", {"food": 0.5}, {"food": 0.5 + n / 1000}) for n in range(2 * MOVERS)]
-    diff = folded(folded(RescoreDiff(), images[:10]), images[10:])
+    diff = folded(folded(VersionDiff(), images[:10]), images[10:])
     assert [each.image_id for each in diff.movers] == [
         f"i{n:03}" for n in range(2 * MOVERS - 1, MOVERS - 1, -1)
     ]
@@ -114,7 +114,7 @@ def test_the_largest_moves_are_kept_the_farthest_first() -> None:
 
 def test_people_are_asked_only_of_images_that_would_change() -> None:
     diff = folded(
-        RescoreDiff(),
+        VersionDiff(),
         [
             compared("a", {"menu": 0.9}, {"human": 0.9}, corrected="human"),
             compared("b", {"menu": 0.9}, {"human": 0.9}, corrected="menu"),
@@ -132,7 +132,7 @@ values = st.fixed_dictionaries({label: st.floats(0, 1) for label in LABELS})
 @given(st.lists(st.tuples(values, values), max_size=12), st.integers(0, 12))
 def test_it_does_not_matter_where_pages_end(pairs: list[tuple[Any, Any]], cut: int) -> None:
     images = [compared(f"i{n}", before, after) for n, (before, after) in enumerate(pairs)]
-    whole, parts = folded(RescoreDiff(), images), folded(folded(RescoreDiff(), images[:cut]), images[cut:])
+    whole, parts = folded(VersionDiff(), images), folded(folded(VersionDiff(), images[:cut]), images[cut:])
     assert whole.model_dump(exclude={"labels"}) == parts.model_dump(exclude={"labels"})
     assert whole.labels.keys() == parts.labels.keys()
     for label, diff in whole.labels.items():
@@ -142,7 +142,7 @@ def test_it_does_not_matter_where_pages_end(pairs: list[tuple[Any, Any]], cut: i
 
 def test_a_report_has_every_label_with_its_interval_the_most_flipped_first() -> None:
     images = [compared(f"i{n}", {"menu": 0.9}, {"menu": 0.6 if n < 10 else 0.9}) for n in range(100)]
-    report = rescore_report.of(shadow(folded(RescoreDiff(), images)))
+    report = rescore_report.of(shadow(folded(VersionDiff(), images)))
     assert report.rows[0].label == "menu"
     low, high = report.rows[0].flips.interval
     assert low < report.rows[0].flips.value == 0.1 < high
@@ -152,7 +152,7 @@ def test_a_report_has_every_label_with_its_interval_the_most_flipped_first() -> 
 
 def test_a_tag_that_flips_too_often_wants_somebody_to_have_looked() -> None:
     images = [compared(f"i{n}", {"menu": 0.9}, {"menu": 0.6 if n < 10 else 0.9}) for n in range(100)]
-    job = shadow(folded(RescoreDiff(), images))
+    job = shadow(folded(VersionDiff(), images))
     with pytest.raises(ConfigurationError, match=r"menu on 10\.0%.*--accept"):
         rescore_report.of(job).refuse_flips()
     rescore_report.of(job, most=0.1).refuse_flips()

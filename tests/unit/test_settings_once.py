@@ -76,7 +76,7 @@ OTHERS: Final = {
     "LabelChange.after": "a label's count",
     "FromUploads.accepts_gone": "of records that retention has deleted",
     "Agreement.with_after": "a count of images",
-    "RescoreDiff.first": "a count of images",
+    "VersionDiff.first": "a count of images",
     "RescoreRequest.accept_gone": "of records that retention has deleted",
     "RescoreCheckpoint.after": "the last image that is settled",
 }
