@@ -16,9 +16,9 @@ from schemas.events import (
     Action,
     Announcement,
     CollectionChanged,
-    HeldBefore,
     ImageTagged,
     ModerationRequested,
+    OtherVerdict,
     Reason,
     TagsHeld,
 )
@@ -136,11 +136,11 @@ def _tagged(head: ImageHead) -> Announcement:
     return Announcement(topic=topics.TAGGED, key=head.image_id, event=event)
 
 
-def _before(head: ImageHead) -> HeldBefore | None:
+def _before(head: ImageHead) -> OtherVerdict | None:
     verdict = head.announced.verdict if head.announced else None
     if head.reason is not Reason.REPLAY or verdict is None:
         return None
-    return HeldBefore(model=verdict.model, labels=verdict.tagged)
+    return OtherVerdict(model=verdict.model, labels=verdict.tagged)
 
 
 def is_news(head: ImageHead) -> bool:

@@ -10,6 +10,7 @@ from agents import bounded_times, moderation_policy
 from agents.jobs import Job, Jobs, refused
 from agents.moderation_policy import Unapplied
 from agents.pipeline import Pipeline
+from agents.rollout_comparisons import RolloutComparisons
 from schemas import wire
 from schemas.decisions import Decision, ModerationDecided
 from schemas.errors import UnknownImage
@@ -24,8 +25,9 @@ log = structlog.get_logger(__name__)
 class Decisions:
     """Any number at once; those of one image must come one after another."""
 
-    def __init__(self, pipeline: Pipeline) -> None:
+    def __init__(self, pipeline: Pipeline, *, rollouts: RolloutComparisons | None = None) -> None:
         self._pipeline = pipeline
+        self._rollouts = rollouts
 
     def jobs(self, message: Message) -> Jobs:
         """One job, ahead of all others, and also while storage is away."""
@@ -54,6 +56,8 @@ class Decisions:
         why = moderation_policy.unapplied(head, held)
         if all(each.event_id != decision.event_id for each in before.all_decisions):
             self._account(before, head, held, why)
+            if self._rollouts is not None:
+                await self._rollouts.corrected(image, head)
         return "decided" if why is None else ("stale" if why is Unapplied.OUTRANKED else "unapplied")
 
     def _account(self, before: ImageHead, head: ImageHead, held: Decision, why: Unapplied | None) -> None:

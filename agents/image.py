@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Final
 
 from agents import transitions
@@ -26,6 +27,14 @@ _RESTAURANT: Final = ("restaurant-id", "restaurant_id")
 _UPLOADER: Final = ("uploader-id", "uploader_id")
 
 
+@dataclass(frozen=True, slots=True)
+class KeptScores:
+    """Scores as they joined the history, and the head that the store held then."""
+
+    head: ImageHead
+    record: ScoreRecord
+
+
 class Image:
     """What the store holds of one image, and what of the worker's time it takes. Made once a message."""
 
@@ -35,6 +44,8 @@ class Image:
         self.rendition: FreshRendition | None = None
         """What its decoder has made of it, to be kept once the image is told."""
         self._scores = scores
+        self.scored: KeptScores | None = None
+        """What was kept of its scores for this message."""
 
     async def head(self) -> ImageHead | None:
         """What holds of the image now."""
@@ -42,7 +53,7 @@ class Image:
 
     async def scored_by(self, model: ModelRef, content: Content) -> ScoreRecord | None:
         """What the history has of these bytes by this version."""
-        records = await self._scores.records(self.id)
+        records = await self.history()
         return next(
             (each for each in records if each.scores.model == model and each.content == content), None
         )
@@ -52,10 +63,17 @@ class Image:
         records = await self._scores.records(self.id)
         return frozenset(each.content.digest for each in records if each.content)
 
+    async def history(self) -> tuple[ScoreRecord, ...]:
+        """What every version has said of it."""
+        return await self._scores.records(self.id)
+
     async def keep(self, change: Change, record: ScoreRecord | None = None) -> Kept | Stale:
         """Make `change` to the image's head, and add `record` to its history; durable when it returns."""
         with self.watch.stage(Stage.STORE):
-            return await self._scores.apply(self.id, change, record)
+            kept = await self._scores.apply(self.id, change, record)
+        if record is not None:
+            self.scored = KeptScores(kept.head, record)
+        return kept
 
     async def purge(self) -> None:
         """Delete what the store still has of an erased photograph."""

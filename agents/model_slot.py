@@ -133,17 +133,19 @@ class ModelSlot:
         return self._of(version) is not None
 
     @contextmanager
-    def pinned(self, version: str) -> Iterator[BackgroundTagger | None]:
+    def pinned(
+        self, version: str, *, is_live: bool = False
+    ) -> Iterator[BackgroundTagger | ResidentTagger | None]:
         """The tagger of that version, which stays within the block; None where it is not resident.
 
-        It scores behind whoever is scored without asking for a version.
+        It scores behind whoever is scored without asking for a version, unless it `is_live`.
         """
         tagger = self._of(version)
         if tagger is None:
             yield None
             return
         with tagger.in_use():
-            yield BackgroundTagger(tagger)
+            yield tagger if is_live else BackgroundTagger(tagger)
 
     async def decode(self, data: bytes) -> PreparedImage:
         """The image's pixels, for the version of now; raises `Rejected` or `Broken`."""
@@ -157,6 +159,10 @@ class ModelSlot:
     def input_side(self) -> int:
         """Pixels of each side of what the version of now is fed."""
         return self._current.input_side
+
+    def adopt(self, prepared: PreparedImage) -> PreparedImage | None:
+        """Another version's pixels for the one of now; None where it wants others."""
+        return self._current.adopt(prepared)
 
     async def score(self, prepared: PreparedImage) -> Forwarded:
         """The image's scores, by the version that decoded it; waits while its batcher is full."""

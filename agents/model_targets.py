@@ -90,9 +90,11 @@ class ModelTargets:
         """Versions that are asked for and cannot be had, and why."""
         return {version: target.why for version, target in self._targets.items() if target.why}
 
-    def pinned(self, version: str) -> AbstractContextManager[BackgroundTagger | None]:
+    def pinned(
+        self, version: str, *, is_live: bool = False
+    ) -> AbstractContextManager[BackgroundTagger | ResidentTagger | None]:
         """See `ModelSlot.pinned`."""
-        return self._slot.pinned(version)
+        return self._slot.pinned(version, is_live=is_live)
 
     @asynccontextmanager
     async def kept(self) -> AsyncIterator[asyncio.Task[None]]:

@@ -1,4 +1,4 @@
-"""Ports of the straight path: the tagger, and the components that the wiring opens."""
+"""Ports of the straight path: what sees, and the versions of it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from agents.renditions import Renditions
 from schemas.tags import ModelRef, Scores, Verdict
-from streams.ports import ImageStore, TagPublisher, WholeStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +59,9 @@ class Tagger(Rules, Protocol):
     def input_side(self) -> int:
         """Pixels of each side of what the version is fed: it asks for no more of a photograph."""
 
+    def adopt(self, pixels: Any) -> Any | None:  # noqa: ANN401
+        """Another version's pixels of an image as this one's; None where it wants others."""
+
     async def score(self, pixels: Any) -> Forwarded:  # noqa: ANN401
         """The image's scores; waits while the batcher is full; raises `Rejected` or `Broken`."""
 
@@ -74,8 +75,11 @@ class Versions(Protocol):
     def is_given_up(self, version: str) -> bool:
         """Whether it cannot be had here, and was waited for long enough."""
 
-    def pinned(self, version: str) -> AbstractContextManager[Tagger | None]:
-        """The tagger of that version, which stays within the block; None where it is not resident."""
+    def pinned(self, version: str, *, is_live: bool = False) -> AbstractContextManager[Tagger | None]:
+        """The tagger of that version, which stays within the block; None where it is not resident.
+
+        It scores behind whoever asks for no version, unless it `is_live`.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,20 +97,6 @@ class OneVersion:
         return False
 
     @contextmanager
-    def pinned(self, version: str) -> Iterator[Tagger | None]:
+    def pinned(self, version: str, *, is_live: bool = False) -> Iterator[Tagger | None]:  # noqa: ARG002
         """See `Versions.pinned`."""
         yield self.tagger if self.is_resident(version) else None
-
-
-@dataclass(frozen=True, slots=True)
-class Components:
-    """Everything that the straight path uses, opened and owned by whoever wired it."""
-
-    images: ImageStore
-    scores: WholeStore
-    tags: TagPublisher
-    tagger: Tagger
-    versions: Versions | None = None
-    """Which others there are; None where the tagger's own is the only one, for ever."""
-    renditions: Renditions | None = None
-    """Where small photographs are kept; None where none are."""

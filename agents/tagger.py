@@ -12,7 +12,7 @@ from weakref import WeakSet
 from agents.ports import Forwarded, WithRendition
 from agents.telemetry.tracing import NO_TRACER, Linked, Tracer, linked
 from model.policy import Policy
-from model.preprocess import DecodedImage, Pixels
+from model.preprocess import DecodedImage, Pixels, Preprocess
 from model.runtimes.port import ModelRuntime
 from model.serving.batcher import BatchLimits, DeviceChecks, MicroBatcher
 from model.serving.classifier import Classifier
@@ -156,6 +156,19 @@ class ResidentTagger:
         """Pixels of each side of what it is fed."""
         return self._classifier.preprocess.size
 
+    def adopt(self, prepared: PreparedImage) -> PreparedImage | None:
+        """The same pixels for this version; None where it wants others."""
+        if prepared.by.preprocess != self.preprocess:
+            return None
+        adopted = PreparedImage(self, prepared.pixels)
+        self._prepared.add(adopted)
+        return adopted
+
+    @property
+    def preprocess(self) -> Preprocess:
+        """What pixels it wants."""
+        return self._classifier.preprocess
+
     async def score(self, prepared: PreparedImage, *, is_background: bool = False) -> Forwarded:
         """The image's scores; waits while the batcher is full, in the background for all others."""
         linked_pixels = Linked(prepared.pixels, self._tracer.link())
@@ -194,6 +207,10 @@ class BackgroundTagger:
     def input_side(self) -> int:
         """See `ResidentTagger.input_side`."""
         return self.resident.input_side
+
+    def adopt(self, prepared: PreparedImage) -> PreparedImage | None:
+        """See `ResidentTagger.adopt`."""
+        return self.resident.adopt(prepared)
 
     async def score(self, prepared: PreparedImage) -> Forwarded:
         """See `ResidentTagger.score`."""

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from agents import bounded_times
+from agents.image import Image
 from agents.jobs import Job, Jobs, refused
 from agents.pipeline import Pipeline
+from agents.rollout_comparisons import RolloutComparisons
 from schemas import topics, wire
 from schemas.claims import Claim
 from schemas.errors import Gone, Rejected
 from schemas.naming import Naming
-from schemas.records import State
+from schemas.records import ImageHead, State
 from schemas.uploads import Position
 from schemas.wire import headers
 from streams.message import Message
@@ -20,9 +23,12 @@ from streams.message import Message
 class Uploads:
     """Any number at once; those of one image must come one after another."""
 
-    def __init__(self, pipeline: Pipeline, naming: Naming) -> None:
+    def __init__(
+        self, pipeline: Pipeline, naming: Naming, *, rollouts: RolloutComparisons | None = None
+    ) -> None:
         self._pipeline = pipeline
         self._naming = naming
+        self._rollouts = rollouts
 
     def jobs(self, message: Message) -> Jobs:
         """A job for each record of the message."""
@@ -57,12 +63,22 @@ class Uploads:
         image = self._pipeline.image(image_id)
         head = await image.head()
         try:
-            return await self._pipeline.tag(image, head, claim)
+            return await self._tag_by_version(image, head, claim)
         except Gone:
             # At the first try a photograph that replaces a deleted one may be announced before it is put.
             if was_deferred and head is not None and head.state is State.DELETED:
                 return "skipped"
             raise
+
+    async def _tag_by_version(self, image: Image, head: ImageHead | None, claim: Claim) -> str:
+        """By the serving version; while another is rolled out, an image of its share by both."""
+        if self._rollouts is None:
+            return await self._pipeline.tag(image, head, claim)
+        with self._rollouts.paired(image.id) as pair:
+            pipeline = self._pipeline if pair is None else replace(self._pipeline, tagger=pair)
+            ending = await pipeline.tag(image, head, claim)
+            self._rollouts.tagged(image, pair, self._pipeline.tags)
+        return ending
 
     async def _remove_if_gone(self, image_id: str, removal: Claim) -> str:
         """Remove the image, unless something stands where the claim says that one version was removed."""

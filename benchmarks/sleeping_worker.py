@@ -10,7 +10,8 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
-from agents.ports import Components, Forwarded
+from agents.components import Components
+from agents.ports import Forwarded
 from agents.testing import FakeTagger
 from agents.wiring import settings, worker
 from agents.wiring.backends import kafka_settings, s3_settings

@@ -49,12 +49,12 @@ class TagEvent(Value):
     reason: Reason = Reason.LIVE
 
 
-class HeldBefore(Value):
-    """What was said of an image before a re-score."""
+class OtherVerdict(Value):
+    """What another version says of an image."""
 
     model: ModelRef
     labels: tuple[str, ...]
-    """That held."""
+    """That hold by it."""
 
 
 class ImageTagged(TagEvent):
@@ -66,7 +66,7 @@ class ImageTagged(TagEvent):
     """`visible`, or `hidden` until a person has verified it."""
     content_digest: str | None = None
     """sha256 of the bytes that were scored."""
-    before: HeldBefore | None = None
+    before: OtherVerdict | None = None
     """What this replaces, where it is a replay's."""
 
 
@@ -101,7 +101,21 @@ class CollectionChanged(TagEvent):
     why: Route
 
 
-AnyTagEvent = ImageTagged | TagsHeld | ModerationRequested | CollectionChanged
+class VersionsCompared(TagEvent):
+    """Both versions of a rollout have scored an upload; `tags` do not hold: nothing to act on."""
+
+    type: Literal["VersionsCompared"] = "VersionsCompared"
+    rollout: str
+    """Which one."""
+    tags: tuple[Tag, ...]
+    """Every label by `model`, the version whose tags do not hold."""
+    held: OtherVerdict
+    """What holds."""
+    content_digest: str | None = None
+    """sha256 of the bytes that both have scored."""
+
+
+AnyTagEvent = ImageTagged | TagsHeld | VersionsCompared | ModerationRequested | CollectionChanged
 
 
 class Announcement(Value):

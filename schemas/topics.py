@@ -23,6 +23,8 @@ AMBIANCE: Final = "photos.ambiance.v1"
 """The collection on a restaurant's page, keyed by restaurant_id."""
 STATEMENTS: Final = "photos.statements.v1"
 """Statements of reasons, keyed by image_id; never compacted."""
+COMPARED: Final = "photos.compared.v1"
+"""What two versions say of an upload while one is rolled out, keyed by image_id; never to act on."""
 DEAD_LETTERS: Final = "photos.uploaded.v1.dlq"
 """Messages that can never succeed, keyed as they came, with the raw bytes as they came."""
 PARKING: Final = "photos.uploaded.v1.parking"
@@ -35,7 +37,7 @@ CONTROL: Final = "models.control.v1"
 """That an alias of the registry has moved, keyed by the alias, compacted: every worker reads all of it."""
 
 INBOUND: Final = (UPLOADED, DECISIONS, RESCORE, RETRY)
-OUTBOUND: Final = (TAGGED, LATEST, MODERATION, AMBIANCE, STATEMENTS, RETRY, DEAD_LETTERS, PARKING)
+OUTBOUND: Final = (TAGGED, LATEST, MODERATION, AMBIANCE, STATEMENTS, COMPARED, RETRY, DEAD_LETTERS, PARKING)
 ALL: Final = tuple(dict.fromkeys((*INBOUND, *OUTBOUND)))
 """What workers read and write."""
 COMPACTED: Final = frozenset({LATEST})

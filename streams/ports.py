@@ -13,6 +13,7 @@ from typing import Final, Protocol
 from schemas.events import Announcement, DeadLetter
 from schemas.records import ImageHead, Kept, ScoreRecord, Stale
 from schemas.rescore_jobs import RescoreJob, RescoreState, SpoiledJob
+from schemas.rollouts import ModelRollout, SpoiledRollout
 from schemas.statements import StatementOfReasons
 from schemas.uploads import Location
 from schemas.worker_states import WorkerState
@@ -216,6 +217,22 @@ class RescoreJobs(Protocol):
         """Where those of `job_ids` stand that are known."""
 
 
+class Rollouts(Protocol):
+    """Where rollouts of versions are kept, beside the scores; each is changed by compare-and-swap."""
+
+    async def create_rollout(self, rollout: ModelRollout) -> bool:
+        """Keep a new one; False where one of its id is there. Durable when it returns."""
+
+    async def replace_rollout(self, rollout: ModelRollout, *, over: int) -> bool:
+        """Keep it in place of its document of revision `over`; False where that is not it any more."""
+
+    async def rollout(self, rollout_id: str) -> ModelRollout | None:
+        """The rollout; raises `ConfigurationError` where its document was edited and is none any more."""
+
+    async def rollouts(self) -> tuple[ModelRollout | SpoiledRollout, ...]:
+        """Every rollout, by id."""
+
+
 class WorkerStates(Protocol):
     """Where workers say what they serve, beside the scores."""
 
@@ -229,7 +246,7 @@ class WorkerStates(Protocol):
         """What every worker said last, by id, also of those that were killed since."""
 
 
-class WholeStore(ScoreStore, RescoreJobs, WorkerStates, Protocol):
+class WholeStore(ScoreStore, RescoreJobs, Rollouts, WorkerStates, Protocol):
     """A store as it is opened: all that it keeps."""
 
 

@@ -14,6 +14,7 @@ from agents.telemetry.gauges import BatchMetrics, LagMetrics, LoadingMetrics, Sw
 from agents.telemetry.instruments import PATIENCE, SIZES, Instrument, Instruments
 from agents.telemetry.tracing import NO_TRACER, Tracer
 from schemas.events import Announcement, CollectionChanged, ModerationRequested
+from schemas.rollouts import ModelRollout
 from schemas.statements import StatementOfReasons
 from schemas.tags import ModelRef
 
@@ -34,6 +35,8 @@ class Metrics:
         self._look(self._make)
         self.versions = VersionMetrics(self._make)
         self.renditions = RenditionMetrics(self._make)
+
+        self.rollouts = RolloutMetrics(self._make)
 
     def describe(self) -> tuple[Instrument, ...]:
         """Every metric of Tagstream's own, by name."""
@@ -204,6 +207,39 @@ class RenditionMetrics:
     def read(self, source: str) -> None:
         """A replay has read it."""
         self._reads.labels(source).inc()
+
+class RolloutMetrics:
+    """A new version beside the serving one."""
+
+    def __init__(self, make: Instruments) -> None:
+        self._images = make.counter(
+            "tagstream_rollout_images",
+            "Uploads that a rollout chose, by the new version and what came of them: same, changed, failed,"
+            " passed_over",
+            ["version", "outcome"],
+        )
+        self._running = make.levels(
+            "tagstream_rollout_running",
+            "Percent of the uploads that the running rollout compares",
+            ["version", "mode"],
+        )
+
+    def compared(self, version: str, *, is_changed: bool) -> None:
+        """Both versions have scored an upload."""
+        self._images.labels(version, "changed" if is_changed else "same").inc()
+
+    def failed(self, version: str) -> None:
+        """The new version could not."""
+        self._images.labels(version, "failed").inc()
+
+    def passed_over(self, version: str) -> None:
+        """There was no room."""
+        self._images.labels(version, "passed_over").inc()
+
+    def running(self, rollout: ModelRollout | None) -> None:
+        """It is this one from now on."""
+        key = (rollout.version, str(rollout.mode)) if rollout else ()
+        self._running.replace({key: rollout.percent} if rollout else {})
 
 
 class Stopwatch:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import structlog
 
+from agents.components import Components
 from agents.model_slot import ModelSlot
 from agents.ports import Components
 from agents.renditions import Renditions
@@ -84,6 +85,16 @@ async def _open_renditions(
         opening = partial(stack.enter_async_context, S3Renditions(place, s3_settings(settings)))
         store = await runtime.dependencies.retry_until_available(opening)
     return await stack.enter_async_context(Renditions(store, recipe, scores, runtime.metrics.renditions))
+
+        tended = await residence.tend(scores, stack)
+        yield Components(
+            images=storage,
+            scores=scores,
+            tags=tags,
+            tagger=tagger,
+            versions=tended.versions,
+            rollouts=tended.rollouts,
+        )
 
 
 @asynccontextmanager

@@ -9,13 +9,14 @@ from functools import partial
 from typing import Final
 
 from agents.bounded_times import ClockLimits
+from agents.components import Components
 from agents.dead_letters import Deferrals, ErrorRouter, Hide
 from agents.decisions import Decisions
 from agents.dispatcher import Dispatcher
 from agents.gaps import GapNotice, Gaps
 from agents.jobs import Entrance
 from agents.pipeline import Pipeline
-from agents.ports import Components, OneVersion
+from agents.ports import OneVersion
 from agents.rescore import Rescore
 from agents.statement_template import StatementTemplate
 from agents.telemetry.metrics import Metrics
@@ -75,8 +76,8 @@ def build_dispatcher(  # noqa: PLR0913 - all that a worker is made of comes toge
         renditions=components.renditions,
     )
     entrances: dict[str, Entrance] = {
-        topics.UPLOADED: Uploads(pipeline, naming or Naming()),
-        topics.DECISIONS: Decisions(pipeline),
+        topics.UPLOADED: Uploads(pipeline, naming or Naming(), rollouts=components.rollouts),
+        topics.DECISIONS: Decisions(pipeline, rollouts=components.rollouts),
         topics.RESCORE: Rescore(pipeline, components.versions or OneVersion(components.tagger)),
     }
     alarms = alarms or RejectionAlarms(limits.rejections)

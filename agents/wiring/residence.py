@@ -11,6 +11,8 @@ from agents.model_follower import Following, ModelFollower
 from agents.model_slot import ModelSlot
 from agents.model_targets import ModelTargets
 from agents.presence import Presence
+from agents.rollout_comparisons import RolloutComparisons
+from agents.rollout_follower import RolloutFollower
 from agents.shared_decoding import SharedDecoding
 from agents.wiring import model_following
 from agents.wiring.model_following import VersionSource
@@ -19,7 +21,15 @@ from agents.wiring.settings import Settings
 from agents.wiring.worker import Runtime, tell
 from model.registry.cache import Resolved
 from model.registry.refs import AliasRef
-from streams.ports import WorkerStates
+from streams.ports import Rollouts, WholeStore
+
+
+@dataclass(frozen=True, slots=True)
+class Tended:
+    """What a worker has beside the version that it serves."""
+
+    versions: ModelTargets
+    rollouts: RolloutComparisons
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +48,11 @@ class Residence:
         versions = self.runtime.metrics.versions
         versions.resident(self.slot.model, device=by.device, library=by.library, precision=by.precision)
 
-    async def tend(self, states: WorkerStates, stack: AsyncExitStack) -> ModelTargets:
-        """Follow the alias, have what replays want, say in `states` what is served; until `stack` closes."""
+    async def tend(self, store: WholeStore, stack: AsyncExitStack) -> Tended:
+        """Follow the alias, have what replays and rollouts want, say in `store` what is served.
+
+        All of it until `stack` closes.
+        """
         alias = model_following.followed_alias(self.settings)
         source = VersionSource(
             self.settings, self.runtime.tracer, self.decoding, lambda: self.slot.runtime.device
@@ -47,7 +60,7 @@ class Residence:
         follower: ModelFollower | None = None
         targets: ModelTargets | None = None
         presence = Presence(
-            states,
+            store,
             self.slot,
             follows=str(alias) if alias else None,
             following=lambda: follower.state if follower else None,
@@ -60,7 +73,19 @@ class Residence:
         targets = self._targets(source, presence)
         self._watch(await stack.enter_async_context(targets.kept()))
         self._watch(await stack.enter_async_context(presence.shown()))
-        return targets
+        return Tended(targets, await self._rollouts(store, targets, presence, stack))
+
+    async def _rollouts(
+        self, store: Rollouts, targets: ModelTargets, presence: Presence, stack: AsyncExitStack
+    ) -> RolloutComparisons:
+        metrics = self.runtime.metrics.rollouts
+        follower = RolloutFollower(
+            store, lambda: self.slot.model, name=lambda: presence.id, told=metrics.running
+        )
+        comparisons = RolloutComparisons(follower, targets, metrics)
+        self._watch(await stack.enter_async_context(follower.followed()))
+        await stack.enter_async_context(comparisons.opened())
+        return comparisons
 
     def _follower(
         self, alias: AliasRef, serving: Resolved, source: VersionSource, presence: Presence

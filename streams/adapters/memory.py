@@ -15,6 +15,7 @@ from schemas.errors import Gone, Unavailable
 from schemas.events import Announcement, DeadLetter
 from schemas.records import ImageHead, Kept, ScoreRecord, Stale
 from schemas.rescore_jobs import RescoreJob, RescoreState, SpoiledJob, job_in, state_in
+from schemas.rollouts import ModelRollout
 from schemas.statements import StatementOfReasons
 from schemas.uploads import ImageUploaded, Location
 from schemas.worker_states import WorkerState
@@ -156,6 +157,7 @@ class MemoryScores(_InMemory):
         self._records: dict[tuple[str, str, str], ScoreRecord] = {}
         self._statements: dict[str, StatementOfReasons] = {}
         self._workers: dict[str, WorkerState] = {}
+        self._rollouts: dict[str, ModelRollout] = {}
         self.job_documents: dict[str, str] = {}
         """The jobs' documents as JSON, by id."""
 
@@ -257,6 +259,26 @@ class MemoryScores(_InMemory):
         """See `RescoreJobs.job_states`."""
         known = self.job_documents.keys() & set(job_ids)
         return {job_id: state_in(self.job_documents[job_id]) for job_id in known}
+
+    async def create_rollout(self, rollout: ModelRollout) -> bool:
+        """See `Rollouts.create_rollout`."""
+        return self._rollouts.setdefault(rollout.id, rollout) is rollout
+
+    async def replace_rollout(self, rollout: ModelRollout, *, over: int) -> bool:
+        """See `Rollouts.replace_rollout`."""
+        stored = self._rollouts.get(rollout.id)
+        if stored is None or stored.revision != over:
+            return False
+        self._rollouts[rollout.id] = rollout
+        return True
+
+    async def rollout(self, rollout_id: str) -> ModelRollout | None:
+        """See `Rollouts.rollout`."""
+        return self._rollouts.get(rollout_id)
+
+    async def rollouts(self) -> tuple[ModelRollout, ...]:
+        """See `Rollouts.rollouts`."""
+        return tuple(self._rollouts[rollout_id] for rollout_id in sorted(self._rollouts))
 
     async def note_worker(self, state: WorkerState) -> None:
         """See `WorkerStates.note_worker`."""

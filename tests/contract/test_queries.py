@@ -22,6 +22,7 @@ from .builders import head, position, record, statement
 from .mongo_server import MongoWireServer
 from .stores import become, mongo_settings
 from .test_rescore_jobs import job
+from .test_rollouts import rollout
 from .test_worker_states import state
 
 
@@ -55,6 +56,10 @@ QUERIES = {
     "update rescore_jobs {'_id': '?', 'revision': '?'}",
     "find rescore_jobs {'_id': '?'}",
     "find rescore_jobs {'_id': {'$in': '?'}}",
+    "update rollouts {'_id': '?'}",
+    "update rollouts {'_id': '?', 'revision': '?'}",
+    "find rollouts {'_id': '?'}",
+    f"find rollouts {{{PAGE}",
     f"find rescore_jobs {{{PAGE}",
     "update workers {'_id': '?'}",
     "delete workers {'_id': '?'}",
@@ -146,6 +151,10 @@ async def every_call(scores: MongoScores) -> None:
     await scores.job("replay-1")
     await scores.jobs()
     await scores.job_states(["replay-1"])
+    await scores.create_rollout(rollout())
+    await scores.replace_rollout(rollout(), over=0)
+    await scores.rollout("rollout-1")
+    await scores.rollouts()
     await scores.note_worker(state())
     await scores.workers()
     await scores.forget_worker("nobody")

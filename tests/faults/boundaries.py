@@ -207,6 +207,9 @@ class WatchedTagger:
     def input_side(self) -> int:
         return self.inner.input_side
 
+    def adopt(self, pixels: Any) -> Any:
+        return self.inner.adopt(pixels)
+
     async def score(self, pixels: Any) -> Forwarded:
         return await self._then(Boundary.FORWARD, lambda: self.inner.score(pixels))
 

@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from agents.bounded_times import ClockLimits
+from agents.components import Components
 from agents.dead_letters import Deferrals
 from agents.model_slot import ModelSlot
-from agents.ports import Components, Tagger
+from agents.ports import Tagger
 from agents.telemetry.metrics import Metrics
 from agents.testing import FakeTagger
 from agents.wiring.handlers import DispatcherLimits, build_dispatcher

@@ -9,10 +9,13 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from agents.bounded_times import ClockLimits
+from agents.components import Components
 from agents.dead_letters import Deferrals
 from agents.dispatcher import Dispatcher
 from agents.ports import Components, Forwarded, Versions
 from agents.renditions import Renditions
+from agents.ports import Forwarded, Versions
+from agents.rollout_comparisons import RolloutComparisons
 from agents.telemetry.metrics import Metrics
 from agents.testing import LABELS, RULES, FakeTagger
 from agents.wiring.handlers import DispatcherLimits, build_dispatcher
@@ -171,6 +174,8 @@ class World:
         self.tagger: FakeTagger = SpokenTagger(self.faults)
         self.versions: Versions | None = None
         self.renditions: Renditions | None = None
+
+        self.rollouts: RolloutComparisons | None = None
         self.metrics = Metrics()
         self.now = EPOCH
         self.limits = DispatcherLimits(
@@ -187,6 +192,8 @@ class World:
             tagger=self.tagger,
             versions=self.versions,
             renditions=self.renditions,
+
+            rollouts=self.rollouts,
         )
         outages = Dependencies(IMPATIENT)
         return build_dispatcher(parts, outages, self.limits, metrics=self.metrics, now=lambda: self.now)

@@ -114,7 +114,7 @@ class Several:
         return version in self.given_up
 
     @contextmanager
-    def pinned(self, version: str) -> Iterator[SpokenTagger | None]:
+    def pinned(self, version: str, *, is_live: bool = False) -> Iterator[SpokenTagger | None]:  # noqa: ARG002
         yield self.beside.get(version)
 
 

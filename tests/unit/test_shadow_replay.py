@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from schemas import topics, wire
-from schemas.events import HeldBefore, ImageTagged, RescoreMode
+from schemas.events import ImageTagged, OtherVerdict, RescoreMode
 from schemas.records import ImageHead
 from streams.message import Message
 
@@ -206,4 +206,4 @@ async def test_a_replay_that_applies_says_what_was_held_before() -> None:
     assert isinstance(live, ImageTagged)
     assert isinstance(replayed, ImageTagged)
     assert live.before is None
-    assert isinstance(replayed.before, HeldBefore)
+    assert isinstance(replayed.before, OtherVerdict)

@@ -28,6 +28,7 @@ from pymongo.read_concern import ReadConcern
 from schemas.errors import Rejected, Unavailable
 from schemas.records import ImageHead, Kept, ScoreRecord, Stale
 from schemas.rescore_jobs import RescoreJob, RescoreState, SpoiledJob
+from schemas.rollouts import ModelRollout, SpoiledRollout, rollout_in
 from schemas.statements import StatementOfReasons
 from schemas.worker_states import WorkerState
 from streams.adapters.group_commit import GroupCommit
@@ -45,6 +46,7 @@ from streams.adapters.mongo.batch_write import Call
 from streams.adapters.mongo.documents import Document, StoredHead
 from streams.adapters.mongo.index_states import FoundIndex
 from streams.adapters.mongo.indexes import UPLOADERS
+from streams.adapters.mongo.revised_documents import RevisedDocuments
 from streams.adapters.mongo.settings import MongoSettings
 from streams.ports import STORE, Change, Purged
 
@@ -61,6 +63,9 @@ TRIES: Final = 16
 FIRST_PAUSE: Final = 0.002
 LONGEST_PAUSE: Final = 0.25
 """Seconds between two tries, at most: random, so that writers of one image do not stay in step."""
+
+
+_ROLLOUTS: Final = RevisedDocuments[ModelRollout, SpoiledRollout](rollout_in)
 
 
 class MongoScores:
@@ -186,19 +191,19 @@ class MongoScores:
         """See `RescoreJobs.create_job`."""
         with self._visit():
             async with self._database() as database:
-                return await job_documents.create(job, database.rescore_jobs)
+                return await job_documents.JOBS.create(job, database.rescore_jobs)
 
     async def replace_job(self, job: RescoreJob, *, over: int) -> bool:
         """See `RescoreJobs.replace_job`."""
         with self._visit():
             async with self._database() as database:
-                return await job_documents.replace(job, database.rescore_jobs, over=over)
+                return await job_documents.JOBS.replace(job, database.rescore_jobs, over=over)
 
     async def job(self, job_id: str) -> RescoreJob | None:
         """See `RescoreJobs.job`."""
         with self._visit():
             async with self._database() as database:
-                found = await job_documents.find(job_id, database.rescore_jobs)
+                found = await job_documents.JOBS.find(job_id, database.rescore_jobs)
         if isinstance(found, SpoiledJob):
             raise found.error
         return found
@@ -207,13 +212,40 @@ class MongoScores:
         """See `RescoreJobs.jobs`."""
         with self._visit():
             async with self._database() as database:
-                return await job_documents.every(database.rescore_jobs)
+                return await job_documents.JOBS.every(database.rescore_jobs)
 
     async def job_states(self, job_ids: Collection[str]) -> Mapping[str, RescoreState]:
         """See `RescoreJobs.job_states`."""
         with self._visit():
             async with self._database() as database:
                 return await job_documents.states(job_ids, database.rescore_jobs)
+
+    async def create_rollout(self, rollout: ModelRollout) -> bool:
+        """See `Rollouts.create_rollout`."""
+        with self._visit():
+            async with self._database() as database:
+                return await _ROLLOUTS.create(rollout, database.rollouts)
+
+    async def replace_rollout(self, rollout: ModelRollout, *, over: int) -> bool:
+        """See `Rollouts.replace_rollout`."""
+        with self._visit():
+            async with self._database() as database:
+                return await _ROLLOUTS.replace(rollout, database.rollouts, over=over)
+
+    async def rollout(self, rollout_id: str) -> ModelRollout | None:
+        """See `Rollouts.rollout`."""
+        with self._visit():
+            async with self._database() as database:
+                found = await _ROLLOUTS.find(rollout_id, database.rollouts)
+        if isinstance(found, SpoiledRollout):
+            raise found.error
+        return found
+
+    async def rollouts(self) -> tuple[ModelRollout | SpoiledRollout, ...]:
+        """See `Rollouts.rollouts`."""
+        with self._visit():
+            async with self._database() as database:
+                return await _ROLLOUTS.every(database.rollouts)
 
     async def note_worker(self, state: WorkerState) -> None:
         """See `WorkerStates.note_worker`."""

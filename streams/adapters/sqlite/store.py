@@ -22,10 +22,12 @@ from typing import Any, Final, Self, TypeVar
 from schemas.errors import Broken, ConfigurationError, Unavailable
 from schemas.records import ImageHead, Kept, ScoreRecord, Stale
 from schemas.rescore_jobs import RescoreJob, RescoreState, SpoiledJob
+from schemas.rollouts import ModelRollout, SpoiledRollout, rollout_in
 from schemas.statements import StatementOfReasons
 from schemas.worker_states import WorkerState
 from streams.adapters.group_commit import GroupCommit
 from streams.adapters.sqlite import job_rows, rows, worker_rows
+from streams.adapters.sqlite.revised_rows import RevisedRows
 from streams.ports import STORE, Change, Purged
 
 BUSY_SECONDS: Final = 10.0
@@ -51,6 +53,8 @@ MEND: Final = (
 
 _DAMAGE: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 """What no wait mends: pages that contradict each other, and a file that is something else."""
+
+_ROLLOUTS: Final = RevisedRows[ModelRollout, SpoiledRollout]("rollouts", ModelRollout, rollout_in)
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], Any]
@@ -129,27 +133,46 @@ class SqliteScores:
 
     async def create_job(self, job: RescoreJob) -> bool:
         """See `RescoreJobs.create_job`."""
-        return await self._writes.do(lambda connection: job_rows.create(connection, job))
+        return await self._writes.do(lambda connection: job_rows.JOBS.create(connection, job))
 
     async def replace_job(self, job: RescoreJob, *, over: int) -> bool:
         """See `RescoreJobs.replace_job`."""
-        return await self._writes.do(lambda connection: job_rows.replace(connection, job, over=over))
+        return await self._writes.do(lambda connection: job_rows.JOBS.replace(connection, job, over=over))
 
     async def job(self, job_id: str) -> RescoreJob | None:
         """See `RescoreJobs.job`."""
-        found = await self._reads.do(lambda connection: job_rows.find(connection, job_id))
+        found = await self._reads.do(lambda connection: job_rows.JOBS.find(connection, job_id))
         if isinstance(found, SpoiledJob):
             raise found.error
         return found
 
     async def jobs(self) -> tuple[RescoreJob | SpoiledJob, ...]:
         """See `RescoreJobs.jobs`."""
-        return await self._reads.do(job_rows.every)
+        return await self._reads.do(job_rows.JOBS.every)
 
     async def job_states(self, job_ids: Collection[str]) -> Mapping[str, RescoreState]:
         """See `RescoreJobs.job_states`."""
         asked = frozenset(job_ids)
         return await self._reads.do(lambda connection: job_rows.states(connection, asked))
+
+    async def create_rollout(self, rollout: ModelRollout) -> bool:
+        """See `Rollouts.create_rollout`."""
+        return await self._writes.do(lambda connection: _ROLLOUTS.create(connection, rollout))
+
+    async def replace_rollout(self, rollout: ModelRollout, *, over: int) -> bool:
+        """See `Rollouts.replace_rollout`."""
+        return await self._writes.do(lambda connection: _ROLLOUTS.replace(connection, rollout, over=over))
+
+    async def rollout(self, rollout_id: str) -> ModelRollout | None:
+        """See `Rollouts.rollout`."""
+        found = await self._reads.do(lambda connection: _ROLLOUTS.find(connection, rollout_id))
+        if isinstance(found, SpoiledRollout):
+            raise found.error
+        return found
+
+    async def rollouts(self) -> tuple[ModelRollout | SpoiledRollout, ...]:
+        """See `Rollouts.rollouts`."""
+        return await self._reads.do(_ROLLOUTS.every)
 
     async def note_worker(self, state: WorkerState) -> None:
         """See `WorkerStates.note_worker`."""
