@@ -27,8 +27,8 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
-from agents.components import Components
 from agents.model_slot import ModelSlot
+from agents.opened_components import Components
 from agents.telemetry import logs
 from agents.telemetry.metrics import Metrics
 from agents.telemetry.settings import LogSettings

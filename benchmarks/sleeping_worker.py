@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
-from agents.components import Components
+from agents.opened_components import Components
 from agents.ports import Forwarded
 from agents.testing import FakeTagger
 from agents.wiring import settings, worker

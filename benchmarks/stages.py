@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from agents.components import Components
+from agents.opened_components import Components
 from agents.telemetry.metrics import Metrics
 from agents.testing import FakeTagger
 from agents.wiring.handlers import DispatcherLimits, build_dispatcher

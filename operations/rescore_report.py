@@ -6,51 +6,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from model.evaluation.shares import Share
+from operations import label_rows
+from operations.label_rows import LabelRow
 from schemas.errors import ConfigurationError
 from schemas.rescore_jobs import RescoreJob
-from schemas.version_diff import LabelDiff, VersionDiff
+from schemas.version_diff import VersionDiff
 
 MOST_FLIPS: Final = 0.05
 """Of the images, on which a label may flip without anybody's accepting it."""
-
-
-@dataclass(frozen=True, slots=True)
-class LabelRow:
-    """One label."""
-
-    label: str
-    diff: LabelDiff
-    is_over: bool
-    """It flips on more images than may pass unsaid."""
-
-    @property
-    def flips(self) -> Share:
-        """Images on which it would flip."""
-        return Share(self.diff.flips, self.diff.images)
-
-    @property
-    def shift(self) -> float:
-        """Mean change of its probability."""
-        return self.diff.shift / self.diff.images if self.diff.images else 0.0
-
-    @property
-    def distance(self) -> float:
-        """Mean size of the change."""
-        return self.diff.distance / self.diff.images if self.diff.images else 0.0
-
-    def document(self) -> dict[str, Any]:
-        """As plain values."""
-        low, high = self.flips.interval
-        counts = {name: getattr(self.diff, name) for name in ("kept", "added", "removed", "neither")}
-        return {
-            "label": self.label,
-            **counts,
-            "flip_rate": self.flips.value,
-            "flip_rate_interval": [low, high],
-            "mean_shift": self.shift,
-            "mean_distance": self.distance,
-            "is_over": self.is_over,
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,19 +46,12 @@ class RescoreReport:
 
     def document(self) -> dict[str, Any]:
         """As plain values."""
-        diff = self.diff
+        job = self.job
         return {
-            "job": self.job.id,
-            "model_version": self.job.model_version,
-            "state": self.job.state,
-            "images": diff.images,
-            "first_scores": diff.first,
-            "changed": diff.changed,
-            "labels": [row.document() for row in self.rows],
-            "flips": dict(diff.flips),
-            "other_flips": diff.other_flips,
-            "people": diff.people.model_dump(),
-            "movers": [each.model_dump(mode="json") for each in diff.movers],
+            "job": job.id,
+            "model_version": job.model_version,
+            "state": job.state,
+            **label_rows.document(self.diff, self.rows),
             "most_flips": self.most,
             "may_be_published": not self.over,
         }
@@ -108,9 +64,4 @@ def of(job: RescoreJob, *, most: float = MOST_FLIPS) -> RescoreReport:
             f"replay {job.id} has nothing to compare: only one that was started with --shadow has, once it"
             " has scored something"
         )
-    rows = (
-        LabelRow(label, diff, Share(diff.flips, diff.images).value > most)
-        for label, diff in job.diff.labels.items()
-    )
-    in_order = sorted(rows, key=lambda row: (-row.flips.value, row.label))
-    return RescoreReport(job, job.diff, tuple(in_order), most)
+    return RescoreReport(job, job.diff, label_rows.rows(job.diff, most=most), most)

@@ -15,6 +15,7 @@ SHORT: Final = {
     "moderation": topics.MODERATION,
     "ambiance": topics.AMBIANCE,
     "statements": topics.STATEMENTS,
+    "compared": topics.COMPARED,
     "decisions": topics.DECISIONS,
     "rescore": topics.RESCORE,
     "retry": topics.RETRY,

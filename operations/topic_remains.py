@@ -30,6 +30,7 @@ HOLDS: Final = {
     topics.TAGGED: "tags with the object's key and the restaurant",
     topics.LATEST: "tags with the object's key and the restaurant, until the tombstone has been compacted in",
     topics.MODERATION: "requests to look at the image, with the object's key; `removed` is published",
+    topics.COMPARED: "tags of two versions with the object's key and the restaurant",
     topics.STATEMENTS: "statements of reasons, with the image's id and its bytes' digest",
 }
 _COLLECTION: Final = "collection changes with the object's key; `removed` is published"

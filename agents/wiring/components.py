@@ -10,10 +10,9 @@ from typing import Any, TypeVar
 
 import structlog
 
-from agents.components import Components
 from agents.model_slot import ModelSlot
-from agents.ports import Components
 from agents.renditions import Renditions
+from agents.opened_components import Components
 from agents.shared_decoding import SharedDecoding
 from agents.telemetry.metrics import Metrics
 from agents.wiring.backends import kafka_settings, s3_settings

@@ -9,12 +9,12 @@ from functools import partial
 from typing import Final
 
 from agents.bounded_times import ClockLimits
-from agents.components import Components
 from agents.dead_letters import Deferrals, ErrorRouter, Hide
 from agents.decisions import Decisions
 from agents.dispatcher import Dispatcher
 from agents.gaps import GapNotice, Gaps
 from agents.jobs import Entrance
+from agents.opened_components import Components
 from agents.pipeline import Pipeline
 from agents.ports import OneVersion
 from agents.rescore import Rescore

@@ -16,8 +16,8 @@ import faust
 from faust.types import StreamT
 
 from agents import statement_template
-from agents.components import Components
 from agents.gaps import GapNotice
+from agents.opened_components import Components
 from agents.statement_template import StatementTemplate
 from agents.telemetry import logs
 from agents.telemetry.metrics import Metrics

@@ -22,7 +22,14 @@ from pydantic_core import core_schema
 
 from schemas import topics
 from schemas.decisions import ModerationDecided
-from schemas.events import CollectionChanged, ImageTagged, ModerationRequested, RescoreRequested, TagsHeld
+from schemas.events import (
+    CollectionChanged,
+    ImageTagged,
+    ModerationRequested,
+    RescoreRequested,
+    TagsHeld,
+    VersionsCompared,
+)
 from schemas.statements import StatementOfReasons
 from schemas.uploads import ImageRemoved, ImageUploaded
 from schemas.wire.s3 import S3Notification
@@ -121,6 +128,14 @@ CHANNELS: Final = (
         "Statements of reasons (DSA Art. 17): why a photograph was hidden or restored, and what moderators"
         " decided.",
         (StatementOfReasons,),
+        sends=True,
+    ),
+    Channel(
+        "compared",
+        topics.COMPARED,
+        _IMAGE,
+        "What two versions say of an upload while one is rolled out: for who trains, never to act on.",
+        (VersionsCompared,),
         sends=True,
     ),
     Channel(

@@ -20,6 +20,7 @@ from schemas.events import (
     ModerationRequested,
     RescoreRequested,
     TagsHeld,
+    VersionsCompared,
 )
 from schemas.statements import StatementOfReasons
 from schemas.tags import Tag
@@ -107,6 +108,13 @@ def _change(message: Message) -> Text:
     return Text.assemble(_moved(event.action, place), f"  {event.location}  ", (event.why.rule, "dim"))
 
 
+def _compared(message: Message) -> Text:
+    event = VersionsCompared.model_validate_json(message.value or b"")
+    held = ", ".join(event.held.labels) or "no tags"
+    other = f"  {event.held.model.version}: {held}; {event.model.version if event.model else '?'}: "
+    return Text.assemble(str(event.location), other, tags(event.tags), (f"  ({event.rollout})", "dim"))
+
+
 def _statement(message: Message) -> Text:
     event = StatementOfReasons.model_validate_json(message.value or b"")
     what = f"{event.kind}: {event.action}" if event.action else str(event.kind)
@@ -153,6 +161,7 @@ _READERS: Final[Mapping[str, Callable[[Message], Text]]] = {
     topics.LATEST: _held,
     topics.MODERATION: _moderation,
     topics.STATEMENTS: _statement,
+    topics.COMPARED: _compared,
     topics.DECISIONS: _decision,
     topics.RESCORE: _rescore,
 }

@@ -20,7 +20,12 @@ from .stores import Place, Scores
 
 
 def rollout(rollout_id: str = "rollout-1", **said: Any) -> ModelRollout:
-    facts: dict[str, Any] = {"mode": RolloutMode.CANARY, "model": "restaurant", "version": "v2", "serving": "v1"}
+    facts: dict[str, Any] = {
+        "mode": RolloutMode.CANARY,
+        "model": "restaurant",
+        "version": "v2",
+        "serving": "v1",
+    }
     facts |= {"percent": 5, "started_at": EPOCH, "started_by": "ann", "updated_at": EPOCH}
     return ModelRollout.model_validate({"id": rollout_id} | facts | said)
 

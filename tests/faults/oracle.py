@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 
-from agents.components import Components
+from agents.opened_components import Components
 from agents.telemetry.metrics import Metrics
 from agents.testing import FakeTagger
 from agents.wiring.handlers import DispatcherLimits, build_dispatcher

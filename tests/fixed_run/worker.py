@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from agents.bounded_times import ClockLimits
-from agents.components import Components
 from agents.dead_letters import Deferrals
 from agents.model_slot import ModelSlot
+from agents.opened_components import Components
 from agents.ports import Tagger
 from agents.telemetry.metrics import Metrics
 from agents.testing import FakeTagger

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import pytest
 from aiokafka.record.util import calc_crc32c
 
-from agents.components import Components
+from agents.opened_components import Components
 from agents.testing import FakeTagger
 from agents.wiring.handlers import build_dispatcher
 from schemas import topics

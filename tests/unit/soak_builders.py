@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from agents.components import Components
 from agents.dispatcher import Dispatcher
+from agents.opened_components import Components
 from agents.testing import FakeTagger
 from agents.wiring.handlers import build_dispatcher
 from schemas import topics

@@ -9,11 +9,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from agents.bounded_times import ClockLimits
-from agents.components import Components
 from agents.dead_letters import Deferrals
 from agents.dispatcher import Dispatcher
-from agents.ports import Components, Forwarded, Versions
 from agents.renditions import Renditions
+from agents.opened_components import Components
 from agents.ports import Forwarded, Versions
 from agents.rollout_comparisons import RolloutComparisons
 from agents.telemetry.metrics import Metrics

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from agents.components import Components
+from agents.opened_components import Components
 from agents.telemetry.masking import Mask
 from agents.wiring.handlers import build_dispatcher
 from schemas import topics

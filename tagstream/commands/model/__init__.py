@@ -10,6 +10,8 @@ from tagstream.commands.model.evaluate import evaluate
 from tagstream.commands.model.parity import parity
 from tagstream.commands.model.pipeline import pipeline
 from tagstream.commands.model.recalibrate import average, calibrate
+from tagstream.commands.model.rollouts import canary, end, rollout, shadow
+from tagstream.commands.model.rollouts import listing as rollouts
 from tagstream.commands.model.train import train
 from tagstream.commands.model.versions import fetch, listing, promote, publish, rollback, show, status
 
@@ -34,5 +36,10 @@ app.command("list")(listing)
 app.command()(show)
 app.command()(promote)
 app.command()(rollback)
+app.command()(shadow)
+app.command()(canary)
+app.command()(rollout)
+app.command("rollouts")(rollouts)
+app.command("end-rollout")(end)
 app.command()(status)
 app.command()(fetch)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +13,10 @@ from tagstream.commands import options
 from tagstream.commands.environment import load_settings, meet_workers
 from tagstream.commands.options import Json, Url
 from tagstream.render.progress import waiting
+
+if TYPE_CHECKING:
+    from agents.wiring.settings import Settings
+    from model.registry.refs import AliasRef
 
 
 def listing(
@@ -181,6 +185,8 @@ def promote(  # noqa: PLR0913, PLR0917 - one parameter an option
         result = asyncio.run(promoting.promote(config, request, url=registry, tick=tick))
     moved = result.alias if result.is_new else None
     why = asyncio.run(model_control.tell(config, request.ref, moved)) if moved else None
+    if moved:
+        _end_rollout(config, request.ref, moved.version)
     if as_json:
         typer.echo(json.dumps(gate.document(result, ref=request.ref, are_told=bool(moved) and why is None)))
     else:
@@ -234,6 +240,7 @@ def rollback(
     ref, config = promote.alias_of(alias), load_settings()
     moved = asyncio.run(promote.rollback(config, ref, reason=reason, url=registry))
     why = asyncio.run(model_control.tell(config, ref, moved))
+    _end_rollout(config, ref, moved.version)
     if as_json:
         document = moved.last.model_dump(mode="json", by_alias=True)
         typer.echo(
@@ -245,3 +252,17 @@ def rollback(
         return
     typer.echo(f"{ref} is {moved.version} again, and was {moved.last.came_from}")
     typer.echo(model_control.outlook(why, config))
+
+
+def _end_rollout(config: Settings, ref: AliasRef, version: str) -> None:
+    """What stood beside the version that the alias has left stands beside nothing."""
+    from operations import rollouts
+    from schemas.errors import TagstreamError
+
+    try:
+        ended = asyncio.run(rollouts.end_for(config, ref, version=version))
+    except TagstreamError as error:
+        typer.echo(f"whether a rollout has to end could not be seen: {error}", err=True)
+    else:
+        if ended is not None:
+            typer.echo(f"{ended.id} has ended: {ended.why}", err=True)
