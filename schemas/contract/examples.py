@@ -17,9 +17,11 @@ from schemas.events import (
     DeadLetter,
     ImageTagged,
     ModerationRequested,
+    OtherVerdict,
     RescoreRequested,
     Suspicion,
     TagsHeld,
+    VersionsCompared,
 )
 from schemas.identity import event_id, image_id
 from schemas.statements import (
@@ -135,6 +137,15 @@ EXAMPLES: Final[Mapping[type[BaseModel], BaseModel]] = {
             requested_at=NOON + timedelta(days=1),
         ),
         ImageTagged.model_validate(_said("tagged", tags=(_AMBIANCE, _MENU), content_digest=_DIGEST)),
+        VersionsCompared.model_validate(
+            _said(
+                "compared",
+                rollout="shadow-1.1.0-20260301T120000Z",
+                tags=(_AMBIANCE,),
+                held=OtherVerdict(model=_MODEL, labels=("ambiance", "menu")),
+                content_digest=_DIGEST,
+            )
+        ),
         TagsHeld.model_validate(_said("held", tags=(_AMBIANCE,), state="visible")),
         ModerationRequested.model_validate(
             _said("moderation", action=Action.ADDED, label="menu", why=_why(topics.MODERATION, _MENU_SEEN))

@@ -77,6 +77,7 @@ OTHERS: Final = {
     "FromUploads.accepts_gone": "of records that retention has deleted",
     "Agreement.with_after": "a count of images",
     "VersionDiff.first": "a count of images",
+    "RolloutGuards.minimum": "images before a guard says anything",
     "RescoreRequest.accept_gone": "of records that retention has deleted",
     "RescoreCheckpoint.after": "the last image that is settled",
 }

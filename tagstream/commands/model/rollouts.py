@@ -130,7 +130,7 @@ def rollout(
       tagstream model rollout --json | jq '.labels[] | {label, flip_rate}'
     """
     from operations import rescore_pictures, rollout_report, rollouts
-    from tagstream.render import rollouts as render
+    from tagstream.render import rollout_standing as render
 
     meet_workers()
     config = load_settings()
@@ -153,7 +153,7 @@ def listing(
       tagstream model rollouts --json | jq -r '.[] | select(.state == "rolled_back").why'
     """
     from operations import rollouts
-    from tagstream.render import rollouts as render
+    from tagstream.render import rollout_standing as render
 
     meet_workers()
     render.show_all(asyncio.run(rollouts.every(load_settings())), as_json=as_json)
@@ -172,7 +172,7 @@ def end(
       tagstream model end-rollout --reason "seen enough"
     """
     from operations import rollouts
-    from tagstream.render import rollouts as render
+    from tagstream.render import rollout_standing as render
 
     meet_workers()
     ended = asyncio.run(rollouts.end(load_settings(), rollout, reason=reason))
@@ -190,7 +190,7 @@ def _request(
 
 def _start(request: RolloutRequest, *, as_json: bool) -> None:
     from operations import rollouts
-    from tagstream.render import rollouts as render
+    from tagstream.render import rollout_standing as render
 
     meet_workers()
     render.show_start(asyncio.run(rollouts.start(load_settings(), request)), as_json=as_json)
