@@ -36,13 +36,23 @@ Told = Callable[[ModelRollout | None], None]
 
 
 class RolloutFollower:
-    """One worker's, known by `name`. `serving` says by which version uploads are scored now."""
+    """One worker's, known by `name`. `serving` says by which version uploads are scored now.
+
+    `want` is told of the new version at each look: it has to be here before an upload asks for it.
+    """
 
     def __init__(
-        self, store: Rollouts, serving: Callable[[], ModelRef], *, name: Callable[[], str], told: Told
+        self,
+        store: Rollouts,
+        serving: Callable[[], ModelRef],
+        *,
+        want: Callable[[str], object],
+        name: Callable[[], str],
+        told: Told,
     ) -> None:
         self._store = store
         self._serving = serving
+        self._want = want
         self._name = name
         self._told = told
         self._away = False
@@ -87,6 +97,8 @@ class RolloutFollower:
             self._away = True
         else:
             self._away = False
+        if self.joined is not None:
+            self._want(self.joined.version)
 
     async def _report(self, known: ModelRollout) -> None:
         counts = self.ledger.taken()

@@ -80,7 +80,11 @@ class Residence:
     ) -> RolloutComparisons:
         metrics = self.runtime.metrics.rollouts
         follower = RolloutFollower(
-            store, lambda: self.slot.model, name=lambda: presence.id, told=metrics.running
+            store,
+            lambda: self.slot.model,
+            want=targets.is_resident,
+            name=lambda: presence.id,
+            told=metrics.running,
         )
         comparisons = RolloutComparisons(follower, targets, metrics)
         self._watch(await stack.enter_async_context(follower.followed()))

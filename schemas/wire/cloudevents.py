@@ -33,6 +33,7 @@ from schemas.events import (
     ModerationRequested,
     RescoreRequested,
     TagsHeld,
+    VersionsCompared,
 )
 from schemas.statements import StatementOfReasons
 from schemas.uploads import ImageRemoved, ImageUploaded
@@ -54,6 +55,7 @@ KINDS: Final[Mapping[type[Event], str]] = {
     TagsHeld: "tags",
     ModerationRequested: "moderation",
     CollectionChanged: "collection",
+    VersionsCompared: "compared",
     ModerationDecided: "decision",
     RescoreRequested: "rescore",
     StatementOfReasons: "statement",

@@ -71,12 +71,14 @@ class _Rolling:
 
     def __init__(self, premises: Premises, settings: Mapping[str, str]) -> None:
         self._premises = premises
-        self._settings = {name: text for name, text in settings.items() if "MODEL" not in name}
+        self._registry = settings["TAGSTREAM_REGISTRY__URL"]
         self._id = ""
         self._started = 0
 
     def __call__(self, *arguments: str) -> None:
-        said = json.loads(tagstream(self._premises, "model", *arguments, "--json", **self._settings))
+        said = json.loads(
+            tagstream(self._premises, "model", *arguments, "--json", TAGSTREAM_REGISTRY__URL=self._registry)
+        )
         assert said["workers"] == 1
         self._id, self._started = said["id"], self._started + 1
 

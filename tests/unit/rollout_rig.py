@@ -68,6 +68,7 @@ class RolledOut:
         self.world = world or World()
         self.versions = TwoVersions(SpokenTagger(), ShiftedTagger(version="2"))
         self.world.tagger = self.versions.serving
+        self.wanted: list[str] = []
         self.follower = self.follower_of("worker-1")
         self.comparisons = RolloutComparisons(self.follower, self.versions, self.world.metrics.rollouts)
         self.world.rollouts = self.comparisons
@@ -76,7 +77,11 @@ class RolledOut:
         """Another worker's."""
         serving, metrics = self.versions.serving, self.world.metrics.rollouts
         return RolloutFollower(
-            self.world.scores, lambda: serving.model, name=lambda: name, told=metrics.running
+            self.world.scores,
+            lambda: serving.model,
+            want=self.wanted.append,
+            name=lambda: name,
+            told=metrics.running,
         )
 
     async def start(self, rollout: ModelRollout) -> None:

@@ -113,6 +113,12 @@ async def test_until_the_new_version_is_here_uploads_are_scored_as_always() -> N
     assert rig.compared == []
 
 
+async def test_the_new_version_is_asked_for_before_an_upload_comes() -> None:
+    rig = RolledOut()
+    await rig.start(rollout_of(CANARY))
+    assert rig.wanted == ["2"]
+
+
 async def test_a_worker_that_serves_another_version_takes_no_part() -> None:
     rig = RolledOut()
     await rig.start(rollout_of(CANARY, serving="0"))
