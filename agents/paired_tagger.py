@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from agents.ports import Forwarded, Tagger
+from agents.ports import Forwarded, Tagger, WithRendition
 from schemas.tags import ModelRef, Scores, Verdict
 
 
@@ -40,9 +40,21 @@ class PairedTagger:
         """The version whose scores are to hold."""
         return self._new.model if self._new_holds else self._serving.model
 
+    @property
+    def input_side(self) -> int:
+        """Pixels of each side of what either is fed, at most."""
+        return max(self._serving.input_side, self._new.input_side)
+
     async def decode(self, data: bytes) -> PairedPixels:
         """Its pixels for both, decoded once where both want the same; raises as the serving one does."""
-        serving = await self._serving.decode(data)
+        return await self._paired(await self._serving.decode(data), data)
+
+    async def decode_and_reduce(self, data: bytes) -> WithRendition:
+        """The same, and the image's rendition where the decoders make one."""
+        made = await self._serving.decode_and_reduce(data)
+        return WithRendition(await self._paired(made.pixels, data), made.rendition)
+
+    async def _paired(self, serving: Any, data: bytes) -> PairedPixels:  # noqa: ANN401 - the version's
         new = self._new.adopt(serving)
         if new is None:
             try:

@@ -19,7 +19,8 @@ from pathlib import Path
 from statistics import mean, median
 from typing import Any, Final
 
-from agents.ports import Components, Forwarded, OneVersion, WithRendition
+from agents.opened_components import Components
+from agents.ports import Forwarded, OneVersion, WithRendition
 from agents.renditions import RenditionBounds, Renditions
 from agents.tagger import ResidentTagger
 from agents.telemetry import logs

@@ -208,6 +208,7 @@ class RenditionMetrics:
         """A replay has read it."""
         self._reads.labels(source).inc()
 
+
 class RolloutMetrics:
     """A new version beside the serving one."""
 

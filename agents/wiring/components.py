@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 import structlog
 
 from agents.model_slot import ModelSlot
-from agents.renditions import Renditions
 from agents.opened_components import Components
+from agents.renditions import Renditions
 from agents.shared_decoding import SharedDecoding
 from agents.telemetry.metrics import Metrics
 from agents.wiring.backends import kafka_settings, s3_settings
@@ -68,9 +68,17 @@ async def open_components(settings: Settings, runtime: Runtime) -> AsyncIterator
             # Together: what one is away for must not keep what is wrong with another from being said.
             storage, scores, tags = await asyncio.gather(*opening)
         await tagger.warm()
-        versions = await residence.tend(scores, stack)
+        tended = await residence.tend(scores, stack)
         kept = await _open_renditions(settings, runtime, scores, stack)
-        yield Components(storage, scores, tags, tagger, versions, renditions=kept)
+        yield Components(
+            images=storage,
+            scores=scores,
+            tags=tags,
+            tagger=tagger,
+            versions=tended.versions,
+            renditions=kept,
+            rollouts=tended.rollouts,
+        )
 
 
 async def _open_renditions(
@@ -84,16 +92,6 @@ async def _open_renditions(
         opening = partial(stack.enter_async_context, S3Renditions(place, s3_settings(settings)))
         store = await runtime.dependencies.retry_until_available(opening)
     return await stack.enter_async_context(Renditions(store, recipe, scores, runtime.metrics.renditions))
-
-        tended = await residence.tend(scores, stack)
-        yield Components(
-            images=storage,
-            scores=scores,
-            tags=tags,
-            tagger=tagger,
-            versions=tended.versions,
-            rollouts=tended.rollouts,
-        )
 
 
 @asynccontextmanager

@@ -11,9 +11,9 @@ from typing import TypeVar
 from agents.bounded_times import ClockLimits
 from agents.dead_letters import Deferrals
 from agents.dispatcher import Dispatcher
-from agents.renditions import Renditions
 from agents.opened_components import Components
 from agents.ports import Forwarded, Versions
+from agents.renditions import Renditions
 from agents.rollout_comparisons import RolloutComparisons
 from agents.telemetry.metrics import Metrics
 from agents.testing import LABELS, RULES, FakeTagger
@@ -191,7 +191,6 @@ class World:
             tagger=self.tagger,
             versions=self.versions,
             renditions=self.renditions,
-
             rollouts=self.rollouts,
         )
         outages = Dependencies(IMPATIENT)
