@@ -15,9 +15,9 @@ from typing import Final, Protocol, Self
 import structlog
 
 from agents.telemetry.metrics import RenditionMetrics
-from model.rendition_recipe import RenditionRecipe
 from schemas.errors import Rejected, TagstreamError
 from schemas.records import Content, ImageHead
+from schemas.rendition_recipe import RenditionRecipe
 from streams.ports import RenditionStore, StoredRendition
 
 log = structlog.get_logger(__name__)

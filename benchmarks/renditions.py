@@ -34,10 +34,10 @@ from benchmarks.processor import cpu_seconds
 from benchmarks.suite.photographs import Kind, kinds
 from model.decoding.pool import DecoderPool
 from model.preprocess import Preprocess
-from model.rendition_recipe import RenditionRecipe
 from schemas import topics, wire
 from schemas.claims import Claim
 from schemas.events import RescoreMode, RescoreRequested
+from schemas.rendition_recipe import RenditionRecipe
 from schemas.rescore_jobs import FromStore, RescoreJob
 from schemas.tags import ModelRef, Scores, Verdict
 from schemas.uploads import ImageUploaded, Location, Position

@@ -21,8 +21,8 @@ from model.formats import colour, heif
 from model.formats.opening import FORMATS, opened, orientation
 from model.formats.picture_file import PictureFile
 from model.refusals import damage, signatures
-from model.rendition_recipe import RenditionRecipe
 from schemas.errors import ConfigurationError, TagstreamError, TooManyPixels, Undecodable
+from schemas.rendition_recipe import RenditionRecipe
 
 Box = tuple[float, float, float, float]
 

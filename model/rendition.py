@@ -8,7 +8,7 @@ import numpy as np
 import simplejpeg
 from PIL import Image
 
-from model.rendition_recipe import RenditionRecipe
+from schemas.rendition_recipe import RenditionRecipe
 
 LONGEST: Final = 4
 """Times the shorter side: a photograph that is longer has no rendition, which would be no small one."""

@@ -7,9 +7,9 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from model.rendition_recipe import RenditionRecipe
 from schemas import addresses
 from schemas.addresses import BucketAddress
+from schemas.rendition_recipe import RenditionRecipe
 from schemas.settings import Advanced, Section
 
 

@@ -14,9 +14,9 @@ from model.evaluation.parity import Parity
 from model.evaluation.parity import parity as measure_parity
 from model.evaluation.runtime_parity import RuntimeParity
 from model.evaluation.runtime_parity import runtime_parity as measure_runtimes
-from model.rendition_recipe import RenditionRecipe
 from model.serving.classifier import Classifier
 from schemas.errors import ConfigurationError
+from schemas.rendition_recipe import RenditionRecipe
 
 
 def record(job: EvaluationJob, result: EvaluationResult) -> None:

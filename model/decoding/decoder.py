@@ -21,8 +21,8 @@ from model.decoding.limits import DecoderLimits
 from model.decoding.options import REAL, DecodeOptions
 from model.preprocess import DecodedImage, Preprocess
 from model.rendition import MOST_BYTES
-from model.rendition_recipe import RenditionRecipe
 from schemas.errors import Broken
+from schemas.rendition_recipe import RenditionRecipe
 
 LOOKS: Final = 10
 """How often a decoder is looked at within its deadline, before it is believed to hang."""

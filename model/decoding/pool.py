@@ -29,9 +29,9 @@ from model.decoding.decoder import LOOKS, Decoder, DecoderDied, DecoderExit, Dec
 from model.decoding.limits import DecoderLimits
 from model.decoding.options import REAL
 from model.preprocess import DecodedImage, Pixels, Preprocess
-from model.rendition_recipe import RenditionRecipe
 from model.serving import self_check
 from schemas.errors import Broken, DeadlyImage, Rejected
+from schemas.rendition_recipe import RenditionRecipe
 
 log = structlog.get_logger(__name__)
 

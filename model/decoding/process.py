@@ -24,7 +24,7 @@ from model.decoding.area import SharedArea
 from model.decoding.frames import ANSWER, OUT_OF_MEMORY, REQUEST, FrameKind, refusal
 from model.decoding.options import DecodeOptions
 from model.preprocess import DecodedImage, Fit, Pixels, Preprocess
-from model.rendition_recipe import RenditionRecipe
+from schemas.rendition_recipe import RenditionRecipe
 
 _PR_SET_PDEATHSIG: Final = 1
 _PAGE: Final = resource.getpagesize()

@@ -14,9 +14,9 @@ from model.evaluation.predict import predict
 from model.evaluation.predictions import Predictions
 from model.evaluation.shares import Share
 from model.preprocess import Preprocess
-from model.rendition_recipe import RenditionRecipe
 from model.serving.classifier import Classifier
 from schemas.errors import ConfigurationError, Rejected
+from schemas.rendition_recipe import RenditionRecipe
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,8 +26,8 @@ from model.decoding.limits import DecoderLimits
 from model.decoding.options import REAL
 from model.decoding.pool import DecoderPool
 from model.preprocess import MAX_PIXELS, Fit, Preprocess
-from model.rendition_recipe import RenditionRecipe
 from schemas.errors import Broken, DeadlyImage, Rejected, Stage, TooManyPixels, Undecodable, Unforeseen
+from schemas.rendition_recipe import RenditionRecipe
 from tagstream import samples
 from tests.unit.decoder_builders import exists, lines, pool, until_begun, until_gone
 from tests.unit.heif_builders import heic

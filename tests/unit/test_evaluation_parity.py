@@ -13,10 +13,10 @@ from PIL import Image
 from model.data.dataset import Photograph
 from model.evaluation.parity import Rendition, parity
 from model.preprocess import Preprocess
-from model.rendition_recipe import RenditionRecipe
 from model.serving.classifier import Classifier
 from model.tiny_version import write_tiny_version
 from schemas.errors import ConfigurationError
+from schemas.rendition_recipe import RenditionRecipe
 from tagstream.commands.model.parity import parity as command
 
 

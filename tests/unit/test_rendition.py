@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from model.preprocess import Preprocess
-from model.rendition_recipe import REVISION, RenditionRecipe
 from schemas.errors import Undecodable
+from schemas.rendition_recipe import REVISION, RenditionRecipe
 
 RECIPE = RenditionRecipe(side=320, quality=90)
 SERVING = Preprocess()

@@ -10,11 +10,11 @@ import pytest
 from agents import erasure
 from agents.ports import WithRendition
 from agents.renditions import FreshRendition, RenditionBounds, Renditions
-from model.rendition_recipe import RenditionRecipe
 from schemas import wire
 from schemas.errors import Unavailable
 from schemas.events import RescoreMode
 from schemas.records import ImageHead
+from schemas.rendition_recipe import RenditionRecipe
 from schemas.uploads import ImageRemoved
 from streams.adapters.memory import MemoryRenditions, MemoryScores
 from streams.message import Message

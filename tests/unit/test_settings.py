@@ -10,8 +10,8 @@ from pydantic import SecretStr, ValidationError
 from typer.testing import CliRunner
 
 from agents.wiring import settings
-from model.rendition_recipe import RenditionRecipe
 from schemas.errors import ConfigurationError
+from schemas.rendition_recipe import RenditionRecipe
 from tagstream.commands import config
 
 

@@ -54,8 +54,8 @@ def parity(  # noqa: PLR0913, PLR0917 - one parameter an option
       tagstream model parity packaged photographs/ --runtimes torch,openvino
       tagstream model parity packaged photographs/ --runtimes openvino,cuda --json
     """
-    from model.rendition_recipe import RenditionRecipe
     from operations import evaluate
+    from schemas.rendition_recipe import RenditionRecipe
     from tagstream.commands.environment import load_settings
 
     folder = resolve(version)
