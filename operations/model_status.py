@@ -13,6 +13,7 @@ from agents.wiring import stores
 from agents.wiring.settings import Settings
 from operations import store
 from operations.unwell import Unwell
+from schemas.rollouts import ModelRollout
 from schemas.worker_states import WorkerState
 
 LIVES: Final = timedelta(seconds=4 * BEAT_SECONDS)
@@ -39,6 +40,8 @@ class ModelStatus:
     """All of them."""
 
     workers: tuple[SeenWorker, ...]
+    rollouts: tuple[ModelRollout, ...] = ()
+    """Those that run."""
 
     @property
     def alive(self) -> tuple[WorkerState, ...]:
@@ -76,11 +79,13 @@ async def read(settings: Settings) -> ModelStatus:
     now = datetime.now(UTC)
     async with stores.open_store(settings.store) as states:
         every = await states.workers()
+        rolled_out = await states.rollouts()
         for each in every:
             if now - each.seen_at > KEPT:
                 await states.forget_worker(each.id)
     recent = (each for each in every if now - each.seen_at <= KEPT)
-    return ModelStatus(tuple(SeenWorker(each, is_alive(each, now)) for each in recent))
+    running = (each for each in rolled_out if isinstance(each, ModelRollout) and each.is_running)
+    return ModelStatus(tuple(SeenWorker(each, is_alive(each, now)) for each in recent), tuple(running))
 
 
 async def look(settings: Settings) -> str:

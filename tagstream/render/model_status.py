@@ -9,14 +9,18 @@ import typer
 from rich.text import Text
 
 from operations.model_status import ModelStatus, SeenWorker
-from tagstream.render import tables
+from tagstream.render import rollout_standing, tables
 from tagstream.render.console import PrintableConsole
 
 
 def show(found: ModelStatus, *, as_json: bool) -> None:
     """A line for each worker, and what is wrong below."""
     if as_json:
-        document = {"served": dict(found.served), "workers": [each.document() for each in found.workers]}
+        document = {
+            "served": dict(found.served),
+            "workers": [each.document() for each in found.workers],
+            "rollouts": [each.id for each in found.rollouts],
+        }
         typer.echo(json.dumps(document))
         return
     console = PrintableConsole()
@@ -27,6 +31,8 @@ def show(found: ModelStatus, *, as_json: bool) -> None:
     for each in found.workers:
         table.add_row(*_cells(each))
     console.print(table)
+    for rollout in found.rollouts:
+        console.print(rollout_standing.lead(rollout), soft_wrap=True)
     for missing in found.missing:
         console.print(missing, soft_wrap=True)
     for complaint in found.complaints:

@@ -15,7 +15,7 @@ from model.registry.aliases import Note
 from model.registry.refs import AliasRef, VersionRef
 from model.registry.registry import Registry
 from model.tiny_version import write_tiny_version
-from operations import publish, rollout_report, rollouts
+from operations import model_status, publish, rollout_report, rollouts
 from operations.rollouts import RolloutRequest
 from operations.unwell import Unwell
 from schemas import topics
@@ -93,6 +93,7 @@ async def test_it_stands_beside_what_workers_serve(config: Settings) -> None:
     assert (started.rollout.serving, started.workers, started.was) == ("v1", 1, None)
     assert await rollouts.look(config, None) == started.rollout
     assert await rollouts.check(config) == f"{started.rollout.id}, on 5 % of uploads"
+    assert (await model_status.read(config)).rollouts == (started.rollout,)
 
 
 async def test_where_no_worker_runs_it_stands_beside_the_champion(config: Settings) -> None:
