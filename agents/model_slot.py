@@ -21,6 +21,8 @@ from functools import partial
 from types import TracebackType
 from typing import Final, Self
 
+import structlog
+
 from agents.ports import Forwarded, Rules, WithRendition
 from agents.tagger import BackgroundTagger, PreparedImage, ResidentTagger
 from model.policy import Policy
@@ -28,6 +30,8 @@ from model.runtimes.port import ModelRuntime
 from model.serving import allocator
 from model.serving.statistics import BatchStatistics
 from schemas.tags import ModelRef, Scores, Verdict
+
+log = structlog.get_logger(__name__)
 
 _LOOK_SECONDS: Final = 0.02
 """How often it is looked whether the last image of an old version is through: a few batches' time."""
@@ -83,7 +87,7 @@ class ModelSlot:
         )
 
     async def died(self) -> BaseException:
-        """What a batcher died of, once one has."""
+        """What a batcher of uploads died of, once one has."""
         return await asyncio.shield(self._death)
 
     async def warm(self) -> None:
@@ -216,6 +220,13 @@ class ModelSlot:
         await tagger.__aexit__(kind, error, trace)
 
     async def _watch(self, tagger: ResidentTagger) -> None:
+        """Who has no version any more has to stop; one that only stood beside takes nobody with it."""
         cause = await tagger.died()
-        if not self._death.done():
+        version = tagger.model.version
+        if self._others.get(version) is tagger:
+            log.error("model.died", version=version, serving=self._current.model.version, why=str(cause))
+            del self._others[version]
+            del self._watches[tagger]
+            await tagger.__aexit__(type(cause), cause, None)
+        elif not self._death.done():
             self._death.set_result(cause)

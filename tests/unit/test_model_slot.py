@@ -226,13 +226,37 @@ class Breaking(OpenVinoRuntime):
         return super().logits(images, at_once=at_once)
 
 
-async def test_the_death_of_the_version_that_came_is_told(folders: tuple[Path, Path]) -> None:
-    version = checkpoint.read(folders[1])
+def breaking(folder: Path) -> tuple[ResidentTagger, Breaking]:
+    """A tagger, and its device."""
+    version = checkpoint.read(folder)
     runtime = Breaking(version, threads=1)
     classifier = Classifier(version, runtime)
     decoding = DecodingThreads(classifier.preprocess, count=2)
     policy = Policy.of(classifier.manifest)
-    new = ResidentTagger(classifier, policy, batches=BatchLimits(max_size=4), decoding=decoding)
+    return ResidentTagger(classifier, policy, batches=BatchLimits(max_size=4), decoding=decoding), runtime
+
+
+async def test_the_death_of_a_version_beside_takes_nobody_with_it(folders: tuple[Path, Path]) -> None:
+    other, device = breaking(folders[1])
+    async with slot_of(tagger_of(folders[0])) as slot:
+        died = asyncio.create_task(slot.died())
+        await slot.add(other)
+        device.is_broken = True
+        with slot.pinned("v2") as pinned:
+            assert pinned is not None
+            prepared = await pinned.decode(PICTURE)
+            with pytest.raises(DeviceBroken):
+                await pinned.score(prepared)
+        async with asyncio.timeout(5):
+            while slot.is_resident("v2"):
+                await asyncio.sleep(0)
+        assert (await scored(slot)).model.version == "v1"
+        assert not died.done()
+        died.cancel()
+
+
+async def test_the_death_of_the_version_that_came_is_told(folders: tuple[Path, Path]) -> None:
+    new, runtime = breaking(folders[1])
     stack = AsyncExitStack()
     slot = await stack.enter_async_context(slot_of(tagger_of(folders[0])))
     died = asyncio.create_task(slot.died())
