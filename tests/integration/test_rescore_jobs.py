@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -256,6 +258,28 @@ async def test_a_service_runs_what_nobody_runs_and_tells_what_cannot_go_on(
         states = await store.job_states([paused.id, held.id, spoiled.id])
     assert [name for name, _ in seen.failures] == [spoiled.id]
     assert states == {paused.id: "paused", held.id: "running", spoiled.id: "failed"}
+
+
+async def test_a_job_that_is_edited_by_hand_while_it_runs_stops_with_the_field_and_goes_on_once_it_is_mended(
+    config: Settings, seen: Seen
+) -> None:
+    job = await started(config, seen, start="store", rate=5.0)
+    async with SqliteScores(config.store.path) as store:
+        held = await take(store, job.id, "host:1:a", outlast=lambda call: call())
+        edited(config.store.path, job.id, rate="fast")
+        with pytest.raises(ConfigurationError, match=f"{job.id}: its document .* rate: .* mend that field"):
+            await held.change(lambda job: job)
+        edited(config.store.path, job.id, rate=7)
+        changed = await held.change(lambda job: job)
+    assert (changed.rate, changed.state, changed.checkpoint) == (7.0, job.state, job.checkpoint)
+
+
+def edited(path: Path, job_id: str, *, rate: object) -> None:
+    """The document as somebody leaves it who has opened the store."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(
+            "UPDATE rescore_jobs SET document = json_set(document, '$.rate', ?) WHERE id = ?", (rate, job_id)
+        )
 
 
 async def test_a_file_that_is_on_another_machine_is_left_to_a_service_there(

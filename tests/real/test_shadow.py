@@ -1,16 +1,22 @@
-"""A version is tried in the shadow while uploads go on, a runner and a worker are killed; it is published."""
+"""A version is tried in the shadow while uploads go on, a runner and a worker are killed; it is published.
+
+What the uploads waited for their tags is stated beside what those waited that came before: it is no check.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import io
 import json
+import math
 import os
+import statistics
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,12 +35,17 @@ from tests.real.bucket import Bucket
 from tests.real.findings import WITHIN, Findings
 from tests.real.premises import Premises
 from tests.real.processes import command, doomed_worker, product_worker, tagstream
+from tests.seen import Tell
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(1500)]
 
 IMAGES: Final = int(os.environ.get("SHADOW_IMAGES", "150"))
 KEYS: Final = [f"r{number % 7}/{number}.png" for number in range(IMAGES)]
 DECIDED: Final = KEYS[:3]
+QUIET: Final = 20
+"""Uploads before the shadow."""
+Uploads = dict[str, datetime]
+"""When each key was begun to be uploaded."""
 RATE: Final = IMAGES / 20
 """Images a second of the shadow, so that there is time to stop it."""
 
@@ -51,7 +62,7 @@ def picture(seed: int) -> bytes:
 
 
 async def test_a_shadow_outlives_its_runner_and_a_worker_and_exactly_its_changes_are_published(
-    premises: Premises, bucket: Bucket, findings: Findings, tmp_path: Path
+    premises: Premises, bucket: Bucket, findings: Findings, tmp_path: Path, tell: Tell
 ) -> None:
     settings = registry_of(premises, tmp_path)
     lives = [tmp_path / name for name in ("first", "second")]
@@ -65,6 +76,7 @@ async def test_a_shadow_outlives_its_runner_and_a_worker_and_exactly_its_changes
             for key in DECIDED:
                 tagstream(premises, "decide", findings.image(key), "correct", "--labels", "food")
             await findings.all_until(DECIDED, lambda head: holds(head) == {"food"})
+            quiet = await uploaded_before(bucket, findings)
             job = shadow(premises, settings)
             async with uploading(bucket) as live:
                 with command(premises, "replay", "resume", job, **settings) as runner:
@@ -78,8 +90,9 @@ async def test_a_shadow_outlives_its_runner_and_a_worker_and_exactly_its_changes
                 await finished(premises, settings, job)
         before = await findings.all_until(KEYS)
         assert versions(before) == {"v1"}
-        await findings.all_until(live)
+        await findings.all_until(tuple(live))
         assert await replayed(findings) == []
+        tell(await what_uploads_waited(findings, quiet, live))
 
         report = json.loads(tagstream(premises, "replay", "report", job, "--json"))
         assert report["images"] >= IMAGES
@@ -165,21 +178,51 @@ async def finished(premises: Premises, settings: dict[str, str], job: str) -> No
     await until(premises, job, lambda told: told["state"] == "finished")
 
 
+async def upload(bucket: Bucket, uploads: Uploads, *, prefix: str, number: float) -> None:
+    """So many photographs, two a second; each is noted once storage has it."""
+    while len(uploads) < number:
+        key, begun = f"{prefix}/{len(uploads)}.png", datetime.now(UTC)
+        await asyncio.to_thread(bucket.put, key, picture(10_000 + len(uploads)))
+        uploads[key] = begun
+        await asyncio.sleep(0.5)
+
+
+async def uploaded_before(bucket: Bucket, findings: Findings) -> Uploads:
+    """Photographs that come while no replay runs, tagged."""
+    uploads: Uploads = {}
+    await upload(bucket, uploads, prefix="quiet", number=QUIET)
+    await findings.all_until(tuple(uploads))
+    return uploads
+
+
+async def percentile(findings: Findings, uploads: Uploads) -> float:
+    """Seconds within which 95 of 100 uploads had their first tags on the topic."""
+    begun = {findings.image(key): when for key, when in uploads.items()}
+    waited: dict[str, float] = {}
+    for message in await findings.messages(topics.TAGGED):
+        image = json.loads(message.value or b"{}").get("image_id")
+        if image in begun and message.timestamp is not None:
+            waited.setdefault(image, (message.timestamp - begun[image]).total_seconds())
+    assert len(waited) == len(uploads)
+    return statistics.quantiles(waited.values(), n=20)[-1]
+
+
+async def what_uploads_waited(findings: Findings, quiet: Uploads, live: Uploads) -> str:
+    """Without the shadow, and during it, in one line."""
+    without, during = await percentile(findings, quiet), await percentile(findings, live)
+    return (
+        f"p95 from upload to tags: {during:.2f} s of {len(live)} uploads during the shadow, two kills among"
+        f" them, {without:.2f} s of {len(quiet)} before it: {during / without:.1f} x"
+    )
+
+
 @asynccontextmanager
-async def uploading(bucket: Bucket) -> AsyncIterator[list[str]]:
-    """Photographs that come meanwhile; their keys."""
-    keys: list[str] = []
-
-    async def upload() -> None:
-        while True:
-            key = f"live/{len(keys)}.png"
-            await asyncio.to_thread(bucket.put, key, picture(10_000 + len(keys)))
-            keys.append(key)
-            await asyncio.sleep(0.5)
-
-    task = asyncio.create_task(upload())
+async def uploading(bucket: Bucket) -> AsyncIterator[Uploads]:
+    """Photographs that come meanwhile."""
+    uploads: Uploads = {}
+    task = asyncio.create_task(upload(bucket, uploads, prefix="live", number=math.inf))
     try:
-        yield keys
+        yield uploads
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
