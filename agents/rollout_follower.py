@@ -85,13 +85,19 @@ class RolloutFollower:
             await asyncio.sleep(seconds * random.uniform(1 - SPREAD, 1 + SPREAD))
 
     async def look(self) -> None:
-        """Report what was counted, or see whether a rollout was started; nothing while the store is away."""
+        """Report what was counted, or see whether a rollout was started; nothing while the store is away.
+
+        One whose document somebody has spoiled is left: nobody can say any more what is wanted.
+        """
         try:
             if self.current is not None:
                 await self._report(self.current)
             else:
                 self._become(_running(await self._store.rollouts(), self._serving().name))
-        except (Unavailable, ConfigurationError) as error:
+        except ConfigurationError as error:
+            log.error("rollout.spoiled", cause=str(error))
+            self._become(None)
+        except Unavailable as error:
             if not self._away:
                 log.warning("rollout.not_asked", cause=str(error))
             self._away = True

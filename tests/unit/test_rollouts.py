@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from agents import rollout_comparisons, rollout_guards
 from schemas import topics
-from schemas.errors import Unavailable
+from schemas.errors import ConfigurationError, Unavailable
 from schemas.rollouts import DurationHistogram, RolloutCounts, RolloutGuards, RolloutState
 
 from .rollout_rig import CANARY, SHADOW, RolledOut, rollout_of
@@ -234,18 +234,31 @@ async def test_what_was_counted_while_the_store_was_away_is_reported_later() -> 
     rig = RolledOut()
     await rig.start(rollout_of(SHADOW))
     rig.follower.ledger.failed(ValueError("one"))
-    store, rig.follower._store = rig.follower._store, Away()  # type: ignore[assignment]
+    store, rig.follower._store = rig.follower._store, Failing(Unavailable("store", "it is away"))  # type: ignore[assignment]
     await rig.follower.look()
     rig.follower._store = store
     await rig.follower.look()
     assert (await rig.stored()).counts.errors == 1
 
 
-class Away:
-    """A store that does not answer."""
+async def test_one_whose_document_was_spoiled_by_hand_is_left() -> None:
+    rig = RolledOut()
+    await rig.start(rollout_of(CANARY))
+    rig.follower._store = Failing(ConfigurationError("percent: not a number"))  # type: ignore[assignment]
+    await rig.follower.look()
+    assert rig.follower.current is None
+    await rig.tag("a", "menu=0.9")
+    assert await rig.tags("a") == ("1", ("menu",))
+
+
+class Failing:
+    """A store that answers so."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
 
     async def rollout(self, rollout_id: str) -> None:  # noqa: ARG002
-        raise Unavailable("store", "it is away")
+        raise self._error
 
 
 async def test_of_two_at_once_the_one_that_was_started_first_runs() -> None:
