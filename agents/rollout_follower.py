@@ -95,7 +95,7 @@ class RolloutFollower:
             else:
                 self._become(_running(await self._store.rollouts(), self._serving().name))
         except ConfigurationError as error:
-            log.error("rollout.spoiled", cause=str(error))
+            log.warning("rollout.spoiled", cause=str(error))
             self._become(None)
         except Unavailable as error:
             if not self._away:
