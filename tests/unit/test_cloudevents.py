@@ -15,10 +15,12 @@ from schemas.events import (
     CollectionChanged,
     ImageTagged,
     ModerationRequested,
+    OtherVerdict,
     RescoreRequested,
     TagsHeld,
+    VersionsCompared,
 )
-from schemas.tags import Route
+from schemas.tags import ModelRef, Route
 from schemas.uploads import ImageRemoved, ImageUploaded, Location, Position
 from schemas.wire import cloudevents
 from schemas.wire.cloudevents import Event
@@ -63,6 +65,15 @@ COLLECTED = CollectionChanged(
     label="ambiance",
     why=WHY,
 )
+COMPARED = VersionsCompared(
+    event_id="v",
+    image_id="img_a",
+    position=POSITION,
+    location=AT,
+    rollout="r",
+    tags=(),
+    held=OtherVerdict(model=ModelRef(name="m", version="1", digest="d"), labels=()),
+)
 STATED = statement(0, puid="s")
 EVERY: tuple[tuple[Event, str], ...] = (
     (UPLOADED, "tagstream.photos.uploaded.v1"),
@@ -73,6 +84,7 @@ EVERY: tuple[tuple[Event, str], ...] = (
     (HELD, "tagstream.photos.tags.v1"),
     (FLAGGED, "tagstream.photos.moderation.v1"),
     (COLLECTED, "tagstream.photos.collection.v1"),
+    (COMPARED, "tagstream.photos.compared.v1"),
     (STATED, "tagstream.photos.statement.v1"),
 )
 

@@ -181,8 +181,9 @@ async def test_a_model_is_verified_and_scores_its_golden_images_where_that_is_as
     monkeypatch.setenv("TAGSTREAM_MODEL__DEVICE", "cpu")
     monkeypatch.setenv("TAGSTREAM_MODEL__THREADS", "1")
     config = settings.load()
-    (*_, light, _), (*_, whole, _) = (
-        health_checks.of(config, source="-", scores=each) for each in (False, True)
+    light, whole = (
+        next(each for each in health_checks.of(config, source="-", scores=scores) if each.name == "model")
+        for scores in (False, True)
     )
     assert "tiny v1 is whole, for the CPU" in (await _one(light)).said
     assert "golden images score as they should" in (await _one(whole)).said
