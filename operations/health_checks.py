@@ -20,7 +20,7 @@ from operations import (
     model_status,
     reading_checks,
     replay_checks,
-    rollouts,
+    rollout_checks,
     store_checks,
     suspicions,
 )
@@ -131,7 +131,7 @@ def of(config: Settings, *, source: str, scores: bool = False) -> tuple[Check, .
         *_registry(config),
         Check("model", lambda: model_check.look(config, scores=scores), _MODEL_MEND, MODEL_SECONDS),
         Check("workers", lambda: model_status.look(config), "see the check of the store"),
-        Check("rollouts", lambda: rollouts.check(config), "see the check of the store"),
+        Check("rollouts", lambda: rollout_checks.check(config), "see the check of the store"),
     )
 
 

@@ -12,15 +12,13 @@ from agents.wiring.settings import Settings
 from model.registry.refs import CHAMPION, AliasRef, VersionRef
 from operations import model_status, store
 from operations.current_user import current_user
-from operations.unwell import Unwell
+from operations.rollout_checks import AnyRollout, age
 from schemas import topics
 from schemas.did_you_mean import did_you_mean
 from schemas.errors import ConfigurationError
-from schemas.rollouts import ModelRollout, RolloutGuards, RolloutMode, RolloutState, SpoiledRollout
+from schemas.rollouts import ModelRollout, RolloutGuards, RolloutMode, RolloutState
 from streams.adapters.kafka.admin import TopicAdmin
 from streams.ports import Rollouts
-
-AnyRollout = ModelRollout | SpoiledRollout
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,34 +92,6 @@ async def look(settings: Settings, rollout_id: str | None) -> ModelRollout:
     """The one of the id; else the one that runs, or the newest. Raises `ConfigurationError`."""
     async with store.open_store(settings.store) as kept:
         return await _find(kept, rollout_id)
-
-
-async def every(settings: Settings) -> tuple[AnyRollout, ...]:
-    """All of them, the newest last."""
-    store.refuse_missing(settings.store)
-    async with store.open_store(settings.store) as kept:
-        found = await kept.rollouts()
-    return tuple(sorted(found, key=_age))
-
-
-async def check(settings: Settings) -> str:
-    """The health check: what runs; raises `Unwell` where a guard has ended the newest, or one is spoiled."""
-    if not store.is_here(settings.store):
-        return "no worker has run yet"
-    found = await every(settings)
-    if spoiled := [each for each in found if isinstance(each, SpoiledRollout)]:
-        raise Unwell(str(spoiled[0].error), "mend that document, or delete it")
-    whole = [each for each in found if isinstance(each, ModelRollout)]
-    if running := [each for each in whole if each.is_running]:
-        return "; ".join(f"{each.id}, on {each.percent:g} % of uploads" for each in running)
-    if whole and whole[-1].state is RolloutState.ROLLED_BACK:
-        last = whole[-1]
-        raise Unwell(
-            f"{last.id} was rolled back: {last.why}",
-            f"`tagstream model rollout {last.id}` shows what was counted; `tagstream model end-rollout"
-            f" {last.id}` says that it was seen",
-        )
-    return f"none runs, {len(whole)} have ended"
 
 
 async def _refuse_unpublished(settings: Settings, version: VersionRef) -> None:
@@ -201,7 +171,7 @@ async def _find(kept: Rollouts, rollout_id: str | None, *, only_open: bool = Fal
     if not whole:
         start = "`tagstream model shadow NAME/VERSION` or `canary` starts one"
         raise ConfigurationError(f"no rollout {'runs' if only_open else 'has been started'}: {start}")
-    return max(whole, key=lambda each: (each.is_running, *_age(each)))
+    return max(whole, key=lambda each: (each.is_running, *age(each)))
 
 
 async def _end(kept: Rollouts, rollout_id: str, *, why: str) -> ModelRollout:
@@ -233,9 +203,4 @@ async def _change(
 
 def _running(found: tuple[AnyRollout, ...], model: str) -> ModelRollout | None:
     whole = (each for each in found if isinstance(each, ModelRollout) and each.is_running)
-    return min((each for each in whole if each.model == model), key=_age, default=None)
-
-
-def _age(rollout: AnyRollout) -> tuple[str, str]:
-    started = rollout.started_at.isoformat() if isinstance(rollout, ModelRollout) else ""
-    return (started, rollout.id)
+    return min((each for each in whole if each.model == model), key=age, default=None)

@@ -15,7 +15,7 @@ from model.registry.aliases import Note
 from model.registry.refs import AliasRef, VersionRef
 from model.registry.registry import Registry
 from model.tiny_version import write_tiny_version
-from operations import model_status, publish, rollout_report, rollouts
+from operations import model_status, publish, rollout_checks, rollout_report, rollouts
 from operations.rollouts import RolloutRequest
 from operations.unwell import Unwell
 from schemas import topics
@@ -92,7 +92,7 @@ async def test_it_stands_beside_what_workers_serve(config: Settings) -> None:
     started = await rollouts.start(config, wanted())
     assert (started.rollout.serving, started.workers, started.was) == ("v1", 1, None)
     assert await rollouts.look(config, None) == started.rollout
-    assert await rollouts.check(config) == f"{started.rollout.id}, on 5 % of uploads"
+    assert await rollout_checks.check(config) == f"{started.rollout.id}, on 5 % of uploads"
     assert (await model_status.read(config)).rollouts == (started.rollout,)
 
 
@@ -145,17 +145,17 @@ async def test_it_is_ended_once_with_the_reason(config: Settings) -> None:
         await rollouts.end(config, None, reason="")
     with pytest.raises(ConfigurationError, match="has ended already: seen enough"):
         await rollouts.end(config, first.id, reason="")
-    assert await rollouts.check(config) == "none runs, 1 have ended"
+    assert await rollout_checks.check(config) == "none runs, 1 have ended"
 
 
 async def test_one_that_was_rolled_back_is_unwell_until_somebody_has_seen_it(config: Settings) -> None:
     first = (await rollouts.start(config, wanted())).rollout
     await changed(config, first, state=RolloutState.ROLLED_BACK, why="too slow", ended_by="host:1:a")
     with pytest.raises(Unwell, match="was rolled back: too slow"):
-        await rollouts.check(config)
+        await rollout_checks.check(config)
     seen = await rollouts.end(config, None, reason="")
     assert (seen.state, seen.why, seen.ended_by) == (RolloutState.ENDED, "too slow", "host:1:a")
-    assert await rollouts.check(config) == "none runs, 1 have ended"
+    assert await rollout_checks.check(config) == "none runs, 1 have ended"
 
 
 async def test_it_ends_when_the_alias_that_workers_follow_leaves_what_it_stands_beside(
@@ -182,9 +182,9 @@ async def test_a_spoiled_document_is_told_and_hides_no_other(config: Settings) -
         edit = "INSERT INTO rollouts (id, document) VALUES ('x', '{\"id\": \"x\"}')"
         await store._writes.do(lambda connection: connection.execute(edit).rowcount)
     assert await rollouts.look(config, None) == first
-    assert [each.id for each in await rollouts.every(config)] == ["x", first.id]
+    assert [each.id for each in await rollout_checks.every(config)] == ["x", first.id]
     with pytest.raises(Unwell, match="rollout x: its document"):
-        await rollouts.check(config)
+        await rollout_checks.check(config)
 
 
 async def test_a_report_has_the_labels_the_guards_and_what_to_do_next(

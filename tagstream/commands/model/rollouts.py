@@ -152,11 +152,11 @@ def listing(
 
       tagstream model rollouts --json | jq -r '.[] | select(.state == "rolled_back").why'
     """
-    from operations import rollouts
+    from operations import rollout_checks
     from tagstream.render import rollout_standing as render
 
     meet_workers()
-    render.show_all(asyncio.run(rollouts.every(load_settings())), as_json=as_json)
+    render.show_all(asyncio.run(rollout_checks.every(load_settings())), as_json=as_json)
 
 
 def end(
