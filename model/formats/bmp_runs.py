@@ -21,13 +21,17 @@ def unpacked(data: bytes, size: tuple[int, int], *, nibbles: bool) -> bytes:
     width, height = size
     if width * height > MOST:
         raise Undecodable(f"a run-length BMP of more than {MOST:,} pixels: not read")
-    page = bytearray(width * height)
+    page, end = bytearray(width * height), len(data) - 1
     at = x = y = runs = 0
-    while y < height and at + 2 <= len(data):
+    while y < height and at < end:
         count, value = data[at], data[at + 1]
         at, runs = at + 2, runs + 1
         if runs > MOST_RUNS:
             raise Undecodable(f"a run-length BMP of more than {MOST_RUNS:,} runs: not read")
+        if count == 1 and x < width:  # a photograph is made of these: nothing is built for them
+            page[y * width + x] = value >> 4 if nibbles else value
+            x += 1
+            continue
         if count:
             run = _alternating(count, value) if nibbles else bytes([value]) * count
         elif value == LINE:
