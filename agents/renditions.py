@@ -6,14 +6,14 @@ what cannot be read is no reason to wait, since the original is there.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-from collections.abc import Coroutine, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Protocol, Self
 
 import structlog
 
+from agents.background_tasks import BackgroundTasks
 from agents.telemetry.metrics import RenditionMetrics
 from schemas.errors import Rejected, TagstreamError
 from schemas.records import Content, ImageHead
@@ -70,7 +70,7 @@ class Renditions:
         self._heads = heads
         self._metrics = metrics
         self._bounds = bounds
-        self._writing: set[asyncio.Task[None]] = set()
+        self._writing = BackgroundTasks(most=bounds.pending, failed=_broken)
         self._is_failing = False
 
     async def __aenter__(self) -> Self:
@@ -78,11 +78,7 @@ class Renditions:
 
     async def __aexit__(self, *_: object) -> None:
         """What is not written within the grace is not: it is made again."""
-        if self._writing:
-            await asyncio.wait(self._writing, timeout=self._bounds.grace)
-        for task in self._writing:
-            task.cancel()
-        await asyncio.gather(*self._writing, return_exceptions=True)
+        await self._writing.close(grace=self._bounds.grace)
 
     def is_wanted(self, content: Content, *, reads: int | None) -> bool:
         """Whether the original's rendition is to be made.
@@ -122,14 +118,14 @@ class Renditions:
 
     def keep(self, image_id: str, fresh: FreshRendition) -> None:
         """Write it, behind whoever calls; it is gone again where the image has other bytes by then."""
-        if len(self._writing) >= self._bounds.pending:
+        if self._writing.is_full:
             self._metrics.count("dropped")
             return
-        self._start(self._write(image_id, fresh))
+        self._writing.start(self._write(image_id, fresh), name="rendition")
 
     def forget(self, digest: str) -> None:
         """Delete the rendition of bytes that were replaced, behind whoever calls."""
-        self._start(self.delete((digest,)))
+        self._writing.start(self.delete((digest,)), name="rendition")
 
     async def delete(self, digests: Iterable[str]) -> None:
         """Delete the renditions of those bytes; one that cannot be is counted."""
@@ -143,13 +139,7 @@ class Renditions:
 
     async def written(self) -> None:
         """Until nothing waits to be written."""
-        while self._writing:
-            await asyncio.wait(self._writing)
-
-    def _start(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.create_task(work, name="rendition")
-        self._writing.add(task)
-        task.add_done_callback(self._writing.discard)
+        await self._writing.settled()
 
     async def _write(self, image_id: str, fresh: FreshRendition) -> None:
         sha256 = hashlib.sha256(fresh.data).hexdigest()
@@ -178,3 +168,8 @@ class Renditions:
         if not self._is_failing:  # once, until one is kept again: a storage that is away fails them all
             log.warning("rendition.failed", what=what, cause=str(error))
         self._is_failing = True
+
+
+def _broken(error: BaseException) -> None:
+    """A bug of ours: the photograph itself is done."""
+    log.warning("rendition.broken", exc_info=error)

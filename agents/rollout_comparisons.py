@@ -7,7 +7,6 @@ compares whatever one wants to be sure of.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from typing import Final
 import structlog
 
 from agents import transitions
+from agents.background_tasks import BackgroundTasks
 from agents.image import Image, KeptScores
 from agents.paired_tagger import PairedTagger
 from agents.ports import Forwarded, Versions
@@ -46,7 +46,7 @@ class RolloutComparisons:
         self._follower = follower
         self._versions = versions
         self._metrics = metrics
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._comparing = BackgroundTasks(most=ROOM, failed=_not_compared)
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:
@@ -54,10 +54,7 @@ class RolloutComparisons:
         try:
             yield
         finally:
-            outstanding = tuple(self._tasks)
-            for task in outstanding:
-                task.cancel()
-            await asyncio.gather(*outstanding, return_exceptions=True)
+            await self._comparing.close()
 
     @contextmanager
     def paired(self, image_id: str) -> Iterator[PairedTagger | None]:
@@ -90,13 +87,11 @@ class RolloutComparisons:
                 self._follower.ledger.timed(serving=_seconds(image))
         elif pair.failure is not None:
             self._failed(rollout, pair.failure)
-        elif len(self._tasks) >= ROOM:
+        elif self._comparing.is_full:
             self._pass_over(rollout)
         else:
             comparing = self._compare(rollout, image, kept, pair, tags)
-            task = asyncio.create_task(comparing, name=f"compare-{image.id}")
-            self._tasks.add(task)
-            task.add_done_callback(self._ended)
+            self._comparing.start(comparing, name=f"compare-{image.id}")
 
     async def corrected(self, image: Image, head: ImageHead) -> None:
         """A person has decided on the image: whom do they agree with, where the two versions differ?"""
@@ -120,8 +115,7 @@ class RolloutComparisons:
 
     async def settled(self) -> None:
         """Until nothing is outstanding."""
-        while self._tasks:
-            await asyncio.wait(tuple(self._tasks))
+        await self._comparing.settled()
 
     async def _compare(
         self, rollout: ModelRollout, image: Image, kept: KeptScores, pair: PairedTagger, tags: RetryingTags
@@ -157,11 +151,10 @@ class RolloutComparisons:
         self._follower.ledger.passed_over()
         self._metrics.passed_over(rollout.version)
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            # An object that keeps being refused, a bug of ours: the upload itself is done.
-            log.warning("rollout.not_compared", exc_info=error)
+
+def _not_compared(error: BaseException) -> None:
+    """An object that keeps being refused, a bug of ours: the upload itself is done."""
+    log.warning("rollout.not_compared", exc_info=error)
 
 
 def _stands(kept: KeptScores) -> bool:
