@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Final
@@ -19,7 +19,7 @@ from agents import rollout_guards
 from agents.model_follower import SPREAD
 from agents.rollout_ledger import RolloutLedger
 from schemas.errors import ConfigurationError, Unavailable
-from schemas.rollouts import ModelRollout, RolloutCounts, RolloutState, SpoiledRollout
+from schemas.rollouts import ModelRollout, RolloutCounts, RolloutState, running
 from schemas.tags import ModelRef
 from streams.ports import Rollouts
 
@@ -93,7 +93,7 @@ class RolloutFollower:
             if self.current is not None:
                 await self._report(self.current)
             else:
-                self._become(_running(await self._store.rollouts(), self._serving().name))
+                self._become(running(await self._store.rollouts(), self._serving().name))
         except ConfigurationError as error:
             log.warning("rollout.spoiled", cause=str(error))
             self._become(None)
@@ -120,7 +120,7 @@ class RolloutFollower:
         while (stored := await self._store.rollout(rollout_id)) is not None:
             if counts == RolloutCounts():
                 return stored
-            changed = self._judged(_with(stored, counts))
+            changed = self._judged(stored.revised(datetime.now(UTC), counts=stored.counts.joined(counts)))
             if await self._store.replace_rollout(changed, over=stored.revision):
                 if changed.state is not stored.state:
                     log.error("rollout.rolled_back", rollout=changed.id, why=changed.why)
@@ -144,20 +144,3 @@ class RolloutFollower:
         elif before is not None:
             log.info("rollout.left", rollout=before.id)
         self._told(rollout)
-
-
-def _with(stored: ModelRollout, counts: RolloutCounts) -> ModelRollout:
-    return stored.model_copy(
-        update={
-            "counts": stored.counts.joined(counts),
-            "revision": stored.revision + 1,
-            "updated_at": datetime.now(UTC),
-        }
-    )
-
-
-def _running(every: Iterable[ModelRollout | SpoiledRollout], model: str) -> ModelRollout | None:
-    """The one that was started first, should two have been at once."""
-    running = (each for each in every if isinstance(each, ModelRollout) and each.is_running)
-    ours = (each for each in running if each.model == model)
-    return min(ours, key=lambda each: (each.started_at, each.id), default=None)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from agents.version_comparison import ComparedImage, agreement, folded
 from schemas.rollouts import DurationHistogram, RolloutCounts
 from schemas.version_diff import VersionDiff
@@ -54,8 +52,8 @@ class RolloutLedger:
             errors=len(self._errors),
             last_error=self._errors[-1] if self._errors else "",
             passed_over=self._passed_over,
-            serving_seconds=_histogram(self._serving),
-            new_seconds=_histogram(self._new),
+            serving_seconds=DurationHistogram.of(self._serving),
+            new_seconds=DurationHistogram.of(self._new),
         )
         counts, self._back = self._back.joined(counts), RolloutCounts()
         self._clear()
@@ -69,10 +67,3 @@ class RolloutLedger:
         """Another rollout begins."""
         self._clear()
         self._back = RolloutCounts()
-
-
-def _histogram(seconds: Iterable[float]) -> DurationHistogram:
-    histogram = DurationHistogram()
-    for each in seconds:
-        histogram = histogram.with_seconds(each)
-    return histogram

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,11 +13,12 @@ from agents.wiring.settings import Settings
 from model.registry.refs import CHAMPION, AliasRef, VersionRef
 from operations import model_status, store
 from operations.current_user import current_user
-from operations.rollout_checks import AnyRollout, age
+from operations.rollout_checks import age
 from schemas import topics
 from schemas.did_you_mean import did_you_mean
 from schemas.errors import ConfigurationError
 from schemas.rollouts import ModelRollout, RolloutGuards, RolloutMode, RolloutState
+from schemas.rollouts import running as running_in
 from streams.adapters.kafka.admin import TopicAdmin
 from streams.ports import Rollouts
 
@@ -53,16 +55,17 @@ async def start(settings: Settings, request: RolloutRequest) -> RolloutStart:
     """
     await _refuse_unpublished(settings, request.version)
     await _refuse_without_topic(settings)
+    served = (await model_status.read(settings)).served
     async with store.open_store(settings.store) as kept:
-        running = _running(await kept.rollouts(), request.version.name)
+        running = running_in(await kept.rollouts(), request.version.name)
         if running is not None:
             _refuse_another(running, request)
             changed = {"percent": request.percent, "guards": request.guards}
             now = await _change(kept, running.id, lambda rollout: rollout.model_copy(update=changed))
-            return RolloutStart(now, await _serving(settings, now), was=running.percent)
-        rollout = await _new(settings, request)
+            return RolloutStart(now, _serving(served, now), was=running.percent)
+        rollout = await _new(settings, request, served)
         await kept.create_rollout(rollout)
-        return RolloutStart(rollout, await _serving(settings, rollout))
+        return RolloutStart(rollout, _serving(served, rollout))
 
 
 async def end(settings: Settings, rollout_id: str | None, *, reason: str) -> ModelRollout:
@@ -82,7 +85,7 @@ async def end_for(settings: Settings, ref: AliasRef, *, version: str) -> ModelRo
     if not store.is_here(settings.store):
         return None
     async with store.open_store(settings.store) as kept:
-        running = _running(await kept.rollouts(), ref.name)
+        running = running_in(await kept.rollouts(), ref.name)
         if running is None or version == running.serving or not await _is_followed(settings, ref):
             return None
         return await _end(kept, running.id, why=f"{ref} points at {version} now")
@@ -119,7 +122,7 @@ def _refuse_another(running: ModelRollout, request: RolloutRequest) -> None:
         )
 
 
-async def _new(settings: Settings, request: RolloutRequest) -> ModelRollout:
+async def _new(settings: Settings, request: RolloutRequest, served: Counter[str]) -> ModelRollout:
     name, version = request.version.name, request.version.version
     now = datetime.now(UTC)
     return ModelRollout(
@@ -127,7 +130,7 @@ async def _new(settings: Settings, request: RolloutRequest) -> ModelRollout:
         mode=request.mode,
         model=name,
         version=version,
-        serving=await _served(settings, request.version),
+        serving=await _served(settings, request.version, served),
         percent=request.percent,
         guards=request.guards,
         started_at=now,
@@ -137,10 +140,10 @@ async def _new(settings: Settings, request: RolloutRequest) -> ModelRollout:
     )
 
 
-async def _served(settings: Settings, wanted: VersionRef) -> str:
+async def _served(settings: Settings, wanted: VersionRef, served: Counter[str]) -> str:
     """The version of the model that most workers serve, or that the champion's alias points at."""
-    served = (await model_status.read(settings)).served.most_common()
-    ours = [each.partition("/")[2] for each, _ in served if each.partition("/")[0] == wanted.name]
+    most_first = served.most_common()
+    ours = [each.partition("/")[2] for each, _ in most_first if each.partition("/")[0] == wanted.name]
     if not ours:
         async with open_registry(settings) as registry:
             ours = [(await registry.resolve(AliasRef(wanted.name, CHAMPION))).version]
@@ -149,8 +152,8 @@ async def _served(settings: Settings, wanted: VersionRef) -> str:
     return ours[0]
 
 
-async def _serving(settings: Settings, rollout: ModelRollout) -> int:
-    return (await model_status.read(settings)).served[f"{rollout.model}/{rollout.serving}"]
+def _serving(served: Counter[str], rollout: ModelRollout) -> int:
+    return served[f"{rollout.model}/{rollout.serving}"]
 
 
 async def _is_followed(settings: Settings, ref: AliasRef) -> bool:
@@ -194,13 +197,6 @@ async def _change(
         changed = change(stored)
         if changed == stored:
             return stored
-        changed = changed.model_copy(
-            update={"revision": stored.revision + 1, "updated_at": datetime.now(UTC)}
-        )
+        changed = changed.revised(datetime.now(UTC))
         if await kept.replace_rollout(changed, over=stored.revision):
             return changed
-
-
-def _running(found: tuple[AnyRollout, ...], model: str) -> ModelRollout | None:
-    whole = (each for each in found if isinstance(each, ModelRollout) and each.is_running)
-    return min((each for each in whole if each.model == model), key=age, default=None)

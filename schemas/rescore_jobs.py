@@ -13,13 +13,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
+from schemas import stored_documents
 from schemas.errors import ConfigurationError
 from schemas.events import RescoreMode
 from schemas.tags import Probability, Value
 from schemas.uploads import Moment
-from schemas.validation import first_fault
 from schemas.version_diff import VersionDiff
 
 
@@ -233,15 +233,8 @@ class SpoiledJob:
 
 def job_in(job_id: str, document: Any) -> RescoreJob | SpoiledJob:  # noqa: ANN401 - whatever is stored
     """The job in `document`, a mapping or JSON, or what is wrong with it."""
-    try:
-        if isinstance(document, str | bytes):
-            document = json.loads(document)
-        job = RescoreJob.model_validate(document)
-    except ValidationError as error:
-        return SpoiledJob(job_id, first_fault(error))
-    except ValueError as error:
-        return SpoiledJob(job_id, f"not JSON: {error}")
-    return job if job.id == job_id else SpoiledJob(job_id, f"id: it says {job.id}")
+    found = stored_documents.read(RescoreJob, job_id, document)
+    return SpoiledJob(job_id, found) if isinstance(found, str) else found
 
 
 def state_in(document: Any) -> RescoreState:  # noqa: ANN401 - whatever is stored

@@ -8,20 +8,20 @@ came of it; it is changed by compare-and-swap alone, by workers that count and b
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
+from schemas import stored_documents
 from schemas.errors import ConfigurationError
 from schemas.tags import Value
 from schemas.uploads import Moment
-from schemas.validation import first_fault
 from schemas.version_diff import VersionDiff
 
 
@@ -62,9 +62,10 @@ class DurationHistogram(Value):
         """How many were counted."""
         return sum(self.buckets.values())
 
-    def with_seconds(self, seconds: float) -> DurationHistogram:
-        """With one more."""
-        return self.joined(DurationHistogram(buckets={_bucket(seconds): 1}))
+    @classmethod
+    def of(cls, seconds: Iterable[float]) -> DurationHistogram:
+        """Of these."""
+        return cls(buckets=Counter(map(_bucket, seconds)))
 
     def joined(self, other: DurationHistogram) -> DurationHistogram:
         """Of both."""
@@ -169,6 +170,11 @@ class ModelRollout(Value):
         """Whether the new version's tags hold."""
         return self.mode is RolloutMode.CANARY
 
+    def revised(self, now: datetime, **facts: object) -> ModelRollout:
+        """The next revision of the document."""
+        counted = {"revision": self.revision + 1, "updated_at": now}
+        return self.model_copy(update={**facts, **counted})
+
     def includes(self, image_id: str) -> bool:
         """Whether the image is of the share; one of a share is of every larger share, too."""
         digest = hashlib.sha256(f"{self.version}/{image_id}".encode(errors="surrogatepass")).digest()
@@ -193,14 +199,13 @@ class SpoiledRollout:
 
 def rollout_in(rollout_id: str, document: Any) -> ModelRollout | SpoiledRollout:  # noqa: ANN401 - as stored
     """The rollout in `document`, a mapping or JSON, or what is wrong with it."""
-    try:
-        if isinstance(document, str | bytes):
-            document = json.loads(document)
-        rollout = ModelRollout.model_validate(document)
-    except ValidationError as error:
-        return SpoiledRollout(rollout_id, first_fault(error))
-    except ValueError as error:
-        return SpoiledRollout(rollout_id, f"not JSON: {error}")
-    if rollout.id != rollout_id:
-        return SpoiledRollout(rollout_id, f"id: it says {rollout.id}")
-    return rollout
+    found = stored_documents.read(ModelRollout, rollout_id, document)
+    return SpoiledRollout(rollout_id, found) if isinstance(found, str) else found
+
+
+def running(found: Iterable[ModelRollout | SpoiledRollout], model: str) -> ModelRollout | None:
+    """The one of the model that runs: that was started first, should two have been at once."""
+    ours = (
+        each for each in found if isinstance(each, ModelRollout) and each.is_running and each.model == model
+    )
+    return min(ours, key=lambda each: (each.started_at, each.id), default=None)
