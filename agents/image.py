@@ -60,8 +60,7 @@ class Image:
 
     async def digests(self) -> frozenset[str]:
         """sha256 of all of its bytes that the history knows."""
-        records = await self._scores.records(self.id)
-        return frozenset(each.content.digest for each in records if each.content)
+        return frozenset(each.content.digest for each in await self.history() if each.content)
 
     async def history(self) -> tuple[ScoreRecord, ...]:
         """What every version has said of it."""

@@ -22,6 +22,17 @@ def tripped(rollout: ModelRollout) -> str | None:
     return _errors(rollout) or _flips(rollout) or _slower(rollout) or _disagreement(rollout)
 
 
+def failures(rollout: ModelRollout) -> Share:
+    """Images that the new version could not score, of those that it was to."""
+    return Share(rollout.counts.errors, rollout.counts.tried)
+
+
+def disagreements(rollout: ModelRollout) -> Share:
+    """Of corrected images on which the two differ: those that people have as the serving version has them."""
+    people = rollout.counts.diff.people
+    return Share(people.with_before, people.images)
+
+
 def slowdown(rollout: ModelRollout) -> float | None:
     """p95 of the new version's time over the serving one's; None where either is not known."""
     counts = rollout.counts
@@ -30,9 +41,8 @@ def slowdown(rollout: ModelRollout) -> float | None:
 
 
 def _errors(rollout: ModelRollout) -> str | None:
-    counts, most = rollout.counts, rollout.guards.errors
-    share = Share(counts.errors, counts.tried)
-    if counts.errors < FEWEST or share.interval[0] <= most:
+    counts, most, share = rollout.counts, rollout.guards.errors, failures(rollout)
+    if share.hits < FEWEST or share.interval[0] <= most:
         return None
     return (
         f"it failed on {share.value:.1%} of {share.of} images, and {most:.1%} may be; the last time:"
@@ -62,8 +72,7 @@ def _slower(rollout: ModelRollout) -> str | None:
 
 
 def _disagreement(rollout: ModelRollout) -> str | None:
-    people, most = rollout.counts.diff.people, rollout.guards.disagreement
-    share = Share(people.with_before, people.images)
+    most, share = rollout.guards.disagreement, disagreements(rollout)
     if share.of < FEWEST or share.interval[0] <= most:
         return None
     return (

@@ -139,30 +139,30 @@ class ResidentTagger:
     async def decode(self, data: bytes) -> PreparedImage:
         """The image's pixels, for `score`; raises `Rejected` or `Broken`."""
         with self.in_use():
-            prepared = PreparedImage(self, await self._decoding.decode(data))
-            self._prepared.add(prepared)
-            return prepared
+            return self._prepare(await self._decoding.decode(data))
 
     async def decode_and_reduce(self, data: bytes) -> WithRendition:
         """The same, and the image's rendition where its decoders make one."""
         with self.in_use():
             decoded = await self._decoding.decode_and_reduce(data)
-            prepared = PreparedImage(self, decoded.pixels)
-            self._prepared.add(prepared)
-            return WithRendition(prepared, decoded.rendition)
+            return WithRendition(self._prepare(decoded.pixels), decoded.rendition)
 
     @property
     def input_side(self) -> int:
         """Pixels of each side of what it is fed."""
-        return self._classifier.preprocess.size
+        return self.preprocess.size
 
     def adopt(self, prepared: PreparedImage) -> PreparedImage | None:
         """The same pixels for this version; None where it wants others."""
         if prepared.by.preprocess != self.preprocess:
             return None
-        adopted = PreparedImage(self, prepared.pixels)
-        self._prepared.add(adopted)
-        return adopted
+        return self._prepare(prepared.pixels)
+
+    def _prepare(self, pixels: Pixels) -> PreparedImage:
+        """Whoever holds them keeps the version in use."""
+        prepared = PreparedImage(self, pixels)
+        self._prepared.add(prepared)
+        return prepared
 
     @property
     def preprocess(self) -> Preprocess:

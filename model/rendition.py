@@ -8,13 +8,10 @@ import numpy as np
 import simplejpeg
 from PIL import Image
 
-from schemas.rendition_recipe import RenditionRecipe
+from schemas.rendition_recipe import MOST_BYTES, RenditionRecipe
 
 LONGEST: Final = 4
 """Times the shorter side: a photograph that is longer has no rendition, which would be no small one."""
-
-MOST_BYTES: Final = 2**20
-"""Of a rendition; what would have more is none."""
 
 
 def reduced(picture: Image.Image, recipe: RenditionRecipe) -> Image.Image | None:

@@ -60,15 +60,14 @@ def of(rollout: ModelRollout) -> RolloutReport:
 
 def _guards(rollout: ModelRollout, rows: tuple[LabelRow, ...]) -> list[GuardRow]:
     counts, guards = rollout.counts, rollout.guards
-    people = counts.diff.people
-    disagree = Share(people.with_before, people.images)
+    failures, disagree = rollout_guards.failures(rollout), rollout_guards.disagreements(rollout)
     flips = rows[0].flips if rows else Share(0, 0)
     found = [
         GuardRow(
             "errors",
-            str(Share(counts.errors, counts.tried)),
+            str(failures),
             f"{guards.errors:.1%}",
-            counts.errors,
+            failures.hits,
             rollout_guards.FEWEST,
         ),
         GuardRow("flips of a label", str(flips), f"{guards.flips:.1%}", flips.of, guards.minimum),

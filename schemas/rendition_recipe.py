@@ -12,6 +12,9 @@ from typing import Final, Self
 REVISION: Final = 1
 """Of the steps of `model.rendition`. Another one makes others, and reads nothing of what this one made."""
 
+MOST_BYTES: Final = 2**20
+"""Of a rendition, which has some ten thousand; what would have more is none."""
+
 _NAME: Final = re.compile(r"jpeg-([1-9][0-9]{0,4})-q([1-9][0-9]?|100)-r([1-9][0-9]{0,3})", re.ASCII)
 
 

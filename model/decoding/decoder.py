@@ -20,9 +20,8 @@ from model.decoding.frames import ANSWER, LONGEST_REFUSAL, OUT_OF_MEMORY, REQUES
 from model.decoding.limits import DecoderLimits
 from model.decoding.options import REAL, DecodeOptions
 from model.preprocess import DecodedImage, Preprocess
-from model.rendition import MOST_BYTES
 from schemas.errors import Broken
-from schemas.rendition_recipe import RenditionRecipe
+from schemas.rendition_recipe import MOST_BYTES, RenditionRecipe
 
 LOOKS: Final = 10
 """How often a decoder is looked at within its deadline, before it is believed to hang."""

@@ -10,10 +10,11 @@ import pytest
 
 from schemas.addresses import BucketAddress
 from schemas.errors import TooLarge, Unavailable
+from schemas.rendition_recipe import MOST_BYTES
 from streams.adapters.memory import MemoryRenditions
 from streams.adapters.s3.embedded import EmbeddedS3
 from streams.adapters.s3.images import S3Images
-from streams.adapters.s3.renditions import MOST_BYTES, S3Renditions, location_of
+from streams.adapters.s3.renditions import S3Renditions, location_of
 from streams.adapters.s3.settings import S3Settings
 from streams.ports import RenditionStore, StoredRendition
 

@@ -6,13 +6,12 @@ from typing import Final, Self
 
 from schemas.addresses import BucketAddress
 from schemas.errors import Gone
+from schemas.rendition_recipe import MOST_BYTES
 from schemas.uploads import Location
 from streams.adapters.s3.images import S3Images
 from streams.adapters.s3.settings import S3Settings
 from streams.ports import StoredRendition
 
-MOST_BYTES: Final = 2**20
-"""Of one object; a rendition has some ten thousand."""
 DEADLINE: Final = 10.0
 """Seconds for one object, at most: whoever waits longer for a small one takes the photograph instead."""
 _RECIPE: Final = "recipe"
