@@ -23,7 +23,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterator, 
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from pydantic import Field
 
@@ -31,6 +31,9 @@ from schemas.errors import Stalled
 from schemas.settings import Advanced, Internal, Section
 
 Work = Callable[[], Coroutine[Any, Any, None]]
+
+QUIET_SECONDS: Final = 2.0
+"""Without live work, until the background has all its slots: uploads come in bursts, too."""
 
 
 class Partition(NamedTuple):
@@ -70,6 +73,9 @@ class WindowLimits(Section):
     concurrency: int = Field(64, ge=1, description="Images worked on at once")
     """Messages queued behind their keys wait without a slot."""
     background: Advanced[int] = Field(8, ge=1, description="Of them, images of the replay lane, at most")
+    beside_uploads: Advanced[int] = Field(
+        1, ge=1, description="Of those, while uploads come: in the last two seconds there was one"
+    )
     reserve: Advanced[int] = Field(
         8, ge=1, description="Decisions worked on beyond them, while storage is away too"
     )
@@ -164,6 +170,7 @@ class InFlight:
         self._excused: set[asyncio.Task[Any] | None] = set()
         self._slot_seekers = 0
         self._watched = 0.0
+        self._live_at = -QUIET_SECONDS
         self._admitting = True
         self._closed = False
         self._changed = asyncio.Event()
@@ -229,6 +236,8 @@ class InFlight:
         itself is not quieted by the others' waiting.
         """
         self._watched += elapsed
+        if self._is_quiet:
+            self._changed.set()  # the background may have all its slots now
         is_excused = all(entry.task in self._excused for entry in self._running)
         self._idle = 0.0 if is_excused else self._idle + elapsed
         if self._idle > self.limits.stall:
@@ -277,13 +286,23 @@ class InFlight:
         if delivery.urgency is Urgency.LIVE:
             return True
         background = sum(entry.delivery.urgency is Urgency.BACKGROUND for entry in self._running)
-        return self._slot_seekers == 0 and background < self.limits.background
+        return self._slot_seekers == 0 and background < self._background_slots
+
+    @property
+    def _background_slots(self) -> int:
+        most = self.limits.background
+        return most if self._is_quiet else min(most, self.limits.beside_uploads)
+
+    @property
+    def _is_quiet(self) -> bool:
+        return self._watched - self._live_at >= QUIET_SECONDS
 
     def _seeks_slot(self, delivery: Delivery) -> bool:
         """Whether it is a slot, and nothing else, that it waits for, and the background has to stand back."""
         return delivery.urgency is not Urgency.BACKGROUND and self._has_span(delivery)
 
     def _append(self, entry: _Entry) -> None:
+        self._live_seen(entry)
         self._account.spans.setdefault(entry.delivery.partition, deque()).append(entry)
         for key in entry.delivery.keys:
             self._lanes.setdefault(key, deque()).append(entry)
@@ -314,6 +333,7 @@ class InFlight:
 
     def _ended(self, entry: _Entry, task: asyncio.Task[None]) -> None:
         self._running.discard(entry)
+        self._live_seen(entry)
         error = _error_of(task)
         if error is None:
             self._finished(entry)
@@ -321,6 +341,10 @@ class InFlight:
             self.fail(error)
         self._leave_lanes(entry)
         self._changed.set()
+
+    def _live_seen(self, entry: _Entry) -> None:
+        if entry.delivery.urgency is Urgency.LIVE:
+            self._live_at = self._watched
 
     def _finished(self, entry: _Entry) -> None:
         entry.is_finished = True

@@ -479,6 +479,47 @@ async def test_the_background_takes_its_share_of_the_slots_and_no_more() -> None
     await rig.window.close(0)
 
 
+async def in_background(rig: Rig, *offsets: int) -> list[asyncio.Task[bool]]:
+    """Admissions of the background, of which some may wait."""
+    waiting = [asyncio.create_task(rig.jobs.admit(P1, each, urgency=Urgency.BACKGROUND)) for each in offsets]
+    await settled()
+    return waiting
+
+
+@pytest.mark.parametrize("is_over", [False, True], ids=["runs", "is over"])
+async def test_beside_an_upload_the_background_has_fewer_slots(*, is_over: bool) -> None:
+    rig = Rig(WindowLimits(background=4, beside_uploads=2))
+    await rig.admit(P0, 0)
+    if is_over:
+        await rig.jobs.finish(P0, 0)
+    await in_background(rig, 0, 1, 2)
+    assert rig.jobs.started == [(P0, 0), (P1, 0), (P1, 1)]
+    await rig.window.close(0)
+
+
+async def test_two_seconds_after_an_upload_the_background_has_all_its_slots() -> None:
+    rig = Rig(WindowLimits(background=3, beside_uploads=1))
+    await rig.admit(P0, 0)
+    rig.window.watch(1)
+    await rig.jobs.finish(P0, 0)
+    await in_background(rig, 0, 1, 2, 3)
+    rig.window.watch(1)
+    await settled()
+    assert rig.jobs.started[1:] == [(P1, 0)]
+    rig.window.watch(1)
+    await settled()
+    assert rig.jobs.started[1:] == [(P1, 0), (P1, 1), (P1, 2)]
+    await rig.window.close(0)
+
+
+async def test_a_decision_takes_no_slot_from_the_background() -> None:
+    rig = Rig(WindowLimits(background=2, beside_uploads=1))
+    await rig.jobs.admit(P0, 0, urgency=Urgency.URGENT)
+    await in_background(rig, 0, 1)
+    assert rig.jobs.started == [(P0, 0), (P1, 0), (P1, 1)]
+    await rig.window.close(0)
+
+
 async def test_live_work_that_waits_for_its_span_does_not_hold_up_the_background() -> None:
     rig = Rig(WindowLimits(concurrency=4, span=1))
     await rig.admit(P0, 0)
