@@ -22,6 +22,13 @@ def meet_workers() -> None:
     state.adopt(os.environ, Path.cwd(), only=_WORKERS)
 
 
+def meet_system() -> None:
+    """For a command beside the registry's own that asks nothing of it: `tagstream dev`, if it runs here."""
+    from tagstream.dev import state
+
+    state.adopt(os.environ, Path.cwd())
+
+
 def load_settings(level: str = "warning") -> Settings:
     """The settings of the environment; the log begins at `level`. Raises `ConfigurationError`."""
     from agents.telemetry import logs

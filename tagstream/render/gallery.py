@@ -23,11 +23,13 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class ProbabilityBar:
-    """A label's probability beside its threshold, both 0 to 1."""
+    """A label's probability beside its threshold, or what else it is held against; both 0 to 1."""
 
     label: str
     probability: float
     threshold: float
+    mark: str = "threshold"
+    """What it is held against, in a word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,17 @@ class GallerySection:
 
 
 @dataclass(frozen=True, slots=True)
+class PageTable:
+    """Figures by row; the first column names the row, the others stand to the right."""
+
+    title: str
+    heads: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    marked: frozenset[int] = frozenset()
+    """Rows, by their number, that are to be seen."""
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """The whole page."""
 
@@ -60,6 +73,7 @@ class Page:
     facts: tuple[Fact, ...]
     sections: Sequence[GallerySection]
     warnings: tuple[str, ...] = ()
+    tables: tuple[PageTable, ...] = ()
 
 
 def render(page: Page) -> str:

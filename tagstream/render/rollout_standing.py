@@ -14,7 +14,9 @@ from operations.rollouts import RolloutStart
 from schemas.rollouts import ModelRollout, RolloutState, SpoiledRollout
 from tagstream.render import tables, version_tables
 from tagstream.render.console import PrintableConsole, PrintableTable
+from tagstream.render.gallery import PageTable
 
+_GUARD_HEADS = ("Guard", "Found", "At most", "Says something from")
 _STYLES = {
     RolloutState.RUNNING: "bold green",
     RolloutState.ROLLED_BACK: "bold red",
@@ -102,6 +104,7 @@ def write(report: RolloutReport, pictures: Mapping[str, str], *, to: Path) -> No
         title=f"Rollout {rollout.id}",
         lead=said,
         warnings=warnings,
+        more=(PageTable("Guards", _GUARD_HEADS, tuple(map(_guard, report.guards))),),
     )
     to.write_text(page, encoding="utf-8")
 
@@ -150,10 +153,14 @@ def outlook(rollout: ModelRollout) -> str:
 
 
 def _guards(rows: Sequence[GuardRow]) -> PrintableTable:
-    made = PrintableTable("Guard", "Found", "At most", "Says something from")
+    made = PrintableTable(*_GUARD_HEADS)
     for row in rows:
-        made.add_row(row.name, row.found, row.most, f"{row.minimum:,} ({row.images:,} so far)")
+        made.add_row(*_guard(row))
     return made
+
+
+def _guard(row: GuardRow) -> tuple[str, ...]:
+    return row.name, row.found, row.most, f"{row.minimum:,} ({row.images:,} so far)"
 
 
 def _entry(each: ModelRollout | SpoiledRollout) -> dict[str, object]:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from operations.label_rows import LabelRow
 from schemas.version_diff import Mover, VersionDiff
 from tagstream.render import gallery
 from tagstream.render.console import PrintableTable
-from tagstream.render.gallery import Fact, GallerySection, Page, ProbabilityBar, Shot
+from tagstream.render.gallery import Fact, GallerySection, Page, PageTable, ProbabilityBar, Shot
 
 _FLIPS_SHOWN = 12
+_LABEL_HEADS = ("Tag", "Kept", "Added", "Removed", "Flips", "95 %", "Mean shift", "Mean move")
+_FLIP_HEADS = ("From", "To", "Images")
 
 
 def labels(rows: Sequence[LabelRow]) -> PrintableTable:
     """Kept, added, removed, and by how much the probability moved."""
-    heads = ("Tag", "Kept", "Added", "Removed", "Flips", "95 %", "Mean shift", "Mean move")
-    made = PrintableTable(*heads)
+    made = PrintableTable(*_LABEL_HEADS)
     for column in made.columns[1:]:
         column.justify = "right"
     for row in rows:
@@ -26,16 +27,21 @@ def labels(rows: Sequence[LabelRow]) -> PrintableTable:
 
 def flips(diff: VersionDiff) -> PrintableTable:
     """From which tags to which."""
-    made = PrintableTable("From", "To", "Images")
+    made = PrintableTable(*_FLIP_HEADS)
     made.columns[2].justify = "right"
+    for row in _flips(diff):
+        made.add_row(*row)
+    return made
+
+
+def _flips(diff: VersionDiff) -> Iterator[tuple[str, str, str]]:
+    """The most frequent first, and then all others together."""
     in_order = sorted(diff.flips.items(), key=lambda pair: (-pair[1], pair[0]))
     for pair, count in in_order[:_FLIPS_SHOWN]:
         before, _, after = pair.partition(" -> ")
-        made.add_row(before, after, f"{count:,}")
-    rest = sum(count for _, count in in_order[_FLIPS_SHOWN:]) + diff.other_flips
-    if rest:
-        made.add_row("others", "", f"{rest:,}")
-    return made
+        yield before, after, f"{count:,}"
+    if rest := sum(count for _, count in in_order[_FLIPS_SHOWN:]) + diff.other_flips:
+        yield "others", "", f"{rest:,}"
 
 
 def page(  # noqa: PLR0913 - the parts of a page
@@ -46,20 +52,30 @@ def page(  # noqa: PLR0913 - the parts of a page
     title: str,
     lead: str,
     warnings: Sequence[str],
+    more: Sequence[PageTable] = (),
 ) -> str:
-    """The same as HTML, with the images whose probabilities moved the most."""
+    """The same as HTML, with the images whose probabilities moved the most; `more` stands behind the tags."""
     shots = tuple(_shot(each, pictures.get(each.image_id)) for each in diff.movers)
     note = "each with its probability before and after"
     facts = (
         Fact("images compared", f"{diff.images:,}"),
         Fact("would change", f"{diff.changed:,}"),
         *(Fact(f"{row.label} flips", f"{row.flips.value:.1%}") for row in rows),
-        *(Fact(f"{row.label} added, removed", f"{row.diff.added:,}, {row.diff.removed:,}") for row in rows),
     )
     sections = [GallerySection("The largest moves", note, shots)] if shots else []
+    tables = (*_page_tables(diff, rows), *more)
+    warned = tuple(warnings)
     return gallery.render(
-        Page(title=title, lead=lead, facts=facts, sections=sections, warnings=tuple(warnings))
+        Page(title=title, lead=lead, facts=facts, sections=sections, warnings=warned, tables=tables)
     )
+
+
+def _page_tables(diff: VersionDiff, rows: Sequence[LabelRow]) -> Iterator[PageTable]:
+    if rows:
+        over = frozenset(number for number, row in enumerate(rows) if row.is_over)
+        yield PageTable("Tag by tag", _LABEL_HEADS, tuple(_cells(row) for row in rows), over)
+    if diff.flips:
+        yield PageTable("From what to what", _FLIP_HEADS, tuple(_flips(diff)))
 
 
 def _cells(row: LabelRow) -> tuple[str, ...]:
@@ -77,9 +93,10 @@ def _cells(row: LabelRow) -> tuple[str, ...]:
 
 def _shot(mover: Mover, picture: str | None) -> Shot:
     before, after = (", ".join(tags) or "none" for tags in (mover.tags_before, mover.tags_after))
-    chips = (f"{before} -> {after}",) if before != after else (before,)
+    tags = f"{before} -> {after}" if before != after else before
     bars = (
-        ProbabilityBar(f"{mover.label} before", mover.before, mover.before),
-        ProbabilityBar(f"{mover.label} after", mover.after, mover.before),
+        ProbabilityBar("before", mover.before, mover.before, "before"),
+        ProbabilityBar("after", mover.after, mover.before, "before"),
     )
-    return Shot(mover.location.key, picture, chips, bars)
+    moved = f"{mover.label} {mover.after - mover.before:+.2f}"
+    return Shot(mover.location.key, picture, (tags, moved), bars)

@@ -22,7 +22,7 @@ from operations.import_data import ImportRequest
 from schemas.errors import ConfigurationError
 from tagstream.render import contact_sheet, data, gallery
 from tagstream.render.console import PrintableConsole
-from tagstream.render.gallery import Fact, GallerySection, Page, ProbabilityBar, Shot
+from tagstream.render.gallery import Fact, GallerySection, Page, PageTable, ProbabilityBar, Shot
 from tagstream.render.prelabel import draw
 from tests.unit.data_builders import csv, drawn, encoded, folder, picture, put
 from tests.unit.deadly_decoding import HERE
@@ -181,7 +181,8 @@ def test_maybes_are_counted_by_label_and_shown_in_a_section_of_their_own(tmp_pat
 def test_a_page_escapes_whatever_a_name_holds() -> None:
     evil = "<script>alert('x')</script>"
     shot = Shot(evil, None, (evil,), (ProbabilityBar(evil, 0.7, 0.5),))
-    page = Page(evil, evil, (Fact(evil, evil),), [GallerySection(evil, evil, (shot,))] * 2, (evil,))
+    table = PageTable(evil, (evil, evil), ((evil, evil),), frozenset({0}))
+    page = Page(evil, evil, (Fact(evil, evil),), [GallerySection(evil, evil, (shot,))] * 2, (evil,), (table,))
     text = gallery.render(page)
     assert "<script" not in text
     assert "http" not in text

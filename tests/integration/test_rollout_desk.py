@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,11 +26,13 @@ from schemas import topics
 from schemas.errors import ConfigurationError
 from schemas.rollouts import ModelRollout, RolloutCounts, RolloutGuards, RolloutMode, RolloutState
 from schemas.tags import ModelRef
-from schemas.version_diff import Agreement, LabelDiff, VersionDiff
+from schemas.uploads import Location
+from schemas.version_diff import Agreement, LabelDiff, Mover, VersionDiff
 from schemas.worker_states import WorkerState
 from streams.adapters.kafka.connection import EmbeddedBroker
 from streams.adapters.objects_folder import FolderObjects
 from streams.adapters.sqlite.store import SqliteScores
+from tagstream.dev import state as dev_state
 from tagstream.render import rollout_standing as render
 
 CANARY, SHADOW = RolloutMode.CANARY, RolloutMode.SHADOW
@@ -203,3 +209,59 @@ async def test_a_report_has_the_labels_the_guards_and_what_to_do_next(
     assert "100 images compared, 9 with other tags (9.0%)" in said
     assert "tagstream model promote tiny/v2" in said
     assert [row.name for row in report.guards][-1] == "p95 of its time"
+
+
+async def test_its_page_has_the_guards_and_how_each_image_moved(config: Settings, tmp_path: Path) -> None:
+    first = (await rollouts.start(config, wanted())).rollout
+    mover = Mover(
+        image_id="img_1",
+        location=Location(bucket="photos", key="a.jpg"),
+        label="menu",
+        before=0.25,
+        after=0.75,
+        tags_before=(),
+        tags_after=("menu",),
+    )
+    diff = VersionDiff(
+        images=1, changed=1, labels={"menu": LabelDiff(added=1)}, flips={"none -> menu": 1}, movers=(mover,)
+    )
+    report = rollout_report.of(await changed(config, first, counts=RolloutCounts(diff=diff)))
+    render.write(report, {}, to=tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text()
+    for words in (
+        "Guards",
+        "flips of a label",
+        "From what to what",
+        "none -&gt; menu",
+        "menu +0.50",
+        "a.jpg",
+    ):
+        assert words in page
+    assert [page.count(f"<span>{when}</span>") for when in ("before", "after")] == [1, 1]
+
+
+async def test_its_page_is_made_from_the_storage_of_a_running_dev(config: Settings, tmp_path: Path) -> None:
+    """The commands of the registry beside it take the workers of `tagstream dev`, and not its storage."""
+    await rollouts.start(config, wanted())
+    settings = {
+        "TAGSTREAM_KAFKA__BROKERS": config.kafka.brokers,
+        "TAGSTREAM_STORE__PATH": str(config.store.path),
+        "TAGSTREAM_S3__ENDPOINT_URL": "http://127.0.0.1:1",
+        "TAGSTREAM_S3__ACCESS_KEY_ID": "key",
+        "TAGSTREAM_S3__SECRET_ACCESS_KEY": "secret",
+        "TAGSTREAM_S3__BUCKETS": '["photos"]',
+    }
+    folder = tmp_path / dev_state.FOLDER
+    folder.mkdir()
+    with dev_state.claimed(folder):
+        dev_state.RunningSystem(os.getpid(), "2026-01-01T00:00:00+00:00", {}, settings).write(folder)
+        made = await asyncio.to_thread(
+            subprocess.run,
+            [sys.executable, "-m", "tagstream", "model", "rollout", "--html", "page.html"],
+            cwd=tmp_path,
+            env={name: value for name, value in os.environ.items() if not name.startswith("TAGSTREAM_")},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert (made.returncode, made.stderr) == (0, "written to page.html\n")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from schemas.rollouts import RolloutGuards, RolloutMode
-from tagstream.commands.environment import load_settings, meet_workers
+from tagstream.commands.environment import load_settings, meet_system, meet_workers
 from tagstream.commands.options import Json
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def rollout(
     from operations import rescore_pictures, rollout_report, rollouts
     from tagstream.render import rollout_standing as render
 
-    meet_workers()
+    meet_system()
     config = load_settings()
     report = rollout_report.of(asyncio.run(rollouts.look(config, rollout)))
     if html is not None:
