@@ -3,7 +3,8 @@
 One worker; photographs are tagged and kept. Then others come at a steady rate: alone; beside a shadow of
 another version, which has a batcher of its own; and, once that version is the champion, beside replays to
 it, which share the batcher of the uploads: one at a rate, one as fast as it may. The figure is the 95th
-percentile from upload to tag, by that without.
+percentile from upload to tag, by that without; before the next load the job is cancelled, and the lane runs
+empty.
 """
 
 from __future__ import annotations
@@ -14,9 +15,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
+from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
+from agents.wiring.backends import kafka_connection
 from agents.wiring.settings import Settings
 from benchmarks import fleet, swaps
 from benchmarks.fleet import Running
@@ -24,9 +29,23 @@ from benchmarks.latency import FAST, Row, row, run
 from benchmarks.suite import parts
 from benchmarks.suite.parts import Part
 from model.registry.cache import Resolved
+from operations import rescore_desk, rescore_jobs
+from schemas import topics
+from schemas.errors import ConfigurationError
+from schemas.rescore_jobs import RescoreJob, RescoreState
+from streams.adapters.kafka.lag import LaneProgress
 
 AIM: Final = 1.3
 """Times the 95th percentile of uploads without a replay."""
+
+UNDER_WAY_SECONDS: Final = 60.0
+"""That a replay has to count its images, and a worker to load its version."""
+
+EMPTY_SECONDS: Final = 120.0
+"""That the lane has to run empty."""
+
+LATE_SECONDS: Final = 3.0
+"""Of a load, until the last upload of it is tagged and found."""
 
 ABOUT: Final = (
     "`make bench-priority`: one `tagstream worker`, {rate:g} photographs a second for {seconds:g} s, alone"
@@ -53,16 +72,47 @@ def replaying(environment: Mapping[str, str], *options: str) -> subprocess.Popen
 
 async def beside(
     config: Settings, environment: Mapping[str, str], name: str, *options: str, rate: float, seconds: float
-) -> tuple[Row, bool]:
-    """The load with a replay, and whether the replay outlasted it."""
-    replay = replaying(environment, *options)
+) -> tuple[Row, str]:
+    """The load with a replay, and what the replay did meanwhile; it is over then, and its lane empty."""
+    began, replay = datetime.now(UTC), replaying(environment, *options)
     try:
-        await asyncio.sleep(6)  # it counts first, and the worker loads the version
+        before = await under_way(config, began)
         found = row(name, await run(config, rate=rate, seconds=seconds))
-        return found, replay.poll() is None
+        after = await newest(config)
     finally:
         replay.terminate()
         await asyncio.to_thread(replay.wait)
+    await no_more_replay(config, after)
+    if after.state is RescoreState.FINISHED:
+        return found, f"{name}: it was over before the uploads were: more --kept"
+    scored = after.counts.rescored - before.counts.rescored
+    return found, f"{name}: some {scored / (seconds + LATE_SECONDS):.0f} images a second were replayed"
+
+
+async def under_way(config: Settings, began: datetime) -> RescoreJob:
+    """The job, once the workers have scored something for it: they load its version first."""
+    async with asyncio.timeout(UNDER_WAY_SECONDS):
+        while True:
+            with suppress(ConfigurationError):
+                job = await newest(config)
+                if job.created_at >= began and job.counts.rescored:
+                    return job
+            await asyncio.sleep(1)
+
+
+async def newest(config: Settings) -> RescoreJob:
+    """The job that was started last."""
+    return (await rescore_desk.standing(config, None)).job
+
+
+async def no_more_replay(config: Settings, job: RescoreJob) -> None:
+    """End the job, and wait until the workers have passed over what it left in the lane."""
+    if job.state is not RescoreState.FINISHED:
+        await rescore_desk.steered(config, partial(rescore_jobs.cancel, job_id=job.id))
+    lane = LaneProgress(kafka_connection(config), topics.RESCORE, config.kafka.group)
+    async with asyncio.timeout(EMPTY_SECONDS), lane:
+        while await lane.left():  # noqa: ASYNC110 - the broker tells nobody
+            await asyncio.sleep(1)
 
 
 async def measure(
@@ -76,21 +126,18 @@ async def measure(
     rate, seconds, kept = asked.rate, asked.seconds, asked.kept
     await run(config, rate=20, seconds=5)  # warm
     await run(config, rate=FAST, seconds=kept / FAST, keep=True)
-    rows = [row("alone", await run(config, rate=rate, seconds=seconds))]
-    shadow, lasted = await beside(
-        config, environment, "beside a shadow", "--shadow", rate=rate, seconds=seconds
-    )
-    rows.append(shadow)
-    said = [] if lasted else ["the shadow was over before the uploads were: more --kept"]
+    rows, said = [row("alone", await run(config, rate=rate, seconds=seconds))], list[str]()
+
+    async def with_replay(name: str, *options: str) -> None:
+        found, did = await beside(config, environment, name, *options, rate=rate, seconds=seconds)
+        rows.append(found)
+        said.append(did)
+
+    await with_replay("beside a shadow", "--shadow")
     await swaps.swapped(config, worker, both[1])
     rows.append(row("alone, swapped", await run(config, rate=rate, seconds=seconds)))
-    for name, options in (
-        (f"beside a replay at {asked.limit:g} a second", ("--rate", str(asked.limit))),
-        ("beside a replay", ()),
-    ):
-        replay, lasted = await beside(config, environment, name, *options, rate=rate, seconds=seconds)
-        rows.append(replay)
-        said += [] if lasted else [f"{name}: it was over before the uploads were: more --kept"]
+    await with_replay(f"beside a replay at {asked.limit:g} a second", "--rate", str(asked.limit))
+    await with_replay("beside a replay")
     return rows, said + notes(rows)
 
 
