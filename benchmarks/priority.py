@@ -21,6 +21,8 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
+from rich.console import Console
+
 from agents.wiring.backends import kafka_connection
 from agents.wiring.settings import Settings
 from benchmarks import fleet, swaps
@@ -40,6 +42,8 @@ AIM: Final = 1.3
 
 UNDER_WAY_SECONDS: Final = 60.0
 """That a replay has to count its images, and a worker to load its version."""
+
+LOADED_SECONDS: Final = 6.0
 
 EMPTY_SECONDS: Final = 120.0
 """That the lane has to run empty."""
@@ -75,27 +79,31 @@ async def beside(
 ) -> tuple[Row, str]:
     """The load with a replay, and what the replay did meanwhile; it is over then, and its lane empty."""
     began, replay = datetime.now(UTC), replaying(environment, *options)
+    lane = LaneProgress(kafka_connection(config), topics.RESCORE, config.kafka.group)
     try:
-        before = await under_way(config, began)
-        found = row(name, await run(config, rate=rate, seconds=seconds))
-        after = await newest(config)
+        job = await under_way(config, began)
+        async with lane:
+            before = sum((await lane.committed()).values())
+            found = row(name, await run(config, rate=rate, seconds=seconds))
+            scored = sum((await lane.committed()).values()) - before
+        is_over = (await newest(config)).state is RescoreState.FINISHED
     finally:
         replay.terminate()
         await asyncio.to_thread(replay.wait)
-    await no_more_replay(config, after)
-    if after.state is RescoreState.FINISHED:
+    if is_over:
         return found, f"{name}: it was over before the uploads were: more --kept"
-    scored = after.counts.rescored - before.counts.rescored
+    await no_more_replay(config, job)
     return found, f"{name}: some {scored / (seconds + LATE_SECONDS):.0f} images a second were replayed"
 
 
 async def under_way(config: Settings, began: datetime) -> RescoreJob:
-    """The job, once the workers have scored something for it: they load its version first."""
+    """The job, once it has asked for its first page, and the worker has had time to load its version."""
     async with asyncio.timeout(UNDER_WAY_SECONDS):
         while True:
             with suppress(ConfigurationError):
                 job = await newest(config)
-                if job.created_at >= began and job.counts.rescored:
+                if job.created_at >= began and job.lease is not None:
+                    await asyncio.sleep(LOADED_SECONDS)
                     return job
             await asyncio.sleep(1)
 
@@ -107,8 +115,7 @@ async def newest(config: Settings) -> RescoreJob:
 
 async def no_more_replay(config: Settings, job: RescoreJob) -> None:
     """End the job, and wait until the workers have passed over what it left in the lane."""
-    if job.state is not RescoreState.FINISHED:
-        await rescore_desk.steered(config, partial(rescore_jobs.cancel, job_id=job.id))
+    await rescore_desk.steered(config, partial(rescore_jobs.cancel, job_id=job.id))
     lane = LaneProgress(kafka_connection(config), topics.RESCORE, config.kafka.group)
     async with asyncio.timeout(EMPTY_SECONDS), lane:
         while await lane.left():  # noqa: ASYNC110 - the broker tells nobody
@@ -126,16 +133,23 @@ async def measure(
     rate, seconds, kept = asked.rate, asked.seconds, asked.kept
     await run(config, rate=20, seconds=5)  # warm
     await run(config, rate=FAST, seconds=kept / FAST, keep=True)
-    rows, said = [row("alone", await run(config, rate=rate, seconds=seconds))], list[str]()
+    tell, rows, said = Console(stderr=True), list[Row](), list[str]()
+
+    async def alone(name: str) -> None:
+        rows.append(row(name, await run(config, rate=rate, seconds=seconds)))
+        tell.print(rows[-1])
 
     async def with_replay(name: str, *options: str) -> None:
         found, did = await beside(config, environment, name, *options, rate=rate, seconds=seconds)
         rows.append(found)
         said.append(did)
+        tell.print(found, did)
+
+    await alone("alone")
 
     await with_replay("beside a shadow", "--shadow")
     await swaps.swapped(config, worker, both[1])
-    rows.append(row("alone, swapped", await run(config, rate=rate, seconds=seconds)))
+    await alone("alone, swapped")
     await with_replay(f"beside a replay at {asked.limit:g} a second", "--rate", str(asked.limit))
     await with_replay("beside a replay")
     return rows, said + notes(rows)

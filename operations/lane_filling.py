@@ -1,50 +1,76 @@
-"""Filling of the lane: how many pages keep the workers busy, by what they have done lately.
+"""Filling of the lane: how large its pages are and how many of them keep the workers busy, by what they did.
 
-Workers commit once a second, so what is settled is known a second late, and two pages keep no more than some
-hundred images a second going. A fleet that does more gets more pages: what it does in two seconds.
+Workers commit once a second, so what is settled is known a second late. Pages are of what is done in a
+second: then progress is told, and a pause heard, as soon as that; and a burst of questions and requests,
+which the servers answer beside the uploads', is small where the workers are slow or the job has a rate.
 """
 
 from __future__ import annotations
 
 import math
 from collections import deque
-from typing import Final
+from typing import Final, NamedTuple
+
+LEAST: Final = 16
+"""Images of a page where nothing is known yet, or little is done."""
 
 OPEN: Final = 2
 """Pages in the lane at least: with one the workers idle while the next is chosen."""
 
 MOST_OPEN: Final = 20
 
-AHEAD_SECONDS: Final = 2.0
-"""Of the workers' time that may lie in the lane, beside the page that is being settled."""
+PAGE_SECONDS: Final = 1.0
+"""Of the workers' time in a page."""
+
+AHEAD_SECONDS: Final = 4.0
+"""Of it in the lane, beside the page that is being settled: longer than it takes to know that one is."""
 
 _LATELY: Final = 10.0
+
+
+class _Page(NamedTuple):
+    when: float
+    considered: int
+    asked: int
 
 
 class LaneFilling:
     """Learns from each settled page."""
 
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._settled: deque[tuple[float, int]] = deque()
+    def __init__(self, most: int) -> None:
+        """`most` images are in a page."""
+        self._most = most
+        self._settled: deque[_Page] = deque()
+        self._wanted: float = min(LEAST, most)
+        """Images of the newest page that are asked for, as far as one can know."""
 
-    def settled(self, images: int, now: float) -> None:
-        """A page of which so many images were asked for is settled now."""
-        self._settled.append((now, images))
-        while now - self._settled[0][0] > _LATELY:
+    def settled(self, considered: int, asked: int, now: float) -> None:
+        """A page of so many images, of which so many were asked for, is settled now."""
+        self._settled.append(_Page(now, considered, asked))
+        while now - self._settled[0].when > _LATELY:
             self._settled.popleft()
+
+    def size(self, rate: float | None) -> int:
+        """Images that the next page considers: more where few of them are asked for."""
+        speed, least = (self._speed, LEAST) if rate is None else (min(self._speed or rate, rate), 1)
+        self._wanted = wanted = min(self._most, max(least, speed * PAGE_SECONDS))
+        asked = sum(page.asked for page in self._settled)
+        considered = sum(page.considered for page in self._settled)
+        if not asked:
+            return min(self._most, math.ceil(wanted)) if not considered else self._most
+        return min(self._most, math.ceil(wanted * max(1.0, considered / asked)))
 
     @property
     def pages(self) -> int:
         """How many may be in the lane."""
-        return min(MOST_OPEN, max(OPEN, math.ceil(self._speed * AHEAD_SECONDS / self._size) + 1))
+        return min(MOST_OPEN, max(OPEN, math.ceil(self._speed * AHEAD_SECONDS / self._wanted) + 1))
 
     @property
     def _speed(self) -> float:
-        """Images a second; 0 while too little is known."""
+        """Images a second that were asked for and done; 0 while too little is known."""
         if not self._settled:
             return 0.0
         first, last = self._settled[0], self._settled[-1]
-        seconds = last[0] - first[0]
-        images = sum(count for when, count in self._settled if when > first[0])
+        seconds = last.when - first.when
+        images = sum(page.asked for page in self._settled if page.when > first.when)
         return images / seconds if seconds >= 1 else 0.0

@@ -18,7 +18,7 @@ from operations.lane_filling import LaneFilling
 from operations.rescore_jobs import GOING, as_it_is
 from operations.rescore_lease import HeldJob, Outlast
 from operations.rescore_pages import Lane, LaneEnds, OpenPage, RescorePages, Settled, joined_labels, summed
-from operations.rescore_settling import GRACE_SECONDS, Settling, Watch
+from operations.rescore_settling import Settling, Watch
 from operations.rescore_sources import ImageSource, SourcePage
 from schemas.rescore_jobs import RescoreCounts, RescoreJob, RescoreState
 from schemas.version_diff import VersionDiff
@@ -87,9 +87,8 @@ class RescoreRunner:
         return False
 
     async def _page_behind(self, after: str) -> SourcePage | None:
-        """The next page: of few images where they are sent slowly, so that a pause is heard soon."""
-        rate = self._held.job.rate
-        limit = self._size if rate is None else max(1, min(self._size, round(rate * GRACE_SECONDS / 2)))
+        """The next page, of as many images as the lane takes soon."""
+        limit = self._filling.size(self._held.job.rate)
         return await self._outlast(lambda: self._source.page(after, limit=limit))
 
     async def _opened(self, page: SourcePage) -> int:
@@ -119,7 +118,8 @@ class RescoreRunner:
     async def _move(self, after: str, settled: Settled) -> None:
         """Count a page and move the checkpoint behind it, in one change."""
         began, self._since = self._since, self._clock.time()
-        self._filling.settled(settled.counts.sent, self._since)
+        considered = sum(settled.counts.chosen.values())
+        self._filling.settled(considered, settled.counts.sent, self._since)
         counts = settled.counts.model_copy(update={"seconds": self._since - began})
 
         def moved(job: RescoreJob) -> RescoreJob:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import UTC, datetime
@@ -79,23 +80,43 @@ async def test_no_more_than_two_pages_are_in_the_lane_of_slow_workers(rig: Rig) 
     assert most == OPEN * PAGE
 
 
+def filled(speed: int, *, considered: int = 1, until: float = 30.0, since: float = 0.0) -> LaneFilling:
+    """After pages of so many a second, of each `considered` images one was asked for."""
+    filling = LaneFilling(500)
+    for second in range(int(until - since)):
+        filling.settled(speed * considered, speed, since + second)
+    return filling
+
+
 @pytest.mark.parametrize(
-    ("speed", "pages"), [(0, OPEN), (50, OPEN), (240, OPEN), (260, 3), (1_000, 5), (100_000, MOST_OPEN)]
+    ("speed", "size", "pages"),
+    [(0, 16, OPEN), (8, 16, 3), (50, 50, 5), (500, 500, 5), (1_000, 500, 9), (100_000, 500, MOST_OPEN)],
 )
-def test_the_lane_holds_what_the_workers_do_in_two_seconds(speed: int, pages: int) -> None:
-    filling = LaneFilling(500)
-    for second in range(30):
-        filling.settled(speed, float(second))
-    assert filling.pages == pages
+def test_a_page_is_what_workers_do_in_a_second_and_the_lane_holds_four_beside_one(
+    speed: int, size: int, pages: int
+) -> None:
+    filling = filled(speed) if speed else LaneFilling(500)
+    assert (filling.size(None), filling.pages) == (size, pages)
 
 
-def test_a_fleet_that_slows_down_gets_fewer_pages() -> None:
-    filling = LaneFilling(500)
-    for second in range(20):
-        filling.settled(2_000, float(second))
-    assert filling.pages == 9
-    filling.settled(500, 40.0)
-    assert filling.pages == OPEN
+def test_a_page_is_larger_where_few_of_its_images_are_asked_for() -> None:
+    assert filled(20, considered=10).size(None) == 200
+    nothing_wanted = LaneFilling(500)
+    nothing_wanted.settled(16, 0, 0.0)
+    assert nothing_wanted.size(None) == 500
+
+
+@pytest.mark.parametrize(("rate", "size"), [(0.2, 1), (10, 10), (50, 20)])
+def test_a_page_at_a_rate_is_of_what_comes_in_a_second(rate: float, size: int) -> None:
+    assert filled(20).size(rate) == size
+    assert LaneFilling(500).size(rate) == math.ceil(rate)
+
+
+def test_a_fleet_that_slows_down_gets_smaller_pages() -> None:
+    filling = filled(2_000, until=20)
+    assert (filling.size(None), filling.pages) == (500, 17)
+    filling.settled(500, 500, 40.0)
+    assert (filling.size(None), filling.pages) == (16, OPEN)
 
 
 async def test_what_the_version_has_scored_is_passed_over_by_another_job(rig: Rig) -> None:
