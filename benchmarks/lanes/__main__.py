@@ -22,6 +22,8 @@ from operations.capacity_day import HOUR, hours, natural_peak
 
 BENCH_MACHINE: Final = Path(__file__).with_name("bench-machine.json")
 MEASURED: Final = "lanes-costs.json"
+PROCESSOR_BATCH: Final = 8
+"""What a worker takes on two cores (ADR 36)."""
 VERSIONS: Final = {"other": True, "same": False}
 """What the replay wants, beside what serves: another version has a batcher of its own."""
 ABOUT: Final = (
@@ -34,7 +36,7 @@ CHECK: Final = (
 )
 EXAMPLES: Final = """\
   make bench-lanes                                                a minute and a half; nothing is started
-  make bench-lanes OPTIONS="--workers 2 --version same --rates none --background 2,8,32"
+  make bench-lanes OPTIONS="--workers 2 --version same --rates none --beside 1,2,8"
   make bench-lanes OPTIONS="--check build/bench/lanes-measured.json"    beside the real run of the costs
 """
 
@@ -49,7 +51,8 @@ def _simulated(asked: argparse.Namespace) -> Part:
     wanted = Asked(
         arrivals=day.poisson(hours(asked.live_per_day, asked.peak), asked.seed),
         costs=_costs(asked),
-        backgrounds=tuple(map(int, asked.background.split(","))),
+        besides=tuple(map(int, asked.beside.split(","))),
+        batch=asked.batch,
         apart=tuple(VERSIONS[each] for each in asked.version.split(",")),
         workers=tuple(map(int, asked.workers.split(","))),
         images=int(asked.replay),
@@ -99,10 +102,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--version", default=versions, metavar="V,V", help=f"that the replay wants, a run each ({versions})"
     )
-    slots = str(Limits().background)
-    parser.add_argument(
-        "--background", default=slots, metavar="N,N", help=f"slots of the replay, a run each ({slots})"
-    )
+    slots = str(Limits().beside)
+    words = f"slots of the replay while live photographs come, a run each ({slots})"
+    parser.add_argument("--beside", default=slots, metavar="N,N", help=words)
+    words = f"photographs in a forward at most; a GPU takes {Limits().batch} ({PROCESSOR_BATCH})"
+    parser.add_argument("--batch", type=int, default=PROCESSOR_BATCH, metavar="N", help=words)
     parser.add_argument("--deaths", type=int, default=2, help="of any worker in a day (2)")
     parser.add_argument("--seed", type=int, default=1, help="of arrivals and deaths (1)")
     parser.add_argument(

@@ -22,8 +22,10 @@ class Asked:
 
     arrivals: Times
     costs: Costs
-    backgrounds: tuple[int, ...]
-    """Slots that a worker gives to the replay, a run each."""
+    besides: tuple[int, ...]
+    """Slots that a worker gives to the replay while live photographs come, a run each."""
+    batch: int
+    """Photographs in a forward, at most."""
     apart: tuple[bool, ...]
     """Whether the replay wants another version than that which serves, a run each."""
     workers: tuple[int, ...]
@@ -75,12 +77,14 @@ class Day:
 def days(asked: Asked) -> Iterator[Day]:
     """For each number of workers the day without the replay, then with it at each rate."""
     for workers in asked.workers:
-        alone = _run(asked, workers, None)
+        alone = _run(asked, workers, None, Limits(batch=asked.batch))
         yield _day(workers, "none", alone, alone, (0.0, DAY))
-        for is_apart, rate, background in product(asked.apart, asked.rates, asked.backgrounds):
-            limits = Limits(background=background, is_apart=is_apart)
+        for is_apart, rate, beside in product(asked.apart, asked.rates, asked.besides):
+            share = max(beside, Limits().background)
+            limits = Limits(background=share, beside=beside, batch=asked.batch, is_apart=is_apart)
             outcome = _run(asked, workers, Replay(asked.images, asked.start, rate), limits)
-            name = f"{_replay_words(rate, is_apart=is_apart)}, {background} slots"
+            slots = f"{beside} slot{'' if beside == 1 else 's'} beside uploads"
+            name = f"{_replay_words(rate, is_apart=is_apart)}, {slots}"
             yield _day(workers, name, outcome, alone, (asked.start, outcome.replay_done or outcome.seconds))
 
 

@@ -23,6 +23,7 @@ from benchmarks.lanes.costs import Costs
 from benchmarks.lanes.day import Times
 from benchmarks.lanes.worker import REPLAYED, Limits, Worker
 from operations.capacity_day import HOUR
+from streams.inflight import QUIET_SECONDS
 
 PARTITIONS: Final = 12
 _EARLY: Final = 1e-9
@@ -187,7 +188,8 @@ class Simulation:
         self._later(worker, now + self._costs.mark, lambda then: self._marked(worker, images, then))
 
     def _marked(self, worker: Worker, images: list[int], now: float) -> None:
-        worker.free(images)
+        if worker.free(images, now) and self._left:
+            self._later(worker, now + QUIET_SECONDS, lambda then: self._fill(worker, then))
         self._fill(worker, now)
 
     def _die(self, death: Death, now: float) -> None:
@@ -243,7 +245,7 @@ class Simulation:
             self._fill_replay(worker, now)
 
     def _fill_replay(self, worker: Worker, now: float) -> None:
-        while self._left and worker.replay_may_start() and self._may_send(now):
+        while self._left and worker.replay_may_start(now) and self._may_send(now):
             self._left -= 1
             self._start(worker, REPLAYED, now)
 

@@ -13,11 +13,12 @@ PART = 5 * 2**20
 
 
 class Bucket:
-    """The stack's bucket."""
+    """The stack's bucket, or one beside it."""
 
-    def __init__(self, premises: Premises) -> None:
+    def __init__(self, premises: Premises, name: str | None = None) -> None:
         settings = premises.settings
-        self.name = premises.bucket
+        self.name = name or premises.bucket
+        self._premises = premises
         self._client: Any = boto3.client(
             "s3",
             endpoint_url=settings["TAGSTREAM_S3__ENDPOINT_URL"],
@@ -25,6 +26,13 @@ class Bucket:
             aws_access_key_id=settings["TAGSTREAM_S3__ACCESS_KEY_ID"],
             aws_secret_access_key=settings["TAGSTREAM_S3__SECRET_ACCESS_KEY"],
         )
+
+    def beside(self, name: str) -> Bucket:
+        """Another bucket of the same storage, made and empty."""
+        other = Bucket(self._premises, name)
+        other._client.create_bucket(Bucket=name)
+        other.empty()
+        return other
 
     def put(self, key: str, data: bytes) -> None:
         self._client.put_object(Bucket=self.name, Key=key, Body=data)

@@ -102,13 +102,13 @@ def test_live_waits_for_one_photograph_of_the_replay_at_most(times: list[float])
 
 
 def test_two_versions_share_the_processor_alike() -> None:
-    """A batch of the replay takes one second, and a photograph that comes within it 0.1 s, twice as long."""
+    """A batch of the replay takes 0.8 s, and a photograph that comes within it 0.1 s, twice as long."""
     costs = Costs(hop=0, load=0, decode=0, batch=0, image=0.1, tell=0, mark=0, source="test")
     apart = run([0.5], costs, replay=Replay(11), limits=Limits(background=32))
     assert waits(apart) == pytest.approx([0.2])
     assert apart.replay_done == pytest.approx(1.2)
     same = run([0.5], costs, replay=Replay(11), limits=Limits(is_apart=False, background=32))
-    assert waits(same) == pytest.approx([0.7])
+    assert waits(same) == pytest.approx([0.5])
 
 
 @settings(max_examples=50, deadline=None)
@@ -130,6 +130,26 @@ def test_the_replay_takes_no_more_slots_than_its_share(share: int, seconds: floa
     assert found.replay_done == pytest.approx(seconds)
 
 
+def test_beside_live_photographs_the_replay_has_one_slot_and_all_again_two_seconds_after_them() -> None:
+    """Alone one goes first, and seven together; beside the photograph of a second they go one by one."""
+    free = Costs(hop=0, load=0, decode=0, batch=1.0, image=0, tell=0, mark=0, source="test")
+    limits = Limits(background=8, beside=1, is_apart=False)
+    alone = run([], free, limits=limits, replay=Replay(8))
+    assert alone.replay_done == pytest.approx(2.0)
+    beside = run([0.0], free, limits=limits, replay=Replay(8, start=0.1))
+    assert waits(beside) == pytest.approx([1.0])
+    assert beside.replay_done == pytest.approx(5.0)
+
+
+def test_the_replay_s_own_batcher_stands_back_for_sixteen_of_its_turns() -> None:
+    """Live photographs come for ever: of each ten seconds or so the replay's batches of 0.1 s have few."""
+    costs = Costs(hop=0, load=0, decode=0, batch=0, image=0.1, tell=0, mark=0, source="test")
+    times = [each * 0.09 for each in range(400)]
+    found = run(times, costs, limits=Limits(is_apart=True), replay=Replay(5, start=1.0))
+    assert found.replay_done is not None
+    assert found.replay_done > 1.0 + 4 * 16 * 0.1
+
+
 def test_a_replay_keeps_to_its_rate_and_takes_as_long_as_that_says() -> None:
     found = run([], workers=2, replay=Replay(200, start=100.0, rate=4.0))
     assert found.replay_done == pytest.approx(100 + 199 / 4 + ALONE - COSTS.hop)
@@ -138,7 +158,7 @@ def test_a_replay_keeps_to_its_rate_and_takes_as_long_as_that_says() -> None:
 def test_poisson_arrivals_at_a_single_server_wait_as_the_formula_says() -> None:
     """M/D/1: the mean wait is rho / (2 (1 - rho)) of the service."""
     arrivals = day.poisson([0.5 / ONE_AT_A_TIME.image] * 12, seed=7)
-    found = Simulation(arrivals, ONE_AT_A_TIME, workers=1, limits=Limits(10**6, 1, 1)).run()
+    found = Simulation(arrivals, ONE_AT_A_TIME, workers=1, limits=Limits(10**6, 1, batch=1)).run()
     waited = np.mean(found.tagged - found.uploaded) - ONE_AT_A_TIME.image
     assert waited == pytest.approx(ONE_AT_A_TIME.image * 0.5 / (2 * 0.5), rel=0.03)
     assert found.utilisation(0, 12 * 3600) == pytest.approx(0.5, rel=0.01)
@@ -245,7 +265,8 @@ def test_a_day_with_a_replay_stands_beside_the_one_without() -> None:
     asked = Asked(
         arrivals=day.poisson(hours(3000), 1),
         costs=COSTS,
-        backgrounds=(32, 4),
+        besides=(32, 1),
+        batch=8,
         apart=(True, False),
         workers=(1, 2),
         images=40_000,
@@ -257,12 +278,13 @@ def test_a_day_with_a_replay_stands_beside_the_one_without() -> None:
     found = list(days(asked))
     rows = [each.row for each in found]
     names = [f"{version}, as fast as it goes" for version in ("another version", "the same version")]
-    replays = [f"{name}, {slots} slots" for name in names for slots in (32, 4)]
+    slots = ("32 slots", "1 slot")
+    replays = [f"{name}, {share} beside uploads" for name in names for share in slots]
     assert [(each.workers, each.replay) for each in rows] == [
         (workers, replay) for workers in (1, 2) for replay in ("none", *replays)
     ]
-    apart, _, fast, narrow = rows[1:5]
+    apart, gentle, fast, narrow = rows[1:5]
     assert fast.p95 > narrow.p95 > narrow.p95_without
-    assert fast.p95 > apart.p95 > apart.p95_without
+    assert apart.p95 > gentle.p95 > gentle.p95_without
     assert len(notes(rows)) == 8
     assert plot.svg(found).count("<polyline") == 10
