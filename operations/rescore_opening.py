@@ -96,7 +96,7 @@ async def _uploads(
     settings = world.settings
     brokers = kafka_connection(settings)
     topic = await world.outlast(lambda: stack.enter_async_context(TopicReader(brokers, topics.UPLOADED)))
-    source = UploadsSource(topic, asked, scratch, naming=settings.uploads, clock=settings.clock)
+    source = UploadsSource(topic, asked, scratch, naming=settings.naming, clock=settings.clock)
     stack.enter_context(source)
     await world.outlast(lambda: source.gather(world.watch.reading))
     return source

@@ -11,7 +11,7 @@ from typing import Final
 
 from pydantic import Field, field_validator
 
-from schemas.settings import Section
+from schemas.settings import Internal, Section
 
 GROUPS: Final[Mapping[str, str]] = {"restaurant": "restaurant_id", "uploader": "uploader_id"}
 """The named groups that a key pattern may have, and the fact that each says."""
@@ -54,6 +54,9 @@ class Naming(Section):
         description='Patterns of the content types that are photographs, as a JSON list like ["image/*"];'
         " an upload that says another is ignored, one that says none is taken",
     )
+
+    own_bucket: Internal[str | None] = None
+    """Where the system itself puts objects: what storage says of them is news to nobody."""
 
     @field_validator("key_pattern")
     @classmethod

@@ -124,6 +124,12 @@ class Settings(BaseSettings):
             raise ValueError("renditions need a bucket of their own, not one of TAGSTREAM_S3__BUCKETS")
         return renditions
 
+    @property
+    def naming(self) -> Naming:
+        """How notifications are read: storage may tell of each rendition, and that is no upload."""
+        place = self.renditions.place
+        return self.uploads if place is None else self.uploads.model_copy(update={"own_bucket": place.bucket})
+
 
 def load() -> Settings:
     """The settings of this environment.

@@ -124,7 +124,7 @@ def _handler(
         runtime.dependencies,
         limits,
         metrics=runtime.metrics,
-        naming=settings.uploads,
+        naming=settings.naming,
         template=template,
         tracer=runtime.tracer,
         alarms=alarms,

@@ -19,7 +19,7 @@ from schemas.naming import Naming
 from schemas.wire import cloudevents, envelopes, framing, shapes
 from schemas.wire.cloudevents import CloudEvent
 from schemas.wire.json_bodies import as_object, validated, without_nulls
-from schemas.wire.record_types import Ignored, Invalid, Part, Record, Uploaded, apart
+from schemas.wire.record_types import Ignored, Invalid, Part, Record, Removed, Uploaded, apart
 
 Headers = Mapping[str, bytes]
 PLAIN: Final = Naming()
@@ -57,9 +57,12 @@ def encode(event: BaseModel) -> bytes:
 
 def _filtered(part: Part, naming: Naming) -> Part:
     """The part; an upload of what nobody wants asks for nothing. Whatever is gone is withdrawn."""
-    if not isinstance(part.record, Uploaded):
-        return part
-    why = naming.unwanted(part.record.upload.location.key, part.content_type)
+    why = None
+    match part.record:
+        case Uploaded(event) | Removed(event) if event.location.bucket == naming.own_bucket:
+            why = "it is in the bucket of renditions"
+        case Uploaded(event):
+            why = naming.unwanted(event.location.key, part.content_type)
     return part if why is None else Part(Ignored(why, is_filtered=True), part.document)
 
 

@@ -102,6 +102,19 @@ def test_what_is_gone_is_withdrawn_whatever_its_key_for_it_may_have_been_tagged_
     assert isinstance(asked(record("a.xmp", None, "ObjectRemoved:Delete"), PHOTOGRAPHS), wire.Removed)
 
 
+@pytest.mark.parametrize("event", ["ObjectCreated:Put", "ObjectRemoved:Delete"])
+def test_what_storage_tells_of_the_renditions_own_bucket_is_passed_over(
+    event: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some storages notify of all their buckets: each rendition would be an upload off the allow-list."""
+    body = record("small/1f/1f.jpg", "image/jpeg", event)
+    assert not isinstance(asked(body, settings.load().naming), wire.Ignored)
+    monkeypatch.setenv("TAGSTREAM_RENDITIONS__URL", "s3://photos/small")
+    monkeypatch.setenv("TAGSTREAM_S3__BUCKETS", '["uploads"]')
+    ignored = wire.Ignored("it is in the bucket of renditions", is_filtered=True)
+    assert asked(body, settings.load().naming) == ignored
+
+
 def test_the_filter_is_said_as_lists(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TAGSTREAM_UPLOADS__ONLY_KEYS", '["*.jpg"]')
     monkeypatch.setenv("TAGSTREAM_UPLOADS__ONLY_CONTENT_TYPES", '["image/*"]')
