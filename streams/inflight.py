@@ -18,17 +18,18 @@ All methods belong to one event loop.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Any, Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
 
 from pydantic import Field
 
 from schemas.errors import Stalled
-from schemas.settings import Advanced, Internal, Section
+from schemas.settings import Advanced, DerivedFrom, Internal, Section
 
 Work = Callable[[], Coroutine[Any, Any, None]]
 
@@ -73,8 +74,10 @@ class WindowLimits(Section):
     concurrency: int = Field(64, ge=1, description="Images worked on at once")
     """Messages queued behind their keys wait without a slot."""
     background: Advanced[int] = Field(8, ge=1, description="Of them, images of the replay lane, at most")
-    beside_uploads: Advanced[int] = Field(
-        1, ge=1, description="Of those, while uploads come: in the last two seconds there was one"
+    beside_uploads: Annotated[Advanced[int], DerivedFrom("half of the processors, 8 at most")] = Field(
+        default_factory=lambda: beside_uploads(_processors()),
+        ge=1,
+        description="Of those, while uploads come: in the last two seconds there was one",
     )
     reserve: Advanced[int] = Field(
         8, ge=1, description="Decisions worked on beyond them, while storage is away too"
@@ -92,6 +95,18 @@ class WindowLimits(Section):
     def loading(self) -> int:
         """Images whose bytes are read or held at once, where nobody says: half; the rest wait elsewhere."""
         return max(1, self.concurrency // 2)
+
+
+def beside_uploads(processors: int) -> int:
+    """Images of the replay lane beside uploads on such a machine: each of them keeps a processor busy."""
+    return max(1, min(8, processors // 2))
+
+
+def _processors() -> int:
+    """That this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 @dataclass(frozen=True, slots=True)

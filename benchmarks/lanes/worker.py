@@ -28,8 +28,8 @@ class Limits:
 
     concurrency: int = field(default_factory=lambda: WindowLimits().concurrency)
     background: int = field(default_factory=lambda: WindowLimits().background)
-    beside: int = field(default_factory=lambda: WindowLimits().beside_uploads)
-    """Of them, while live photographs come."""
+    beside: int = 1
+    """Of them, while live photographs come: as on two processors."""
     batch: int = field(default_factory=lambda: BatchLimits().max_size)
     is_apart: bool = True
     """The replay wants another version than live photographs have: it has a batcher of its own."""

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 import pytest
 
 from schemas.errors import Stalled
-from streams.inflight import Delivery, InFlight, Partition, Urgency, WindowLimits
+from streams.inflight import Delivery, InFlight, Partition, Urgency, WindowLimits, beside_uploads
 
 P0, P1 = Partition("uploads", 0), Partition("uploads", 1)
 
@@ -510,6 +510,13 @@ async def test_two_seconds_after_an_upload_the_background_has_all_its_slots() ->
     await settled()
     assert rig.jobs.started[1:] == [(P1, 0), (P1, 1), (P1, 2)]
     await rig.window.close(0)
+
+
+@pytest.mark.parametrize(("processors", "slots"), [(1, 1), (2, 1), (4, 2), (16, 8), (96, 8)])
+def test_beside_uploads_the_background_has_as_many_slots_as_half_the_processors(
+    processors: int, slots: int
+) -> None:
+    assert beside_uploads(processors) == slots
 
 
 async def test_a_decision_takes_no_slot_from_the_background() -> None:

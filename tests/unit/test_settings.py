@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from agents.wiring import settings
 from schemas.errors import ConfigurationError
 from schemas.rendition_recipe import RenditionRecipe
+from streams.inflight import WindowLimits
 from tagstream.commands import config
 
 
@@ -203,6 +204,7 @@ def test_config_show_tells_what_follows_another_setting() -> None:
         "TAGSTREAM_S3__CONCURRENCY": 32,
         "TAGSTREAM_DECODE__LOADING": 32,
         "TAGSTREAM_BATCH__INTAKE": 128,
+        "TAGSTREAM_WINDOW__BESIDE_UPLOADS": WindowLimits().beside_uploads,
     }
     assert json.loads(shown("--json", "--changed")) == {}
 
