@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from model.data.reading import Reading
 from model.decoding.limits import DecoderLimits
 from model.decoding.pool import DecoderPool
 from model.preprocess import Preprocess
+from schemas import processors
 from schemas.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -34,8 +34,7 @@ DIVIDING: Final = "finding near duplicates, dividing"
 
 def processes(wanted: int | None) -> int:
     """As many as were asked for, else one a core that this process may use."""
-    here = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return wanted or here or 1
+    return wanted or processors.usable()
 
 
 def decoders(preprocess: Preprocess, wanted: int | None) -> DecoderPool:

@@ -18,7 +18,6 @@ All methods belong to one event loop.
 from __future__ import annotations
 
 import asyncio
-import os
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterator, Mapping
 from contextlib import contextmanager
@@ -28,6 +27,7 @@ from typing import Annotated, Any, Final, NamedTuple
 
 from pydantic import Field
 
+from schemas import processors
 from schemas.errors import Stalled
 from schemas.settings import Advanced, DerivedFrom, Internal, Section
 
@@ -75,7 +75,7 @@ class WindowLimits(Section):
     """Messages queued behind their keys wait without a slot."""
     background: Advanced[int] = Field(8, ge=1, description="Of them, images of the replay lane, at most")
     beside_uploads: Annotated[Advanced[int], DerivedFrom("half of the processors, 8 at most")] = Field(
-        default_factory=lambda: beside_uploads(_processors()),
+        default_factory=lambda: beside_uploads(processors.usable()),
         ge=1,
         description="Of those, while uploads come: in the last two seconds there was one",
     )
@@ -97,16 +97,9 @@ class WindowLimits(Section):
         return max(1, self.concurrency // 2)
 
 
-def beside_uploads(processors: int) -> int:
+def beside_uploads(cores: int) -> int:
     """Images of the replay lane beside uploads on such a machine: each of them keeps a processor busy."""
-    return max(1, min(8, processors // 2))
-
-
-def _processors() -> int:
-    """That this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return max(1, min(8, cores // 2))
 
 
 @dataclass(frozen=True, slots=True)

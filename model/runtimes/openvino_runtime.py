@@ -8,7 +8,6 @@ a machine would all pin theirs to the same ones.
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
@@ -22,6 +21,7 @@ from model.preprocess import Pixels
 from model.runtimes import openvino_graph
 from model.runtimes.port import Logits, pieces
 from model.runtimes.staging import Staging
+from schemas import processors
 from schemas.errors import ConfigurationError
 
 OPTIONS: Final = {
@@ -47,7 +47,7 @@ class OpenVinoRuntime:
         """Raises `ConfigurationError` where OpenVINO cannot read or compile the graph."""
         openvino_graph.refuse_foreign(version.graph, manifest=version.manifest)
         core = openvino.Core()
-        self.threads = threads or min(len(os.sched_getaffinity(0)), MOST_STREAMS)
+        self.threads = threads or min(processors.usable(), MOST_STREAMS)
         self._compiled = _compiled(core, version, streams=self.threads)
         self.hardware: str = core.get_property("CPU", "FULL_DEVICE_NAME")
         side = version.manifest.input.size
