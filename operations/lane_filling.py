@@ -41,8 +41,6 @@ class LaneFilling:
         """`most` images are in a page."""
         self._most = most
         self._settled: deque[_Page] = deque()
-        self._wanted: float = min(LEAST, most)
-        """Images of the newest page that are asked for, as far as one can know."""
 
     def settled(self, considered: int, asked: int, now: float) -> None:
         """A page of so many images, of which so many were asked for, is settled now."""
@@ -52,18 +50,21 @@ class LaneFilling:
 
     def size(self, rate: float | None) -> int:
         """Images that the next page considers: more where few of them are asked for."""
-        speed, least = (self._speed, LEAST) if rate is None else (min(self._speed or rate, rate), 1)
-        self._wanted = wanted = min(self._most, max(least, speed * PAGE_SECONDS))
-        asked = sum(page.asked for page in self._settled)
         considered = sum(page.considered for page in self._settled)
-        if not asked:
-            return min(self._most, math.ceil(wanted)) if not considered else self._most
-        return min(self._most, math.ceil(wanted * max(1.0, considered / asked)))
+        if not considered:
+            return math.ceil(self._wanted(rate))
+        if not (asked := sum(page.asked for page in self._settled)):
+            return self._most
+        return min(self._most, math.ceil(self._wanted(rate) * considered / asked))
 
-    @property
-    def pages(self) -> int:
-        """How many may be in the lane."""
-        return min(MOST_OPEN, max(OPEN, math.ceil(self._speed * AHEAD_SECONDS / self._wanted) + 1))
+    def pages(self, rate: float | None) -> int:
+        """How many of them may be in the lane."""
+        return min(MOST_OPEN, max(OPEN, math.ceil(self._speed * AHEAD_SECONDS / self._wanted(rate)) + 1))
+
+    def _wanted(self, rate: float | None) -> float:
+        """Images of a page that are asked for."""
+        speed, least = (self._speed, LEAST) if rate is None else (min(self._speed or rate, rate), 1)
+        return min(self._most, max(least, speed * PAGE_SECONDS))
 
     @property
     def _speed(self) -> float:

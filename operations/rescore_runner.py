@@ -80,7 +80,7 @@ class RescoreRunner:
                 return await self._settle_open(down_to=0)
             began, after = self._clock.time(), page.after
             sent = await self._opened(page)
-            if not await self._settle_open(down_to=self._filling.pages - 1):
+            if not await self._settle_open(down_to=self._filling.pages(self._held.job.rate) - 1):
                 return False
             await self._pace(began, sent)
         await self._settle_open(down_to=0)

@@ -80,11 +80,11 @@ async def test_no_more_than_two_pages_are_in_the_lane_of_slow_workers(rig: Rig) 
     assert most == OPEN * PAGE
 
 
-def filled(speed: int, *, considered: int = 1, until: float = 30.0, since: float = 0.0) -> LaneFilling:
+def filled(speed: int, *, considered: int = 1, seconds: int = 30) -> LaneFilling:
     """After pages of so many a second, of each `considered` images one was asked for."""
     filling = LaneFilling(500)
-    for second in range(int(until - since)):
-        filling.settled(speed * considered, speed, since + second)
+    for second in range(seconds):
+        filling.settled(speed * considered, speed, float(second))
     return filling
 
 
@@ -96,7 +96,7 @@ def test_a_page_is_what_workers_do_in_a_second_and_the_lane_holds_four_beside_on
     speed: int, size: int, pages: int
 ) -> None:
     filling = filled(speed) if speed else LaneFilling(500)
-    assert (filling.size(None), filling.pages) == (size, pages)
+    assert (filling.size(None), filling.pages(None)) == (size, pages)
 
 
 def test_a_page_is_larger_where_few_of_its_images_are_asked_for() -> None:
@@ -113,10 +113,10 @@ def test_a_page_at_a_rate_is_of_what_comes_in_a_second(rate: float, size: int) -
 
 
 def test_a_fleet_that_slows_down_gets_smaller_pages() -> None:
-    filling = filled(2_000, until=20)
-    assert (filling.size(None), filling.pages) == (500, 17)
+    filling = filled(2_000, seconds=20)
+    assert (filling.size(None), filling.pages(None)) == (500, 17)
     filling.settled(500, 500, 40.0)
-    assert (filling.size(None), filling.pages) == (16, OPEN)
+    assert (filling.size(None), filling.pages(None)) == (16, OPEN)
 
 
 async def test_what_the_version_has_scored_is_passed_over_by_another_job(rig: Rig) -> None:
