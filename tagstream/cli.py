@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 import traceback
-from pathlib import Path
 from typing import Final, NoReturn, cast
 
 import typer
@@ -15,7 +13,7 @@ from typer.main import get_command_from_info, get_group_from_info
 from typer.models import CommandInfo, TyperInfo
 
 from tagstream import exit_errors, printable_streams
-from tagstream.dev import state
+from tagstream.commands.environment import meet_system
 
 COMMANDS: Final = (
     "dev",
@@ -74,7 +72,7 @@ app = typer.Typer(
 def tagstream(context: typer.Context) -> None:
     """Tags restaurant photographs as they are uploaded: Kafka in, a resident CNN, tags and scores out."""
     if context.invoked_subcommand not in ON_THEIR_OWN:
-        state.adopt(os.environ, Path.cwd())
+        meet_system()
 
 
 def _command(name: str) -> TyperGroup | TyperCommand:

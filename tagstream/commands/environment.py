@@ -17,16 +17,14 @@ def meet_workers() -> None:
 
     Not its storage: the registry is wherever the environment says.
     """
+    meet_system(only=_WORKERS)
+
+
+def meet_system(*, only: tuple[str, ...] = ("",)) -> None:
+    """Take over the settings of `tagstream dev`, if it runs here: `only` those whose names begin so."""
     from tagstream.dev import state
 
-    state.adopt(os.environ, Path.cwd(), only=_WORKERS)
-
-
-def meet_system() -> None:
-    """For a command beside the registry's own that asks nothing of it: `tagstream dev`, if it runs here."""
-    from tagstream.dev import state
-
-    state.adopt(os.environ, Path.cwd())
+    state.adopt(os.environ, Path.cwd(), only=only)
 
 
 def load_settings(level: str = "warning") -> Settings:
