@@ -44,6 +44,7 @@ UNDER_WAY_SECONDS: Final = 60.0
 """That a replay has to count its images, and a worker to load its version."""
 
 LOADED_SECONDS: Final = 6.0
+"""That a worker has to load the version, once the job runs."""
 
 EMPTY_SECONDS: Final = 120.0
 """That the lane has to run empty."""
@@ -79,10 +80,9 @@ async def beside(
 ) -> tuple[Row, str]:
     """The load with a replay, and what the replay did meanwhile; it is over then, and its lane empty."""
     began, replay = datetime.now(UTC), replaying(environment, *options)
-    lane = LaneProgress(kafka_connection(config), topics.RESCORE, config.kafka.group)
     try:
         job = await under_way(config, began)
-        async with lane:
+        async with rescore_lane(config) as lane:
             before = sum((await lane.committed()).values())
             found = row(name, await run(config, rate=rate, seconds=seconds))
             scored = sum((await lane.committed()).values()) - before
@@ -97,7 +97,7 @@ async def beside(
 
 
 async def under_way(config: Settings, began: datetime) -> RescoreJob:
-    """The job, once it has asked for its first page, and the worker has had time to load its version."""
+    """The job, once somebody runs it, and the worker has had time to load its version."""
     async with asyncio.timeout(UNDER_WAY_SECONDS):
         while True:
             with suppress(ConfigurationError):
@@ -108,6 +108,11 @@ async def under_way(config: Settings, began: datetime) -> RescoreJob:
             await asyncio.sleep(1)
 
 
+def rescore_lane(config: Settings) -> LaneProgress:
+    """How far the workers are with the replay's requests, once it is opened."""
+    return LaneProgress(kafka_connection(config), topics.RESCORE, config.kafka.group)
+
+
 async def newest(config: Settings) -> RescoreJob:
     """The job that was started last."""
     return (await rescore_desk.standing(config, None)).job
@@ -116,8 +121,7 @@ async def newest(config: Settings) -> RescoreJob:
 async def no_more_replay(config: Settings, job: RescoreJob) -> None:
     """End the job, and wait until the workers have passed over what it left in the lane."""
     await rescore_desk.steered(config, partial(rescore_jobs.cancel, job_id=job.id))
-    lane = LaneProgress(kafka_connection(config), topics.RESCORE, config.kafka.group)
-    async with asyncio.timeout(EMPTY_SECONDS), lane:
+    async with asyncio.timeout(EMPTY_SECONDS), rescore_lane(config) as lane:
         while await lane.left():  # noqa: ASYNC110 - the broker tells nobody
             await asyncio.sleep(1)
 
@@ -146,7 +150,6 @@ async def measure(
         tell.print(found, did)
 
     await alone("alone")
-
     await with_replay("beside a shadow", "--shadow")
     await swaps.swapped(config, worker, both[1])
     await alone("alone, swapped")

@@ -21,13 +21,11 @@ import numpy as np
 
 from benchmarks.lanes.costs import Costs
 from benchmarks.lanes.day import Times
-from benchmarks.lanes.worker import REPLAYED, Limits, Worker
+from benchmarks.lanes.worker import EARLY, REPLAYED, Limits, Worker
 from operations.capacity_day import HOUR
 from streams.inflight import QUIET_SECONDS
 
 PARTITIONS: Final = 12
-_EARLY: Final = 1e-9
-"""Seconds that a time may be early by its rounding: a millionth of a photograph."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +186,8 @@ class Simulation:
         self._later(worker, now + self._costs.mark, lambda then: self._marked(worker, images, then))
 
     def _marked(self, worker: Worker, images: list[int], now: float) -> None:
-        if worker.free(images, now) and self._left:
+        worker.free(images, now)
+        if self._left and any(image != REPLAYED for image in images):
             self._later(worker, now + QUIET_SECONDS, lambda then: self._fill(worker, then))
         self._fill(worker, now)
 
@@ -261,7 +260,7 @@ class Simulation:
         rate = self._replay.rate
         if rate is None:
             return True
-        if self._due <= now + _EARLY:
+        if self._due <= now + EARLY:
             self._due = max(self._due, now) + 1 / rate
             return True
         if self._is_awake:

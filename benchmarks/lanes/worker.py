@@ -18,8 +18,8 @@ from model.serving.batcher import BatchLimits
 from streams.inflight import QUIET_SECONDS, WindowLimits
 
 REPLAYED: Final = -1
-_EARLY: Final = 1e-9
-"""Seconds that a time may be early by its rounding."""
+EARLY: Final = 1e-9
+"""Seconds that a time may be early by its rounding: a millionth of a photograph."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Worker:
 
     def replay_may_start(self, now: float) -> bool:
         """Whether the replay has one: behind everything live."""
-        is_quiet = now - self.live_at >= QUIET_SECONDS - _EARLY
+        is_quiet = now - self.live_at >= QUIET_SECONDS - EARLY
         share = self.limits.background if is_quiet else min(self.limits.background, self.limits.beside)
         return (
             self.is_alive
@@ -95,14 +95,13 @@ class Worker:
         self.open.difference_update(images)
         self.replayed -= images.count(REPLAYED)
 
-    def free(self, images: list[int], now: float) -> bool:
-        """Their slots; whether a live photograph had one of them."""
+    def free(self, images: list[int], now: float) -> None:
+        """Their slots."""
         replayed = images.count(REPLAYED)
         self.running -= len(images)
         self.background -= replayed
         if replayed < len(images):
             self.live_at = now
-        return replayed < len(images)
 
     def die(self) -> tuple[list[int], int]:
         """Forget everything; the live photographs that it leaves undone, and how many of the replay."""
