@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+from schemas.api_keys import ApiKey, SpoiledKey
 from schemas.events import Announcement, DeadLetter
 from schemas.records import ImageHead, Kept, ScoreRecord, Stale
 from schemas.rescore_jobs import RescoreJob, RescoreState, SpoiledJob
@@ -233,6 +234,22 @@ class Rollouts(Protocol):
         """Every rollout, by id."""
 
 
+class ApiKeys(Protocol):
+    """Where API keys are kept, beside the scores; each is changed by compare-and-swap."""
+
+    async def create_key(self, key: ApiKey) -> bool:
+        """Keep a new one; False where one of its id is there. Durable when it returns."""
+
+    async def replace_key(self, key: ApiKey, *, over: int) -> bool:
+        """Keep it in place of its document of revision `over`; False where that is not it any more."""
+
+    async def key(self, key_id: str) -> ApiKey | None:
+        """The key; raises `ConfigurationError` where its document was edited and is none any more."""
+
+    async def keys(self) -> tuple[ApiKey | SpoiledKey, ...]:
+        """Every key, by id, those that are revoked or expired too."""
+
+
 class WorkerStates(Protocol):
     """Where workers say what they serve, beside the scores."""
 
@@ -246,7 +263,7 @@ class WorkerStates(Protocol):
         """What every worker said last, by id, also of those that were killed since."""
 
 
-class WholeStore(ScoreStore, RescoreJobs, Rollouts, WorkerStates, Protocol):
+class WholeStore(ScoreStore, RescoreJobs, Rollouts, ApiKeys, WorkerStates, Protocol):
     """A store as it is opened: all that it keeps."""
 
 

@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Self
 from urllib.parse import quote
 
+from schemas.api_keys import ApiKey, SpoiledKey, key_in
 from schemas.errors import Gone, Unavailable
 from schemas.events import Announcement, DeadLetter
 from schemas.records import ImageHead, Kept, ScoreRecord, Stale
@@ -160,6 +161,8 @@ class MemoryScores(_InMemory):
         self._rollouts: dict[str, ModelRollout] = {}
         self.job_documents: dict[str, str] = {}
         """The jobs' documents as JSON, by id."""
+        self.key_documents: dict[str, str] = {}
+        """The API keys' documents as JSON, by id."""
 
     async def head(self, image_id: str) -> ImageHead | None:
         """See `ScoreStore.head`."""
@@ -279,6 +282,32 @@ class MemoryScores(_InMemory):
     async def rollouts(self) -> tuple[ModelRollout, ...]:
         """See `Rollouts.rollouts`."""
         return tuple(self._rollouts[rollout_id] for rollout_id in sorted(self._rollouts))
+
+    async def create_key(self, key: ApiKey) -> bool:
+        """See `ApiKeys.create_key`."""
+        document = key.model_dump_json()
+        return self.key_documents.setdefault(key.id, document) is document
+
+    async def replace_key(self, key: ApiKey, *, over: int) -> bool:
+        """See `ApiKeys.replace_key`."""
+        stored = key_in(key.id, self.key_documents.get(key.id))
+        if isinstance(stored, SpoiledKey) or stored.revision != over:
+            return False
+        self.key_documents[key.id] = key.model_dump_json()
+        return True
+
+    async def key(self, key_id: str) -> ApiKey | None:
+        """See `ApiKeys.key`."""
+        if key_id not in self.key_documents:
+            return None
+        found = key_in(key_id, self.key_documents[key_id])
+        if isinstance(found, SpoiledKey):
+            raise found.error
+        return found
+
+    async def keys(self) -> tuple[ApiKey | SpoiledKey, ...]:
+        """See `ApiKeys.keys`."""
+        return tuple(key_in(key_id, self.key_documents[key_id]) for key_id in sorted(self.key_documents))
 
     async def note_worker(self, state: WorkerState) -> None:
         """See `WorkerStates.note_worker`."""

@@ -21,6 +21,7 @@ from tests.query_watch import SeenQueries
 from .builders import head, position, record, statement
 from .mongo_server import MongoWireServer
 from .stores import become, mongo_settings
+from .test_api_keys import KEY_ID, api_key
 from .test_rescore_jobs import job
 from .test_rollouts import rollout
 from .test_worker_states import state
@@ -61,6 +62,10 @@ QUERIES = {
     "find rollouts {'_id': '?'}",
     f"find rollouts {{{PAGE}",
     f"find rescore_jobs {{{PAGE}",
+    "update api_keys {'_id': '?'}",
+    "update api_keys {'_id': '?', 'revision': '?'}",
+    "find api_keys {'_id': '?'}",
+    f"find api_keys {{{PAGE}",
     "update workers {'_id': '?'}",
     "delete workers {'_id': '?'}",
     f"find workers {{{PAGE}",
@@ -155,6 +160,10 @@ async def every_call(scores: MongoScores) -> None:
     await scores.replace_rollout(rollout(), over=0)
     await scores.rollout("rollout-1")
     await scores.rollouts()
+    await scores.create_key(api_key())
+    await scores.replace_key(api_key(), over=0)
+    await scores.key(KEY_ID)
+    await scores.keys()
     await scores.note_worker(state())
     await scores.workers()
     await scores.forget_worker("nobody")

@@ -25,6 +25,7 @@ from pymongo import ReadPreference, WriteConcern
 from pymongo.errors import InvalidURI, PyMongoError
 from pymongo.read_concern import ReadConcern
 
+from schemas.api_keys import ApiKey, SpoiledKey, key_in
 from schemas.errors import Rejected, Unavailable
 from schemas.records import ImageHead, Kept, ScoreRecord, Stale
 from schemas.rescore_jobs import RescoreJob, RescoreState, SpoiledJob
@@ -66,6 +67,7 @@ LONGEST_PAUSE: Final = 0.25
 
 
 _ROLLOUTS: Final = RevisedDocuments[ModelRollout, SpoiledRollout](rollout_in)
+_KEYS: Final = RevisedDocuments[ApiKey, SpoiledKey](key_in)
 
 
 class MongoScores:
@@ -246,6 +248,33 @@ class MongoScores:
         with self._visit():
             async with self._database() as database:
                 return await _ROLLOUTS.every(database.rollouts)
+
+    async def create_key(self, key: ApiKey) -> bool:
+        """See `ApiKeys.create_key`."""
+        with self._visit():
+            async with self._database() as database:
+                return await _KEYS.create(key, database.api_keys)
+
+    async def replace_key(self, key: ApiKey, *, over: int) -> bool:
+        """See `ApiKeys.replace_key`."""
+        with self._visit():
+            async with self._database() as database:
+                return await _KEYS.replace(key, database.api_keys, over=over)
+
+    async def key(self, key_id: str) -> ApiKey | None:
+        """See `ApiKeys.key`."""
+        with self._visit():
+            async with self._database() as database:
+                found = await _KEYS.find(key_id, database.api_keys)
+        if isinstance(found, SpoiledKey):
+            raise found.error
+        return found
+
+    async def keys(self) -> tuple[ApiKey | SpoiledKey, ...]:
+        """See `ApiKeys.keys`."""
+        with self._visit():
+            async with self._database() as database:
+                return await _KEYS.every(database.api_keys)
 
     async def note_worker(self, state: WorkerState) -> None:
         """See `WorkerStates.note_worker`."""

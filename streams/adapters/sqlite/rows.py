@@ -37,6 +37,7 @@ CREATE TABLE IF NOT EXISTS statements (
 ) STRICT;
 CREATE TABLE IF NOT EXISTS rescore_jobs (id TEXT PRIMARY KEY, document TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS rollouts (id TEXT PRIMARY KEY, document TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS api_keys (id TEXT PRIMARY KEY, document TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS workers (id TEXT PRIMARY KEY, document TEXT NOT NULL) STRICT;
 CREATE INDEX IF NOT EXISTS statements_in_order ON statements (place);
 CREATE INDEX IF NOT EXISTS statements_of_image ON statements (image_id, place);

@@ -19,6 +19,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
+from schemas.api_keys import ApiKey, SpoiledKey, key_in
 from schemas.errors import Broken, ConfigurationError, Unavailable
 from schemas.records import ImageHead, Kept, ScoreRecord, Stale
 from schemas.rescore_jobs import RescoreJob, RescoreState, SpoiledJob
@@ -55,6 +56,7 @@ _DAMAGE: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 """What no wait mends: pages that contradict each other, and a file that is something else."""
 
 _ROLLOUTS: Final = RevisedRows[ModelRollout, SpoiledRollout]("rollouts", ModelRollout, rollout_in)
+_KEYS: Final = RevisedRows[ApiKey, SpoiledKey]("api_keys", ApiKey, key_in)
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], Any]
@@ -173,6 +175,25 @@ class SqliteScores:
     async def rollouts(self) -> tuple[ModelRollout | SpoiledRollout, ...]:
         """See `Rollouts.rollouts`."""
         return await self._reads.do(_ROLLOUTS.every)
+
+    async def create_key(self, key: ApiKey) -> bool:
+        """See `ApiKeys.create_key`."""
+        return await self._writes.do(lambda connection: _KEYS.create(connection, key))
+
+    async def replace_key(self, key: ApiKey, *, over: int) -> bool:
+        """See `ApiKeys.replace_key`."""
+        return await self._writes.do(lambda connection: _KEYS.replace(connection, key, over=over))
+
+    async def key(self, key_id: str) -> ApiKey | None:
+        """See `ApiKeys.key`."""
+        found = await self._reads.do(lambda connection: _KEYS.find(connection, key_id))
+        if isinstance(found, SpoiledKey):
+            raise found.error
+        return found
+
+    async def keys(self) -> tuple[ApiKey | SpoiledKey, ...]:
+        """See `ApiKeys.keys`."""
+        return await self._reads.do(_KEYS.every)
 
     async def note_worker(self, state: WorkerState) -> None:
         """See `WorkerStates.note_worker`."""
