@@ -2,7 +2,7 @@
 
 Masked is what leaves the process in words: log lines, the command line's errors and answers about the
 settings, and the causes of dead letters. What is known is masked as it stands; what looks like a secret
-(a URL's password, a presigned URL's signature) whoever's it is.
+(a URL's password, a presigned URL's signature, an API key's token) whoever's it is.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ _SECRET_TEXT: Final = re.compile(
     r"(?P<before>"
     r"://[^/\s:@'\"]*:(?=[^/\s'\"]*@)"  # a URL's user:PASSWORD@
     r"|X-Amz-(?:Signature|Credential|Security-Token)="
+    r"|\btsk_[0-9a-z]{8}_"  # an API key's token: its id says which to revoke
     r"|authorization['\"]?[:=]\s*['\"]?(?:Bearer |Basic )?"
     r")[^\s@&'\"]+",
     re.IGNORECASE,

@@ -151,6 +151,8 @@ def test_a_field_that_is_named_like_a_secret_is_masked(name: str, form: str) -> 
         ("mongodb://ann:hunter2@db:27017/tags", f"mongodb://ann:{MASK}@db:27017/tags"),
         ("mongodb://ann:p:w@db,other:1/x", f"mongodb://ann:{MASK}@db,other:1/x"),
         ("http://s3/a.jpg?X-Amz-Signature=abcd&X=1", f"http://s3/a.jpg?X-Amz-Signature={MASK}&X=1"),
+        (f"no tsk_0a1B2c3D_{'x' * 49} here", f"no tsk_0a1B2c3D_{MASK} here"),
+        (f"http://tsk_0a1B2c3D_{'x' * 9}:@api/v1", f"http://tsk_0a1B2c3D_{MASK}@api/v1"),
         ("Authorization: Bearer abcd", f"Authorization: Bearer {MASK}"),
         ("{'authorization': 'Basic YW5u'}", f"{{'authorization': 'Basic {MASK}'}}"),
     ],
@@ -167,6 +169,7 @@ def test_what_looks_like_a_secret_is_masked(text: str, masked: str) -> None:
         "s3://photos/r-1/ann@example.com.jpg",
         "http://127.0.0.1:9000/photos/ann@example.com.jpg",
         "tokens=3 of the abc",
+        "tsk_0a1B2c3D: there is no such key",
         "the author said: no",
     ],
 )
