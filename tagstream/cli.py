@@ -30,6 +30,7 @@ COMMANDS: Final = (
     "topics",
     "routes",
     "store",
+    "keys",
     "doctor",
     "stress",
     "config",

@@ -21,6 +21,7 @@ from confluent_kafka import Producer
 from agents.transitions import Transitions
 from model.tiny_version import write_tiny_version
 from schemas import identity, topics, wire
+from schemas.api_keys import ApiKey, Scope
 from schemas.claims import Claim
 from schemas.events import DeadLetter, RescoreRequested
 from schemas.rescore_jobs import (
@@ -49,6 +50,7 @@ IMAGE: Final = identity.image_id("photos", f"{NAME}.jpg")
 PHOTO: Final = f"{FILE}.jpg"
 LETTER: Final = "0:0"
 JOB: Final = f"replay-{NAME}"
+KEY: Final = "k0000001"
 
 
 @dataclass(frozen=True)
@@ -133,6 +135,15 @@ ERRANDS: Final[Mapping[tuple[str, ...], tuple[Errand, ...]]] = {
     ("routes", "show"): (errand(TAGSTREAM_ROUTES__FILE=BAD_DATA),),
     ("store", "apply"): (errand(TAGSTREAM_STORE__PATH=f"{FILE}.sqlite"),),
     ("store", "show"): (errand(TAGSTREAM_STORE__PATH=f"{FILE}.sqlite"),),
+    ("keys", "create"): (
+        errand(NAME),
+        errand(NAME, "--json"),
+        errand("web", "--scope", NAME),
+        errand("web", "--expires", NAME),
+        errand("web", "--by", NAME, "--json"),
+    ),
+    ("keys", "list"): (errand("--json"), errand(TAGSTREAM_STORE__PATH=f"{FILE}.sqlite")),
+    ("keys", "revoke"): (errand(NAME), errand(KEY), errand(KEY, "--json")),
     ("doctor",): (errand(TAGSTREAM_S3__BUCKETS=json.dumps([FILE])),),
     ("stress",): (errand("--bucket", NAME), errand("--photographs", BAD_DATA)),
     ("config", "show"): (errand(TAGSTREAM_ROUTES__FILE=FILE), errand("--json", TAGSTREAM_ROUTES__FILE=FILE)),
@@ -272,6 +283,7 @@ async def _keep(path: Path) -> None:
         kept = await store.apply(IMAGE, change, named)
         await store.keep_statements(kept.head.statements)
         await store.create_job(_job())
+        await store.create_key(_key())
 
 
 def _job() -> RescoreJob:
@@ -289,6 +301,20 @@ def _job() -> RescoreJob:
         unfinished=(NAME,),
         counts=RescoreCounts(chosen={"send": 1}, unfinished=1),
         lease=RescoreLease(runner=NAME, until=NOW),
+    )
+
+
+def _key() -> ApiKey:
+    """Revoked by somebody who is called so; the name of a key itself is refused."""
+    return ApiKey(
+        id=KEY,
+        name="web",
+        scopes=(Scope.PREDICT,),
+        secret_sha256="0a" * 32,
+        created_at=NOW,
+        created_by=NAME,
+        revoked_at=NOW,
+        revoked_by=NAME,
     )
 
 

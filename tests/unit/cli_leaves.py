@@ -8,7 +8,8 @@ LEAVES = (
     *(
         (name,)
         for name in cli.COMMANDS
-        if name not in {"config", "data", "dlq", "model", "replay", "routes", "statements", "store", "topics"}
+        if name
+        not in {"config", "data", "dlq", "keys", "model", "replay", "routes", "statements", "store", "topics"}
     ),
     ("config", "show"),
     ("data", "import"),
@@ -17,6 +18,9 @@ LEAVES = (
     ("dlq", "list"),
     ("dlq", "show"),
     ("dlq", "redrive"),
+    ("keys", "create"),
+    ("keys", "list"),
+    ("keys", "revoke"),
     ("model", "train"),
     ("model", "evaluate"),
     ("model", "compare"),
