@@ -52,7 +52,7 @@ class PairedTagger:
     async def decode_and_reduce(self, data: bytes) -> WithRendition:
         """The same, and the image's rendition where the decoders make one."""
         made = await self._serving.decode_and_reduce(data)
-        return WithRendition(await self._paired(made.pixels, data), made.rendition)
+        return WithRendition(await self._paired(made.pixels, data), made.rendition, made.facts)
 
     async def _paired(self, serving: Any, data: bytes) -> PairedPixels:  # noqa: ANN401 - the version's
         new = self._new.adopt(serving)

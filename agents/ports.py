@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from schemas.photograph_facts import PhotographFacts
 from schemas.tags import ModelRef, Scores, Verdict
 
 
@@ -30,6 +31,8 @@ class WithRendition:
     """The model's."""
     rendition: bytes | None
     """The photograph made small, where a decoder has made it."""
+    facts: PhotographFacts | None = None
+    """What the file is, where a decoder says it."""
 
 
 class Rules(Protocol):

@@ -145,7 +145,7 @@ class ResidentTagger:
         """The same, and the image's rendition where its decoders make one."""
         with self.in_use():
             decoded = await self._decoding.decode_and_reduce(data)
-            return WithRendition(self._prepare(decoded.pixels), decoded.rendition)
+            return WithRendition(self._prepare(decoded.pixels), decoded.rendition, decoded.facts)
 
     @property
     def input_side(self) -> int:

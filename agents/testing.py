@@ -9,6 +9,7 @@ from agents.ports import Forwarded, WithRendition
 from model.policy import Policy
 from schemas import topics
 from schemas.errors import Undecodable
+from schemas.photograph_facts import PhotographFacts
 from schemas.tags import UNCERTAIN, ModelRef, RouteRule, Scores, Verdict
 
 LABELS = ("food", "ambiance", "menu", "human")
@@ -44,7 +45,7 @@ class FakeTagger:
 
     async def decode_and_reduce(self, data: bytes) -> WithRendition:
         """The same, and the bytes themselves as the rendition."""
-        return WithRendition(await self.decode(data), data)
+        return WithRendition(await self.decode(data), data, PhotographFacts(4, 3, "fake"))
 
     def adopt(self, pixels: bytes) -> bytes:
         """Every version wants the same."""

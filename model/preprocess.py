@@ -22,6 +22,7 @@ from model.formats.opening import FORMATS, opened, orientation
 from model.formats.picture_file import PictureFile
 from model.refusals import damage, signatures
 from schemas.errors import ConfigurationError, TagstreamError, TooManyPixels, Undecodable
+from schemas.photograph_facts import PhotographFacts
 from schemas.rendition_recipe import RenditionRecipe
 
 Box = tuple[float, float, float, float]
@@ -53,6 +54,9 @@ TURNS: Final = {
 }
 """EXIF orientation to the turn that undoes it."""
 
+SIDEWAYS: Final = frozenset({5, 6, 7, 8})
+"""Orientations of photographs that are as wide as their files are high."""
+
 
 class Fit(StrEnum):
     """How an oblong image becomes a square."""
@@ -70,6 +74,8 @@ class DecodedImage:
     pixels: Pixels
     rendition: bytes | None = None
     """The photograph made small; None where that was not asked for, or it has none."""
+    facts: PhotographFacts | None = None
+    """None where whoever decodes does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +118,14 @@ class Preprocess:
 
     def _decoded(self, data: bytes, recipe: RenditionRecipe | None) -> DecodedImage:
         with opened(BytesIO(data)) as image:
+            size, form = image.size, image.format or ""  # a draft is of another size
             image.draft(None, (self.size * OVERSAMPLE, self.size * OVERSAMPLE))
             self._refuse_bomb(image)
             image.load()
             picture, turn = colour.rgb(image), orientation(image)
             pixels = _planes(_upright(self._square(picture), turn))
-            return DecodedImage(pixels, _rendition(picture, turn, recipe) if recipe else None)
+            small = _rendition(picture, turn, recipe) if recipe else None
+            return DecodedImage(pixels, small, _facts(size, turn, form))
 
     def _refuse_bomb(self, image: PictureFile) -> None:
         width, height = image.largest or image.size
@@ -147,6 +155,11 @@ def _centre(size: tuple[int, int]) -> Box:
 def _upright(image: Image.Image, orientation: int) -> Image.Image:
     turn = TURNS.get(orientation)
     return image if turn is None else image.transpose(turn)
+
+
+def _facts(size: tuple[int, int], orientation: int, form: str) -> PhotographFacts:
+    width, height = reversed(size) if orientation in SIDEWAYS else size
+    return PhotographFacts(width, height, form.lower())
 
 
 def _rendition(picture: Image.Image, orientation: int, recipe: RenditionRecipe) -> bytes | None:

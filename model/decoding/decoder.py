@@ -16,7 +16,15 @@ from signal import Signals, valid_signals
 from typing import Final, Self
 
 from model.decoding.area import SharedArea
-from model.decoding.frames import ANSWER, LONGEST_REFUSAL, OUT_OF_MEMORY, REQUEST, FrameKind, refused
+from model.decoding.frames import (
+    ANSWER,
+    LONGEST_REFUSAL,
+    OUT_OF_MEMORY,
+    REQUEST,
+    FrameKind,
+    refused,
+    unpacked_facts,
+)
 from model.decoding.limits import DecoderLimits
 from model.decoding.options import REAL, DecodeOptions
 from model.preprocess import DecodedImage, Preprocess
@@ -57,7 +65,7 @@ class DecoderRecipe:
     preprocess: Preprocess
     limits: DecoderLimits
     decode: str = REAL
-    """Where a decoder finds `(Preprocess, bytes) -> Pixels`."""
+    """Where a decoder finds `(Preprocess, bytes, RenditionRecipe | None) -> DecodedImage`."""
     rendition: RenditionRecipe | None = None
     """What it makes where one is asked for."""
 
@@ -264,10 +272,10 @@ class Decoder:
         self._listening = True
         head = bytearray(ANSWER.size)
         await self._receive(memoryview(head))
-        kind, self.memory, following = ANSWER.unpack(head)
+        kind, self.memory, following, *facts = ANSWER.unpack(head)
         if kind == FrameKind.PIXELS and following <= (MOST_BYTES if is_reduced else 0):
             rendition = await self._payload(following) if following else None
-            return DecodedImage(self._area.take(), rendition)
+            return DecodedImage(self._area.take(), rendition, unpacked_facts(*facts))
         if kind != FrameKind.REJECTED or following > LONGEST_REFUSAL:
             raise self._garbled()
         payload = await self._payload(following)

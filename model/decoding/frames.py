@@ -12,12 +12,14 @@ from struct import Struct
 from typing import Final
 
 from schemas.errors import Rejected, Stage, TooManyPixels, Undecodable, Unforeseen
+from schemas.photograph_facts import PhotographFacts
 
 REQUEST: Final = Struct(">Q?")
 """The length of the image's bytes, which are in the area, and whether its rendition is wanted, too."""
 
-ANSWER: Final = Struct(">BQQ")
-"""The `FrameKind`, the bytes of memory that the decoder holds now, and the length of what follows."""
+ANSWER: Final = Struct(">BQQII8s")
+"""The `FrameKind`, the bytes of memory that the decoder holds now, and the length of what follows; then the
+photograph's width, its height and its format, of which nothing is known where they are 0."""
 
 LONGEST_REFUSAL: Final = 64 * 2**10
 """Bytes of a rejection, at most."""
@@ -36,6 +38,17 @@ class FrameKind(IntEnum):
     """They are in the area. The rendition follows, where one was asked for and there is one."""
     REJECTED = 1
     """Why follows."""
+
+
+def packed_facts(facts: PhotographFacts | None) -> tuple[int, int, bytes]:
+    """For `ANSWER`."""
+    return (facts.width, facts.height, facts.format.encode()) if facts else (0, 0, b"")
+
+
+def unpacked_facts(width: int, height: int, form: bytes) -> PhotographFacts | None:
+    """Out of an `ANSWER`; a decoder may say what it likes, and only letters are taken for a format."""
+    name = form.rstrip(b"\0").decode("ascii", "replace")
+    return PhotographFacts(width, height, name) if width and height and name.isalpha() else None
 
 
 def refusal(error: Exception) -> bytes:

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Final, Self
 
-REAL: Final = "model.preprocess:Preprocess.decode"
+REAL: Final = "model.preprocess:Preprocess.decode_and_reduce"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class DecodeOptions:
     area: int
     """The file descriptor of what both see."""
     decode: str = REAL
-    """Where to find `(Preprocess, bytes) -> Pixels`, for images of which no rendition is wanted."""
+    """Where to find `(Preprocess, bytes, RenditionRecipe | None) -> DecodedImage`."""
     rendition: str | None = None
     """The name of the recipe that renditions are made by; none are made without one."""
 

@@ -21,9 +21,10 @@ from pathlib import Path
 from typing import Final
 
 from model.decoding.area import SharedArea
-from model.decoding.frames import ANSWER, OUT_OF_MEMORY, REQUEST, FrameKind, refusal
+from model.decoding.frames import ANSWER, OUT_OF_MEMORY, REQUEST, FrameKind, packed_facts, refusal
 from model.decoding.options import DecodeOptions
-from model.preprocess import DecodedImage, Fit, Pixels, Preprocess
+from model.preprocess import DecodedImage, Fit, Preprocess
+from schemas.photograph_facts import PhotographFacts
 from schemas.rendition_recipe import RenditionRecipe
 
 _PR_SET_PDEATHSIG: Final = 1
@@ -40,15 +41,13 @@ def main() -> None:
     _die_with(options.worker)
     _go_first_when_memory_is_short()
     _limit(options)
-    decode: Callable[[Preprocess, bytes], Pixels] = pkgutil.resolve_name(options.decode)
+    decode: _Decode = pkgutil.resolve_name(options.decode)
     preprocess = Preprocess(options.size, Fit(options.fit), options.max_pixels)
     recipe = RenditionRecipe.named(options.rendition) if options.rendition else None
     area = SharedArea(options.area, options.size)
 
     def work(data: bytes, is_reduced: bool) -> DecodedImage:  # noqa: FBT001 - as the request has it
-        if is_reduced and recipe:
-            return preprocess.decode_and_reduce(data, recipe)
-        return DecodedImage(decode(preprocess, data))
+        return decode(preprocess, data, recipe if is_reduced else None)
 
     with socket.socket(fileno=0) as worker:
         try:
@@ -59,6 +58,8 @@ def main() -> None:
             return
 
 
+_Decode = Callable[[Preprocess, bytes, RenditionRecipe | None], DecodedImage]
+
 _Work = Callable[[bytes, bool], DecodedImage]
 """What is done with an image's bytes; its rendition is wanted, too, or is not."""
 
@@ -66,19 +67,22 @@ _Work = Callable[[bytes, bool], DecodedImage]
 def _serve(worker: socket.socket, area: SharedArea, work: _Work, *, deadline: float) -> None:
     while head := worker.recv(REQUEST.size, socket.MSG_WAITALL):
         _allow(deadline)
-        kind, payload = _answer(work, area, *REQUEST.unpack(head))
-        worker.sendall(ANSWER.pack(kind, _held(), len(payload)) + payload)
+        kind, payload, facts = _answer(work, area, *REQUEST.unpack(head))
+        worker.sendall(ANSWER.pack(kind, _held(), len(payload), *packed_facts(facts)) + payload)
 
 
-def _answer(work: _Work, area: SharedArea, length: int, is_reduced: bool) -> tuple[FrameKind, bytes]:  # noqa: FBT001
+_Answer = tuple[FrameKind, bytes, PhotographFacts | None]
+
+
+def _answer(work: _Work, area: SharedArea, length: int, is_reduced: bool) -> _Answer:  # noqa: FBT001
     try:
         decoded = work(area.photograph(length), is_reduced)
         area.answer(decoded.pixels)
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001 - the worker is to know it, whatever it is
-        return FrameKind.REJECTED, refusal(error)
-    return FrameKind.PIXELS, decoded.rendition or b""
+        return FrameKind.REJECTED, refusal(error), None
+    return FrameKind.PIXELS, decoded.rendition or b"", decoded.facts
 
 
 def _leave_signals_to_the_worker() -> None:

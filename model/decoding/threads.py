@@ -29,15 +29,15 @@ class DecodingThreads:
 
     async def decode(self, data: bytes) -> Pixels:
         """The image's pixels, uint8 (3, S, S); raises `Rejected`, or `Broken` when memory runs out."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._decode, data)
+        return (await self.decode_and_reduce(data)).pixels
 
     async def decode_and_reduce(self, data: bytes) -> DecodedImage:
         """The same, without a rendition: commands keep none."""
-        return DecodedImage(await self.decode(data))
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._decode, data)
 
-    def _decode(self, data: bytes) -> Pixels:
+    def _decode(self, data: bytes) -> DecodedImage:
         try:
-            return self._preprocess.decode(data)
+            return self._preprocess.decode_and_reduce(data, None)
         except Rejected:
             raise
         except MemoryError as error:

@@ -319,6 +319,7 @@ async def test_a_decoder_makes_the_rendition_that_this_process_would_make() -> N
     expected = here.decode_and_reduce(large.getvalue(), recipe)
     assert expected.rendition is not None
     assert found.rendition == expected.rendition
+    assert found.facts == expected.facts is not None
     np.testing.assert_array_equal(found.pixels, expected.pixels)
 
 

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from model.preprocess import Pixels, Preprocess
+from model.preprocess import DecodedImage, Preprocess
 from schemas.errors import Undecodable
+from schemas.rendition_recipe import RenditionRecipe
 
 HERE = "tests.unit.deadly_decoding:decode"
 BROKEN = Path("this-machine-is-broken")
@@ -21,16 +22,16 @@ BROKEN = Path("this-machine-is-broken")
 LEAKED: list[bytearray] = []
 
 
-def decode(preprocess: Preprocess, data: bytes) -> Pixels:
+def decode(preprocess: Preprocess, data: bytes, recipe: RenditionRecipe | None) -> DecodedImage:
     """Do as the image says, `word` or `word argument`; whatever begins otherwise is a photograph."""
     if BROKEN.exists():
         os.abort()
     word, _, argument = data.partition(b" ")
     act = getattr(Deeds, word.decode(errors="replace"), None) if word.isalpha() else None
     if act is None:
-        return preprocess.decode(data)
+        return preprocess.decode_and_reduce(data, recipe)
     act(argument)
-    return np.full((3, preprocess.size, preprocess.size), 7, np.uint8)
+    return DecodedImage(np.full((3, preprocess.size, preprocess.size), 7, np.uint8))
 
 
 class Deeds:
