@@ -32,8 +32,8 @@ from agents.opened_components import Components
 from agents.telemetry import logs
 from agents.telemetry.metrics import Metrics
 from agents.telemetry.settings import LogSettings
-from agents.wiring.components import decoders
 from agents.wiring.handlers import DispatcherLimits, build_dispatcher
+from agents.wiring.resident_model import decoders
 from agents.wiring.settings import Settings
 from agents.wiring.tagging import load_tagger
 from schemas.uploads import ImageUploaded, Location

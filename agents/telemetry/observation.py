@@ -16,11 +16,11 @@ from agents.telemetry.metrics import Metrics
 from agents.telemetry.serving import serve
 from agents.telemetry.settings import MetricsSettings
 from streams.adapters.s3.budget import ByteSemaphore
-from streams.app import StreamApp
 from streams.inflight import InFlight, Partition
 
-if TYPE_CHECKING:  # the wiring runs without the model
+if TYPE_CHECKING:  # the wiring runs without the model, and a server without Faust
     from model.serving.statistics import BatchStatistics
+    from streams.app import StreamApp
 
 
 @asynccontextmanager

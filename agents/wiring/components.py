@@ -10,26 +10,16 @@ from typing import Any, TypeVar
 
 import structlog
 
-from agents.model_slot import ModelSlot
 from agents.opened_components import Components
 from agents.renditions import Renditions
-from agents.shared_decoding import SharedDecoding
-from agents.telemetry.metrics import Metrics
 from agents.wiring.backends import kafka_settings, s3_settings
-from agents.wiring.model_source import resolve_model
-from agents.wiring.residence import Residence
+from agents.wiring.resident_model import open_resident
 from agents.wiring.settings import Settings, blame
 from agents.wiring.stores import blamed, open_store
-from agents.wiring.tagging import load_tagger
 from agents.wiring.worker import Runtime
-from model.decoding.decoder import DecoderExit
-from model.decoding.options import REAL
-from model.decoding.pool import DecoderPool
-from model.preprocess import Preprocess
 from streams.adapters.kafka.publisher import KafkaPublisher
 from streams.adapters.s3.images import S3Images
 from streams.adapters.s3.renditions import S3Renditions
-from streams.app import StreamApp
 from streams.ports import WholeStore
 
 log = structlog.get_logger(__name__)
@@ -41,13 +31,8 @@ T = TypeVar("T")
 async def open_components(settings: Settings, runtime: Runtime) -> AsyncIterator[Components]:
     """S3, the score store, Kafka and the resident model, opened; all closed in the end."""
     async with AsyncExitStack() as stack:
-        decoding = SharedDecoding(partial(decoders, settings, runtime.metrics))
-        version = await runtime.dependencies.retry_until_available(partial(resolve_model, settings))
-        loaded = await load_tagger(settings, runtime.tracer, version=version, decoding=decoding)
-        tagger = await stack.enter_async_context(ModelSlot(loaded))
-        runtime.metrics.versions.remembered(is_remembered=version.is_remembered)
-        mortality = asyncio.create_task(_die_with(tagger, runtime.app))
-        stack.callback(mortality.cancel)
+        residence = await open_resident(settings, runtime, stack)
+        tagger = residence.slot
 
         async def opened(part: AbstractAsyncContextManager[T], setting: str) -> T:
             with blame(setting):
@@ -56,8 +41,7 @@ async def open_components(settings: Settings, runtime: Runtime) -> AsyncIterator
                 )
 
         images = S3Images(s3_settings(settings))
-        residence = Residence(settings, runtime, tagger, decoding, version)
-        _observe(settings, runtime, residence, images)
+        runtime.observed.budget(images.budget)
         store: AbstractAsyncContextManager[WholeStore] = open_store(settings.store)
         opening = (
             asyncio.create_task(opened(images, "TAGSTREAM_S3__ENDPOINT_URL")),
@@ -103,27 +87,3 @@ async def _ending(*tasks: asyncio.Task[Any]) -> AsyncIterator[None]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _observe(settings: Settings, runtime: Runtime, residence: Residence, images: S3Images) -> None:
-    runtime.observed.model(lambda: True)  # it is opened warm
-    runtime.observed.batcher(residence.slot.statistics, intake=settings.batch.intake)
-    runtime.observed.budget(images.budget)
-    residence.show()
-
-
-async def _die_with(tagger: ModelSlot, app: StreamApp) -> None:
-    """A dead batcher scores nothing any more: the process must go."""
-    app.fail(await tagger.died())
-
-
-def decoders(
-    settings: Settings, metrics: Metrics, preprocess: Preprocess, *, decode: str = REAL
-) -> DecoderPool:
-    """The pool, not yet entered; `decode` names what is called in its processes."""
-
-    def count(death: DecoderExit) -> None:
-        metrics.decoder_deaths.labels(death.cause).inc()
-
-    recipe = settings.renditions.recipe
-    return DecoderPool(preprocess, settings.decode, on_death=count, decode=decode, rendition=recipe)

@@ -1,8 +1,8 @@
-"""Wiring of the resident model: followed where an alias names it; shown in metrics, health and the store."""
+"""Wiring of what is resident: followed where an alias names it; shown in metrics, health and the store."""
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -17,8 +17,8 @@ from agents.shared_decoding import SharedDecoding
 from agents.wiring import model_following
 from agents.wiring.model_following import VersionSource
 from agents.wiring.model_source import ResolvedModel
+from agents.wiring.runtime import ProcessRuntime
 from agents.wiring.settings import Settings
-from agents.wiring.worker import Runtime, tell
 from model.registry.cache import Resolved
 from model.registry.refs import AliasRef
 from streams.ports import Rollouts, WholeStore
@@ -32,12 +32,35 @@ class Tended:
     rollouts: RolloutComparisons
 
 
+@dataclass(slots=True)
+class Followed:
+    """The version of an alias, and those that somebody asks for."""
+
+    follower: ModelFollower | None = None
+    """None where no alias is followed."""
+    targets: ModelTargets | None = None
+    """None until they are kept."""
+
+    @property
+    def state(self) -> Following | None:
+        """How following stands."""
+        return self.follower.state if self.follower else None
+
+    def missing(self) -> dict[str, str]:
+        """Versions that cannot be had, and why."""
+        return self.targets.missing() if self.targets else {}
+
+
+def _silent() -> None:
+    """Nobody wants to know."""
+
+
 @dataclass(frozen=True, slots=True)
 class Residence:
-    """What a worker scores by, and what it was at the start."""
+    """What a process scores by, and what it was at the start."""
 
     settings: Settings
-    runtime: Runtime
+    runtime: ProcessRuntime
     slot: ModelSlot
     decoding: SharedDecoding
     first: ResolvedModel
@@ -53,27 +76,38 @@ class Residence:
 
         All of it until `stack` closes.
         """
-        alias = model_following.followed_alias(self.settings)
-        source = VersionSource(
-            self.settings, self.runtime.tracer, self.decoding, lambda: self.slot.runtime.device
-        )
-        follower: ModelFollower | None = None
-        targets: ModelTargets | None = None
+        followed, alias = Followed(), model_following.followed_alias(self.settings)
         presence = Presence(
             store,
             self.slot,
             follows=str(alias) if alias else None,
-            following=lambda: follower.state if follower else None,
-            missing=lambda: targets.missing() if targets else {},
+            following=lambda: followed.state,
+            missing=followed.missing,
+        )
+        targets = await self.follow(stack, followed, changed=presence.changed)
+        self.runtime.watch(await stack.enter_async_context(presence.shown()))
+        return Tended(targets, await self._rollouts(store, targets, presence, stack))
+
+    async def follow(
+        self, stack: AsyncExitStack, followed: Followed, *, changed: Callable[[], None] = _silent
+    ) -> ModelTargets:
+        """Follow the alias, and have what somebody asks for, until `stack` closes; `followed` gets both.
+
+        `changed` hears when what is resident, or what is said of it, has changed.
+        """
+        alias = model_following.followed_alias(self.settings)
+        source = VersionSource(
+            self.settings, self.runtime.tracer, self.decoding, lambda: self.slot.runtime.device
         )
         if alias is not None and self.first.resolved is not None:
-            follower = self._follower(alias, self.first.resolved, source, presence)
-            following = model_following.following(self.settings, alias, follower)
-            self._watch(await stack.enter_async_context(following))
-        targets = self._targets(source, presence)
-        self._watch(await stack.enter_async_context(targets.kept()))
-        self._watch(await stack.enter_async_context(presence.shown()))
-        return Tended(targets, await self._rollouts(store, targets, presence, stack))
+            followed.follower = self._follower(alias, self.first.resolved, source, changed)
+            following = model_following.following(self.settings, alias, followed.follower)
+            self.runtime.watch(await stack.enter_async_context(following))
+        load = partial(source.named, self.slot.model.name)
+        targets = ModelTargets(self.slot, load, most=self.settings.model.resident, changed=changed)
+        followed.targets = targets
+        self.runtime.watch(await stack.enter_async_context(targets.kept()))
+        return targets
 
     async def _rollouts(
         self, store: Rollouts, targets: ModelTargets, presence: Presence, stack: AsyncExitStack
@@ -87,18 +121,18 @@ class Residence:
             told=metrics.running,
         )
         comparisons = RolloutComparisons(follower, targets, metrics)
-        self._watch(await stack.enter_async_context(follower.followed()))
+        self.runtime.watch(await stack.enter_async_context(follower.followed()))
         await stack.enter_async_context(comparisons.opened())
         return comparisons
 
     def _follower(
-        self, alias: AliasRef, serving: Resolved, source: VersionSource, presence: Presence
+        self, alias: AliasRef, serving: Resolved, source: VersionSource, changed: Callable[[], None]
     ) -> ModelFollower:
         def told(before: Following, now: Following) -> None:
             refused = now.refusal.wanted.version if now.refusal else None
             is_away = now.away is not None
             self.runtime.metrics.versions.followed(swaps=now.swaps, refused=refused, is_away=is_away)
-            presence.changed()
+            changed()
             if now.serving != before.serving:
                 self.show()
                 source.remember(alias, now.serving)
@@ -107,10 +141,3 @@ class Residence:
         follower = ModelFollower(self.slot, ask, load, serving=serving, told=told)
         self.runtime.observed.following(follower.complaint)
         return follower
-
-    def _targets(self, source: VersionSource, presence: Presence) -> ModelTargets:
-        load = partial(source.named, self.slot.model.name)
-        return ModelTargets(self.slot, load, most=self.settings.model.resident, changed=presence.changed)
-
-    def _watch(self, task: asyncio.Task[None]) -> None:
-        task.add_done_callback(lambda ended: tell(ended, self.runtime.app))

@@ -21,10 +21,11 @@ from agents.opened_components import Components
 from agents.statement_template import StatementTemplate
 from agents.telemetry import logs
 from agents.telemetry.metrics import Metrics
-from agents.telemetry.observation import Observation, observing
-from agents.telemetry.tracing import Tracer, open_tracer
+from agents.telemetry.observation import observing
+from agents.telemetry.tracing import open_tracer
 from agents.wiring.backends import kafka_connection
 from agents.wiring.handlers import DispatcherLimits, build_dispatcher
+from agents.wiring.runtime import ProcessRuntime
 from agents.wiring.settings import Settings, blame, mask
 from model.serving import allocator
 from schemas import topics
@@ -36,14 +37,10 @@ from streams.resilience.retry import Dependencies, Hooks
 
 
 @dataclass(frozen=True, slots=True)
-class Runtime:
-    """What a worker's components may stop, and what watches them: made before them, and outlives them."""
+class Runtime(ProcessRuntime):
+    """A worker's, with what reads its lanes."""
 
     app: StreamApp
-    dependencies: Dependencies
-    metrics: Metrics
-    observed: Observation
-    tracer: Tracer
 
 
 OpenComponents = Callable[[Settings, Runtime], AbstractAsyncContextManager[Components]]
@@ -90,7 +87,7 @@ async def _runtime(settings: Settings, app: StreamApp, stack: AsyncExitStack) ->
     observed.app(app)
     observed.dependencies(away)
     observed.lag(app.lags)
-    return Runtime(app, dependencies, metrics, observed, tracer)
+    return Runtime(app.fail, dependencies, metrics, observed, tracer, app)
 
 
 def _watch_coverage(settings: Settings, runtime: Runtime, stack: AsyncExitStack) -> None:
@@ -100,14 +97,8 @@ def _watch_coverage(settings: Settings, runtime: Runtime, stack: AsyncExitStack)
     runtime.observed.coverage(watch.complaint)
     runtime.app.made_again = watch.made_again
     watching = asyncio.create_task(watch.run(runtime.app.reread), name="coverage")
-    watching.add_done_callback(lambda ended: tell(ended, runtime.app))
+    runtime.watch(watching)
     stack.callback(watching.cancel)
-
-
-def tell(ended: asyncio.Task[None], app: StreamApp) -> None:
-    """The worker must not go on where `ended` has raised."""
-    if not ended.cancelled() and (error := ended.exception()) is not None:
-        app.fail(error)
 
 
 def _handler(

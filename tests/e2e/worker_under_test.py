@@ -14,7 +14,7 @@ from agents.opened_components import Components
 from agents.testing import FakeTagger
 from agents.wiring import settings, worker
 from agents.wiring.backends import kafka_settings, s3_settings
-from agents.wiring.components import decoders
+from agents.wiring.resident_model import decoders
 from agents.wiring.settings import Settings
 from agents.wiring.stores import open_store
 from agents.wiring.worker import Runtime

@@ -13,7 +13,7 @@ import pytest
 import structlog
 
 from agents.telemetry.metrics import Metrics
-from agents.wiring.components import decoders as decoders_of
+from agents.wiring.resident_model import decoders as decoders_of
 from agents.wiring.settings import DecodeSettings, Settings
 from model.decoding.decoder import (
     GARBLED,
