@@ -139,13 +139,13 @@ class ResidentTagger:
     async def decode(self, data: bytes) -> PreparedImage:
         """The image's pixels, for `score`; raises `Rejected` or `Broken`."""
         with self.in_use():
-            return self._prepare(await self._decoding.decode(data))
+            return self.prepared(await self._decoding.decode(data))
 
     async def decode_and_reduce(self, data: bytes) -> WithRendition:
         """The same, and the image's rendition where its decoders make one."""
         with self.in_use():
             decoded = await self._decoding.decode_and_reduce(data)
-            return WithRendition(self._prepare(decoded.pixels), decoded.rendition, decoded.facts)
+            return WithRendition(self.prepared(decoded.pixels), decoded.rendition, decoded.facts)
 
     @property
     def input_side(self) -> int:
@@ -156,10 +156,13 @@ class ResidentTagger:
         """The same pixels for this version; None where it wants others."""
         if prepared.by.preprocess != self.preprocess:
             return None
-        return self._prepare(prepared.pixels)
+        return self.prepared(prepared.pixels)
 
-    def _prepare(self, pixels: Pixels) -> PreparedImage:
-        """Whoever holds them keeps the version in use."""
+    def prepared(self, pixels: Pixels) -> PreparedImage:
+        """Pixels of somebody else's decoding, uint8 (3, S, S) of its `input_side`, for `score`.
+
+        Whoever holds them keeps the version in use.
+        """
         prepared = PreparedImage(self, pixels)
         self._prepared.add(prepared)
         return prepared
@@ -211,6 +214,10 @@ class BackgroundTagger:
     def adopt(self, prepared: PreparedImage) -> PreparedImage | None:
         """See `ResidentTagger.adopt`."""
         return self.resident.adopt(prepared)
+
+    def prepared(self, pixels: Pixels) -> PreparedImage:
+        """See `ResidentTagger.prepared`."""
+        return self.resident.prepared(pixels)
 
     async def score(self, prepared: PreparedImage) -> Forwarded:
         """See `ResidentTagger.score`."""

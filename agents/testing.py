@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from typing import Any
 
 from agents.ports import Forwarded, WithRendition
 from model.policy import Policy
@@ -50,6 +51,10 @@ class FakeTagger:
     def adopt(self, pixels: bytes) -> bytes:
         """Every version wants the same."""
         return pixels
+
+    def prepared(self, pixels: Any) -> bytes:  # noqa: ANN401 - an array
+        """The bytes of them."""
+        return bytes(pixels)
 
     async def score(self, pixels: bytes) -> Forwarded:
         """Probabilities out of the digest of the bytes and of the version."""

@@ -34,6 +34,7 @@ from agents.telemetry.settings import LogSettings, MetricsSettings, TracingSetti
 from model.decoding.limits import DecoderLimits
 from model.serving.batcher import BatchLimits
 from model.settings import ModelSettings, RegistrySettings, RenditionSettings, RoutesSettings
+from schemas.api_settings import ApiSettings
 from schemas.did_you_mean import did_you_mean
 from schemas.errors import ConfigurationError
 from schemas.naming import Naming
@@ -93,6 +94,7 @@ class Settings(BaseSettings):
     deferral: Deferrals = Field(default_factory=Deferrals)
     routes: RoutesSettings = Field(default_factory=RoutesSettings)
     statements: StatementSettings = Field(default_factory=StatementSettings)
+    api: ApiSettings = Field(default_factory=ApiSettings)
     log: LogSettings = Field(default_factory=LogSettings)
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
     tracing: TracingSettings = Field(default_factory=TracingSettings)
