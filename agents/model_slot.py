@@ -71,6 +71,11 @@ class ModelSlot:
         return (self._current.model, *(each.model for each in self._others.values()))
 
     @property
+    def labels(self) -> tuple[str, ...]:
+        """What the version of now scores, in its own order."""
+        return self._current.labels
+
+    @property
     def computed_by(self) -> str:
         """The library, its precision and the device, as the next image's scores will say it."""
         return self._current.computed_by

@@ -92,6 +92,11 @@ class ResidentTagger:
         return self._classifier.ref
 
     @property
+    def labels(self) -> tuple[str, ...]:
+        """What it scores, in its own order."""
+        return tuple(self._classifier.manifest.labels)
+
+    @property
     def is_in_use(self) -> bool:
         """Whether somebody has pixels for it, waits for them, or has asked for this very version."""
         return bool(self._users or self._prepared)

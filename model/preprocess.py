@@ -21,7 +21,7 @@ from model.formats import colour, heif
 from model.formats.opening import FORMATS, opened, orientation
 from model.formats.picture_file import PictureFile
 from model.refusals import damage, signatures
-from schemas.errors import ConfigurationError, TagstreamError, TooManyPixels, Undecodable
+from schemas.errors import ConfigurationError, ForeignFormat, TagstreamError, TooManyPixels, Undecodable
 from schemas.photograph_facts import PhotographFacts
 from schemas.rendition_recipe import RenditionRecipe
 
@@ -110,7 +110,8 @@ class Preprocess:
         except (TagstreamError, MemoryError):
             raise
         except UnidentifiedImageError as error:
-            raise Undecodable(signatures.foreign(data, FORMATS)) from error
+            kind = Undecodable if signatures.begins_as(data) else ForeignFormat
+            raise kind(signatures.foreign(data, FORMATS)) from error
         except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
             raise TooManyPixels(f"{_count(error)} pixels; the cap is {self.max_pixels:,}") from error
         except Exception as error:  # Pillow raises a dozen kinds, and they differ by format and version

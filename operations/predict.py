@@ -94,10 +94,14 @@ class Predictor:
         """Photographs that are worked on or wait."""
         return self._in_hand
 
+    def is_resident(self, version: str | None) -> bool:
+        """Whether it can be asked for; where it is not here, asking this brings it."""
+        return self._versions.is_resident(version or self._serving())
+
     async def predict(self, data: bytes, version: str | None = None) -> Prediction:
         """What `version`, or else the one that serves, says of the photograph in `data`.
 
-        Raises `Rejected` where it is none, `Overloaded` at once, `DeadlineMissed`, `NotResident` and `Broken`.
+        Raises `Rejected` where it is none, `Overloaded` at once, `DeadlineMissed`, `NotResident`, `Broken`.
         """
 
         async def given() -> bytes:

@@ -11,6 +11,7 @@ TagstreamError
 │   ├── Gone                   the object is not there (deleted, or never was)
 │   ├── TooLarge               more bytes than the cap
 │   ├── Undecodable            not an image of an accepted format, or a damaged one
+│   │   └── ForeignFormat      not an image of an accepted format
 │   ├── TooManyPixels          a decompression bomb
 │   ├── DeadlyImage            decoding it kills the process that does
 │   ├── UnknownImage           a decision names an image that was never uploaded
@@ -120,6 +121,10 @@ class Undecodable(Rejected):
 
     code = "undecodable"
     stage = Stage.DECODE
+
+
+class ForeignFormat(Undecodable):
+    """The bytes are no image of an accepted format."""
 
 
 class TooManyPixels(Rejected):

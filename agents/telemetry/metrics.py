@@ -10,6 +10,7 @@ from importlib import metadata
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 
+from agents.telemetry.api_metrics import ApiMetrics
 from agents.telemetry.gauges import BatchMetrics, LagMetrics, LoadingMetrics, Switches, WindowMetrics
 from agents.telemetry.instruments import PATIENCE, SIZES, Instrument, Instruments
 from agents.telemetry.tracing import NO_TRACER, Tracer
@@ -37,6 +38,7 @@ class Metrics:
         self.renditions = RenditionMetrics(self._make)
 
         self.rollouts = RolloutMetrics(self._make)
+        self.api = ApiMetrics(self._make)
 
     def describe(self) -> tuple[Instrument, ...]:
         """Every metric of Tagstream's own, by name."""

@@ -71,6 +71,14 @@ class Observation:
         self.health.ready("dependencies", lambda: _missing(away()))
         self.pulse.each(lambda: self.metrics.away.update(away()))
 
+    def stopping(self, is_stopping: Callable[[], bool]) -> None:
+        """A server that ends: not ready, so that nobody new is sent there."""
+        self.health.ready("running", lambda: "stopping" if is_stopping() else None)
+
+    def predictions(self, in_hand: Callable[[], int], *, limit: int) -> None:
+        """Photographs that somebody waits for."""
+        self.pulse.each(lambda: self.metrics.api.update(in_hand(), limit=limit))
+
     def alarms(self, causes: Callable[[], Iterable[str]]) -> None:
         """The causes whose rejection alarm is on: the stream flows, and a person should look."""
         self.health.note("rejection alarm", lambda: _suspected(causes()))

@@ -68,13 +68,28 @@ class OtelTracer:
 
     tracer: trace.Tracer
 
-    @contextmanager
     def message(
         self, traceparent: str | None, name: str, attributes: Mapping[str, Attribute]
-    ) -> Iterator[OtelSpan]:
+    ) -> AbstractContextManager[OtelSpan]:
         """A message's span; every log line in its block carries its ids."""
+        return self._root(trace.SpanKind.CONSUMER, traceparent, name, attributes)
+
+    def request(
+        self, traceparent: str | None, name: str, attributes: Mapping[str, Attribute]
+    ) -> AbstractContextManager[OtelSpan]:
+        """A request's span; every log line in its block carries its ids."""
+        return self._root(trace.SpanKind.SERVER, traceparent, name, attributes)
+
+    @contextmanager
+    def _root(
+        self,
+        kind: trace.SpanKind,
+        traceparent: str | None,
+        name: str,
+        attributes: Mapping[str, Attribute],
+    ) -> Iterator[OtelSpan]:
         parent = _W3C.extract({_HEADER: traceparent} if traceparent else {}, Context())
-        span = self.tracer.start_span(name, parent, trace.SpanKind.CONSUMER, attributes)
+        span = self.tracer.start_span(name, parent, kind, attributes)
         ids = span.get_span_context()
         with (
             trace.use_span(span, end_on_exit=True),

@@ -41,6 +41,11 @@ class Tracer(Protocol):
     ) -> AbstractContextManager[Span]:
         """The span of one message's work; a child of `traceparent` where there is one."""
 
+    def request(
+        self, traceparent: str | None, name: str, attributes: Mapping[str, Attribute]
+    ) -> AbstractContextManager[Span]:
+        """The span of one HTTP request's answer; a child of `traceparent` where there is one."""
+
     def stage(self, name: str) -> AbstractContextManager[object]:
         """A span of a step of the current span."""
 
@@ -65,6 +70,15 @@ class NoTracer:
     """Traces nothing."""
 
     def message(
+        self,
+        traceparent: str | None,
+        name: str,  # noqa: ARG002
+        attributes: Mapping[str, Attribute],  # noqa: ARG002
+    ) -> AbstractContextManager[Span]:
+        """What came is passed on."""
+        return nullcontext(_PassedOn(traceparent))
+
+    def request(
         self,
         traceparent: str | None,
         name: str,  # noqa: ARG002

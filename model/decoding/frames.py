@@ -11,7 +11,7 @@ from enum import IntEnum
 from struct import Struct
 from typing import Final
 
-from schemas.errors import Rejected, Stage, TooManyPixels, Undecodable, Unforeseen
+from schemas.errors import ForeignFormat, Rejected, Stage, TooManyPixels, Undecodable, Unforeseen
 from schemas.photograph_facts import PhotographFacts
 
 REQUEST: Final = Struct(">Q?")
@@ -28,7 +28,7 @@ OUT_OF_MEMORY: Final = 77
 """A decoder's exit code for a `MemoryError`; after one nothing in that process is sure to work."""
 
 _LONGEST_MESSAGE: Final = 2_000
-_KNOWN: Final = {kind.__name__: kind for kind in (Undecodable, TooManyPixels)}
+_KNOWN: Final = {kind.__name__: kind for kind in (Undecodable, ForeignFormat, TooManyPixels)}
 
 
 class FrameKind(IntEnum):

@@ -1,0 +1,1 @@
+"""Routes of the HTTP API: each module one resource, thin, over `operations`."""

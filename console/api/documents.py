@@ -1,0 +1,32 @@
+"""Documents that all routes share: how each of them may refuse."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from console.problems import MEDIA_TYPE
+
+_MEANINGS: Final = {
+    400: "The body cannot be read, or is not what this resource takes",
+    401: "No key, or one that is unknown, revoked or expired",
+    403: "The key lacks the scope, or the bucket is not on the allow-list",
+    404: "There is no such model, version or alias",
+    408: "The body comes too slowly",
+    413: "The body is too large",
+    415: "The body is of no accepted media type, or the bytes of no accepted image format",
+    422: "A field is wrong, the object is gone, or the image cannot be decoded",
+    429: "The key asks too often; see Retry-After",
+    500: "The server failed; its log says how, by the request_id",
+    503: "Too much is in hand, the deadline is over, or a dependency is away; see Retry-After",
+}
+
+
+def _refusal(meaning: str) -> dict[str, Any]:
+    schema = {"$ref": "#/components/schemas/ProblemDocument"}
+    return {"description": meaning, "content": {MEDIA_TYPE: {"schema": schema}}}
+
+
+REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
+    status: _refusal(meaning) for status, meaning in _MEANINGS.items()
+}
+"""By status, as the document of the API has them."""

@@ -1,0 +1,68 @@
+"""HTTP app: the routes, how they refuse, and the guards around them."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp
+
+from agents.telemetry.api_metrics import ApiMetrics
+from agents.telemetry.tracing import NO_TRACER, Tracer
+from console import openapi, problems
+from console.api import compat, inference_v2, predictions
+from console.body_guard import BodyGuard
+from console.problems import Problem
+from console.request_context import RequestContext
+from console.service import ApiService
+from console.validation import invalid
+from schemas.errors import TagstreamError
+
+
+def routes() -> FastAPI:
+    """The routes alone, as the document of the API describes them."""
+    # Its own pages of documentation load scripts of another host.
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
+    app.include_router(predictions.router, prefix="/v1")
+    app.include_router(compat.router, prefix="/v1/compat")
+    app.include_router(inference_v2.router, prefix=inference_v2.PREFIX)
+
+    @app.get("/openapi.json", include_in_schema=False)
+    async def described() -> JSONResponse:
+        return JSONResponse(openapi.document(app))
+
+    app.add_exception_handler(HTTPException, _refused)
+    app.add_exception_handler(TagstreamError, _refused)
+    app.add_exception_handler(RequestValidationError, _refused)
+    return app
+
+
+def create_app(service: ApiService, metrics: ApiMetrics, *, tracer: Tracer = NO_TRACER) -> ASGIApp:
+    """The app over `service`, which whoever made it closes."""
+    app = routes()
+    app.state.service = service
+    guarded = BodyGuard(app, limits=service.limits)
+    return RequestContext(guarded, metrics=metrics, tracer=tracer)
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    """As a problem document, and under /v2 as that protocol has it."""
+    problem = _problem(error)
+    path, request_id = request.url.path, request.state.request_id
+    if path.startswith(f"{inference_v2.PREFIX}/"):
+        return JSONResponse({"error": problem.detail}, problem.kind.status, problem.headers)
+    return problems.response(problem, path=path, request_id=request_id)
+
+
+def _problem(error: Exception) -> Problem:
+    match error:
+        case Problem():
+            return error
+        case HTTPException():
+            return Problem.of_status(error)
+        case RequestValidationError():
+            return invalid(error.errors())
+    return Problem.of(cast("TagstreamError", error))

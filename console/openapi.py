@@ -1,0 +1,69 @@
+"""OpenAPI document of the HTTP API: what FastAPI knows of the routes, and what it cannot know."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from console.api.inference_tensors import InferenceRequest
+from console.api.predictions import PredictionRequest
+from console.problems import ProblemDocument
+
+VERSION: Final = "1"
+"""Of the contract; an answer that loses a field, or a request that wants one more, is another one."""
+
+_DESCRIPTION: Final = (
+    "Tags photographs of restaurants. Every refusal is a problem document (RFC 9457), but under /v2, where "
+    "the Open Inference Protocol has its own. Keys are made by `tagstream keys create`."
+)
+_UNREFERENCED: Final[tuple[type[BaseModel], ...]] = (ProblemDocument, PredictionRequest, InferenceRequest)
+"""What routes read or answer by themselves."""
+
+_SECURITY: Final = {
+    "key": {"type": "http", "scheme": "bearer", "description": "An API key, `tsk_...`"},
+    "keyAsUser": {
+        "type": "http",
+        "scheme": "basic",
+        "description": "The key as the user's name, under /v1/compat alone",
+    },
+}
+_OPEN: Final = frozenset({"/v2", "/v2/health/live", "/v2/health/ready"})
+"""Paths that need no key."""
+
+
+def document(app: FastAPI) -> dict[str, Any]:
+    """The whole of it; made once."""
+    if app.openapi_schema is None:
+        made = get_openapi(
+            title="Tagstream",
+            version=VERSION,
+            description=_DESCRIPTION,
+            routes=app.routes,
+            openapi_version="3.1.0",
+        )
+        _add_schemas(made)
+        _add_security(made)
+        app.openapi_schema = made
+    return app.openapi_schema
+
+
+def _add_schemas(made: dict[str, Any]) -> None:
+    _, found = models_json_schema(
+        [(model, "validation") for model in _UNREFERENCED], ref_template="#/components/schemas/{model}"
+    )
+    made.setdefault("components", {}).setdefault("schemas", {}).update(found["$defs"])
+
+
+def _add_security(made: dict[str, Any]) -> None:
+    made["components"]["securitySchemes"] = dict(_SECURITY)
+    for path, methods in made["paths"].items():
+        if path not in _OPEN:
+            ways: list[dict[str, list[str]]] = [{"key": []}]
+            if path.startswith("/v1/compat/"):
+                ways.append({"keyAsUser": []})
+            for operation in methods.values():
+                operation["security"] = ways

@@ -1,0 +1,169 @@
+"""Problem details (RFC 9457): every refusal of the API with its status, in one table.
+
+`Problem` is Starlette's `HTTPException`, since FastAPI takes any other one that is raised while it reads a
+body for a malformed body.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+
+from operations.model_choice import UnknownModel
+from operations.predict import DeadlineMissed, NotResident, Overloaded
+from schemas.errors import (
+    ForeignFormat,
+    Gone,
+    KeepsFailing,
+    NotAllowed,
+    Rejected,
+    TagstreamError,
+    TooLarge,
+    TooManyPixels,
+    Unavailable,
+    Unforeseen,
+)
+
+MEDIA_TYPE: Final = "application/problem+json"
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemKind:
+    """One row of the table."""
+
+    code: str
+    """The end of its `type`: scripts go by it."""
+    status: int
+    title: str
+    retry_after: int | None = None
+    """Seconds."""
+
+
+UNAUTHENTICATED: Final = ProblemKind("unauthenticated", 401, "No valid key")
+FORBIDDEN: Final = ProblemKind("forbidden", 403, "The key lacks the scope")
+NOT_FOUND: Final = ProblemKind("not-found", 404, "There is no such resource")
+BAD_METHOD: Final = ProblemKind("method-not-allowed", 405, "The resource does not know this method")
+TOO_LARGE: Final = ProblemKind("too-large", 413, "The body is too large")
+TOO_SLOW: Final = ProblemKind("too-slow", 408, "The body comes too slowly")
+UNSUPPORTED_BODY: Final = ProblemKind("unsupported-media-type", 415, "The body is of no accepted media type")
+BAD_BODY: Final = ProblemKind("malformed", 400, "The body cannot be read")
+ONE_IMAGE: Final = ProblemKind("one-image", 400, "The form has to have one part with an image")
+NO_URLS: Final = ProblemKind("urls-not-accepted", 400, "Addresses are not fetched")
+INVALID: Final = ProblemKind("invalid", 422, "The request has unknown or wrong fields")
+UNSUPPORTED_IMAGE: Final = ProblemKind(
+    "unsupported-image", 415, "The bytes are no image of an accepted format"
+)
+UNDECODABLE: Final = ProblemKind("undecodable", 422, "The image cannot be decoded")
+BOMB: Final = ProblemKind("decompression-bomb", 422, "The image has too many pixels")
+NOT_ALLOWED: Final = ProblemKind("bucket-not-allowed", 403, "The bucket is not on the allow-list")
+GONE: Final = ProblemKind("object-gone", 422, "There is no such object")
+OBJECT_TOO_LARGE: Final = ProblemKind("object-too-large", 422, "The object has too many bytes")
+UNKNOWN_MODEL: Final = ProblemKind("unknown-model", 404, "There is no such model, version or alias")
+NOT_LOADED: Final = ProblemKind("model-not-loaded", 503, "The version is not loaded here", 5)
+RATE: Final = ProblemKind("rate-limited", 429, "The key asks too often")
+OVERLOADED: Final = ProblemKind("overloaded", 503, "Too much is in hand", 1)
+DEADLINE: Final = ProblemKind("deadline", 503, "No answer within the deadline", 1)
+UNAVAILABLE: Final = ProblemKind("unavailable", 503, "A dependency is away", 5)
+INTERNAL: Final = ProblemKind("internal", 500, "The server failed")
+
+_OF_ERRORS: Final[tuple[tuple[type[TagstreamError], ProblemKind], ...]] = (
+    (NotAllowed, NOT_ALLOWED),
+    (Gone, GONE),
+    (TooLarge, OBJECT_TOO_LARGE),
+    (TooManyPixels, BOMB),
+    (ForeignFormat, UNSUPPORTED_IMAGE),
+    (Rejected, UNDECODABLE),
+    (UnknownModel, UNKNOWN_MODEL),
+    (NotResident, NOT_LOADED),
+    (Overloaded, OVERLOADED),
+    (DeadlineMissed, DEADLINE),
+    (Unavailable, UNAVAILABLE),
+    (KeepsFailing, UNAVAILABLE),
+)
+"""The first class that fits says which."""
+
+_OF_STATUSES: Final = {404: NOT_FOUND, 405: BAD_METHOD, 400: BAD_BODY}
+"""Of what Starlette raises by itself."""
+
+
+class FieldError(BaseModel):
+    """What is wrong with one field."""
+
+    pointer: str | None = Field(None, description="JSON pointer (RFC 6901) into the body")
+    parameter: str | None = Field(None, description="Name of a parameter of the query or the path")
+    detail: str
+
+
+class ProblemDocument(BaseModel):
+    """A refusal (RFC 9457)."""
+
+    type: str = Field(
+        description="`/problems/` and a code that stays the same", examples=["/problems/undecodable"]
+    )
+    title: str
+    status: int
+    detail: str
+    instance: str = Field(description="The path that was asked for")
+    request_id: str = Field(description="By which the server's log can be searched")
+    errors: list[FieldError] | None = Field(None, description="By field, where fields are wrong")
+
+
+class Problem(HTTPException):
+    """A refusal on its way out."""
+
+    def __init__(
+        self,
+        kind: ProblemKind,
+        detail: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        errors: list[FieldError] | None = None,
+    ) -> None:
+        again = {"Retry-After": str(kind.retry_after)} if kind.retry_after else {}
+        super().__init__(kind.status, detail, {**again, **(headers or {})})
+        self.kind = kind
+        self.errors = errors
+
+    @classmethod
+    def of(cls, error: TagstreamError) -> Problem:
+        """`error` as the table has it; what is not there is `internal`, and says nothing of itself."""
+        kind = next((kind for of, kind in _OF_ERRORS if isinstance(error, of)), INTERNAL)
+        return cls(kind, _detail(error, kind))
+
+    @classmethod
+    def of_status(cls, error: HTTPException) -> Problem:
+        """What the framework has refused by itself."""
+        kind = _OF_STATUSES.get(error.status_code)
+        if kind is None:
+            kind = ProblemKind(f"status-{error.status_code}", error.status_code, str(error.detail))
+        return cls(kind, str(error.detail), headers=error.headers)
+
+
+def _detail(error: TagstreamError, kind: ProblemKind) -> str:
+    """In words that name no host of ours, and nothing of our insides."""
+    match error:
+        case Unavailable(dependency=name) | KeepsFailing(dependency=name):
+            return f"{name} is away"
+        case Unforeseen():
+            return "decoding it fails"
+    return "see the server's log by the request_id" if kind is INTERNAL else str(error)
+
+
+def response(problem: Problem, *, path: str, request_id: str) -> JSONResponse:
+    """For whoever asked."""
+    document = ProblemDocument(
+        type=f"/problems/{problem.kind.code}",
+        title=problem.kind.title,
+        status=problem.kind.status,
+        detail=problem.detail,
+        instance=path,
+        request_id=request_id,
+        errors=problem.errors,
+    )
+    content: dict[str, Any] = document.model_dump(exclude_none=True)
+    return JSONResponse(content, problem.kind.status, problem.headers, MEDIA_TYPE)

@@ -1,0 +1,172 @@
+"""HTTP server: one process, from its settings to an exit code; what is in hand at a stop is answered.
+
+uvicorn serves; the signals are ours, since it raises again what it has caught, and an orderly stop exits with
+0.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Final
+
+import structlog
+import uvicorn
+
+from agents.wiring.prediction_parts import PredictionParts, open_prediction_parts, process_runtime
+from agents.wiring.runtime import ProcessRuntime
+from agents.wiring.settings import Settings
+from console.app import create_app
+from console.identity import Identity
+from console.service import ApiService, ServedModel
+from operations.model_choice import ModelChoice
+from operations.predict import Predictor
+from schemas.api_settings import ApiSettings
+from schemas.errors import ConfigurationError
+
+log = structlog.get_logger(__name__)
+
+BACKLOG: Final = 1_024
+KEEP_ALIVE: Final = 30
+"""Seconds for which a connection without a request stays."""
+
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+class _Uvicorn(uvicorn.Server):
+    """Without signal handlers of its own."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """None."""
+        yield
+
+
+async def serve(settings: Settings, *, told: Callable[[str], None] = lambda _address: None) -> None:
+    """Serve until SIGINT or SIGTERM, and until all that was in hand is answered; `told` hears the address.
+
+    Raises `ConfigurationError`, and what the process must not go on after: `Broken`.
+    """
+    ending = _Ending()
+    with _listening(settings.api) as listener:
+        async with (
+            process_runtime(settings, ending.fail) as runtime,
+            ending.signalled(),
+            _opened(settings, runtime) as service,
+        ):
+            runtime.observed.stopping(lambda: ending.is_due)
+            app = create_app(service, runtime.metrics.api, tracer=runtime.tracer)
+            ending.server = _Uvicorn(_config(app, settings.api))
+            log.info("api.serving", address=_address(listener))
+            told(_address(listener))
+            await ending.server.serve([listener])
+    ending.raise_failure()
+
+
+class _Ending:
+    """What ends the process: a signal, or a failure."""
+
+    def __init__(self) -> None:
+        self.server: uvicorn.Server | None = None
+        self.is_due = False
+        self._failure: BaseException | None = None
+        self._waiting: asyncio.Task[object] | None = None
+
+    def fail(self, error: BaseException) -> None:
+        """It must not go on."""
+        self._failure = self._failure or error
+        self.end()
+
+    def end(self) -> None:
+        """Answer what is in hand, and end; before anything is served, break off."""
+        self.is_due = True
+        if self.server is not None:
+            self.server.should_exit = True
+        elif self._waiting is not None:
+            self._waiting.cancel()
+
+    @asynccontextmanager
+    async def signalled(self) -> AsyncIterator[None]:
+        """Signals end it within the block."""
+        loop, self._waiting = asyncio.get_running_loop(), asyncio.current_task()
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, self.end)
+        try:
+            yield
+        finally:
+            for number in _SIGNALS:
+                loop.remove_signal_handler(number)
+
+    def raise_failure(self) -> None:
+        """The one that has ended it, if any."""
+        if self._failure is not None:
+            raise self._failure
+
+
+@asynccontextmanager
+async def _opened(settings: Settings, runtime: ProcessRuntime) -> AsyncIterator[ApiService]:
+    async with open_prediction_parts(settings, runtime) as parts:
+        service = _service(settings, parts)
+        limits = settings.api
+        runtime.observed.predictions(lambda: service.predictor.in_hand, limit=limits.waiting)
+        try:
+            yield service
+        finally:
+            await service.identity.close()
+
+
+def _service(settings: Settings, parts: PredictionParts) -> ApiService:
+    slot, limits = parts.slot, settings.api
+
+    def serving() -> ServedModel:
+        return ServedModel(slot.model, slot.labels, slot.input_side)
+
+    return ApiService(
+        limits=limits,
+        identity=Identity(parts.store, limits),
+        predictor=Predictor(parts.targets, lambda: slot.model.version, parts.images, limits),
+        choice=ModelChoice(lambda: slot.model, parts.resolve, alias=parts.alias),
+        serving=serving,
+        is_ready=lambda: True,
+    )
+
+
+def _config(app: object, limits: ApiSettings) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,  # type: ignore[arg-type]  # an ASGI app
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE,
+        timeout_graceful_shutdown=int(limits.grace),
+    )
+
+
+@contextmanager
+def _listening(limits: ApiSettings) -> Iterator[socket.socket]:
+    """Bound before the model is loaded: a wrong port is said at once. Nobody is accepted yet."""
+    family = socket.AF_INET6 if ":" in limits.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((limits.host, limits.port))
+        except OSError as error:
+            which = "PORT" if error.errno in {errno.EADDRINUSE, errno.EACCES} else "HOST"
+            raise ConfigurationError(
+                f"TAGSTREAM_API__{which}: cannot listen on {limits.host}:{limits.port}: "
+                f"{error.strerror or error}"
+            ) from error
+        yield listener
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

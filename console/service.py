@@ -1,0 +1,70 @@
+"""What the routes share, and how each of them gets it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated, cast
+
+from fastapi import Depends, Request, Response
+from schemas.api_keys import ApiKey, Scope
+
+from console.identity import Identity
+from operations.model_choice import ModelChoice
+from operations.predict import Predictor
+from schemas.api_settings import ApiSettings
+from schemas.tags import ModelRef
+
+
+@dataclass(frozen=True, slots=True)
+class ServedModel:
+    """The version that answers who asks for none."""
+
+    ref: ModelRef
+    labels: tuple[str, ...]
+    input_side: int
+    """Pixels of each side of what it is fed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiService:
+    """Made before the routes, and outlives them."""
+
+    limits: ApiSettings
+    identity: Identity
+    predictor: Predictor
+    choice: ModelChoice
+    serving: Callable[[], ServedModel]
+    is_ready: Callable[[], bool]
+
+
+def service_of(request: Request) -> ApiService:
+    """The app's."""
+    return cast("ApiService", request.app.state.service)
+
+
+Service = Annotated[ApiService, Depends(service_of)]
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, and what he may still ask for."""
+
+    key: ApiKey
+    identity: Identity
+    response: Response
+
+    def spend(self, photographs: int) -> None:
+        """Take so many out of the key's rate; raises `Problem`."""
+        self.response.headers.update(self.identity.spend(self.key, photographs))
+
+
+def caller_with(scope: Scope, *, basic: bool = False) -> Callable[..., Awaitable[Caller]]:
+    """A dependency: whose key it is, which has the scope; before the body is read."""
+
+    async def caller(request: Request, response: Response, service: Service) -> Caller:
+        shown = request.headers.get("authorization")
+        key = await service.identity.caller(shown, scope, basic=basic)
+        return Caller(key, service.identity, response)
+
+    return caller
