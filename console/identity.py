@@ -14,14 +14,14 @@ from datetime import UTC, datetime
 from typing import Final
 
 import structlog
-from schemas.api_keys import ApiKey, Scope
-from schemas.api_tokens import ApiToken
 
 from console import problems
 from console.problems import Problem
 from console.token_bucket import TokenBucket
 from operations import api_keys
+from schemas.api_keys import ApiKey, Scope
 from schemas.api_settings import ApiSettings
+from schemas.api_tokens import ApiToken
 from schemas.errors import ConfigurationError, Unavailable
 from streams.ports import ApiKeys
 

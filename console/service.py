@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Annotated, cast
 
 from fastapi import Depends, Request, Response
-from schemas.api_keys import ApiKey, Scope
 
 from console.identity import Identity
 from operations.model_choice import ModelChoice
 from operations.predict import Predictor
+from schemas.api_keys import ApiKey, Scope
 from schemas.api_settings import ApiSettings
 from schemas.tags import ModelRef
 

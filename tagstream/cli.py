@@ -39,12 +39,13 @@ COMMANDS: Final = (
     "demo",
     "data",
     "model",
+    "serve",
     "worker",
 )
 """In the order of `--help`. Each is a module of `tagstream.commands`, with a function of its name or with
 an `app` of several, and is imported when it is called: nobody waits for another command's imports."""
 
-ON_THEIR_OWN: Final = frozenset({"dev", "demo", "worker", "classify", "model", "schemas"})
+ON_THEIR_OWN: Final = frozenset({"dev", "demo", "worker", "serve", "classify", "model", "schemas"})
 """Commands that go by the environment alone, or need none of it."""
 
 

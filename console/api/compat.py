@@ -6,7 +6,6 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field
-from schemas.api_keys import Scope
 
 from console import forms, problems
 from console.api.documents import REFUSALS
@@ -15,6 +14,7 @@ from console.problems import Problem
 from console.service import ApiService, Caller, Service, caller_with
 from console.together import together
 from operations.predict import Prediction
+from schemas.api_keys import Scope
 from schemas.errors import Rejected
 
 router = APIRouter(tags=["predictions"])

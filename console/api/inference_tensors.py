@@ -1,7 +1,7 @@
 """Tensors of the Open Inference Protocol (v2), as JSON and as binary data behind it.
 
-Binary: the header `Inference-Header-Content-Length` says how many bytes of the body are JSON; the bytes of
-each tensor follow, in the order of the tensors that say `binary_data_size`. An element of BYTES is its length,
+Binary: the header `Inference-Header-Content-Length` says how many bytes of the body are JSON. Behind them come
+the bytes of each tensor, in the order of those that say `binary_data_size`. An element of BYTES is its length,
 four bytes with the lowest first, and its bytes.
 """
 

@@ -7,7 +7,6 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field
-from schemas.api_keys import Scope
 
 from console import problems
 from console.api import inference_tensors as tensors
@@ -16,6 +15,7 @@ from console.problems import Problem
 from console.service import ApiService, Caller, Service, caller_with
 from console.together import together
 from operations.predict import NotResident
+from schemas.api_keys import Scope
 from schemas.tags import Scores
 
 router = APIRouter(tags=["inference protocol"])

@@ -6,7 +6,6 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from schemas.api_keys import Scope
 
 from console import forms, problems
 from console.api.documents import REFUSALS
@@ -14,6 +13,7 @@ from console.problems import Problem
 from console.service import ApiService, Caller, Service, caller_with
 from console.validation import invalid
 from operations.predict import Prediction
+from schemas.api_keys import Scope
 from schemas.tags import ModelRef, Tag
 from schemas.uploads import Location
 
