@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -51,6 +52,7 @@ async def serve(settings: Settings, *, told: Callable[[str], None] = lambda _add
 
     Raises `ConfigurationError`, and what the process must not go on after: `Broken`.
     """
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)  # its chatter is none of ours
     ending = _Ending()
     with _listening(settings.api) as listener:
         async with (

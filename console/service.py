@@ -47,7 +47,7 @@ Service = Annotated[ApiService, Depends(service_of)]
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
+class AuthorizedCaller:
     """Who asks, and what he may still ask for."""
 
     key: ApiKey
@@ -59,12 +59,12 @@ class Caller:
         self.response.headers.update(self.identity.spend(self.key, photographs))
 
 
-def caller_with(scope: Scope, *, basic: bool = False) -> Callable[..., Awaitable[Caller]]:
+def caller_with(scope: Scope, *, basic: bool = False) -> Callable[..., Awaitable[AuthorizedCaller]]:
     """A dependency: whose key it is, which has the scope; before the body is read."""
 
-    async def caller(request: Request, response: Response, service: Service) -> Caller:
+    async def caller(request: Request, response: Response, service: Service) -> AuthorizedCaller:
         shown = request.headers.get("authorization")
         key = await service.identity.caller(shown, scope, basic=basic)
-        return Caller(key, service.identity, response)
+        return AuthorizedCaller(key, service.identity, response)
 
     return caller

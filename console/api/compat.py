@@ -11,7 +11,7 @@ from console import forms, problems
 from console.api.documents import REFUSALS
 from console.forms import SentFile
 from console.problems import Problem
-from console.service import ApiService, Caller, Service, caller_with
+from console.service import ApiService, AuthorizedCaller, Service, caller_with
 from console.together import together
 from operations.predict import Prediction
 from schemas.api_keys import Scope
@@ -89,7 +89,7 @@ async def predict_files(
     request: Request,
     response: Response,
     service: Service,
-    caller: Annotated[Caller, Depends(caller_with(Scope.PREDICT, basic=True))],
+    caller: Annotated[AuthorizedCaller, Depends(caller_with(Scope.PREDICT, basic=True))],
 ) -> CompatDocument:
     """Send each photograph as a part `file`. A broken one stands beside the others with its reason.
 

@@ -1,8 +1,8 @@
 """Tensors of the Open Inference Protocol (v2), as JSON and as binary data behind it.
 
-Binary: the header `Inference-Header-Content-Length` says how many bytes of the body are JSON. Behind them come
-the bytes of each tensor, in the order of those that say `binary_data_size`. An element of BYTES is its length,
-four bytes with the lowest first, and its bytes.
+Binary: the header `Inference-Header-Content-Length` says how many bytes of the body are JSON. Behind them
+come the bytes of each tensor, in the order of those that say `binary_data_size`. An element of BYTES is its
+length, four bytes with the lowest first, and its bytes.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class Images:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class ScoreTable:
     """Of all images: a row of probabilities each."""
 
     labels: tuple[str, ...]
@@ -124,7 +124,9 @@ def read(body: bytes, header_length: str | None) -> tuple[InferenceRequest, Imag
     return request, _images(request.inputs[0], behind)
 
 
-def written(request: InferenceRequest, model: tuple[str, str], result: Result) -> tuple[bytes, int | None]:
+def written(
+    request: InferenceRequest, model: tuple[str, str], result: ScoreTable
+) -> tuple[bytes, int | None]:
     """The answer's body, and the length of its JSON where binary data follow. Raises `BadTensor`."""
     wanted = request.outputs or [RequestedOutput(name=name) for name in ("probabilities", "labels")]
     is_binary = bool(request.parameters.get("binary_data_output"))
@@ -222,7 +224,7 @@ def _of_numbers(data: Sequence[Any]) -> npt.NDArray[np.uint8]:
     return numbers.astype(np.uint8).ravel()
 
 
-def _output(name: str, result: Result) -> tuple[OutputTensor, bytes]:
+def _output(name: str, result: ScoreTable) -> tuple[OutputTensor, bytes]:
     match name:
         case "probabilities":
             flat = [value for row in result.rows for value in row]

@@ -10,9 +10,9 @@ from pydantic import BaseModel, Field
 
 from console import problems
 from console.api import inference_tensors as tensors
-from console.api.inference_tensors import BadTensor, Images, InferenceRequest, InferenceResponse, Result
+from console.api.inference_tensors import BadTensor, Images, InferenceRequest, InferenceResponse, ScoreTable
 from console.problems import Problem
-from console.service import ApiService, Caller, Service, caller_with
+from console.service import ApiService, AuthorizedCaller, Service, caller_with
 from console.together import together
 from operations.predict import NotResident
 from schemas.api_keys import Scope
@@ -70,7 +70,7 @@ _BODY: Final[dict[str, Any]] = {
         },
     }
 }
-Predicting = Annotated[Caller, Depends(caller_with(Scope.PREDICT))]
+Predicting = Annotated[AuthorizedCaller, Depends(caller_with(Scope.PREDICT))]
 
 
 @router.get("", response_model=ServerDocument, summary="What the server is", operation_id="serverMetadata")
@@ -167,7 +167,7 @@ def _answer(asked: InferenceRequest, scores: list[Scores], spent: Response) -> R
     ref, labels = scores[0].model, tuple(scores[0].probabilities)
     rows = tuple(tuple(each.probabilities[label] for label in labels) for each in scores)
     try:
-        body, json_length = tensors.written(asked, (ref.name, ref.version), Result(labels, rows))
+        body, json_length = tensors.written(asked, (ref.name, ref.version), ScoreTable(labels, rows))
     except BadTensor as error:
         raise Problem(problems.BAD_BODY, str(error)) from error
     kind = "application/json" if json_length is None else tensors.BINARY

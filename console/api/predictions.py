@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from console import forms, problems
 from console.api.documents import REFUSALS
 from console.problems import Problem
-from console.service import ApiService, Caller, Service, caller_with
+from console.service import ApiService, AuthorizedCaller, Service, caller_with
 from console.validation import invalid
 from operations.predict import Prediction
 from schemas.api_keys import Scope
@@ -22,7 +22,7 @@ router = APIRouter(tags=["predictions"])
 JSON: Final = "application/json"
 
 
-class StoredObject(BaseModel):
+class ObjectLocation(BaseModel):
     """An object of a bucket on the allow-list."""
 
     model_config = ConfigDict(extra="forbid")
@@ -37,7 +37,7 @@ class PredictionRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    location: StoredObject
+    location: ObjectLocation
 
 
 class ImageDocument(BaseModel):
@@ -130,7 +130,7 @@ _BODY: Final[dict[str, Any]] = {
 async def predict(
     request: Request,
     service: Service,
-    caller: Annotated[Caller, Depends(caller_with(Scope.PREDICT))],
+    caller: Annotated[AuthorizedCaller, Depends(caller_with(Scope.PREDICT))],
     model: Annotated[
         str | None,
         Query(

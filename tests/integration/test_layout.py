@@ -11,7 +11,7 @@ import pytest
 from schemas import errors
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("schemas", "model", "streams", "agents", "operations", "tagstream")
+PACKAGES = ("schemas", "model", "streams", "agents", "operations", "console", "tagstream")
 
 
 def run(program: str, cwd: Path) -> str:
@@ -29,7 +29,7 @@ def test_each_package_is_ours_wherever_the_program_runs(tmp_path: Path) -> None:
 
 
 HEAVY = ("torch", "torchvision")
-OURS = ("model", "streams", "agents", "operations", "tagstream")
+OURS = ("model", "streams", "agents", "operations", "console", "tagstream")
 SERVERS = ("faust", "aiokafka", "aioboto3", "motor")
 FREE_OF = {
     "schemas.wire, schemas.events, schemas.records": (*HEAVY, *SERVERS, *OURS, "structlog"),
