@@ -82,12 +82,12 @@ class Identity:
     def spend(self, key: ApiKey, photographs: int) -> dict[str, str]:
         """Take so many out of the key's bucket; the headers that say what is left. Raises `Problem`."""
         state = self._known[key.id].bucket.take(photographs)
-        policy = f'"predict";q={self._limits.rate * self._limits.burst:g};w={self._limits.burst:g}'
+        policy = f'"predict";q={self._limits.key_rate * self._limits.burst:g};w={self._limits.burst:g}'
         headers = {"RateLimit-Policy": policy, "RateLimit": f'"predict";r={state.left}'}
         if state.wait is None:
             return headers
         again = {"Retry-After": str(math.ceil(state.wait)), **headers}
-        raise Problem(problems.RATE, f"a key may have {self._limits.rate:g} a second", headers=again)
+        raise Problem(problems.RATE, f"a key may have {self._limits.key_rate:g} a second", headers=again)
 
     async def close(self) -> None:
         """Until the last uses are written."""
@@ -114,7 +114,7 @@ class Identity:
             return None
 
     def _bucket(self) -> TokenBucket:
-        return TokenBucket(self._limits.rate, self._limits.rate * self._limits.burst, self._clock)
+        return TokenBucket(self._limits.key_rate, self._limits.key_rate * self._limits.burst, self._clock)
 
     def _remember(self, known: _Known) -> None:
         self._known[known.key.id] = known

@@ -114,7 +114,7 @@ async def _opened(settings: Settings, runtime: ProcessRuntime) -> AsyncIterator[
     async with open_prediction_parts(settings, runtime) as parts:
         service = _service(settings, parts)
         limits = settings.api
-        runtime.observed.predictions(lambda: service.predictor.in_hand, limit=limits.waiting)
+        runtime.observed.predictions(lambda: service.predictor.in_hand, limit=limits.predictions)
         try:
             yield service
         finally:
@@ -148,7 +148,7 @@ def _config(app: object, limits: ApiSettings) -> uvicorn.Config:
         server_header=False,
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE,
-        timeout_graceful_shutdown=int(limits.grace),
+        timeout_graceful_shutdown=int(limits.stop_limit),
     )
 
 

@@ -132,7 +132,7 @@ class Predictor:
     @asynccontextmanager
     async def _place(self) -> AsyncIterator[None]:
         """One of the places, for no longer than the deadline."""
-        if self._in_hand >= self._limits.waiting:
+        if self._in_hand >= self._limits.predictions:
             raise Overloaded(f"{self._in_hand} photographs are in hand, as many as may be")
         self._in_hand += 1
         try:

@@ -15,17 +15,17 @@ class ApiSettings(Section):
     deadline: float = Field(
         2.0, gt=0, description="Seconds for a photograph of a prediction, fetch included; then 503"
     )
-    waiting: int = Field(
+    predictions: int = Field(
         64, ge=1, description="Photographs of predictions in hand at once; one more is answered 503 at once"
     )
-    rate: float = Field(
+    key_rate: float = Field(
         100.0, gt=0, description="Photographs a second that one key may have predicted, in each process"
     )
     body_bytes: int = Field(20 * 2**20, ge=2**10, description="Bytes of a request's body, at most; then 413")
     bodies_bytes: Advanced[int] = Field(
         256 * 2**20, ge=2**10, description="Bytes of all bodies in memory at once; then 503"
     )
-    grace: Advanced[float] = Field(
+    stop_limit: Advanced[float] = Field(
         30.0, ge=0, description="Seconds for which a stop waits for what is in hand to be answered"
     )
     burst: Internal[float] = Field(2.0, gt=0)

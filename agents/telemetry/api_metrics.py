@@ -19,7 +19,8 @@ class ApiMetrics:
             "tagstream_predictions_in_hand", "Photographs of predictions that are worked on or wait"
         )
         self._limit = make.gauge(
-            "tagstream_predictions_limit", "The bound of TAGSTREAM_API__WAITING: beyond it is answered 503"
+            "tagstream_predictions_limit",
+            "The bound of TAGSTREAM_API__PREDICTIONS: beyond it is answered 503",
         )
 
     def answered(self, route: str, status: int, seconds: float) -> None:

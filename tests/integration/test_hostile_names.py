@@ -177,6 +177,7 @@ ERRANDS: Final[Mapping[tuple[str, ...], tuple[Errand, ...]]] = {
     ("model", "end-rollout"): (errand(NAME, "--reason", NAME),),
     ("model", "status"): (errand(TAGSTREAM_STORE__PATH=f"{FILE}.sqlite"),),
     ("model", "fetch"): (errand(NAME),),
+    ("serve",): (errand(**{f"TAGSTREAM_API__{FILE}": "1"}),),
     ("worker",): (errand(**{f"TAGSTREAM_BATCH__{FILE}": "1"}),),
 }
 """What each command is asked; each answer has the name in it, spelt out."""

@@ -16,6 +16,7 @@ CLASSES: Final = {"Clock": SIBLINGS, "SystemClock": SIBLINGS}
 MODULES: Final = {
     "agents: __init__.py": "every package has one",
     "agents: settings.py": "of telemetry its own sections, of the wiring all of them",
+    "console: __init__.py": "every package has one",
     "model: __init__.py": "every package has one",
     "schemas: __init__.py": "every package has one",
     "streams: __init__.py": "every package has one",

@@ -15,8 +15,11 @@ from agents.transitions import Transitions
 from agents.uploads import Uploads
 from agents.wiring import settings
 from agents.wiring.settings import Settings
+from console.body_guard import BodyGuard
+from console.identity import Identity
 from model.decoding.pool import DecoderPool
 from model.serving.batcher import MicroBatcher
+from operations.predict import Predictor
 from schemas.errors import ConfigurationError
 from schemas.settings import Section
 from streams.adapters.kafka.producer import ProducerSettings
@@ -45,6 +48,7 @@ OWNERS: Final[dict[str, list[tuple[Any, str]]]] = {
     "deferral": [(ErrorRouter.__init__, "deferrals")],
     "log": [(logs.configure, "settings")],
     "metrics": [(observation.observing, "settings")],
+    "api": [(Predictor.__init__, "limits"), (Identity.__init__, "limits"), (BodyGuard.__init__, "limits")],
     "tracing": [(tracing.open_tracer, "settings")],
 }
 READ_BY_FIELD: Final = {
