@@ -17,7 +17,7 @@ STACK := $(BIN)/python -m deploy.stack
 PROCESSES ?= $(shell $(PYTHON) -c 'import os; print(min(6, (os.cpu_count() or 1) + 1))')
 PARALLEL := -n $(PROCESSES) --dist loadfile
 
-.PHONY: help setup demo test test-fast test-real test-mongo stack-up stack-down check audit format lock docs bench bench-full bench-gpu bench-growth bench-latency bench-takeover bench-swaps bench-priority bench-rollouts bench-lanes bench-renditions benchmark benchmark-store soak sabotage clean
+.PHONY: help setup demo test test-fast test-real test-mongo stack-up stack-down check audit format lock docs bench bench-full bench-gpu bench-growth bench-latency bench-takeover bench-swaps bench-priority bench-rollouts bench-lanes bench-api bench-renditions benchmark benchmark-store soak sabotage clean
 .DEFAULT_GOAL := help
 
 help:  ## What there is
@@ -117,6 +117,9 @@ bench-swaps: setup  ## A model swapped a hundred times under load: what is lost,
 
 bench-priority: setup  ## What a replay costs the uploads that come meanwhile
 	@$(BIN)/python -m benchmarks.priority $(OPTIONS)
+
+bench-api: setup  ## Predictions over HTTP: throughput, latency and CPU beside LitServe's
+	@$(BIN)/python -m benchmarks.api_load $(OPTIONS)
 
 bench-rollouts: setup  ## What a shadow and a canary on live uploads cost them
 	@$(BIN)/python -m benchmarks.rollouts $(OPTIONS)

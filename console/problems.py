@@ -14,8 +14,9 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
+from operations.admission import Overloaded
 from operations.model_choice import UnknownModel
-from operations.predict import DeadlineMissed, NotResident, Overloaded
+from operations.predict import DeadlineMissed, NotResident
 from schemas.errors import (
     ForeignFormat,
     Gone,

@@ -113,8 +113,8 @@ class _Ending:
 async def _opened(settings: Settings, runtime: ProcessRuntime) -> AsyncIterator[ApiService]:
     async with open_prediction_parts(settings, runtime) as parts:
         service = _service(settings, parts)
-        limits = settings.api
-        runtime.observed.predictions(lambda: service.predictor.in_hand, limit=limits.predictions)
+        admission = service.predictor.admission
+        runtime.observed.predictions(lambda: (admission.in_hand, admission.limit))
         try:
             yield service
         finally:

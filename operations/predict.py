@@ -14,16 +14,13 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from agents.ports import Forwarded, Tagger
+from operations.admission import Admission
 from schemas.api_settings import ApiSettings
 from schemas.errors import TagstreamError
 from schemas.photograph_facts import PhotographFacts
 from schemas.tags import Scores, Verdict
 from schemas.uploads import Location
 from streams.ports import ImageStore
-
-
-class Overloaded(TagstreamError):
-    """So many photographs are in hand that another one would not be answered in time."""
 
 
 class DeadlineMissed(TagstreamError):
@@ -87,12 +84,7 @@ class Predictor:
         self._serving = serving
         self._images = images
         self._limits = limits
-        self._in_hand = 0
-
-    @property
-    def in_hand(self) -> int:
-        """Photographs that are worked on or wait."""
-        return self._in_hand
+        self.admission = Admission(limits.predictions, limits.deadline)
 
     def is_resident(self, version: str | None) -> bool:
         """Whether it can be asked for; where it is not here, asking this brings it."""
@@ -120,28 +112,24 @@ class Predictor:
     async def predict_pixels(self, pixels: Any, version: str | None = None) -> Forwarded:  # noqa: ANN401 - the model's
         """The scores of a picture that is decoded already, uint8 (3, S, S) of the version's own S."""
         async with self._place():
-            with self._tagger(version) as tagger:
+            with self._tagger(version) as tagger, self.admission.timed():
                 return await tagger.score(tagger.prepared(pixels))
 
     async def _within_limits(self, load: Load, version: str | None) -> Prediction:
         async with self._place():
             data = await load()
-            with self._tagger(version) as tagger:
+            with self._tagger(version) as tagger, self.admission.timed():
                 return await _predicted(tagger, data)
 
     @asynccontextmanager
     async def _place(self) -> AsyncIterator[None]:
         """One of the places, for no longer than the deadline."""
-        if self._in_hand >= self._limits.predictions:
-            raise Overloaded(f"{self._in_hand} photographs are in hand, as many as may be")
-        self._in_hand += 1
         try:
-            async with asyncio.timeout(self._limits.deadline):
-                yield
+            with self.admission.place():
+                async with asyncio.timeout(self._limits.deadline):
+                    yield
         except TimeoutError as error:
             raise DeadlineMissed(f"not scored within {self._limits.deadline:g} s") from error
-        finally:
-            self._in_hand -= 1
 
     @contextmanager
     def _tagger(self, version: str | None) -> Iterator[PixelTagger]:

@@ -16,7 +16,9 @@ class ApiSettings(Section):
         2.0, gt=0, description="Seconds for a photograph of a prediction, fetch included; then 503"
     )
     predictions: int = Field(
-        64, ge=1, description="Photographs of predictions in hand at once; one more is answered 503 at once"
+        64,
+        ge=1,
+        description="Photographs of predictions in hand at once, fewer where so many would be late",
     )
     key_rate: float = Field(
         100.0, gt=0, description="Photographs a second that one key may have predicted, in each process"

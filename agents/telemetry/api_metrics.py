@@ -20,7 +20,7 @@ class ApiMetrics:
         )
         self._limit = make.gauge(
             "tagstream_predictions_limit",
-            "The bound of TAGSTREAM_API__PREDICTIONS: beyond it is answered 503",
+            "How many are answered in time at the present pace; beyond it is 503",
         )
 
     def answered(self, route: str, status: int, seconds: float) -> None:
@@ -28,7 +28,7 @@ class ApiMetrics:
         self._answers.labels(route, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
 
-    def update(self, in_hand: int, *, limit: int) -> None:
+    def update(self, in_hand: int, limit: int) -> None:
         """Show how full it is."""
         self._in_hand.set(in_hand)
         self._limit.set(limit)

@@ -75,9 +75,9 @@ class Observation:
         """A server that ends: not ready, so that nobody new is sent there."""
         self.health.ready("running", lambda: "stopping" if is_stopping() else None)
 
-    def predictions(self, in_hand: Callable[[], int], *, limit: int) -> None:
-        """Photographs that somebody waits for."""
-        self.pulse.each(lambda: self.metrics.api.update(in_hand(), limit=limit))
+    def predictions(self, levels: Callable[[], tuple[int, int]]) -> None:
+        """Photographs that somebody waits for, and how many may be."""
+        self.pulse.each(lambda: self.metrics.api.update(*levels()))
 
     def alarms(self, causes: Callable[[], Iterable[str]]) -> None:
         """The causes whose rejection alarm is on: the stream flows, and a person should look."""

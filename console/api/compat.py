@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -97,9 +98,10 @@ async def predict_files(
     """
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != forms.MULTIPART:
         raise Problem(problems.UNSUPPORTED_BODY, f"send {forms.MULTIPART} with parts `file`")
+    service.predictor.admission.refuse_full()
     sent = await forms.files(request, "file", most=MOST_FILES)
     caller.spend(len(sent))
-    results = await together(_result(service, file) for file in sent)
+    results = await together(partial(_result, service, file) for file in sent)
     is_failure = all(each.message for each in results)
     response.status_code = problems.UNDECODABLE.status if is_failure else 200
     return CompatDocument(message="Failed" if is_failure else "Success", result=results)

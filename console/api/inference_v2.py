@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from importlib import metadata
 from typing import Annotated, Any, Final
 
@@ -157,6 +158,7 @@ async def infer(
 ) -> Response:
     """Score 1 to 32 images: files as BYTES, or pixels as UINT8. All of them are answered, or none."""
     wanted = await _chosen(service, name, version)
+    service.predictor.admission.refuse_full()
     asked, images = _read(await request.body(), request.headers.get(tensors.HEADER))
     caller.spend(images.count)
     scores = await _scored(service, images, wanted)
@@ -192,10 +194,10 @@ async def _scored(service: ApiService, images: Images, version: str | None) -> l
     """Of each image; the first that cannot be scored ends them all."""
     predictor = service.predictor
     if images.pixels is None:
-        predicted = await together(predictor.predict(each, version) for each in images.files)
+        predicted = await together(partial(predictor.predict, each, version) for each in images.files)
         return [each.scores for each in predicted]
     side = service.serving().input_side
     if images.pixels.shape[1:] != (3, side, side):
         raise Problem(problems.BAD_BODY, f"pixels are [N, 3, {side}, {side}] here")
-    forwarded = await together(predictor.predict_pixels(each, version) for each in images.pixels)
+    forwarded = await together(partial(predictor.predict_pixels, each, version) for each in images.pixels)
     return [each.scores for each in forwarded]

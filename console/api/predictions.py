@@ -151,6 +151,7 @@ async def predict(
 
     A prediction is a question: nothing is stored, nothing announced, and the bytes are kept nowhere.
     """
+    service.predictor.admission.refuse_full()
     caller.spend(1)
     version = await service.choice.version_of(model)
     prediction = await _answered(request, service, version)
