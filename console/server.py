@@ -32,6 +32,9 @@ from schemas.errors import ConfigurationError
 log = structlog.get_logger(__name__)
 
 BACKLOG: Final = 1_024
+MOST_CONNECTIONS: Final = 900
+"""Open at once; beyond it uvicorn answers 503 by itself. A process may have some thousand files open."""
+
 KEEP_ALIVE: Final = 30
 """Seconds for which a connection without a request stays."""
 
@@ -112,7 +115,7 @@ class _Ending:
 @asynccontextmanager
 async def _opened(settings: Settings, runtime: ProcessRuntime) -> AsyncIterator[ApiService]:
     async with open_prediction_parts(settings, runtime) as parts:
-        service = _service(settings, parts)
+        service = _service(settings, parts, is_ready=lambda: runtime.observed.health.readyz().is_ok)
         admission = service.predictor.admission
         runtime.observed.predictions(lambda: (admission.in_hand, admission.limit))
         try:
@@ -121,7 +124,7 @@ async def _opened(settings: Settings, runtime: ProcessRuntime) -> AsyncIterator[
             await service.identity.close()
 
 
-def _service(settings: Settings, parts: PredictionParts) -> ApiService:
+def _service(settings: Settings, parts: PredictionParts, *, is_ready: Callable[[], bool]) -> ApiService:
     slot, limits = parts.slot, settings.api
 
     def serving() -> ServedModel:
@@ -133,7 +136,7 @@ def _service(settings: Settings, parts: PredictionParts) -> ApiService:
         predictor=Predictor(parts.targets, lambda: slot.model.version, parts.images, limits),
         choice=ModelChoice(lambda: slot.model, parts.resolve, alias=parts.alias),
         serving=serving,
-        is_ready=lambda: True,
+        is_ready=is_ready,
     )
 
 
@@ -147,6 +150,7 @@ def _config(app: object, limits: ApiSettings) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         backlog=BACKLOG,
+        limit_concurrency=MOST_CONNECTIONS,
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=int(limits.stop_limit),
     )
