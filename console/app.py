@@ -26,9 +26,8 @@ def routes() -> FastAPI:
     """The routes alone, as the document of the API describes them."""
     # Its own pages of documentation load scripts of another host.
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
-    app.include_router(predictions.router, prefix="/v1")
-    app.include_router(compat.router, prefix="/v1/compat")
-    app.include_router(inference_v2.router, prefix=inference_v2.PREFIX)
+    for each in (predictions, compat, inference_v2):
+        app.include_router(each.router)
 
     @app.get("/openapi.json", include_in_schema=False)
     async def described() -> JSONResponse:

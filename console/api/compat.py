@@ -18,7 +18,7 @@ from operations.predict import Prediction
 from schemas.api_keys import Scope
 from schemas.errors import Rejected
 
-router = APIRouter(tags=["predictions"])
+router = APIRouter(prefix="/v1/compat", tags=["predictions"])
 
 MOST_FILES: Final = 16
 

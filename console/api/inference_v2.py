@@ -19,9 +19,9 @@ from operations.predict import NotResident
 from schemas.api_keys import Scope
 from schemas.tags import Scores
 
-router = APIRouter(tags=["inference protocol"])
-
 PREFIX: Final = "/v2"
+
+router = APIRouter(prefix=PREFIX, tags=["inference protocol"])
 
 
 class ErrorDocument(BaseModel):

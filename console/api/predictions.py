@@ -17,7 +17,7 @@ from schemas.api_keys import Scope
 from schemas.tags import ModelRef, Tag
 from schemas.uploads import Location
 
-router = APIRouter(tags=["predictions"])
+router = APIRouter(prefix="/v1", tags=["predictions"])
 
 JSON: Final = "application/json"
 
