@@ -58,6 +58,14 @@ class Findings:
         async with open_store(self._premises.store) as scores:
             return await scores.records(self.image(key))
 
+    async def scored_by(self, keys: Sequence[str]) -> dict[str, set[str]]:
+        """The versions that have ever scored each object."""
+        async with open_store(self._premises.store) as scores:
+            return {
+                key: {each.scores.model.version for each in await scores.records(self.image(key))}
+                for key in keys
+            }
+
     async def messages(self, topic: str) -> tuple[Message, ...]:
         """All of a topic."""
         return await read_all(self._premises.bootstrap, topic)

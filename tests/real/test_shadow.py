@@ -37,9 +37,9 @@ from tests.real.premises import Premises
 from tests.real.processes import command, doomed_worker, product_worker, tagstream
 from tests.seen import Tell
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(1500)]
-
 IMAGES: Final = int(os.environ.get("SHADOW_IMAGES", "150"))
+pytestmark = [pytest.mark.real, pytest.mark.timeout(1200 + IMAGES)]
+
 KEYS: Final = [f"r{number % 7}/{number}.png" for number in range(IMAGES)]
 DECIDED: Final = KEYS[:3]
 QUIET: Final = 20
@@ -102,8 +102,7 @@ async def test_a_shadow_outlives_its_runner_and_a_worker_and_exactly_its_changes
         assert published["counts"]["unfinished"] == 0
         after = await findings.all_until(KEYS)
         assert versions(after) == {"v2"}
-        for key in KEYS:
-            assert {each.scores.model.version for each in await findings.history(key)} == {"v1", "v2"}
+        assert await findings.scored_by(KEYS) == {key: {"v1", "v2"} for key in KEYS}
         assert all(holds(after[key]) == {"food"} for key in DECIDED)
 
         changed = {key for key in KEYS if judged(before[key]) != judged(after[key])}
