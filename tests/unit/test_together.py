@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 import pytest
@@ -45,7 +46,8 @@ async def test_the_first_error_ends_the_others() -> None:
     async def fails() -> None:
         raise KeyError
 
+    work: list[Callable[[], Awaitable[None]]] = [partial(waits, 0), fails, partial(waits, 1)]
     with pytest.raises(KeyError):
-        await together([partial(waits, 0), fails, partial(waits, 1)])
+        await together(work)
     await asyncio.sleep(0)
     assert ended == [0, 1]
