@@ -22,8 +22,9 @@ from agents.wiring.runtime import ProcessRuntime
 from agents.wiring.settings import Settings, blame
 from agents.wiring.stores import blamed, open_store
 from model.registry.refs import AliasRef, VersionRef
+from streams.adapters.memory import MemoryImages
 from streams.adapters.s3.images import S3Images
-from streams.ports import WholeStore
+from streams.ports import ImageStore, WholeStore
 from streams.resilience.retry import Dependencies
 
 T = TypeVar("T")
@@ -35,7 +36,7 @@ class PredictionParts:
 
     slot: ModelSlot
     targets: ModelTargets
-    images: S3Images
+    images: ImageStore
     store: WholeStore
     alias: str | None
     """The one that the slot follows."""
@@ -72,8 +73,13 @@ async def open_prediction_parts(
                     lambda: stack.enter_async_context(part)
                 )
 
-        images = await opened(S3Images(s3_settings(settings)), "TAGSTREAM_S3__ENDPOINT_URL")
-        runtime.observed.budget(images.budget)
+        images: ImageStore = MemoryImages(
+            settings.s3
+        )  # nothing may be read: no storage is needed, nor a login
+        if settings.s3.buckets:
+            storage = await opened(S3Images(s3_settings(settings)), "TAGSTREAM_S3__ENDPOINT_URL")
+            runtime.observed.budget(storage.budget)
+            images = storage
         kept: AbstractAsyncContextManager[WholeStore] = open_store(settings.store)
         store = await opened(kept, blamed(settings.store))
         await residence.slot.warm()
