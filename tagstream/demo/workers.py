@@ -1,4 +1,4 @@
-"""Worker processes beside us: started, frozen, killed, stopped, and their logs read."""
+"""Processes beside us, workers and the API: started, frozen, killed, stopped, and their logs read."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from schemas.errors import Broken
+from tagstream.child_process import API, WORKER
 
 STOP_SECONDS: Final = 30.0
 """From SIGTERM to SIGKILL: the worker's drain limit and its own way out."""
@@ -33,16 +34,22 @@ class WorkerDied(Broken):
 
 @dataclass
 class Worker:
-    """One worker process and the JSON log that it writes."""
+    """One process and the JSON log that it writes."""
 
     number: int
     process: subprocess.Popen[bytes]
     log: Path
+    kind: str = WORKER
     started_at: float = field(default_factory=time.time)
     killed_at: float | None = None
     _entries: list[Entry] = field(default_factory=list)
     _read: int = 0
     _is_asked: bool = False
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        return "The API" if self.kind == API else f"Worker {self.number}"
 
     def entries(self, event: str) -> list[Entry]:
         """The log's lines of that event so far; what is no JSON is passed over."""
@@ -128,12 +135,13 @@ class Worker:
 
 @dataclass
 class Workers:
-    """Every worker of the run; leaving the `with` block ends them all, however it is left."""
+    """Every process of the run; leaving the `with` block ends them all, however it is left."""
 
     folder: Path
     environment: Mapping[str, str]
     workers: list[Worker] = field(default_factory=list)
-    command: tuple[str, ...] = (sys.executable, "-m", "tagstream.worker_process")
+    command: tuple[str, ...] = (sys.executable, "-m", "tagstream.child_process")
+    """The kind of process comes behind it."""
 
     def __enter__(self) -> Self:
         return self
@@ -146,13 +154,13 @@ class Workers:
         for worker in self.workers:
             worker.stop()
 
-    def start(self, **settings: object) -> Worker:
-        """One more worker, as a process of its own, under these settings beside the crew's."""
-        number = len(self.workers) + 1
-        log = self.folder / f"worker-{number}.log"
+    def start(self, kind: str = WORKER, /, **settings: object) -> Worker:
+        """One more of that kind, as a process of its own, under these settings beside the crew's."""
+        number = sum(each.kind == kind for each in self.workers) + 1
+        log = self.folder / f"{kind}-{number}.log"
         with log.open("wb") as out:
-            process = subprocess.Popen(  # noqa: S603 - our own worker, in this very interpreter
-                self.command,
+            process = subprocess.Popen(  # noqa: S603 - our own program, in this very interpreter
+                (*self.command, kind),
                 env={**self.environment, **_named(settings)},
                 stdin=subprocess.PIPE,  # held open by us: it closes when we die, and the worker ends
                 stdout=out,
@@ -160,7 +168,7 @@ class Workers:
                 # Ctrl-C is ours to handle: SIGTERM, then the drain.
                 start_new_session=True,
             )
-        self.workers.append(Worker(number, process, log))
+        self.workers.append(Worker(number, process, log, kind))
         return self.workers[-1]
 
     @property

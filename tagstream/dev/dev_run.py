@@ -1,10 +1,10 @@
-"""Development run, in order: the system, its state for others, its workers, photographs as they end."""
+"""Development run, in order: the system, its state, its key, its processes, photographs as they end."""
 
 from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -15,9 +15,9 @@ from schemas import topics
 from streams.adapters.kafka.settings import ConsumerSettings
 from streams.adapters.sqlite.store import SqliteScores
 from tagstream.demo.workers import Workers
-from tagstream.dev import photographs
+from tagstream.dev import dev_key, photographs
 from tagstream.dev.screen import DevScreen
-from tagstream.dev.supervisor import Supervisor
+from tagstream.dev.supervisor import Post, Supervisor
 from tagstream.dev.system import STORE, System, opened
 from tagstream.embedded_stack import free_port
 
@@ -35,29 +35,41 @@ class DevOptions:
     """Of the first worker; a free one where absent."""
     keep: bool = False
     """Go on with the store of the last run."""
+    has_api: bool = True
+    api_port: int | None = None
+    """A free one where absent."""
 
 
 async def run(asked: DevOptions, screen: DevScreen) -> None:
-    """Run until SIGINT, SIGTERM or SIGHUP; the workers are drained then and everything is closed.
+    """Run until SIGINT, SIGTERM or SIGHUP; workers and API are drained then and everything is closed.
 
     Raises:
         AlreadyRuns: another one runs there.
-        ConfigurationError: a worker was refused a setting.
-        WorkerDied: workers die again and again.
+        ConfigurationError: a process was refused a setting.
+        WorkerDied: they die again and again.
     """
     stop = _signalled()
-    async with opened(asked.where, metrics_port=asked.metrics_port) as system:
+    api_port = (asked.api_port or free_port()) if asked.has_api else None
+    async with opened(asked.where, metrics_port=asked.metrics_port, api_port=api_port) as system:
         if not asked.keep:
             _empty(system.folder)
+        token = await dev_key.fresh(system.premises.store) if asked.has_api else None
         system.state.write(system.folder)
         with Workers(system.folder, system.environment) as crew:
-            ports = (system.metrics_port, *(free_port() for _ in range(asked.workers - 1)))
-            tender = Supervisor(crew, ports=ports, screen=screen)
-            screen.started(system.state, system.folder)
+            tender = Supervisor(crew, posts=_posts(system, asked.workers), screen=screen)
+            screen.started(system.state, system.folder, token)
             await _first(stop.wait(), tender.tend(), _watch(system, screen), _warn(system, screen))
             screen.say("Ending: the workers finish what they have begun")
             _stop_listening()
         tender.listen()
+
+
+def _posts(system: System, workers: int) -> Iterator[Post]:
+    yield Post.worker(system.metrics_port)
+    for _ in range(workers - 1):
+        yield Post.worker(free_port())
+    if system.api_port:
+        yield Post.api(system.api_port, free_port())
 
 
 def _signalled() -> asyncio.Event:

@@ -12,7 +12,9 @@ from rich.console import Group
 from rich.panel import Panel
 from rich.text import Text
 
+from schemas.api_tokens import ApiToken
 from streams.adapters.kafka.connection import KEPT_BYTES, PARTITIONS
+from tagstream.child_process import WORKER
 from tagstream.demo.workers import Entry, Worker
 from tagstream.dev.photographs import Ended
 from tagstream.dev.state import RunningSystem
@@ -27,6 +29,7 @@ _NEXT: Final = (
     ("tagstream doctor", "whether all is well"),
 )
 _READY: Final = "model.warm"
+_SERVING: Final = "api.serving"
 _ALARM: Final = "rejections.alarm"
 _STYLES: Final = {"warning": "yellow", "error": "red", "critical": "bold red"}
 _CHATTER: Final = frozenset({"level", "timestamp", "event", "logger"})
@@ -35,14 +38,14 @@ _CHATTER: Final = frozenset({"level", "timestamp", "event", "logger"})
 class DevScreen(Protocol):
     """Whom the running system tells what goes on."""
 
-    def started(self, state: RunningSystem, folder: Path) -> None:
-        """Everything is there; the workers may still be loading the model."""
+    def started(self, state: RunningSystem, folder: Path, token: ApiToken | None) -> None:
+        """Everything is there; workers and API may still be loading the model. `token` is the API's."""
 
     def ended(self, photograph: Ended) -> None:
         """A photograph was tagged, or cannot be."""
 
     def heard(self, worker: Worker, entry: Entry) -> None:
-        """A worker has logged a line."""
+        """A worker, or the API, has logged a line."""
 
     def say(self, text: str) -> None:
         """Something else happened."""
@@ -54,9 +57,10 @@ class Terminal:
     def __init__(self, console: PrintableConsole | None = None) -> None:
         self._console = console or PrintableConsole()
 
-    def started(self, state: RunningSystem, folder: Path) -> None:
+    def started(self, state: RunningSystem, folder: Path, token: ApiToken | None) -> None:
         """See `DevScreen.started`."""
-        places = tables.grid(state.addresses.items())
+        key = {"key": token.text} if token else {}
+        places = tables.grid({**state.addresses, **key}.items())
         hints = tables.grid(_NEXT, style="bold cyan")
         kept = (
             f"State, tags and logs are in {folder}. When this ends, topics and photographs are gone; "
@@ -67,6 +71,9 @@ class Terminal:
         again = Text("In another terminal, here or in a folder below:", "dim")
         body = Group(places, Text(), again, hints, Text(), Text(f"{kept} Ctrl-C ends it.", "dim"))
         self._console.print(Panel(body, title="Tagstream is running", expand=False))
+        if token:
+            # Outside of the panel, whose edges would be pasted, too.
+            self._print(Text(_call(state, token), "bold cyan"))
         self._print(Text("The worker loads its model; what is uploaded meanwhile waits for it", "dim"))
 
     def ended(self, photograph: Ended) -> None:
@@ -76,13 +83,15 @@ class Terminal:
     def heard(self, worker: Worker, entry: Entry) -> None:
         """See `DevScreen.heard`. Of what goes well only that it begins: the photographs tell the rest."""
         event, level = str(entry.get("event")), str(entry.get("level"))
-        if event == _READY:
+        if event == _SERVING:
+            self._print(Text(f"The API is ready: {entry.get('address')}", "green"))
+        elif event == _READY and worker.kind == WORKER:
             self._print(Text(f"Worker {worker.number} is ready, with model {entry.get('version')}", "green"))
         elif event == _ALARM:
             self._print(Text(_alarm(entry), _STYLES[level]))
         elif level in _STYLES:
             facts = "  ".join(f"{name}={value}" for name, value in entry.items() if name not in _CHATTER)
-            self._print(Text(f"Worker {worker.number}: {event}  {facts}".rstrip(), _STYLES[level]))
+            self._print(Text(f"{worker.title}: {event}  {facts}".rstrip(), _STYLES[level]))
 
     def say(self, text: str) -> None:
         """See `DevScreen.say`."""
@@ -90,6 +99,14 @@ class Terminal:
 
     def _print(self, line: Text) -> None:
         self._console.print_line(line)
+
+
+def _call(state: RunningSystem, token: ApiToken) -> str:
+    """For a shell: the first photograph over HTTP."""
+    return (
+        f'curl -H "Authorization: Bearer {token.text}" -F image=@PHOTO.jpg '
+        f"{state.addresses['api']}/v1/predictions"
+    )
 
 
 def _alarm(entry: Entry) -> str:
@@ -102,9 +119,10 @@ def _alarm(entry: Entry) -> str:
 class Lines:
     """For scripts: a JSON object a line on standard output, each with `what` it is."""
 
-    def started(self, state: RunningSystem, folder: Path) -> None:
+    def started(self, state: RunningSystem, folder: Path, token: ApiToken | None) -> None:
         """See `DevScreen.started`."""
-        self._write("started", {"folder": str(folder), "pid": state.pid, **state.addresses})
+        key = {"key": token.text, "curl": _call(state, token)} if token else {}
+        self._write("started", {"folder": str(folder), "pid": state.pid, **state.addresses, **key})
 
     def ended(self, photograph: Ended) -> None:
         """See `DevScreen.ended`."""
@@ -112,7 +130,7 @@ class Lines:
 
     def heard(self, worker: Worker, entry: Entry) -> None:
         """See `DevScreen.heard`."""
-        self._write("log", {"worker": worker.number, **entry})
+        self._write("log", {worker.kind: worker.number, **entry})
 
     def say(self, text: str) -> None:
         """See `DevScreen.say`."""

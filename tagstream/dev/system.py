@@ -19,8 +19,12 @@ BUCKET: Final = "photos"
 STORE: Final = "scores.sqlite"
 
 _PREFIX: Final = "TAGSTREAM_"
-_OUR_OWN: Final = (*PLACES, f"{_PREFIX}LOG__", f"{_PREFIX}METRICS__", "AWS_")
-"""Variables that no worker of ours inherits: where things are, how it speaks, and the way to a real S3."""
+_API_STOP_LIMIT: Final = 15
+"""Seconds: as the workers' own, below that after which they are killed."""
+
+_WHERE_THE_API_IS: Final = (f"{_PREFIX}API__HOST", f"{_PREFIX}API__PORT")
+_OUR_OWN: Final = (*PLACES, *_WHERE_THE_API_IS, f"{_PREFIX}LOG__", f"{_PREFIX}METRICS__", "AWS_")
+"""Variables that no process of ours inherits: where things are, how it speaks, and the way to a real S3."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +35,19 @@ class System:
     """`.tagstream`."""
     premises: EmbeddedStack
     metrics_port: int
+    api_port: int | None
+    """None where it has no API."""
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """A worker's whole environment: the user's own settings beside ours."""
-        return workers.environment(self.premises.settings, without=_OUR_OWN)
+        """A process's whole environment: the user's own settings beside ours."""
+        ours = {**self.premises.settings, "API__STOP_LIMIT": _API_STOP_LIMIT}
+        return workers.environment(ours, without=_OUR_OWN)
 
     @property
     def state(self) -> RunningSystem:
         """What other terminals may know: the places, and what this one's user has set himself."""
-        mine = ("LOG__", "METRICS__", "KAFKA__SESSION_TIMEOUT", "KAFKA__DRAIN_LIMIT")
+        mine = ("LOG__", "METRICS__", "API__STOP", "KAFKA__SESSION_TIMEOUT", "KAFKA__DRAIN_LIMIT")
         theirs = tuple(_PREFIX + name for name in mine)
         settings = {
             name: value
@@ -53,17 +60,19 @@ class System:
     def addresses(self) -> Mapping[str, str]:
         """For people."""
         where = self.premises
+        api = {"api": f"http://127.0.0.1:{self.api_port}"} if self.api_port else {}
         return {
             "broker": where.broker,
             "s3": where.s3,
             "bucket": where.bucket,
             "store": str(where.store),
             "metrics": f"http://127.0.0.1:{self.metrics_port}/metrics",
+            **api,
         }
 
 
 @asynccontextmanager
-async def opened(where: Path, *, metrics_port: int | None) -> AsyncIterator[System]:
+async def opened(where: Path, *, metrics_port: int | None, api_port: int | None) -> AsyncIterator[System]:
     """The system in `where`/.tagstream, with its topics and its bucket, while the block runs.
 
     Raises:
@@ -72,7 +81,7 @@ async def opened(where: Path, *, metrics_port: int | None) -> AsyncIterator[Syst
     folder = _folder(where)
     with claimed(folder):
         async with open_stack(BUCKET, folder / STORE) as premises:
-            yield System(folder, premises, metrics_port or free_port())
+            yield System(folder, premises, metrics_port or free_port(), api_port)
 
 
 def _folder(where: Path) -> Path:

@@ -6,17 +6,21 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.error import URLError
+from urllib.request import Request, urlopen
 
 import pytest
 from aiokafka import AIOKafkaProducer
 
 from schemas import identity, topics
+from tagstream.child_process import API, WORKER
 from tagstream.dev.state import FILE, FOLDER
 from tagstream.samples import photographs
 
@@ -47,12 +51,16 @@ def _said(where: Path, *arguments: str, code: int = 0) -> list[dict[str, Any]]:
 class Dev:
     """One `tagstream dev`, and what it has said so far."""
 
-    def __init__(self, where: Path) -> None:
+    def __init__(self, where: Path, *options: str) -> None:
         self.where = where
         self._out = where / "dev.out"
         with self._out.open("wb") as out:
             self.process = subprocess.Popen(
-                _tagstream("dev", "--json"), cwd=where, env=ENVIRONMENT, stdout=out, stderr=subprocess.STDOUT
+                _tagstream("dev", "--json", *options),
+                cwd=where,
+                env=ENVIRONMENT,
+                stdout=out,
+                stderr=subprocess.STDOUT,
             )
 
     def said(self, what: str) -> list[dict[str, Any]]:
@@ -66,11 +74,23 @@ class Dev:
         return said
 
     def children(self) -> list[int]:
-        """The S3 endpoint and the workers."""
+        """The S3 endpoint, the workers and the API."""
         listed = subprocess.run(
             ["ps", "-o", "pid=", "--ppid", str(self.process.pid)], capture_output=True, text=True, check=False
         )
         return [int(pid) for pid in listed.stdout.split()]
+
+    def child(self, kind: str) -> int:
+        """The one process of that kind."""
+        said = {pid: Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0") for pid in self.children()}
+        (found,) = (pid for pid, words in said.items() if kind.encode() in words)
+        return found
+
+    def wait_until_the_api_is_ready(self, count: int = 1) -> None:
+        """Return when it has become so as often."""
+        while sum(each["event"] == "api.serving" for each in self.said("log")) < count:
+            assert self.process.poll() is None, self._out.read_text()
+            time.sleep(0.2)
 
 
 @pytest.fixture
@@ -149,7 +169,7 @@ def test_a_day_with_it(dev: Dev) -> None:
     assert f"process {dev.process.pid}" in second.stderr
 
     children = dev.children()
-    assert len(children) == 2
+    assert len(children) == 3
     dev.process.send_signal(signal.SIGINT)
     assert dev.process.wait(60) == 0
     assert _are_gone(children)
@@ -159,7 +179,7 @@ def test_a_day_with_it(dev: Dev) -> None:
 def test_killed_it_leaves_nothing_behind_and_the_next_one_starts(dev: Dev) -> None:
     dev.wait_until_it_says("log")  # the worker lives
     children = dev.children()
-    assert len(children) == 2
+    assert len(children) == 3
     dev.process.kill()
     dev.process.wait()
     assert _are_gone(children)
@@ -171,14 +191,60 @@ def test_killed_it_leaves_nothing_behind_and_the_next_one_starts(dev: Dev) -> No
 
 def test_a_worker_that_is_killed_is_replaced_and_goes_on(dev: Dev) -> None:
     dev.wait_until_it_says("log")
-    worker = max(dev.children())  # started last
-    os.kill(worker, signal.SIGKILL)
+    os.kill(dev.child(WORKER), signal.SIGKILL)
     (death,) = dev.wait_until_it_says("said")
     assert "Worker 1 died (exit code -9); another one starts" in death["text"]
     (told,) = _said(dev.where, "upload", str(MENU), "--wait")
     assert told["tags"][0]["label"] == "menu"
     dev.process.send_signal(signal.SIGINT)
     assert dev.process.wait(60) == 0
+
+
+def test_a_photograph_is_tagged_over_http_with_the_key_that_it_shows(dev: Dev) -> None:
+    (started,) = dev.wait_until_it_says("started")
+    dev.wait_until_the_api_is_ready()
+    assert _predicted(started["api"], started["key"])["verdict"]["tags"] == ["menu"]
+    assert started["key"] in started["curl"]
+    written = [each.read_bytes() for each in (dev.where / FOLDER).iterdir() if each.is_file()]
+    assert not any(started["key"][-49:-6].encode() in each for each in written)
+    assert json.loads((dev.where / FOLDER / FILE).read_text())["addresses"]["api"] == started["api"]
+    os.kill(dev.child(API), signal.SIGKILL)
+    (death,) = dev.wait_until_it_says("said")
+    assert "The API died (exit code -9); another one starts" in death["text"]
+    dev.wait_until_the_api_is_ready(2)
+    assert _predicted(started["api"], started["key"])["verdict"]["tags"] == ["menu"]
+    dev.process.send_signal(signal.SIGTERM)
+    assert dev.process.wait(60) == 0
+    with pytest.raises(URLError):
+        _predicted(started["api"], started["key"])
+
+
+def _predicted(api: str, key: str) -> dict[str, Any]:
+    """What the API says of the menu."""
+    head = b'--edge\r\nContent-Disposition: form-data; name="image"; filename="menu.jpg"\r\n\r\n'
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "multipart/form-data; boundary=edge"}
+    body = head + MENU.read_bytes() + b"\r\n--edge--\r\n"
+    with urlopen(Request(f"{api}/v1/predictions", body, headers)) as answer:  # noqa: S310 - ours, on loopback
+        said: dict[str, Any] = json.load(answer)
+    return said
+
+
+def test_without_the_api_there_is_neither_its_process_nor_a_key(tmp_path: Path) -> None:
+    dev = Dev(tmp_path, "--no-api")
+    (started,) = dev.wait_until_it_says("started")
+    dev.wait_until_it_says("log")
+    assert not {"api", "key", "curl"} & started.keys()
+    assert len(dev.children()) == 2
+    assert json.loads(_ran(tmp_path, "keys", "list", "--json").stdout) == []
+    dev.process.send_signal(signal.SIGTERM)
+    assert dev.process.wait(60) == 0
+
+
+def test_a_port_of_the_api_that_is_taken_is_one_line_and_exit_2(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ran = _ran(tmp_path, "dev", "--json", "--api-port", str(taken.getsockname()[1]))
+    assert (ran.returncode, ran.stderr.count("\n")) == (2, 1)
+    assert ran.stderr.startswith("tagstream: TAGSTREAM_API__PORT: cannot listen on 127.0.0.1:")
 
 
 def test_uploads_wait_for_the_workers_and_what_others_publish_too_fast_is_told(dev: Dev) -> None:

@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from schemas import topics
+from schemas.api_tokens import ApiToken
 from schemas.events import ImageTagged
 from schemas.records import Kept
 from streams.adapters.memory import MemoryScores
 from streams.message import Message
+from tagstream.child_process import API
 from tagstream.demo.workers import Worker
 from tagstream.dev.photographs import Ended, ended
 from tagstream.dev.screen import Lines, Terminal
@@ -21,7 +23,12 @@ from tagstream.dev.state import RunningSystem
 from tagstream.render.console import PrintableConsole
 from tests.unit.cli_builders import MODEL, TAGS, deferred, head, letter, message, record, upload
 
-STATE = RunningSystem(4711, "now", {"broker": "127.0.0.1:1", "s3": "http://127.0.0.1:2"}, {})
+STATE = RunningSystem(
+    4711, "now", {"broker": "127.0.0.1:1", "s3": "http://127.0.0.1:2", "api": "http://127.0.0.1:3"}, {}
+)
+TOKEN = ApiToken.generate()
+CALL = f'curl -H "Authorization: Bearer {TOKEN.text}" -F image=@PHOTO.jpg http://127.0.0.1:3/v1/predictions'
+KEY = {"key": TOKEN.text, "curl": CALL}
 
 
 def _tagged() -> Message:
@@ -81,18 +88,43 @@ def test_an_alarm_says_what_becomes_of_the_photographs_and_what_to_do(tmp_path: 
 
 def test_people_see_the_addresses_and_what_to_do_next() -> None:
     terminal, out = _terminal()
-    terminal.started(STATE, Path("/srv/.tagstream"))
+    terminal.started(STATE, Path("/srv/.tagstream"), None)
     for expected in ("127.0.0.1:1", "http://127.0.0.1:2", "tagstream upload", "/srv/.tagstream", "Ctrl-C"):
         assert expected in out.getvalue()
 
 
+def test_people_can_paste_a_call_of_the_api_with_its_key() -> None:
+    terminal, out = _terminal()
+    terminal.started(STATE, Path("/srv/.tagstream"), TOKEN)
+    assert CALL in out.getvalue().splitlines()
+
+
+def _api(folder: Path) -> Worker:
+    process = subprocess.Popen("true")
+    process.wait()
+    return Worker(1, process, folder / "log", API)
+
+
+def test_that_the_api_is_ready_is_said_once_it_listens(tmp_path: Path) -> None:
+    terminal, out = _terminal()
+    terminal.heard(_api(tmp_path), {"event": "model.warm", "level": "info", "version": "v1"})
+    assert out.getvalue() == ""
+    terminal.heard(_api(tmp_path), {"event": "api.serving", "level": "info", "address": "http://127.0.0.1:3"})
+    assert out.getvalue() == "The API is ready: http://127.0.0.1:3\n"
+
+
+def test_what_the_api_logs_is_told_as_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Lines().heard(_api(tmp_path), {"event": "api.serving"})
+    assert json.loads(capsys.readouterr().out) == {"what": "log", "api": 1, "event": "api.serving"}
+
+
 async def test_scripts_get_a_json_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     lines = Lines()
-    lines.started(STATE, Path("/srv/.tagstream"))
+    lines.started(STATE, Path("/srv/.tagstream"), TOKEN)
     lines.ended(await ended(_tagged(), await _kept()))
     lines.say("Ending")
     started, photograph, said = map(json.loads, capsys.readouterr().out.splitlines())
-    assert started == {"what": "started", "folder": "/srv/.tagstream", "pid": 4711, **STATE.addresses}
+    assert started == {"what": "started", "folder": "/srv/.tagstream", "pid": 4711, **STATE.addresses, **KEY}
     assert (photograph["what"], photograph["seconds"]) == ("photograph", 0.75)
     assert photograph["value"]["tags"][0]["label"] == "menu"
     assert said == {"what": "said", "text": "Ending"}
