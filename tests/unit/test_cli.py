@@ -25,8 +25,8 @@ def test_every_command_shows_an_example_and_speaks_json(
     told = " ".join(capsys.readouterr().out.split())  # lines break where they may
     _, _, examples = told.partition("xample")
     assert f"tagstream {' '.join(command)}" in examples
-    # A worker logs, as JSON where that is set; an export writes a file of either kind.
-    assert "--json" in told or "--format json" in told or command == ("worker",)
+    # Worker and server log, as JSON where that is set; an export writes a file of either kind.
+    assert "--json" in told or "--format json" in told or command in {("worker",), ("serve",)}
 
 
 def test_help_lists_the_commands_in_the_order_of_their_use(
