@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
+import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -21,12 +22,14 @@ from console.service import ApiService
 from console.validation import invalid
 from schemas.errors import TagstreamError
 
+log = structlog.get_logger(__name__)
+
 
 def routes() -> FastAPI:
     """The routes alone, as the document of the API describes them."""
     # Its own pages of documentation load scripts of another host.
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
-    for each in (predictions, compat, inference_v2):
+    for each in (predictions, compat, inference_v2):  # a prefix given here would be in no route's own path
         app.include_router(each.router)
 
     @app.get("/openapi.json", include_in_schema=False)
@@ -43,15 +46,22 @@ def create_app(service: ApiService, metrics: ApiMetrics, *, tracer: Tracer = NO_
     """The app over `service`, which whoever made it closes."""
     app = routes()
     app.state.service = service
-    guarded = BodyGuard(app, limits=service.limits)
-    return RequestContext(guarded, metrics=metrics, tracer=tracer)
+    # Within the app, since Starlette answers by itself what gets out of it. The last one is outermost.
+    app.add_middleware(BodyGuard, limits=service.limits)
+    app.add_middleware(RequestContext, refuse=_refusal, metrics=metrics, tracer=tracer)
+    return app
 
 
 async def _refused(request: Request, error: Exception) -> Response:
-    """As a problem document, and under /v2 as that protocol has it."""
     problem = _problem(error)
-    path, request_id = request.url.path, request.state.request_id
-    if path.startswith(f"{inference_v2.PREFIX}/"):
+    if problem.kind is problems.INTERNAL:  # whoever asked is told nothing of it
+        log.error("http.broken", method=request.method, exc_info=error)
+    return _refusal(problem, request.url.path, request.state.request_id)
+
+
+def _refusal(problem: Problem, path: str, request_id: str) -> Response:
+    """As a problem document, and under /v2 as that protocol has it."""
+    if path == inference_v2.PREFIX or path.startswith(f"{inference_v2.PREFIX}/"):
         return JSONResponse({"error": problem.detail}, problem.kind.status, problem.headers)
     return problems.response(problem, path=path, request_id=request_id)
 

@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from fastapi import Request
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from console import problems
 from console.problems import Problem
 
 MULTIPART: Final = "multipart/form-data"
+_ADDRESSES: Final = frozenset({"url", "urls"})
 _MOST_FIELDS: Final = 16
 _FIELD_BYTES: Final = 16 * 2**10
 
@@ -32,6 +33,11 @@ class _InMemory(MultiPartParser):
     spool_max_size = 2**40
 
 
+def media_type(request: Request) -> str:
+    """Of the body, without its parameters; empty where none is named."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
 async def files(request: Request, part: str, *, most: int) -> list[SentFile]:
     """The files of every part of that name, one to `most`, and no other part.
 
@@ -49,10 +55,15 @@ async def files(request: Request, part: str, *, most: int) -> list[SentFile]:
     except MultiPartException as error:
         kind = problems.ONE_IMAGE if error.message.startswith("Too many files") else problems.BAD_BODY
         raise Problem(kind, error.message) from error
-    except KeyError as error:  # a content type without a boundary
-        raise Problem(problems.BAD_BODY, "the content type names no boundary") from error
-    found = form.getlist(part)
+    try:
+        return await _sent(form, part, most)
+    finally:
+        await form.close()
+
+
+async def _sent(form: FormData, part: str, most: int) -> list[SentFile]:
     _refuse_others(part, [*form.keys()])
+    found = form.getlist(part)
     sent = [
         SentFile(each.filename or "", await each.read()) for each in found if isinstance(each, UploadFile)
     ]
@@ -62,6 +73,8 @@ async def files(request: Request, part: str, *, most: int) -> list[SentFile]:
 
 
 def _refuse_others(part: str, names: list[str]) -> None:
+    if not _ADDRESSES.isdisjoint(names):
+        raise Problem(problems.NO_URLS, f"no address is fetched: send the bytes as a part `{part}`")
     if others := sorted({name for name in names if name != part}):
         raise Problem(
             problems.INVALID,

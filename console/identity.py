@@ -81,7 +81,8 @@ class Identity:
 
     def spend(self, key: ApiKey, photographs: int) -> dict[str, str]:
         """Take so many out of the key's bucket; the headers that say what is left. Raises `Problem`."""
-        state = self._known[key.id].bucket.take(photographs)
+        known = self._known.get(key.id)  # forgotten while the body came, where very many others called
+        state = (known.bucket if known else self._bucket()).take(photographs)
         policy = f'"predict";q={self._limits.key_rate * self._limits.burst:g};w={self._limits.burst:g}'
         headers = {"RateLimit-Policy": policy, "RateLimit": f'"predict";r={state.left}'}
         if state.wait is None:

@@ -5,17 +5,22 @@ from __future__ import annotations
 import re
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agents.telemetry.api_metrics import ApiMetrics
 from agents.telemetry.tracing import Tracer
 from console import problems
 from console.problems import Problem
+
+Refuse = Callable[[Problem, str, str], Response]
+"""The answer to a problem, by the path that was asked for and the request's id."""
 
 log = structlog.get_logger(__name__)
 
@@ -28,8 +33,9 @@ UNROUTED: Final = "none"
 class RequestContext:
     """Outermost of all."""
 
-    def __init__(self, app: ASGIApp, *, metrics: ApiMetrics, tracer: Tracer) -> None:
+    def __init__(self, app: ASGIApp, *, refuse: Refuse, metrics: ApiMetrics, tracer: Tracer) -> None:
         self._app = app
+        self._refuse = refuse
         self._metrics = metrics
         self._tracer = tracer
 
@@ -60,12 +66,14 @@ class RequestContext:
     async def _answered(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
         try:
             await self._app(scope, receive, answer.send)
+        except ClientDisconnect:  # nobody is there to be told
+            log.info("http.gone_away", method=scope["method"], route=_route(scope))
         except Exception:
             log.exception("http.failed", method=scope["method"], route=_route(scope))
             if answer.status:  # a part of it is on its way: only breaking it off says that it is not whole
                 raise
             problem = Problem(problems.INTERNAL, "see the server's log by the request_id")
-            told = problems.response(problem, path=scope["path"], request_id=answer.request_id)
+            told = self._refuse(problem, scope["path"], answer.request_id)
             await told(scope, receive, answer.send)
 
 

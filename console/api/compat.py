@@ -96,7 +96,7 @@ async def predict_files(
 
     The key may be the user's name of HTTP Basic, as that service's clients send theirs.
     """
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != forms.MULTIPART:
+    if forms.media_type(request) != forms.MULTIPART:
         raise Problem(problems.UNSUPPORTED_BODY, f"send {forms.MULTIPART} with parts `file`")
     service.predictor.admission.refuse_full()
     sent = await forms.files(request, "file", most=MOST_FILES)

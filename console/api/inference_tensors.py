@@ -10,6 +10,8 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import math
+import re
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,6 +29,7 @@ IMAGE: Final = "image"
 
 _LENGTH: Final = struct.Struct("<I")
 _PIXEL_AXES: Final = 4
+_LENGTH_IN_HEADER: Final = re.compile(r"[0-9]{1,15}")
 
 
 class BadTensor(Exception):
@@ -146,9 +149,10 @@ def written(
 def _divided(body: bytes, header_length: str | None) -> tuple[bytes, bytes]:
     if header_length is None:
         return body, b""
-    if not header_length.isdecimal() or int(header_length) > len(body):
+    length = int(header_length) if _LENGTH_IN_HEADER.fullmatch(header_length) else -1
+    if not 0 <= length <= len(body):
         raise BadTensor(f"{HEADER} is no length within the body")
-    return body[: int(header_length)], body[int(header_length) :]
+    return body[:length], body[length:]
 
 
 def _images(tensor: InputTensor, behind: bytes) -> Images:
@@ -179,7 +183,7 @@ def _raw(tensor: InputTensor, behind: bytes) -> bytes | None:
 
 def _files(tensor: InputTensor, raw: bytes | None) -> tuple[bytes, ...]:
     found = tuple(_decoded(tensor)) if raw is None else tuple(_elements(raw))
-    if len(tensor.shape) > 2 or np.prod(tensor.shape) != len(found):  # noqa: PLR2004 - [N] or [N, 1]
+    if len(tensor.shape) > 2 or math.prod(tensor.shape) != len(found):  # noqa: PLR2004 - [N] or [N, 1]
         raise BadTensor(f"shape {tensor.shape}, and {len(found)} files came")
     return found
 

@@ -159,7 +159,7 @@ async def predict(
 
 
 async def _answered(request: Request, service: ApiService, version: str | None) -> Prediction:
-    match _media_type(request):
+    match forms.media_type(request):
         case forms.MULTIPART:
             (sent,) = await forms.files(request, "image", most=1)
             return await service.predictor.predict(sent.data, version)
@@ -168,10 +168,6 @@ async def _answered(request: Request, service: ApiService, version: str | None) 
             location = Location(bucket=where.bucket, key=where.key, version=where.version)
             return await service.predictor.predict_stored(location, version)
     raise Problem(problems.UNSUPPORTED_BODY, f"send {forms.MULTIPART} with a part `image`, or {JSON}")
-
-
-def _media_type(request: Request) -> str:
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def _asked(body: bytes) -> PredictionRequest:

@@ -1,0 +1,164 @@
+"""The HTTP API in one process: a fake tagger, keys and photographs in memory, a client without a socket."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import httpx
+
+from agents.ports import WithRendition
+from agents.telemetry.metrics import Metrics
+from agents.testing import LABELS, FakeTagger
+from console.app import create_app
+from console.identity import Identity
+from console.service import ApiService, ServedModel
+from model.preprocess import Preprocess
+from operations import api_keys
+from operations.model_choice import ModelChoice, Resolve
+from operations.predict import PixelTagger, Predictor
+from schemas.api_keys import Scope
+from schemas.api_settings import ApiSettings
+from schemas.uploads import Location
+from streams.adapters.limits import Limits
+from streams.adapters.memory import MemoryImages, MemoryScores
+
+PROBLEM: Final = "application/problem+json"
+FIELDS: Final = {"type", "title", "status", "detail", "instance", "request_id"}
+"""What every problem document has."""
+BUCKET: Final = "photos"
+
+
+class Hand:
+    """A clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class RealDecoding(FakeTagger):
+    """Decodes as the models do; its scores are a fake's."""
+
+    def __init__(self, preprocess: Preprocess) -> None:
+        super().__init__()
+        self._preprocess = preprocess
+
+    async def decode_and_reduce(self, data: bytes) -> WithRendition:
+        """Of a real file."""
+        made = self._preprocess.decode_and_reduce(data, None)
+        return WithRendition(made.pixels.tobytes(), None, made.facts)
+
+
+class Stumbling(FakeTagger):
+    """Fails in a way that nobody foresaw."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self._error = error
+
+    async def decode_and_reduce(self, data: bytes) -> WithRendition:  # noqa: ARG002
+        """Never."""
+        raise self._error
+
+
+@dataclass
+class OneLoadable:
+    """The one version of a tagger, which may be away."""
+
+    tagger: PixelTagger
+    is_loaded: bool = True
+
+    def is_resident(self, version: str) -> bool:
+        """Unless it is away."""
+        return self.is_loaded and version == self.tagger.model.version
+
+    @contextmanager
+    def pinned(self, version: str, *, is_live: bool = False) -> Iterator[PixelTagger | None]:  # noqa: ARG002
+        """See `LoadableVersions.pinned`."""
+        yield self.tagger if self.is_resident(version) else None
+
+
+@dataclass
+class Rig:
+    """What stands around the app; a test changes it before it asks."""
+
+    tagger: FakeTagger = field(default_factory=FakeTagger)
+    limits: ApiSettings = field(default_factory=ApiSettings)
+    store: MemoryScores = field(default_factory=MemoryScores)
+    images: MemoryImages = field(default_factory=lambda: MemoryImages(Limits(buckets=(BUCKET,))))
+    resolve: Resolve | None = None
+    clock: Callable[[], float] = time.monotonic
+    is_ready: bool = True
+
+    def __post_init__(self) -> None:
+        self.versions = OneLoadable(self.tagger)
+        self.metrics = Metrics()
+        served = ServedModel(self.tagger.model, LABELS, self.tagger.input_side)
+        self.service = ApiService(
+            limits=self.limits,
+            identity=Identity(self.store, self.limits, self.clock),
+            predictor=Predictor(self.versions, lambda: served.ref.version, self.images, self.limits),
+            choice=ModelChoice(lambda: served.ref, self.resolve, alias="fake@champion"),
+            serving=lambda: served,
+            is_ready=lambda: self.is_ready,
+        )
+
+    async def key(
+        self, *scopes: Scope, expires_in: timedelta | None = None, made_at: datetime | None = None
+    ) -> str:
+        """The token of a new key, for predictions unless something else is said."""
+        made = await api_keys.create(
+            self.store,
+            "test",
+            scopes or (Scope.PREDICT,),
+            expires_in,
+            by="ann",
+            now=made_at or datetime.now(UTC),
+        )
+        return made.token.text
+
+    async def put(self, key: str, data: bytes) -> dict[str, Any]:
+        """The body that asks for an object which lies there now."""
+        await self.images.put(Location(bucket=BUCKET, key=key), data)
+        return {"location": {"bucket": BUCKET, "key": key}}
+
+    @asynccontextmanager
+    async def client(self, token: str | None = "") -> AsyncIterator[httpx.AsyncClient]:
+        """One that shows `token`: a new key's where it is empty, none where it is None."""
+        shown = await self.key() if token == "" else token
+        headers = {"Authorization": f"Bearer {shown}"} if shown else {}
+        app: Any = create_app(self.service, self.metrics.api)
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://api", headers=headers) as client:
+            yield client
+        await self.service.identity.close()
+
+
+def limits(**changed: Any) -> ApiSettings:
+    """The defaults, but for these, which may be below what a setting may be."""
+    return ApiSettings().model_copy(update=changed)
+
+
+def image(data: bytes = b"a photograph", name: str = "table.jpg") -> dict[str, tuple[str, bytes]]:
+    """The part that a prediction wants."""
+    return {"image": (name, data)}
+
+
+def problem_of(answer: httpx.Response, status: int, code: str) -> Mapping[str, Any]:
+    """The problem document, which has to be a whole one."""
+    said: dict[str, Any] = answer.json()
+    assert (answer.status_code, said.get("type")) == (status, f"/problems/{code}"), answer.text
+    assert answer.headers["content-type"] == PROBLEM
+    assert FIELDS <= said.keys() <= FIELDS | {"errors"}
+    assert (said["status"], said["instance"]) == (status, answer.request.url.path)
+    assert said["request_id"] == answer.headers["x-request-id"]
+    assert said["title"]
+    assert said["detail"]
+    return said
