@@ -88,13 +88,16 @@ class _Body:
 
     async def _in_time(self) -> Message:
         """Only what is waited for here counts: our own work makes no body slow."""
+        most = self._guard.limits.slow_seconds
         while True:
+            if self._waited >= most:
+                self._look()
             began = self._guard.now
             try:
-                async with asyncio.timeout(max(0.0, self._guard.limits.slow_seconds - self._waited)):
+                async with asyncio.timeout(most - self._waited):
                     message = await self._receive()
             except TimeoutError:
-                self._look()
+                self._waited = most
                 continue
             self._waited += self._guard.now - began
             return message
