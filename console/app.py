@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 import structlog
 from fastapi import FastAPI, Request
@@ -40,6 +40,11 @@ def routes() -> FastAPI:
     app.add_exception_handler(TagstreamError, _refused)
     app.add_exception_handler(RequestValidationError, _refused)
     return app
+
+
+def api_document() -> dict[str, Any]:
+    """The OpenAPI document; needs nothing but the code."""
+    return openapi.document(routes())
 
 
 def create_app(service: ApiService, metrics: ApiMetrics, *, tracer: Tracer = NO_TRACER) -> ASGIApp:

@@ -46,6 +46,7 @@ def document(app: FastAPI) -> dict[str, Any]:
             openapi_version="3.1.0",
         )
         _add_schemas(made)
+        _drop_frameworks_own(made)
         _add_security(made)
         app.openapi_schema = made
     return app.openapi_schema
@@ -56,6 +57,16 @@ def _add_schemas(made: dict[str, Any]) -> None:
         [(model, "validation") for model in _UNREFERENCED], ref_template="#/components/schemas/{model}"
     )
     made.setdefault("components", {}).setdefault("schemas", {}).update(found["$defs"])
+
+
+def _drop_frameworks_own(made: dict[str, Any]) -> None:
+    """What FastAPI says of every route with a parameter, and no route of ours answers."""
+    for name in ("HTTPValidationError", "ValidationError"):
+        made["components"]["schemas"].pop(name, None)
+    for methods in made["paths"].values():
+        for operation in methods.values():
+            if "HTTPValidationError" in str(operation["responses"].get("422")):
+                del operation["responses"]["422"]
 
 
 def _add_security(made: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field
 
 from console import forms, problems
-from console.api.documents import REFUSALS
+from console.api.documents import ANSWERED, REFUSALS
 from console.forms import SentFile
 from console.problems import Problem
 from console.service import ApiService, AuthorizedCaller, Service, caller_with
@@ -52,7 +52,10 @@ _FAILED: Final[dict[str, Any]] = {
         problems.MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDocument"}},
     },
 }
-_RESPONSES: Final = {status: each for status, each in REFUSALS.items() if status != 404} | {422: _FAILED}  # noqa: PLR2004
+_REFUSALS: Final = {
+    status: each for status, each in REFUSALS.items() if status != problems.UNKNOWN_MODEL.status
+}
+_RESPONSES: Final = _REFUSALS | {problems.UNDECODABLE.status: _FAILED} | ANSWERED
 
 _BODY: Final[dict[str, Any]] = {
     "requestBody": {

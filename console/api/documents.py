@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from console.problems import MEDIA_TYPE
 
-_MEANINGS: Final = {
+MEANINGS: Final = {
     400: "The body cannot be read, or is not what this resource takes",
     401: "No key, or one that is unknown, revoked or expired",
     403: "The key lacks the scope, or the bucket is not on the allow-list",
@@ -19,14 +19,31 @@ _MEANINGS: Final = {
     500: "The server failed; its log says how, by the request_id",
     503: "Too much is in hand, the deadline is over, or a dependency is away; see Retry-After",
 }
+"""What each status says, by it."""
 
-
-def _refusal(meaning: str) -> dict[str, Any]:
-    schema = {"$ref": "#/components/schemas/ProblemDocument"}
-    return {"description": meaning, "content": {MEDIA_TYPE: {"schema": schema}}}
-
-
-REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
-    status: _refusal(meaning) for status, meaning in _MEANINGS.items()
+_TEXT: Final = {"type": "string"}
+_RETRY: Final = {"Retry-After": {"description": "Seconds", "schema": {"type": "integer", "minimum": 1}}}
+RATE_HEADERS: Final = {
+    "RateLimit-Policy": {"description": "What the key may ask for, and in how many seconds", "schema": _TEXT},
+    "RateLimit": {"description": "What of it is left", "schema": _TEXT},
 }
+_HEADERS: Final[dict[int, dict[str, Any]]] = {
+    401: {"WWW-Authenticate": {"description": "How to show a key", "schema": _TEXT}},
+    429: _RETRY | RATE_HEADERS,
+    503: _RETRY,
+}
+
+
+def _refusal(status: int) -> dict[str, Any]:
+    schema = {"$ref": "#/components/schemas/ProblemDocument"}
+    told = {"description": MEANINGS[status], "content": {MEDIA_TYPE: {"schema": schema}}}
+    return told | ({"headers": _HEADERS[status]} if status in _HEADERS else {})
+
+
+REFUSALS: Final[dict[int | str, dict[str, Any]]] = {status: _refusal(status) for status in MEANINGS}
 """By status, as the document of the API has them."""
+
+ANSWERED: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"description": "What the model says", "headers": RATE_HEADERS}
+}
+"""A prediction."""

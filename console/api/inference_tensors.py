@@ -41,9 +41,16 @@ class InputTensor(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    name: str = Field(examples=[IMAGE])
-    shape: list[int] = Field(examples=[[1]], max_length=8)
-    datatype: str = Field(description="`BYTES`, files; or `UINT8`, pixels [N, 3, S, S] of the model's own S")
+    name: str = Field(json_schema_extra={"const": IMAGE})
+    shape: list[int] = Field(
+        examples=[[1]],
+        max_length=8,
+        json_schema_extra={"minItems": 1, "items": {"type": "integer", "minimum": 1}},
+    )
+    datatype: str = Field(
+        json_schema_extra={"enum": ["BYTES", "UINT8"]},
+        description="`BYTES`, files; or `UINT8`, pixels [N, 3, S, S] of the model's own S",
+    )
     parameters: dict[str, Any] = Field(
         default_factory=dict, description="`content_type: base64` for BYTES in JSON; `binary_data_size`"
     )
@@ -57,9 +64,9 @@ class RequestedOutput(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    name: str
+    name: str = Field(json_schema_extra={"enum": ["probabilities", "labels"]})
     parameters: dict[str, Any] = Field(
-        default_factory=dict, description="`binary_data`, `classification` of none"
+        default_factory=dict, description="`binary_data`: whether it is to follow as binary data"
     )
 
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 
 from console import problems
 from console.api import inference_tensors as tensors
+from console.api.documents import MEANINGS, RATE_HEADERS
 from console.api.inference_tensors import BadTensor, Images, InferenceRequest, InferenceResponse, ScoreTable
 from console.problems import Problem
 from console.service import ApiService, AuthorizedCaller, Service, caller_with
@@ -38,6 +39,25 @@ class ServerDocument(BaseModel):
     extensions: list[str]
 
 
+class LivenessDocument(BaseModel):
+    """That the server runs."""
+
+    live: bool
+
+
+class ReadinessDocument(BaseModel):
+    """That the server answers predictions."""
+
+    ready: bool
+
+
+class ModelReadinessDocument(BaseModel):
+    """That a version is loaded."""
+
+    name: str
+    ready: bool
+
+
 class TensorDocument(BaseModel):
     """One tensor of the model; -1 is the number of images."""
 
@@ -56,12 +76,12 @@ class ModelMetadata(BaseModel):
     outputs: list[TensorDocument]
 
 
-_ERRORS: Final[dict[int | str, dict[str, Any]]] = {
-    status: {"model": ErrorDocument} for status in (400, 401, 403, 404, 408, 413, 415, 422, 429, 500, 503)
-}
-_READS: Final[dict[int | str, dict[str, Any]]] = {
-    status: {"model": ErrorDocument} for status in (401, 403, 404, 500, 503)
-}
+def _errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    return {status: {"model": ErrorDocument, "description": MEANINGS[status]} for status in statuses}
+
+
+_ERRORS: Final = _errors(400, 401, 403, 404, 408, 413, 415, 422, 429, 500, 503)
+_READS: Final = _errors(401, 403, 404, 500, 503)
 _BODY: Final[dict[str, Any]] = {
     "requestBody": {
         "required": True,
@@ -71,10 +91,25 @@ _BODY: Final[dict[str, Any]] = {
         },
     }
 }
-Predicting = Annotated[AuthorizedCaller, Depends(caller_with(Scope.PREDICT))]
+_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "description": "Scores of every image; binary data follow where they are asked for",
+        "headers": RATE_HEADERS,
+        "content": {tensors.BINARY: {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+_predicting = Depends(caller_with(Scope.PREDICT))
+_PREDICTING: Final = [_predicting]
+Predicting = Annotated[AuthorizedCaller, _predicting]
 
 
-@router.get("", response_model=ServerDocument, summary="What the server is", operation_id="serverMetadata")
+@router.get(
+    "",
+    response_model=ServerDocument,
+    responses=_errors(500),
+    summary="What the server is",
+    operation_id="serverMetadata",
+)
 async def server() -> ServerDocument:
     """Needs no key."""
     return ServerDocument(
@@ -82,34 +117,113 @@ async def server() -> ServerDocument:
     )
 
 
-@router.get("/health/live", summary="Whether it runs", operation_id="serverLive")
-async def live() -> dict[str, bool]:
+@router.get(
+    "/health/live",
+    response_model=LivenessDocument,
+    responses=_errors(500),
+    summary="Whether it runs",
+    operation_id="serverLive",
+)
+async def live() -> LivenessDocument:
     """Needs no key."""
-    return {"live": True}
+    return LivenessDocument(live=True)
 
 
 @router.get(
     "/health/ready",
+    response_model=ReadinessDocument,
+    responses=_errors(500, 503),
     summary="Whether it answers predictions",
     operation_id="serverReady",
-    responses={503: {"model": ErrorDocument}},
 )
-async def ready(service: Service) -> dict[str, bool]:
+async def ready(service: Service) -> ReadinessDocument:
     """Needs no key."""
     if not service.is_ready():
         raise Problem(problems.UNAVAILABLE, "the server is not ready")
-    return {"ready": True}
+    return ReadinessDocument(ready=True)
 
 
-@router.get("/models/{name}", response_model=ModelMetadata, responses=_READS, operation_id="modelMetadata")
+@router.get(
+    "/models/{name}",
+    response_model=ModelMetadata,
+    responses=_READS,
+    summary="What the version that serves takes and gives",
+    operation_id="modelMetadata",
+    dependencies=_PREDICTING,
+)
+async def model(name: str, service: Service) -> ModelMetadata:
+    """Its tensors and their shapes."""
+    return await _described(service, name, None)
+
+
 @router.get(
     "/models/{name}/versions/{version}",
     response_model=ModelMetadata,
     responses=_READS,
+    summary="What a version takes and gives",
     operation_id="modelVersionMetadata",
+    dependencies=_PREDICTING,
 )
-async def model(name: str, service: Service, caller: Predicting, version: str | None = None) -> ModelMetadata:  # noqa: ARG001
-    """What it takes and gives."""
+async def model_version(name: str, version: str, service: Service) -> ModelMetadata:
+    """Its tensors and their shapes."""
+    return await _described(service, name, version)
+
+
+@router.get(
+    "/models/{name}/ready",
+    response_model=ModelReadinessDocument,
+    responses=_READS,
+    summary="Whether the model is loaded",
+    operation_id="modelReady",
+    dependencies=_PREDICTING,
+)
+async def model_ready(name: str, service: Service) -> ModelReadinessDocument:
+    """503 where it is not."""
+    return await _loaded(service, name, None)
+
+
+@router.get(
+    "/models/{name}/versions/{version}/ready",
+    response_model=ModelReadinessDocument,
+    responses=_READS,
+    summary="Whether a version is loaded",
+    operation_id="modelVersionReady",
+    dependencies=_PREDICTING,
+)
+async def model_version_ready(name: str, version: str, service: Service) -> ModelReadinessDocument:
+    """503 where it is not; asking has it loaded."""
+    return await _loaded(service, name, version)
+
+
+@router.post(
+    "/models/{name}/infer",
+    response_model=InferenceResponse,
+    responses=_ERRORS | _ANSWERS,
+    openapi_extra=_BODY,
+    summary="Score images by the version that serves",
+    operation_id="infer",
+)
+async def infer(name: str, request: Request, service: Service, caller: Predicting) -> Response:
+    """Score 1 to 32 images: files as BYTES, or pixels as UINT8. All of them are answered, or none."""
+    return await _inferred(request, service, caller, name)
+
+
+@router.post(
+    "/models/{name}/versions/{version}/infer",
+    response_model=InferenceResponse,
+    responses=_ERRORS | _ANSWERS,
+    openapi_extra=_BODY,
+    summary="Score images by a version",
+    operation_id="inferVersion",
+)
+async def infer_version(
+    name: str, version: str, request: Request, service: Service, caller: Predicting
+) -> Response:
+    """Score 1 to 32 images: files as BYTES, or pixels as UINT8. All of them are answered, or none."""
+    return await _inferred(request, service, caller, f"{name}/{version}")
+
+
+async def _described(service: ApiService, name: str, version: str | None) -> ModelMetadata:
     await _chosen(service, name, version)
     served = service.serving()
     return ModelMetadata(
@@ -124,40 +238,15 @@ async def model(name: str, service: Service, caller: Predicting, version: str | 
     )
 
 
-@router.get("/models/{name}/ready", responses=_READS, operation_id="modelReady")
-@router.get("/models/{name}/versions/{version}/ready", responses=_READS, operation_id="modelVersionReady")
-async def model_ready(
-    name: str,
-    service: Service,
-    caller: Predicting,  # noqa: ARG001
-    version: str | None = None,
-) -> dict[str, Any]:
-    """Whether that version is loaded; asking has it loaded."""
+async def _loaded(service: ApiService, name: str, version: str | None) -> ModelReadinessDocument:
     wanted = await _chosen(service, name, version)
     if not service.predictor.is_resident(wanted):
         raise Problem.of(NotResident(f"version {wanted} is not loaded here"))
-    return {"name": name, "ready": True}
+    return ModelReadinessDocument(name=name, ready=True)
 
 
-@router.post(
-    "/models/{name}/infer",
-    response_model=InferenceResponse,
-    responses=_ERRORS,
-    openapi_extra=_BODY,
-    operation_id="infer",
-)
-@router.post(
-    "/models/{name}/versions/{version}/infer",
-    response_model=InferenceResponse,
-    responses=_ERRORS,
-    openapi_extra=_BODY,
-    operation_id="inferVersion",
-)
-async def infer(
-    name: str, request: Request, service: Service, caller: Predicting, version: str | None = None
-) -> Response:
-    """Score 1 to 32 images: files as BYTES, or pixels as UINT8. All of them are answered, or none."""
-    wanted = await _chosen(service, name, version)
+async def _inferred(request: Request, service: ApiService, caller: AuthorizedCaller, spoken: str) -> Response:
+    wanted = await service.choice.version_of(spoken)
     service.predictor.admission.refuse_full()
     asked, images = _read(await request.body(), request.headers.get(tensors.HEADER))
     caller.spend(images.count)

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from console import forms, problems
-from console.api.documents import REFUSALS
+from console.api.documents import ANSWERED, REFUSALS
 from console.problems import Problem
 from console.service import ApiService, AuthorizedCaller, Service, caller_with
 from console.validation import invalid
@@ -122,7 +122,7 @@ _BODY: Final[dict[str, Any]] = {
 @router.post(
     "/predictions",
     response_model=PredictionDocument,
-    responses=REFUSALS,
+    responses=REFUSALS | ANSWERED,
     openapi_extra=_BODY,
     summary="Tag one photograph now",
     operation_id="predict",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -17,7 +17,7 @@ def schemas(
         bool, typer.Option("--check", help="Hold the files against the code; 1 if they differ.")
     ] = False,
 ) -> None:
-    """Print the JSON Schema of every event and the AsyncAPI document of every topic.
+    """Print the JSON Schema of every event, AsyncAPI of every topic and OpenAPI of the HTTP API.
 
     Examples: `tagstream schemas`, `tagstream schemas --output docs/schemas`,
     `tagstream schemas --check`
@@ -27,19 +27,26 @@ def schemas(
     if check:
         _check(output or contract_files.COMMITTED)
     elif output:
-        for file in contract_files.write(output):
+        for file in contract_files.write(output, _documents()):
             typer.echo(file)
     elif as_json:
-        typer.echo(json.dumps(contract_files.documents(), indent=2))
+        typer.echo(json.dumps(_documents(), indent=2))
     else:
         _print()
+
+
+def _documents() -> dict[str, Any]:
+    from console.app import api_document
+    from operations import contract_files
+
+    return contract_files.documents(api_document())
 
 
 def _check(folder: Path) -> None:
     """Say what differs; exit 1 where anything does."""
     from operations import contract_files
 
-    found = list(contract_files.differences(folder))
+    found = list(contract_files.differences(folder, _documents()))
     for line in found:
         typer.echo(line, err=True)
     if found:

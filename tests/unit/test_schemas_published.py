@@ -12,6 +12,7 @@ from jsonschema import Draft7Validator, Draft202012Validator  # type: ignore[imp
 from pydantic import BaseModel
 from typer.testing import CliRunner
 
+from console.app import api_document
 from schemas import topics, wire
 from schemas.contract import asyncapi, examples, published
 from schemas.decisions import ModerationDecided
@@ -22,6 +23,7 @@ from tagstream.commands import schemas as command
 COMMITTED: Final = Path(__file__).parents[2] / "docs" / "schemas"
 DOCUMENT: Final = asyncapi.document()
 MESSAGES: Final = DOCUMENT["components"]["messages"]
+API: Final = api_document()
 
 app = typer.Typer()
 app.command()(command.schemas)
@@ -204,3 +206,28 @@ def test_a_compacted_topic_has_tombstones() -> None:
 def test_nobody_here_sends_what_only_storages_send() -> None:
     sent = DOCUMENT["operations"]["send-uploaded"]["messages"]
     assert {each["$ref"].rpartition("/")[2] for each in sent} == {"ImageUploaded", "ImageRemoved"}
+
+
+def test_the_document_of_the_api_is_of_openapi_3_1_and_no_reference_in_it_leads_nowhere() -> None:
+    assert API["openapi"] == "3.1.0"
+    assert [ref for ref in _refs(API) if _at(API, ref) is None] == []
+    for schema in API["components"]["schemas"].values():
+        Draft202012Validator.check_schema(schema)
+
+
+def test_every_operation_of_the_api_has_a_name_of_its_own_and_says_how_it_may_fail() -> None:
+    operations = [each for methods in API["paths"].values() for each in methods.values()]
+    assert len({each["operationId"] for each in operations}) == len(operations)
+    assert all({"200", "500"} <= each["responses"].keys() for each in operations)
+    assert all(("401" in each["responses"]) == ("security" in each) for each in operations)
+
+
+def test_a_copy_of_the_apis_document_that_differs_is_named_with_what_it_breaks(tmp_path: Path) -> None:
+    CliRunner().invoke(app, ["--output", str(tmp_path)])
+    path = tmp_path / "openapi.json"
+    document = json.loads(path.read_text())
+    document["paths"]["/v1/gone"] = {"get": {"responses": {}}}
+    path.write_text(json.dumps(document))
+    result = CliRunner().invoke(app, ["--check", "--output", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "breaks GET /v1/gone: removed" in result.output
