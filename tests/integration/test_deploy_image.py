@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from agents.wiring import settings
+from schemas.api_settings import ApiSettings
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILES = (ROOT / "deploy" / "Dockerfile", ROOT / "deploy" / "minio.Dockerfile")
@@ -204,7 +205,8 @@ def test_nothing_but_the_temporary_folder_is_written_to() -> None:
 
 def test_the_health_check_asks_the_port_that_the_image_listens_on() -> None:
     steps = last_stage(DOCKERFILES[0])
-    assert the("EXPOSE", steps) == environment()["TAGSTREAM_METRICS__PORT"]
+    port = str(ApiSettings().port)
+    assert the("EXPOSE", steps).split() == [environment()["TAGSTREAM_METRICS__PORT"], port]
     assert json.loads(the("HEALTHCHECK", steps).partition("CMD ")[2])[1:] == [
         "/app/deploy/healthcheck.py",
         "/readyz",

@@ -24,8 +24,8 @@ def commands() -> dict[str, list[str]]:
     }
 
 
-def test_set_up_jobs_and_workers_are_commands() -> None:
-    assert set(commands()) == {"topics", "indexes", "worker", "worker-gpu"}
+def test_set_up_jobs_workers_and_the_api_are_commands() -> None:
+    assert set(commands()) == {"topics", "indexes", "worker", "worker-gpu", "serve"}
 
 
 @pytest.mark.parametrize("words", commands().values(), ids=commands().keys())

@@ -123,6 +123,7 @@ SERVICES = {name: Service.model_validate(given) for name, given in parsed()["ser
 LASTING = {name: service for name, service in SERVICES.items() if not service.is_job}
 OURS = {name: service for name, service in SERVICES.items() if service.is_ours}
 WORKERS = {name: service for name, service in OURS.items() if service.command == ["worker"]}
+SERVERS = {name: service for name, service in OURS.items() if service.command == ["serve"]}
 
 
 def test_it_says_at_its_top_that_it_was_not_run() -> None:
@@ -131,8 +132,9 @@ def test_it_says_at_its_top_that_it_was_not_run() -> None:
 
 
 def test_it_holds_what_the_stack_is_made_of() -> None:
-    assert {"kafka", "mongo", "minio", "topics", "indexes", "bucket", "worker"} <= set(SERVICES)
+    assert {"kafka", "mongo", "minio", "topics", "indexes", "bucket", "worker", "serve"} <= set(SERVICES)
     assert set(WORKERS) == {"worker", "worker-gpu"}
+    assert set(SERVERS) == {"serve"}
 
 
 def test_no_service_asks_for_anything_of_the_host() -> None:
@@ -142,7 +144,8 @@ def test_no_service_asks_for_anything_of_the_host() -> None:
 
 def test_what_starts_without_a_profile_depends_on_nothing_in_one() -> None:
     plain = {name for name, service in SERVICES.items() if not service.profiles}
-    assert plain == {"kafka", "mongo", "minio", "replica-set", "topics", "indexes", "bucket", "worker"}
+    servers, jobs = {"kafka", "mongo", "minio"}, {"replica-set", "topics", "indexes", "bucket"}
+    assert plain == {*servers, *jobs, "worker", "serve"}
     for name in plain:
         assert set(SERVICES[name].depends_on) <= plain
 
@@ -162,10 +165,10 @@ def test_every_setting_it_names_is_one(subtests: pytest.Subtests) -> None:
             assert {name for name in service.environment if name.startswith(settings.PREFIX)} <= known
 
 
-def test_a_worker_starts_with_these_settings(
+def test_worker_and_api_start_with_these_settings(
     subtests: pytest.Subtests, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, service in WORKERS.items():
+    for name, service in (WORKERS | SERVERS).items():
         with subtests.test(name), monkeypatch.context() as patch:
             for variable, value in service.environment.items():
                 patch.setenv(variable, re.sub(r"\$\{\w+:\?[^}]*\}", "example", str(value)))
@@ -278,6 +281,32 @@ def test_docker_waits_longer_than_a_worker_takes_to_end(
             assert service.stop_grace_period >= kafka.drain_limit + kafka.session_timeout + 10 + MARGIN
 
 
+def test_docker_waits_longer_than_the_api_takes_to_answer_what_is_in_hand(
+    subtests: pytest.Subtests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, service in SERVERS.items():
+        with subtests.test(name), monkeypatch.context() as patch:
+            for variable, value in service.environment.items():
+                if variable.startswith("TAGSTREAM_API__"):
+                    patch.setenv(variable, str(value))
+            assert service.stop_grace_period >= settings.load().api.stop_limit + MARGIN
+
+
+def test_the_api_listens_where_its_port_is_published_and_is_healthy_once_it_is_ready() -> None:
+    service = SERVERS["serve"]
+    assert service.environment["TAGSTREAM_API__HOST"] == "0.0.0.0"  # noqa: S104 - within its container
+    assert service.ports == [f"127.0.0.1:8000:{service.environment['TAGSTREAM_API__PORT']}"]
+    assert service.healthcheck == WORKERS["worker"].healthcheck
+    assert service.healthcheck.test[-1] == "/readyz"
+    for variable in ("TAGSTREAM_STORE__URL", "TAGSTREAM_S3__ENDPOINT_URL", "TAGSTREAM_S3__BUCKETS"):
+        assert service.environment[variable] == WORKERS["worker"].environment[variable]
+
+
+def test_only_the_api_listens_beyond_loopback() -> None:
+    hosts = {name for name, service in OURS.items() if "TAGSTREAM_API__HOST" in service.environment}
+    assert hosts == set(SERVERS)
+
+
 def test_our_image_runs_with_nothing_it_does_not_need(subtests: pytest.Subtests) -> None:
     for name, service in OURS.items():
         with subtests.test(name):
@@ -300,9 +329,9 @@ def test_passwords_come_from_the_example_and_are_marked_as_no_secrets() -> None:
             assert value not in written()
 
 
-def test_prometheus_reads_the_port_that_workers_listen_on() -> None:
+def test_prometheus_reads_the_port_that_workers_and_api_listen_on() -> None:
     config = yaml.safe_load((ROOT / "deploy" / "prometheus.yml").read_text())
     found = config["scrape_configs"][0]["dns_sd_configs"][0]
-    assert set(found["names"]) == set(WORKERS)
-    for service in WORKERS.values():
+    assert set(found["names"]) == set(WORKERS | SERVERS)
+    for service in (WORKERS | SERVERS).values():
         assert str(found["port"]) == service.environment["TAGSTREAM_METRICS__PORT"]
