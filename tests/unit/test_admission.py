@@ -87,3 +87,13 @@ def test_one_that_was_broken_off_at_the_deadline_is_counted_with_the_time_that_i
     with pytest.raises(TimeoutError):
         broken_off()
     assert admission.limit == 1
+
+
+def test_who_would_be_late_is_refused_at_once() -> None:
+    clock = Clock()
+    admission = Admission(64, deadline=2.0, clock=clock)
+    served(admission, clock, seconds=SHARE * 2.0)
+    with admission.place():
+        with pytest.raises(Overloaded):
+            admission.refuse_full()
+        assert admission.in_hand == 1
