@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPMessage
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -31,7 +31,7 @@ class Answered:
     """What came back."""
 
     status: int
-    headers: Mapping[str, str]
+    headers: HTTPMessage
     body: bytes
 
     @property
@@ -133,6 +133,6 @@ def _asked(port: int, method: str, path: str, body: bytes | None, headers: Mappi
     try:
         connection.request(method, path, body, dict(headers))
         answer = connection.getresponse()
-        return Answered(answer.status, dict(answer.headers.items()), answer.read())
+        return Answered(answer.status, answer.headers, answer.read())
     finally:
         connection.close()

@@ -27,7 +27,7 @@ from tools.reference import pages as reference
 ROOT: Final = Path(__file__).parents[2]
 DOCS: Final = ROOT / "docs"
 PAGES: Final = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *reference.pages(DOCS))
-GUIDES: Final = {"producers.md", "moderation.md", "operations.md"}
+GUIDES: Final = {"producers.md", "moderation.md", "operations.md", "api.md"}
 
 EVENTS: Final = {event.__name__: event for event in published.EVENTS}
 OTHER_TOPICS: Final = {"photos.redriven.v1", "photos.drinks.v1"}

@@ -12,6 +12,8 @@ from pydantic import BaseModel
 from agents.telemetry.metrics import Metrics
 from agents.wiring import settings
 from agents.wiring.settings import SettingField
+from console import problems
+from console.problems import ProblemKind
 from schemas import topics
 from schemas.contract import asyncapi, examples, published
 from schemas.contract.published import CHANNELS, Channel
@@ -158,6 +160,15 @@ def _guards(row: Row) -> str:
     return f"{named} (slow)" if row.slow else named
 
 
+def _problems() -> str:
+    kinds = (each for each in vars(problems).values() if isinstance(each, ProblemKind))
+    rows = (
+        (str(each.status), code(each.code), each.title, f"{each.retry_after} s" if each.retry_after else "")
+        for each in sorted(kinds, key=lambda each: (each.status, each.code))
+    )
+    return table(("Status", "`/problems/...`", "Meaning", "`Retry-After`"), rows)
+
+
 def _first_line(error: type[Rejected]) -> str:
     return (error.__doc__ or "").splitlines()[0]
 
@@ -170,6 +181,7 @@ _WHOLE: Final[Mapping[str, Callable[[], str]]] = {
     "emitters": _emitters,
     "refused-emitters": _refused_emitters,
     "rejections": _rejections,
+    "problems": _problems,
     "letter-headers": _letter_headers,
     "sabotage": _sabotage,
 }
