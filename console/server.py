@@ -57,7 +57,7 @@ async def serve(settings: Settings, *, told: Callable[[str], None] = lambda _add
     """
     logging.getLogger("uvicorn").setLevel(logging.WARNING)  # its chatter is none of ours
     ending = _Ending()
-    with _listening(settings.api) as listener:
+    with ending.broken_off(), _listening(settings.api) as listener:
         async with (
             process_runtime(settings, ending.fail) as runtime,
             ending.signalled(),
@@ -94,6 +94,16 @@ class _Ending:
             self.server.should_exit = True
         elif self._waiting is not None:
             self._waiting.cancel()
+
+    @contextmanager
+    def broken_off(self) -> Iterator[None]:
+        """A stop while the block still opens what it serves is an orderly one."""
+        try:
+            yield
+        except asyncio.CancelledError:
+            if self._waiting is None or not self.is_due:
+                raise
+            self._waiting.uncancel()
 
     @asynccontextmanager
     async def signalled(self) -> AsyncIterator[None]:

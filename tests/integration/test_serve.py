@@ -171,3 +171,26 @@ def _refused(folder: Path, **settings: object) -> tuple[int, str]:
     given = environment({"STORE__PATH": folder / "scores.sqlite", **settings})
     ended = subprocess.run(COMMAND, env=given, capture_output=True, text=True, check=False, timeout=PATIENCE)
     return ended.returncode, ended.stderr
+
+
+def test_a_stop_while_it_still_waits_for_its_model_is_an_orderly_one(tmp_path: Path) -> None:
+    away = {
+        "REGISTRY__URL": tmp_path / "not-mounted",
+        "REGISTRY__CACHE": tmp_path / "cache",
+        "MODEL__REF": "restaurant@champion",
+        "STORE__PATH": tmp_path / "scores.sqlite",
+        "API__PORT": 0,
+    }
+    log = tmp_path / "log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(COMMAND, env=environment(away), stdout=out, stderr=out)
+    try:
+        until = time.monotonic() + PATIENCE
+        while b"dependency.away" not in log.read_bytes() and time.monotonic() < until:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 0
+    finally:
+        process.kill()
+    assert b"dependency.away" in log.read_bytes()
+    assert b"Traceback" not in log.read_bytes()
