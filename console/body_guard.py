@@ -1,7 +1,8 @@
 """Body guard (ASGI middleware): caps of a body, and its least speed, before any parser sees it.
 
 It says no from within `receive`, so whoever never reads a body never hears of it: a caller without a key is
-told that, and not that his body is too large. A connection with a body that nobody has read is closed.
+told that, and not that his body is too large. A connection with a body that nobody has read is closed, once
+he could read the answer.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -18,6 +20,8 @@ from console.problems import Problem
 from schemas.api_settings import ApiSettings
 
 _CLOSE: Final = (b"connection", b"close")
+_GOES_BY: Final = 2
+"""Times what a body may have, of one that nobody reads: what is a little too large is to hear so."""
 
 
 class BodyGuard:
@@ -70,6 +74,7 @@ class _Body:
         self._guard = guard
         self._declared = _declared(scope)
         self._is_whole = not _has_body(scope)
+        self._is_slow = False
         self._since = 0
         self._waited = 0.0
 
@@ -106,6 +111,7 @@ class _Body:
         """So much time was waited; raises where it has brought too little."""
         limits = self._guard.limits
         if self._since < limits.slow_bytes * limits.slow_seconds:
+            self._is_slow = True
             slow = f"less than {limits.slow_bytes} bytes a second for {limits.slow_seconds:g} s"
             raise Problem(problems.TOO_SLOW, slow)
         self._waited, self._since = 0.0, 0
@@ -118,14 +124,36 @@ class _Body:
             raise _too_large(self._guard.limits.body_bytes)
 
     def closing(self, send: Send) -> Send:
-        """`send`, which tells the other end that a connection is of no more use whose body was not read."""
+        """`send`, which tells the other end that a connection is of no more use whose body was not read.
+
+        What is still on its way is let go by behind the answer: a connection that is closed over it is reset,
+        and then the other end loses the answer, too.
+        """
 
         async def told(message: Message) -> None:
-            if message["type"] == "http.response.start" and not self._is_whole:
+            if self._is_whole:
+                await send(message)
+                return
+            if message["type"] == "http.response.start":
                 message = {**message, "headers": [*message.get("headers", ()), _CLOSE]}
+            elif not message.get("more_body", False):
+                await send({**message, "more_body": True})
+                await self._let_go_by()
+                message = {"type": "http.response.body", "body": b""}
             await send(message)
 
         return told
+
+    async def _let_go_by(self) -> None:
+        """Keep nothing of it; of what is far too large not all, and not for long."""
+        limits = self._guard.limits
+        left = 0 if self._is_slow else _GOES_BY * limits.body_bytes
+        with suppress(TimeoutError):
+            async with asyncio.timeout(limits.slow_seconds):
+                while left > 0 and not self._is_whole:
+                    message = await self._receive()
+                    left -= len(message.get("body", b""))
+                    self._is_whole = not message.get("more_body", False)
 
 
 def _declared(scope: Scope) -> int:

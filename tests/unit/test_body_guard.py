@@ -31,6 +31,7 @@ class Eater:
             self.eaten += message.get("body", b"")
             more = message.get("more_body", False)
         await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"answer"})
 
 
 class Line:
@@ -42,6 +43,8 @@ class Line:
         self._seconds = seconds
         self._ends = ends
         self.sent: list[Message] = []
+        self.told_before = 0
+        """Messages that were sent before the first part was asked for behind them."""
 
     async def receive(self) -> Message:
         """The next part; waits for ever behind the last one where the body does not end."""
@@ -49,11 +52,17 @@ class Line:
             await asyncio.Event().wait()
         self._clock.now += self._seconds
         body = self._parts.pop(0)
+        self.told_before = self.told_before or len(self.sent)
         return {"type": "http.request", "body": body, "more_body": bool(self._parts) or not self._ends}
 
     async def send(self, message: Message) -> None:
         """Kept."""
         self.sent.append(message)
+
+    @property
+    def left(self) -> int:
+        """Parts that nobody has asked for."""
+        return len(self._parts)
 
     @property
     def is_closed(self) -> bool:
@@ -103,6 +112,28 @@ async def test_who_never_reads_a_body_never_hears_of_it_and_the_connection_is_cl
     clock, line = Hand(), Line(Hand(), b"123456")
     await guarded(Eater(reads=False), line, clock, {b"content-length": b"6"}, limits(body_bytes=5))
     assert line.sent[0]["status"] == 200
+    assert line.is_closed
+
+
+async def test_a_body_that_nobody_has_read_goes_by_behind_the_answer() -> None:
+    clock, line = Hand(), Line(Hand(), b"123", b"456")
+    await guarded(Eater(reads=False), line, clock)
+    assert line.told_before == 2
+    assert [each.get("body") for each in line.sent[1:]] == [b"answer", b""]
+    assert [each.get("more_body", False) for each in line.sent[1:]] == [True, False]
+    assert line.left == 0
+
+
+async def test_no_more_of_a_body_goes_by_than_twice_what_one_may_have() -> None:
+    clock, line = Hand(), Line(Hand(), *[b"12"] * 9)
+    await guarded(Eater(reads=False), line, clock, settings=limits(body_bytes=5))
+    assert line.left == 4
+    assert line.is_closed
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for_behind_the_answer() -> None:
+    clock, line = Hand(), Line(Hand())
+    await guarded(Eater(reads=False), line, clock, settings=limits(slow_seconds=0.01))
     assert line.is_closed
 
 
