@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from agents.ports import Forwarded, Tagger
 from operations.admission import Admission
 from schemas.api_settings import ApiSettings
-from schemas.errors import TagstreamError
+from schemas.errors import TagstreamError, Undecodable
 from schemas.photograph_facts import PhotographFacts
 from schemas.tags import Scores, Verdict
 from schemas.uploads import Location
@@ -110,9 +110,15 @@ class Predictor:
         return await self._within_limits(fetched, version)
 
     async def predict_pixels(self, pixels: Any, version: str | None = None) -> Forwarded:  # noqa: ANN401 - the model's
-        """The scores of a picture that is decoded already, uint8 (3, S, S) of the version's own S."""
+        """The scores of a picture that is decoded already, uint8 (3, S, S) of the version's own S.
+
+        Raises as `predict` does; `Undecodable` for another shape.
+        """
         async with self._place():
             with self._tagger(version) as tagger, self.admission.timed():
+                side = tagger.input_side
+                if pixels.shape != (3, side, side):
+                    raise Undecodable(f"version {tagger.model.version} wants pixels of (3, {side}, {side})")
                 return await tagger.score(tagger.prepared(pixels))
 
     async def _within_limits(self, load: Load, version: str | None) -> Prediction:

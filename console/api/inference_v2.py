@@ -246,7 +246,8 @@ async def _loaded(service: ApiService, name: str, version: str | None) -> ModelR
 
 
 async def _inferred(request: Request, service: ApiService, caller: AuthorizedCaller, spoken: str) -> Response:
-    wanted = await service.choice.version_of(spoken)
+    # One version answers all images of a request, whatever is swapped meanwhile.
+    wanted = await service.choice.version_of(spoken) or service.serving().ref.version
     service.predictor.admission.refuse_full()
     asked, images = _read(await request.body(), request.headers.get(tensors.HEADER))
     caller.spend(images.count)

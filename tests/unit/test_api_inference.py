@@ -296,3 +296,10 @@ async def test_a_version_that_is_not_loaded_is_not_ready() -> None:
 async def test_a_rejection_of_any_image_is_told_in_its_own_words() -> None:
     async with Rig(Stumbling(Undecodable("truncated"))).client() as client:
         assert error_of(await client.post(URL, json=asked(tensor(b"1"))), 422) == "truncated"
+
+
+async def test_pixels_of_another_versions_side_are_refused_by_the_version_that_is_asked() -> None:
+    rig = Rig(tagger=SmallTagger())
+    with pytest.raises(Undecodable, match="wants pixels of"):
+        await rig.service.predictor.predict_pixels(np.zeros((3, 8, 8), np.uint8))
+    assert (await rig.service.predictor.predict_pixels(np.zeros((3, 4, 4), np.uint8))).batch_size == 1

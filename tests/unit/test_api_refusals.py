@@ -450,3 +450,11 @@ def _scope(request: httpx.Request) -> dict[str, Any]:
         "client": ("127.0.0.1", 1),
         "root_path": "",
     }
+
+
+async def test_a_parameter_that_is_spelt_wrong_is_named() -> None:
+    async with Rig().client() as client:
+        answer = await client.post(URL, params={"treshold": "0.5"}, files=image())
+    assert problem_of(answer, 422, "invalid")["errors"] == [
+        {"parameter": "treshold", "detail": "unknown parameter"}
+    ]
