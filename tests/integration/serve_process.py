@@ -49,6 +49,7 @@ class ServeProcess:
     metrics_port: int
     token: str
     log: Path
+    store: Path
 
     @property
     def port(self) -> int:
@@ -98,7 +99,7 @@ def serving(folder: Path, **settings: object) -> Iterator[ServeProcess]:
     with log.open("wb") as out:
         process = subprocess.Popen(COMMAND, env=environment(given), stdout=out, stderr=subprocess.STDOUT)
     try:
-        yield ServeProcess(process, _address(process, log), metrics_port, token, log)
+        yield ServeProcess(process, _address(process, log), metrics_port, token, log, store)
     finally:
         process.kill()
         process.wait()

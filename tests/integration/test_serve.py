@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import contextlib
 import re
@@ -10,12 +11,16 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
 
+from operations import api_keys
+from schemas.api_keys import Scope
 from schemas.api_tokens import ApiToken
+from streams.adapters.sqlite.store import SqliteScores
 from tagstream.samples import photographs
 from tests.integration.otlp_receiver import receiving
 from tests.integration.serve_process import COMMAND, PATIENCE, ServeProcess, environment, form, serving
@@ -46,6 +51,26 @@ def test_probes_and_metrics_are_on_their_own_port_alone(server: ServeProcess) ->
         time.sleep(0.05)
     assert b"tagstream_" in server.probe("/metrics").body
     assert {server.ask("GET", path).status for path in ("/livez", "/readyz", "/metrics")} == {404}
+
+
+def test_a_key_that_is_revoked_beside_it_is_soon_refused(server: ServeProcess) -> None:
+    made = asyncio.run(_key(server.store))
+    shown = {"Authorization": f"Bearer {made.token.text}"}
+    assert server.ask("GET", "/v2/models/restaurant", headers=shown).status == 200
+    asyncio.run(_revoke(server.store, made.key.id))
+    while (answer := server.ask("GET", "/v2/models/restaurant", headers=shown)).status == 200:
+        time.sleep(0.05)
+    assert (answer.status, answer.document) == (401, {"error": "the key is revoked"})
+
+
+async def _key(path: Path) -> api_keys.CreatedKey:
+    async with SqliteScores(path) as store:
+        return await api_keys.create(store, "short", (Scope.PREDICT,), None, by="ann", now=datetime.now(UTC))
+
+
+async def _revoke(path: Path, key: str) -> None:
+    async with SqliteScores(path) as store:
+        await api_keys.revoke(store, key, by="ann", now=datetime.now(UTC))
 
 
 def test_a_huge_body_without_a_length_is_refused_with_flat_memory(server: ServeProcess) -> None:
