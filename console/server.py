@@ -67,6 +67,7 @@ async def serve(settings: Settings, *, told: Callable[[str], None] = lambda _add
             app = create_app(service, runtime.metrics.api, tracer=runtime.tracer)
             ending.server = _Uvicorn(_config(app, settings.api))
             listener.listen(BACKLOG)  # whoever calls once it is said waits, and is not refused
+            runtime.observed.pulse.beat()  # it is ready when it says so, and not a second later
             log.info("api.serving", address=_address(listener))
             told(_address(listener))
             await ending.server.serve([listener])
