@@ -7,10 +7,14 @@ import sys
 from pathlib import Path
 from typing import Final
 
+import pytest
+
 from tests.integration.api_server import served_api
 
+pytestmark = pytest.mark.timeout(400)
+
 CONFIGURATION: Final = Path(__file__).with_name("schemathesis.toml")
-EXAMPLES: Final = 10
+EXAMPLES: Final = 5
 SEED: Final = 7
 
 
