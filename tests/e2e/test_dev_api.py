@@ -1,0 +1,79 @@
+"""`tagstream dev` runs the HTTP API beside its workers, with a key of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+from urllib.request import Request, urlopen
+
+import pytest
+
+from tagstream.child_process import API
+from tagstream.dev.state import FILE, FOLDER
+from tests.e2e.dev_process import MENU, Dev, command
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
+
+
+@pytest.fixture
+def dev(tmp_path: Path) -> Iterator[Dev]:
+    running = Dev(tmp_path)
+    try:
+        running.wait_until_it_says("started")
+        yield running
+    finally:
+        running.process.kill()
+        running.process.wait()
+
+
+def test_a_photograph_is_tagged_over_http_with_the_key_that_it_shows(dev: Dev) -> None:
+    (started,) = dev.wait_until_it_says("started")
+    dev.wait_until_the_api_is_ready()
+    assert _predicted(started["api"], started["key"])["verdict"]["tags"] == ["menu"]
+    assert started["key"] in started["curl"]
+    written = [each.read_bytes() for each in (dev.where / FOLDER).iterdir() if each.is_file()]
+    assert not any(started["key"][-49:-6].encode() in each for each in written)
+    assert json.loads((dev.where / FOLDER / FILE).read_text())["addresses"]["api"] == started["api"]
+    os.kill(dev.child(API), signal.SIGKILL)
+    (death,) = dev.wait_until_it_says("said")
+    assert "The API died (exit code -9); another one starts" in death["text"]
+    dev.wait_until_the_api_is_ready(2)
+    assert _predicted(started["api"], started["key"])["verdict"]["tags"] == ["menu"]
+    dev.process.send_signal(signal.SIGTERM)
+    assert dev.process.wait(60) == 0
+    with pytest.raises(URLError):
+        _predicted(started["api"], started["key"])
+
+
+def _predicted(api: str, key: str) -> dict[str, Any]:
+    """What the API says of the menu."""
+    head = b'--edge\r\nContent-Disposition: form-data; name="image"; filename="menu.jpg"\r\n\r\n'
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "multipart/form-data; boundary=edge"}
+    body = head + MENU.read_bytes() + b"\r\n--edge--\r\n"
+    with urlopen(Request(f"{api}/v1/predictions", body, headers)) as answer:  # noqa: S310 - ours, on loopback
+        said: dict[str, Any] = json.load(answer)
+    return said
+
+
+def test_without_the_api_there_is_neither_its_process_nor_a_key(tmp_path: Path) -> None:
+    dev = Dev(tmp_path, "--no-api")
+    (started,) = dev.wait_until_it_says("started")
+    dev.wait_until_it_says("log")
+    assert not {"api", "key", "curl"} & started.keys()
+    assert len(dev.children()) == 2
+    assert json.loads(command(tmp_path, "keys", "list", "--json").stdout) == []
+    dev.process.send_signal(signal.SIGTERM)
+    assert dev.process.wait(60) == 0
+
+
+def test_a_port_of_the_api_that_is_taken_is_one_line_and_exit_2(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        answered = command(tmp_path, "dev", "--json", "--api-port", str(taken.getsockname()[1]))
+    assert (answered.returncode, answered.stderr.count("\n")) == (2, 1)
+    assert answered.stderr.startswith("tagstream: TAGSTREAM_API__PORT: cannot listen on 127.0.0.1:")
