@@ -125,6 +125,8 @@ class Life:
         await self.settled()
         await self.auditor.until_done(WITHIN, every=0.5)
         back_within = time.monotonic() - ended
+        for dependency in fault.away:  # all may be done by an answer that its asker has not told yet
+            await self.until(partial(self._is_back, dependency, said["dependency.back"]))
         fresh = {event: self.worker.events(event)[count:] for event, count in said.items()}
         seconds, requests = after.moment - before.moment, "-" if asked is None else asked
         share, grown = (after.cpu - before.cpu) / seconds, after.memory - before.memory
@@ -178,6 +180,12 @@ class Life:
     def says(self, event: str, dependency: str) -> bool:
         """Whether the worker has ever said so."""
         return any(entry["dependency"] == dependency for entry in self.worker.events(event))
+
+    def _is_back(self, dependency: str, before: int) -> bool:
+        """Whether the worker has said so since it had said `before` such things."""
+        return any(
+            entry["dependency"] == dependency for entry in self.worker.events("dependency.back")[before:]
+        )
 
     def _is_away(self, dependency: str) -> bool:
         return self.away_by_metrics().get(dependency) == 1
