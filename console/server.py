@@ -7,7 +7,6 @@ uvicorn serves; the signals are ours, since it raises again what it has caught, 
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 import signal
 import socket
@@ -18,6 +17,7 @@ from typing import Final
 import structlog
 import uvicorn
 
+from agents import listening
 from agents.wiring.prediction_parts import PredictionParts, open_prediction_parts, process_runtime
 from agents.wiring.runtime import ProcessRuntime
 from agents.wiring.settings import Settings
@@ -27,7 +27,6 @@ from console.service import ApiService, ServedModel
 from operations.model_choice import ModelChoice
 from operations.predict import Predictor
 from schemas.api_settings import ApiSettings
-from schemas.errors import ConfigurationError
 
 log = structlog.get_logger(__name__)
 
@@ -50,8 +49,8 @@ class _Uvicorn(uvicorn.Server):
         yield
 
 
-async def serve(settings: Settings, *, told: Callable[[str], None] = lambda _address: None) -> None:
-    """Serve until SIGINT or SIGTERM, and until all that was in hand is answered; `told` hears the address.
+async def serve(settings: Settings) -> None:
+    """Serve until SIGINT or SIGTERM, and until all that was in hand is answered.
 
     Raises `ConfigurationError`, and what the process must not go on after: `Broken`.
     """
@@ -69,7 +68,6 @@ async def serve(settings: Settings, *, told: Callable[[str], None] = lambda _add
             listener.listen(BACKLOG)  # whoever calls once it is said waits, and is not refused
             runtime.observed.pulse.beat()  # it is ready when it says so, and not a second later
             log.info("api.serving", address=_address(listener))
-            told(_address(listener))
             await ending.server.serve([listener])
     ending.raise_failure()
 
@@ -177,14 +175,10 @@ def _listening(limits: ApiSettings) -> Iterator[socket.socket]:
         try:
             listener.bind((limits.host, limits.port))
         except OSError as error:
-            which = "PORT" if error.errno in {errno.EADDRINUSE, errno.EACCES} else "HOST"
-            raise ConfigurationError(
-                f"TAGSTREAM_API__{which}: cannot listen on {limits.host}:{limits.port}: "
-                f"{error.strerror or error}"
-            ) from error
+            raise listening.refused(error, "TAGSTREAM_API", limits.host, limits.port) from error
         yield listener
 
 
 def _address(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return listening.url(host, port)

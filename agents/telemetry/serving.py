@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -16,9 +15,9 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 import structlog
 from prometheus_client import CollectorRegistry, make_wsgi_app
 
+from agents import listening
 from agents.telemetry.health import Health, ProbeReport
 from agents.telemetry.settings import MetricsSettings
-from schemas.errors import ConfigurationError
 
 log = structlog.get_logger(__name__)
 
@@ -109,15 +108,11 @@ class _Server(ThreadingMixIn, WSGIServer):
     @property
     def address(self) -> str:
         """Where it listens, as a URL."""
-        host = f"[{self.server_name}]" if ":" in self.server_name else self.server_name
-        return f"http://{host}:{self.server_port}"
+        return listening.url(self.server_name, self.server_port)
 
 
 def _listen(host: str, port: int) -> _Server:
     try:
         return _Server(host, port)
     except OSError as error:
-        which = "PORT" if error.errno in {errno.EADDRINUSE, errno.EACCES} else "HOST"
-        raise ConfigurationError(
-            f"TAGSTREAM_METRICS__{which}: cannot listen on {host}:{port}: {error.strerror or error}"
-        ) from error
+        raise listening.refused(error, "TAGSTREAM_METRICS", host, port) from error
