@@ -18,8 +18,8 @@ import structlog
 import uvicorn
 
 from agents import listening
-from agents.wiring.prediction_parts import PredictionParts, open_prediction_parts, process_runtime
-from agents.wiring.runtime import ProcessRuntime
+from agents.wiring.prediction_parts import PredictionParts, open_prediction_parts
+from agents.wiring.runtime import ProcessRuntime, process_runtime
 from agents.wiring.settings import Settings
 from console.app import create_app
 from console.identity import Identity

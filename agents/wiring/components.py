@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from functools import partial
 from typing import Any, TypeVar
 
 import structlog
@@ -14,7 +13,7 @@ from agents.opened_components import Components
 from agents.renditions import Renditions
 from agents.wiring.backends import kafka_settings, s3_settings
 from agents.wiring.resident_model import open_resident
-from agents.wiring.settings import Settings, blame
+from agents.wiring.settings import Settings
 from agents.wiring.stores import blamed, open_store
 from agents.wiring.worker import Runtime
 from streams.adapters.kafka.publisher import KafkaPublisher
@@ -34,19 +33,15 @@ async def open_components(settings: Settings, runtime: Runtime) -> AsyncIterator
         residence = await open_resident(settings, runtime, stack)
         tagger = residence.slot
 
-        async def opened(part: AbstractAsyncContextManager[T], setting: str) -> T:
-            with blame(setting):
-                return await runtime.dependencies.retry_until_available(
-                    lambda: stack.enter_async_context(part)
-                )
-
         images = S3Images(s3_settings(settings))
         runtime.observed.budget(images.budget)
         store: AbstractAsyncContextManager[WholeStore] = open_store(settings.store)
         opening = (
-            asyncio.create_task(opened(images, "TAGSTREAM_S3__ENDPOINT_URL")),
-            asyncio.create_task(opened(store, blamed(settings.store))),
-            asyncio.create_task(opened(KafkaPublisher(kafka_settings(settings)), "TAGSTREAM_KAFKA__BROKERS")),
+            asyncio.create_task(runtime.opened(images, "TAGSTREAM_S3__ENDPOINT_URL", stack)),
+            asyncio.create_task(runtime.opened(store, blamed(settings.store), stack)),
+            asyncio.create_task(
+                runtime.opened(KafkaPublisher(kafka_settings(settings)), "TAGSTREAM_KAFKA__BROKERS", stack)
+            ),
         )
         async with _ending(*opening):
             # Together: what one is away for must not keep what is wrong with another from being said.
@@ -72,9 +67,8 @@ async def _open_renditions(
     place, recipe = settings.renditions.place, settings.renditions.recipe
     if place is None or recipe is None:
         return None
-    with blame("TAGSTREAM_S3__ENDPOINT_URL"):
-        opening = partial(stack.enter_async_context, S3Renditions(place, s3_settings(settings)))
-        store = await runtime.dependencies.retry_until_available(opening)
+    kept = S3Renditions(place, s3_settings(settings))
+    store = await runtime.opened(kept, "TAGSTREAM_S3__ENDPOINT_URL", stack)
     return await stack.enter_async_context(Renditions(store, recipe, scores, runtime.metrics.renditions))
 
 

@@ -51,10 +51,8 @@ class VersionSource:
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def resolve(self, ref: AliasRef | VersionRef) -> Resolved:
-        """The version that is meant now. Raises `Unavailable` and `ConfigurationError`."""
-        ours.reach(self.settings)
-        async with ours.open_registry(self.settings) as registry:
-            return await registry.resolve(ref)
+        """See `registry.resolve`."""
+        return await ours.resolve(self.settings, ref)
 
     async def load(self, name: str, wanted: Resolved) -> ResidentTagger:
         """That version, fetched, verified, warm and proven on its golden pictures; not yet open.

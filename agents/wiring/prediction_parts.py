@@ -10,22 +10,18 @@ from typing import TypeVar
 
 from agents.model_slot import ModelSlot
 from agents.model_targets import ModelTargets
-from agents.telemetry.metrics import Metrics
-from agents.telemetry.observation import observing
-from agents.telemetry.tracing import open_tracer
 from agents.wiring import registry as ours
 from agents.wiring.backends import s3_settings
 from agents.wiring.model_following import followed_alias
 from agents.wiring.residence import Followed
 from agents.wiring.resident_model import open_resident
 from agents.wiring.runtime import ProcessRuntime
-from agents.wiring.settings import Settings, blame
+from agents.wiring.settings import Settings
 from agents.wiring.stores import blamed, open_store
 from model.registry.refs import AliasRef, VersionRef
 from streams.adapters.memory import MemoryImages
 from streams.adapters.s3.images import S3Images
 from streams.ports import ImageStore, WholeStore
-from streams.resilience.retry import Dependencies
 
 T = TypeVar("T")
 
@@ -45,21 +41,6 @@ class PredictionParts:
 
 
 @asynccontextmanager
-async def process_runtime(
-    settings: Settings, fail: Callable[[BaseException], None]
-) -> AsyncIterator[ProcessRuntime]:
-    """Metrics, probes and traces of a process without a stream. Raises `ConfigurationError`."""
-    async with AsyncExitStack() as stack:
-        metrics = Metrics()
-        dependencies = Dependencies(settings.retry, settings.breaker)
-        observed = await stack.enter_async_context(observing(settings.metrics, metrics, on_failure=fail))
-        endpoint = settings.tracing.endpoint or settings.otel_endpoint
-        tracer = await stack.enter_async_context(open_tracer(endpoint, settings.tracing))
-        observed.dependencies(lambda: {name: state.is_away for name, state in dependencies.states().items()})
-        yield ProcessRuntime(fail, dependencies, metrics, observed, tracer)
-
-
-@asynccontextmanager
 async def open_prediction_parts(
     settings: Settings, runtime: ProcessRuntime
 ) -> AsyncIterator[PredictionParts]:
@@ -67,21 +48,16 @@ async def open_prediction_parts(
     async with AsyncExitStack() as stack:
         residence = await open_resident(settings, runtime, stack)
 
-        async def opened(part: AbstractAsyncContextManager[T], setting: str) -> T:
-            with blame(setting):
-                return await runtime.dependencies.retry_until_available(
-                    lambda: stack.enter_async_context(part)
-                )
-
-        images: ImageStore = MemoryImages(
-            settings.s3
-        )  # nothing may be read: no storage is needed, nor a login
+        # Where no bucket may be read no storage is needed, nor a login.
+        images: ImageStore = MemoryImages(settings.s3)
         if settings.s3.buckets:
-            storage = await opened(S3Images(s3_settings(settings)), "TAGSTREAM_S3__ENDPOINT_URL")
+            storage = await runtime.opened(
+                S3Images(s3_settings(settings)), "TAGSTREAM_S3__ENDPOINT_URL", stack
+            )
             runtime.observed.budget(storage.budget)
             images = storage
         kept: AbstractAsyncContextManager[WholeStore] = open_store(settings.store)
-        store = await opened(kept, blamed(settings.store))
+        store = await runtime.opened(kept, blamed(settings.store), stack)
         await residence.slot.warm()
         targets = await residence.follow(stack, Followed())
         alias = followed_alias(settings)
@@ -96,6 +72,4 @@ async def open_prediction_parts(
 
 
 async def _version(settings: Settings, ref: AliasRef | VersionRef) -> str:
-    ours.reach(settings)
-    async with ours.open_registry(settings) as registry:
-        return (await registry.resolve(ref)).version
+    return (await ours.resolve(settings, ref)).version

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from agents.wiring.backends import s3_settings
 from agents.wiring.settings import Settings
-from model.registry.cache import Cache, default_root
+from model.registry.cache import Cache, Resolved, default_root
+from model.registry.refs import AliasRef, VersionRef
 from model.registry.registry import Registry
 from schemas import addresses
 from schemas.addresses import BucketAddress
@@ -28,6 +29,13 @@ async def open_registry(settings: Settings, url: str | None = None) -> AsyncIter
     where = address(settings, url)
     async with _objects(settings, where) as objects:
         yield Registry(objects, where=where)
+
+
+async def resolve(settings: Settings, ref: AliasRef | VersionRef) -> Resolved:
+    """The version that is meant now. Raises `Unavailable` and `ConfigurationError`."""
+    reach(settings)
+    async with open_registry(settings) as registry:
+        return await registry.resolve(ref)
 
 
 def address(settings: Settings, url: str | None = None) -> str:

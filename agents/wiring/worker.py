@@ -20,12 +20,9 @@ from agents.gaps import GapNotice
 from agents.opened_components import Components
 from agents.statement_template import StatementTemplate
 from agents.telemetry import logs
-from agents.telemetry.metrics import Metrics
-from agents.telemetry.observation import observing
-from agents.telemetry.tracing import open_tracer
 from agents.wiring.backends import kafka_connection
 from agents.wiring.handlers import DispatcherLimits, build_dispatcher
-from agents.wiring.runtime import ProcessRuntime
+from agents.wiring.runtime import ProcessRuntime, process_runtime
 from agents.wiring.settings import Settings, blame, mask
 from model.serving import allocator
 from schemas import topics
@@ -71,23 +68,16 @@ def _lifespan(settings: Settings, open_components: OpenComponents) -> Lifespan:
 
 
 async def _runtime(settings: Settings, app: StreamApp, stack: AsyncExitStack) -> Runtime:
-    metrics = Metrics()
-    dependencies = Dependencies(settings.retry, settings.breaker, hooks=Hooks(waiting=app.waiting))
-    observed = await stack.enter_async_context(observing(settings.metrics, metrics, on_failure=app.fail))
-    endpoint = settings.tracing.endpoint or settings.otel_endpoint
-    tracer = await stack.enter_async_context(open_tracer(endpoint, settings.tracing))
-
-    def away() -> dict[str, bool]:
-        return {name: state.is_away for name, state in dependencies.states().items()}
-
+    hooks = Hooks(waiting=app.waiting)
+    made = await stack.enter_async_context(process_runtime(settings, app.fail, hooks=hooks))
+    dependencies, observed = made.dependencies, made.observed
     # Only a new message can prove that a dependency is back once all that wait have asked in vain.
     app.is_paused = lambda needs: any(
         state.is_away and state.untried for name, state in dependencies.states().items() if name in needs
     )
     observed.app(app)
-    observed.dependencies(away)
     observed.lag(app.lags)
-    return Runtime(app.fail, dependencies, metrics, observed, tracer, app)
+    return Runtime(made.fail, dependencies, made.metrics, observed, made.tracer, app)
 
 
 def _watch_coverage(settings: Settings, runtime: Runtime, stack: AsyncExitStack) -> None:
