@@ -9,6 +9,7 @@ import pytest
 
 from schemas import topics
 from streams.adapters.kafka.connection import EmbeddedBroker
+from tests.e2e.dev_process import Dev
 from tests.e2e.fleet import Fleet
 from tests.e2e.worker_under_test import BUCKET
 
@@ -17,6 +18,18 @@ from tests.e2e.worker_under_test import BUCKET
 def environment() -> dict[str, str]:
     """The settings of the fleet's workers; a file that has others says which."""
     return {}
+
+
+@pytest.fixture
+def dev(tmp_path: Path) -> Iterator[Dev]:
+    """A `tagstream dev` that has started; killed in the end."""
+    running = Dev(tmp_path)
+    try:
+        running.wait_until_it_says("started")
+        yield running
+    finally:
+        running.process.kill()
+        running.process.wait()
 
 
 @pytest.fixture

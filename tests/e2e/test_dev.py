@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,17 +18,6 @@ from tagstream.dev.state import FILE, FOLDER
 from tests.e2e.dev_process import MENU, Dev, command, said_by
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
-
-
-@pytest.fixture
-def dev(tmp_path: Path) -> Iterator[Dev]:
-    running = Dev(tmp_path)
-    try:
-        running.wait_until_it_says("started")
-        yield running
-    finally:
-        running.process.kill()
-        running.process.wait()
 
 
 def _are_gone(pids: list[int]) -> bool:

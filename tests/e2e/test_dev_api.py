@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -17,19 +16,9 @@ import pytest
 from tagstream.child_process import API
 from tagstream.dev.state import FILE, FOLDER
 from tests.e2e.dev_process import MENU, Dev, command
+from tests.integration.serve_process import form
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
-
-
-@pytest.fixture
-def dev(tmp_path: Path) -> Iterator[Dev]:
-    running = Dev(tmp_path)
-    try:
-        running.wait_until_it_says("started")
-        yield running
-    finally:
-        running.process.kill()
-        running.process.wait()
 
 
 def test_a_photograph_is_tagged_over_http_with_the_key_that_it_shows(dev: Dev) -> None:
@@ -53,9 +42,8 @@ def test_a_photograph_is_tagged_over_http_with_the_key_that_it_shows(dev: Dev) -
 
 def _predicted(api: str, key: str) -> dict[str, Any]:
     """What the API says of the menu."""
-    head = b'--edge\r\nContent-Disposition: form-data; name="image"; filename="menu.jpg"\r\n\r\n'
-    headers = {"Authorization": f"Bearer {key}", "Content-Type": "multipart/form-data; boundary=edge"}
-    body = head + MENU.read_bytes() + b"\r\n--edge--\r\n"
+    body, headers = form(MENU.read_bytes())
+    headers["Authorization"] = f"Bearer {key}"
     with urlopen(Request(f"{api}/v1/predictions", body, headers)) as answer:  # noqa: S310 - ours, on loopback
         said: dict[str, Any] = json.load(answer)
     return said

@@ -2,39 +2,38 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
 import pytest
-import pytest_asyncio
 import tritonclient.http as triton
 
 from tagstream import samples
-from tests.integration.api_server import ServedApi, served_api
+from tests.integration.serve_process import UNHURRIED, ServeProcess, serving
 
 MODEL: Final = "restaurant"
 LABELS: Final = 4
 PHOTOGRAPHS: Final = [each.read_bytes() for each in list(samples.photographs())[:3]]
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def api(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ServedApi]:
-    """One for all."""
-    async with served_api(tmp_path_factory.mktemp("api")) as running:
+@pytest.fixture(scope="module")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServeProcess]:
+    """One for all; it ends in order."""
+    with serving(tmp_path_factory.mktemp("api"), **UNHURRIED) as running:
         yield running
+        assert running.stop() == 0, running.said()[-4000:]
 
 
-def client(api: ServedApi) -> triton.InferenceServerClient:
-    return triton.InferenceServerClient(api.url.removeprefix("http://"))
+def client(api: ServeProcess) -> triton.InferenceServerClient:
+    return triton.InferenceServerClient(api.address.removeprefix("http://"))
 
 
-def scores(api: ServedApi, images: Sequence[bytes], *, is_binary: bool) -> np.ndarray[Any, Any]:
+def scores(api: ServeProcess, images: Sequence[bytes], *, is_binary: bool) -> np.ndarray[Any, Any]:
     """As Triton's client reads them."""
     tensor = triton.InferInput("image", [len(images)], "BYTES")
     if is_binary:
@@ -46,7 +45,7 @@ def scores(api: ServedApi, images: Sequence[bytes], *, is_binary: bool) -> np.nd
         tensor._parameters["content_type"] = "base64"
     wanted = [triton.InferRequestedOutput("probabilities", binary_data=is_binary)]
     with client(api) as asking:
-        answer = asking.infer(MODEL, [tensor], outputs=wanted, headers=api.headers)
+        answer = asking.infer(MODEL, [tensor], outputs=wanted, headers=api.bearer)
     found: np.ndarray[Any, Any] = answer.as_numpy("probabilities")
     return found
 
@@ -68,60 +67,55 @@ def asked(url: str, body: bytes, headers: dict[str, str]) -> Any:
         return json.load(answer)
 
 
-@pytest.mark.asyncio(loop_scope="module")
-async def test_tritons_client_is_told_that_the_server_is_ready_and_what_it_takes(api: ServedApi) -> None:
+def test_tritons_client_is_told_that_the_server_is_ready_and_what_it_takes(api: ServeProcess) -> None:
     def ask() -> tuple[bool, bool, bool, Any, Any]:
         with client(api) as asking:
             return (
                 asking.is_server_live(),
                 asking.is_server_ready(),
-                asking.is_model_ready(MODEL, headers=api.headers),
+                asking.is_model_ready(MODEL, headers=api.bearer),
                 asking.get_server_metadata(),
-                asking.get_model_metadata(MODEL, headers=api.headers),
+                asking.get_model_metadata(MODEL, headers=api.bearer),
             )
 
-    live, ready, loaded, server, model = await asyncio.to_thread(ask)
+    live, ready, loaded, server, model = ask()
     assert (live, ready, loaded) == (True, True, True)
     assert server["extensions"] == ["binary_tensor_data"]
     assert model["inputs"][0]["name"] == "image"
 
 
-@pytest.mark.asyncio(loop_scope="module")
-async def test_tritons_client_reads_the_same_scores_as_json_and_as_binary_data(api: ServedApi) -> None:
-    binary = await asyncio.to_thread(scores, api, PHOTOGRAPHS, is_binary=True)
-    plain = await asyncio.to_thread(scores, api, PHOTOGRAPHS, is_binary=False)
+def test_tritons_client_reads_the_same_scores_as_json_and_as_binary_data(api: ServeProcess) -> None:
+    binary = scores(api, PHOTOGRAPHS, is_binary=True)
+    plain = scores(api, PHOTOGRAPHS, is_binary=False)
     assert binary.shape == (len(PHOTOGRAPHS), LABELS)
     assert np.allclose(binary, plain, atol=1e-3)
 
 
-@pytest.mark.asyncio(loop_scope="module")
-async def test_tritons_client_sends_pixels_of_the_models_own_side(api: ServedApi) -> None:
+def test_tritons_client_sends_pixels_of_the_models_own_side(api: ServeProcess) -> None:
     def ask() -> Any:
         tensor = triton.InferInput("image", [2, 3, 224, 224], "UINT8")
         tensor.set_data_from_numpy(np.full((2, 3, 224, 224), 127, np.uint8))
         with client(api) as asking:
-            return asking.infer(MODEL, [tensor], model_version="v3", headers=api.headers)
+            return asking.infer(MODEL, [tensor], model_version="v3", headers=api.bearer)
 
-    answer = await asyncio.to_thread(ask)
+    answer = ask()
     rows = answer.as_numpy("probabilities")
     assert rows.shape == (2, LABELS)
     assert np.allclose(rows[0], rows[1], atol=1e-3)
     assert b"ambiance" in answer.as_numpy("labels")
 
 
-@pytest.mark.asyncio(loop_scope="module")
-async def test_tritons_client_raises_what_the_server_says_of_a_broken_image(api: ServedApi) -> None:
+def test_tritons_client_raises_what_the_server_says_of_a_broken_image(api: ServeProcess) -> None:
     with pytest.raises(triton.InferenceServerException, match="not an image") as raised:
-        await asyncio.to_thread(scores, api, [b"no photograph"], is_binary=True)
+        scores(api, [b"no photograph"], is_binary=True)
     assert raised.value.status() == "415"
 
 
-@pytest.mark.asyncio(loop_scope="module")
-async def test_a_labelling_services_request_works_with_another_host_and_key(api: ServedApi) -> None:
+def test_a_labelling_services_request_works_with_another_host_and_key(api: ServeProcess) -> None:
     body, kind = multipart("file", [*PHOTOGRAPHS[:2], b"broken"])
     user = base64.b64encode(f"{api.token}:".encode()).decode()
     headers = {"Content-Type": kind, "Authorization": f"Basic {user}", "Accept": "application/json"}
-    said = await asyncio.to_thread(asked, f"{api.url}/v1/compat/predictions", body, headers)
+    said = asked(f"{api.address}/v1/compat/predictions", body, headers)
     good, also, broken = said["result"]
     assert said["message"] == "Success"
     assert [each["input"] for each in said["result"]] == ["0.jpg", "1.jpg", "2.jpg"]
@@ -130,25 +124,23 @@ async def test_a_labelling_services_request_works_with_another_host_and_key(api:
     assert broken["message"].startswith("unsupported-image: ")
 
 
-@pytest.mark.asyncio(loop_scope="module")
-async def test_a_photograph_is_tagged_as_every_client_is_told(api: ServedApi) -> None:
+def test_a_photograph_is_tagged_as_every_client_is_told(api: ServeProcess) -> None:
     body, kind = multipart("image", PHOTOGRAPHS[:1])
-    headers = {"Content-Type": kind, **api.headers}
-    said = await asyncio.to_thread(asked, f"{api.url}/v1/predictions", body, headers)
+    headers = {"Content-Type": kind, **api.bearer}
+    said = asked(f"{api.address}/v1/predictions", body, headers)
     by_label = {each["label"]: each["probability"] for each in said["labels"]}
-    row = (await asyncio.to_thread(scores, api, PHOTOGRAPHS[:1], is_binary=True))[0]
+    row = (scores(api, PHOTOGRAPHS[:1], is_binary=True))[0]
     assert np.allclose(sorted(by_label.values()), sorted(row), atol=1e-3)
     assert said["image"]["format"] == "jpeg"
 
 
-@pytest.mark.asyncio(loop_scope="module")
-async def test_who_is_refused_before_his_photograph_is_read_hears_why(api: ServedApi) -> None:
+def test_who_is_refused_before_his_photograph_is_read_hears_why(api: ServeProcess) -> None:
     body, kind = multipart("image", [b"x" * 2**20] * 8)
 
     def ask() -> int:
         with pytest.raises(urllib.error.HTTPError) as refused:
-            asked(f"{api.url}/v1/predictions", body, {"Content-Type": kind})
+            asked(f"{api.address}/v1/predictions", body, {"Content-Type": kind})
         refused.value.close()
         return refused.value.code
 
-    assert [await asyncio.to_thread(ask) for _ in range(20)] == [401] * 20
+    assert [ask() for _ in range(20)] == [401] * 20

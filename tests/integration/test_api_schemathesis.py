@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
+import subprocess
 import sys
 from pathlib import Path
 from typing import Final
 
 import pytest
 
-from tests.integration.api_server import served_api
+from tests.integration.serve_process import UNHURRIED, serving
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -18,20 +18,30 @@ EXAMPLES: Final = 5
 SEED: Final = 7
 
 
-async def test_a_server_answers_whatever_comes_as_its_document_says(tmp_path: Path) -> None:
-    async with served_api(tmp_path) as api:
-        ran = await asyncio.create_subprocess_exec(
-            str(Path(sys.executable).with_name("st")),
-            *("--config-file", str(CONFIGURATION), "run", f"{api.url}/openapi.json"),
-            *("--header", f"Authorization: {api.headers['Authorization']}", "--checks", "all"),
-            *("--max-examples", str(EXAMPLES), "--seed", str(SEED), "--continue-on-failure", "--no-color"),
+def test_a_server_answers_whatever_comes_as_its_document_says(tmp_path: Path) -> None:
+    with serving(tmp_path, **UNHURRIED) as api:
+        ran = subprocess.run(
+            [
+                str(Path(sys.executable).with_name("st")),
+                *("--config-file", str(CONFIGURATION), "run", f"{api.address}/openapi.json"),
+                *("--header", f"Authorization: {api.bearer['Authorization']}", "--checks", "all"),
+                *(
+                    "--max-examples",
+                    str(EXAMPLES),
+                    "--seed",
+                    str(SEED),
+                    "--continue-on-failure",
+                    "--no-color",
+                ),
+            ],
             cwd=tmp_path,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
         )
-        said, _ = await ran.communicate()
-        logged = api.log.read_text()
-    print(said.decode().rpartition("= SUMMARY =")[2])
-    assert ran.returncode == 0, said.decode()
-    assert " passed" in said.decode()
-    assert '"level": "error"' not in logged
+        assert api.stop() == 0, api.said()[-4000:]
+    print(ran.stdout.rpartition("= SUMMARY =")[2])
+    assert ran.returncode == 0, ran.stdout
+    assert " passed" in ran.stdout
+    assert '"level": "error"' not in api.said()
