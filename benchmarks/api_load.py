@@ -33,18 +33,17 @@ from rich.table import Table
 from benchmarks.suite import photographs
 from benchmarks.suite.environment import python_with
 from benchmarks.suite.photographs import Kind
-from benchmarks.suite.process_tree import cpu_seconds, resident_bytes, session_of
+from benchmarks.suite.process_tree import cpu_seconds, resident_bytes
+from benchmarks.suite.programs import ROOT, stop
 from operations import api_keys
 from schemas.api_keys import Scope
 from streams.adapters.sqlite.store import SqliteScores
 from tagstream.embedded_stack import free_port
 
-ROOT: Final = Path(__file__).parents[1]
 CLIENTS: Final = (1, 8, 32)
 OVERLOAD: Final = 256
 START_SECONDS: Final = 120.0
 WARM_SECONDS: Final = 2.0
-STOP_SECONDS: Final = 20.0
 
 ABOUT: Final = (
     "`make bench-api`: predictions over HTTP, closed loop, {seconds:g} s a row, generator beside them"
@@ -145,14 +144,7 @@ def running(command: Sequence[str], folder: Path, **environment: str) -> Iterato
     try:
         yield process
     finally:
-        process.terminate()
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        for pid in session_of(process.pid):
-            os.kill(pid, 9)
+        stop(process)
 
 
 async def ready(url: str, process: subprocess.Popen[bytes]) -> None:

@@ -76,10 +76,11 @@ def started(program: Program, site: Site, folder: Path) -> Iterator[Started]:
     try:
         yield Started(program, process, folder)
     finally:
-        _stop(process)
+        stop(process)
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """In order, else by force; what hangs under it, too."""
     if process.poll() is None:
         process.terminate()
         try:
