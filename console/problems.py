@@ -72,6 +72,9 @@ DEADLINE: Final = ProblemKind("deadline", 503, "No answer within the deadline", 
 UNAVAILABLE: Final = ProblemKind("unavailable", 503, "A dependency is away", 5)
 INTERNAL: Final = ProblemKind("internal", 500, "The server failed")
 
+SEE_LOG: Final = "see the server's log by the request_id"
+"""All that is said of what has failed inside."""
+
 _OF_ERRORS: Final[tuple[tuple[type[TagstreamError], ProblemKind], ...]] = (
     (NotAllowed, NOT_ALLOWED),
     (Gone, GONE),
@@ -152,7 +155,7 @@ def _detail(error: TagstreamError, kind: ProblemKind) -> str:
             return f"{name} is away"
         case Unforeseen():
             return "decoding it fails"
-    return "see the server's log by the request_id" if kind is INTERNAL else str(error)
+    return SEE_LOG if kind is INTERNAL else str(error)
 
 
 def response(problem: Problem, *, path: str, request_id: str) -> JSONResponse:

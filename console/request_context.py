@@ -55,7 +55,7 @@ class RequestContext:
         began, answer = time.perf_counter(), _Answer(send, request_id)
         with (
             structlog.contextvars.bound_contextvars(request_id=request_id),
-            self._tracer.request(headers.get("traceparent"), f"{scope['method']}", attributes) as span,
+            self._tracer.request(headers.get("traceparent"), scope["method"], attributes) as span,
         ):
             answer.traceparent = span.traceparent
             await self._answered(scope, receive, answer)
@@ -72,7 +72,7 @@ class RequestContext:
             log.exception("http.failed", method=scope["method"], route=_route(scope))
             if answer.status:  # a part of it is on its way: only breaking it off says that it is not whole
                 raise
-            problem = Problem(problems.INTERNAL, "see the server's log by the request_id")
+            problem = Problem(problems.INTERNAL, problems.SEE_LOG)
             told = self._refuse(problem, scope["path"], answer.request_id)
             await told(scope, receive, answer.send)
 

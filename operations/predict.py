@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 from agents.ports import Forwarded, Tagger
@@ -20,7 +21,7 @@ from schemas.errors import TagstreamError, Undecodable
 from schemas.photograph_facts import PhotographFacts
 from schemas.tags import Scores, Verdict
 from schemas.uploads import Location
-from streams.ports import ImageStore
+from streams.ports import Fetched, ImageStore
 
 
 class DeadlineMissed(TagstreamError):
@@ -66,7 +67,7 @@ class LoadableVersions(Protocol):
         """The tagger of that version, which stays within the block; None where it is not resident."""
 
 
-Load = Callable[[], Awaitable[bytes]]
+Load = Callable[[], Awaitable[Fetched]]
 """Brings the photograph's bytes; raises `Rejected` or `Unavailable`."""
 
 
@@ -96,18 +97,14 @@ class Predictor:
         Raises `Rejected` where it is none, `Overloaded` at once, `DeadlineMissed`, `NotResident`, `Broken`.
         """
 
-        async def given() -> bytes:
-            return data
+        async def given() -> Fetched:
+            return Fetched(data)
 
         return await self._within_limits(given, version)
 
     async def predict_stored(self, location: Location, version: str | None = None) -> Prediction:
         """The same of an object in storage; raises also what `ImageStore.fetch` does."""
-
-        async def fetched() -> bytes:
-            return (await self._images.fetch(location)).data
-
-        return await self._within_limits(fetched, version)
+        return await self._within_limits(partial(self._images.fetch, location), version)
 
     async def predict_pixels(self, pixels: Any, version: str | None = None) -> Forwarded:  # noqa: ANN401 - the model's
         """The scores of a picture that is decoded already, uint8 (3, S, S) of the version's own S.
@@ -123,9 +120,9 @@ class Predictor:
 
     async def _within_limits(self, load: Load, version: str | None) -> Prediction:
         async with self._place():
-            data = await load()
+            fetched = await load()
             with self._tagger(version) as tagger, self.admission.timed():
-                return await _predicted(tagger, data)
+                return await _predicted(tagger, fetched)
 
     @asynccontextmanager
     async def _place(self) -> AsyncIterator[None]:
@@ -148,10 +145,10 @@ class Predictor:
             yield tagger
 
 
-async def _predicted(tagger: PixelTagger, data: bytes) -> Prediction:
+async def _predicted(tagger: PixelTagger, fetched: Fetched) -> Prediction:
     began = time.perf_counter()
-    made = await tagger.decode_and_reduce(data)
+    made = await tagger.decode_and_reduce(fetched.data)
     decoded = time.perf_counter() - began
     forwarded = await tagger.score(made.pixels)
-    digest = hashlib.sha256(data).hexdigest()
+    digest = fetched.digest or hashlib.sha256(fetched.data).hexdigest()
     return Prediction(digest, made.facts, tagger.decide(forwarded.scores, None), decoded, forwarded)

@@ -78,14 +78,7 @@ class NoTracer:
         """What came is passed on."""
         return nullcontext(_PassedOn(traceparent))
 
-    def request(
-        self,
-        traceparent: str | None,
-        name: str,  # noqa: ARG002
-        attributes: Mapping[str, Attribute],  # noqa: ARG002
-    ) -> AbstractContextManager[Span]:
-        """What came is passed on."""
-        return nullcontext(_PassedOn(traceparent))
+    request = message
 
     def stage(self, name: str) -> AbstractContextManager[object]:  # noqa: ARG002
         """Nothing."""
