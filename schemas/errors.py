@@ -9,6 +9,7 @@ TagstreamError
 │   ├── AheadOfClock           a time in it is ahead of the record's own by more than is tolerated
 │   ├── NotAllowed             the event names a bucket that is not on the allow-list
 │   ├── Gone                   the object is not there (deleted, or never was)
+│   ├── Changed                the object is not the one that was meant
 │   ├── TooLarge               more bytes than the cap
 │   ├── Undecodable            not an image of an accepted format, or a damaged one
 │   │   └── ForeignFormat      not an image of an accepted format
@@ -106,6 +107,13 @@ class Gone(Rejected):
     """The object does not exist."""
 
     code = "gone"
+    stage = Stage.FETCH
+
+
+class Changed(Rejected):
+    """Another content stands there than the one that was meant."""
+
+    code = "changed"
     stage = Stage.FETCH
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from schemas.api_keys import ApiKey, SpoiledKey
+from schemas.batch_jobs import BatchJob, SpoiledBatch
 from schemas.events import Announcement, DeadLetter
 from schemas.records import ImageHead, Kept, ScoreRecord, Stale
 from schemas.rescore_jobs import RescoreJob, RescoreState, SpoiledJob
@@ -105,6 +106,42 @@ class ObjectKeys(Protocol):
             NotAllowed: the bucket is off the allow-list.
             Unavailable: the storage is away, or refuses our credentials.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectFacts:
+    """One object as a listing or a HEAD tells of it."""
+
+    etag: str
+    """Without quotes."""
+    size: int
+    """Bytes."""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    """What whoever put it said with it, names in lower case."""
+
+
+class ObjectFiles(ObjectKeys, Protocol):
+    """Objects as files: read a piece at a time, and put where nothing stands.
+
+    Every call raises `NotAllowed` where the bucket is off the allow-list, and `Unavailable` where the
+    storage is away, or refuses our credentials.
+    """
+
+    async def facts(self, location: Location) -> ObjectFacts | None:
+        """Of what stands at the bucket and key now; None where nothing does."""
+
+    async def read(self, location: Location, *, begin: int, end: int) -> bytes:
+        """Its bytes from `begin` on, `end` not among them; fewer, or none, where it has no more.
+
+        A location with an etag is read only while that very content stands there.
+
+        Raises:
+            Gone: nothing stands there.
+            Changed: something else does than the etag says.
+        """
+
+    async def put_new(self, location: Location, data: bytes, *, metadata: Mapping[str, str]) -> bool:
+        """Put the object, durable when it returns; False, and nothing done, where something stands there."""
 
 
 class ObjectVersions(Protocol):
@@ -250,6 +287,22 @@ class ApiKeys(Protocol):
         """Every key, by id, those that are revoked or expired too."""
 
 
+class BatchJobs(Protocol):
+    """Where batch jobs are kept, beside the scores; each is changed by compare-and-swap."""
+
+    async def create_batch(self, job: BatchJob) -> bool:
+        """Keep a new one; False where one of its id is there. Durable when it returns."""
+
+    async def replace_batch(self, job: BatchJob, *, over: int) -> bool:
+        """Keep it in place of its document of revision `over`; False where that is not it any more."""
+
+    async def batch(self, batch_id: str) -> BatchJob | None:
+        """The job; raises `ConfigurationError` where its document was edited and is none any more."""
+
+    async def batches(self) -> tuple[BatchJob | SpoiledBatch, ...]:
+        """Every job, by id."""
+
+
 class WorkerStates(Protocol):
     """Where workers say what they serve, beside the scores."""
 
@@ -263,7 +316,7 @@ class WorkerStates(Protocol):
         """What every worker said last, by id, also of those that were killed since."""
 
 
-class WholeStore(ScoreStore, RescoreJobs, Rollouts, ApiKeys, WorkerStates, Protocol):
+class WholeStore(ScoreStore, RescoreJobs, Rollouts, ApiKeys, BatchJobs, WorkerStates, Protocol):
     """A store as it is opened: all that it keeps."""
 
 
