@@ -203,6 +203,11 @@ class BackgroundTagger:
         """The version."""
         return self.resident.model
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """See `ResidentTagger.labels`."""
+        return self.resident.labels
+
     async def decode(self, data: bytes) -> PreparedImage:
         """See `ResidentTagger.decode`."""
         return await self.resident.decode(data)

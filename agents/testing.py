@@ -34,6 +34,7 @@ class FakeTagger:
         self.delay = delay
         digest = hashlib.sha256(version.encode()).hexdigest()
         self.model = ModelRef(name="fake", version=version, digest=digest)
+        self.labels = LABELS
         self.input_side = 224
         self.forwards = 0
         self._policy = Policy(thresholds=dict.fromkeys(LABELS, 0.7), rules=RULES)

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 from agents.telemetry.api_metrics import ApiMetrics
 from agents.telemetry.tracing import NO_TRACER, Tracer
 from console import openapi, problems
-from console.api import compat, inference_v2, predictions
+from console.api import batches, compat, inference_v2, predictions
 from console.body_guard import BodyGuard
 from console.problems import Problem
 from console.request_context import RequestContext
@@ -29,7 +29,12 @@ def routes() -> FastAPI:
     """The routes alone, as the document of the API describes them."""
     # Its own pages of documentation load scripts of another host.
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
-    for each in (predictions, compat, inference_v2):  # a prefix given here would be in no route's own path
+    for each in (
+        predictions,
+        compat,
+        inference_v2,
+        batches,
+    ):  # a prefix given here would be in no route's own path
         app.include_router(each.router)
 
     @app.get("/openapi.json", include_in_schema=False)

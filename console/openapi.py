@@ -9,6 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from console.api.batches import BatchSubmission, Resumption
 from console.api.inference_tensors import InferenceRequest
 from console.api.predictions import PredictionRequest
 from console.problems import ProblemDocument
@@ -20,7 +21,13 @@ _DESCRIPTION: Final = (
     "Tags photographs of restaurants. Every refusal is a problem document (RFC 9457), but under /v2, where "
     "the Open Inference Protocol has its own. Keys are made by `tagstream keys create`."
 )
-_UNREFERENCED: Final[tuple[type[BaseModel], ...]] = (ProblemDocument, PredictionRequest, InferenceRequest)
+_UNREFERENCED: Final[tuple[type[BaseModel], ...]] = (
+    ProblemDocument,
+    PredictionRequest,
+    InferenceRequest,
+    BatchSubmission,
+    Resumption,
+)
 """What routes read or answer by themselves."""
 
 _SECURITY: Final = {

@@ -15,9 +15,14 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from operations.admission import Overloaded
+from operations.batch_jobs import BatchConflict, UnknownBatch
+from operations.batch_parts import ForeignPart
+from operations.batch_rows import UnreadableList
+from operations.batch_start import OtherRequest, OutputTaken, UnknownFormat
 from operations.model_choice import UnknownModel
 from operations.predict import DeadlineMissed, NotResident
 from schemas.errors import (
+    Changed,
     ForeignFormat,
     Gone,
     KeepsFailing,
@@ -66,6 +71,10 @@ GONE: Final = ProblemKind("object-gone", 422, "There is no such object")
 OBJECT_TOO_LARGE: Final = ProblemKind("object-too-large", 422, "The object has too many bytes")
 UNKNOWN_MODEL: Final = ProblemKind("unknown-model", 404, "There is no such model, version or alias")
 NOT_LOADED: Final = ProblemKind("model-not-loaded", 503, "The version is not loaded here", 5)
+NOT_EMPTY: Final = ProblemKind("output-not-empty", 409, "Something stands where the results shall be")
+CONFLICT: Final = ProblemKind("conflict", 409, "The resource does not stand where this could be done")
+UNREADABLE_LIST: Final = ProblemKind("unreadable-list", 422, "The list cannot be read")
+MISMATCH: Final = ProblemKind("idempotency-mismatch", 422, "The key was used for another request")
 RATE: Final = ProblemKind("rate-limited", 429, "The key asks too often")
 OVERLOADED: Final = ProblemKind("overloaded", 503, "Too much is in hand", 1)
 DEADLINE: Final = ProblemKind("deadline", 503, "No answer within the deadline", 1)
@@ -76,6 +85,14 @@ SEE_LOG: Final = "see the server's log by the request_id"
 """All that is said of what has failed inside."""
 
 _OF_ERRORS: Final[tuple[tuple[type[TagstreamError], ProblemKind], ...]] = (
+    (UnknownBatch, NOT_FOUND),
+    (BatchConflict, CONFLICT),
+    (OutputTaken, NOT_EMPTY),
+    (ForeignPart, CONFLICT),
+    (UnreadableList, UNREADABLE_LIST),
+    (UnknownFormat, UNREADABLE_LIST),
+    (OtherRequest, MISMATCH),
+    (Changed, CONFLICT),
     (NotAllowed, NOT_ALLOWED),
     (Gone, GONE),
     (TooLarge, OBJECT_TOO_LARGE),

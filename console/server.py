@@ -18,17 +18,24 @@ import structlog
 import uvicorn
 
 from agents import listening
+from agents.presence import life_id
 from agents.wiring.prediction_parts import PredictionParts, open_prediction_parts
 from agents.wiring.runtime import ProcessRuntime, process_runtime
 from agents.wiring.settings import Settings
 from console.app import create_app
 from console.identity import Identity
 from console.service import ApiService, ServedModel
+from operations.batch_runner import BatchRunner, BatchWorld
+from operations.batch_scoring import RowScorer
 from operations.model_choice import ModelChoice
 from operations.predict import Predictor
 from schemas.api_settings import ApiSettings
+from streams.ports import IMAGES
 
 log = structlog.get_logger(__name__)
+
+QUIET_SECONDS: Final = 2.0
+"""Without a prediction, after which batch jobs have all of their photographs in hand."""
 
 BACKLOG: Final = 1_024
 MOST_CONNECTIONS: Final = 900
@@ -128,10 +135,33 @@ async def _opened(settings: Settings, runtime: ProcessRuntime) -> AsyncIterator[
         service = _service(settings, parts, is_ready=lambda: runtime.observed.health.readyz().is_ok)
         admission = service.predictor.admission
         runtime.observed.predictions(lambda: (admission.in_hand, admission.limit))
-        try:
-            yield service
-        finally:
-            await service.identity.close()
+        async with _batches_worked_at(settings.api, parts, service, runtime):
+            try:
+                yield service
+            finally:
+                await service.identity.close()
+
+
+@asynccontextmanager
+async def _batches_worked_at(
+    limits: ApiSettings, parts: PredictionParts, service: ApiService, runtime: ProcessRuntime
+) -> AsyncIterator[None]:
+    """Within the block; what is in hand at its end is given back, for another server."""
+    if not limits.batch_photographs:
+        yield
+        return
+    storage, admission = runtime.dependencies.of(IMAGES), service.predictor.admission
+    rows = RowScorer(
+        parts.images, storage, limits.batch_photographs, lambda: admission.is_quiet(QUIET_SECONDS)
+    )
+    world = BatchWorld(parts.store, parts.files, parts.targets, rows, runtime.dependencies)
+    working = asyncio.create_task(BatchRunner(world, life_id()).run(), name="batches")
+    runtime.watch(working)
+    try:
+        yield
+    finally:
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
 
 
 def _service(settings: Settings, parts: PredictionParts, *, is_ready: Callable[[], bool]) -> ApiService:
@@ -147,6 +177,8 @@ def _service(settings: Settings, parts: PredictionParts, *, is_ready: Callable[[
         choice=ModelChoice(lambda: slot.model, parts.resolve, alias=parts.alias),
         serving=serving,
         is_ready=is_ready,
+        batches=parts.store,
+        files=parts.files,
     )
 
 

@@ -14,6 +14,7 @@ from operations.predict import Predictor
 from schemas.api_keys import ApiKey, Scope
 from schemas.api_settings import ApiSettings
 from schemas.tags import ModelRef
+from streams.ports import BatchJobs, ObjectFiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,8 @@ class ApiService:
     choice: ModelChoice
     serving: Callable[[], ServedModel]
     is_ready: Callable[[], bool]
+    batches: BatchJobs
+    files: ObjectFiles
 
 
 def service_of(request: Request) -> ApiService:

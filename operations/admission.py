@@ -7,6 +7,7 @@ costs those who wait, and a server that is asked for more than it can do would a
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -35,6 +36,12 @@ class Admission:
         self._pace: float | None = None
         self.in_hand = 0
         """Photographs that are worked on or wait."""
+        self._left_at = -math.inf
+        """When the last one was answered."""
+
+    def is_quiet(self, seconds: float) -> bool:
+        """Whether for so long nothing has been in hand."""
+        return not self.in_hand and self._clock() - self._left_at >= seconds
 
     @property
     def limit(self) -> int:
@@ -57,6 +64,7 @@ class Admission:
             yield
         finally:
             self.in_hand -= 1
+            self._left_at = self._clock()
 
     @contextmanager
     def timed(self) -> Iterator[None]:

@@ -8,12 +8,11 @@ lease may be taken early: its owner is then told at its next change, and some im
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol, TypeVar
 
+from operations.lease_renewal import while_renewed
 from schemas.did_you_mean import did_you_mean
 from schemas.errors import ConfigurationError, TagstreamError
 from schemas.rescore_jobs import RescoreJob, RescoreLease
@@ -99,17 +98,7 @@ class HeldJob:
 
     async def while_held(self, work: Coroutine[Any, Any, T]) -> T:
         """What `work` returns; cancelled, and `LeaseTaken` raised, where the lease goes to another."""
-        working, renewing = asyncio.ensure_future(work), asyncio.ensure_future(self._renew())
-        try:
-            await asyncio.wait((working, renewing), return_when=asyncio.FIRST_COMPLETED)
-            if not working.done():
-                renewing.result()
-            return await working
-        finally:
-            for task in (working, renewing):
-                task.cancel()
-                with suppress(asyncio.CancelledError, TagstreamError):
-                    await task
+        return await while_renewed(work, self._renew())
 
     async def _renew(self) -> None:
         while True:

@@ -23,6 +23,12 @@ class ApiSettings(Section):
     key_rate: float = Field(
         100.0, gt=0, description="Photographs a second that one key may have predicted, in each process"
     )
+    batch_photographs: Advanced[int] = Field(
+        8,
+        ge=0,
+        description="Photographs of batch jobs in hand at once, one while predictions come; 0 leaves batch"
+        " jobs to other servers",
+    )
     body_bytes: int = Field(20 * 2**20, ge=2**10, description="Bytes of a request's body, at most; then 413")
     bodies_bytes: Advanced[int] = Field(
         256 * 2**20, ge=2**10, description="Bytes of all bodies in memory at once; then 503"

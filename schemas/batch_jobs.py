@@ -163,10 +163,12 @@ class BatchJob(Value):
     """Of what was asked for: a repeated request must ask for the same."""
     input: BatchInput
     output: BatchOutput
-    model: ModelRef
-    """The version that scores every row."""
-    labels: tuple[str, ...]
-    """Of that version, in the order of the results' columns."""
+    version: str = Field(min_length=1)
+    """Of the model: every row is scored by it."""
+    model: ModelRef | None = None
+    """That version, and its digest, as whoever began with the first chunk had it; then it stays."""
+    labels: tuple[str, ...] = ()
+    """Of that version, in the order of the results' columns; known when the model is."""
     most_failed: Probability = 0.5
     """The share of rows with an error beyond which it stops, once there are enough of them to tell."""
     cursor: BatchCursor = BatchCursor()
@@ -189,10 +191,6 @@ class BatchJob(Value):
     def is_scored(self) -> bool:
         """Whether every row has a result, so that the manifest alone is missing."""
         return self.cursor.is_at_end and not self.open
-
-    def revised(self, **facts: object) -> BatchJob:
-        """The next revision of the document."""
-        return self.model_copy(update={**facts, "revision": self.revision + 1})
 
 
 @dataclass(frozen=True, slots=True)

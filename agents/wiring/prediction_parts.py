@@ -20,8 +20,9 @@ from agents.wiring.settings import Settings
 from agents.wiring.stores import blamed, open_store
 from model.registry.refs import AliasRef, VersionRef
 from streams.adapters.memory import MemoryImages
+from streams.adapters.s3.files import S3Files
 from streams.adapters.s3.images import S3Images
-from streams.ports import ImageStore, WholeStore
+from streams.ports import ImageStore, ObjectFiles, WholeStore
 
 T = TypeVar("T")
 
@@ -33,6 +34,7 @@ class PredictionParts:
     slot: ModelSlot
     targets: ModelTargets
     images: ImageStore
+    files: ObjectFiles
     store: WholeStore
     alias: str | None
     """The one that the slot follows."""
@@ -49,13 +51,16 @@ async def open_prediction_parts(
         residence = await open_resident(settings, runtime, stack)
 
         # Where no bucket may be read no storage is needed, nor a login.
-        images: ImageStore = MemoryImages(settings.s3)
+        nothing = MemoryImages(settings.s3)
+        images: ImageStore = nothing
+        files: ObjectFiles = nothing
         if settings.s3.buckets:
             storage = await runtime.opened(
                 S3Images(s3_settings(settings)), "TAGSTREAM_S3__ENDPOINT_URL", stack
             )
             runtime.observed.budget(storage.budget)
             images = storage
+            files = await runtime.opened(S3Files(s3_settings(settings)), "TAGSTREAM_S3__ENDPOINT_URL", stack)
         kept: AbstractAsyncContextManager[WholeStore] = open_store(settings.store)
         store = await runtime.opened(kept, blamed(settings.store), stack)
         await residence.slot.warm()
@@ -65,6 +70,7 @@ async def open_prediction_parts(
             residence.slot,
             targets,
             images,
+            files,
             store,
             alias=str(alias) if alias else None,
             resolve=partial(_version, settings) if settings.registry.url else None,

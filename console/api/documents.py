@@ -11,6 +11,7 @@ MEANINGS: Final = {
     401: "No key, or one that is unknown, revoked or expired",
     403: "The key lacks the scope, or the bucket is not on the allow-list",
     404: "There is no such model, version or alias",
+    409: "The resource does not stand where this could be done",
     408: "The body comes too slowly",
     413: "The body is too large",
     415: "The body is of no accepted media type, or the bytes of no accepted image format",
@@ -40,8 +41,22 @@ def _refusal(status: int) -> dict[str, Any]:
     return told | ({"headers": _HEADERS[status]} if status in _HEADERS else {})
 
 
-REFUSALS: Final[dict[int | str, dict[str, Any]]] = {status: _refusal(status) for status in MEANINGS}
+REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
+    status: _refusal(status)
+    for status in MEANINGS
+    if status != 409  # noqa: PLR2004
+}
 """By status, as the document of the API has them."""
+
+_OF_BATCHES: Final = {
+    404: "There is no such job, or no such model, version or alias",
+    409: "Something stands where the results shall be, or the job does not stand where this could be done",
+    422: "A field is wrong, the list is gone or cannot be read, or the idempotency key was used otherwise",
+}
+BATCH_REFUSALS: Final = {status: each for status, each in REFUSALS.items() if status != 429} | {  # noqa: PLR2004
+    status: _refusal(status) | {"description": told} for status, told in _OF_BATCHES.items()
+}
+"""The same of batches, which no rate bounds."""
 
 ANSWERED: Final[dict[int | str, dict[str, Any]]] = {
     200: {"description": "What the model says", "headers": RATE_HEADERS}

@@ -108,6 +108,8 @@ class Rig:
             choice=ModelChoice(lambda: served.ref, self.resolve, alias="fake@champion"),
             serving=lambda: served,
             is_ready=lambda: self.is_ready,
+            batches=self.store,
+            files=self.images,
         )
 
     async def key(

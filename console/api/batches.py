@@ -1,0 +1,357 @@
+"""Batches: `/v1/batches`, a list of photographs in object storage, scored in parts by whatever servers run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from console import cursors, json_bodies, problems
+from console.api.documents import BATCH_REFUSALS
+from console.api.predictions import ModelDocument
+from console.problems import Problem
+from console.service import ApiService, AuthorizedCaller, Service, caller_with
+from operations import batch_errors, batch_jobs, batch_start
+from operations.batch_errors import ErrorsPlace
+from operations.batch_jobs import AnyBatch
+from operations.batch_start import BatchRequest
+from schemas.api_keys import Scope
+from schemas.batch_jobs import BatchFormat, BatchJob, BatchState
+from schemas.tags import Probability
+from schemas.uploads import Location
+
+router = APIRouter(prefix="/v1/batches", tags=["batches"])
+
+POLL_SECONDS: Final = 5
+"""After which it pays to look again."""
+
+_KEY: Final = re.compile(r'"?[\x21\x23-\x7e]{1,255}"?')
+
+
+class ListLocation(BaseModel):
+    """The list: one photograph a row."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    bucket: str = Field(min_length=1, max_length=255, examples=["photos"])
+    key: str = Field(min_length=1, max_length=1024, examples=["jobs/nov.csv"])
+    format: BatchFormat | None = Field(None, description="By the end of the key if absent")
+    column: str = Field(
+        "image", min_length=1, max_length=255, description="With `s3://bucket/key`, or a key below `base`"
+    )
+    base: str | None = Field(
+        None,
+        max_length=1400,
+        pattern=r"^s3://[^/]+(/.*)?$",
+        description="`s3://bucket/prefix` before a row's key; the list's own bucket if absent",
+    )
+
+
+class ResultsLocation(BaseModel):
+    """Where parts and manifest go; nothing may stand there yet."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    bucket: str = Field(min_length=1, max_length=255, examples=["photos"])
+    prefix: str = Field(min_length=1, max_length=1000, examples=["jobs/nov-out/"])
+    format: BatchFormat | None = Field(None, description="As the list's if absent")
+    escape_formulas: bool = Field(
+        True, description="In CSV an apostrophe comes before what a spreadsheet would take for a formula"
+    )
+
+
+class BatchSubmission(BaseModel):
+    """What to score, and where the results go."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    input: ListLocation
+    output: ResultsLocation
+    model: str | None = Field(
+        None,
+        max_length=300,
+        description="`NAME`, `NAME/VERSION` or `NAME@ALIAS`, pinned now; the version that serves if absent",
+    )
+    max_failed: Probability = Field(
+        0.5, description="Share of rows with an error beyond which it stops, once 1,000 are done"
+    )
+
+
+class Resumption(BaseModel):
+    """How a job goes on."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    max_failed: Probability | None = Field(None, description="From now on; as it was if absent")
+
+
+class RowsDocument(BaseModel):
+    """Rows of the list."""
+
+    total: int | None = Field(description="Known when the list is read to its end")
+    read: int
+    done: int
+    failed: int = Field(description="Of those that are done; the others have scores")
+
+
+class ResultsDocument(BaseModel):
+    """Where the results are."""
+
+    prefix: str = Field(examples=["s3://photos/jobs/nov-out/"])
+    manifest: str = Field(description="There when the job is finished, and not before")
+
+
+class LinksDocument(BaseModel):
+    """What can be asked for next."""
+
+    self: str
+    errors: str
+    cancel: str
+    resume: str
+
+
+class BatchDocument(BaseModel):
+    """A job and how far it has come."""
+
+    id: str = Field(examples=["bat_0a1b2c3d4e5f6g7h8i9j0k1l2m"])
+    state: BatchState
+    why: str = Field(description="Why it has failed, or what it waits for; empty else")
+    code: str | None = Field(description="The short name of why it has failed", examples=["input-changed"])
+    model: ModelDocument | None = Field(description="Of every row; null until the first server has begun")
+    version: str
+    input: str = Field(examples=["s3://photos/jobs/nov.csv"])
+    output: ResultsDocument
+    rows: RowsDocument
+    errors: Mapping[str, int] = Field(description="Rows by the code of their error")
+    progress: float = Field(ge=0, le=1, description="By the bytes of the list")
+    eta_seconds: float | None
+    created_at: datetime
+    created_by: str = Field(description="The key's id, or a user's name")
+    finished_at: datetime | None
+    links: LinksDocument
+
+    @classmethod
+    def of(cls, job: BatchJob) -> BatchDocument:
+        """As it stands."""
+        progress, here = batch_jobs.progress(job), f"{router.prefix}/{job.id}"
+        left = progress.seconds_left
+        place = f"s3://{job.output.bucket}/"
+        return cls(
+            id=job.id,
+            state=job.state,
+            why=job.why,
+            code=job.code,
+            model=ModelDocument.of(job.model) if job.model else None,
+            version=job.version,
+            input=str(job.input),
+            output=ResultsDocument(prefix=place + job.output.prefix, manifest=place + job.output.manifest),
+            rows=RowsDocument(
+                total=job.total, read=job.cursor.rows, done=job.counts.rows, failed=job.counts.failed
+            ),
+            errors=dict(job.counts.errors),
+            progress=round(progress.share, 4),
+            eta_seconds=None if left is None else round(left, 1),
+            created_at=job.created_at,
+            created_by=job.created_by,
+            finished_at=job.finished_at,
+            links=LinksDocument(
+                self=here, errors=f"{here}/errors", cancel=f"{here}/cancel", resume=f"{here}/resume"
+            ),
+        )
+
+
+class BatchesDocument(BaseModel):
+    """Some jobs, the newest first."""
+
+    items: list[BatchDocument]
+    next: str | None = Field(description="`cursor` of the next page")
+
+
+class RowErrorDocument(BaseModel):
+    """A row that has no scores."""
+
+    row: int = Field(description="The first row of the list is 1; a header is none")
+    image: str
+    error: str = Field(examples=["gone"])
+    detail: str
+
+
+class RowErrorsDocument(BaseModel):
+    """Some of them, in the order of the list."""
+
+    items: list[RowErrorDocument]
+    next: str | None = Field(description="`cursor` of the next page")
+
+
+Caller = Annotated[AuthorizedCaller, Depends(caller_with(Scope.BATCH))]
+BatchId = Annotated[str, Path(max_length=200, examples=["bat_0a1b2c3d4e5f6g7h8i9j0k1l2m"])]
+Limit = Annotated[int, Query(ge=1, le=500)]
+Cursor = Annotated[str | None, Query(max_length=1000, description="`next` of the page before")]
+
+_MADE: Final[dict[str, Any]] = {
+    "description": "The job is kept, and servers begin with it within seconds",
+    "headers": {
+        "Location": {"description": "Of the job", "schema": {"type": "string"}},
+        "Retry-After": {"description": "Seconds", "schema": {"type": "integer"}},
+        "Idempotency-Replayed": {
+            "description": "`true` where the job was made by an earlier try of this request",
+            "schema": {"type": "string"},
+        },
+    },
+}
+
+
+@router.post(
+    "",
+    status_code=202,
+    response_model=BatchDocument,
+    responses=BATCH_REFUSALS | {202: _MADE},
+    openapi_extra=json_bodies.described(BatchSubmission),
+    summary="Have a list scored",
+    operation_id="submitBatch",
+)
+async def submit(
+    request: Request,
+    response: Response,
+    service: Service,
+    caller: Caller,
+    idempotency_key: Annotated[
+        str | None,
+        Header(max_length=257, description="Of your choice: the same request sent again makes no second job"),
+    ] = None,
+) -> BatchDocument:
+    """Name a list in object storage, and a prefix where nothing stands yet.
+
+    Rows are scored behind all predictions. Results keep the order of the list: a part for a thousand rows,
+    and in the end a manifest. What is wrong with a row is in its result, and fails no job.
+    """
+    key = _idempotency_key(idempotency_key)
+    asked = await json_bodies.read(request, BatchSubmission)
+    wanted = await _request(service, asked, created_by=caller.key.id)
+    started = await batch_start.start(service.batches, service.files, wanted, idempotency_key=key)
+    response.headers["Location"] = f"{router.prefix}/{started.job.id}"
+    response.headers["Retry-After"] = str(POLL_SECONDS)
+    if started.is_repeated:
+        response.headers["Idempotency-Replayed"] = "true"
+    return BatchDocument.of(started.job)
+
+
+@router.get(
+    "",
+    response_model=BatchesDocument,
+    responses=BATCH_REFUSALS,
+    summary="List jobs",
+    operation_id="listBatches",
+)
+async def listing(
+    service: Service, _caller: Caller, limit: Limit = 50, cursor: Cursor = None
+) -> BatchesDocument:
+    """The newest first."""
+    place = cursors.read(cursor, str, str) if cursor is not None else None
+    every = [each for each in await batch_jobs.listed(service.batches) if isinstance(each, BatchJob)]
+    found = [each for each in every if place is None or _place(each) < place]
+    shown = found[:limit]
+    return BatchesDocument(
+        items=[BatchDocument.of(each) for each in shown],
+        next=cursors.written(*_place(shown[-1])) if len(found) > limit else None,
+    )
+
+
+@router.get(
+    "/{batch_id}",
+    response_model=BatchDocument,
+    responses=BATCH_REFUSALS,
+    summary="Look at a job",
+    operation_id="getBatch",
+)
+async def look(service: Service, _caller: Caller, batch_id: BatchId) -> BatchDocument:
+    """Its state, what is done, and until when it may take."""
+    return BatchDocument.of(await batch_jobs.known(service.batches, batch_id))
+
+
+@router.get(
+    "/{batch_id}/errors",
+    response_model=RowErrorsDocument,
+    responses=BATCH_REFUSALS,
+    summary="List the rows with an error",
+    operation_id="listBatchErrors",
+)
+async def errors(
+    service: Service, _caller: Caller, batch_id: BatchId, limit: Limit = 50, cursor: Cursor = None
+) -> RowErrorsDocument:
+    """Of what is done so far, in the order of the list. A page may be short, and there is more behind it."""
+    after = ErrorsPlace(*cursors.read(cursor, int, int)) if cursor is not None else ErrorsPlace()
+    job = await batch_jobs.known(service.batches, batch_id)
+    page = await batch_errors.page(service.files, job, after=after, limit=limit)
+    return RowErrorsDocument(
+        items=[
+            RowErrorDocument(row=each.row, image=each.image, error=each.code, detail=each.detail)
+            for each in page.rows
+        ],
+        next=cursors.written(page.behind.part, page.behind.row) if page.behind else None,
+    )
+
+
+@router.post(
+    "/{batch_id}/cancel",
+    response_model=BatchDocument,
+    responses=BATCH_REFUSALS,
+    summary="Stop a job",
+    operation_id="cancelBatch",
+)
+async def cancel(service: Service, _caller: Caller, batch_id: BatchId) -> BatchDocument:
+    """Its parts stay where they are; it may be resumed."""
+    return BatchDocument.of(await batch_jobs.cancel(service.batches, batch_id))
+
+
+@router.post(
+    "/{batch_id}/resume",
+    response_model=BatchDocument,
+    responses=BATCH_REFUSALS,
+    openapi_extra=json_bodies.described(Resumption, is_required=False),
+    summary="Have a job go on",
+    operation_id="resumeBatch",
+)
+async def resume(request: Request, service: Service, _caller: Caller, batch_id: BatchId) -> BatchDocument:
+    """One that was cancelled, or has failed by what is mended now. What has a part is not scored again."""
+    asked = await json_bodies.read(request, Resumption)
+    return BatchDocument.of(await batch_jobs.resume(service.batches, batch_id, most_failed=asked.max_failed))
+
+
+async def _request(service: ApiService, asked: BatchSubmission, *, created_by: str) -> BatchRequest:
+    version = await service.choice.version_of(asked.model)
+    wanted = BatchRequest(
+        source=Location(bucket=asked.input.bucket, key=asked.input.key),
+        results=Location(bucket=asked.output.bucket, key=asked.output.prefix),
+        version=version or service.serving().ref.version,
+        created_by=created_by,
+        format=asked.input.format,
+        results_format=asked.output.format,
+        column=asked.input.column,
+        base=asked.input.base,
+        escapes_formulas=asked.output.escape_formulas,
+        most_failed=asked.max_failed,
+    )
+    if version is not None:  # of another one the first server that begins says what it is
+        return wanted
+    serving = service.serving()
+    return replace(wanted, model=serving.ref, labels=serving.labels)
+
+
+def _idempotency_key(given: str | None) -> str | None:
+    """Without the quotes that the draft puts around it; raises `Problem`."""
+    if given is None:
+        return None
+    if not _KEY.fullmatch(given):
+        raise Problem(problems.BAD_BODY, "Idempotency-Key: 1 to 255 visible characters of ASCII")
+    return given.strip('"')
+
+
+def _place(job: AnyBatch) -> tuple[str, str]:
+    at = job.created_at.isoformat() if isinstance(job, BatchJob) else ""
+    return at, job.id

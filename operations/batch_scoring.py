@@ -1,0 +1,98 @@
+"""Scoring of a chunk's rows: behind the predictions that people wait for, each photograph once.
+
+A row never fails the job: what is wrong with its photograph is its result. A storage that is away is no
+fault of a row, and is waited for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, Protocol
+
+from agents.ports import Tagger
+from operations.batch_results import RowResult, fault_of
+from operations.batch_rows import BatchRow, RowFault
+from schemas.errors import KeepsFailing, Rejected
+from schemas.tags import Verdict
+from schemas.uploads import Location
+from streams.ports import Fetched, ImageStore
+from streams.resilience.retry import Dependency
+
+ATTEMPTS: Final = 5
+"""Of one photograph that the storage refuses while it gives others."""
+
+NAP: Final = 0.05
+"""Seconds between two looks whether predictions are in hand."""
+
+_KEEPS_FAILING: Final = "keeps-failing"
+
+
+class BatchTagger(Tagger, Protocol):
+    """A version, behind whoever waits for an answer."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What it scores, in its own order."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowScorer:
+    """Owns nothing. `slots` photographs are in hand at once, and one while predictions are."""
+
+    images: ImageStore
+    storage: Dependency
+    slots: int
+    is_quiet: Callable[[], bool]
+    """Whether nobody waits for a prediction."""
+
+    async def scored(self, rows: Sequence[BatchRow], tagger: BatchTagger) -> tuple[RowResult, ...]:
+        """A result of every row, in their order. Raises `Broken`."""
+        left = deque(dict.fromkeys(row.location for row in rows if row.location is not None))
+        found: dict[Location, Verdict | RowFault] = {}
+        try:
+            async with asyncio.TaskGroup() as group:
+                for slot in range(self.slots):
+                    group.create_task(self._work(left, tagger, found, is_first=not slot))
+        except BaseExceptionGroup as error:  # the others were cancelled for it
+            raise error.exceptions[0] from error
+        return tuple(_result(row, found) for row in rows)
+
+    async def _work(
+        self,
+        left: deque[Location],
+        tagger: BatchTagger,
+        found: dict[Location, Verdict | RowFault],
+        *,
+        is_first: bool,
+    ) -> None:
+        """Take the next photograph until there is none; the first slot waits for nobody."""
+        while left:
+            if is_first or self.is_quiet():
+                location = left.popleft()
+                found[location] = await self._seen(location, tagger)
+            else:
+                await asyncio.sleep(NAP)
+
+    async def _seen(self, location: Location, tagger: BatchTagger) -> Verdict | RowFault:
+        try:
+            fetch = partial(self.images.fetch, location)
+            fetched: Fetched = await self.storage.retry_until_available(fetch, attempts=ATTEMPTS)
+            forwarded = await tagger.score(await tagger.decode(fetched.data))
+        except Rejected as error:
+            return fault_of(error)
+        except KeepsFailing as error:
+            return RowFault(_KEEPS_FAILING, f"{error.dependency} gives others, and not this one")
+        return tagger.decide(forwarded.scores, None)
+
+
+def _result(row: BatchRow, found: dict[Location, Verdict | RowFault]) -> RowResult:
+    if row.location is None:
+        return RowResult(row, None, row.fault)
+    outcome = found[row.location]
+    if isinstance(outcome, RowFault):
+        return RowResult(row, None, outcome)
+    return RowResult(row, outcome, None)
