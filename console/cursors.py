@@ -16,7 +16,7 @@ def written(*place: str | int) -> str:
     return base64.urlsafe_b64encode(json.dumps(place).encode()).decode().rstrip("=")
 
 
-def read(cursor: str, *kinds: type[str] | type[int]) -> tuple[Any, ...]:
+def read(cursor: str, *kinds: type[str | int]) -> tuple[Any, ...]:
     """The place, which has such values; raises `Problem`."""
     try:
         place = json.loads(base64.b64decode(f"{cursor}==", altchars=b"-_", validate=True))

@@ -1,4 +1,4 @@
-"""Batches: `/v1/batches`, a list of photographs in object storage, scored in parts by whatever servers run."""
+"""Batches: `/v1/batches`, a list of photographs in object storage, scored in parts by all servers."""
 
 from __future__ import annotations
 
@@ -61,7 +61,8 @@ class ResultsLocation(BaseModel):
     prefix: str = Field(min_length=1, max_length=1000, examples=["jobs/nov-out/"])
     format: BatchFormat | None = Field(None, description="As the list's if absent")
     escape_formulas: bool = Field(
-        True, description="In CSV an apostrophe comes before what a spreadsheet would take for a formula"
+        default=True,
+        description="In CSV an apostrophe comes before what a spreadsheet would take for a formula",
     )
 
 
