@@ -29,12 +29,8 @@ def routes() -> FastAPI:
     """The routes alone, as the document of the API describes them."""
     # Its own pages of documentation load scripts of another host.
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
-    for each in (
-        predictions,
-        compat,
-        inference_v2,
-        batches,
-    ):  # a prefix given here would be in no route's own path
+    # A prefix that is given here would be in no route's own path.
+    for each in (predictions, compat, inference_v2, batches):
         app.include_router(each.router)
 
     @app.get("/openapi.json", include_in_schema=False)

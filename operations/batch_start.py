@@ -113,8 +113,8 @@ def _repeated(found: BatchJob, request: BatchRequest) -> StartedBatch:
 
 async def _new(batch_id: str, files: ObjectFiles, request: BatchRequest) -> BatchJob:
     listed = await _input(files, request)
-    prefix = _prefix(request.results.key)
-    await _refuse_taken(files, request.results.bucket, prefix, but=request.source)
+    prefix = prefix_of(request.results.key)
+    await refuse_taken(files, request)
     now = datetime.now(UTC)
     return BatchJob(
         id=batch_id,
@@ -141,7 +141,7 @@ async def _input(files: ObjectFiles, request: BatchRequest) -> BatchInput:
     source = request.source
     base = request.base or f"s3://{source.bucket}/"
     await _refuse_foreign(files, base)
-    how = request.format or _format_of(source.key)
+    how = request.format or format_of(source.key)
     facts = await files.facts(source)
     if facts is None:
         raise Gone(f"{source} does not exist")
@@ -174,21 +174,27 @@ async def _refuse_foreign(files: ObjectFiles, base: str) -> None:
     await files.keys(bucket, prefix, limit=1)
 
 
-def _format_of(key: str) -> BatchFormat:
+def format_of(key: str) -> BatchFormat:
+    """How a list of that name is written; raises `UnknownFormat`."""
     for ending, how in _FORMATS.items():
         if key.lower().endswith(ending):
             return how
     raise UnknownFormat(f"{key} ends with none of {', '.join(_FORMATS)}: say its format, csv or jsonl")
 
 
-def _prefix(key: str) -> str:
+def prefix_of(key: str) -> str:
+    """Below which the results stand."""
     return f"{key.rstrip('/')}/"
 
 
-async def _refuse_taken(files: ObjectFiles, bucket: str, prefix: str, *, but: Location) -> None:
-    """What stands there is nobody's to replace: another batch's results, or photographs."""
+async def refuse_taken(files: ObjectFiles, request: BatchRequest) -> None:
+    """Raise `OutputTaken` where anything but the list stands below the prefix of the results.
+
+    It is nobody's to replace: another batch's results, or photographs.
+    """
+    bucket, prefix, source = request.results.bucket, prefix_of(request.results.key), request.source
     found = await files.keys(bucket, prefix, limit=2)
-    if others := [key for key in found if (bucket, key) != (but.bucket, but.key)]:
+    if others := [key for key in found if (bucket, key) != (source.bucket, source.key)]:
         raise OutputTaken(f"s3://{bucket}/{prefix} is not empty ({others[0]} is there): name another prefix")
 
 

@@ -26,6 +26,7 @@ COMMANDS: Final = (
     "erase",
     "statements",
     "replay",
+    "batch",
     "dlq",
     "topics",
     "routes",

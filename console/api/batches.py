@@ -62,7 +62,7 @@ class ResultsLocation(BaseModel):
     format: BatchFormat | None = Field(None, description="As the list's if absent")
     escape_formulas: bool = Field(
         default=True,
-        description="In CSV an apostrophe comes before what a spreadsheet would take for a formula",
+        description="In CSV an apostrophe before what a spreadsheet would take for a formula",
     )
 
 
