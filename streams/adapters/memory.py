@@ -12,6 +12,7 @@ from typing import Self
 from urllib.parse import quote
 
 from schemas.api_keys import ApiKey, SpoiledKey, key_in
+from schemas.batch_jobs import BatchJob, SpoiledBatch, batch_in
 from schemas.errors import Gone, Unavailable
 from schemas.events import Announcement, DeadLetter
 from schemas.records import ImageHead, Kept, ScoreRecord, Stale
@@ -21,6 +22,7 @@ from schemas.statements import StatementOfReasons
 from schemas.uploads import ImageUploaded, Location
 from schemas.worker_states import WorkerState
 from streams.adapters.limits import Limits
+from streams.adapters.revised_memory import RevisedMemory
 from streams.ports import Change, Fetched, Purged, StoredRendition
 
 
@@ -159,10 +161,15 @@ class MemoryScores(_InMemory):
         self._statements: dict[str, StatementOfReasons] = {}
         self._workers: dict[str, WorkerState] = {}
         self._rollouts: dict[str, ModelRollout] = {}
-        self.job_documents: dict[str, str] = {}
+        self._jobs = RevisedMemory[RescoreJob, SpoiledJob](RescoreJob, job_in)
+        self._keys = RevisedMemory[ApiKey, SpoiledKey](ApiKey, key_in)
+        self._batches = RevisedMemory[BatchJob, SpoiledBatch](BatchJob, batch_in)
+        self.job_documents = self._jobs.documents
         """The jobs' documents as JSON, by id."""
-        self.key_documents: dict[str, str] = {}
+        self.key_documents = self._keys.documents
         """The API keys' documents as JSON, by id."""
+        self.batch_documents = self._batches.documents
+        """The batch jobs' documents as JSON, by id."""
 
     async def head(self, image_id: str) -> ImageHead | None:
         """See `ScoreStore.head`."""
@@ -234,29 +241,22 @@ class MemoryScores(_InMemory):
 
     async def create_job(self, job: RescoreJob) -> bool:
         """See `RescoreJobs.create_job`."""
-        document = job.model_dump_json()
-        return self.job_documents.setdefault(job.id, document) is document
+        return self._jobs.create(job)
 
     async def replace_job(self, job: RescoreJob, *, over: int) -> bool:
         """See `RescoreJobs.replace_job`."""
-        stored = job_in(job.id, self.job_documents.get(job.id))
-        if isinstance(stored, SpoiledJob) or stored.revision != over:
-            return False
-        self.job_documents[job.id] = job.model_dump_json()
-        return True
+        return self._jobs.replace(job, over=over)
 
     async def job(self, job_id: str) -> RescoreJob | None:
         """See `RescoreJobs.job`."""
-        if job_id not in self.job_documents:
-            return None
-        found = job_in(job_id, self.job_documents[job_id])
+        found = self._jobs.find(job_id)
         if isinstance(found, SpoiledJob):
             raise found.error
         return found
 
     async def jobs(self) -> tuple[RescoreJob | SpoiledJob, ...]:
         """See `RescoreJobs.jobs`."""
-        return tuple(job_in(job_id, self.job_documents[job_id]) for job_id in sorted(self.job_documents))
+        return self._jobs.every()
 
     async def job_states(self, job_ids: Collection[str]) -> Mapping[str, RescoreState]:
         """See `RescoreJobs.job_states`."""
@@ -285,29 +285,41 @@ class MemoryScores(_InMemory):
 
     async def create_key(self, key: ApiKey) -> bool:
         """See `ApiKeys.create_key`."""
-        document = key.model_dump_json()
-        return self.key_documents.setdefault(key.id, document) is document
+        return self._keys.create(key)
 
     async def replace_key(self, key: ApiKey, *, over: int) -> bool:
         """See `ApiKeys.replace_key`."""
-        stored = key_in(key.id, self.key_documents.get(key.id))
-        if isinstance(stored, SpoiledKey) or stored.revision != over:
-            return False
-        self.key_documents[key.id] = key.model_dump_json()
-        return True
+        return self._keys.replace(key, over=over)
 
     async def key(self, key_id: str) -> ApiKey | None:
         """See `ApiKeys.key`."""
-        if key_id not in self.key_documents:
-            return None
-        found = key_in(key_id, self.key_documents[key_id])
+        found = self._keys.find(key_id)
         if isinstance(found, SpoiledKey):
             raise found.error
         return found
 
     async def keys(self) -> tuple[ApiKey | SpoiledKey, ...]:
         """See `ApiKeys.keys`."""
-        return tuple(key_in(key_id, self.key_documents[key_id]) for key_id in sorted(self.key_documents))
+        return self._keys.every()
+
+    async def create_batch(self, job: BatchJob) -> bool:
+        """See `BatchJobs.create_batch`."""
+        return self._batches.create(job)
+
+    async def replace_batch(self, job: BatchJob, *, over: int) -> bool:
+        """See `BatchJobs.replace_batch`."""
+        return self._batches.replace(job, over=over)
+
+    async def batch(self, batch_id: str) -> BatchJob | None:
+        """See `BatchJobs.batch`."""
+        found = self._batches.find(batch_id)
+        if isinstance(found, SpoiledBatch):
+            raise found.error
+        return found
+
+    async def batches(self) -> tuple[BatchJob | SpoiledBatch, ...]:
+        """See `BatchJobs.batches`."""
+        return self._batches.every()
 
     async def note_worker(self, state: WorkerState) -> None:
         """See `WorkerStates.note_worker`."""

@@ -22,6 +22,7 @@ from .builders import head, position, record, statement
 from .mongo_server import MongoWireServer
 from .stores import become, mongo_settings
 from .test_api_keys import KEY_ID, api_key
+from .test_batch_jobs import BATCH_ID, batch_job
 from .test_rescore_jobs import job
 from .test_rollouts import rollout
 from .test_worker_states import state
@@ -66,6 +67,10 @@ QUERIES = {
     "update api_keys {'_id': '?', 'revision': '?'}",
     "find api_keys {'_id': '?'}",
     f"find api_keys {{{PAGE}",
+    "update batch_jobs {'_id': '?'}",
+    "update batch_jobs {'_id': '?', 'revision': '?'}",
+    "find batch_jobs {'_id': '?'}",
+    f"find batch_jobs {{{PAGE}",
     "update workers {'_id': '?'}",
     "delete workers {'_id': '?'}",
     f"find workers {{{PAGE}",
@@ -164,6 +169,10 @@ async def every_call(scores: MongoScores) -> None:
     await scores.replace_key(api_key(), over=0)
     await scores.key(KEY_ID)
     await scores.keys()
+    await scores.create_batch(batch_job())
+    await scores.replace_batch(batch_job(), over=0)
+    await scores.batch(BATCH_ID)
+    await scores.batches()
     await scores.note_worker(state())
     await scores.workers()
     await scores.forget_worker("nobody")

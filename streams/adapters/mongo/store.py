@@ -26,6 +26,7 @@ from pymongo.errors import InvalidURI, PyMongoError
 from pymongo.read_concern import ReadConcern
 
 from schemas.api_keys import ApiKey, SpoiledKey, key_in
+from schemas.batch_jobs import BatchJob, SpoiledBatch, batch_in
 from schemas.errors import Rejected, Unavailable
 from schemas.records import ImageHead, Kept, ScoreRecord, Stale
 from schemas.rescore_jobs import RescoreJob, RescoreState, SpoiledJob
@@ -68,6 +69,7 @@ LONGEST_PAUSE: Final = 0.25
 
 _ROLLOUTS: Final = RevisedDocuments[ModelRollout, SpoiledRollout](rollout_in)
 _KEYS: Final = RevisedDocuments[ApiKey, SpoiledKey](key_in)
+_BATCHES: Final = RevisedDocuments[BatchJob, SpoiledBatch](batch_in)
 
 
 class MongoScores:
@@ -275,6 +277,33 @@ class MongoScores:
         with self._visit():
             async with self._database() as database:
                 return await _KEYS.every(database.api_keys)
+
+    async def create_batch(self, job: BatchJob) -> bool:
+        """See `BatchJobs.create_batch`."""
+        with self._visit():
+            async with self._database() as database:
+                return await _BATCHES.create(job, database.batch_jobs)
+
+    async def replace_batch(self, job: BatchJob, *, over: int) -> bool:
+        """See `BatchJobs.replace_batch`."""
+        with self._visit():
+            async with self._database() as database:
+                return await _BATCHES.replace(job, database.batch_jobs, over=over)
+
+    async def batch(self, batch_id: str) -> BatchJob | None:
+        """See `BatchJobs.batch`."""
+        with self._visit():
+            async with self._database() as database:
+                found = await _BATCHES.find(batch_id, database.batch_jobs)
+        if isinstance(found, SpoiledBatch):
+            raise found.error
+        return found
+
+    async def batches(self) -> tuple[BatchJob | SpoiledBatch, ...]:
+        """See `BatchJobs.batches`."""
+        with self._visit():
+            async with self._database() as database:
+                return await _BATCHES.every(database.batch_jobs)
 
     async def note_worker(self, state: WorkerState) -> None:
         """See `WorkerStates.note_worker`."""

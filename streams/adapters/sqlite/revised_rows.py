@@ -5,23 +5,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
-
-class Revised(Protocol):
-    """A document that counts its changes."""
-
-    @property
-    def id(self) -> str:
-        """Its name."""
-
-    @property
-    def revision(self) -> int:
-        """How often it was changed."""
-
-    def model_dump_json(self) -> str:
-        """As JSON."""
-
+from streams.adapters.revised import Revised
 
 Whole = TypeVar("Whole", bound=Revised)
 Spoiled = TypeVar("Spoiled")

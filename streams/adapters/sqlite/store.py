@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
 from schemas.api_keys import ApiKey, SpoiledKey, key_in
+from schemas.batch_jobs import BatchJob, SpoiledBatch, batch_in
 from schemas.errors import Broken, ConfigurationError, Unavailable
 from schemas.records import ImageHead, Kept, ScoreRecord, Stale
 from schemas.rescore_jobs import RescoreJob, RescoreState, SpoiledJob
@@ -57,6 +58,7 @@ _DAMAGE: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 _ROLLOUTS: Final = RevisedRows[ModelRollout, SpoiledRollout]("rollouts", ModelRollout, rollout_in)
 _KEYS: Final = RevisedRows[ApiKey, SpoiledKey]("api_keys", ApiKey, key_in)
+_BATCHES: Final = RevisedRows[BatchJob, SpoiledBatch]("batch_jobs", BatchJob, batch_in)
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], Any]
@@ -194,6 +196,25 @@ class SqliteScores:
     async def keys(self) -> tuple[ApiKey | SpoiledKey, ...]:
         """See `ApiKeys.keys`."""
         return await self._reads.do(_KEYS.every)
+
+    async def create_batch(self, job: BatchJob) -> bool:
+        """See `BatchJobs.create_batch`."""
+        return await self._writes.do(lambda connection: _BATCHES.create(connection, job))
+
+    async def replace_batch(self, job: BatchJob, *, over: int) -> bool:
+        """See `BatchJobs.replace_batch`."""
+        return await self._writes.do(lambda connection: _BATCHES.replace(connection, job, over=over))
+
+    async def batch(self, batch_id: str) -> BatchJob | None:
+        """See `BatchJobs.batch`."""
+        found = await self._reads.do(lambda connection: _BATCHES.find(connection, batch_id))
+        if isinstance(found, SpoiledBatch):
+            raise found.error
+        return found
+
+    async def batches(self) -> tuple[BatchJob | SpoiledBatch, ...]:
+        """See `BatchJobs.batches`."""
+        return await self._reads.do(_BATCHES.every)
 
     async def note_worker(self, state: WorkerState) -> None:
         """See `WorkerStates.note_worker`."""
