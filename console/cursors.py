@@ -19,7 +19,8 @@ def written(*place: str | int) -> str:
 def read(cursor: str, *kinds: type[str | int]) -> tuple[Any, ...]:
     """The place, which has such values; raises `Problem`."""
     try:
-        place = json.loads(base64.b64decode(f"{cursor}==", altchars=b"-_", validate=True))
+        padded = cursor + "=" * (-len(cursor) % 4)
+        place = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
     except (ValueError, binascii.Error, RecursionError):
         place = None
     if not isinstance(place, list) or [type(each) for each in place] != list(kinds):

@@ -201,4 +201,4 @@ def _probabilities(verdict: Verdict | None) -> dict[str, float]:
 
 
 def _model(job: BatchJob) -> str:
-    return f"{job.model.name}/{job.model.version}"
+    return f"{job.model.name}/{job.model.version}" if job.model else job.version

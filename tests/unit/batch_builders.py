@@ -26,7 +26,8 @@ def job_of(listed: BatchInput, form: BatchFormat | None = None, **said: Any) -> 
     """A job that scores the list for menu and food."""
     output = BatchOutput(bucket="results", prefix="out/", format=form or listed.format)
     facts = {"id": f"bat_{'0' * 26}", "created_at": NOON, "updated_at": NOON, "created_by": "ann"}
-    facts |= {"input": listed, "output": output, "model": MODEL, "labels": ("menu", "food")}
+    facts |= {"input": listed, "output": output, "version": MODEL.version}
+    facts |= {"model": MODEL, "labels": ("menu", "food")}
     return BatchJob.model_validate(facts | said)
 
 

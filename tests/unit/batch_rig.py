@@ -1,4 +1,4 @@
-"""Batch jobs in memory: a bucket with a list and photographs, a fake tagger, and as many servers as wanted."""
+"""Batch jobs in memory: a bucket with a list and photographs, a fake tagger, and servers."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import pytest
 from console.api.batches import POLL_SECONDS
 from operations import batch_jobs
 from schemas.api_keys import Scope
-from schemas.batch_jobs import BatchState
+from schemas.batch_jobs import BatchJob, BatchState
 from schemas.uploads import Location
 
 from .batch_rig import BatchRig
@@ -211,7 +211,7 @@ async def test_a_batch_is_cancelled_and_resumed(api: Api) -> None:
         problem_of(await client.post(f"{here}/cancel"), 409, "conflict")
         problem_of(await client.post(f"{here}/resume"), 409, "conflict")
     (job,) = await batch_jobs.listed(api.store)
-    assert isinstance(job, batch_jobs.BatchJob)
+    assert isinstance(job, BatchJob)
     assert (job.state, job.most_failed) == (BatchState.FINISHED, 1.0)
 
 
@@ -244,7 +244,9 @@ async def test_errors_are_paged_through_all_parts(api: Api) -> None:
         cursor: str | None = None
         while True:
             asked: dict[str, Any] = {"limit": 400, **({"cursor": cursor} if cursor else {})}
-            page = (await client.get(f"{here}/errors", params=asked)).json()
+            answer = await client.get(f"{here}/errors", params=asked)
+            assert answer.status_code == 200, answer.text
+            page = answer.json()
             assert len(page["items"]) <= 400
             seen += [(each["row"], each["image"]) for each in page["items"]]
             cursor = page["next"]

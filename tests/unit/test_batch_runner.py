@@ -1,4 +1,4 @@
-"""Servers work at batch jobs: in chunks, in order, once, through deaths, absences and other people's doings."""
+"""Servers work at batch jobs: in chunks, in order, once, through deaths and absences."""
 
 from __future__ import annotations
 
