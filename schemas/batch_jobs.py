@@ -30,7 +30,9 @@ LIST: Final = "batch-input"
 """Of the key below that prefix at which a list is put that came from a person's own machine; its format
 follows."""
 
-_OURS: Final = re.compile(r"(?:.*/)?(?:part-\d{6}\.(?:csv|jsonl)|manifest\.json|batch-input\.(?:csv|jsonl))")
+_OURS: Final = re.compile(
+    r"(?:.*/)?(?:part-[0-9]{6,}\.(?:csv|jsonl)|manifest\.json|batch-input\.(?:csv|jsonl))", re.DOTALL
+)
 
 
 class BatchFormat(StrEnum):

@@ -12,6 +12,7 @@ from typing import Final
 
 from pydantic import BaseModel
 
+from schemas.batch_jobs import is_of_a_batch
 from schemas.decisions import ModerationDecided
 from schemas.errors import Malformed
 from schemas.events import RescoreRequested
@@ -61,6 +62,8 @@ def _filtered(part: Part, naming: Naming) -> Part:
     match part.record:
         case Uploaded(event) | Removed(event) if event.location.bucket == naming.own_bucket:
             why = "it is in the bucket of renditions"
+        case Uploaded(event) | Removed(event) if is_of_a_batch(event.location.key):
+            why = "a batch job has put it"
         case Uploaded(event):
             why = naming.unwanted(event.location.key, part.content_type)
     return part if why is None else Part(Ignored(why, is_filtered=True), part.document)

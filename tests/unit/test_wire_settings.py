@@ -115,6 +115,45 @@ def test_what_storage_tells_of_the_renditions_own_bucket_is_passed_over(
     assert asked(body, settings.load().naming) == ignored
 
 
+@pytest.mark.parametrize("event", ["ObjectCreated:Put", "ObjectRemoved:Delete"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "part-000001.csv",
+        "results/2026/part-123456.jsonl",
+        "results/part-1234567.csv",
+        "results\n/manifest.json",
+        "manifest.json",
+        "batch-input.csv",
+        "results/batch-input.jsonl",
+    ],
+)
+def test_what_storage_tells_of_what_a_batch_job_has_put_is_passed_over(event: str, key: str) -> None:
+    ignored = wire.Ignored("a batch job has put it", is_filtered=True)
+    assert asked(record(key, "text/csv", event), Naming()) == ignored
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "party-000001.jpg",
+        "r1/part-000001.jpg",
+        "r1/part-000001.csv.jpg",
+        "part-1.csv",
+        "part-00000\uff11.csv",
+        "r1/a-part-000001.csv",
+        "manifest.json.jpg",
+        "r1/a manifest.json",
+        "manifest.json/a.jpg",
+        "batch-input.csv/a.jpg",
+        "batch-input.jpg",
+    ],
+)
+def test_a_photograph_that_is_called_nearly_as_what_a_batch_job_puts_is_not_passed_over(key: str) -> None:
+    assert isinstance(asked(record(key, "image/jpeg"), Naming()), wire.Uploaded)
+    assert isinstance(asked(record(key, None, "ObjectRemoved:Delete"), Naming()), wire.Removed)
+
+
 def test_the_filter_is_said_as_lists(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TAGSTREAM_UPLOADS__ONLY_KEYS", '["*.jpg"]')
     monkeypatch.setenv("TAGSTREAM_UPLOADS__ONLY_CONTENT_TYPES", '["image/*"]')
