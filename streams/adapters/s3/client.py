@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import urlsplit
@@ -12,8 +14,9 @@ import aioboto3
 from aiobotocore.config import AioConfig
 from botocore.exceptions import BotoCoreError
 
-from schemas.errors import ConfigurationError, Unavailable
-from streams.adapters.s3 import errors
+from schemas.errors import ConfigurationError, Gone, Unavailable
+from schemas.uploads import Location
+from streams.adapters.s3 import errors, listing
 from streams.adapters.s3.session import StayingSession
 from streams.adapters.s3.settings import S3Settings
 
@@ -53,6 +56,31 @@ class ClientOwner:
         if self._opened is None:
             raise RuntimeError("the S3 client is not open")
         return self._opened
+
+    def _allow(self, location: Location) -> None:
+        """Raise before anything is asked that could be about another bucket."""
+        self._settings.allow(location)
+        if listing.leads_out(location.key):
+            raise Gone(f"{location} is not inside its bucket")
+
+    @asynccontextmanager
+    async def _answered(self, location: Location) -> AsyncIterator[None]:
+        """What is asked of the object, for no longer than the deadline; foreign errors leave as ours."""
+        try:
+            async with asyncio.timeout(self._settings.deadline):
+                yield
+        except errors.FOREIGN as error:
+            if errors.is_bare_404(error):
+                await self._find_bucket(location.bucket)
+            raise errors.mapped(error, location) from error
+
+    async def _find_bucket(self, bucket: str) -> None:
+        """Return where the bucket answers; raise `Unavailable` where it does not."""
+        try:
+            async with asyncio.timeout(self._settings.deadline):
+                await self._client.head_bucket(Bucket=bucket)
+        except errors.FOREIGN as error:
+            raise errors.unavailable(error) from error
 
 
 async def opened(stack: AsyncExitStack, settings: S3Settings) -> S3Client:

@@ -114,23 +114,11 @@ class S3Images(client.ClientOwner):
         for bucket in sorted(self._settings.buckets):
             await self._find_bucket(bucket)
 
-    def _allow(self, location: Location) -> None:
-        """Raise before anything is asked that could be about another bucket."""
-        self._settings.allow(location)
-        if listing.leads_out(location.key):
-            raise Gone(f"{location} is not inside its bucket")
-
     @asynccontextmanager
     async def _asking(self, location: Location) -> AsyncIterator[None]:
-        """One of the slots, for no longer than the deadline; foreign errors leave it as ours."""
-        async with self._slots:
-            try:
-                async with asyncio.timeout(self._settings.deadline):
-                    yield
-            except errors.FOREIGN as error:
-                if errors.is_bare_404(error):
-                    await self._find_bucket(location.bucket)
-                raise errors.mapped(error, location) from error
+        """One of the slots, and an answer in it."""
+        async with self._slots, self._answered(location):
+            yield
 
     async def _read(self, location: Location) -> Fetched:
         reply = await self._get(location)
@@ -163,13 +151,6 @@ class S3Images(client.ClientOwner):
             whole.write(chunk)
             self._settings.admit(location, whole.tell())
         return whole.getvalue()
-
-    async def _find_bucket(self, bucket: str) -> None:
-        try:
-            async with asyncio.timeout(self._settings.deadline):
-                await self._client.head_bucket(Bucket=bucket)
-        except errors.FOREIGN as error:
-            raise errors.unavailable(error) from error
 
     async def _create_bucket(self, bucket: str) -> None:
         where: Any = {}
