@@ -124,7 +124,7 @@ class ObjectFiles(ObjectKeys, Protocol):
     """Objects as files: read a piece at a time, and put where nothing stands.
 
     Every call raises `NotAllowed` where the bucket is off the allow-list, and `Unavailable` where the
-    storage is away, or refuses our credentials.
+    storage is away, or refuses our credentials. Versions are not told apart: a location's is not looked at.
     """
 
     async def facts(self, location: Location) -> ObjectFacts | None:
@@ -141,7 +141,13 @@ class ObjectFiles(ObjectKeys, Protocol):
         """
 
     async def put_new(self, location: Location, data: bytes, *, metadata: Mapping[str, str]) -> bool:
-        """Put the object, durable when it returns; False, and nothing done, where something stands there."""
+        """Put the object, durable when it returns; False, and nothing done, where something stands there.
+
+        What stands there may be what this very call has put, where the first answer to it was lost.
+
+        Raises:
+            Gone: no object can have that key, or it leads out of the bucket.
+        """
 
 
 class ObjectVersions(Protocol):

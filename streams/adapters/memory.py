@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from schemas.api_keys import ApiKey, SpoiledKey, key_in
 from schemas.batch_jobs import BatchJob, SpoiledBatch, batch_in
-from schemas.errors import Gone, Unavailable
+from schemas.errors import Changed, Gone, Unavailable
 from schemas.events import Announcement, DeadLetter
 from schemas.records import ImageHead, Kept, ScoreRecord, Stale
 from schemas.rescore_jobs import RescoreJob, RescoreState, SpoiledJob, job_in, state_in
@@ -23,7 +23,8 @@ from schemas.uploads import ImageUploaded, Location
 from schemas.worker_states import WorkerState
 from streams.adapters.limits import Limits
 from streams.adapters.revised_memory import RevisedMemory
-from streams.ports import Change, Fetched, Purged, StoredRendition
+from streams.adapters.s3.listing import leads_out
+from streams.ports import Change, Fetched, ObjectFacts, Purged, StoredRendition
 
 
 class _InMemory:
@@ -96,6 +97,35 @@ class MemoryImages(_InMemory):
         found = sorted(key for place, key in self.objects if place == bucket and key.startswith(prefix))
         return tuple(key for key in found if key > after)[:limit]
 
+    async def facts(self, location: Location) -> ObjectFacts | None:
+        """See `ObjectFiles.facts`."""
+        self._limits.allow(location)
+        where = (location.bucket, location.key)
+        if where not in self.objects:
+            return None
+        data = self.objects[where]
+        return ObjectFacts(_etag(data), len(data), self.metadata.get(where, {}))
+
+    async def read(self, location: Location, *, begin: int, end: int) -> bytes:
+        """See `ObjectFiles.read`."""
+        self._allow(location)
+        if begin >= end:
+            return b""
+        data = self.objects.get((location.bucket, location.key))
+        if data is None:
+            raise Gone(f"{location} does not exist")
+        if location.etag not in {None, _etag(data)}:
+            raise Changed(f"{location} is not what it was")
+        return data[begin:end]
+
+    async def put_new(self, location: Location, data: bytes, *, metadata: Mapping[str, str]) -> bool:
+        """See `ObjectFiles.put_new`."""
+        self._allow(location)
+        if (location.bucket, location.key) in self.objects:
+            return False
+        await self.put(location, data, metadata=metadata)
+        return True
+
     async def standing(self, location: Location) -> int:
         """See `ObjectVersions.standing`."""
         self._limits.allow(location)
@@ -109,6 +139,11 @@ class MemoryImages(_InMemory):
         self.objects.pop(where, None)
         self.versions = {each: data for each, data in self.versions.items() if each[:2] != where}
         return stood
+
+    def _allow(self, location: Location) -> None:
+        self._limits.allow(location)
+        if leads_out(location.key):
+            raise Gone(f"{location} is not inside its bucket")
 
     def _find(self, location: Location) -> bytes | None:
         if location.version:

@@ -18,7 +18,7 @@ from streams.adapters.objects_memory import MemoryObjects
 from streams.adapters.s3.embedded import EmbeddedS3
 from streams.adapters.s3.images import S3Images
 from streams.adapters.s3.objects import S3Objects
-from streams.adapters.s3.settings import S3Credentials, S3Settings
+from streams.adapters.s3.settings import S3Settings
 
 Opener = Callable[[AsyncExitStack, pytest.FixtureRequest], Awaitable[Objects]]
 
@@ -32,19 +32,26 @@ async def _folder(stack: AsyncExitStack, request: pytest.FixtureRequest) -> Obje
     return await stack.enter_async_context(FolderObjects(root / "not" / "made yet"))
 
 
+def s3_settings(kind: str, request: pytest.FixtureRequest, *buckets: str) -> S3Settings:
+    """The embedded endpoint, or that of the stack."""
+    if kind == "s3":
+        endpoint: EmbeddedS3 = request.getfixturevalue("s3")
+        return S3Settings(endpoint_url=endpoint.endpoint_url, buckets=buckets, **dict(endpoint.credentials))
+    servers: Stack = request.getfixturevalue("stack")
+    return S3Settings(
+        endpoint_url=servers.settings["TAGSTREAM_S3__ENDPOINT_URL"],
+        access_key_id=SecretStr(servers.credentials.user),
+        secret_access_key=SecretStr(servers.credentials.s3_secret),
+        buckets=buckets,
+    )
+
+
 async def _s3(stack: AsyncExitStack, request: pytest.FixtureRequest) -> Objects:
-    endpoint: EmbeddedS3 = request.getfixturevalue("s3")
-    where = S3Settings(endpoint_url=endpoint.endpoint_url, **dict(endpoint.credentials))
-    return await _over(where, stack)
+    return await _over(s3_settings("s3", request), stack)
 
 
 async def _versitygw(stack: AsyncExitStack, request: pytest.FixtureRequest) -> Objects:
-    servers: Stack = request.getfixturevalue("stack")
-    keys = S3Credentials(
-        access_key_id=servers.credentials.user, secret_access_key=SecretStr(servers.credentials.s3_secret)
-    )
-    endpoint = servers.settings["TAGSTREAM_S3__ENDPOINT_URL"]
-    return await _over(S3Settings(endpoint_url=endpoint, **dict(keys)), stack)
+    return await _over(s3_settings("versitygw", request), stack)
 
 
 async def _over(where: S3Settings, stack: AsyncExitStack) -> Objects:

@@ -9,34 +9,19 @@ from uuid import uuid4
 import pytest
 from pydantic import SecretStr
 
-from deploy.stack.stack import Stack
 from schemas.errors import NotAllowed, Unavailable
 from schemas.uploads import Location
 from streams.adapters.limits import Limits
 from streams.adapters.memory import MemoryImages
-from streams.adapters.s3.embedded import EmbeddedS3
 from streams.adapters.s3.images import S3Images
 from streams.adapters.s3.keys import S3Keys
 from streams.adapters.s3.settings import S3Settings
 from streams.ports import ObjectKeys
 
+from .object_places import s3_settings
+
 BUCKET = f"photos-{uuid4().hex}"
 KEYS = ("r1/a b+c.jpg", "r1/é.jpg", "r1/z.jpg", "r10/a.jpg", "r2/a.jpg")
-
-
-def settings(kind: str, request: pytest.FixtureRequest) -> S3Settings:
-    if kind == "s3":
-        endpoint: EmbeddedS3 = request.getfixturevalue("s3")
-        return S3Settings(
-            endpoint_url=endpoint.endpoint_url, buckets=frozenset({BUCKET}), **dict(endpoint.credentials)
-        )
-    servers: Stack = request.getfixturevalue("stack")
-    return S3Settings(
-        endpoint_url=servers.settings["TAGSTREAM_S3__ENDPOINT_URL"],
-        access_key_id=SecretStr(servers.credentials.user),
-        secret_access_key=SecretStr(servers.credentials.s3_secret),
-        buckets=frozenset({BUCKET}),
-    )
 
 
 @pytest.fixture(params=["memory", "s3", pytest.param("versitygw", marks=pytest.mark.real)])
@@ -49,7 +34,7 @@ async def listed(request: pytest.FixtureRequest) -> AsyncIterator[ObjectKeys]:
                 await memory.put(Location(bucket=BUCKET, key=key), b"")
             yield memory
             return
-        where = settings(request.param, request)
+        where = s3_settings(request.param, request, BUCKET)
         images = await stack.enter_async_context(S3Images(where))
         await images.ensure_bucket(BUCKET)
         for key in KEYS:

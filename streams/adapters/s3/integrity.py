@@ -6,6 +6,7 @@
 | other than `x-amz-checksum-sha256`, `-crc32`, `-crc32c`, `-sha1` says | this module            |
 | other than a plain etag says, where nothing better was said    | this module                   |
 | a page (`text/html`) without an etag, as a proxy answers       | this module                   |
+| other bytes of an object than were asked for                   | `ranges`                      |
 
 All of it is `Unavailable`: tried again, and in the end parked. A plain etag has 32 hexadecimal digits and is
 the MD5 of the object, unless that is encrypted under KMS or a customer's key, or in a directory bucket. Of an
