@@ -46,11 +46,16 @@ def batch_job(batch_id: str = BATCH_ID, **said: Any) -> BatchJob:
             bucket="lists", key="a.csv", format=BatchFormat.CSV, column="key", base="", etag="e1", size=4096
         ),
         "output": BatchOutput(bucket="results", prefix="a/", format=BatchFormat.CSV),
+        "version": "v1",
         "model": ModelRef(name="restaurant", version="v1", digest="0a" * 32),
         "labels": ("menu", "terrace"),
     }
     facts |= {"created_at": EPOCH, "created_by": "ann", "updated_at": EPOCH}
     return BatchJob.model_validate({"id": batch_id} | facts | said)
+
+
+def next_of(stored: BatchJob, **changes: Any) -> BatchJob:
+    return stored.model_copy(update={"revision": stored.revision + 1, **changes})
 
 
 def chunk(number: int, lease: ChunkLease | None = None) -> BatchChunk:
@@ -129,11 +134,11 @@ async def test_of_many_who_make_a_batch_job_of_one_id_one_has_made_it(store_plac
 
 
 async def test_a_job_that_somebody_has_changed_meanwhile_is_not_replaced(scores: Scores) -> None:
-    changed = batch_job().revised(open=(chunk(0),))
+    changed = next_of(batch_job(), open=(chunk(0),))
     await scores.create_batch(batch_job())
     assert await scores.replace_batch(changed, over=0)
-    assert not await scores.replace_batch(batch_job().revised(open=()), over=0)
-    assert not await scores.replace_batch(changed.revised(), over=2)
+    assert not await scores.replace_batch(next_of(batch_job(), open=()), over=0)
+    assert not await scores.replace_batch(next_of(changed), over=2)
     assert await scores.batch(BATCH_ID) == changed
 
 
@@ -141,7 +146,7 @@ async def test_of_changes_to_one_revision_at_once_one_holds(store_place: Place) 
     async with store_place.store() as one, store_place.store() as other:
         await one.create_batch(batch_job())
         leases = [ChunkLease(runner=f"runner {number}", until=EPOCH) for number in range(10)]
-        changed = [batch_job().revised(open=(chunk(0, lease),)) for lease in leases]
+        changed = [next_of(batch_job(), open=(chunk(0, lease),)) for lease in leases]
         swaps = ((one, other)[n % 2].replace_batch(each, over=0) for n, each in enumerate(changed))
         won = await asyncio.gather(*swaps)
         stored = await other.batch(BATCH_ID)
@@ -157,7 +162,7 @@ async def test_of_many_changes_at_once_none_is_lost(store_place: Place) -> None:
             while True:
                 stored = await store.batch(BATCH_ID)
                 assert stored is not None
-                more = stored.revised(counts=BatchCounts(rows=stored.counts.rows + 1))
+                more = next_of(stored, counts=BatchCounts(rows=stored.counts.rows + 1))
                 if await store.replace_batch(more, over=stored.revision):
                     return
 
@@ -168,7 +173,7 @@ async def test_of_many_changes_at_once_none_is_lost(store_place: Place) -> None:
 async def test_a_batch_job_that_has_finished_stays_in_the_list_which_is_by_id(scores: Scores) -> None:
     for number in (3, 1, 2):
         assert await scores.create_batch(batch_job(id_of(number)))
-    finished = batch_job(id_of(2)).revised(state=BatchState.FINISHED, finished_at=EPOCH)
+    finished = next_of(batch_job(id_of(2)), state=BatchState.FINISHED, finished_at=EPOCH)
     assert await scores.replace_batch(finished, over=0)
     assert await scores.batches() == (batch_job(id_of(1)), finished, batch_job(id_of(3)))
 
