@@ -174,11 +174,11 @@ def lease(runner: str, now: datetime) -> ChunkLease:
 
 def _stopped_by_errors(job: BatchJob) -> BatchJob:
     counts = job.counts
-    if counts.rows < ENOUGH_ROWS or counts.failed <= job.most_failed * counts.rows:
+    if counts.rows < ENOUGH_ROWS or counts.failed <= job.max_failed * counts.rows:
         return job
     most = max(counts.errors, key=lambda code: counts.errors[code])
     why = (
-        f"{counts.failed} of {counts.rows} rows failed, more than {job.most_failed:.0%}, mostly by {most}:"
+        f"{counts.failed} of {counts.rows} rows failed, more than {job.max_failed:.0%}, mostly by {most}:"
         " see its errors; resume it with a higher share to go on"
     )
     return failed(job, TOO_MANY_ERRORS, why)

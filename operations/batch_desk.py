@@ -23,7 +23,7 @@ from operations.batch_jobs import AnyBatch
 from operations.batch_results import RowError
 from operations.batch_start import BatchRequest, OutputTaken, StartedBatch
 from operations.current_user import current_user
-from schemas.batch_jobs import LIST, BatchFormat, BatchJob, BatchState
+from schemas.batch_jobs import LIST, MAX_FAILED, BatchFormat, BatchJob, BatchState
 from schemas.errors import ConfigurationError
 from schemas.uploads import Location
 from streams.ports import BatchJobs, ObjectFiles
@@ -52,7 +52,7 @@ class SubmitOptions:
     column: str = batch_start.FALLBACK_COLUMN
     base: str | None = None
     escapes_formulas: bool = True
-    most_failed: float = 0.5
+    max_failed: float = MAX_FAILED
     idempotency_key: str | None = None
 
 
@@ -89,7 +89,7 @@ async def submit(settings: Settings, options: SubmitOptions) -> StartedBatch:
         column=options.column,
         base=options.base,
         escapes_formulas=options.escapes_formulas,
-        most_failed=options.most_failed,
+        max_failed=options.max_failed,
     )
     async with opened(settings) as desk:
         if not object_address.is_object(options.source):

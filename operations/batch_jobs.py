@@ -113,20 +113,20 @@ async def cancel(jobs: BatchJobs, batch_id: str) -> BatchJob:
     return await swap(jobs, batch_id, cancelled)
 
 
-async def resume(jobs: BatchJobs, batch_id: str, *, most_failed: float | None = None) -> BatchJob:
+async def resume(jobs: BatchJobs, batch_id: str, *, max_failed: float | None = None) -> BatchJob:
     """Have a job go on that was cancelled or has failed; what has a part is not scored again.
 
-    `most_failed` is the share of rows with an error that it may have from now on.
+    `max_failed` is the share of rows with an error that it may have from now on.
     """
 
     def resumed(job: BatchJob) -> BatchJob:
         if job.state is BatchState.FINISHED:
             raise BatchConflict(f"batch {batch_id}: it is finished: there is nothing to resume")
-        share = job.most_failed if most_failed is None else most_failed
-        if job.state is BatchState.RUNNING and share == job.most_failed:
+        share = job.max_failed if max_failed is None else max_failed
+        if job.state is BatchState.RUNNING and share == job.max_failed:
             return job
         rested = tuple(each.model_copy(update={"tries": 0}) for each in job.open)
-        again = {"state": BatchState.RUNNING, "why": "", "code": None, "most_failed": share}
+        again = {"state": BatchState.RUNNING, "why": "", "code": None, "max_failed": share}
         return job.model_copy(
             update={**again, "open": rested, "going_since": None, "bytes_before": job.counts.bytes}
         )

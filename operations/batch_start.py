@@ -14,7 +14,7 @@ from typing import Final
 
 from operations import batch_rows
 from operations.batch_rows import MOST_LINE_BYTES
-from schemas.batch_jobs import BatchFormat, BatchInput, BatchJob, BatchOutput
+from schemas.batch_jobs import MAX_FAILED, BatchFormat, BatchInput, BatchJob, BatchOutput
 from schemas.errors import Changed, Gone, TagstreamError
 from schemas.tags import ModelRef
 from schemas.uploads import Location
@@ -65,7 +65,7 @@ class BatchRequest:
     base: str | None = None
     """`s3://bucket/prefix` before an image that is no whole address; the list's bucket where it is None."""
     escapes_formulas: bool = True
-    most_failed: float = 0.5
+    max_failed: float = MAX_FAILED
 
     @property
     def sha256(self) -> str:
@@ -131,7 +131,7 @@ async def _new(batch_id: str, files: ObjectFiles, request: BatchRequest) -> Batc
         version=request.version,
         model=request.model,
         labels=request.labels,
-        most_failed=request.most_failed,
+        max_failed=request.max_failed,
         cursor={"byte": listed.begin},
         updated_at=now,
     )

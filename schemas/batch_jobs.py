@@ -23,6 +23,9 @@ from schemas.uploads import Moment
 
 ID_PATTERN: Final = r"^bat_[0-9a-z]{26}$"
 
+MAX_FAILED: Final = 0.5
+"""The share of rows with an error, where nobody says another."""
+
 MANIFEST: Final = "manifest.json"
 """Below the prefix of a job's results; put when every part is there."""
 
@@ -171,7 +174,7 @@ class BatchJob(Value):
     """That version, and its digest, as whoever began with the first chunk had it; then it stays."""
     labels: tuple[str, ...] = ()
     """Of that version, in the order of the results' columns; known when the model is."""
-    most_failed: Probability = 0.5
+    max_failed: Probability = MAX_FAILED
     """The share of rows with an error beyond which it stops, once there are enough of them to tell."""
     cursor: BatchCursor = BatchCursor()
     open: tuple[BatchChunk, ...] = ()

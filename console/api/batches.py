@@ -21,7 +21,7 @@ from operations.batch_errors import ErrorsPlace
 from operations.batch_jobs import AnyBatch
 from operations.batch_start import BatchRequest
 from schemas.api_keys import Scope
-from schemas.batch_jobs import BatchFormat, BatchJob, BatchState
+from schemas.batch_jobs import MAX_FAILED, BatchFormat, BatchJob, BatchState
 from schemas.tags import Probability
 from schemas.uploads import Location
 
@@ -79,7 +79,7 @@ class BatchSubmission(BaseModel):
         description="`NAME`, `NAME/VERSION` or `NAME@ALIAS`, pinned now; the version that serves if absent",
     )
     max_failed: Probability = Field(
-        0.5, description="Share of rows with an error beyond which it stops, once 1,000 are done"
+        MAX_FAILED, description="Share of rows with an error beyond which it stops, once 1,000 are done"
     )
 
 
@@ -321,7 +321,7 @@ async def cancel(service: Service, _caller: Caller, batch_id: BatchId) -> BatchD
 async def resume(request: Request, service: Service, _caller: Caller, batch_id: BatchId) -> BatchDocument:
     """One that was cancelled, or has failed by what is mended now. What has a part is not scored again."""
     asked = await json_bodies.read(request, Resumption)
-    return BatchDocument.of(await batch_jobs.resume(service.batches, batch_id, most_failed=asked.max_failed))
+    return BatchDocument.of(await batch_jobs.resume(service.batches, batch_id, max_failed=asked.max_failed))
 
 
 async def _request(service: ApiService, asked: BatchSubmission, *, created_by: str) -> BatchRequest:
@@ -336,7 +336,7 @@ async def _request(service: ApiService, asked: BatchSubmission, *, created_by: s
         column=asked.input.column,
         base=asked.input.base,
         escapes_formulas=asked.output.escape_formulas,
-        most_failed=asked.max_failed,
+        max_failed=asked.max_failed,
     )
     if version is not None:  # of another one the first server that begins says what it is
         return wanted

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from schemas.batch_jobs import BatchFormat
+from schemas.batch_jobs import MAX_FAILED, BatchFormat
 
 app = typer.Typer(help="Score a list of photographs: submit, watch, cancel, resume.", no_args_is_help=True)
 
@@ -47,7 +47,7 @@ def submit(  # noqa: PLR0913 - one parameter an option
         BatchFormat | None, typer.Option("--format", help="Of the list; by its name if absent.")
     ] = None,
     output_format: Annotated[BatchFormat | None, typer.Option(help="As the list's if absent.")] = None,
-    max_failed: Share = 0.5,
+    max_failed: Share = MAX_FAILED,
     escape_formulas: Annotated[
         bool, typer.Option(help="In CSV, what a spreadsheet would take for a formula.")
     ] = True,
@@ -85,7 +85,7 @@ def submit(  # noqa: PLR0913 - one parameter an option
         column=column,
         base=base,
         escapes_formulas=escape_formulas,
-        most_failed=0.5 if max_failed is None else max_failed,
+        max_failed=MAX_FAILED if max_failed is None else max_failed,
         idempotency_key=key,
     )
     config = load_settings()
@@ -198,6 +198,6 @@ def resume(job: Batch, *, max_failed: Share = None, as_json: Json = False) -> No
     from tagstream.render import batches as render
 
     steered = batch_desk.steered(
-        load_settings(), lambda jobs: batch_jobs.resume(jobs, job, most_failed=max_failed)
+        load_settings(), lambda jobs: batch_jobs.resume(jobs, job, max_failed=max_failed)
     )
     render.show(asyncio.run(steered), as_json=as_json)

@@ -212,7 +212,7 @@ async def test_a_batch_is_cancelled_and_resumed(api: Api) -> None:
         problem_of(await client.post(f"{here}/resume"), 409, "conflict")
     (job,) = await batch_jobs.listed(api.store)
     assert isinstance(job, BatchJob)
-    assert (job.state, job.most_failed) == (BatchState.FINISHED, 1.0)
+    assert (job.state, job.max_failed) == (BatchState.FINISHED, 1.0)
 
 
 async def test_batches_are_listed_the_newest_first_a_page_at_a_time(api: Api) -> None:

@@ -245,7 +245,7 @@ async def test_too_many_rows_with_an_error_stop_the_job_once_there_are_enough_to
     assert "501 of 1000 rows failed, more than 50%, mostly by gone" in stopped.why
     assert len(rig.parts()) == 1
 
-    await batch_jobs.resume(rig.store, job.id, most_failed=1.0)
+    await batch_jobs.resume(rig.store, job.id, max_failed=1.0)
     await rig.work()
     done = await rig.job(job)
     assert (done.state, done.counts.rows, done.counts.failed, done.why) == ("finished", 2500, 2001, "")

@@ -182,7 +182,7 @@ def shown(*arguments: str) -> str:
 def test_config_show_shows_the_settings_that_people_turn_and_all_of_them_if_asked() -> None:
     everything = set(settings.names())
     turned = {each.name for each in settings.described() if not each.is_advanced}
-    assert (len(turned), len(everything)) == (55, 94)
+    assert (len(turned), len(everything)) == (55, 95)
     assert set(re.findall(r"TAGSTREAM_\w+__\w+", shown())) - everything == set()
     assert {line.split()[0] for line in shown().splitlines() if line.startswith("TAGSTREAM_")} == turned
     of_all = {line.split()[0] for line in shown("--all").splitlines() if line.startswith("TAGSTREAM_")}
