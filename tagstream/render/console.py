@@ -45,6 +45,22 @@ class PrintableConsole(Console):
             emoji=False,
         )
 
+    @property
+    def file(self) -> IO[str]:
+        """See `Console.file`: the stream below all proxies.
+
+        Rich looks one deep. While a bar is shown one of Rich's own lies between two of ours, and would give
+        back to this console all that it writes, for ever.
+        """
+        found = super().file
+        while (below := getattr(found, "rich_proxied_file", None)) is not None:
+            found = below
+        return found
+
+    @file.setter
+    def file(self, new_file: IO[str]) -> None:
+        self._file = new_file
+
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """See `Console.render`. A text is spelt out before it is laid out, the rest afterwards."""
         laid_out = _spelt_out(renderable) if isinstance(renderable, Text) else renderable

@@ -5,8 +5,14 @@ from __future__ import annotations
 import io
 import json
 import logging
+import os
+import pty
 import re
+import subprocess
 import sys
+import termios
+from pathlib import Path
+from typing import Final
 
 import jinja2
 import pytest
@@ -29,6 +35,9 @@ NAME = "a\x1b]0;title\x07b\x9b8mc\u202ed[/bold]:smile:[link=http://x]e"
 OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 OWN = re.compile(r"\x1b\[[\d;?]*[a-zA-Z]")
 """What a console of ours says to a terminal: colours, and where its bars go."""
+
+
+ROOT: Final = Path(__file__).parents[2]
 
 
 def terminal() -> tuple[PrintableConsole, io.StringIO]:
@@ -86,6 +95,46 @@ def test_bars_and_what_is_written_beside_them_are_only_shown(monkeypatch: pytest
     assert sys.stdout is before
     assert not OBEYED.search(shown(out).translate({ord("\n"): None, ord("\r"): None}))
     assert shown(out).count(r"\u009b8m") >= 2
+
+
+BAR: Final = """
+import sys
+from tagstream import printable_streams
+from tagstream.render import progress
+
+with printable_streams.around_both():
+    bars = progress.on_terminal(*progress.columns(), transient=False)
+    task = bars.add_task("Rows scored", total=3)
+    bars.start()
+    sys.stderr.write("a line of another's\\n")
+    bars.update(task, completed=3)
+    bars.stop()
+"""
+
+
+def test_a_bar_is_drawn_on_a_terminal_and_comes_to_its_end() -> None:
+    ours, its = pty.openpty()
+    termios.tcsetwinsize(its, (24, 100))
+    environment = os.environ | {"TERM": "xterm-256color", "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        [sys.executable, "-c", BAR], stdin=its, stdout=its, stderr=its, env=environment
+    ) as drawing:
+        os.close(its)
+        drawn = b"".join(iter(lambda: read(ours), b"")).decode()
+        assert drawing.wait(60) == 0
+    os.close(ours)
+    assert "\\u001b" not in drawn
+    assert "Rows scored" in drawn
+    assert "a line of another's" in drawn
+    assert "3/3" in drawn
+
+
+def read(terminal: int) -> bytes:
+    """The next bytes; none when its last writer is gone."""
+    try:
+        return os.read(terminal, 4096)
+    except OSError:
+        return b""
 
 
 def test_what_any_library_writes_is_spelt_out_while_a_command_runs(
