@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from streams.adapters.s3.files import S3Files
-
 from agents.wiring.backends import s3_settings
 from agents.wiring.model_source import resolve_model
 from agents.wiring.settings import Settings, blame
@@ -26,6 +24,7 @@ from operations.current_user import current_user
 from schemas.batch_jobs import LIST, MAX_FAILED, BatchFormat, BatchJob, BatchState
 from schemas.errors import ConfigurationError
 from schemas.uploads import Location
+from streams.adapters.s3.files import S3Files
 from streams.ports import BatchJobs, ObjectFiles
 from streams.resilience.retry import Backoff, Dependencies
 

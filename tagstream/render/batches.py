@@ -10,12 +10,12 @@ from datetime import timedelta
 from typing import Any, Final
 
 import typer
-from operations.batch_results import RowError
 from rich.progress import BarColumn, ProgressColumn, Task, TaskProgressColumn
 from rich.text import Text
 
 from operations import batch_jobs
 from operations.batch_jobs import AnyBatch, BatchProgress
+from operations.batch_results import RowError
 from operations.batch_start import StartedBatch
 from schemas.batch_jobs import BatchJob, BatchState, SpoiledBatch
 from tagstream.render import progress as bars
@@ -81,7 +81,8 @@ def show_all(found: Sequence[AnyBatch], *, as_json: bool) -> None:
     if not found:
         console.print("there is no batch job; `tagstream batch submit` makes one")
         return
-    table = tables.plain("Id", "List", "Version", "Rows", "Failed", "Done", "Made", "State", whole={"Id"})
+    columns = ("Id", "State", "Done", "Rows", "Failed", "List")
+    table = tables.plain(*columns, right={"Done", "Rows", "Failed"}, whole={"Id", "State"})
     for each in found:
         table.add_row(*_row(each))
     console.print(table)
@@ -102,6 +103,7 @@ class BatchBar:
         self._bars = bars.on_terminal(bars.said(bars.DESCRIPTION), *shown, transient=False, quiet=quiet)
         self._task = self._bars.add_task("", total=None, job=None)
         self._told = ""
+        self._is_started = False
 
     def __call__(self, job: BatchJob) -> None:
         """The job has moved."""
@@ -113,7 +115,9 @@ class BatchBar:
             total=max(1, job.input.size - job.input.begin),
             job=progress,
         )
-        self._bars.start()
+        if not self._is_started:
+            self._is_started = True
+            self._bars.start()
         why = batch_jobs.NOBODY if progress.is_orphaned else job.why
         if why and why != self._told and job.state is BatchState.RUNNING:
             self._bars.console.print(why, soft_wrap=True, markup=False)
@@ -205,16 +209,14 @@ def _left(progress: BatchProgress, before: str = "") -> str:
 
 def _row(job: AnyBatch) -> tuple[str | Text, ...]:
     if isinstance(job, SpoiledBatch):
-        return (job.id, "", "", "", "", "", "", Text(f"{SPOILED}: {job.why}", _STYLES[SPOILED]))
+        return (job.id, Text(SPOILED, _STYLES[SPOILED]), "", "", "", Text(job.why))
     progress = batch_jobs.progress(job)
     rows = f"{job.counts.rows:,}" + (f" of {job.total:,}" if job.total is not None else "")
     return (
         job.id,
-        Text(str(job.input)),
-        job.version,
+        Text(progress.words, _STYLES.get(progress.words, "")),
+        f"{progress.share:.0%}",
         rows,
         f"{job.counts.failed:,}",
-        f"{progress.share:.0%}",
-        f"{job.created_at:%Y-%m-%d %H:%M}",
-        Text(progress.words, _STYLES.get(progress.words, "")),
+        Text(str(job.input)),
     )
