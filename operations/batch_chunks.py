@@ -67,7 +67,7 @@ def taken(job: BatchJob, runner: str, now: datetime) -> BatchJob:
             " and never came to an end: see the logs of the servers"
         )
         return failed(job, KEEPS_DYING, why)
-    chunk = free.model_copy(update={"tries": free.tries + 1, "lease": lease(runner, now)})
+    chunk = free.model_copy(update={"tries": free.tries + 1, "seen": 0, "lease": lease(runner, now)})
     return _begun(_with(job, chunk), now)
 
 
@@ -92,12 +92,15 @@ def cut(job: BatchJob, found: CutRows, runner: str, now: datetime) -> BatchJob:
     return _begun(_with(_changed(job, cursor=cursor.model_copy(update=moved)), chunk), now)
 
 
-def renewed(job: BatchJob, number: int, runner: str, now: datetime) -> BatchJob:
-    """With a longer lease; raises `ChunkTaken`, also where the job was stopped meanwhile."""
+def renewed(job: BatchJob, number: int, runner: str, now: datetime, *, seen: int) -> BatchJob:
+    """With a longer lease, and how many rows have a result.
+
+    Raises `ChunkTaken`, also where the job was stopped meanwhile.
+    """
     chunk = own(job, number, runner)
     if job.state is not BatchState.RUNNING:
         raise ChunkTaken(f"batch {job.id}: it is {job.state}")
-    return _with(job, chunk.model_copy(update={"lease": lease(runner, now)}))
+    return _with(job, chunk.model_copy(update={"seen": seen, "lease": lease(runner, now)}))
 
 
 def given_back(job: BatchJob, number: int, runner: str) -> BatchJob:
@@ -105,7 +108,7 @@ def given_back(job: BatchJob, number: int, runner: str) -> BatchJob:
     chunk = _find(job, number)
     if chunk is None or chunk.lease is None or chunk.lease.runner != runner:
         return job
-    return _with(job, chunk.model_copy(update={"lease": None, "tries": chunk.tries - 1}))
+    return _with(job, chunk.model_copy(update={"lease": None, "seen": 0, "tries": chunk.tries - 1}))
 
 
 def counted(job: BatchJob, number: int, runner: str, outcome: ChunkOutcome) -> BatchJob:

@@ -48,17 +48,17 @@ class BatchProgress:
     def share(self) -> float:
         """Of the list, by its bytes: how many rows it has is known only at its end."""
         size = self.job.input.size - self.job.input.begin
-        return min(1.0, self.job.counts.bytes / size) if size > 0 else 1.0
+        return min(1.0, self.job.bytes_done / size) if size > 0 else 1.0
 
     @property
     def seconds_left(self) -> float | None:
         """At the pace since it was made or resumed; None where that is not known."""
         job = self.job
-        done = job.counts.bytes - job.bytes_before
+        done = job.bytes_done - job.bytes_before
         if job.state is not BatchState.RUNNING or job.going_since is None or done <= 0:
             return None
         seconds = (self.now - job.going_since).total_seconds()
-        left = job.input.size - job.input.begin - job.counts.bytes
+        left = job.input.size - job.input.begin - job.bytes_done
         return max(0.0, seconds * left / done)
 
     @property

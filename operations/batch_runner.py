@@ -21,7 +21,7 @@ from operations.batch_chunks import ChunkOutcome, ChunkTaken, CutRows
 from operations.batch_jobs import UnknownBatch
 from operations.batch_parts import ForeignPart
 from operations.batch_rows import ROWS_OF_A_CHUNK, UnreadableList
-from operations.batch_scoring import BatchTagger, RowScorer
+from operations.batch_scoring import BatchTagger, ChunkScoring, RowScorer
 from operations.lease_renewal import while_renewed
 from schemas.batch_jobs import BatchChunk, BatchJob, BatchState
 from schemas.errors import Changed, ConfigurationError, Gone, NotAllowed
@@ -92,6 +92,8 @@ class BatchRunner:
         self._runner = runner
         self._clock = clock or SystemClock()
         self._last = ""
+        self._scoring: ChunkScoring | None = None
+        """Of the chunk that it has in hand."""
 
     async def run(self) -> None:
         """For ever. Raises `Broken`."""
@@ -177,7 +179,7 @@ class BatchRunner:
 
     async def _work(self, job: BatchJob, chunk: BatchChunk) -> None:
         """Score the chunk and count it; whoever is stopped gives it back."""
-        number = chunk.number
+        number, self._scoring = chunk.number, None
         try:
             outcome = await while_renewed(self._kept(job, chunk), self._renew(job, number))
         except _LeftAlone:
@@ -203,12 +205,13 @@ class BatchRunner:
         if found is not None:  # of a server that was killed before it had counted
             return found.outcome
         data = await self._read(job, chunk.begin, chunk.end)
-        rows = batch_rows.parse(data, job.input, first_row=chunk.first_row)
+        scoring = ChunkScoring(batch_rows.parse(data, job.input, first_row=chunk.first_row))
+        self._scoring = scoring
         with self._world.versions.pinned(job.version) as tagger:
             if tagger is None:
                 raise _LeftAlone
             pinned = await self._pin(job, tagger)
-            results = await self._world.rows.scored(rows, tagger)
+            results = await self._world.rows.scored(scoring, tagger)
         part = await asyncio.to_thread(batch_results.part, results, pinned)
         outcome = ChunkOutcome(*batch_results.counts_of(results))
         return await self._outlast(lambda: batch_parts.keep(files, pinned, chunk, part, outcome))
@@ -242,10 +245,10 @@ class BatchRunner:
     async def _renew(self, job: BatchJob, number: int) -> None:
         while True:
             await self._clock.sleep(batch_chunks.LEASE_SECONDS / 3)
-            why = self._away()
+            why, seen = self._away(), self._scoring.seen if self._scoring else 0
 
-            def renewed(each: BatchJob, why: str = why) -> BatchJob:
-                longer = batch_chunks.renewed(each, number, self._runner, _now())
+            def renewed(each: BatchJob, why: str = why, seen: int = seen) -> BatchJob:
+                longer = batch_chunks.renewed(each, number, self._runner, _now(), seen=seen)
                 return batch_chunks.waiting(longer, why)
 
             await self._swap(job, renewed)

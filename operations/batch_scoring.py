@@ -39,6 +39,21 @@ class BatchTagger(Tagger, Protocol):
         """What it scores, in its own order."""
 
 
+class ChunkScoring:
+    """A chunk's rows, and what is known of their photographs so far; each photograph once."""
+
+    def __init__(self, rows: Sequence[BatchRow]) -> None:
+        self.rows = rows
+        self.left = deque(dict.fromkeys(row.location for row in rows if row.location is not None))
+        self.found: dict[Location, Verdict | RowFault] = {}
+        self._photographs = len(self.left)
+
+    @property
+    def seen(self) -> int:
+        """Rows that have a result, by the share of the photographs that have one."""
+        return len(self.rows) * len(self.found) // self._photographs if self._photographs else 0
+
+
 @dataclass(frozen=True, slots=True)
 class RowScorer:
     """Owns nothing. `slots` photographs are in hand at once, and one while predictions are."""
@@ -49,31 +64,22 @@ class RowScorer:
     is_quiet: Callable[[], bool]
     """Whether nobody waits for a prediction."""
 
-    async def scored(self, rows: Sequence[BatchRow], tagger: BatchTagger) -> tuple[RowResult, ...]:
+    async def scored(self, chunk: ChunkScoring, tagger: BatchTagger) -> tuple[RowResult, ...]:
         """A result of every row, in their order. Raises `Broken`."""
-        left = deque(dict.fromkeys(row.location for row in rows if row.location is not None))
-        found: dict[Location, Verdict | RowFault] = {}
         try:
             async with asyncio.TaskGroup() as group:
                 for slot in range(self.slots):
-                    group.create_task(self._work(left, tagger, found, is_first=not slot))
+                    group.create_task(self._work(chunk, tagger, is_first=not slot))
         except BaseExceptionGroup as error:  # the others were cancelled for it
             raise error.exceptions[0] from error
-        return tuple(_result(row, found) for row in rows)
+        return tuple(_result(row, chunk.found) for row in chunk.rows)
 
-    async def _work(
-        self,
-        left: deque[Location],
-        tagger: BatchTagger,
-        found: dict[Location, Verdict | RowFault],
-        *,
-        is_first: bool,
-    ) -> None:
+    async def _work(self, chunk: ChunkScoring, tagger: BatchTagger, *, is_first: bool) -> None:
         """Take the next photograph until there is none; the first slot waits for nobody."""
-        while left:
+        while chunk.left:
             if is_first or self.is_quiet():
-                location = left.popleft()
-                found[location] = await self._seen(location, tagger)
+                location = chunk.left.popleft()
+                chunk.found[location] = await self._seen(location, tagger)
             else:
                 await asyncio.sleep(NAP)
 

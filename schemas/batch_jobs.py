@@ -124,6 +124,8 @@ class BatchChunk(Value):
     rows: int = Field(ge=1)
     tries: int = Field(0, ge=0)
     """How often somebody has begun with it."""
+    seen: int = Field(0, ge=0)
+    """Rows that have a result already, as of the last renewal of its lease; none of them is kept yet."""
     lease: ChunkLease | None = None
 
 
@@ -186,6 +188,17 @@ class BatchJob(Value):
     """Of the list, done until then."""
     finished_at: Moment | None = None
     updated_at: Moment
+
+    @property
+    def rows_done(self) -> int:
+        """Rows with a result, those of chunks that somebody works at among them."""
+        return self.counts.rows + sum(chunk.seen for chunk in self.open)
+
+    @property
+    def bytes_done(self) -> float:
+        """Of the list, by those rows."""
+        begun = (chunk.seen / chunk.rows * (chunk.end - chunk.begin) for chunk in self.open)
+        return self.counts.bytes + sum(begun)
 
     @property
     def total(self) -> int | None:

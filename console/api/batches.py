@@ -152,7 +152,7 @@ class BatchDocument(BaseModel):
             input=str(job.input),
             output=ResultsDocument(prefix=place + job.output.prefix, manifest=place + job.output.manifest),
             rows=RowsDocument(
-                total=job.total, read=job.cursor.rows, done=job.counts.rows, failed=job.counts.failed
+                total=job.total, read=job.cursor.rows, done=job.rows_done, failed=job.counts.failed
             ),
             errors=dict(job.counts.errors),
             progress=round(progress.share, 4),

@@ -111,7 +111,7 @@ class BatchBar:
         self._bars.update(
             self._task,
             description=_rows(job),
-            completed=job.counts.bytes,
+            completed=job.bytes_done,
             total=max(1, job.input.size - job.input.begin),
             job=progress,
         )
@@ -199,7 +199,7 @@ def _facts(job: BatchJob, progress: BatchProgress) -> Iterator[tuple[str, str | 
 def _rows(job: BatchJob) -> str:
     total = f" of {job.total:,}" if job.total is not None else ""
     failed = f", {job.counts.failed:,} failed" if job.counts.failed else ""
-    return f"{job.counts.rows:,}{total} rows{failed}"
+    return f"{job.rows_done:,}{total} rows{failed}"
 
 
 def _left(progress: BatchProgress, before: str = "") -> str:

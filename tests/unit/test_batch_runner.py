@@ -518,3 +518,39 @@ async def test_json_lines_are_scored_and_keep_their_fields() -> None:
     first, second = rig.bytes_of("part-000000.jsonl").decode().splitlines()
     assert '"id": 7' in first
     assert '"malformed-row"' in second
+
+
+async def test_how_far_a_chunk_has_come_is_told_with_each_renewal() -> None:
+    class Ticking:
+        """Renews whenever half of the photographs are scored, once."""
+
+        time = staticmethod(lambda: 0.0)
+
+        def __init__(self) -> None:
+            self.is_told = False
+
+        async def sleep(self, _seconds: float) -> None:
+            while self.is_told or rig.tagger.forwards < 20:
+                await asyncio.sleep(0)
+            self.is_told = True
+
+    class Watching(FakeTagger):
+        """Holds every photograph behind the twentieth until the job has said how far it is."""
+
+        async def decode(self, data: bytes) -> bytes:
+            while self.forwards >= 20 and not told:
+                done = await rig.job(job)
+                told.extend([(done.rows_done, done.counts.rows)] if done.rows_done else [])
+                await asyncio.sleep(0)
+            return data
+
+    told: list[tuple[int, int]] = []
+    rig = BatchRig(tagger=Watching(), slots=1)
+    await rig.list_of(*names(40))
+    job = await rig.start()
+
+    await rig.work(rig.server(clock=Ticking()))
+
+    assert told == [(20, 0)]
+    done = await rig.job(job)
+    assert (done.rows_done, done.counts.rows) == (40, 40)
