@@ -154,7 +154,14 @@ async def _batches_worked_at(
     rows = RowScorer(
         parts.images, storage, limits.batch_photographs, lambda: admission.is_quiet(QUIET_SECONDS)
     )
-    world = BatchWorld(parts.store, parts.files, parts.targets, rows, runtime.dependencies)
+    world = BatchWorld(
+        parts.store,
+        parts.files,
+        parts.targets,
+        rows,
+        runtime.dependencies,
+        lambda outcome, rows: runtime.metrics.api.counted(rows, outcome.errors),
+    )
     working = asyncio.create_task(BatchRunner(world, life_id()).run(), name="batches")
     runtime.watch(working)
     try:

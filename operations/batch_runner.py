@@ -34,7 +34,11 @@ from streams.resilience.retry import Dependencies
 log = structlog.get_logger(__name__)
 
 LOOK_SECONDS: Final = 1.0
-"""Between two looks at the store where there is nothing to do."""
+"""Between two looks at the store where there is nothing to do, at least."""
+
+LOOK_TIMES: Final = 20
+"""Times what a look took lie between two: it reads every job that there ever was, and must cost next to
+nothing however many that are."""
 
 PIECE: Final = 256 * 2**10
 """Bytes of the list that are read first for the next chunk; doubled until they have all of its rows."""
@@ -82,6 +86,8 @@ class BatchWorld:
     versions: BatchVersions
     rows: RowScorer
     dependencies: Dependencies
+    count: Callable[[ChunkOutcome, int], None] = lambda _outcome, _rows: None
+    """Told of each chunk that was counted, and how many rows it had."""
 
 
 class BatchRunner:
@@ -98,8 +104,9 @@ class BatchRunner:
     async def run(self) -> None:
         """For ever. Raises `Broken`."""
         while True:
+            began = self._clock.time()
             if not await self.step():
-                await self._clock.sleep(LOOK_SECONDS)
+                await self._clock.sleep(max(LOOK_SECONDS, LOOK_TIMES * (self._clock.time() - began)))
 
     async def step(self) -> bool:
         """Do the next thing, a chunk at most; False where there was nothing to do."""
@@ -194,6 +201,7 @@ class BatchRunner:
                     await self._give_back(job, number)
             raise
         done = await self._swap(job, lambda each: batch_chunks.counted(each, number, self._runner, outcome))
+        self._world.count(outcome, chunk.rows)
         log.info("batch.chunk", batch=job.id, chunk=number, rows=chunk.rows, failed=outcome.failed)
         if done.state is BatchState.FAILED:
             log.warning("batch.failed", batch=job.id, code=done.code, why=done.why)

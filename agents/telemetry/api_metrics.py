@@ -1,6 +1,8 @@
-"""Metrics of the HTTP API: answers by route and status, how long they took, photographs in hand."""
+"""Metrics of the HTTP API: answers by route and status, how long they took, photographs in hand, rows."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from agents.telemetry.instruments import Instruments
 
@@ -22,6 +24,16 @@ class ApiMetrics:
             "tagstream_predictions_limit",
             "How many are answered in time at the present pace; beyond it is 503",
         )
+
+        self._rows = make.counter(
+            "tagstream_batch_rows", "Rows of batch jobs by the code of their error, or `ok`", ["outcome"]
+        )
+
+    def counted(self, rows: int, errors: Mapping[str, int]) -> None:
+        """A chunk of a batch job is done: so many rows, of which those have an error."""
+        self._rows.labels("ok").inc(rows - sum(errors.values()))
+        for code, count in errors.items():
+            self._rows.labels(code).inc(count)
 
     def answered(self, route: str, status: int, seconds: float) -> None:
         """One answer; a status of 0 is a caller who went away before there was one."""

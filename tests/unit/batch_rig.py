@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from typing import Any, Final
 
 from agents.testing import FakeTagger
 from operations import batch_jobs, batch_start
+from operations.batch_chunks import ChunkOutcome
 from operations.batch_runner import BatchRunner, BatchWorld
 from operations.batch_scoring import BatchTagger, RowScorer
 from operations.batch_start import BatchRequest, StartedBatch
@@ -50,6 +52,14 @@ class OneVersion:
         yield self.tagger if self.is_resident(version) else None
 
 
+class CountedRows(Counter[str]):
+    """Rows by what became of them, as a server's metrics have them."""
+
+    def counted(self, outcome: ChunkOutcome, rows: int) -> None:
+        """A chunk was counted."""
+        self.update({"ok": rows - outcome.failed, **outcome.errors})
+
+
 @dataclass
 class BatchRig:
     """What stands around the servers; a test changes it before they work."""
@@ -63,6 +73,7 @@ class BatchRig:
     def __post_init__(self) -> None:
         self.versions = OneVersion(self.tagger)
         self.dependencies = Dependencies(Backoff(first=0.001, longest=0.001))
+        self.metrics = CountedRows()
         self.images: ImageStore = self.objects
         self.files: ObjectFiles = self.objects
 
@@ -95,7 +106,9 @@ class BatchRig:
     def server(self, name: str = "one", *, clock: Clock | None = None) -> BatchRunner:
         """Another server that works at the jobs."""
         rows = RowScorer(self.images, self.dependencies.of("s3"), self.slots, lambda: self.is_quiet)
-        world = BatchWorld(self.store, self.files, self.versions, rows, self.dependencies)
+        world = BatchWorld(
+            self.store, self.files, self.versions, rows, self.dependencies, self.metrics.counted
+        )
         return BatchRunner(world, name, clock=clock)
 
     async def work(self, server: BatchRunner | None = None) -> None:

@@ -100,6 +100,7 @@ async def test_what_is_wrong_with_a_row_is_its_result_and_fails_no_job() -> None
     ]
     assert dict(done.counts.errors) == Counter(row["error"] for row in rig.rows() if row["error"])
     assert done.counts.failed == 5
+    assert rig.metrics == {"ok": 1, **done.counts.errors}
 
 
 async def test_the_same_photograph_twice_is_scored_once() -> None:

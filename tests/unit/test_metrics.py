@@ -158,3 +158,11 @@ def test_two_workers_in_one_process_count_apart() -> None:
     one, other = Metrics(), Metrics()
     one.count("tagged")
     assert read(other, "tagstream_outcomes_total", outcome="tagged") is None
+
+
+def test_rows_of_batch_jobs_are_counted_by_their_error(metrics: Metrics) -> None:
+    metrics.api.counted(1_000, {"gone": 3, "undecodable": 1})
+    metrics.api.counted(10, {})
+
+    assert read(metrics, "tagstream_batch_rows_total", outcome="ok") == 1_006
+    assert read(metrics, "tagstream_batch_rows_total", outcome="gone") == 3
