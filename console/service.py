@@ -9,6 +9,7 @@ from typing import Annotated, cast
 from fastapi import Depends, Request, Response
 
 from console.identity import Identity
+from console.validation import refuse_unknown_parameters
 from operations.model_choice import ModelChoice
 from operations.predict import Predictor
 from schemas.api_keys import ApiKey, Scope
@@ -62,12 +63,19 @@ class AuthorizedCaller:
         self.response.headers.update(self.identity.spend(self.key, photographs))
 
 
-def caller_with(scope: Scope, *, basic: bool = False) -> Callable[..., Awaitable[AuthorizedCaller]]:
-    """A dependency: whose key it is, which has the scope; before the body is read."""
+def caller_with(
+    scope: Scope, *, basic: bool = False, is_strict: bool = False
+) -> Callable[..., Awaitable[AuthorizedCaller]]:
+    """A dependency: whose key it is, which has the scope; before the body is read.
+
+    A strict route refuses parameters of the query that it does not know.
+    """
 
     async def caller(request: Request, response: Response, service: Service) -> AuthorizedCaller:
         shown = request.headers.get("authorization")
         key = await service.identity.caller(shown, scope, basic=basic)
+        if is_strict:
+            refuse_unknown_parameters(request)
         return AuthorizedCaller(key, service.identity, response)
 
     return caller

@@ -1,9 +1,11 @@
-"""Validation problems: pydantic's errors as JSON pointers, in place of FastAPI's own list."""
+"""Validation problems: pydantic's errors as JSON pointers, and parameters that no route knows."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
+
+from fastapi import Request
 
 from console import problems
 from console.problems import FieldError, Problem
@@ -21,6 +23,15 @@ def invalid(errors: Sequence[Mapping[str, Any]]) -> Problem:
     first = told[0] if told else FieldError(detail="it is empty")
     where = first.pointer or first.parameter or "the body"
     return Problem(kind, f"{where}: {first.detail}", errors=told)
+
+
+def refuse_unknown_parameters(request: Request) -> None:
+    """A parameter that is spelt wrong must not be the default in silence. Raises `Problem`."""
+    known = {each.alias for each in request.scope["route"].dependant.query_params}
+    if unknown := sorted(request.query_params.keys() - known):
+        told = [FieldError(parameter=name, detail="unknown parameter") for name in unknown[:MOST]]
+        names = f"the parameters are {', '.join(sorted(known))}" if known else "there are no parameters here"
+        raise Problem(problems.INVALID, names, errors=told)
 
 
 def _field(where: tuple[int | str, ...], message: str, kind: str) -> FieldError:

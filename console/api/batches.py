@@ -189,7 +189,7 @@ class RowErrorsDocument(BaseModel):
     next: str | None = Field(description="`cursor` of the next page")
 
 
-Caller = Annotated[AuthorizedCaller, Depends(caller_with(Scope.BATCH))]
+Caller = Annotated[AuthorizedCaller, Depends(caller_with(Scope.BATCH, is_strict=True))]
 BatchId = Annotated[str, Path(max_length=200, examples=["bat_0a1b2c3d4e5f6g7h8i9j0k1l2m"])]
 Limit = Annotated[int, Query(ge=1, le=500)]
 Cursor = Annotated[str | None, Query(max_length=1000, description="`next` of the page before")]

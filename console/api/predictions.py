@@ -9,9 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from console import forms, problems
 from console.api.documents import ANSWERED, REFUSALS
-from console.problems import FieldError, Problem
+from console.problems import Problem
 from console.service import ApiService, AuthorizedCaller, Service, caller_with
-from console.validation import MOST, invalid
+from console.validation import invalid
 from operations.predict import Prediction
 from schemas.api_keys import Scope
 from schemas.tags import ModelRef, Tag
@@ -101,7 +101,6 @@ class PredictionDocument(BaseModel):
     timing: TimingDocument
 
 
-_PARAMETERS: Final = frozenset({"model", "threshold"})
 _BODY: Final[dict[str, Any]] = {
     "requestBody": {
         "required": True,
@@ -131,7 +130,7 @@ _BODY: Final[dict[str, Any]] = {
 async def predict(
     request: Request,
     service: Service,
-    caller: Annotated[AuthorizedCaller, Depends(caller_with(Scope.PREDICT))],
+    caller: Annotated[AuthorizedCaller, Depends(caller_with(Scope.PREDICT, is_strict=True))],
     model: Annotated[
         str | None,
         Query(
@@ -152,20 +151,11 @@ async def predict(
 
     A prediction is a question: nothing is stored, nothing announced, and the bytes are kept nowhere.
     """
-    _refuse_unknown(request)
     service.predictor.admission.refuse_full()
     caller.spend(1)
     version = await service.choice.version_of(model)
     prediction = await _answered(request, service, version)
     return _document(prediction, request.state.request_id, threshold)
-
-
-def _refuse_unknown(request: Request) -> None:
-    """A parameter that is spelt wrong must not be the default in silence."""
-    if unknown := sorted(request.query_params.keys() - _PARAMETERS):
-        told = [FieldError(parameter=name, detail="unknown parameter") for name in unknown[:MOST]]
-        known = ", ".join(sorted(_PARAMETERS))
-        raise Problem(problems.INVALID, f"the parameters are {known}", errors=told)
 
 
 async def _answered(request: Request, service: ApiService, version: str | None) -> Prediction:

@@ -262,3 +262,12 @@ async def test_a_cursor_of_another_list_is_refused(api: Api) -> None:
             for cursor in ("x", "bm9uZQ", "WzFd", "W3RydWUsMV0", "é"):
                 answer = await client.get(path, params={"cursor": cursor})
                 assert problem_of(answer, 422, "invalid")["errors"][0]["parameter"] == "cursor"
+
+
+async def test_a_parameter_that_is_spelt_wrong_is_refused(api: Api) -> None:
+    async with api.client(await api.key(Scope.BATCH)) as client:
+        here = (await client.post("/v1/batches", json=BODY)).headers["location"]
+        for path in ("/v1/batches", here, f"{here}/errors"):
+            said = problem_of(await client.get(path, params={"limt": 1}), 422, "invalid")
+            assert said["errors"] == [{"parameter": "limt", "detail": "unknown parameter"}]
+        problem_of(await client.post(f"{here}/cancel", params={"now": 1}), 422, "invalid")
