@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from operations.batch_rows import UnreadableList
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
@@ -18,6 +17,7 @@ from starlette.responses import JSONResponse
 from operations.admission import Overloaded
 from operations.batch_jobs import BatchConflict, UnknownBatch
 from operations.batch_parts import ForeignPart
+from operations.batch_rows import UnreadableList
 from operations.batch_start import OtherRequest, OutputTaken, UnknownFormat
 from operations.model_choice import UnknownModel
 from operations.predict import DeadlineMissed, NotResident

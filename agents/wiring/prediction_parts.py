@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from streams.adapters.s3.files import S3Files
-
 from agents.model_slot import ModelSlot
 from agents.model_targets import ModelTargets
 from agents.wiring import registry as ours
@@ -22,6 +20,7 @@ from agents.wiring.settings import Settings
 from agents.wiring.stores import blamed, open_store
 from model.registry.refs import AliasRef, VersionRef
 from streams.adapters.memory import MemoryImages
+from streams.adapters.s3.files import S3Files
 from streams.adapters.s3.images import S3Images
 from streams.ports import ImageStore, ObjectFiles, WholeStore
 
