@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match
 from starlette.types import ASGIApp
 
 from agents.telemetry.api_metrics import ApiMetrics
@@ -24,14 +26,16 @@ from schemas.errors import TagstreamError
 
 log = structlog.get_logger(__name__)
 
+_ROUTERS: Final = tuple(each.router for each in (predictions, compat, inference_v2, batches))
+
 
 def routes() -> FastAPI:
     """The routes alone, as the document of the API describes them."""
     # Its own pages of documentation load scripts of another host.
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     # A prefix that is given here would be in no route's own path.
-    for each in (predictions, compat, inference_v2, batches):
-        app.include_router(each.router)
+    for each in _ROUTERS:
+        app.include_router(each)
 
     @app.get("/openapi.json", include_in_schema=False)
     async def described() -> JSONResponse:
@@ -60,9 +64,18 @@ def create_app(service: ApiService, metrics: ApiMetrics, *, tracer: Tracer = NO_
 
 async def _refused(request: Request, error: Exception) -> Response:
     problem = _problem(error)
+    if problem.kind is problems.BAD_METHOD and (methods := _allowed(request)):
+        problem.headers = {"Allow": ", ".join(sorted(methods))}
     if problem.kind is problems.INTERNAL:  # whoever asked is told nothing of it
         log.error("http.broken", method=request.method, exc_info=error)
     return _refusal(problem, request.url.path, request.state.request_id)
+
+
+def _allowed(request: Request) -> set[str]:
+    """The methods of all routes of the path; the framework names those of the first one alone."""
+    every = (each for router in _ROUTERS for each in router.routes if isinstance(each, APIRoute))
+    here = [each for each in every if each.matches(request.scope)[0] is not Match.NONE]
+    return {method for each in here for method in each.methods or ()}
 
 
 def _refusal(problem: Problem, path: str, request_id: str) -> Response:
