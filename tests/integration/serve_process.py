@@ -44,7 +44,7 @@ class Answered:
 
 @dataclass(frozen=True)
 class ServeProcess:
-    """One server, where it is, and a key that may predict."""
+    """One server, where it is, and a key that may predict and submit batches."""
 
     process: subprocess.Popen[bytes]
     address: str
@@ -115,9 +115,10 @@ def environment(settings: Mapping[str, object]) -> dict[str, str]:
 
 
 async def _key(path: Path) -> str:
+    scopes = (Scope.PREDICT, Scope.BATCH)
     async with SqliteScores(path) as store:
         made = await api_keys.create(
-            store, "test", (Scope.PREDICT,), timedelta(hours=1), by="test", now=datetime.now(UTC)
+            store, "test", scopes, timedelta(hours=1), by="test", now=datetime.now(UTC)
         )
     return made.token.text
 

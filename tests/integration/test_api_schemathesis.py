@@ -9,6 +9,7 @@ from typing import Final
 
 import pytest
 
+from tests.integration.photo_storage import photo_storage
 from tests.integration.serve_process import UNHURRIED, serving
 
 pytestmark = pytest.mark.timeout(400)
@@ -16,10 +17,12 @@ pytestmark = pytest.mark.timeout(400)
 CONFIGURATION: Final = Path(__file__).with_name("schemathesis.toml")
 EXAMPLES: Final = 5
 SEED: Final = 7
+LISTS: Final = {"jobs/nov.csv": b"image\nnobody.jpg\n"}
+"""That of the document's own example."""
 
 
 def test_a_server_answers_whatever_comes_as_its_document_says(tmp_path: Path) -> None:
-    with serving(tmp_path, **UNHURRIED) as api:
+    with photo_storage(LISTS) as storage, serving(tmp_path, **UNHURRIED, **storage) as api:
         ran = subprocess.run(
             [
                 str(Path(sys.executable).with_name("st")),
