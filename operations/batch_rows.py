@@ -55,6 +55,10 @@ class UnreadableList(TagstreamError):
     """The list cannot be read (any further)."""
 
 
+class TooManyRows(UnreadableList):
+    """The list has more rows than one may have."""
+
+
 class _TooLong(Exception):
     """More bytes than a row may have."""
 
@@ -178,7 +182,7 @@ def cut(data: bytes, form: BatchFormat, *, most: int, is_last: bool, first_row: 
         rows += bool(record)
         length = lines.at
         if rows and first_row + rows - 1 > MOST_ROWS:
-            raise UnreadableList(f"it has more than {MOST_ROWS:,} rows: split it into several lists")
+            raise TooManyRows(f"it has more than {MOST_ROWS:,} rows: split it into several lists")
     if rows < most and len(data) - length > MOST_LINE_BYTES:
         raise _too_long(_row_named(first_row + rows), form)
     if is_last and not data[length:].strip(_BLANK[form].encode()):

@@ -20,7 +20,7 @@ from operations import batch_chunks, batch_jobs, batch_parts, batch_results, bat
 from operations.batch_chunks import ChunkOutcome, ChunkTaken, CutRows
 from operations.batch_jobs import UnknownBatch
 from operations.batch_parts import ForeignPart
-from operations.batch_rows import ROWS_OF_A_CHUNK, UnreadableList
+from operations.batch_rows import ROWS_OF_A_CHUNK, TooManyRows, UnreadableList
 from operations.batch_scoring import BatchTagger, ChunkScoring, RowScorer
 from operations.lease_renewal import while_renewed
 from schemas.batch_jobs import BatchChunk, BatchJob, BatchState
@@ -135,6 +135,8 @@ class BatchRunner:
             await self._fail(job, INPUT_CHANGED, f"{error}: put back what it was, and resume")
         except NotAllowed as error:
             await self._fail(job, OFF_LIMITS, str(error))
+        except TooManyRows as error:
+            await self._fail(job, TOO_MANY_ROWS, str(error))
         except UnreadableList as error:
             await self._fail(job, INPUT_UNREADABLE, str(error))
         except ForeignPart as error:
@@ -162,9 +164,6 @@ class BatchRunner:
     async def _cut(self, job: BatchJob) -> BatchJob:
         """The job with the next chunk for this server; as it is where another was faster."""
         found = await self._next_rows(job)
-        if job.cursor.rows + found.rows > batch_rows.MOST_ROWS:
-            why = f"{job.input} has more than {batch_rows.MOST_ROWS} rows: cut it into several"
-            return await self._swap(job, lambda each: batch_chunks.failed(each, TOO_MANY_ROWS, why))
         return await self._swap(job, lambda each: batch_chunks.cut(each, found, self._runner, _now()))
 
     async def _next_rows(self, job: BatchJob) -> CutRows:

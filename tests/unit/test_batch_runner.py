@@ -11,7 +11,7 @@ import pytest
 
 from agents.ports import Forwarded
 from agents.testing import LABELS, FakeTagger
-from operations import batch_chunks, batch_jobs, batch_runner
+from operations import batch_chunks, batch_jobs, batch_rows, batch_runner
 from operations.batch_jobs import BatchConflict
 from schemas.batch_jobs import BatchFormat, BatchState
 from schemas.errors import Broken, Unavailable
@@ -305,6 +305,20 @@ async def test_a_row_behind_which_nobody_knows_where_the_next_begins_stops_the_j
     stopped = await rig.job(job)
     assert (stopped.state, stopped.code) == (BatchState.FAILED, batch_runner.INPUT_UNREADABLE)
     assert "row 2" in stopped.why
+
+
+async def test_a_list_with_more_rows_than_one_may_have_stops_the_job() -> None:
+    rig = BatchRig()
+    await rig.list_of("a.jpg", "b.jpg")
+    job = await rig.start()
+    cursor = job.cursor.model_copy(update={"rows": batch_rows.MOST_ROWS - 1})
+    await batch_jobs.swap(rig.store, job.id, lambda each: each.model_copy(update={"cursor": cursor}))
+
+    await rig.work()
+
+    stopped = await rig.job(job)
+    assert (stopped.state, stopped.code) == (BatchState.FAILED, batch_runner.TOO_MANY_ROWS)
+    assert "more than 10,000,000 rows" in stopped.why
 
 
 async def test_a_list_with_a_header_alone_is_finished_with_a_manifest_of_no_part() -> None:
