@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import re
@@ -14,11 +13,8 @@ from typing import Any, Final
 
 import pytest
 
-from schemas.uploads import Location
-from streams.adapters.s3.embedded import EmbeddedS3
-from streams.adapters.s3.images import S3Images
-from streams.adapters.s3.settings import S3Settings
 from tagstream.samples import photographs
+from tests.integration.photo_storage import photo_storage
 from tests.integration.serve_process import ServeProcess, serving
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "api.md"
@@ -35,42 +31,30 @@ def sample(language: str, name: str) -> str:
     return str(found)
 
 
-def shown(place: int) -> dict[str, Any]:
-    """The answer that the page shows as its n-th, without what it says to people."""
-    text = re.findall(r"^```jsonc\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    document: dict[str, Any] = json.loads(re.sub(r"\s//.*$", "", text[place], flags=re.MULTILINE))
+def shown(name: str) -> dict[str, Any]:
+    """The answer of that name that the page shows, without what it says to people."""
+    document: dict[str, Any] = json.loads(re.sub(r"\s//.*$", "", sample("jsonc", name), flags=re.MULTILINE))
     return document
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServeProcess]:
-    with EmbeddedS3() as storage:
-        settings = S3Settings(
-            endpoint_url=storage.endpoint_url,
-            region="us-east-1",
-            buckets=("photos",),
-            **dict(storage.credentials),
-        )
-        asyncio.run(_upload(settings))
-        with serving(tmp_path_factory.mktemp("serve"), **_named(settings)) as running:
-            yield running
-
-
-async def _upload(settings: S3Settings) -> None:
-    async with S3Images(settings) as images:
-        await images.ensure_bucket("photos")
-        await images.put(Location(bucket="photos", key="r1/table.jpg"), MENU.read_bytes())
-
-
-def _named(settings: S3Settings) -> dict[str, object]:
-    assert settings.secret_access_key is not None
-    return {
-        "S3__ENDPOINT_URL": settings.endpoint_url,
-        "S3__REGION": settings.region,
-        "S3__ACCESS_KEY_ID": settings.access_key_id,
-        "S3__SECRET_ACCESS_KEY": settings.secret_access_key.get_secret_value(),
-        "S3__BUCKETS": json.dumps(settings.buckets),
+def storage() -> Iterator[Mapping[str, object]]:
+    """With what the page speaks of, and a list that is not done in a moment."""
+    many = "".join(f"nobody-{number}.jpg\n" for number in range(20_000))
+    objects = {
+        "r1/table.jpg": MENU.read_bytes(),
+        "r1/menu.jpg": MENU.read_bytes(),
+        "jobs/nov.csv": sample("csv", "list").encode(),
+        "jobs/many.csv": f"image\n{many}".encode(),
     }
+    with photo_storage(objects) as settings:
+        yield settings
+
+
+@pytest.fixture(scope="module")
+def server(storage: Mapping[str, object], tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServeProcess]:
+    with serving(tmp_path_factory.mktemp("serve"), **storage) as running:
+        yield running
 
 
 @pytest.fixture
@@ -88,6 +72,20 @@ def ran(place: Place, *words: str | Path) -> str:
     return ended.stdout
 
 
+def submitted(server: ServeProcess, listed: str, prefix: str) -> dict[str, Any]:
+    """The job of that list."""
+    asked = {
+        "input": {"bucket": "photos", "key": listed},
+        "output": {"bucket": "photos", "prefix": prefix},
+        "max_failed": 1,
+    }
+    headers = {"Content-Type": "application/json"}
+    answer = server.ask("POST", "/v1/batches", json.dumps(asked).encode(), headers)
+    assert answer.status == 202, answer.body
+    document: dict[str, Any] = answer.document
+    return document
+
+
 def called(place: Place, name: str) -> dict[str, Any]:
     """What the shell's block of that name is answered."""
     document: dict[str, Any] = json.loads(ran(place, "bash", "-ec", sample("sh", name)))
@@ -95,7 +93,7 @@ def called(place: Place, name: str) -> dict[str, Any]:
 
 
 def test_a_photograph_is_tagged_and_answered_in_the_shape_that_is_shown(place: Place) -> None:
-    said, on_the_page = called(place, "predict"), shown(0)
+    said, on_the_page = called(place, "predict"), shown("predict")
     assert said["verdict"]["tags"] == ["menu"]
     assert said.keys() == on_the_page.keys()
     for part in ("image", "model", "verdict", "timing"):
@@ -108,7 +106,7 @@ def test_an_object_is_tagged_where_it_lies(place: Place) -> None:
 
 
 def test_a_labelling_services_client_is_answered_in_the_shape_that_is_shown(place: Place) -> None:
-    said, on_the_page = called(place, "compat"), shown(1)
+    said, on_the_page = called(place, "compat"), shown("compat")
     assert [each["input"] for each in said["result"]] == ["table.jpg", "menu.jpg"]
     assert (said.keys(), said["message"]) == (on_the_page.keys(), "Success")
     assert said["result"][0].keys() == on_the_page["result"][0].keys()
@@ -144,7 +142,58 @@ def test_a_refusal_has_the_shape_that_is_shown(server: ServeProcess) -> None:
         b'{"location": {"bucket": "photos", "key": "", "mood": 1}}',
         {"Content-Type": "application/json"},
     )
-    on_the_page = shown(2)
+    on_the_page = shown("problem")
     assert refused.document.keys() == on_the_page.keys()
     assert refused.document["errors"][0].keys() == on_the_page["errors"][0].keys()
     assert refused.headers["Content-Type"] == "application/problem+json"
+
+
+def test_a_list_is_submitted_once_watched_and_its_errors_are_listed(place: Place) -> None:
+    folder, environment = place
+    made = called(place, "batch")
+    assert called(place, "batch")["id"] == made["id"]
+    here = (folder, {**environment, "BATCH": made["id"]})
+    done, on_the_page = called(here, "watch"), shown("batch")
+    assert (done["state"], done["rows"], done["errors"]) == (
+        "finished",
+        on_the_page["rows"],
+        on_the_page["errors"],
+    )
+    assert done.keys() == on_the_page.keys()
+    for part in ("model", "output", "links"):
+        assert done[part].keys() == on_the_page[part].keys()
+    errors, of_the_page = called(here, "errors"), shown("errors")
+    (error,), (shown_error,) = errors.pop("items"), of_the_page.pop("items")
+    assert error.pop("detail")
+    assert shown_error.pop("detail")
+    assert (errors, error) == (of_the_page, shown_error)
+
+
+def test_a_job_is_cancelled_and_resumed(server: ServeProcess, place: Place) -> None:
+    folder, environment = place
+    here = (folder, {**environment, "BATCH": submitted(server, "jobs/many.csv", "jobs/many-out/")["id"]})
+    assert [called(here, name)["state"] for name in ("cancel", "resume", "cancel")] == [
+        "cancelled",
+        "running",
+        "cancelled",
+    ]
+
+
+def test_the_program_has_a_list_scored_and_reads_its_results(
+    storage: Mapping[str, object], place: Place
+) -> None:
+    folder, environment = place
+    (folder / "batch.py").write_text(sample("python", "batch"), encoding="utf-8")
+    there = {
+        "AWS_ENDPOINT_URL_S3": str(storage["S3__ENDPOINT_URL"]),
+        "AWS_DEFAULT_REGION": str(storage["S3__REGION"]),
+        "AWS_ACCESS_KEY_ID": str(storage["S3__ACCESS_KEY_ID"]),
+        "AWS_SECRET_ACCESS_KEY": str(storage["S3__SECRET_ACCESS_KEY"]),
+    }
+    words = (sys.executable, folder / "batch.py", "photos", "jobs/nov.csv", "jobs/nov-program/")
+    said = ran((folder, {**environment, **there}), *words)
+    assert said.splitlines() == [
+        "r1/table.jpg ok menu",
+        "s3://photos/r1/menu.jpg ok menu",
+        "r1/never-uploaded.jpg failed gone",
+    ]
