@@ -20,8 +20,22 @@ from confluent_kafka import Producer
 
 from agents.transitions import Transitions
 from model.tiny_version import write_tiny_version
+from operations import batch_parts, batch_results
+from operations.batch_chunks import ChunkOutcome
+from operations.batch_results import RowResult
+from operations.batch_rows import BatchRow, RowFault
 from schemas import identity, topics, wire
 from schemas.api_keys import ApiKey, Scope
+from schemas.batch_jobs import (
+    BatchChunk,
+    BatchCounts,
+    BatchCursor,
+    BatchFormat,
+    BatchInput,
+    BatchJob,
+    BatchOutput,
+    BatchState,
+)
 from schemas.claims import Claim
 from schemas.events import DeadLetter, RescoreRequested
 from schemas.rescore_jobs import (
@@ -32,7 +46,10 @@ from schemas.rescore_jobs import (
     RescoreJob,
     RescoreLease,
 )
+from schemas.tags import ModelRef
 from schemas.uploads import Location
+from streams.adapters.s3.files import S3Files
+from streams.adapters.s3.settings import S3Settings
 from streams.adapters.sqlite.store import SqliteScores
 from tagstream import cli
 from tagstream.embedded_stack import EmbeddedStack, open_stack
@@ -51,6 +68,8 @@ PHOTO: Final = f"{FILE}.jpg"
 LETTER: Final = "0:0"
 JOB: Final = f"replay-{NAME}"
 KEY: Final = "k0000001"
+BATCH: Final = f"bat_{'0' * 26}"
+LISTED: Final = f"s3://photos/{NAME}.csv"
 
 
 @dataclass(frozen=True)
@@ -126,6 +145,28 @@ ERRANDS: Final[Mapping[tuple[str, ...], tuple[Errand, ...]]] = {
     ("replay", "cancel"): (errand(NAME), errand(JOB)),
     ("replay", "rate"): (errand(NAME, "5"), errand(JOB, "5")),
     ("replay", "run"): (errand(TAGSTREAM_STORE__PATH=f"{FILE}.sqlite"),),
+    ("batch", "submit"): (
+        errand(LISTED, "--output", "s3://photos/out/"),
+        errand(f"{FILE}.csv", "--output", "s3://photos/out/"),
+        errand(BAD_DATA, "--output", "s3://photos/out/", "--format", "csv"),
+        errand("s3://photos/list.csv", "--output", NAME),
+        errand("s3://photos/list.csv", "--output", "s3://photos/other/", "--column", FILE),
+        errand("s3://photos/list.csv", "--output", "s3://photos/out/", "--base", f"s3://{NAME}/"),
+        errand("s3://photos/list.csv", "--output", "s3://photos/out/", "--model", NAME),
+        errand("s3://photos/list.csv", "--output", f"s3://photos/{NAME}/", "--detach"),
+        errand("s3://photos/list.csv", "--output", f"s3://photos/{NAME}-2/", "--detach", "--json"),
+    ),
+    ("batch", "status"): (
+        errand(NAME),
+        errand(BATCH),
+        errand(BATCH, "--json"),
+        errand(BATCH, "--watch"),
+        errand(BATCH, "--watch", "--json"),
+    ),
+    ("batch", "list"): (errand(), errand("--json")),
+    ("batch", "errors"): (errand(NAME), errand(BATCH), errand(BATCH, "--json")),
+    ("batch", "resume"): (errand(NAME), errand(BATCH, "--json")),
+    ("batch", "cancel"): (errand(NAME), errand(BATCH), errand(BATCH, "--json")),
     ("dlq", "list"): (errand(), errand("--json"), errand("--cause", NAME), errand("--image", NAME, "--json")),
     ("dlq", "show"): (errand(LETTER), errand(LETTER, "--json"), errand(NAME)),
     ("dlq", "redrive"): (errand("--all", "--dry-run"), errand("--since", NAME)),
@@ -243,6 +284,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
                 patch.setenv(name, value)
             _files(place)
             loop.run(_keep(stack.store))
+            loop.run(_put_batch(stack.storage))
             _publish(stack.broker)
             yield place
         finally:
@@ -265,6 +307,7 @@ def _files(place: Path) -> None:
     write_tiny_version(place / "tiny")
     put(place / f"{FILE}.jpg", b"no photograph")
     put(place / f"{FILE}.toml", b"routes = 7")
+    put(place / f"{FILE}.csv", f"{NAME},dish\na.jpg,1\n".encode())
     folder(place / "labelled", FILE, "food", each=5)
     put(place / "labelled" / "food" / f"{FILE}.jpg", b"no photograph")
     put(place / "unlabelled" / f"{FILE}.jpg", picture("one"))
@@ -285,6 +328,7 @@ async def _keep(path: Path) -> None:
         await store.keep_statements(kept.head.statements)
         await store.create_job(_job())
         await store.create_key(_key())
+        await store.create_batch(_batch())
 
 
 def _job() -> RescoreJob:
@@ -303,6 +347,48 @@ def _job() -> RescoreJob:
         counts=RescoreCounts(chosen={"send": 1}, unfinished=1),
         lease=RescoreLease(runner=NAME, until=NOW),
     )
+
+
+def _batch() -> BatchJob:
+    """It has failed, with its one part."""
+    listed = BatchInput(
+        bucket="photos",
+        key=f"{NAME}.csv",
+        format=BatchFormat.CSV,
+        column=NAME,
+        base=f"s3://photos/{NAME}",
+        etag=NAME,
+        size=100,
+        header=(NAME,),
+    )
+    return BatchJob(
+        id=BATCH,
+        state=BatchState.FAILED,
+        why=NAME,
+        code=NAME,
+        created_at=NOW,
+        created_by=NAME,
+        input=listed,
+        output=BatchOutput(bucket="photos", prefix=f"{NAME}/", format=BatchFormat.CSV),
+        version=NAME,
+        model=ModelRef(name=NAME, version=NAME, digest=NAME),
+        labels=(NAME,),
+        cursor=BatchCursor(chunks=1, byte=100, rows=1, is_at_end=True),
+        counts=BatchCounts(chunks=1, rows=1, failed=1, bytes=100, errors={NAME: 1}),
+        updated_at=NOW,
+    )
+
+
+async def _put_batch(storage: S3Settings) -> None:
+    """The part of that job, and a list of another one."""
+    job = _batch()
+    row = BatchRow(1, NAME, {NAME: NAME}, None, RowFault(NAME, NAME))
+    data = batch_results.part([RowResult(row, None, row.fault)], job)
+    chunk = BatchChunk(number=0, begin=0, end=100, first_row=1, rows=1)
+    async with S3Files(storage) as files:
+        await batch_parts.keep(files, job, chunk, data, ChunkOutcome(1, {NAME: 1}))
+        another = Location(bucket="photos", key="list.csv")
+        await files.put_new(another, f"image,{NAME}\n{NAME},1\n".encode(), metadata={})
 
 
 def _key() -> ApiKey:
