@@ -184,7 +184,7 @@ def _service(settings: Settings, parts: PredictionParts, *, is_ready: Callable[[
         choice=ModelChoice(lambda: slot.model, parts.resolve, alias=parts.alias),
         serving=serving,
         is_ready=is_ready,
-        batches=parts.store,
+        store=parts.store,
         files=parts.files,
     )
 

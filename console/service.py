@@ -15,7 +15,7 @@ from operations.predict import Predictor
 from schemas.api_keys import ApiKey, Scope
 from schemas.api_settings import ApiSettings
 from schemas.tags import ModelRef
-from streams.ports import BatchJobs, ObjectFiles
+from streams.ports import ObjectFiles, WholeStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class ApiService:
     choice: ModelChoice
     serving: Callable[[], ServedModel]
     is_ready: Callable[[], bool]
-    batches: BatchJobs
+    store: WholeStore
     files: ObjectFiles
 
 

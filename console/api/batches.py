@@ -234,7 +234,7 @@ async def submit(
     key = _idempotency_key(idempotency_key)
     asked = await json_bodies.read(request, BatchSubmission)
     wanted = await _request(service, asked, created_by=caller.key.id)
-    started = await batch_start.start(service.batches, service.files, wanted, idempotency_key=key)
+    started = await batch_start.start(service.store, service.files, wanted, idempotency_key=key)
     response.headers["Location"] = f"{router.prefix}/{started.job.id}"
     response.headers["Retry-After"] = str(POLL_SECONDS)
     if started.is_repeated:
@@ -254,7 +254,7 @@ async def listing(
 ) -> BatchesDocument:
     """The newest first."""
     place = cursors.read(cursor, str, str) if cursor is not None else None
-    every = [each for each in await batch_jobs.listed(service.batches) if isinstance(each, BatchJob)]
+    every = [each for each in await batch_jobs.listed(service.store) if isinstance(each, BatchJob)]
     found = [each for each in every if place is None or _place(each) < place]
     shown = found[:limit]
     return BatchesDocument(
@@ -272,7 +272,7 @@ async def listing(
 )
 async def look(service: Service, _caller: Caller, batch_id: BatchId) -> BatchDocument:
     """Its state, what is done, and until when it may take."""
-    return BatchDocument.of(await batch_jobs.known(service.batches, batch_id))
+    return BatchDocument.of(await batch_jobs.known(service.store, batch_id))
 
 
 @router.get(
@@ -287,7 +287,7 @@ async def errors(
 ) -> RowErrorsDocument:
     """Of what is done so far, in the order of the list. A page may be short, and there is more behind it."""
     after = ErrorsPlace(*cursors.read(cursor, int, int)) if cursor is not None else ErrorsPlace()
-    job = await batch_jobs.known(service.batches, batch_id)
+    job = await batch_jobs.known(service.store, batch_id)
     page = await batch_errors.page(service.files, job, after=after, limit=limit)
     return RowErrorsDocument(
         items=[
@@ -307,7 +307,7 @@ async def errors(
 )
 async def cancel(service: Service, _caller: Caller, batch_id: BatchId) -> BatchDocument:
     """Its parts stay where they are; it may be resumed."""
-    return BatchDocument.of(await batch_jobs.cancel(service.batches, batch_id))
+    return BatchDocument.of(await batch_jobs.cancel(service.store, batch_id))
 
 
 @router.post(
@@ -321,7 +321,7 @@ async def cancel(service: Service, _caller: Caller, batch_id: BatchId) -> BatchD
 async def resume(request: Request, service: Service, _caller: Caller, batch_id: BatchId) -> BatchDocument:
     """One that was cancelled, or has failed by what is mended now. What has a part is not scored again."""
     asked = await json_bodies.read(request, Resumption)
-    return BatchDocument.of(await batch_jobs.resume(service.batches, batch_id, max_failed=asked.max_failed))
+    return BatchDocument.of(await batch_jobs.resume(service.store, batch_id, max_failed=asked.max_failed))
 
 
 async def _request(service: ApiService, asked: BatchSubmission, *, created_by: str) -> BatchRequest:

@@ -17,11 +17,13 @@ LIFE: Final = timedelta(hours=24)
 
 
 async def fresh(path: Path) -> ApiToken:
-    """A new key in the SQLite file, for predictions and batches; those of earlier runs are revoked."""
+    """A new key in the SQLite file, for predictions, batches and images; those of earlier runs are revoked."""
     by, now = current_user(), datetime.now(UTC)
     async with SqliteScores(path) as store:
         for key in await api_keys.listed(store):
             if isinstance(key, ApiKey) and key.name == NAME:
                 await api_keys.revoke(store, key.id, by=by, now=now)
-        made = await api_keys.create(store, NAME, (Scope.PREDICT, Scope.BATCH), LIFE, by=by, now=now)
+        made = await api_keys.create(
+            store, NAME, (Scope.PREDICT, Scope.BATCH, Scope.IMAGES_READ), LIFE, by=by, now=now
+        )
     return made.token

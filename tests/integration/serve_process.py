@@ -115,7 +115,7 @@ def environment(settings: Mapping[str, object]) -> dict[str, str]:
 
 
 async def _key(path: Path) -> str:
-    scopes = (Scope.PREDICT, Scope.BATCH)
+    scopes = (Scope.PREDICT, Scope.BATCH, Scope.IMAGES_READ)
     async with SqliteScores(path) as store:
         made = await api_keys.create(
             store, "test", scopes, timedelta(hours=1), by="test", now=datetime.now(UTC)

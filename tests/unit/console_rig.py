@@ -108,7 +108,7 @@ class Rig:
             choice=ModelChoice(lambda: served.ref, self.resolve, alias="fake@champion"),
             serving=lambda: served,
             is_ready=lambda: self.is_ready,
-            batches=self.store,
+            store=self.store,
             files=self.images,
         )
 
