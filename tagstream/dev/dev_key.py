@@ -17,7 +17,7 @@ LIFE: Final = timedelta(hours=24)
 
 
 async def fresh(path: Path) -> ApiToken:
-    """A new key in the SQLite file, for predictions, batches and images; those of earlier runs are revoked."""
+    """A new key in the SQLite file for all that the API has; those of earlier runs are revoked."""
     by, now = current_user(), datetime.now(UTC)
     async with SqliteScores(path) as store:
         for key in await api_keys.listed(store):
