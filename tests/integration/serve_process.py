@@ -8,8 +8,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPConnection, HTTPMessage
@@ -84,6 +84,11 @@ class ServeProcess:
         self.process.terminate()
         return self.process.wait(PATIENCE)
 
+    def kill(self) -> None:
+        """SIGKILL."""
+        self.process.kill()
+        self.process.wait()
+
 
 def form(data: bytes, *, part: str = "image", name: str = "a.jpg") -> tuple[bytes, dict[str, str]]:
     """A form with that file, and its headers."""
@@ -95,13 +100,36 @@ def form(data: bytes, *, part: str = "image", name: str = "a.jpg") -> tuple[byte
 @contextmanager
 def serving(folder: Path, **settings: object) -> Iterator[ServeProcess]:
     """Ready to answer; killed in the end, if it still runs."""
-    store, log, metrics_port = folder / "scores.sqlite", folder / "serve.log", free_port()
-    token = asyncio.run(_key(store))
-    given = {"STORE__PATH": store, "METRICS__PORT": metrics_port, "API__PORT": 0, **settings}
+    with several(folder, Scope.PREDICT, **settings) as start:
+        yield start()
+
+
+@contextmanager
+def several(folder: Path, *scopes: Scope, **settings: object) -> Iterator[Callable[[], ServeProcess]]:
+    """What starts one more over the same store, with the same key of these scopes, ready to answer.
+
+    Each is killed in the end, if it still runs.
+    """
+    store = folder / "scores.sqlite"
+    token = asyncio.run(_key(store, scopes))
+    with ExitStack() as stack:
+
+        def start() -> ServeProcess:
+            metrics_port = free_port()
+            given = {"STORE__PATH": store, "METRICS__PORT": metrics_port, "API__PORT": 0, **settings}
+            log = folder / f"serve-{metrics_port}.log"
+            process = stack.enter_context(_running(log, given))
+            return ServeProcess(process, _address(process, log), metrics_port, token, log, store)
+
+        yield start
+
+
+@contextmanager
+def _running(log: Path, settings: Mapping[str, object]) -> Iterator[subprocess.Popen[bytes]]:
     with log.open("wb") as out:
-        process = subprocess.Popen(COMMAND, env=environment(given), stdout=out, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(COMMAND, env=environment(settings), stdout=out, stderr=subprocess.STDOUT)
     try:
-        yield ServeProcess(process, _address(process, log), metrics_port, token, log, store)
+        yield process
     finally:
         process.kill()
         process.wait()
@@ -114,8 +142,7 @@ def environment(settings: Mapping[str, object]) -> dict[str, str]:
     return kept | {f"TAGSTREAM_{name}": str(value) for name, value in (base | dict(settings)).items()}
 
 
-async def _key(path: Path) -> str:
-    scopes = (Scope.PREDICT, Scope.BATCH, Scope.IMAGES_READ)
+async def _key(path: Path, scopes: tuple[Scope, ...]) -> str:
     async with SqliteScores(path) as store:
         made = await api_keys.create(
             store, "test", scopes, timedelta(hours=1), by="test", now=datetime.now(UTC)
