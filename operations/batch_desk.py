@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -19,10 +19,18 @@ from operations import batch_errors, batch_jobs, batch_start, object_address, st
 from operations.batch_errors import ErrorsPlace
 from operations.batch_jobs import AnyBatch
 from operations.batch_results import RowError
-from operations.batch_start import BatchRequest, OutputTaken, StartedBatch
+from operations.batch_rows import UnreadableList
+from operations.batch_start import (
+    HEAD_BYTES,
+    BatchRequest,
+    OtherRequest,
+    OutputTaken,
+    StartedBatch,
+    UnknownFormat,
+)
 from operations.current_user import current_user
 from schemas.batch_jobs import LIST, MAX_FAILED, BatchFormat, BatchJob, BatchState
-from schemas.errors import ConfigurationError
+from schemas.errors import ConfigurationError, Gone, NotAllowed
 from schemas.uploads import Location
 from streams.adapters.s3.files import S3Files
 from streams.ports import BatchJobs, ObjectFiles
@@ -78,7 +86,31 @@ async def submit(settings: Settings, options: SubmitOptions) -> StartedBatch:
 
     Raises `ConfigurationError` for what is wrong with it, `Unavailable`.
     """
-    request = BatchRequest(
+    with _blamed(options):
+        request = await _request(settings, options)
+        async with opened(settings) as desk:
+            if not object_address.is_object(options.source):
+                await _put(desk.files, request, Path(options.source))
+            return await batch_start.start(
+                desk.jobs, desk.files, request, idempotency_key=options.idempotency_key
+            )
+
+
+@contextmanager
+def _blamed(options: SubmitOptions) -> Iterator[None]:
+    """Whoever asked is to mend what is refused within."""
+    try:
+        yield
+    except UnreadableList as error:
+        raise ConfigurationError(f"{options.source}: {error}") from error
+    except NotAllowed as error:
+        raise ConfigurationError(f"TAGSTREAM_S3__BUCKETS: {error}") from error
+    except (Gone, UnknownFormat, OutputTaken, OtherRequest) as error:
+        raise ConfigurationError(str(error)) from error
+
+
+async def _request(settings: Settings, options: SubmitOptions) -> BatchRequest:
+    return BatchRequest(
         source=_source(options),
         results=object_address.parse(options.results, example="s3://photos/jobs/nov/"),
         version=await _version(settings, options.model),
@@ -90,12 +122,6 @@ async def submit(settings: Settings, options: SubmitOptions) -> StartedBatch:
         escapes_formulas=options.escapes_formulas,
         max_failed=options.max_failed,
     )
-    async with opened(settings) as desk:
-        if not object_address.is_object(options.source):
-            await _put(desk.files, request, Path(options.source))
-        return await batch_start.start(
-            desk.jobs, desk.files, request, idempotency_key=options.idempotency_key
-        )
 
 
 async def standing(settings: Settings, batch_id: str | None) -> BatchJob:
@@ -168,13 +194,19 @@ def _source(options: SubmitOptions) -> Location:
 
 
 async def _put(files: ObjectFiles, request: BatchRequest, path: Path) -> None:
-    """Put the list where the request says, unless these very bytes are there: the command was broken off."""
+    """Put the list where the request says, unless these very bytes are there: the command is repeated.
+
+    One that no job could be made of is not put: it would stand in the way of the mended one.
+    """
     data = await asyncio.to_thread(_read, path)
+    batch_start.head_of(data[:HEAD_BYTES], request)
     digest = hashlib.sha256(data).hexdigest()
-    await batch_start.refuse_taken(files, request)
-    if await files.put_new(request.source, data, metadata={_SHA256: digest}):
-        return
     standing = await files.facts(request.source)
+    if standing is None:
+        await batch_start.refuse_places(files, request)
+        if await files.put_new(request.source, data, metadata={_SHA256: digest}):
+            return
+        standing = await files.facts(request.source)
     if standing is None or standing.metadata.get(_SHA256) != digest:
         raise OutputTaken(f"{request.source} is another list: name another prefix for the results")
 

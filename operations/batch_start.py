@@ -14,7 +14,7 @@ from typing import Final
 
 from operations import batch_rows
 from operations.batch_rows import MOST_LINE_BYTES
-from schemas.batch_jobs import MAX_FAILED, BatchFormat, BatchInput, BatchJob, BatchOutput
+from schemas.batch_jobs import MAX_FAILED, BatchFormat, BatchInput, BatchJob, BatchOutput, BatchState
 from schemas.errors import Changed, Gone, TagstreamError
 from schemas.tags import ModelRef
 from schemas.uploads import Location
@@ -28,6 +28,10 @@ _FORMATS: Final = {
     ".ndjson": BatchFormat.JSON_LINES,
 }
 FALLBACK_COLUMN: Final = "image"
+
+HEAD_BYTES: Final = MOST_LINE_BYTES + 4
+"""Of a list, which are looked at: one more than a header may have, with a byte order mark before it, so that
+one which is too long is seen to be."""
 
 
 class OutputTaken(TagstreamError):
@@ -74,6 +78,17 @@ class BatchRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class ListHead:
+    """How a list begins."""
+
+    format: BatchFormat
+    columns: tuple[str, ...] | None
+    """Of a CSV."""
+    begin: int
+    """Bytes before the first row."""
+
+
+@dataclass(frozen=True, slots=True)
 class StartedBatch:
     """The job of a request."""
 
@@ -93,7 +108,7 @@ async def start(
         Gone: there is no such list.
         UnknownFormat: the list's key ends with neither, and nothing else is said.
         UnreadableList: its header is none, or has no such column.
-        OutputTaken: something stands where the results shall be.
+        OutputTaken: something stands where the results shall be, or will.
         Unavailable: the storage or the store is away.
     """
     batch_id = _id(request.created_by, idempotency_key)
@@ -101,6 +116,7 @@ async def start(
         if idempotency_key is not None and (found := await jobs.batch(batch_id)) is not None:
             return _repeated(found, request)
         job = await _new(batch_id, files, request)
+        await _refuse_promised(jobs, job)
         if await jobs.create_batch(job):
             return StartedBatch(job, is_repeated=False)
 
@@ -112,9 +128,8 @@ def _repeated(found: BatchJob, request: BatchRequest) -> StartedBatch:
 
 
 async def _new(batch_id: str, files: ObjectFiles, request: BatchRequest) -> BatchJob:
+    await refuse_places(files, request)
     listed = await _input(files, request)
-    prefix = prefix_of(request.results.key)
-    await refuse_taken(files, request)
     now = datetime.now(UTC)
     return BatchJob(
         id=batch_id,
@@ -124,7 +139,7 @@ async def _new(batch_id: str, files: ObjectFiles, request: BatchRequest) -> Batc
         input=listed,
         output=BatchOutput(
             bucket=request.results.bucket,
-            prefix=prefix,
+            prefix=prefix_of(request.results.key),
             format=request.results_format or listed.format,
             escapes_formulas=request.escapes_formulas,
         ),
@@ -137,41 +152,50 @@ async def _new(batch_id: str, files: ObjectFiles, request: BatchRequest) -> Batc
     )
 
 
+async def _refuse_promised(jobs: BatchJobs, job: BatchJob) -> None:
+    """Two jobs would take each other's parts for a stranger's, and both fail."""
+    bucket, prefix = place = job.output.bucket, job.output.prefix
+    for each in await jobs.batches():
+        if not isinstance(each, BatchJob) or each.state is not BatchState.RUNNING or each.id == job.id:
+            continue
+        if (each.output.bucket, each.output.prefix) == place:
+            raise OutputTaken(f"s3://{bucket}/{prefix} is {each.id}'s, which runs: name another prefix")
+
+
 async def _input(files: ObjectFiles, request: BatchRequest) -> BatchInput:
     source = request.source
-    base = request.base or f"s3://{source.bucket}/"
-    await _refuse_foreign(files, base)
-    how = request.format or format_of(source.key)
     facts = await files.facts(source)
     if facts is None:
         raise Gone(f"{source} does not exist")
     standing = source.model_copy(update={"etag": facts.etag})
     try:
-        # One byte more than a header may have, so that one which is too long is seen to be.
-        head = await files.read(standing, begin=0, end=MOST_LINE_BYTES + 4)
+        head = head_of(await files.read(standing, begin=0, end=HEAD_BYTES), request)
     except Changed as error:
         raise Gone(f"{source} is being written: {error}") from error
-    header, begin = None, batch_rows.json_lines_begin(head)
-    if how is BatchFormat.CSV:
-        found = batch_rows.header(head, request.column)
-        header, begin = found.columns, found.begin
     return BatchInput(
         bucket=source.bucket,
         key=source.key,
-        format=how,
+        format=head.format,
         column=request.column,
-        base=base,
+        base=_base(request),
         etag=facts.etag,
         size=facts.size,
-        header=header,
-        begin=begin,
+        header=head.columns,
+        begin=head.begin,
     )
 
 
-async def _refuse_foreign(files: ObjectFiles, base: str) -> None:
-    """Better said once than of every row."""
-    bucket, _, prefix = base.removeprefix("s3://").partition("/")
-    await files.keys(bucket, prefix, limit=1)
+def head_of(data: bytes, request: BatchRequest) -> ListHead:
+    """How the list begins whose first `HEAD_BYTES` these are; raises `UnknownFormat`, `UnreadableList`."""
+    how = request.format or format_of(request.source.key)
+    if how is BatchFormat.JSON_LINES:
+        return ListHead(how, None, batch_rows.json_lines_begin(data))
+    found = batch_rows.header(data, request.column)
+    return ListHead(how, found.columns, found.begin)
+
+
+def _base(request: BatchRequest) -> str:
+    return request.base or f"s3://{request.source.bucket}/"
 
 
 def format_of(key: str) -> BatchFormat:
@@ -187,11 +211,14 @@ def prefix_of(key: str) -> str:
     return f"{key.rstrip('/')}/"
 
 
-async def refuse_taken(files: ObjectFiles, request: BatchRequest) -> None:
+async def refuse_places(files: ObjectFiles, request: BatchRequest) -> None:
     """Raise `OutputTaken` where anything but the list stands below the prefix of the results.
 
-    It is nobody's to replace: another batch's results, or photographs.
+    It is nobody's to replace: another batch's results, or photographs. Raises `NotAllowed`, of the base of
+    the rows, too: better said once than of every row.
     """
+    bucket, _, prefix = _base(request).removeprefix("s3://").partition("/")
+    await files.keys(bucket, prefix, limit=1)
     bucket, prefix, source = request.results.bucket, prefix_of(request.results.key), request.source
     found = await files.keys(bucket, prefix, limit=2)
     if others := [key for key in found if (bucket, key) != (source.bucket, source.key)]:

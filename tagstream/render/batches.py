@@ -101,7 +101,7 @@ class BatchBar:
     def __init__(self, *, quiet: bool) -> None:
         shown = (BarColumn(), TaskProgressColumn(), _Left())
         self._bars = bars.on_terminal(bars.said(bars.DESCRIPTION), *shown, transient=False, quiet=quiet)
-        self._task = self._bars.add_task("", total=None, job=None)
+        self._task = self._bars.add_task("", total=None, job=None, unit=" bytes")
         self._told = ""
         self._is_started = False
 

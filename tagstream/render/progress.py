@@ -72,7 +72,8 @@ class Bars(Progress):
                 first = self.columns[0]
                 what = first.render(task).plain if isinstance(first, TextColumn) else task.description
                 of = "" if task.total is None else f" of {task.total:,.0f}"
-                yield f"{what}: {task.completed:,.0f}{of}, {task.elapsed or 0:.0f} s".lstrip(": ")
+                done = f"{task.completed:,.0f}{of}{task.fields.get('unit', '')}"
+                yield f"{what}: {done}, {task.elapsed or 0:.0f} s".lstrip(": ")
 
     def _speak(self) -> None:
         while not self._ended.wait(SECONDS):

@@ -221,7 +221,7 @@ def test_predictions_are_answered_while_a_job_runs(
 ) -> None:
     server = living()
     job = Submitted(server, storage, images(1_500))
-    answers = []
+    answers: list[Answered] = []
     while (standing := job.stored()).state is BatchState.RUNNING:
         if at_work(standing):
             body, headers = form(picture(len(answers)))

@@ -157,6 +157,13 @@ async def test_results_do_not_go_where_something_stands(api: Api) -> None:
         assert "jobs/nov/a.jpg" in problem_of(answer, 409, "output-not-empty")["detail"]
 
 
+async def test_results_do_not_go_where_those_of_a_running_job_will(api: Api) -> None:
+    async with api.client(await api.key(Scope.BATCH)) as client:
+        first = (await client.post("/v1/batches", json=BODY)).json()
+        again = await client.post("/v1/batches", json=BODY)
+        assert first["id"] in problem_of(again, 409, "output-not-empty")["detail"]
+
+
 async def test_an_unknown_model_is_refused_before_anything_is_kept(api: Api) -> None:
     async with api.client(await api.key(Scope.BATCH)) as client:
         answer = await client.post("/v1/batches", json={**BODY, "model": "fake@nobody"})

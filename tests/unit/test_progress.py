@@ -18,10 +18,10 @@ def on_pipe() -> tuple[PrintableConsole, io.StringIO]:
 def test_without_a_terminal_a_line_says_where_a_work_is() -> None:
     console, out = on_pipe()
     bars = progress.on_terminal(*progress.columns("Reading", time="none"), console=console)
-    bar = bars.add_task("", total=4000)
+    bar = bars.add_task("", total=4000, unit=" bytes")
     bars.add_task("later", visible=False)
     bars.update(bar, completed=1200)
-    assert list(bars.spoken()) == ["Reading: 1,200 of 4,000, 0 s"]
+    assert list(bars.spoken()) == ["Reading: 1,200 of 4,000 bytes, 0 s"]
     bars.update(bar, completed=4000)
     assert list(bars.spoken()) == []
     assert out.getvalue() == ""
