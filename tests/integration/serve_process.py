@@ -100,7 +100,8 @@ def form(data: bytes, *, part: str = "image", name: str = "a.jpg") -> tuple[byte
 @contextmanager
 def serving(folder: Path, **settings: object) -> Iterator[ServeProcess]:
     """Ready to answer; killed in the end, if it still runs."""
-    with several(folder, Scope.PREDICT, **settings) as start:
+    scopes = (Scope.PREDICT, Scope.BATCH, Scope.IMAGES_READ)
+    with several(folder, *scopes, **settings) as start:
         yield start()
 
 
