@@ -261,7 +261,7 @@ def test_jobs_are_listed_the_newest_first(ran: Ran, few: str, results: tuple[str
     code, out, _ = ran("list")
     header, newest, before, *_ = out.splitlines()
     assert code == 0
-    assert header.split() == ["Id", "List", "Version", "Rows", "Failed", "Done", "Made", "State"]
+    assert header.split() == ["Id", "State", "Done", "Rows", "Failed", "List"]
     assert "two/batch-input.csv" in newest
     assert "one/batch-input.csv" in before
     listed = [each["id"] for each in json.loads(ran("list", "--json")[1])]
