@@ -64,6 +64,11 @@ class Bucket:
         keys = [each["Key"] for page in pages for each in page.get("Contents", ())]
         return {key: self._client.get_object(Bucket=self.name, Key=key)["Body"].read() for key in keys}
 
+    def written(self, prefix: str) -> dict[str, object]:
+        """Each object's etag below the prefix, and when it was put, by key; a thousand of them at most."""
+        found = self._client.list_objects_v2(Bucket=self.name, Prefix=prefix).get("Contents", ())
+        return {each["Key"]: (each["ETag"], each["LastModified"]) for each in found}
+
     def empty(self) -> None:
         """Remove everything; storage announces each removal."""
         for key in self.holds():

@@ -20,7 +20,7 @@ STOP_SECONDS = 40
 @contextmanager
 def product_worker(premises: Premises, folder: Path, **settings: str) -> Iterator[Worker]:
     """`tagstream worker` with its packaged model, stopped in order in the end."""
-    worker = _started(premises, folder, settings)
+    worker = _started(premises, folder / "worker.log", "worker", settings)
     try:
         yield worker
         assert worker.is_alive, worker.log.read_text()[-2000:]
@@ -33,25 +33,37 @@ def product_worker(premises: Premises, folder: Path, **settings: str) -> Iterato
 @contextmanager
 def doomed_worker(premises: Premises, folder: Path, **settings: str) -> Iterator[Worker]:
     """The same, that a test kills."""
-    worker = _started(premises, folder, settings)
-    try:
+    with _doomed(_started(premises, folder / "worker.log", "worker", settings)) as worker:
         yield worker
+
+
+@contextmanager
+def doomed_server(premises: Premises, log: Path, **settings: str) -> Iterator[Worker]:
+    """`tagstream serve` with its packaged model, on free ports, that a test kills."""
+    ports = {"TAGSTREAM_API__PORT": "0", "TAGSTREAM_METRICS__PORT": "0"}
+    with _doomed(_started(premises, log, "serve", ports | settings)) as server:
+        yield server
+
+
+@contextmanager
+def _doomed(process: Worker) -> Iterator[Worker]:
+    try:
+        yield process
     finally:
-        if worker.is_alive:
-            worker.kill()
+        if process.is_alive:
+            process.kill()
 
 
-def _started(premises: Premises, folder: Path, settings: Mapping[str, str]) -> Worker:
+def _started(premises: Premises, log: Path, program: str, settings: Mapping[str, str]) -> Worker:
     around = {
         **premises.settings,
         "TAGSTREAM_MODEL__DEVICE": "cpu",
         "TAGSTREAM_LOG__FORMAT": "json",
         **settings,
     }
-    log = folder / "worker.log"
     with log.open("wb") as out:
         process = subprocess.Popen(
-            [sys.executable, "-m", "tagstream", "worker"],
+            [sys.executable, "-m", "tagstream", program],
             cwd=ROOT,
             env=os.environ | around,
             stdout=out,
