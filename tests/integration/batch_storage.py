@@ -18,7 +18,7 @@ from streams.adapters.s3.embedded import EmbeddedS3
 from tests.freezing import freeze, thaw
 
 BUCKET: Final = "photos"
-PHOTOGRAPHS: Final = 80
+PHOTOGRAPHS: Final = 50
 """So many that a chunk which names all of them takes some tenths of a second."""
 KEYS: Final = tuple(f"r1/{number}.png" for number in range(PHOTOGRAPHS))
 BROKEN: Final = "r1/broken.png"

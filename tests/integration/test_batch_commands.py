@@ -287,12 +287,12 @@ def test_rows_with_an_error_are_told_a_line_each(ran: Ran, known: Known) -> None
 def test_a_job_that_is_cancelled_ends_the_watch_with_1_and_goes_on_when_it_is_resumed(
     ran: Ran, tmp_path: Path, results: tuple[str, str]
 ) -> None:
-    listed = written(tmp_path / "many.csv", [*KEYS] * 20)
+    listed = written(tmp_path / "many.csv", [*KEYS] * 40)
     batch = told(ran("submit", listed, *results, "--detach", "--json"))["id"]
     assert told(ran("cancel", batch, "--json"))["state"] == "cancelled"
     assert told(ran("status", batch, "--watch", "--json"), code=1)["state"] == "cancelled"
     assert told(ran("resume", batch, "--json"))["state"] == "running"
-    assert told(ran("status", batch, "--watch", "--json"))["counts"]["rows"] == len(KEYS) * 20
+    assert told(ran("status", batch, "--watch", "--json"))["counts"]["rows"] == len(KEYS) * 40
     assert "it is finished: there is nothing to cancel" in refused(ran("cancel", batch))
     assert "it is finished: there is nothing to resume" in refused(ran("resume", batch))
 

@@ -9,8 +9,17 @@ LEAVES = (
         (name,)
         for name in cli.COMMANDS
         if name
-        not in {"config", "data", "dlq", "keys", "model", "replay", "routes", "statements", "store", "topics"}
+        not in {
+            *("batch", "config", "data", "dlq", "keys", "model", "replay", "routes", "statements", "store"),
+            "topics",
+        }
     ),
+    ("batch", "submit"),
+    ("batch", "status"),
+    ("batch", "list"),
+    ("batch", "errors"),
+    ("batch", "cancel"),
+    ("batch", "resume"),
     ("config", "show"),
     ("data", "import"),
     ("data", "show"),
