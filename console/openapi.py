@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from console.api.batches import BatchSubmission, Resumption
+from console.api.decisions import DecisionsRequest
 from console.api.inference_tensors import InferenceRequest
 from console.api.predictions import PredictionRequest
 from console.problems import ProblemDocument
@@ -27,6 +28,7 @@ _UNREFERENCED: Final[tuple[type[BaseModel], ...]] = (
     InferenceRequest,
     BatchSubmission,
     Resumption,
+    DecisionsRequest,
 )
 """What routes read or answer by themselves."""
 

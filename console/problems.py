@@ -19,6 +19,8 @@ from operations.batch_jobs import BatchConflict, UnknownBatch
 from operations.batch_parts import ForeignPart
 from operations.batch_rows import UnreadableList
 from operations.batch_start import OtherRequest, OutputTaken, UnknownFormat
+from operations.decide import Outranked
+from operations.decision_desk import StaleRevision, UnknownLabel
 from operations.model_choice import UnknownModel
 from operations.predict import DeadlineMissed, NotResident
 from schemas.errors import (
@@ -75,6 +77,10 @@ NOT_EMPTY: Final = ProblemKind("output-not-empty", 409, "Something stands where 
 CONFLICT: Final = ProblemKind("conflict", 409, "The resource does not stand where this could be done")
 UNREADABLE_LIST: Final = ProblemKind("unreadable-list", 422, "The list cannot be read")
 MISMATCH: Final = ProblemKind("idempotency-mismatch", 422, "The key was used for another request")
+STALE: Final = ProblemKind("stale-revision", 412, "The resource is another one than was looked at")
+OUTRANKED: Final = ProblemKind("outranked", 409, "A decision that is dated ahead of the clock holds")
+UNKNOWN_LABEL: Final = ProblemKind("unknown-label", 422, "The model has no such label")
+NO_REVISION: Final = ProblemKind("revision-required", 428, "The revision that was looked at is missing")
 RATE: Final = ProblemKind("rate-limited", 429, "The key asks too often")
 OVERLOADED: Final = ProblemKind("overloaded", 503, "Too much is in hand", 1)
 DEADLINE: Final = ProblemKind("deadline", 503, "No answer within the deadline", 1)
@@ -86,6 +92,9 @@ SEE_LOG: Final = "see the server's log by the request_id"
 
 _OF_ERRORS: Final[tuple[tuple[type[TagstreamError], ProblemKind], ...]] = (
     (UnknownBatch, NOT_FOUND),
+    (StaleRevision, STALE),
+    (UnknownLabel, UNKNOWN_LABEL),
+    (Outranked, OUTRANKED),
     (BatchConflict, CONFLICT),
     (OutputTaken, NOT_EMPTY),
     (ForeignPart, CONFLICT),

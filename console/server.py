@@ -11,7 +11,7 @@ import logging
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Final
 
 import structlog
@@ -19,6 +19,7 @@ import uvicorn
 
 from agents import listening
 from agents.presence import life_id
+from agents.wiring.backends import kafka_settings
 from agents.wiring.prediction_parts import PredictionParts, open_prediction_parts
 from agents.wiring.runtime import ProcessRuntime, process_runtime
 from agents.wiring.settings import Settings
@@ -27,9 +28,11 @@ from console.identity import Identity
 from console.service import ApiService, ServedModel
 from operations.batch_runner import BatchRunner, BatchWorld
 from operations.batch_scoring import RowScorer
+from operations.decision_desk import DecisionDesk, DecisionOutbox
 from operations.model_choice import ModelChoice
 from operations.predict import Predictor
 from schemas.api_settings import ApiSettings
+from streams.adapters.kafka.publisher import DecisionPublisher
 from streams.ports import IMAGES
 
 log = structlog.get_logger(__name__)
@@ -131,8 +134,10 @@ class _Ending:
 
 @asynccontextmanager
 async def _opened(settings: Settings, runtime: ProcessRuntime) -> AsyncIterator[ApiService]:
-    async with open_prediction_parts(settings, runtime) as parts:
-        service = _service(settings, parts, is_ready=lambda: runtime.observed.health.readyz().is_ok)
+    async with AsyncExitStack() as stack, open_prediction_parts(settings, runtime) as parts:
+        outbox = DecisionOutbox(lambda: DecisionPublisher(kafka_settings(settings)))
+        stack.push_async_callback(outbox.close)
+        service = _service(settings, parts, outbox, is_ready=lambda: runtime.observed.health.readyz().is_ok)
         admission = service.predictor.admission
         runtime.observed.predictions(lambda: (admission.in_hand, admission.limit))
         async with _batches_worked_at(settings.api, parts, service, runtime):
@@ -171,7 +176,9 @@ async def _batches_worked_at(
         await asyncio.gather(working, return_exceptions=True)
 
 
-def _service(settings: Settings, parts: PredictionParts, *, is_ready: Callable[[], bool]) -> ApiService:
+def _service(
+    settings: Settings, parts: PredictionParts, outbox: DecisionOutbox, *, is_ready: Callable[[], bool]
+) -> ApiService:
     slot, limits = parts.slot, settings.api
 
     def serving() -> ServedModel:
@@ -185,6 +192,7 @@ def _service(settings: Settings, parts: PredictionParts, *, is_ready: Callable[[
         serving=serving,
         is_ready=is_ready,
         store=parts.store,
+        decisions=DecisionDesk(parts.store, outbox, lambda: slot.labels, settings.clock),
         files=parts.files,
     )
 

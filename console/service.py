@@ -10,6 +10,7 @@ from fastapi import Depends, Request, Response
 
 from console.identity import Identity
 from console.validation import refuse_unknown_parameters
+from operations.decision_desk import DecisionDesk
 from operations.model_choice import ModelChoice
 from operations.predict import Predictor
 from schemas.api_keys import ApiKey, Scope
@@ -39,6 +40,7 @@ class ApiService:
     serving: Callable[[], ServedModel]
     is_ready: Callable[[], bool]
     store: WholeStore
+    decisions: DecisionDesk
     files: ObjectFiles
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -11,10 +10,9 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from console import cursors, json_bodies, problems
-from console.api.documents import BATCH_REFUSALS
+from console import cursors, idempotency, json_bodies
+from console.api.documents import unbounded
 from console.api.predictions import ModelDocument
-from console.problems import Problem
 from console.service import ApiService, AuthorizedCaller, Service, caller_with
 from operations import batch_errors, batch_jobs, batch_start
 from operations.batch_errors import ErrorsPlace
@@ -29,8 +27,6 @@ router = APIRouter(prefix="/v1/batches", tags=["batches"])
 
 POLL_SECONDS: Final = 5
 """After which it pays to look again."""
-
-_KEY: Final = re.compile(r'"?[\x21\x23-\x7e]{1,255}"?')
 
 
 class ListLocation(BaseModel):
@@ -194,6 +190,13 @@ BatchId = Annotated[str, Path(max_length=200, examples=["bat_0a1b2c3d4e5f6g7h8i9
 Limit = Annotated[int, Query(ge=1, le=500)]
 Cursor = Annotated[str | None, Query(max_length=1000, description="`next` of the page before")]
 
+_REFUSED: Final = unbounded(
+    {
+        404: "There is no such job, or no such model, version or alias",
+        409: "Something stands where the results shall be, or the job is past what is asked for",
+        422: "A field is wrong, the list is gone or cannot be read, or the key was used for another request",
+    }
+)
 _MADE: Final[dict[str, Any]] = {
     "description": "The job is kept, and servers begin with it within seconds",
     "headers": {
@@ -211,7 +214,7 @@ _MADE: Final[dict[str, Any]] = {
     "",
     status_code=202,
     response_model=BatchDocument,
-    responses=BATCH_REFUSALS | {202: _MADE},
+    responses=_REFUSED | {202: _MADE},
     openapi_extra=json_bodies.described(BatchSubmission),
     summary="Have a list scored",
     operation_id="submitBatch",
@@ -231,7 +234,7 @@ async def submit(
     Rows are scored behind all predictions. Results keep the order of the list: a part for a thousand rows,
     and in the end a manifest. What is wrong with a row is in its result, and fails no job.
     """
-    key = _idempotency_key(idempotency_key)
+    key = idempotency.key(idempotency_key)
     asked = await json_bodies.read(request, BatchSubmission)
     wanted = await _request(service, asked, created_by=caller.key.id)
     started = await batch_start.start(service.store, service.files, wanted, idempotency_key=key)
@@ -245,7 +248,7 @@ async def submit(
 @router.get(
     "",
     response_model=BatchesDocument,
-    responses=BATCH_REFUSALS,
+    responses=_REFUSED,
     summary="List jobs",
     operation_id="listBatches",
 )
@@ -266,7 +269,7 @@ async def listing(
 @router.get(
     "/{batch_id}",
     response_model=BatchDocument,
-    responses=BATCH_REFUSALS,
+    responses=_REFUSED,
     summary="Look at a job",
     operation_id="getBatch",
 )
@@ -278,7 +281,7 @@ async def look(service: Service, _caller: Caller, batch_id: BatchId) -> BatchDoc
 @router.get(
     "/{batch_id}/errors",
     response_model=RowErrorsDocument,
-    responses=BATCH_REFUSALS,
+    responses=_REFUSED,
     summary="List the rows with an error",
     operation_id="listBatchErrors",
 )
@@ -301,7 +304,7 @@ async def errors(
 @router.post(
     "/{batch_id}/cancel",
     response_model=BatchDocument,
-    responses=BATCH_REFUSALS,
+    responses=_REFUSED,
     summary="Stop a job",
     operation_id="cancelBatch",
 )
@@ -313,7 +316,7 @@ async def cancel(service: Service, _caller: Caller, batch_id: BatchId) -> BatchD
 @router.post(
     "/{batch_id}/resume",
     response_model=BatchDocument,
-    responses=BATCH_REFUSALS,
+    responses=_REFUSED,
     openapi_extra=json_bodies.described(Resumption, is_required=False),
     summary="Have a job go on",
     operation_id="resumeBatch",
@@ -342,15 +345,6 @@ async def _request(service: ApiService, asked: BatchSubmission, *, created_by: s
         return wanted
     serving = service.serving()
     return replace(wanted, model=serving.ref, labels=serving.labels)
-
-
-def _idempotency_key(given: str | None) -> str | None:
-    """Without the quotes that the draft puts around it; raises `Problem`."""
-    if given is None:
-        return None
-    if not _KEY.fullmatch(given):
-        raise Problem(problems.BAD_BODY, "Idempotency-Key: 1 to 255 visible characters of ASCII")
-    return given.strip('"')
 
 
 def _place(job: AnyBatch) -> tuple[str, str]:

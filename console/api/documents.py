@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from console.problems import MEDIA_TYPE
@@ -11,7 +12,6 @@ MEANINGS: Final = {
     401: "No key, or one that is unknown, revoked or expired",
     403: "The key lacks the scope, or the bucket is not on the allow-list",
     404: "There is no such model, version or alias",
-    409: "The resource does not stand where this could be done",
     408: "The body comes too slowly",
     413: "The body is too large",
     415: "The body is of no accepted media type, or the bytes of no accepted image format",
@@ -21,6 +21,8 @@ MEANINGS: Final = {
     503: "Too much is in hand, the deadline is over, or a dependency is away; see Retry-After",
 }
 """What each status says, by it."""
+
+_TOO_OFTEN: Final = 429
 
 _TEXT: Final = {"type": "string"}
 _RETRY: Final = {"Retry-After": {"description": "Seconds", "schema": {"type": "integer", "minimum": 1}}}
@@ -37,26 +39,19 @@ _HEADERS: Final[dict[int, dict[str, Any]]] = {
 
 def _refusal(status: int) -> dict[str, Any]:
     schema = {"$ref": "#/components/schemas/ProblemDocument"}
-    told = {"description": MEANINGS[status], "content": {MEDIA_TYPE: {"schema": schema}}}
+    told = {"description": MEANINGS.get(status, ""), "content": {MEDIA_TYPE: {"schema": schema}}}
     return told | ({"headers": _HEADERS[status]} if status in _HEADERS else {})
 
 
-REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
-    status: _refusal(status)
-    for status in MEANINGS
-    if status != 409  # noqa: PLR2004
-}
+REFUSALS: Final[dict[int | str, dict[str, Any]]] = {status: _refusal(status) for status in MEANINGS}
 """By status, as the document of the API has them."""
 
-_OF_BATCHES: Final = {
-    404: "There is no such job, or no such model, version or alias",
-    409: "Something stands where the results shall be, or the job does not stand where this could be done",
-    422: "A field is wrong, the list is gone or cannot be read, or the idempotency key was used otherwise",
-}
-BATCH_REFUSALS: Final = {status: each for status, each in REFUSALS.items() if status != 429} | {  # noqa: PLR2004
-    status: _refusal(status) | {"description": told} for status, told in _OF_BATCHES.items()
-}
-"""The same of batches, which no rate bounds."""
+
+def unbounded(told: Mapping[int, str]) -> dict[int | str, dict[str, Any]]:
+    """The refusals of a route that no rate bounds, some of them with a meaning of its own."""
+    common = {status: each for status, each in REFUSALS.items() if status != _TOO_OFTEN}
+    return common | {status: _refusal(status) | {"description": meaning} for status, meaning in told.items()}
+
 
 ANSWERED: Final[dict[int | str, dict[str, Any]]] = {
     200: {"description": "What the model says", "headers": RATE_HEADERS}

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Path, Response
 from pydantic import BaseModel, Field
 
 from console import problems
-from console.api.documents import REFUSALS
+from console.api.documents import unbounded
 from console.problems import Problem
 from console.service import ApiService, AuthorizedCaller, Service, caller_with
 from operations import audit_trail
@@ -21,11 +21,7 @@ from schemas.uploads import Location, Moment
 
 router = APIRouter(prefix="/v1/images", tags=["images"])
 
-_RATE: Final = 429
-_READ: Final = {status: each for status, each in REFUSALS.items() if status != _RATE} | {
-    404: REFUSALS[404] | {"description": "The store does not know the image"}
-}
-"""How reading is refused: no rate bounds it."""
+_READ: Final = unbounded({404: "The store does not know the image"})
 
 Caller = Annotated[AuthorizedCaller, Depends(caller_with(Scope.IMAGES_READ, is_strict=True))]
 ImageId = Annotated[str, Path(max_length=1024, examples=["img_2v4k5w7x3m6n2p4q5r7s2t3u4v"])]

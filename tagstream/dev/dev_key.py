@@ -24,6 +24,6 @@ async def fresh(path: Path) -> ApiToken:
             if isinstance(key, ApiKey) and key.name == NAME:
                 await api_keys.revoke(store, key.id, by=by, now=now)
         made = await api_keys.create(
-            store, NAME, (Scope.PREDICT, Scope.BATCH, Scope.IMAGES_READ), LIFE, by=by, now=now
+            store, NAME, (Scope.PREDICT, Scope.BATCH, Scope.IMAGES_READ, Scope.REVIEW), LIFE, by=by, now=now
         )
     return made.token

@@ -100,7 +100,7 @@ def form(data: bytes, *, part: str = "image", name: str = "a.jpg") -> tuple[byte
 @contextmanager
 def serving(folder: Path, **settings: object) -> Iterator[ServeProcess]:
     """Ready to answer; killed in the end, if it still runs."""
-    scopes = (Scope.PREDICT, Scope.BATCH, Scope.IMAGES_READ)
+    scopes = (Scope.PREDICT, Scope.BATCH, Scope.IMAGES_READ, Scope.REVIEW)
     with several(folder, *scopes, **settings) as start:
         yield start()
 

@@ -17,7 +17,7 @@ async def test_a_run_has_a_key_that_may_predict_for_a_day(tmp_path: Path) -> Non
         key = await store.key(token.id)
     assert key is not None
     assert token.matches(key)
-    assert (key.name, key.scopes) == ("dev", (Scope.BATCH, Scope.IMAGES_READ, Scope.PREDICT))
+    assert (key.name, key.scopes) == ("dev", (Scope.BATCH, Scope.IMAGES_READ, Scope.PREDICT, Scope.REVIEW))
     assert key.expires_at == key.created_at + timedelta(hours=24)
 
 

@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import httpx
 
+from agents.bounded_times import ClockLimits
 from agents.ports import WithRendition
 from agents.telemetry.metrics import Metrics
 from agents.testing import LABELS, FakeTagger
@@ -19,10 +20,13 @@ from console.identity import Identity
 from console.service import ApiService, ServedModel
 from model.preprocess import Preprocess
 from operations import api_keys
+from operations.decision_desk import DecisionDesk, DecisionOutbox
 from operations.model_choice import ModelChoice, Resolve
 from operations.predict import PixelTagger, Predictor
 from schemas.api_keys import Scope
 from schemas.api_settings import ApiSettings
+from schemas.decisions import ModerationDecided
+from schemas.errors import Unavailable
 from schemas.uploads import Location
 from streams.adapters.limits import Limits
 from streams.adapters.memory import MemoryImages, MemoryScores
@@ -68,6 +72,30 @@ class Stumbling(FakeTagger):
         raise self._error
 
 
+class MemoryDecisions:
+    """A topic of decisions that may be away."""
+
+    def __init__(self) -> None:
+        self.events: list[ModerationDecided] = []
+        self.is_open = False
+        self.is_away = False
+
+    async def __aenter__(self) -> Self:
+        if self.is_away:
+            raise Unavailable("broker")
+        self.is_open = True
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.is_open = False
+
+    async def publish(self, *events: ModerationDecided) -> None:
+        """See `DecisionSink.publish`."""
+        if self.is_away:
+            raise Unavailable("broker")
+        self.events += events
+
+
 @dataclass
 class OneLoadable:
     """The one version of a tagger, which may be away."""
@@ -100,6 +128,8 @@ class Rig:
     def __post_init__(self) -> None:
         self.versions = OneLoadable(self.tagger)
         self.metrics = Metrics()
+        self.sink = MemoryDecisions()
+        self.outbox = DecisionOutbox(lambda: self.sink)
         served = ServedModel(self.tagger.model, LABELS, self.tagger.input_side)
         self.service = ApiService(
             limits=self.limits,
@@ -109,6 +139,7 @@ class Rig:
             serving=lambda: served,
             is_ready=lambda: self.is_ready,
             store=self.store,
+            decisions=DecisionDesk(self.store, self.outbox, lambda: LABELS, ClockLimits()),
             files=self.images,
         )
 
