@@ -13,6 +13,7 @@ from console.api.batches import BatchSubmission, Resumption
 from console.api.decisions import DecisionsRequest
 from console.api.inference_tensors import InferenceRequest
 from console.api.predictions import PredictionRequest
+from console.api.uploads import AnnouncementRequest
 from console.problems import ProblemDocument
 
 VERSION: Final = "1"
@@ -29,6 +30,7 @@ _UNREFERENCED: Final[tuple[type[BaseModel], ...]] = (
     BatchSubmission,
     Resumption,
     DecisionsRequest,
+    AnnouncementRequest,
 )
 """What routes read or answer by themselves."""
 

@@ -23,6 +23,7 @@ from operations.decide import Outranked
 from operations.decision_desk import StaleRevision, UnknownLabel
 from operations.model_choice import UnknownModel
 from operations.predict import DeadlineMissed, NotResident
+from operations.receive import KeyTaken
 from schemas.errors import (
     Changed,
     ForeignFormat,
@@ -77,6 +78,7 @@ NOT_EMPTY: Final = ProblemKind("output-not-empty", 409, "Something stands where 
 CONFLICT: Final = ProblemKind("conflict", 409, "The resource does not stand where this could be done")
 UNREADABLE_LIST: Final = ProblemKind("unreadable-list", 422, "The list cannot be read")
 MISMATCH: Final = ProblemKind("idempotency-mismatch", 422, "The key was used for another request")
+KEY_TAKEN: Final = ProblemKind("key-taken", 409, "Another photograph stands there")
 STALE: Final = ProblemKind("stale-revision", 412, "The resource is another one than was looked at")
 OUTRANKED: Final = ProblemKind("outranked", 409, "A decision that is dated ahead of the clock holds")
 UNKNOWN_LABEL: Final = ProblemKind("unknown-label", 422, "The model has no such label")
@@ -92,6 +94,7 @@ SEE_LOG: Final = "see the server's log by the request_id"
 
 _OF_ERRORS: Final[tuple[tuple[type[TagstreamError], ProblemKind], ...]] = (
     (UnknownBatch, NOT_FOUND),
+    (KeyTaken, KEY_TAKEN),
     (StaleRevision, STALE),
     (UnknownLabel, UNKNOWN_LABEL),
     (Outranked, OUTRANKED),

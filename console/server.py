@@ -10,35 +10,21 @@ import asyncio
 import logging
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Final
 
 import structlog
 import uvicorn
 
 from agents import listening
-from agents.presence import life_id
-from agents.wiring.backends import kafka_settings
-from agents.wiring.prediction_parts import PredictionParts, open_prediction_parts
-from agents.wiring.runtime import ProcessRuntime, process_runtime
+from agents.wiring.runtime import process_runtime
 from agents.wiring.settings import Settings
 from console.app import create_app
-from console.identity import Identity
-from console.service import ApiService, ServedModel
-from operations.batch_runner import BatchRunner, BatchWorld
-from operations.batch_scoring import RowScorer
-from operations.decision_desk import DecisionDesk, DecisionOutbox
-from operations.model_choice import ModelChoice
-from operations.predict import Predictor
+from console.opened_service import opened_service
 from schemas.api_settings import ApiSettings
-from streams.adapters.kafka.publisher import DecisionPublisher
-from streams.ports import IMAGES
 
 log = structlog.get_logger(__name__)
-
-QUIET_SECONDS: Final = 2.0
-"""Without a prediction, after which batch jobs have all of their photographs in hand."""
 
 BACKLOG: Final = 1_024
 MOST_CONNECTIONS: Final = 900
@@ -70,7 +56,7 @@ async def serve(settings: Settings) -> None:
         async with (
             process_runtime(settings, ending.fail) as runtime,
             ending.signalled(),
-            _opened(settings, runtime) as service,
+            opened_service(settings, runtime) as service,
         ):
             runtime.observed.stopping(lambda: ending.is_due)
             app = create_app(service, runtime.metrics.api, tracer=runtime.tracer)
@@ -130,71 +116,6 @@ class _Ending:
         """The one that has ended it, if any."""
         if self._failure is not None:
             raise self._failure
-
-
-@asynccontextmanager
-async def _opened(settings: Settings, runtime: ProcessRuntime) -> AsyncIterator[ApiService]:
-    async with AsyncExitStack() as stack, open_prediction_parts(settings, runtime) as parts:
-        outbox = DecisionOutbox(lambda: DecisionPublisher(kafka_settings(settings)))
-        stack.push_async_callback(outbox.close)
-        service = _service(settings, parts, outbox, is_ready=lambda: runtime.observed.health.readyz().is_ok)
-        admission = service.predictor.admission
-        runtime.observed.predictions(lambda: (admission.in_hand, admission.limit))
-        async with _batches_worked_at(settings.api, parts, service, runtime):
-            try:
-                yield service
-            finally:
-                await service.identity.close()
-
-
-@asynccontextmanager
-async def _batches_worked_at(
-    limits: ApiSettings, parts: PredictionParts, service: ApiService, runtime: ProcessRuntime
-) -> AsyncIterator[None]:
-    """Within the block; what is in hand at its end is given back, for another server."""
-    if not limits.batch_photographs:
-        yield
-        return
-    storage, admission = runtime.dependencies.of(IMAGES), service.predictor.admission
-    rows = RowScorer(
-        parts.images, storage, limits.batch_photographs, lambda: admission.is_quiet(QUIET_SECONDS)
-    )
-    world = BatchWorld(
-        parts.store,
-        parts.files,
-        parts.targets,
-        rows,
-        runtime.dependencies,
-        lambda outcome, rows: runtime.metrics.api.counted(rows, outcome.errors),
-    )
-    working = asyncio.create_task(BatchRunner(world, life_id()).run(), name="batches")
-    runtime.watch(working)
-    try:
-        yield
-    finally:
-        working.cancel()
-        await asyncio.gather(working, return_exceptions=True)
-
-
-def _service(
-    settings: Settings, parts: PredictionParts, outbox: DecisionOutbox, *, is_ready: Callable[[], bool]
-) -> ApiService:
-    slot, limits = parts.slot, settings.api
-
-    def serving() -> ServedModel:
-        return ServedModel(slot.model, slot.labels, slot.input_side)
-
-    return ApiService(
-        limits=limits,
-        identity=Identity(parts.store, limits),
-        predictor=Predictor(parts.targets, lambda: slot.model.version, parts.images, limits),
-        choice=ModelChoice(lambda: slot.model, parts.resolve, alias=parts.alias),
-        serving=serving,
-        is_ready=is_ready,
-        store=parts.store,
-        decisions=DecisionDesk(parts.store, outbox, lambda: slot.labels, settings.clock),
-        files=parts.files,
-    )
 
 
 def _config(app: object, limits: ApiSettings) -> uvicorn.Config:

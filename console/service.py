@@ -13,6 +13,7 @@ from console.validation import refuse_unknown_parameters
 from operations.decision_desk import DecisionDesk
 from operations.model_choice import ModelChoice
 from operations.predict import Predictor
+from operations.receive import Reception
 from schemas.api_keys import ApiKey, Scope
 from schemas.api_settings import ApiSettings
 from schemas.tags import ModelRef
@@ -41,6 +42,7 @@ class ApiService:
     is_ready: Callable[[], bool]
     store: WholeStore
     decisions: DecisionDesk
+    reception: Reception
     files: ObjectFiles
 
 

@@ -6,16 +6,15 @@ makes it hold a moment later.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final, Protocol
+from typing import Final
 
 from agents.bounded_times import ClockLimits
 from operations import image_ids
 from operations.decide import Outranked, behind, decision
+from operations.outbox import EventSink
 from schemas import identity
 from schemas.decisions import Decided, ModerationDecided
 from schemas.did_you_mean import did_you_mean
@@ -33,34 +32,6 @@ class StaleRevision(TagstreamError):
 
 class UnknownLabel(TagstreamError):
     """The model has no such label."""
-
-
-class DecisionSink(Protocol):
-    """Where decisions go; `DecisionPublisher` is one."""
-
-    async def publish(self, *events: ModerationDecided) -> None:
-        """In order; return when every in-sync replica has each. Raises `Unavailable`."""
-
-
-class DecisionOutbox:
-    """Sink that is opened with the first decision: without a broker all else is answered nevertheless."""
-
-    def __init__(self, opened: Callable[[], AbstractAsyncContextManager[DecisionSink]]) -> None:
-        self._opened = opened
-        self._stack = AsyncExitStack()
-        self._sink: DecisionSink | None = None
-        self._opening = asyncio.Lock()
-
-    async def publish(self, *events: ModerationDecided) -> None:
-        """See `DecisionSink.publish`."""
-        async with self._opening:
-            if self._sink is None:
-                self._sink = await self._stack.enter_async_context(self._opened())
-        await self._sink.publish(*events)
-
-    async def close(self) -> None:
-        """Until what was queued is sent."""
-        await self._stack.aclose()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +77,7 @@ class DecisionDesk:
     def __init__(
         self,
         store: ScoreStore,
-        sink: DecisionSink,
+        sink: EventSink[ModerationDecided],
         labels: Callable[[], Collection[str]],
         limits: ClockLimits,
     ) -> None:

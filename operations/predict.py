@@ -102,6 +102,12 @@ class Predictor:
 
         return await self._within_limits(given, version)
 
+    async def look(self, data: bytes) -> None:
+        """Return where the serving version can read the photograph; raises as `predict` does."""
+        async with self._place():
+            with self._tagger(None) as tagger, self.admission.timed():
+                await tagger.decode(data)
+
     async def predict_stored(self, location: Location, version: str | None = None) -> Prediction:
         """The same of an object in storage; raises also what `ImageStore.fetch` does."""
         return await self._within_limits(partial(self._images.fetch, location), version)

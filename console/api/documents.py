@@ -47,10 +47,15 @@ REFUSALS: Final[dict[int | str, dict[str, Any]]] = {status: _refusal(status) for
 """By status, as the document of the API has them."""
 
 
+def refusal(status: int, meaning: str) -> dict[str, Any]:
+    """One with a meaning of its own."""
+    return _refusal(status) | {"description": meaning}
+
+
 def unbounded(told: Mapping[int, str]) -> dict[int | str, dict[str, Any]]:
     """The refusals of a route that no rate bounds, some of them with a meaning of its own."""
     common = {status: each for status, each in REFUSALS.items() if status != _TOO_OFTEN}
-    return common | {status: _refusal(status) | {"description": meaning} for status, meaning in told.items()}
+    return common | {status: refusal(status, meaning) for status, meaning in told.items()}
 
 
 ANSWERED: Final[dict[int | str, dict[str, Any]]] = {

@@ -6,9 +6,12 @@ import json
 import os
 import signal
 import socket
+import time
+from collections.abc import Callable
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 import pytest
@@ -47,6 +50,42 @@ def _predicted(api: str, key: str) -> dict[str, Any]:
     with urlopen(Request(f"{api}/v1/predictions", body, headers)) as answer:  # noqa: S310 - ours, on loopback
         said: dict[str, Any] = json.load(answer)
     return said
+
+
+def test_a_photograph_goes_in_is_tagged_decided_on_and_explained_over_http(dev: Dev) -> None:
+    (started,) = dev.wait_until_it_says("started")
+    dev.wait_until_the_api_is_ready()
+
+    def asked(path: str, body: bytes | None = None, **headers: str) -> tuple[int, dict[str, Any]]:
+        shown = {"Authorization": f"Bearer {started['key']}", **headers}
+        try:
+            with urlopen(Request(f"{started['api']}{path}", body, shown)) as answer:  # noqa: S310 - ours
+                return answer.status, json.load(answer)
+        except HTTPError as refused:
+            return refused.code, json.load(refused)
+
+    def until(holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        while not ((found := asked(here))[0] == HTTPStatus.OK and holds(found[1])):
+            assert dev.process.poll() is None
+            time.sleep(0.1)
+        return found[1]
+
+    body, headers = form(MENU.read_bytes())
+    status, sent = asked("/v1/images?bucket=photos&key=r1/menu.jpg&restaurant_id=r1", body, **headers)
+    here = f"/v1/images/{sent['image_id']}"
+    assert (status, sent["links"]["self"]) == (HTTPStatus.ACCEPTED, here)
+    tagged = until(lambda _: True)
+    assert (tagged["state"], tagged["restaurant_id"]) == ("hidden", "r1")
+
+    wanted = {"image_id": sent["image_id"], "action": "approve", "revision": tagged["revision"]}
+    said = json.dumps({"decided_by": "ann", "decisions": [wanted]}).encode()
+    _, decided = asked("/v1/decisions", said, **{"Content-Type": "application/json"})
+    assert [each["status"] for each in decided["results"]] == ["accepted"]
+    assert until(lambda image: bool(image["is_decided"]))["state"] == "visible"
+    why = asked(f"{here}/why")[1]
+    assert (why["decision"]["decided_by"], why["decision"]["in_force"]) == ("ann", True)
+    _, late = asked("/v1/decisions", said, **{"Content-Type": "application/json"})
+    assert late["results"][0]["problem"]["type"] == "/problems/stale-revision"
 
 
 def test_without_the_api_there_is_neither_its_process_nor_a_key(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Self
+from typing import Any, Final, Generic, Self, TypeVar
 
 import httpx
 
@@ -20,16 +20,20 @@ from console.identity import Identity
 from console.service import ApiService, ServedModel
 from model.preprocess import Preprocess
 from operations import api_keys
-from operations.decision_desk import DecisionDesk, DecisionOutbox
+from operations.decision_desk import DecisionDesk
 from operations.model_choice import ModelChoice, Resolve
+from operations.outbox import Outbox
 from operations.predict import PixelTagger, Predictor
+from operations.receive import Reception
 from schemas.api_keys import Scope
 from schemas.api_settings import ApiSettings
 from schemas.decisions import ModerationDecided
 from schemas.errors import Unavailable
-from schemas.uploads import Location
+from schemas.uploads import ImageUploaded, Location
 from streams.adapters.limits import Limits
 from streams.adapters.memory import MemoryImages, MemoryScores
+
+E = TypeVar("E")
 
 PROBLEM: Final = "application/problem+json"
 FIELDS: Final = {"type", "title", "status", "detail", "instance", "request_id"}
@@ -72,11 +76,11 @@ class Stumbling(FakeTagger):
         raise self._error
 
 
-class MemoryDecisions:
-    """A topic of decisions that may be away."""
+class MemorySink(Generic[E]):
+    """A topic that may be away."""
 
     def __init__(self) -> None:
-        self.events: list[ModerationDecided] = []
+        self.events: list[E] = []
         self.is_open = False
         self.is_away = False
 
@@ -89,8 +93,8 @@ class MemoryDecisions:
     async def __aexit__(self, *_: object) -> None:
         self.is_open = False
 
-    async def publish(self, *events: ModerationDecided) -> None:
-        """See `DecisionSink.publish`."""
+    async def publish(self, *events: E) -> None:
+        """See `EventSink.publish`."""
         if self.is_away:
             raise Unavailable("broker")
         self.events += events
@@ -128,13 +132,16 @@ class Rig:
     def __post_init__(self) -> None:
         self.versions = OneLoadable(self.tagger)
         self.metrics = Metrics()
-        self.sink = MemoryDecisions()
-        self.outbox = DecisionOutbox(lambda: self.sink)
+        self.sink = MemorySink[ModerationDecided]()
+        self.outbox = Outbox[ModerationDecided](lambda: self.sink)
+        self.uploads = MemorySink[ImageUploaded]()
         served = ServedModel(self.tagger.model, LABELS, self.tagger.input_side)
+        predictor = Predictor(self.versions, lambda: served.ref.version, self.images, self.limits)
         self.service = ApiService(
             limits=self.limits,
             identity=Identity(self.store, self.limits, self.clock),
-            predictor=Predictor(self.versions, lambda: served.ref.version, self.images, self.limits),
+            predictor=predictor,
+            reception=Reception(self.images, Outbox[ImageUploaded](lambda: self.uploads), predictor.look),
             choice=ModelChoice(lambda: served.ref, self.resolve, alias="fake@champion"),
             serving=lambda: served,
             is_ready=lambda: self.is_ready,

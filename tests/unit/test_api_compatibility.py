@@ -64,7 +64,7 @@ def test_what_breaks_callers_is_named(new: dict[str, Any], said: str) -> None:
     "new",
     [
         DOCUMENT,
-        changed("paths", "/v1/images", to={"post": {"responses": {"202": {}}}}),
+        changed("paths", "/v1/thumbnails", to={"post": {"responses": {"202": {}}}}),
         changed(*SCHEMAS, "TimingDocument", "properties", "fetch_ms", to={"type": "number"}),
         changed(*SCHEMAS, "ServerDocument", "required", to=["name", "version", "extensions", "build"]),
         changed(*SCHEMAS, "ObjectLocation", "properties", "etag", to={"type": "string"}),
