@@ -42,3 +42,16 @@ def described(kind: type[BaseModel], *, is_required: bool = True) -> dict[str, A
     """Of such a body, for the document of the API."""
     schema = {"$ref": f"#/components/schemas/{kind.__name__}"}
     return {"requestBody": {"required": is_required, "content": {JSON: {"schema": schema}}}}
+
+
+def or_form(part: str, kind: type[BaseModel]) -> dict[str, Any]:
+    """Of a form with that part, or such a body, for the document of the API."""
+    found = described(kind)
+    form = {
+        "type": "object",
+        "properties": {part: {"type": "string", "format": "binary"}},
+        "required": [part],
+        "additionalProperties": False,
+    }
+    found["requestBody"]["content"] |= {forms.MULTIPART: {"schema": form}}
+    return found

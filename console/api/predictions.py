@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from console import forms, problems
+from console import forms, json_bodies, problems
 from console.api.documents import ANSWERED, REFUSALS
 from console.problems import Problem
 from console.service import ApiService, AuthorizedCaller, Service, caller_with
@@ -18,8 +18,6 @@ from schemas.tags import ModelRef, Tag
 from schemas.uploads import Location
 
 router = APIRouter(prefix="/v1", tags=["predictions"])
-
-JSON: Final = "application/json"
 
 
 class ObjectLocation(BaseModel):
@@ -101,22 +99,7 @@ class PredictionDocument(BaseModel):
     timing: TimingDocument
 
 
-_BODY: Final[dict[str, Any]] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            forms.MULTIPART: {
-                "schema": {
-                    "type": "object",
-                    "properties": {"image": {"type": "string", "format": "binary"}},
-                    "required": ["image"],
-                    "additionalProperties": False,
-                }
-            },
-            JSON: {"schema": {"$ref": "#/components/schemas/PredictionRequest"}},
-        },
-    }
-}
+_BODY: Final = json_bodies.or_form("image", PredictionRequest)
 
 
 @router.post(
@@ -163,11 +146,13 @@ async def _answered(request: Request, service: ApiService, version: str | None) 
         case forms.MULTIPART:
             (sent,) = await forms.files(request, "image", most=1)
             return await service.predictor.predict(sent.data, version)
-        case media if media == JSON:
+        case json_bodies.JSON:
             where = _asked(await request.body()).location
             location = Location(bucket=where.bucket, key=where.key, version=where.version)
             return await service.predictor.predict_stored(location, version)
-    raise Problem(problems.UNSUPPORTED_BODY, f"send {forms.MULTIPART} with a part `image`, or {JSON}")
+    raise Problem(
+        problems.UNSUPPORTED_BODY, f"send {forms.MULTIPART} with a part `image`, or {json_bodies.JSON}"
+    )
 
 
 def _asked(body: bytes) -> PredictionRequest:

@@ -53,22 +53,7 @@ class UploadDocument(BaseModel):
         )
 
 
-_BODY: Final[dict[str, Any]] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            forms.MULTIPART: {
-                "schema": {
-                    "type": "object",
-                    "properties": {"image": {"type": "string", "format": "binary"}},
-                    "required": ["image"],
-                    "additionalProperties": False,
-                }
-            },
-            json_bodies.JSON: {"schema": {"$ref": "#/components/schemas/AnnouncementRequest"}},
-        },
-    }
-}
+_BODY: Final = json_bodies.or_form("image", AnnouncementRequest)
 _REFUSED: Final = REFUSALS | {409: refusal(409, "Another photograph stands there")}
 _ACCEPTED: Final[dict[str, Any]] = {"description": "The broker has its event", "headers": RATE_HEADERS}
 
