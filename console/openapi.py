@@ -9,7 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from console.api.batches import BatchSubmission, Resumption
+from console.api.batch_documents import BatchSubmission, Resumption
 from console.api.decisions import DecisionsRequest
 from console.api.inference_tensors import InferenceRequest
 from console.api.predictions import PredictionRequest
