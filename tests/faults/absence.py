@@ -35,7 +35,8 @@ core was seen once; a loop that does not wait would take all of one."""
 MEMORY_GROWTH: Final = 16 * MEBIBYTE
 REQUESTS_A_SECOND: Final = 10.0
 """Over the wire of what is away, once that is known: more is no backing off."""
-_KNOWN_AFTER: Final = 3.0
+_SETTLED: Final = 1.0
+"""Seconds within which the calls that were under way have heard it, too."""
 _STARTED: Final = 15
 """Messages of a slice that are at work or done when its fault begins."""
 _TICK: Final = os.sysconf("SC_CLK_TCK")
@@ -116,11 +117,12 @@ class Life:
         if early < count:
             await self.send(count - early)
         before = Gauge.read(self.worker)
-        await self._watch(fault, before.moment + fault.seconds)
-        after, asked = Gauge.read(self.worker), self._asked(fault, before.moment)
-        held_up = sum(message.offset >= self.auditor.offsets[message.partition] for message in self.sent)
-        for dependency in fault.away:  # it lasts until that is known, on the slowest machine too
+        for dependency in fault.away:  # it lasts from when that is known, on the slowest machine too
             await self.until(partial(self._is_away, dependency))
+        known = time.monotonic()
+        await self._watch(fault, known + fault.seconds)
+        after, asked = Gauge.read(self.worker), self._asked(fault, known)
+        held_up = sum(message.offset >= self.auditor.offsets[message.partition] for message in self.sent)
         ended = await asyncio.to_thread(self._timed, fault.end)
         await self.settled()
         await self.auditor.until_done(WITHIN, every=0.5)
@@ -148,7 +150,7 @@ class Life:
         if fault.away:
             assert held_up > 0, "nothing was held up: the fault came too late"
             assert share < fault.cpu_share
-            assert asked is None or asked < REQUESTS_A_SECOND * (seconds - _KNOWN_AFTER)
+            assert asked is None or asked < REQUESTS_A_SECOND * (after.moment - known - _SETTLED)
 
     async def all_ended(self) -> Outcome:
         """What it all leaves behind, once the rest of the plan has been sent and has ended."""
@@ -208,8 +210,8 @@ class Life:
                     if fault.is_audited:
                         await self.auditor.audit()
 
-    def _asked(self, fault: Fault, began: float) -> int | None:
-        return None if fault.wire is None else fault.wire.asked_since(began + _KNOWN_AFTER)
+    def _asked(self, fault: Fault, known: float) -> int | None:
+        return None if fault.wire is None else fault.wire.asked_since(known + _SETTLED)
 
     @staticmethod
     def _timed(end: Callable[[], object]) -> float:
