@@ -9,17 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
-from schemas.batch_jobs import BatchChunk, BatchJob, BatchState, ChunkLease
+from schemas.batch_jobs import BatchChunk, BatchJob, BatchState
 from schemas.errors import TagstreamError
-
-LEASE_SECONDS: Final = 15.0
-"""It is renewed every third of them."""
-
-MARGIN: Final = 5.0
-"""Seconds beyond its end for which a lease still holds: clocks differ."""
+from schemas.leases import MARGIN, lease
 
 MOST_TRIES: Final = 8
 """Of one chunk. Whoever begins with it and does not come to its end has died of it, or was stopped."""
@@ -168,11 +163,6 @@ def own(job: BatchJob, number: int, runner: str) -> BatchChunk:
 def is_free(chunk: BatchChunk, now: datetime) -> bool:
     """Whether nobody works at it."""
     return chunk.lease is None or chunk.lease.is_over(now, margin=MARGIN)
-
-
-def lease(runner: str, now: datetime) -> ChunkLease:
-    """A new one, from now on."""
-    return ChunkLease(runner=runner, until=now + timedelta(seconds=LEASE_SECONDS))
 
 
 def _stopped_by_errors(job: BatchJob) -> BatchJob:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from operations.batch_chunks import LEASE_SECONDS, MARGIN, is_free
+from operations import compare_and_swap
+from operations.batch_chunks import is_free
+from schemas import leases
 from schemas.batch_jobs import BatchJob, BatchState, SpoiledBatch
 from schemas.did_you_mean import did_you_mean
 from schemas.errors import ConfigurationError
@@ -42,7 +44,9 @@ class BatchProgress:
         if self.job.state is not BatchState.RUNNING:
             return False
         untouched = (self.now - self.job.updated_at).total_seconds()
-        return untouched > LEASE_SECONDS + MARGIN and all(is_free(each, self.now) for each in self.job.open)
+        return untouched > leases.SECONDS + leases.MARGIN and all(
+            is_free(each, self.now) for each in self.job.open
+        )
 
     @property
     def share(self) -> float:
@@ -84,20 +88,12 @@ async def known(jobs: BatchJobs, batch_id: str) -> BatchJob:
 
 async def swap(jobs: BatchJobs, batch_id: str, change: BatchChange) -> BatchJob:
     """The job as `change` has made it; raises as `known` does."""
-    while True:
-        stored = await known(jobs, batch_id)
-        changed = change(stored)
-        if changed is stored:
-            return stored
-        next_one = {"revision": stored.revision + 1, "updated_at": datetime.now(UTC)}
-        written = changed.model_copy(update=next_one)
-        if await jobs.replace_batch(written, over=stored.revision):
-            return written
+    return await compare_and_swap.swap(lambda: known(jobs, batch_id), jobs.replace_batch, change)
 
 
 async def listed(jobs: BatchJobs) -> tuple[AnyBatch, ...]:
     """All of them, the newest first; those that were spoiled last."""
-    return tuple(sorted(await jobs.batches(), key=_age, reverse=True))
+    return tuple(sorted(await jobs.batches(), key=place, reverse=True))
 
 
 async def cancel(jobs: BatchJobs, batch_id: str) -> BatchJob:
@@ -134,6 +130,7 @@ async def resume(jobs: BatchJobs, batch_id: str, *, max_failed: float | None = N
     return await swap(jobs, batch_id, resumed)
 
 
-def _age(job: AnyBatch) -> tuple[str, str]:
+def place(job: AnyBatch) -> tuple[str, str]:
+    """Where it stands in the order of `listed`: by when it was made."""
     at = job.created_at.isoformat() if isinstance(job, BatchJob) else ""
     return at, job.id

@@ -23,6 +23,7 @@ from operations.batch_parts import ForeignPart
 from operations.batch_rows import ROWS_OF_A_CHUNK, TooManyRows, UnreadableList
 from operations.batch_scoring import BatchTagger, ChunkScoring, RowScorer
 from operations.lease_renewal import while_renewed
+from schemas import leases
 from schemas.batch_jobs import BatchChunk, BatchJob, BatchState
 from schemas.errors import Changed, ConfigurationError, Gone, NotAllowed
 from schemas.tags import ModelRef
@@ -251,7 +252,7 @@ class BatchRunner:
 
     async def _renew(self, job: BatchJob, number: int) -> None:
         while True:
-            await self._clock.sleep(batch_chunks.LEASE_SECONDS / 3)
+            await self._clock.sleep(leases.SECONDS / 3)
             why, seen = self._away(), self._scoring.seen if self._scoring else 0
 
             def renewed(each: BatchJob, why: str = why, seen: int = seen) -> BatchJob:

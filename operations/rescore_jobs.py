@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from operations.rescore_lease import MARGIN, known, refuse_ended, swap
+from operations.rescore_lease import known, refuse_ended, swap
 from schemas.errors import ConfigurationError
+from schemas.leases import MARGIN
 from schemas.rescore_jobs import FromStore, RescoreJob, RescoreState
 from streams.ports import RescoreJobs
 

@@ -9,21 +9,18 @@ lease may be taken early: its owner is then told at its next change, and some im
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Protocol, TypeVar
+from datetime import UTC, datetime
+from typing import Any, Protocol, TypeVar
 
+from operations import compare_and_swap
 from operations.lease_renewal import while_renewed
+from schemas import leases
 from schemas.did_you_mean import did_you_mean
 from schemas.errors import ConfigurationError, TagstreamError
-from schemas.rescore_jobs import RescoreJob, RescoreLease
+from schemas.leases import MARGIN, SECONDS, Lease
+from schemas.rescore_jobs import RescoreJob
 from streams.clock import Clock, SystemClock
 from streams.ports import RescoreJobs
-
-SECONDS: Final = 15.0
-"""That a lease lasts; it is renewed every third of them."""
-
-MARGIN: Final = 5.0
-"""Seconds beyond its end for which a lease still holds: clocks differ."""
 
 T = TypeVar("T")
 JobChange = Callable[[RescoreJob], RescoreJob]
@@ -47,15 +44,7 @@ class Outlast(Protocol):
 
 async def swap(jobs: RescoreJobs, job_id: str, change: JobChange) -> RescoreJob:
     """The job as `change` made it; itself where that changes nothing. Raises `ConfigurationError`."""
-    while True:
-        stored = await known(jobs, job_id)
-        changed = change(stored)
-        if changed is stored:
-            return stored
-        now = datetime.now(UTC)
-        written = changed.model_copy(update={"revision": stored.revision + 1, "updated_at": now})
-        if await jobs.replace_job(written, over=stored.revision):
-            return written
+    return await compare_and_swap.swap(lambda: known(jobs, job_id), jobs.replace_job, change)
 
 
 async def known(jobs: RescoreJobs, job_id: str) -> RescoreJob:
@@ -144,9 +133,9 @@ async def take(  # noqa: PLR0913 - whose, by whom, and how
     return HeldJob(jobs, leased, runner, outlast=outlast, clock=clock)
 
 
-def lease(runner: str) -> RescoreLease:
+def lease(runner: str) -> Lease:
     """A new lease, from now on."""
-    return RescoreLease(runner=runner, until=datetime.now(UTC) + timedelta(seconds=SECONDS))
+    return leases.lease(runner, datetime.now(UTC))
 
 
 def refuse_ended(job: RescoreJob) -> None:

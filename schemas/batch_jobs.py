@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
@@ -18,6 +17,7 @@ from pydantic import Field
 
 from schemas import stored_documents
 from schemas.errors import ConfigurationError
+from schemas.leases import Lease
 from schemas.tags import ModelRef, Probability, Value
 from schemas.uploads import Moment
 
@@ -98,19 +98,6 @@ class BatchOutput(Value):
         return f"{self.prefix}{MANIFEST}"
 
 
-class ChunkLease(Value):
-    """Who works at a chunk, and until when nobody else may."""
-
-    runner: str
-    """Host, process and a number of its own."""
-    until: Moment
-    """By the runner's own clock."""
-
-    def is_over(self, now: datetime, *, margin: float) -> bool:
-        """Whether another may take it whose clock says `now`: so many seconds are left to skewed clocks."""
-        return (now - self.until).total_seconds() > margin
-
-
 class BatchChunk(Value):
     """Some rows of the list that somebody has begun with, and whose results are not counted yet."""
 
@@ -126,7 +113,7 @@ class BatchChunk(Value):
     """How often somebody has begun with it."""
     seen: int = Field(0, ge=0)
     """Rows that have a result already, as of the last renewal of its lease; none of them is kept yet."""
-    lease: ChunkLease | None = None
+    lease: Lease | None = None
 
 
 class BatchCursor(Value):

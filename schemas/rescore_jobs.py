@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal
 
@@ -18,6 +17,7 @@ from pydantic import Field
 from schemas import stored_documents
 from schemas.errors import ConfigurationError
 from schemas.events import RescoreMode
+from schemas.leases import Lease
 from schemas.tags import Probability, Value
 from schemas.uploads import Moment
 from schemas.version_diff import VersionDiff
@@ -164,19 +164,6 @@ class RescoreCheckpoint(Value):
     is_retried: bool = False
 
 
-class RescoreLease(Value):
-    """Who runs the job, and until when nobody else may."""
-
-    runner: str
-    """Host, process and a number of its own."""
-    until: Moment
-    """By the runner's own clock."""
-
-    def is_over(self, now: datetime, *, margin: float) -> bool:
-        """Whether another may take it whose clock says `now`: so many seconds are left to skewed clocks."""
-        return (now - self.until).total_seconds() > margin
-
-
 class RescoreJob(Value):
     """A job as the store keeps it."""
 
@@ -206,7 +193,7 @@ class RescoreJob(Value):
     """Of a shadow: what the version would change, of the images so far."""
     unfinished: tuple[str, ...] = ()
     """The first of the images that were unfinished."""
-    lease: RescoreLease | None = None
+    lease: Lease | None = None
     updated_at: Moment
 
     @property

@@ -21,7 +21,6 @@ from console.api.documents import unbounded
 from console.service import ApiService, AuthorizedCaller, Service, caller_with
 from operations import batch_errors, batch_jobs, batch_start
 from operations.batch_errors import ErrorsPlace
-from operations.batch_jobs import AnyBatch
 from operations.batch_start import BatchRequest
 from schemas.api_keys import Scope
 from schemas.batch_jobs import BatchJob
@@ -31,7 +30,6 @@ router = APIRouter(prefix=PREFIX, tags=["batches"])
 
 POLL_SECONDS: Final = 5
 """After which it pays to look again."""
-
 
 Caller = Annotated[AuthorizedCaller, Depends(caller_with(Scope.BATCH, is_strict=True))]
 BatchId = Annotated[str, Path(max_length=200, examples=["bat_0a1b2c3d4e5f6g7h8i9j0k1l2m"])]
@@ -106,11 +104,11 @@ async def listing(
     """The newest first."""
     place = cursors.read(cursor, str, str) if cursor is not None else None
     every = [each for each in await batch_jobs.listed(service.store) if isinstance(each, BatchJob)]
-    found = [each for each in every if place is None or _place(each) < place]
+    found = [each for each in every if place is None or batch_jobs.place(each) < place]
     shown = found[:limit]
     return BatchesDocument(
         items=[BatchDocument.of(each) for each in shown],
-        next=cursors.written(*_place(shown[-1])) if len(found) > limit else None,
+        next=cursors.written(*batch_jobs.place(shown[-1])) if len(found) > limit else None,
     )
 
 
@@ -193,8 +191,3 @@ async def _request(service: ApiService, asked: BatchSubmission, *, created_by: s
         return wanted
     serving = service.serving()
     return replace(wanted, model=serving.ref, labels=serving.labels)
-
-
-def _place(job: AnyBatch) -> tuple[str, str]:
-    at = job.created_at.isoformat() if isinstance(job, BatchJob) else ""
-    return at, job.id

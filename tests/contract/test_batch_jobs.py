@@ -20,10 +20,10 @@ from schemas.batch_jobs import (
     BatchJob,
     BatchOutput,
     BatchState,
-    ChunkLease,
     SpoiledBatch,
 )
 from schemas.errors import ConfigurationError
+from schemas.leases import Lease
 from schemas.tags import ModelRef
 from streams.adapters.memory import MemoryScores
 from streams.adapters.mongo.store import MongoScores
@@ -58,7 +58,7 @@ def next_of(stored: BatchJob, **changes: Any) -> BatchJob:
     return stored.model_copy(update={"revision": stored.revision + 1, **changes})
 
 
-def chunk(number: int, lease: ChunkLease | None = None) -> BatchChunk:
+def chunk(number: int, lease: Lease | None = None) -> BatchChunk:
     begin = number * 100
     return BatchChunk(
         number=number, begin=begin, end=begin + 100, first_row=number + 1, rows=1, tries=number, lease=lease
@@ -87,7 +87,7 @@ WHOLE: Final = batch_job(
     cursor=BatchCursor(chunks=3, byte=300, rows=3, is_at_end=True),
     open=(
         chunk(1),
-        chunk(2, ChunkLease(runner="host 1/7.3 $", until=EPOCH + timedelta(seconds=30, microseconds=1))),
+        chunk(2, Lease(runner="host 1/7.3 $", until=EPOCH + timedelta(seconds=30, microseconds=1))),
     ),
     counts=BatchCounts(
         chunks=1, rows=7, failed=3, bytes=5 * 2**40, errors={"a.b $c%": 1, "$where": 1, "gone": 1}
@@ -145,7 +145,7 @@ async def test_a_job_that_somebody_has_changed_meanwhile_is_not_replaced(scores:
 async def test_of_changes_to_one_revision_at_once_one_holds(store_place: Place) -> None:
     async with store_place.store() as one, store_place.store() as other:
         await one.create_batch(batch_job())
-        leases = [ChunkLease(runner=f"runner {number}", until=EPOCH) for number in range(10)]
+        leases = [Lease(runner=f"runner {number}", until=EPOCH) for number in range(10)]
         changed = [next_of(batch_job(), open=(chunk(0, lease),)) for lease in leases]
         swaps = ((one, other)[n % 2].replace_batch(each, over=0) for n, each in enumerate(changed))
         won = await asyncio.gather(*swaps)

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 
 from schemas.errors import ConfigurationError
+from schemas.leases import Lease
 from schemas.rescore_jobs import (
     FromUploads,
     LabelChange,
     RescoreCounts,
     RescoreFilters,
     RescoreJob,
-    RescoreLease,
     RescoreState,
     ScoreBand,
     SpoiledJob,
@@ -56,7 +56,7 @@ async def test_a_job_is_read_back_field_by_field(scores: Scores) -> None:
         counts=RescoreCounts(chosen={"send": 3}, sent=3, rescored=2, changed=1, unfinished=1),
         labels={"a.b $c%": LabelChange(before=1, after=2, gained=1)},
         unfinished=("img_a",),
-        lease=RescoreLease(runner="host:1:a", until=EPOCH + timedelta(seconds=15)),
+        lease=Lease(runner="host:1:a", until=EPOCH + timedelta(seconds=15)),
     )
     assert await scores.create_job(whole)
     assert await scores.job("replay-1") == whole

@@ -15,7 +15,8 @@ import pytest
 from model.tiny_version import write_tiny_version
 from operations import batch_jobs
 from schemas.api_keys import Scope
-from schemas.batch_jobs import BatchChunk, BatchJob, BatchState, ChunkLease
+from schemas.batch_jobs import BatchChunk, BatchJob, BatchState
+from schemas.leases import Lease
 from streams.adapters.sqlite.store import SqliteScores
 from tests.integration.batch_storage import (
     BROKEN,
@@ -145,7 +146,7 @@ def at_work(job: BatchJob, *dead: str) -> BatchChunk | None:
 
 
 @contextmanager
-def amid_chunk(job: Submitted, *dead: str, behind: int = 0) -> Iterator[ChunkLease]:
+def amid_chunk(job: Submitted, *dead: str, behind: int = 0) -> Iterator[Lease]:
     """The lease of a chunk that cannot come to its end within the block: storage answers nobody.
 
     Of somebody who is none of the dead, behind so many chunks that are done.

@@ -38,13 +38,13 @@ from schemas.batch_jobs import (
 )
 from schemas.claims import Claim
 from schemas.events import DeadLetter, RescoreRequested
+from schemas.leases import Lease
 from schemas.rescore_jobs import (
     FromIds,
     LabelChange,
     RescoreCounts,
     RescoreFilters,
     RescoreJob,
-    RescoreLease,
 )
 from schemas.tags import ModelRef
 from schemas.uploads import Location
@@ -345,7 +345,7 @@ def _job() -> RescoreJob:
         labels={NAME: LabelChange(before=1)},
         unfinished=(NAME,),
         counts=RescoreCounts(chosen={"send": 1}, unfinished=1),
-        lease=RescoreLease(runner=NAME, until=NOW),
+        lease=Lease(runner=NAME, until=NOW),
     )
 
 

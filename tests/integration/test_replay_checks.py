@@ -16,13 +16,14 @@ from operations import replay_checks
 from operations.unwell import Unwell
 from schemas import topics, wire
 from schemas.events import RescoreRequested
-from schemas.rescore_jobs import FromStore, RescoreJob, RescoreLease, RescoreState
+from schemas.leases import Lease
+from schemas.rescore_jobs import FromStore, RescoreJob, RescoreState
 from streams.adapters.kafka.connection import EmbeddedBroker
 from streams.adapters.sqlite.store import SqliteScores
 from tests.unit.head_builders import claim
 
 NOW = datetime.now(UTC)
-HELD = RescoreLease(runner="host:1:a", until=NOW + timedelta(hours=1))
+HELD = Lease(runner="host:1:a", until=NOW + timedelta(hours=1))
 
 
 def job(name: str, **said: Any) -> RescoreJob:
@@ -60,7 +61,7 @@ async def test_replays_that_run_rest_or_are_over_are_well(config: Settings) -> N
 
 
 async def test_a_replay_whose_runner_is_gone_is_said_and_what_goes_on(config: Settings) -> None:
-    past = RescoreLease(runner="host:1:a", until=NOW - timedelta(minutes=1))
+    past = Lease(runner="host:1:a", until=NOW - timedelta(minutes=1))
     await keep(config, job("a", lease=past), job("b", lease=None), job("c"))
     found = await unwell(config)
     assert str(found) == "nobody runs a, b"

@@ -17,7 +17,8 @@ from operations.batch_chunks import ChunkOutcome
 from operations.batch_runner import BatchRunner, BatchWorld
 from operations.batch_scoring import BatchTagger, RowScorer
 from operations.batch_start import BatchRequest, StartedBatch
-from schemas.batch_jobs import BatchJob, ChunkLease
+from schemas.batch_jobs import BatchJob
+from schemas.leases import Lease
 from schemas.uploads import Location
 from streams.adapters.limits import Limits
 from streams.adapters.memory import MemoryImages, MemoryScores
@@ -126,8 +127,7 @@ class BatchRig:
 
         def left(each: BatchJob) -> BatchJob:
             chunks = tuple(
-                chunk.model_copy(update={"lease": ChunkLease(runner="killed", until=until)})
-                for chunk in each.open
+                chunk.model_copy(update={"lease": Lease(runner="killed", until=until)}) for chunk in each.open
             )
             return each.model_copy(update={"open": chunks})
 

@@ -13,6 +13,7 @@ import typer
 from operations.rescore import RescoreResult
 from operations.rescore_jobs import JobStanding
 from operations.rescore_plan import CostSample, ReplaySpeed, RescorePlan
+from schemas.leases import Lease
 from schemas.rescore_jobs import (
     FromStore,
     FromUploads,
@@ -21,7 +22,6 @@ from schemas.rescore_jobs import (
     RescoreCounts,
     RescoreFilters,
     RescoreJob,
-    RescoreLease,
     RescoreState,
     SpoiledJob,
 )
@@ -92,7 +92,7 @@ def test_a_job_says_who_runs_it_how_far_it_is_and_what_it_changed(capsys: pytest
             total=40,
             filters=RescoreFilters(label="menu"),
             source=FromUploads(begin={0: 1}, end={0: 9}),
-            lease=RescoreLease(runner="host:1:a", until=NOW),
+            lease=Lease(runner="host:1:a", until=NOW),
             checkpoint=RescoreCheckpoint(after="img_a"),
             counts=RescoreCounts(
                 chosen={"send": 7, "scored": 3}, sent=7, rescored=6, changed=2, unfinished=1, seconds=2
@@ -113,7 +113,7 @@ def test_a_job_says_who_runs_it_how_far_it_is_and_what_it_changed(capsys: pytest
 
 
 def test_a_job_that_nobody_runs_says_what_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
-    over = RescoreLease(runner="host:1:a", until=NOW - timedelta(minutes=1))
+    over = Lease(runner="host:1:a", until=NOW - timedelta(minutes=1))
     told = shown(standing(lease=over), capsys)
     assert "running, but nobody runs it: `tagstream replay resume replay-1` goes on" in told
 

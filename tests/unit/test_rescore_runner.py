@@ -19,6 +19,7 @@ from operations.rescore_jobs import resumed
 from operations.rescore_lease import LeaseTaken, take
 from operations.rescore_settling import PROBE_SECONDS
 from schemas.errors import ConfigurationError, Unavailable
+from schemas.leases import Lease
 from schemas.records import ImageHead
 from schemas.rescore_jobs import (
     FromPrefix,
@@ -26,7 +27,6 @@ from schemas.rescore_jobs import (
     FromUploads,
     RescoreFilters,
     RescoreJob,
-    RescoreLease,
     RescoreState,
 )
 from schemas.worker_states import WorkerState
@@ -160,7 +160,7 @@ async def _expire(rig: Rig) -> None:
     """The killed runner's lease is over."""
     job = await rig.job()
     assert job.lease is not None
-    past = RescoreLease(runner=job.lease.runner, until=job.created_at.replace(year=2020))
+    past = Lease(runner=job.lease.runner, until=job.created_at.replace(year=2020))
     written = job.model_copy(update={"lease": past, "revision": job.revision + 1})
     assert await rig.world.scores.replace_job(written, over=job.revision)
 
