@@ -43,7 +43,7 @@ TAGS: Final = {
     "ambiance": TagBounds(0.97,   0.97,      0.97, 0.03, 0.09),
     "food":     TagBounds(0.95,   0.95,      0.95, 0.03, 0.09),
     "human":    TagBounds(0.97,   0.95,      0.97, 0.03, 0.09),
-    "menu":     TagBounds(0.92,   0.94,      0.94, 0.03, 0.03),
+    "menu":     TagBounds(0.94,   0.94,      0.94, 0.03, 0.03),
 }  # fmt: skip
 ALL_FOUND: Final = 0.85
 """At least, of photographs with several tags."""
