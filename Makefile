@@ -13,9 +13,12 @@ unexport PYTHONDONTWRITEBYTECODE
 LOCK := $(BIN)/uv pip compile --quiet --system-certs --universal --generate-hashes --no-header --python-version 3.11 pyproject.toml
 
 STACK := $(BIN)/python -m deploy.stack
-# A file's tests share servers, so they stay together; most of them wait, so a process more than cores.
-PROCESSES ?= $(shell $(PYTHON) -c 'import os; print(min(6, (os.cpu_count() or 1) + 1))')
-PARALLEL := -n $(PROCESSES) --dist loadfile
+# A file's tests share servers, so they stay together. Most of them wait: hence two processes more than cores, and
+# the order of the folders, in which those that only compute come last and leave nobody idle behind them.
+PROCESSES ?= $(shell $(PYTHON) -c 'import os; print(min(6, (os.cpu_count() or 1) + 2))')
+PARALLEL := -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
+# Each with real servers of its own, which compute, too.
+STACKS ?= $(shell $(PYTHON) -c 'import os; print(min(6, (os.cpu_count() or 1) + 1))')
 
 .PHONY: help setup demo test test-fast test-real test-mongo stack-up stack-down check audit format lock docs bench bench-full bench-gpu bench-growth bench-latency bench-takeover bench-swaps bench-priority bench-rollouts bench-lanes bench-api bench-renditions benchmark benchmark-store soak sabotage clean
 .DEFAULT_GOAL := help
@@ -50,7 +53,7 @@ test-fast: setup  ## The tests that start no worker processes
 	$(BIN)/python -m pytest $(PARALLEL) -m "not e2e and not real"
 
 test-real: setup  ## The tests over Apache Kafka, a MongoDB-wire server and versitygw (JDK 17, Maven and Go)
-	$(BIN)/python -m pytest $(PARALLEL) --no-loadscope-reorder -m real
+	$(BIN)/python -m pytest $(PARALLEL) -n $(STACKS) -m real
 
 test-mongo: setup  ## Contract suite and crash matrix over a server of yours; URL=mongodb://..., ONLY=contract
 	@$(BIN)/python -m tests.other_mongo $(or $(URL),$(error say which server: make test-mongo URL=mongodb://...)) $(if $(ONLY),--$(ONLY))
