@@ -20,7 +20,7 @@ PARALLEL := -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 # Each with real servers of its own, which compute, too.
 STACKS ?= $(shell $(PYTHON) -c 'import os; print(min(6, (os.cpu_count() or 1) + 1))')
 
-.PHONY: help setup demo test test-fast test-real test-mongo stack-up stack-down check audit format lock docs bench bench-full bench-gpu bench-growth bench-latency bench-takeover bench-swaps bench-priority bench-rollouts bench-lanes bench-api bench-renditions benchmark benchmark-store soak sabotage clean
+.PHONY: help setup demo test test-fast test-real test-mongo stack-up stack-down check audit format lock docs bench bench-full bench-gpu bench-growth bench-latency bench-takeover bench-swaps bench-priority bench-rollouts bench-lanes bench-api bench-batches bench-renditions benchmark benchmark-store soak sabotage clean
 .DEFAULT_GOAL := help
 
 help:  ## What there is
@@ -123,6 +123,9 @@ bench-priority: setup  ## What a replay costs the uploads that come meanwhile
 
 bench-api: setup  ## Predictions over HTTP: throughput, latency and CPU beside LitServe's
 	@$(BIN)/python -m benchmarks.api_load $(OPTIONS)
+
+bench-batches: setup  ## What a batch job costs predictions over HTTP, and they cost it
+	@$(BIN)/python -m benchmarks.batch_load $(OPTIONS)
 
 bench-rollouts: setup  ## What a shadow and a canary on live uploads cost them
 	@$(BIN)/python -m benchmarks.rollouts $(OPTIONS)

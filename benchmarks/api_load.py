@@ -161,19 +161,17 @@ async def ready(url: str, process: subprocess.Popen[bytes]) -> None:
     raise RuntimeError(f"the server ended with {process.returncode}")
 
 
-async def key_in(store: Path) -> str:
+async def key_in(store: Path, *scopes: Scope) -> str:
     """A new key's token."""
     async with SqliteScores(store) as scores:
-        made = await api_keys.create(
-            scores, "bench", (Scope.PREDICT,), None, by="bench", now=datetime.now(UTC)
-        )
+        made = await api_keys.create(scores, "bench", scopes, None, by="bench", now=datetime.now(UTC))
     return made.token.text
 
 
 async def measured_ours(folder: Path, kind: Kind, seconds: float) -> list[LoadRow]:
     """`tagstream serve`, every setting at its default but the rate of a key."""
     port, store = free_port(), folder / "keys.sqlite"
-    token = await key_in(store)
+    token = await key_in(store, Scope.PREDICT)
     settings = {
         "TAGSTREAM_STORE__PATH": str(store),
         "TAGSTREAM_API__PORT": str(port),
