@@ -23,7 +23,8 @@ from schemas.statements import (
     StatementKind,
     StatementOfReasons,
 )
-from schemas.tags import ModelRef, Scores, Tag, Verdict
+from schemas.tags import ModelRef, Route, Scores, Tag, Verdict
+from schemas.topics import AMBIANCE
 from schemas.uploads import Location, Position
 from streams.adapters.mongo import documents
 
@@ -33,6 +34,10 @@ SCORES: Final = Scores(probabilities=dict.fromkeys(LABELS, 0.5), model=MODEL)
 EPOCH: Final = datetime(2026, 1, 1, tzinfo=UTC)
 OF_ONE_UPLOADER: Final = 10
 """Images, so that what an answer holds does not grow with the collection."""
+OF_ONE_RESTAURANT: Final = 200
+"""Images, more than a page has, and as many however many there are in all."""
+OF_ONE_COLLECTION: Final = 20
+"""Images of them, one in ten."""
 TOGETHER: Final = 500
 
 
@@ -51,6 +56,11 @@ def uploader_id(number: int) -> str:
     return f"uploader-{number // OF_ONE_UPLOADER}"
 
 
+def restaurant_id(number: int) -> str:
+    """Whose the image is."""
+    return f"r{number // OF_ONE_RESTAURANT}"
+
+
 def head(number: int, *, revision: int = 0) -> ImageHead:
     """What holds of an image."""
     place = Location(bucket="photos", key=f"r{number % 97}/{number}.jpg", etag=f"{number:032x}")
@@ -65,14 +75,21 @@ def head(number: int, *, revision: int = 0) -> ImageHead:
     return ImageHead(
         image_id=image_id(number),
         location=place,
-        restaurant_id=f"r{number % 97}",
+        restaurant_id=restaurant_id(number),
         position=at,
         claims=Claims(producer=claim),
         state=State.VISIBLE,
-        verdict=Verdict(tags=tags, routes=(), model=MODEL),
+        verdict=Verdict(tags=tags, routes=_routes(number), model=MODEL),
         scores=SCORES,
         revision=revision,
     )
+
+
+def _routes(number: int) -> tuple[Route, ...]:
+    if number % (OF_ONE_RESTAURANT // OF_ONE_COLLECTION):
+        return ()
+    rule = "interior at or above 0.5"
+    return (Route(topic=AMBIANCE, label="interior", probability=0.5, threshold=0.5, rule=rule),)
 
 
 def record(of: ImageHead) -> ScoreRecord:

@@ -8,6 +8,7 @@ from itertools import count as counter
 
 from benchmarks import documents
 from schemas.records import ImageHead, Kept
+from schemas.topics import AMBIANCE
 from streams.adapters.mongo.store import MongoScores
 
 PAGE = 100
@@ -44,7 +45,12 @@ def _pages(scores: MongoScores, count: int) -> Mapping[str, Query]:
     def moment() -> str:
         return documents.statement(random.randrange(count)).place
 
+    def any_restaurant() -> str:
+        return documents.restaurant_id(random.randrange(count))
+
     return {
+        "a page of a restaurant's images": lambda: scores.of_restaurant(any_restaurant(), limit=PAGE),
+        "a restaurant's collection": lambda: scores.of_restaurant(any_restaurant(), topic=AMBIANCE),
         "first page of the heads": lambda: scores.scan(limit=PAGE),
         "a page amid the heads": lambda: scores.scan(after=middle(), limit=PAGE),
         "first page of the statements": lambda: scores.statements(limit=PAGE),

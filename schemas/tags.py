@@ -86,6 +86,10 @@ class Verdict(Value):
         """The labels that hold."""
         return tuple(tag.label for tag in self.tags if tag.tagged)
 
+    def leads_to(self, topic: str) -> bool:
+        """Whether one of the routes does."""
+        return any(route.topic == topic for route in self.routes)
+
 
 class RouteRule(Value):
     """One line of the routes file: data, not code. A new collection is one more line."""

@@ -212,6 +212,14 @@ class ScoreStore(Protocol):
     ) -> tuple[ImageHead, ...]:
         """The next heads of which either voice says that this uploader's claim stands; paged as `scan` is."""
 
+    async def of_restaurant(
+        self, restaurant_id: str, *, topic: str | None = None, after: str = "", limit: int = 500
+    ) -> tuple[ImageHead, ...]:
+        """The next heads of the restaurant, with `topic` those that a route leads there; paged as `scan` is.
+
+        Raises `ConfigurationError` where the store lacks the index: it would have to look at every head.
+        """
+
     async def unfinished_erasures(self, *, limit: int = 500) -> tuple[ImageHead, ...]:
         """Erased heads of which the withdrawal is not acknowledged: under way, or somebody was killed."""
 

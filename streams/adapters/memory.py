@@ -245,6 +245,15 @@ class MemoryScores(_InMemory):
         found = (head for head in every if uploader_id in head.claims.uploader_ids)
         return tuple(islice(found, limit))
 
+    async def of_restaurant(
+        self, restaurant_id: str, *, topic: str | None = None, after: str = "", limit: int = 500
+    ) -> tuple[ImageHead, ...]:
+        """See `ScoreStore.of_restaurant`."""
+        every = (self._heads[image_id] for image_id in sorted(self._heads) if image_id > after)
+        mine = (head for head in every if restaurant_id and head.restaurant_id == restaurant_id)
+        found = (head for head in mine if topic is None or (head.verdict and head.verdict.leads_to(topic)))
+        return tuple(islice(found, limit))
+
     async def unfinished_erasures(self, *, limit: int = 500) -> tuple[ImageHead, ...]:
         """See `ScoreStore.unfinished_erasures`."""
         return tuple(islice((head for head in self._heads.values() if head.is_half_erased), limit))

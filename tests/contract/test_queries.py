@@ -13,6 +13,7 @@ import pytest
 from pymongo.errors import OperationFailure
 
 from agents.erasure import erased
+from schemas import topics
 from streams.adapters.mongo.indexes import INDEXES, Index
 from streams.adapters.mongo.store import MongoScores
 from tests.mongo_queries import is_carried
@@ -42,6 +43,8 @@ QUERIES = {
     "find images {'_id': {'$in': '?'}, '$or': [{'token': '?'}, {'past': '?'}]}",
     f"find images {{'head.claims.storage.uploader_id': '?', {PAGE}",
     f"find images {{'head.claims.producer.uploader_id': '?', {PAGE}",
+    f"find images {{'restaurant_id': '?', {PAGE}",
+    f"find images {{'restaurant_id': '?', 'head.verdict.routes.topic': '?', {PAGE}",
     "find images {'head.erased.is_told': '?'} sorted by {'_id': 1}",
     f"find images {{{PAGE}",
     "update images {'_id': '?'}",
@@ -141,6 +144,7 @@ def stages(plan: Any) -> set[str]:
 async def every_call(scores: MongoScores) -> None:
     """Each method of the store, so that each of its queries is sent."""
     first = head(position(1))
+    await scores.apply_indexes()
     await scores.ping()
     await scores.apply("img_a", become(first), record(first))
     await scores.apply("img_a", become(head(position(2))))
@@ -150,6 +154,8 @@ async def every_call(scores: MongoScores) -> None:
     await scores.keep_statements([statement(1, puid="p1", image="img_a")])
     await scores.purge("img_a")
     await scores.of_uploader("u1")
+    await scores.of_restaurant("r1")
+    await scores.of_restaurant("r1", topic=topics.AMBIANCE)
     await scores.unfinished_erasures()
     await scores.scan()
     await scores.records("img_a")
@@ -177,4 +183,3 @@ async def every_call(scores: MongoScores) -> None:
     await scores.workers()
     await scores.forget_worker("nobody")
     await scores.indexes()
-    await scores.apply_indexes()

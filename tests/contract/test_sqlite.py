@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from schemas import topics
 from schemas.claims import Claim, Claims
 from schemas.errors import Broken, ConfigurationError, Unavailable
 from schemas.records import ImageHead, Kept, ScoreRecord
-from streams.adapters.sqlite.rows import OF_UPLOADER
+from streams.adapters.sqlite.rows import OF_RESTAURANT, OF_UPLOADER
 from streams.adapters.sqlite.store import SqliteScores
 
 from .builders import LOCATION, head, position, record
@@ -80,6 +81,36 @@ async def test_a_file_of_an_earlier_version_gets_the_index_when_it_is_opened(tmp
         connection.commit()
     async with SqliteScores(file) as scores:
         assert await scores.of_uploader("u1") == (owned,)
+
+
+@pytest.mark.parametrize("topic", [None, topics.AMBIANCE])
+async def test_a_restaurants_images_are_found_in_their_order_by_an_index(
+    tmp_path: Path, topic: str | None
+) -> None:
+    async with SqliteScores(tmp_path / "scores.db") as scores:
+        await scores.ping()
+    with closing(sqlite3.connect(tmp_path / "scores.db")) as connection:
+        asked = {"restaurant": "r1", "topic": topic, "after": "", "limit": 10}
+        plan = connection.execute(f"EXPLAIN QUERY PLAN {OF_RESTAURANT}", asked).fetchall()
+    steps = [str(step[-1]) for step in plan]
+    assert "USING INDEX images_by_restaurant (restaurant_id=? AND image_id>?)" in steps[0]
+    assert not any("SCAN images" in step or "ORDER BY" in step for step in steps)
+
+
+async def test_a_file_of_the_first_release_gets_the_restaurants_index_in_place_of_its_own(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "scores.db"
+    with closing(sqlite3.connect(file)) as connection:
+        connection.executescript((FIRST_RELEASE / "tables.sql").read_text())
+    kept = head(position(1))
+    async with SqliteScores(file) as scores:
+        await scores.apply("img_a", become(kept))
+        assert await scores.of_restaurant("r1") == (kept,)
+    with closing(sqlite3.connect(file)) as connection:
+        found = connection.execute("SELECT name FROM sqlite_master WHERE type = 'index'").fetchall()
+    assert ("images_by_restaurant",) in found
+    assert ("images_of_restaurant",) not in found
 
 
 async def test_a_call_that_fails_by_itself_fails_alone_and_leaves_nothing(tmp_path: Path) -> None:

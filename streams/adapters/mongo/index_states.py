@@ -92,6 +92,11 @@ async def found(database: Any) -> tuple[FoundIndex, ...]:  # noqa: ANN401 - moto
     return compared([built for each in collections for built in await _built(database, each)])
 
 
+async def carries(database: Any, index: Index) -> bool:  # noqa: ANN401 - motor stays in its own file
+    """Whether `database` has the index, under whatever name."""
+    return any(each.carries(index) for each in await _built(database, index.collection))
+
+
 async def apply(database: Any) -> tuple[FoundIndex, ...]:  # noqa: ANN401 - motor stays in its own file
     """Make what is missing. Safe to run again, and while workers write."""
     return tuple([await _made(database, each) for each in await found(database)])

@@ -50,16 +50,27 @@ OF_UPLOADER: Final = tuple(
     for path in UPLOADERS
 )
 
+ROUTED_TO: Final = "head.verdict.routes.topic"
+"""Where a head says on which topics it is told now: in an array."""
+
+OF_RESTAURANT: Final = Index(
+    "images",
+    "images_by_restaurant",
+    (("restaurant_id", 1), ("_id", 1)),
+    "a restaurant's images",
+    {"restaurant_id": {"$gt": ""}},
+)
+OF_COLLECTION: Final = Index(
+    "images",
+    "images_by_collection",
+    (("restaurant_id", 1), (ROUTED_TO, 1), ("_id", 1)),
+    "a restaurant's collection",
+    {"restaurant_id": {"$gt": ""}, ROUTED_TO: {"$gt": ""}},
+)
+
 _IS_TOLD: Final = "head.erased.is_told"
 
 INDEXES: Final = (
-    Index(
-        "images",
-        "images_of_restaurant",
-        (("restaurant_id", 1), ("state", 1)),
-        "people: a restaurant's",
-        is_for_people=True,
-    ),
     Index(
         "images",
         "images_by_upload",
@@ -68,6 +79,8 @@ INDEXES: Final = (
         is_for_people=True,
     ),
     *OF_UPLOADER,
+    OF_RESTAURANT,
+    OF_COLLECTION,
     Index(
         "images",
         "images_erased_untold",
@@ -91,5 +104,11 @@ RETIRED: Final = (
         for path in UPLOADERS
     ),
     Index("images", "images_half_erased", ((_IS_TOLD, 1),), "workers of an earlier version"),
+    Index(
+        "images",
+        "images_of_restaurant",
+        (("restaurant_id", 1), ("state", 1)),
+        "people, before there was one by image",
+    ),
 )
 """Of earlier versions: needed until their last worker is gone, and by nobody afterwards."""

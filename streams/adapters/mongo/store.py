@@ -27,7 +27,7 @@ from pymongo.read_concern import ReadConcern
 
 from schemas.api_keys import ApiKey, SpoiledKey, key_in
 from schemas.batch_jobs import BatchJob, SpoiledBatch, batch_in
-from schemas.errors import Rejected, Unavailable
+from schemas.errors import ConfigurationError, Rejected, Unavailable
 from schemas.records import ImageHead, Kept, ScoreRecord, Stale
 from schemas.rescore_jobs import RescoreJob, RescoreState, SpoiledJob
 from schemas.rollouts import ModelRollout, SpoiledRollout, rollout_in
@@ -47,7 +47,7 @@ from streams.adapters.mongo import (
 from streams.adapters.mongo.batch_write import Call
 from streams.adapters.mongo.documents import Document, StoredHead
 from streams.adapters.mongo.index_states import FoundIndex
-from streams.adapters.mongo.indexes import UPLOADERS
+from streams.adapters.mongo.indexes import OF_COLLECTION, OF_RESTAURANT, ROUTED_TO, UPLOADERS, Index
 from streams.adapters.mongo.revised_documents import RevisedDocuments
 from streams.adapters.mongo.settings import MongoSettings
 from streams.ports import STORE, Change, Purged
@@ -85,6 +85,7 @@ class MongoScores:
         self._statements: GroupCommit[Sequence[StatementOfReasons], None] = GroupCommit(
             self._keep_together, most=MOST_TOGETHER
         )
+        self._seen_indexes: set[str] = set()
         self._is_open = False
         self._visitors = 0
         self._nobody = asyncio.Event()
@@ -153,6 +154,17 @@ class MongoScores:
         pages = await asyncio.gather(*(self._page(each, limit) for each in voices))
         named = {head.image_id: head for page in pages for head in page}
         return tuple(named[image_id] for image_id in sorted(named)[:limit])
+
+    async def of_restaurant(
+        self, restaurant_id: str, *, topic: str | None = None, after: str = "", limit: int = 500
+    ) -> tuple[ImageHead, ...]:
+        """See `ScoreStore.of_restaurant`."""
+        if not restaurant_id:  # nobody's, and not in those indexes
+            return ()
+        with self._visit():
+            await self._require(OF_RESTAURANT if topic is None else OF_COLLECTION)
+        wanted = {"restaurant_id": restaurant_id} | ({} if topic is None else {ROUTED_TO: topic})
+        return await self._page({**wanted, "_id": {"$gt": after}}, limit)
 
     async def unfinished_erasures(self, *, limit: int = 500) -> tuple[ImageHead, ...]:
         """See `ScoreStore.unfinished_erasures`."""
@@ -340,6 +352,17 @@ class MongoScores:
         with self._visit():
             async with self._database() as database:
                 return await index_states.apply(database)
+
+    async def _require(self, index: Index) -> None:
+        """Raise `ConfigurationError` without the index; one that was there once is taken to stay."""
+        if index.name in self._seen_indexes:
+            return
+        async with self._database() as database:
+            is_there = await index_states.carries(database, index)
+        if not is_there:
+            missing = f"the store lacks the index {index.collection}.{index.name} ({index.why})"
+            raise ConfigurationError(f"{missing}: run `tagstream store apply`")
+        self._seen_indexes.add(index.name)
 
     async def _page(self, wanted: Document, limit: int) -> tuple[ImageHead, ...]:
         with self._visit():

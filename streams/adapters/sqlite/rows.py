@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -20,7 +21,9 @@ CREATE TABLE IF NOT EXISTS images (
     uploaded_at TEXT NOT NULL,
     document TEXT NOT NULL
 ) STRICT;
-CREATE INDEX IF NOT EXISTS images_of_restaurant ON images (restaurant_id, state);
+CREATE INDEX IF NOT EXISTS images_by_restaurant ON images (restaurant_id, image_id)
+    WHERE restaurant_id IS NOT NULL;
+DROP INDEX IF EXISTS images_of_restaurant;
 CREATE TABLE IF NOT EXISTS scores (
     image_id TEXT NOT NULL,
     content_version TEXT NOT NULL,
@@ -64,11 +67,31 @@ WHERE (json_extract(document, '$.claims.storage.uploader_id') = :uploader
 ORDER BY image_id LIMIT :limit
 """
 
+OF_RESTAURANT: Final = """
+SELECT document FROM images
+WHERE restaurant_id = :restaurant AND restaurant_id != '' AND image_id > :after
+    AND (:topic IS NULL OR EXISTS (
+        SELECT 1 FROM json_each(document, '$.verdict.routes') AS route
+        WHERE json_extract(route.value, '$.topic') = :topic))
+ORDER BY image_id LIMIT :limit
+"""
+"""Routes are looked at in the documents of the one restaurant: SQLite indexes no part of an array."""
+
 _PUT_HEAD: Final = """
 INSERT INTO images (image_id, restaurant_id, state, uploaded_at, document) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (image_id) DO UPDATE SET restaurant_id = excluded.restaurant_id, state = excluded.state,
     uploaded_at = excluded.uploaded_at, document = excluded.document
 """
+
+
+@dataclass(frozen=True, slots=True)
+class RestaurantPage:
+    """Which heads of a restaurant."""
+
+    restaurant_id: str
+    topic: str | None
+    after: str
+    limit: int
 
 
 def connect(path: Path, *, busy_seconds: float) -> sqlite3.Connection:
@@ -128,6 +151,13 @@ def of_uploader(
     """The next heads behind `after` that name the uploader, by image_id."""
     named = {"uploader": uploader_id, "after": after, "limit": limit}
     found = connection.execute(OF_UPLOADER, named)
+    return tuple(ImageHead.model_validate_json(document) for (document,) in found)
+
+
+def of_restaurant(connection: sqlite3.Connection, page: RestaurantPage) -> tuple[ImageHead, ...]:
+    """The next heads behind `after` of the restaurant, by image_id."""
+    named = {"restaurant": page.restaurant_id, "topic": page.topic, "after": page.after, "limit": page.limit}
+    found = connection.execute(OF_RESTAURANT, named)
     return tuple(ImageHead.model_validate_json(document) for (document,) in found)
 
 

@@ -107,6 +107,13 @@ class SqliteScores:
             lambda connection: rows.of_uploader(connection, uploader_id, after=after, limit=limit)
         )
 
+    async def of_restaurant(
+        self, restaurant_id: str, *, topic: str | None = None, after: str = "", limit: int = 500
+    ) -> tuple[ImageHead, ...]:
+        """See `ScoreStore.of_restaurant`."""
+        place = rows.RestaurantPage(restaurant_id, topic, after, limit)
+        return await self._reads.do(lambda connection: rows.of_restaurant(connection, place))
+
     async def unfinished_erasures(self, *, limit: int = 500) -> tuple[ImageHead, ...]:
         """See `ScoreStore.unfinished_erasures`."""
         return await self._reads.do(lambda connection: rows.unfinished_erasures(connection, limit=limit))
