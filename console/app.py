@@ -16,7 +16,17 @@ from starlette.types import ASGIApp
 from agents.telemetry.api_metrics import ApiMetrics
 from agents.telemetry.tracing import NO_TRACER, Tracer
 from console import openapi, problems
-from console.api import batches, compat, decisions, images, inference_v2, predictions, uploads
+from console.api import (
+    ambiance,
+    batches,
+    compat,
+    decisions,
+    image_list,
+    images,
+    inference_v2,
+    predictions,
+    uploads,
+)
 from console.body_guard import BodyGuard
 from console.problems import Problem
 from console.request_context import RequestContext
@@ -27,7 +37,18 @@ from schemas.errors import TagstreamError
 log = structlog.get_logger(__name__)
 
 _ROUTERS: Final = tuple(
-    each.router for each in (predictions, compat, inference_v2, batches, uploads, images, decisions)
+    each.router
+    for each in (
+        predictions,
+        compat,
+        inference_v2,
+        batches,
+        uploads,
+        image_list,
+        images,
+        decisions,
+        ambiance,
+    )
 )
 
 

@@ -13,7 +13,7 @@ from console.problems import FieldError, Problem
 
 def written(*place: str | int) -> str:
     """The cursor of that place."""
-    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode().rstrip("=")
+    return base64.urlsafe_b64encode(json.dumps(place, ensure_ascii=False).encode()).decode().rstrip("=")
 
 
 def read(cursor: str, *kinds: type[str | int]) -> tuple[Any, ...]:
@@ -21,6 +21,7 @@ def read(cursor: str, *kinds: type[str | int]) -> tuple[Any, ...]:
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
         place = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+        json.dumps(place, ensure_ascii=False).encode()  # half a surrogate pair can be asked of no store
     except (ValueError, binascii.Error, RecursionError):
         place = None
     if not isinstance(place, list) or [type(each) for each in place] != list(kinds):

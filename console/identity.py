@@ -59,8 +59,8 @@ class Identity:
         self._known: OrderedDict[str, _Known] = OrderedDict()
         self._noting: set[asyncio.Task[None]] = set()
 
-    async def caller(self, authorization: str | None, scope: Scope, *, basic: bool = False) -> ApiKey:
-        """The key that the header shows, if it may do that; where `basic`, also as a user's name.
+    async def caller(self, authorization: str | None, *scopes: Scope, basic: bool = False) -> ApiKey:
+        """The key that the header shows, if it has one of the scopes; where `basic`, also as a user's name.
 
         Raises `Problem`, and `Unavailable` where the store is away: nobody is let in unasked.
         """
@@ -74,8 +74,9 @@ class Identity:
             raise _unauthenticated("there is no such key")
         if why := known.key.why_refused(datetime.now(UTC)):
             raise _unauthenticated(f"the key is {why}")
-        if scope not in known.key.scopes:
-            raise Problem(problems.FORBIDDEN, f"the key {known.key.id} has not the scope {scope.value}")
+        if not set(scopes) & set(known.key.scopes):
+            wanted = " or ".join(each.value for each in scopes)
+            raise Problem(problems.FORBIDDEN, f"the key {known.key.id} has not the scope {wanted}")
         self._note(known)
         return known.key
 

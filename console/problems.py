@@ -20,8 +20,9 @@ from operations.batch_parts import ForeignPart
 from operations.batch_rows import UnreadableList
 from operations.batch_start import OtherRequest, OutputTaken, UnknownFormat
 from operations.decide import Outranked
-from operations.decision_desk import StaleRevision, UnknownLabel
+from operations.decision_desk import StaleRevision
 from operations.model_choice import UnknownModel
+from operations.model_labels import UnknownLabel
 from operations.predict import DeadlineMissed, NotResident
 from operations.receive import KeyTaken
 from schemas.errors import (
@@ -63,6 +64,7 @@ UNSUPPORTED_BODY: Final = ProblemKind("unsupported-media-type", 415, "The body i
 BAD_BODY: Final = ProblemKind("malformed", 400, "The body cannot be read")
 ONE_IMAGE: Final = ProblemKind("one-image", 400, "The form has to have one part with an image")
 NO_URLS: Final = ProblemKind("urls-not-accepted", 400, "Addresses are not fetched")
+OTHER_FILTER: Final = ProblemKind("cursor-mismatch", 400, "The cursor is of a list with another filter")
 INVALID: Final = ProblemKind("invalid", 422, "The request has unknown or wrong fields")
 UNSUPPORTED_IMAGE: Final = ProblemKind(
     "unsupported-image", 415, "The bytes are no image of an accepted format"

@@ -9,7 +9,7 @@ from typing import Annotated, cast
 from fastapi import Depends, Request, Response
 
 from console.identity import Identity
-from console.validation import refuse_unknown_parameters
+from console.validation import refuse_unmeant_parameters
 from operations.decision_desk import DecisionDesk
 from operations.model_choice import ModelChoice
 from operations.predict import Predictor
@@ -68,18 +68,18 @@ class AuthorizedCaller:
 
 
 def caller_with(
-    scope: Scope, *, basic: bool = False, is_strict: bool = False
+    *scopes: Scope, basic: bool = False, is_strict: bool = False
 ) -> Callable[..., Awaitable[AuthorizedCaller]]:
-    """A dependency: whose key it is, which has the scope; before the body is read.
+    """A dependency: whose key it is, which has one of the scopes; before the body is read.
 
-    A strict route refuses parameters of the query that it does not know.
+    A strict route refuses parameters of the query that it does not know, and repeated ones.
     """
 
     async def caller(request: Request, response: Response, service: Service) -> AuthorizedCaller:
         shown = request.headers.get("authorization")
-        key = await service.identity.caller(shown, scope, basic=basic)
+        key = await service.identity.caller(shown, *scopes, basic=basic)
         if is_strict:
-            refuse_unknown_parameters(request)
+            refuse_unmeant_parameters(request)
         return AuthorizedCaller(key, service.identity, response)
 
     return caller

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -25,9 +26,13 @@ def invalid(errors: Sequence[Mapping[str, Any]]) -> Problem:
     return Problem(kind, f"{where}: {first.detail}", errors=told)
 
 
-def refuse_unknown_parameters(request: Request) -> None:
-    """A parameter that is spelt wrong must not be the default in silence. Raises `Problem`."""
+def refuse_unmeant_parameters(request: Request) -> None:
+    """One that is spelt wrong must not be the default in silence, nor the last of two. Raises `Problem`."""
     known = {each.alias for each in request.scope["route"].dependant.query_params}
+    counts = Counter(name for name, _ in request.query_params.multi_items())
+    if repeated := sorted(name for name in counts.keys() & known if counts[name] > 1):
+        told = [FieldError(parameter=name, detail="given more than once") for name in repeated]
+        raise Problem(problems.INVALID, f"{', '.join(repeated)}: given more than once", errors=told)
     if unknown := sorted(request.query_params.keys() - known):
         told = [FieldError(parameter=name, detail="unknown parameter") for name in unknown[:MOST]]
         names = f"the parameters are {', '.join(sorted(known))}" if known else "there are no parameters here"

@@ -14,10 +14,10 @@ from typing import Final
 from agents.bounded_times import ClockLimits
 from operations import image_ids
 from operations.decide import Outranked, behind, decision
+from operations.model_labels import UnknownLabel, require_known
 from operations.outbox import EventSink
 from schemas import identity
 from schemas.decisions import Decided, ModerationDecided
-from schemas.did_you_mean import did_you_mean
 from schemas.errors import Gone, TagstreamError
 from schemas.records import ImageHead
 from streams.ports import ScoreStore
@@ -28,10 +28,6 @@ MOST: Final = 500
 
 class StaleRevision(TagstreamError):
     """The image is another one than was looked at."""
-
-
-class UnknownLabel(TagstreamError):
-    """The model has no such label."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +116,7 @@ class DecisionDesk:
             raise StaleRevision(
                 f"{head.image_id} is at revision {head.revision}, and {asked.revision} was looked at"
             )
-        known = self._labels()
-        for label in (*(asked.labels or ()), *(asked.unsure or ())):
-            if label not in known:
-                hint = did_you_mean(label, known, otherwise=f"there are {', '.join(sorted(known))}", most=3)
-                raise UnknownLabel(f"there is no label {label!r}{hint}")
+        require_known((*(asked.labels or ()), *(asked.unsure or ())), self._labels())
 
 
 def _event(asked: AskedDecision, head: ImageHead, by: str) -> ModerationDecided:
