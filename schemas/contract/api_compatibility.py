@@ -29,7 +29,8 @@ def _operations(old: Document, new: Document) -> Iterator[str]:
         if after is None:
             yield f"{name}: removed"
             continue
-        yield from (f"{name}: {each}" for each in _parameters(before, after))
+        narrowed = _parameters(_of_operation(before, old), _of_operation(after, new))
+        yield from (f"{name}: {each}" for each in narrowed)
         for each in sorted(_bodies(before) - _bodies(after)):
             yield f"{name}: takes no {each} any more"
         for each in sorted(_answers(before) - _answers(after)):
@@ -44,9 +45,15 @@ def _by_name(document: Document) -> dict[str, Document]:
     }
 
 
-def _parameters(old: Document, new: Document) -> Iterator[str]:
-    before = {each["name"]: each for each in old.get("parameters", ())}
-    after = {each["name"]: each for each in new.get("parameters", ())}
+def _of_operation(operation: Document, whole: Document) -> dict[str, Document]:
+    """Its parameters by name, each schema with the definitions that it may refer to."""
+    return {
+        each["name"]: {**each, "schema": {**each["schema"], **_definitions(whole)}}
+        for each in operation.get("parameters", ())
+    }
+
+
+def _parameters(before: Mapping[str, Document], after: Mapping[str, Document]) -> Iterator[str]:
     for name in sorted(before.keys() - after.keys()):
         yield f"parameter {name} removed"
     for name, each in sorted(after.items()):

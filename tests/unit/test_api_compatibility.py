@@ -54,6 +54,10 @@ def test_what_the_first_version_promised_is_kept() -> None:
             changed(*SCHEMAS, "ObjectLocation", "properties", "key", "maxLength", to=9),
             "ObjectLocation.key: maxLength 1024 became 9",
         ),
+        (
+            changed(*SCHEMAS, "State", "enum", to=["visible", "deleted"]),
+            "GET /v1/images: parameter state: no longer accepts ['hidden']",
+        ),
     ],
 )
 def test_what_breaks_callers_is_named(new: dict[str, Any], said: str) -> None:
