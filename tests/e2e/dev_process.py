@@ -13,6 +13,7 @@ from typing import Any
 from tagstream.samples import photographs
 
 MENU = next(path for path in photographs() if path.name == "menu-trattoria.jpg")
+LOBBY = next(path for path in photographs() if path.name == "lobby.jpg")
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("TAGSTREAM_")}
 
 

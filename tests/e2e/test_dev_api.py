@@ -18,7 +18,7 @@ import pytest
 
 from tagstream.child_process import API
 from tagstream.dev.state import FILE, FOLDER
-from tests.e2e.dev_process import MENU, Dev, command
+from tests.e2e.dev_process import LOBBY, MENU, Dev, command
 from tests.integration.serve_process import form
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
@@ -86,6 +86,22 @@ def test_a_photograph_goes_in_is_tagged_decided_on_and_explained_over_http(dev: 
     assert (why["decision"]["decided_by"], why["decision"]["in_force"]) == ("ann", True)
     _, late = asked("/v1/decisions", said, **{"Content-Type": "application/json"})
     assert late["results"][0]["problem"]["type"] == "/problems/stale-revision"
+    listed = asked("/v1/images?restaurant=r1&label=menu")[1]
+    assert [each["image_id"] for each in listed["items"]] == [sent["image_id"]]
+
+    def collection() -> list[str]:
+        return [each["image_id"] for each in asked("/v1/restaurants/r1/ambiance")[1]["items"]]
+
+    body, headers = form(LOBBY.read_bytes())
+    _, lobby = asked("/v1/images?bucket=photos&key=r1/lobby.jpg&restaurant_id=r1", body, **headers)
+    here = f"/v1/images/{lobby['image_id']}"
+    shown = until(lambda _: True)
+    assert collection() == [lobby["image_id"]]
+    wanted = {"image_id": lobby["image_id"], "action": "reject", "revision": shown["revision"]}
+    said = json.dumps({"decided_by": "ann", "decisions": [wanted]}).encode()
+    asked("/v1/decisions", said, **{"Content-Type": "application/json"})
+    assert until(lambda image: bool(image["is_decided"]))["state"] == "hidden"
+    assert collection() == []
 
 
 def test_without_the_api_there_is_neither_its_process_nor_a_key(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -13,11 +14,23 @@ from typing import Any, Final
 
 import pytest
 
+from agents.transitions import Transitions
+from streams.adapters.sqlite.store import SqliteScores
 from tagstream.samples import photographs
 from tests.integration.photo_storage import photo_storage
 from tests.integration.serve_process import ServeProcess, serving
+from tests.unit.head_builders import NOW, TAGGER, claim, scoring
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "api.md"
+UPLOADS: Final = {
+    "img_a": {"ambiance": 0.9},
+    "img_b": {"menu": 0.9},
+    "img_c": {"ambiance": 0.9},
+    "img_d": {"ambiance": 0.9},
+    "img_e": {"ambiance": 0.9},
+}
+"""Of the store, and what the model saw in each."""
+
 Place = tuple[Path, Mapping[str, str]]
 """A folder to run in, and the environment."""
 
@@ -146,6 +159,57 @@ def test_a_refusal_has_the_shape_that_is_shown(server: ServeProcess) -> None:
     assert refused.document.keys() == on_the_page.keys()
     assert refused.document["errors"][0].keys() == on_the_page["errors"][0].keys()
     assert refused.headers["Content-Type"] == "application/problem+json"
+
+
+@pytest.fixture
+def uploads(server: ServeProcess) -> None:
+    """The store has two restaurants' images; two of the one are of the same bytes."""
+    asyncio.run(_keep(server.store))
+
+
+async def _keep(path: Path) -> None:
+    async with SqliteScores(path) as scores:
+        for number, (image, seen) in enumerate(UPLOADS.items(), start=1):
+            whose = "r2" if image == "img_e" else "r1"
+            made = scoring(claim(number, restaurant=whose), content="bytes", version="1", **seen)
+            await scores.apply(image, Transitions(image, TAGGER, NOW).scored(made))
+
+
+def keys_of(said: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of an answer, and of the first of its items."""
+    item = said["items"][0]
+    inner = {name: value.keys() for name, value in item.items() if isinstance(value, dict)}
+    return {"own": said.keys(), "item": item.keys(), **inner}
+
+
+@pytest.mark.usefixtures("uploads")
+def test_uploads_are_listed_in_the_shape_that_is_shown(place: Place) -> None:
+    said = called(place, "images")
+    assert [each["image_id"] for each in said["items"]] == ["img_b"]
+    assert keys_of(said) == keys_of(shown("images"))
+    assert said["items"][0]["tags"][0].keys() == shown("images")["items"][0]["tags"][0].keys()
+
+
+@pytest.mark.usefixtures("uploads")
+def test_the_program_turns_the_pages_of_a_list(place: Place) -> None:
+    folder, _ = place
+    (folder / "images.py").write_text(sample("python", "images"), encoding="utf-8")
+    said = ran(place, sys.executable, folder / "images.py", "restaurant=r1", "label=ambiance")
+    assert said == "img_a visible ambiance\nimg_c visible ambiance\nimg_d visible ambiance\n"
+
+
+@pytest.mark.usefixtures("uploads")
+def test_a_restaurants_ambiance_is_shown_in_the_shape_of_the_page(place: Place) -> None:
+    said = called(place, "ambiance")
+    assert [(each["image_id"], each["same_as"]) for each in said["items"]] == [("img_d", ["img_c", "img_a"])]
+    assert keys_of(said) == keys_of(shown("ambiance"))
+
+
+@pytest.mark.usefixtures("uploads")
+def test_the_program_shows_a_collection_again_only_where_it_has_changed(place: Place) -> None:
+    folder, _ = place
+    (folder / "ambiance.py").write_text(sample("python", "ambiance"), encoding="utf-8")
+    assert ran(place, sys.executable, folder / "ambiance.py", "r1", "2") == "img_d\n"
 
 
 def test_a_list_is_submitted_once_watched_and_its_errors_are_listed(place: Place) -> None:
