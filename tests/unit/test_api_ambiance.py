@@ -171,6 +171,20 @@ async def test_a_collection_is_read_so_far_and_says_whether_that_is_all(more: in
     assert said["is_whole"] is (not more)
 
 
+async def test_photographs_of_something_else_are_not_read_for_a_collection() -> None:
+    rig = Rig()
+    await keep(rig, "img_0", food=0.9)
+    kept = await rig.store.head("img_0")
+    assert kept
+    for number in range(restaurant_collection.MOST_READ + 1):
+        image = kept.model_copy(update={"image_id": f"img_{number:04}"})
+        await rig.store.apply(image.image_id, become(image))
+    await keep(rig, "img_z", ambiance=0.9)
+    async with rig.client(await rig.key(Scope.IMAGES_READ)) as client:
+        said = await shown(client)
+    assert (ids(said), said["is_whole"]) == (["img_z"], True)
+
+
 async def test_a_restaurant_that_nobody_knows_has_no_photographs() -> None:
     rig = Rig()
     async with rig.client(await rig.key(Scope.IMAGES_READ)) as client:
