@@ -78,3 +78,7 @@ class _Share:
     async def decode_and_reduce(self, data: bytes) -> DecodedImage:
         """The image's pixels, and its rendition where the decoders make one."""
         return await self._shared.decoder.decode_and_reduce(data)
+
+    async def thumbnail(self, data: bytes, side: int) -> bytes:
+        """The image as a small JPEG, its longer side at most `side`."""
+        return await self._shared.decoder.thumbnail(data, side)

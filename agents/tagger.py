@@ -38,6 +38,9 @@ class ImageDecoder(Protocol):
     async def decode_and_reduce(self, data: bytes) -> DecodedImage:
         """The same, and the image's rendition where it makes one."""
 
+    async def thumbnail(self, data: bytes, side: int) -> bytes:
+        """The image as a small JPEG, its longer side at most `side`; raises as `decode` does."""
+
 
 @dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
 class PreparedImage:

@@ -7,16 +7,17 @@ the device, so that a quarter of the bytes travel there.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from io import BytesIO
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
-from model import rendition
+from model import rendition, small_jpeg
 from model.formats import colour, heif
 from model.formats.opening import FORMATS, opened, orientation
 from model.formats.picture_file import PictureFile
@@ -25,6 +26,7 @@ from schemas.errors import ConfigurationError, ForeignFormat, TagstreamError, To
 from schemas.photograph_facts import PhotographFacts
 from schemas.rendition_recipe import RenditionRecipe
 
+T = TypeVar("T")
 Box = tuple[float, float, float, float]
 
 Pixels = npt.NDArray[np.uint8]
@@ -103,10 +105,21 @@ class Preprocess:
 
         Raises as `decode` does, for the same files: no photograph is refused for its rendition.
         """
+        return self._refusing(data, lambda: self._decoded(data, recipe))
+
+    def thumbnail(self, data: bytes, side: int) -> bytes:
+        """The whole photograph in `data`, upright, on white, its longer side at most `side`: a JPEG of ours.
+
+        It is never enlarged, and nothing of the file but its pixels is in it. Raises as `decode` does.
+        """
+        return self._refusing(data, lambda: self._small(data, side))
+
+    def _refusing(self, data: bytes, work: Callable[[], T]) -> T:
+        """What `work` makes of the file; what it raises as a refusal of the file."""
         if not data:
             raise Undecodable("the file is empty (0 bytes)")
         try:
-            return self._decoded(data, recipe)
+            return work()
         except (TagstreamError, MemoryError):
             raise
         except UnidentifiedImageError as error:
@@ -127,6 +140,14 @@ class Preprocess:
             pixels = _planes(_upright(self._square(picture), turn))
             small = _rendition(picture, turn, recipe) if recipe else None
             return DecodedImage(pixels, small, _facts(size, turn, form))
+
+    def _small(self, data: bytes, side: int) -> bytes:
+        with opened(BytesIO(data)) as image:
+            width, height = small_jpeg.fitted(image.size, side)
+            image.draft(None, (width * OVERSAMPLE, height * OVERSAMPLE))
+            self._refuse_bomb(image)
+            picture = small_jpeg.reduced(colour.rgb(image), (width, height))
+            return small_jpeg.encoded(_upright(picture, orientation(image)))
 
     def _refuse_bomb(self, image: PictureFile) -> None:
         width, height = image.largest or image.size

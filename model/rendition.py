@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-import numpy as np
-import simplejpeg
 from PIL import Image
 
+from model import small_jpeg
 from schemas.rendition_recipe import MOST_BYTES, RenditionRecipe
 
 LONGEST: Final = 4
@@ -29,8 +28,5 @@ def reduced(picture: Image.Image, recipe: RenditionRecipe) -> Image.Image | None
 
 def encoded(picture: Image.Image, recipe: RenditionRecipe) -> bytes | None:
     """The reduced and upright `picture` as a file; None where it is none of a small photograph."""
-    rows = np.ascontiguousarray(np.asarray(picture, dtype=np.uint8))
-    data: bytes = simplejpeg.encode_jpeg(
-        rows, quality=recipe.quality, colorspace="RGB", colorsubsampling="420"
-    )
+    data = small_jpeg.encoded(picture, recipe.quality)
     return data if len(data) <= MOST_BYTES else None

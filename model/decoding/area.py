@@ -65,10 +65,14 @@ class SharedArea:
 
     def take(self) -> Pixels:
         """The pixels, for good."""
+        self.forget()
+        return self._pixels().copy()
+
+    def forget(self) -> None:
+        """Give back what a large photograph took."""
         kept = self._photograph + ROOM
         if len(self._map) > kept and hasattr(mmap, "MADV_REMOVE"):
             self._map.madvise(mmap.MADV_REMOVE, kept, len(self._map) - kept)
-        return self._pixels().copy()
 
     def close(self) -> None:
         """Of no use from now on; twice is as good as once."""

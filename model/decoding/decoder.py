@@ -15,6 +15,7 @@ from pathlib import Path
 from signal import Signals, valid_signals
 from typing import Final, Self
 
+from model import small_jpeg
 from model.decoding.area import SharedArea
 from model.decoding.frames import (
     ANSWER,
@@ -29,6 +30,7 @@ from model.decoding.limits import DecoderLimits
 from model.decoding.options import REAL, DecodeOptions
 from model.preprocess import DecodedImage, Preprocess
 from schemas.errors import Broken
+from schemas.photograph_facts import PhotographFacts
 from schemas.rendition_recipe import MOST_BYTES, RenditionRecipe
 
 LOOKS: Final = 10
@@ -140,6 +142,25 @@ def hung(limits: DecoderLimits) -> DecoderExit:
 GARBLED: Final = DecoderExit(ExitCause.GARBLED, "an answer that is none")
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is to come of an image's bytes."""
+
+    kind: FrameKind
+    most: int
+    """Bytes that may follow."""
+    is_reduced: bool = False
+    side: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What has come."""
+
+    payload: bytes
+    facts: PhotographFacts | None
+
+
 _ASLEEP: Final = "S"
 
 
@@ -232,12 +253,24 @@ class Decoder:
         Raises `Rejected`, or `DecoderDied`: then, and when it is cancelled, the decoder is of no more use.
         `Broken` where this machine has no room to hand the image over in.
         """
+        asked = _Asked(FrameKind.PIXELS, is_reduced=is_reduced, most=MOST_BYTES if is_reduced else 0)
+        answer = await self._exchange(data, asked)
+        return DecodedImage(self._area.take(), answer.payload or None, answer.facts)
+
+    async def thumbnail(self, data: bytes, side: int) -> bytes:
+        """The image as a small JPEG, its longer side at most `side`. Raises as `decode` does."""
+        asked = _Asked(FrameKind.THUMBNAIL, side=side, most=small_jpeg.most_bytes(side))
+        answer = await self._exchange(data, asked)
+        self._area.forget()
+        return answer.payload
+
+    async def _exchange(self, data: bytes, asked: _Asked) -> _Answer:
         try:
             self._area.put(data)
         except OSError as error:
             raise Broken(f"no room to hand {len(data):,} bytes to a decoder: {error}") from error
         try:
-            return await self._exchange(len(data), is_reduced=is_reduced)
+            return await self._answer(len(data), asked)
         except OSError as error:  # its end of the socket is closed
             raise DecoderDied(await self._exit_cause()) from error
         finally:
@@ -265,17 +298,16 @@ class Decoder:
             self._exit = hung(self._limits)
             self.kill()
 
-    async def _exchange(self, length: int, *, is_reduced: bool) -> DecodedImage:
+    async def _answer(self, length: int, asked: _Asked) -> _Answer:
         loop = asyncio.get_running_loop()
-        await loop.sock_sendall(self._socket, REQUEST.pack(length, is_reduced))
+        await loop.sock_sendall(self._socket, REQUEST.pack(length, asked.is_reduced, asked.side))
         self._hang_detector.begin()
         self._listening = True
         head = bytearray(ANSWER.size)
         await self._receive(memoryview(head))
         kind, self.memory, following, *facts = ANSWER.unpack(head)
-        if kind == FrameKind.PIXELS and following <= (MOST_BYTES if is_reduced else 0):
-            rendition = await self._payload(following) if following else None
-            return DecodedImage(self._area.take(), rendition, unpacked_facts(*facts))
+        if kind == asked.kind and following <= asked.most:
+            return _Answer(await self._payload(following), unpacked_facts(*facts))
         if kind != FrameKind.REJECTED or following > LONGEST_REFUSAL:
             raise self._garbled()
         payload = await self._payload(following)

@@ -14,8 +14,9 @@ from typing import Final
 from schemas.errors import ForeignFormat, Rejected, Stage, TooManyPixels, Undecodable, Unforeseen
 from schemas.photograph_facts import PhotographFacts
 
-REQUEST: Final = Struct(">Q?")
-"""The length of the image's bytes, which are in the area, and whether its rendition is wanted, too."""
+REQUEST: Final = Struct(">Q?H")
+"""The length of the image's bytes, which are in the area, and whether its rendition is wanted, too; then the
+longer side of the thumbnail that is wanted in place of both, or 0."""
 
 ANSWER: Final = Struct(">BQQII8s")
 """The `FrameKind`, the bytes of memory that the decoder holds now, and the length of what follows; then the
@@ -38,6 +39,8 @@ class FrameKind(IntEnum):
     """They are in the area. The rendition follows, where one was asked for and there is one."""
     REJECTED = 1
     """Why follows."""
+    THUMBNAIL = 2
+    """It follows; the area has nothing."""
 
 
 def packed_facts(facts: PhotographFacts | None) -> tuple[int, int, bytes]:

@@ -17,10 +17,9 @@ again: the death of a worker is no image's fault.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Final, Self
+from typing import Final, Generic, Self, TypeVar
 
 import numpy as np
 import structlog
@@ -35,6 +34,8 @@ from schemas.rendition_recipe import RenditionRecipe
 
 log = structlog.get_logger(__name__)
 
+T = TypeVar("T")
+
 DEATHS: Final = 3
 """That count, until an image is rejected; and decoders that may not come up until the machine is to blame."""
 
@@ -45,13 +46,12 @@ BLOAT: Final = 8
 """A decoder that keeps this part of its memory after an image is replaced: the next one is to have all."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Order:
-    """An image to decode."""
+class _Order(Generic[T]):
+    """An image, and what a decoder is to make of it."""
 
-    data: bytes
-    is_reduced: bool
-    """Its rendition is wanted, too."""
+    def __init__(self, data: bytes, work: Callable[[Decoder], Awaitable[T]]) -> None:
+        self.data = data
+        self.work = work
 
 
 def _ignored(death: DecoderExit) -> None:
@@ -120,13 +120,20 @@ class DecoderPool:
         Raises `Rejected` as `Preprocess.decode` does, and `DeadlyImage`; `Broken` when no decoder comes up or
         the pool is closed. Cancelled, it leaves nothing behind.
         """
-        return (await self._decoded(_Order(data, is_reduced=False))).pixels
+        return (await self._done(_Order(data, lambda decoder: decoder.decode(data)))).pixels
 
     async def decode_and_reduce(self, data: bytes) -> DecodedImage:
         """The same with its rendition, where a recipe was given and it has one. Raises as `decode` does."""
-        return await self._decoded(_Order(data, is_reduced=True))
+        return await self._done(_Order(data, lambda decoder: decoder.decode(data, is_reduced=True)))
 
-    async def _decoded(self, order: _Order) -> DecodedImage:
+    async def thumbnail(self, data: bytes, side: int) -> bytes:
+        """The image as a small JPEG without metadata, its longer side at most `side`.
+
+        Raises as `decode` does; a decoder that dies of it is blamed as it is there.
+        """
+        return await self._done(_Order(data, lambda decoder: decoder.thumbnail(data, side)))
+
+    async def _done(self, order: _Order[T]) -> T:
         await self.warm()
         try:
             async with self._slots.one():
@@ -136,7 +143,7 @@ class DecoderPool:
         async with self._slots.all():
             return await self._try_alone(order)
 
-    async def _try_alone(self, order: _Order) -> DecodedImage:
+    async def _try_alone(self, order: _Order[T]) -> T:
         deaths: list[DecoderExit] = []
         while True:
             decoder = await self._fresh()
@@ -149,10 +156,10 @@ class DecoderPool:
                 deaths.append(died.death)
                 await self._report_exit(died.death, order.data, counted=len(deaths))
 
-    async def _try(self, decoder: Decoder, order: _Order) -> DecodedImage:
-        """Decode in `decoder`, and keep it for the next image unless it died or is busy still."""
+    async def _try(self, decoder: Decoder, order: _Order[T]) -> T:
+        """Do it in `decoder`, and keep it for the next image unless it died or is busy still."""
         try:
-            decoded = await decoder.decode(order.data, is_reduced=order.is_reduced)
+            made = await order.work(decoder)
         except Rejected:
             self._keep(decoder)
             raise
@@ -160,7 +167,7 @@ class DecoderPool:
             self._discard(decoder)
             raise
         self._keep(decoder)
-        return decoded
+        return made
 
     async def _any(self) -> Decoder:
         while self._idle:

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from model.decoding.area import SharedArea
 from model.decoding.frames import ANSWER, OUT_OF_MEMORY, REQUEST, FrameKind, packed_facts, refusal
@@ -46,12 +46,17 @@ def main() -> None:
     recipe = RenditionRecipe.named(options.rendition) if options.rendition else None
     area = SharedArea(options.area, options.size)
 
-    def work(data: bytes, is_reduced: bool) -> DecodedImage:  # noqa: FBT001 - as the request has it
-        return decode(preprocess, data, recipe if is_reduced else None)
+    def answer(length: int, is_reduced: bool, side: int) -> _Answer:  # noqa: FBT001 - as the request has it
+        data = area.photograph(length)
+        if side:
+            return FrameKind.THUMBNAIL, preprocess.thumbnail(data, side), None
+        decoded = decode(preprocess, data, recipe if is_reduced else None)
+        area.answer(decoded.pixels)
+        return FrameKind.PIXELS, decoded.rendition or b"", decoded.facts
 
     with socket.socket(fileno=0) as worker:
         try:
-            _serve(worker, area, work, deadline=options.deadline)
+            _serve(worker, answer, deadline=options.deadline)
         except MemoryError:
             os._exit(OUT_OF_MEMORY)
         except ConnectionError:  # the worker is gone, and this process goes with it
@@ -60,29 +65,26 @@ def main() -> None:
 
 _Decode = Callable[[Preprocess, bytes, RenditionRecipe | None], DecodedImage]
 
-_Work = Callable[[bytes, bool], DecodedImage]
-"""What is done with an image's bytes; its rendition is wanted, too, or is not."""
+_Answer = tuple[FrameKind, bytes, PhotographFacts | None]
+
+_Work = Callable[[int, bool, int], _Answer]
+"""What a request is answered: the image's length, whether its rendition or which thumbnail is wanted."""
 
 
-def _serve(worker: socket.socket, area: SharedArea, work: _Work, *, deadline: float) -> None:
+def _serve(worker: socket.socket, work: _Work, *, deadline: float) -> None:
     while head := worker.recv(REQUEST.size, socket.MSG_WAITALL):
         _allow(deadline)
-        kind, payload, facts = _answer(work, area, *REQUEST.unpack(head))
+        kind, payload, facts = _answered(work, *REQUEST.unpack(head))
         worker.sendall(ANSWER.pack(kind, _held(), len(payload), *packed_facts(facts)) + payload)
 
 
-_Answer = tuple[FrameKind, bytes, PhotographFacts | None]
-
-
-def _answer(work: _Work, area: SharedArea, length: int, is_reduced: bool) -> _Answer:  # noqa: FBT001
+def _answered(work: _Work, *asked: Any) -> _Answer:  # noqa: ANN401 - what `REQUEST` has
     try:
-        decoded = work(area.photograph(length), is_reduced)
-        area.answer(decoded.pixels)
+        return work(*asked)
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001 - the worker is to know it, whatever it is
         return FrameKind.REJECTED, refusal(error), None
-    return FrameKind.PIXELS, decoded.rendition or b"", decoded.facts
 
 
 def _leave_signals_to_the_worker() -> None:

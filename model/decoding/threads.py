@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Self
+from functools import partial
+from typing import Self, TypeVar
 
 from model.preprocess import DecodedImage, Pixels, Preprocess
 from schemas.errors import Broken, Rejected, Stage, Unforeseen
+
+
+T = TypeVar("T")
 
 
 class DecodingThreads:
@@ -33,15 +38,23 @@ class DecodingThreads:
 
     async def decode_and_reduce(self, data: bytes) -> DecodedImage:
         """The same, without a rendition: commands keep none."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._decode, data)
+        return await self._done(partial(self._preprocess.decode_and_reduce, data, None))
 
-    def _decode(self, data: bytes) -> DecodedImage:
-        try:
-            return self._preprocess.decode_and_reduce(data, None)
-        except Rejected:
-            raise
-        except MemoryError as error:
-            # The machine's fault as likely as the image's: a good image must not pay for it.
-            raise Broken("out of memory while decoding") from error
-        except Exception as error:
-            raise Unforeseen.of(error, stage=Stage.DECODE) from error
+    async def thumbnail(self, data: bytes, side: int) -> bytes:
+        """The image as a small JPEG, its longer side at most `side`; raises as `decode` does."""
+        return await self._done(partial(self._preprocess.thumbnail, data, side))
+
+    async def _done(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, _refusing, work)
+
+
+def _refusing(work: Callable[[], T]) -> T:
+    try:
+        return work()
+    except Rejected:
+        raise
+    except MemoryError as error:
+        # The machine's fault as likely as the image's: a good image must not pay for it.
+        raise Broken("out of memory while decoding") from error
+    except Exception as error:
+        raise Unforeseen.of(error, stage=Stage.DECODE) from error
