@@ -26,6 +26,7 @@ import structlog
 from agents.ports import Forwarded, Rules, WithRendition
 from agents.tagger import BackgroundTagger, PreparedImage, ResidentTagger
 from model.policy import Policy
+from model.preprocess import Preprocess
 from model.runtimes.port import ModelRuntime
 from model.serving import allocator
 from model.serving.statistics import BatchStatistics
@@ -168,6 +169,11 @@ class ModelSlot:
     def input_side(self) -> int:
         """Pixels of each side of what the version of now is fed."""
         return self._current.input_side
+
+    @property
+    def preprocess(self) -> Preprocess:
+        """What pixels the version of now wants."""
+        return self._current.preprocess
 
     def adopt(self, prepared: PreparedImage) -> PreparedImage | None:
         """Another version's pixels for the one of now; None where it wants others."""

@@ -21,10 +21,12 @@ from console.api import (
     batches,
     compat,
     decisions,
+    erasures,
     image_list,
     images,
     inference_v2,
     predictions,
+    thumbnails,
     uploads,
 )
 from console.body_guard import BodyGuard
@@ -39,15 +41,8 @@ log = structlog.get_logger(__name__)
 _ROUTERS: Final = tuple(
     each.router
     for each in (
-        predictions,
-        compat,
-        inference_v2,
-        batches,
-        uploads,
-        image_list,
-        images,
-        decisions,
-        ambiance,
+        *(predictions, compat, inference_v2, batches, uploads, image_list, images, decisions),
+        *(thumbnails, erasures, ambiance),
     )
 )
 

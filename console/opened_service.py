@@ -1,10 +1,11 @@
-"""Opening of what the routes share: parts of predictions, batch jobs beside them, outboxes of events."""
+"""Opening of what the routes share: parts of predictions, what works beside them, outboxes of events."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Final
 
 from agents.presence import life_id
@@ -14,20 +15,24 @@ from agents.wiring.runtime import ProcessRuntime
 from agents.wiring.settings import Settings
 from console.identity import Identity
 from console.service import ApiService, ServedModel
+from operations import erase
+from operations.admission import Admission
 from operations.batch_runner import BatchRunner, BatchWorld
 from operations.batch_scoring import RowScorer
 from operations.decision_desk import DecisionDesk
+from operations.erasure_desk import ErasureDesk
 from operations.model_choice import ModelChoice
 from operations.outbox import Outbox
 from operations.predict import Predictor
 from operations.receive import Reception
+from operations.thumbnails import Thumbnails
 from schemas.decisions import ModerationDecided
 from schemas.uploads import ImageUploaded
 from streams.adapters.kafka.publisher import DecisionPublisher, UploadPublisher
 from streams.ports import IMAGES
 
 QUIET_SECONDS: Final = 2.0
-"""Without a prediction, after which batch jobs have all of their photographs in hand."""
+"""Without a prediction, after which batch jobs and thumbnails have all of their photographs in hand."""
 
 
 @asynccontextmanager
@@ -52,6 +57,12 @@ def _service(
     stack.push_async_callback(decisions.close)
     stack.push_async_callback(uploads.close)
     predictor = Predictor(parts.targets, lambda: slot.model.version, parts.images, limits)
+    thumbnails = Thumbnails(
+        parts.images, parts.decoder, _quiet(predictor.admission), renditions=parts.renditions
+    )
+    erasures = ErasureDesk(partial(erase.choose, settings), partial(erase.erase, settings), thumbnails.forget)
+    stack.push_async_callback(thumbnails.close)
+    stack.push_async_callback(erasures.close)
     return ApiService(
         limits=limits,
         identity=Identity(parts.store, limits),
@@ -63,7 +74,14 @@ def _service(
         files=parts.files,
         decisions=DecisionDesk(parts.store, decisions, lambda: slot.labels, settings.clock),
         reception=Reception(parts.files, uploads, predictor.look),
+        thumbnails=thumbnails,
+        erasures=erasures,
     )
+
+
+def _quiet(admission: Admission) -> Callable[[], bool]:
+    """Whether nobody waits for a prediction."""
+    return lambda: admission.is_quiet(QUIET_SECONDS)
 
 
 @asynccontextmanager
@@ -76,7 +94,7 @@ async def _batches_worked_at(
         yield
         return
     storage, admission = runtime.dependencies.of(IMAGES), service.predictor.admission
-    rows = RowScorer(parts.images, storage, slots, lambda: admission.is_quiet(QUIET_SECONDS))
+    rows = RowScorer(parts.images, storage, slots, _quiet(admission))
     world = BatchWorld(
         parts.store,
         parts.files,

@@ -21,10 +21,12 @@ from operations.batch_rows import UnreadableList
 from operations.batch_start import OtherRequest, OutputTaken, UnknownFormat
 from operations.decide import Outranked
 from operations.decision_desk import StaleRevision
+from operations.erasure_desk import NotErased
 from operations.model_choice import UnknownModel
 from operations.model_labels import UnknownLabel
 from operations.predict import DeadlineMissed, NotResident
 from operations.receive import KeyTaken
+from operations.thumbnails import PhotographGone
 from schemas.errors import (
     Changed,
     ForeignFormat,
@@ -37,6 +39,7 @@ from schemas.errors import (
     TooManyPixels,
     Unavailable,
     Unforeseen,
+    UnknownImage,
 )
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -74,6 +77,8 @@ BOMB: Final = ProblemKind("decompression-bomb", 422, "The image has too many pix
 NOT_ALLOWED: Final = ProblemKind("bucket-not-allowed", 403, "The bucket is not on the allow-list")
 GONE: Final = ProblemKind("object-gone", 422, "There is no such object")
 OBJECT_TOO_LARGE: Final = ProblemKind("object-too-large", 422, "The object has too many bytes")
+PHOTOGRAPH_GONE: Final = ProblemKind("photograph-gone", 410, "The photograph is not there any more")
+NOT_ERASED: Final = ProblemKind("not-erased", 503, "The image is not erased, or not wholly", 5)
 UNKNOWN_MODEL: Final = ProblemKind("unknown-model", 404, "There is no such model, version or alias")
 NOT_LOADED: Final = ProblemKind("model-not-loaded", 503, "The version is not loaded here", 5)
 NOT_EMPTY: Final = ProblemKind("output-not-empty", 409, "Something stands where the results shall be")
@@ -96,6 +101,9 @@ SEE_LOG: Final = "see the server's log by the request_id"
 
 _OF_ERRORS: Final[tuple[tuple[type[TagstreamError], ProblemKind], ...]] = (
     (UnknownBatch, NOT_FOUND),
+    (UnknownImage, NOT_FOUND),
+    (PhotographGone, PHOTOGRAPH_GONE),
+    (NotErased, NOT_ERASED),
     (KeyTaken, KEY_TAKEN),
     (StaleRevision, STALE),
     (UnknownLabel, UNKNOWN_LABEL),

@@ -94,10 +94,11 @@ class _Answer:
             headers = MutableHeaders(scope=message)
             for name, value in self._headers().items():
                 headers[name] = value
+            headers.setdefault("Cache-Control", "no-store")  # unless a route knows better
         await self._send(message)
 
     def _headers(self) -> Mapping[str, str]:
-        known = {ID_HEADER: self.request_id, "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+        known = {ID_HEADER: self.request_id, "X-Content-Type-Options": "nosniff"}
         return known | ({"traceparent": self.traceparent} if self.traceparent else {})
 
 

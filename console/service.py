@@ -11,9 +11,11 @@ from fastapi import Depends, Request, Response
 from console.identity import Identity
 from console.validation import refuse_unmeant_parameters
 from operations.decision_desk import DecisionDesk
+from operations.erasure_desk import ErasureDesk
 from operations.model_choice import ModelChoice
 from operations.predict import Predictor
 from operations.receive import Reception
+from operations.thumbnails import Thumbnails
 from schemas.api_keys import ApiKey, Scope
 from schemas.api_settings import ApiSettings
 from schemas.tags import ModelRef
@@ -44,6 +46,8 @@ class ApiService:
     decisions: DecisionDesk
     reception: Reception
     files: ObjectFiles
+    thumbnails: Thumbnails
+    erasures: ErasureDesk
 
 
 def service_of(request: Request) -> ApiService:

@@ -7,35 +7,32 @@ renditions, the head, the history and the announcement.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from agents.wiring.backends import kafka_connection, kafka_settings, s3_settings
+from agents.wiring.backends import kafka_connection
 from agents.wiring.settings import Settings
-from agents.wiring.stores import blamed
 from model.data.gather import gather_bounded
 from model.data.progress import Tick, silent
-from operations import erasure_data, erasure_receipt, erasure_targets, store, store_indexes, topic_remains
+from operations import (
+    erasure_data,
+    erasure_receipt,
+    erasure_targets,
+    erasure_world,
+    store_indexes,
+    topic_remains,
+)
 from operations.current_user import current_user
-from operations.eraser import ErasedImage, Eraser, ErasureOutcome
-from operations.erasure_objects import ErasedObjects, ImageObjects
+from operations.eraser import ErasedImage, ErasureOutcome
+from operations.erasure_objects import ErasedObjects
 from operations.erasure_receipt import DataLine, ImageLine, Receipt, ReceiptState, hashed
-from operations.erasure_renditions import ImageRenditions
 from operations.erasure_targets import ErasureRequest, ErasureTarget
-from schemas import topics
-from schemas.errors import ConfigurationError, TagstreamError
+from operations.erasure_world import ErasureStorage, ErasureWorld, now
+from schemas.errors import ConfigurationError
 from schemas.uploads import Location
-from streams.adapters.kafka.lag import LaneProgress
-from streams.adapters.kafka.publisher import KafkaPublisher
 from streams.adapters.mongo.index_states import IndexState
 from streams.adapters.mongo.indexes import OF_UPLOADER
-from streams.adapters.s3.renditions import settings_of as renditions_settings
-from streams.adapters.s3.versions import S3Versions
-from streams.ports import ScoreStore
 
 AT_ONCE: Final = 8
 """Images."""
@@ -43,11 +40,23 @@ AT_ONCE: Final = 8
 BEGUN: Final = "begun"
 PLANNED: Final = "to be erased"
 FAILED: Final = "not erased"
+RENDITION_MAY_STAND: Final = "a rendition may stand"
+"""Of an image that is erased all the same."""
 ALREADY: Final = str(ErasureOutcome.ALREADY)
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
+@dataclass(frozen=True, slots=True)
+class RefusedErasure:
+    """An image that was not erased, or not wholly."""
+
+    image_id: str
+    what: str
+    why: str
+    """In the words of what is away or refuses."""
+
+    def __str__(self) -> str:
+        """For whoever runs it."""
+        return f"{self.image_id}: {self.what}: {self.why}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +68,7 @@ class ErasureResult:
     """Objects that storage still has; their addresses stand in no receipt."""
     data: tuple[DataLine, ...] = ()
     """What data folders hold, each picture by its name."""
-    refused: tuple[str, ...] = ()
+    refused: tuple[RefusedErasure, ...] = ()
     """Images that were not erased, and why."""
 
 
@@ -71,7 +80,7 @@ async def choose(settings: Settings, request: ErasureRequest) -> tuple[ErasureTa
     """
     if request.uploader_id is not None and settings.store.url is not None:
         await _require_index(settings)
-    async with _store(settings) as scores:
+    async with erasure_world.open_store(settings) as scores:
         by_bytes = settings.renditions.place is not None
         return await erasure_targets.choose(scores, request, by_bytes=by_bytes)
 
@@ -82,11 +91,13 @@ async def rehearse(
     """What an erasure would find; nothing is changed."""
     data = erasure_data.search(request.data, erasure_targets.traces(targets), is_dry=True, tick=tick)
     run = _Run(request)
-    async with _storage(settings) as storage:
+    async with erasure_world.open_storage(settings) as storage:
         await run.rehearse(targets, storage, tick=tick)
-    remains = await topic_remains.find(kafka_connection(settings), (), at=_now())
+    remains = await topic_remains.find(kafka_connection(settings), (), at=now())
     found = {"images": tuple(run.lines), "data": erasure_data.unnamed(data), "topics": remains}
-    receipt = _begun(request, targets).model_copy(update={**found, "waiting": await _waiting(settings)})
+    receipt = _begun(request, targets).model_copy(
+        update={**found, "waiting": await erasure_world.waiting(settings)}
+    )
     return ErasureResult(receipt, tuple(run.standing), data)
 
 
@@ -106,29 +117,31 @@ async def erase(
     draft = draft.with_earlier(before)
     if file:
         erasure_receipt.keep(file, draft)
-    run = _Run(request)
-    async with AsyncExitStack() as stack:
-        scores = await stack.enter_async_context(_store(settings))
-        tags = await stack.enter_async_context(KafkaPublisher(kafka_settings(settings)))
-        storage = await stack.enter_async_context(_storage(settings))
-        await run.all(targets, Eraser(scores, tags, now=_now, clock=settings.clock), storage, tick=tick)
-    remains = await topic_remains.find(kafka_connection(settings), run.published, at=_now())
-    state = ReceiptState.BEGUN if run.refused else ReceiptState.FINISHED
-    update = {"images": tuple(run.lines), "topics": remains, "finished_at": _now(), "state": state}
-    update["waiting"] = await _waiting(settings)
-    receipt = draft.model_copy(update=update).with_earlier(draft).signed()
+    async with erasure_world.open_world(settings) as world:
+        done = await erase_in(world, request, targets, draft=draft, tick=tick)
     if file:
-        erasure_receipt.keep(file, receipt)
-    return ErasureResult(receipt, tuple(run.standing), data, tuple(run.refused))
+        erasure_receipt.keep(file, done.receipt)
+    return replace(done, data=data)
 
 
-async def _waiting(settings: Settings) -> int:
-    """Uploads that are not in the store yet, at most."""
-    found = 0
-    for topic in (topics.UPLOADED, topics.RETRY):
-        async with LaneProgress(kafka_connection(settings), topic, settings.kafka.group) as lane:
-            found += await lane.left()
-    return found
+async def erase_in(
+    world: ErasureWorld,
+    request: ErasureRequest,
+    targets: tuple[ErasureTarget, ...],
+    *,
+    draft: Receipt | None = None,
+    tick: Tick = silent,
+) -> ErasureResult:
+    """Erase them there; the receipt goes on from `draft`. Raises `Unavailable`, and may be run again."""
+    draft = draft or _begun(request, targets)
+    run = _Run(request)
+    await run.all(targets, world, tick=tick)
+    remains = await world.remains(run.published)
+    state = ReceiptState.BEGUN if run.refused else ReceiptState.FINISHED
+    update = {"images": tuple(run.lines), "topics": remains, "finished_at": now(), "state": state}
+    update["waiting"] = await world.waiting()
+    receipt = draft.model_copy(update=update).with_earlier(draft).signed()
+    return ErasureResult(receipt, tuple(run.standing), refused=tuple(run.refused))
 
 
 async def _require_index(settings: Settings) -> None:
@@ -143,14 +156,6 @@ async def _require_index(settings: Settings) -> None:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Storage:
-    """What of the images is in storage."""
-
-    objects: ImageObjects
-    renditions: ImageRenditions
-
-
 class _Run:
     """One run over many images, and what came of it."""
 
@@ -158,21 +163,21 @@ class _Run:
         self._request = request
         self.lines: list[ImageLine] = []
         self.standing: list[Location] = []
-        self.refused: list[str] = []
+        self.refused: list[RefusedErasure] = []
         self.published: set[str] = set()
 
-    async def all(
-        self, targets: tuple[ErasureTarget, ...], eraser: Eraser, storage: _Storage, *, tick: Tick
-    ) -> None:
+    async def all(self, targets: tuple[ErasureTarget, ...], world: ErasureWorld, *, tick: Tick) -> None:
         """Erase all of them, several at once."""
 
         async def one(target: ErasureTarget) -> None:
-            await self._one(target, eraser, storage)
+            await self._one(target, world)
             tick("erasing", len(self.lines), len(targets))
 
         await gather_bounded(targets, one, at_once=AT_ONCE)
 
-    async def rehearse(self, targets: tuple[ErasureTarget, ...], storage: _Storage, *, tick: Tick) -> None:
+    async def rehearse(
+        self, targets: tuple[ErasureTarget, ...], storage: ErasureStorage, *, tick: Tick
+    ) -> None:
         """Look only."""
 
         async def one(target: ErasureTarget) -> None:
@@ -185,26 +190,27 @@ class _Run:
 
         await gather_bounded(targets, one, at_once=AT_ONCE)
 
-    async def _one(self, target: ErasureTarget, eraser: Eraser, storage: _Storage) -> None:
-        seen = await (storage.objects.delete if self._request.objects else storage.objects.look)(target)
+    async def _one(self, target: ErasureTarget, world: ErasureWorld) -> None:
+        objects, small = world.storage.objects, world.storage.renditions
+        seen = await (objects.delete if self._request.objects else objects.look)(target)
         self.standing += seen.standing
         if self._request.objects and seen.why:  # its address is in the head: that stays for the next run
-            self._refuse(target, seen, f"its object cannot be deleted: {seen.why}")
+            self._refuse(target, seen, "its object cannot be deleted", seen.why)
             return
-        small = await storage.renditions.delete(target)
-        if small.why:  # and so is what it is called by
-            self._refuse(target, seen, f"its rendition cannot be deleted: {small.why}")
+        first = await small.delete(target)
+        if first.why:  # and so is what it is called by
+            self._refuse(target, seen, "its rendition cannot be deleted", first.why)
             return
-        done = await eraser.erase(target.image_id, uploader_id=self._request.uploader_id)
-        later = await storage.renditions.delete(target)
+        done = await world.eraser.erase(target.image_id, uploader_id=self._request.uploader_id)
+        later = await small.delete(target)
         if later.why:
-            self.refused.append(f"{target.image_id}: a rendition may stand: {later.why}")
+            self.refused.append(RefusedErasure(target.image_id, RENDITION_MAY_STAND, later.why))
         self.published |= done.events.keys()
-        renditions = small.count + later.count
+        renditions = first.count + later.count
         self.lines.append(_line(target, str(done.outcome), seen, done, renditions=renditions))
 
-    def _refuse(self, target: ErasureTarget, seen: ErasedObjects, why: str) -> None:
-        self.refused.append(f"{target.image_id}: {why}")
+    def _refuse(self, target: ErasureTarget, seen: ErasedObjects, what: str, why: str) -> None:
+        self.refused.append(RefusedErasure(target.image_id, what, why))
         self.lines.append(_line(target, FAILED, seen))
 
 
@@ -212,7 +218,7 @@ def _begun(request: ErasureRequest, targets: tuple[ErasureTarget, ...]) -> Recei
     return Receipt(
         state=ReceiptState.BEGUN,
         run_by=request.by or current_user(),
-        begun_at=_now(),
+        begun_at=now(),
         uploader=hashed(request.uploader_id) if request.uploader_id else None,
         images=tuple(ImageLine(image=hashed(each.image_id), outcome=BEGUN) for each in targets),
     )
@@ -241,31 +247,3 @@ def _line(
             "events": dict(done.events),
         }
     return ImageLine.model_validate(facts)
-
-
-@asynccontextmanager
-async def _store(settings: Settings) -> AsyncIterator[ScoreStore]:
-    if not store.is_here(settings.store):
-        raise ConfigurationError(f"{blamed(settings.store)}: there is no store at {settings.store.path}")
-    async with store.open_store(settings.store) as scores:
-        yield scores
-
-
-@asynccontextmanager
-async def _storage(settings: Settings) -> AsyncIterator[_Storage]:
-    """Storage, or why it cannot be asked: that holds up no erasure of what is not to be deleted there."""
-    ours, place = s3_settings(settings), settings.renditions.place
-    async with AsyncExitStack() as stack:
-        objects, why = await _opened(S3Versions(ours), stack)
-        if place is None:
-            yield _Storage(ImageObjects(objects, why), ImageRenditions(None))
-            return
-        small, why_small = await _opened(S3Versions(renditions_settings(place, ours)), stack)
-        yield _Storage(ImageObjects(objects, why), ImageRenditions(place, small, why_small))
-
-
-async def _opened(versions: S3Versions, stack: AsyncExitStack) -> tuple[S3Versions | None, str]:
-    try:
-        return await stack.enter_async_context(versions), ""
-    except TagstreamError as error:
-        return None, str(error)

@@ -9,7 +9,7 @@ from enum import IntEnum
 from typing import Final
 
 REVISION: Final = 1
-"""Of the steps of `model.small_jpeg`. Another one makes others, and what browsers kept of this one is stale."""
+"""Of the steps of `model.small_jpeg`: another one makes others, and what browsers have kept is stale."""
 
 
 class ThumbnailSize(IntEnum):

@@ -10,15 +10,14 @@ from typing import Any, TypeVar
 import structlog
 
 from agents.opened_components import Components
-from agents.renditions import Renditions
 from agents.wiring.backends import kafka_settings, s3_settings
+from agents.wiring.rendition_store import open_renditions
 from agents.wiring.resident_model import open_resident
 from agents.wiring.settings import Settings
 from agents.wiring.stores import blamed, open_store
 from agents.wiring.worker import Runtime
 from streams.adapters.kafka.publisher import KafkaPublisher
 from streams.adapters.s3.images import S3Images
-from streams.adapters.s3.renditions import S3Renditions
 from streams.ports import WholeStore
 
 log = structlog.get_logger(__name__)
@@ -48,7 +47,7 @@ async def open_components(settings: Settings, runtime: Runtime) -> AsyncIterator
             storage, scores, tags = await asyncio.gather(*opening)
         await tagger.warm()
         tended = await residence.tend(scores, stack)
-        kept = await _open_renditions(settings, runtime, scores, stack)
+        kept = await open_renditions(settings, runtime, scores, stack)
         yield Components(
             images=storage,
             scores=scores,
@@ -58,18 +57,6 @@ async def open_components(settings: Settings, runtime: Runtime) -> AsyncIterator
             renditions=kept,
             rollouts=tended.rollouts,
         )
-
-
-async def _open_renditions(
-    settings: Settings, runtime: Runtime, scores: WholeStore, stack: AsyncExitStack
-) -> Renditions | None:
-    """Where renditions are kept, until `stack` closes; None where none are."""
-    place, recipe = settings.renditions.place, settings.renditions.recipe
-    if place is None or recipe is None:
-        return None
-    kept = S3Renditions(place, s3_settings(settings))
-    store = await runtime.opened(kept, "TAGSTREAM_S3__ENDPOINT_URL", stack)
-    return await stack.enter_async_context(Renditions(store, recipe, scores, runtime.metrics.renditions))
 
 
 @asynccontextmanager

@@ -10,9 +10,12 @@ from typing import TypeVar
 
 from agents.model_slot import ModelSlot
 from agents.model_targets import ModelTargets
+from agents.renditions import Renditions
+from agents.tagger import ImageDecoder
 from agents.wiring import registry as ours
 from agents.wiring.backends import s3_settings
 from agents.wiring.model_following import followed_alias
+from agents.wiring.rendition_store import open_renditions
 from agents.wiring.residence import Followed
 from agents.wiring.resident_model import open_resident
 from agents.wiring.runtime import ProcessRuntime
@@ -36,6 +39,9 @@ class PredictionParts:
     images: ImageStore
     files: ObjectFiles
     store: WholeStore
+    decoder: ImageDecoder
+    """The one of the start, for pictures that no version looks at."""
+    renditions: Renditions | None
     alias: str | None
     """The one that the slot follows."""
     resolve: Callable[[AliasRef | VersionRef], Awaitable[str]] | None
@@ -65,6 +71,8 @@ async def open_prediction_parts(
         store = await runtime.opened(kept, blamed(settings.store), stack)
         await residence.slot.warm()
         targets = await residence.follow(stack, Followed())
+        decoder = await stack.enter_async_context(residence.decoding(residence.slot.preprocess))
+        renditions = await open_renditions(settings, runtime, store, stack)
         alias = followed_alias(settings)
         yield PredictionParts(
             residence.slot,
@@ -72,6 +80,8 @@ async def open_prediction_parts(
             images,
             files,
             store,
+            decoder,
+            renditions,
             alias=str(alias) if alias else None,
             resolve=partial(_version, settings) if settings.registry.url else None,
         )

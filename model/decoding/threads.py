@@ -11,7 +11,6 @@ from typing import Self, TypeVar
 from model.preprocess import DecodedImage, Pixels, Preprocess
 from schemas.errors import Broken, Rejected, Stage, Unforeseen
 
-
 T = TypeVar("T")
 
 

@@ -94,14 +94,14 @@ def _document(result: ErasureResult) -> dict[str, object]:
         "receipt": result.receipt.model_dump(mode="json"),
         "standing": [str(each) for each in result.standing],
         "data": [each.model_dump(mode="json") for each in result.data],
-        "refused": list(result.refused),
+        "refused": [str(each) for each in result.refused],
     }
 
 
 def _parts(result: ErasureResult, *, is_dry: bool) -> Iterator[RenderableType]:
     yield _summary(result.receipt, is_dry=is_dry)
-    for why in result.refused:
-        yield Text(why, "red")
+    for refused in result.refused:
+        yield Text(str(refused), "red")
     if result.receipt.uploader and result.receipt.waiting:
         yield Text(_AGAIN.format(counted(result.receipt.waiting, "message")), "yellow")
     if result.standing:

@@ -328,3 +328,47 @@ async def test_a_decoder_without_a_recipe_makes_no_rendition() -> None:
     Image.effect_noise((1200, 900), 80).convert("RGB").save(large, "JPEG")
     async with DecoderPool(Preprocess(), DecoderLimits(processes=1)) as decoders:
         assert (await decoders.decode_and_reduce(large.getvalue())).rendition is None
+
+
+async def test_a_thumbnail_is_made_in_a_decoder_byte_for_byte_as_in_this_process() -> None:
+    here = Preprocess(size=96)
+    async with DecoderPool(here, DecoderLimits()) as decoders:
+        made = await asyncio.gather(*(decoders.thumbnail(each, 128) for each in photographs()))
+        assert (await decoders.decode(photographs()[0])).shape == (3, 96, 96)
+    assert made == [here.thumbnail(each, 128) for each in photographs()]
+
+
+async def test_what_is_no_photograph_has_no_thumbnail_and_costs_no_decoder() -> None:
+    bomb = BytesIO()
+    Image.new("1", (9_500, 9_500)).save(bomb, "PNG")
+    async with pool(1, decode=REAL) as decoders:
+        await decoders.warm()
+        (before,) = decoders.pids
+        for data, kind in ((bomb.getvalue(), TooManyPixels), (b"\xff\xd8\xff cut", Undecodable)):
+            with pytest.raises(kind):
+                await decoders.thumbnail(data, 256)
+        assert decoders.pids == {before}
+
+
+async def test_a_thumbnail_that_takes_more_memory_than_it_may_is_refused_and_the_next_one_is_made() -> None:
+    hungry, small = BytesIO(), BytesIO()
+    Image.new("RGBA", (9_400, 9_400)).save(hungry, "PNG")
+    Image.new("RGB", (300, 200)).save(small, "PNG")
+    async with DecoderPool(Preprocess(size=32), DecoderLimits(processes=1, memory=256 * 2**20)) as decoders:
+        with pytest.raises(DeadlyImage, match="of memory"):
+            await decoders.thumbnail(hungry.getvalue(), 1024)
+        assert Image.open(BytesIO(await decoders.thumbnail(small.getvalue(), 128))).size == (128, 85)
+
+
+async def test_an_area_is_given_back_behind_a_large_photograph_s_thumbnail() -> None:
+    large = BytesIO()
+    Image.effect_noise((2_000, 2_000), 80).convert("RGB").save(large, "PNG", compress_level=0)
+    assert len(large.getvalue()) > ROOM
+    async with pool(1, decode=REAL) as decoders:
+        assert Image.open(BytesIO(await decoders.thumbnail(large.getvalue(), 256))).size == (256, 256)
+        (area,) = [each for each in Path("/proc/self/fd").iterdir() if _is_area(each)]
+        assert area.stat().st_blocks * 512 < len(large.getvalue())
+
+
+def _is_area(link: Path) -> bool:
+    return link.is_symlink() and "memfd:tagstream-decoder" in str(link.readlink())

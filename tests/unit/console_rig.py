@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Final, Generic, Self, TypeVar
 
 import httpx
@@ -19,19 +21,29 @@ from console.app import create_app
 from console.identity import Identity
 from console.service import ApiService, ServedModel
 from model.preprocess import Preprocess
-from operations import api_keys
+from operations import api_keys, erase, erasure_targets
 from operations.decision_desk import DecisionDesk
+from operations.erase import ErasureResult
+from operations.eraser import Eraser
+from operations.erasure_desk import ErasureDesk
+from operations.erasure_objects import ImageObjects
+from operations.erasure_renditions import ImageRenditions
+from operations.erasure_targets import ErasureRequest, ErasureTarget
+from operations.erasure_world import ErasureStorage, ErasureWorld
 from operations.model_choice import ModelChoice, Resolve
 from operations.outbox import Outbox
 from operations.predict import PixelTagger, Predictor
 from operations.receive import Reception
+from operations.thumbnails import RenditionReads, ThumbnailBounds, Thumbnails
+from operations.topic_remains import TopicRemains
 from schemas.api_keys import Scope
 from schemas.api_settings import ApiSettings
 from schemas.decisions import ModerationDecided
 from schemas.errors import Unavailable
 from schemas.uploads import ImageUploaded, Location
 from streams.adapters.limits import Limits
-from streams.adapters.memory import MemoryImages, MemoryScores
+from streams.adapters.memory import MemoryImages, MemoryScores, MemoryTags
+from streams.ports import ObjectVersions
 
 E = TypeVar("E")
 
@@ -117,6 +129,22 @@ class OneLoadable:
         yield self.tagger if self.is_resident(version) else None
 
 
+class OwnDecoding:
+    """Makes thumbnails as the decoders do, in this process; each waits until it is allowed."""
+
+    def __init__(self) -> None:
+        self.made: list[tuple[bytes, int]] = []
+        """Photographs and sides, as they were begun."""
+        self.allowed = asyncio.Event()
+        self.allowed.set()
+
+    async def thumbnail(self, data: bytes, side: int) -> bytes:
+        """See `ThumbnailDecoder.thumbnail`."""
+        self.made.append((data, side))
+        await self.allowed.wait()
+        return Preprocess().thumbnail(data, side)
+
+
 @dataclass
 class Rig:
     """What stands around the app; a test changes it before it asks."""
@@ -128,6 +156,9 @@ class Rig:
     resolve: Resolve | None = None
     clock: Callable[[], float] = time.monotonic
     is_ready: bool = True
+    tags: MemoryTags = field(default_factory=MemoryTags)
+    renditions: RenditionReads | None = None
+    bounds: ThumbnailBounds = field(default_factory=ThumbnailBounds)
 
     def __post_init__(self) -> None:
         self.versions = OneLoadable(self.tagger)
@@ -137,6 +168,15 @@ class Rig:
         self.uploads = MemorySink[ImageUploaded]()
         served = ServedModel(self.tagger.model, LABELS, self.tagger.input_side)
         predictor = Predictor(self.versions, lambda: served.ref.version, self.images, self.limits)
+        self.decoding = OwnDecoding()
+        self.versions_of_objects: ObjectVersions = self.images
+        self.thumbnails = Thumbnails(
+            self.images,
+            self.decoding,
+            lambda: predictor.admission.is_quiet(0.0),
+            renditions=self.renditions,
+            bounds=self.bounds,
+        )
         self.service = ApiService(
             limits=self.limits,
             identity=Identity(self.store, self.limits, self.clock),
@@ -148,7 +188,24 @@ class Rig:
             store=self.store,
             decisions=DecisionDesk(self.store, self.outbox, lambda: LABELS, ClockLimits()),
             files=self.images,
+            thumbnails=self.thumbnails,
+            erasures=ErasureDesk(
+                partial(erasure_targets.choose, self.store), self._erase, self.thumbnails.forget
+            ),
         )
+
+    async def _erase(self, request: ErasureRequest, targets: tuple[ErasureTarget, ...]) -> ErasureResult:
+        """As `erase.erase` does it, over what is in memory."""
+
+        async def remains(_: Collection[str]) -> tuple[TopicRemains, ...]:
+            return ()
+
+        async def waiting() -> int:
+            return 0
+
+        eraser = Eraser(self.store, self.tags, now=lambda: datetime.now(UTC))
+        storage = ErasureStorage(ImageObjects(self.versions_of_objects), ImageRenditions(None))
+        return await erase.erase_in(ErasureWorld(eraser, storage, remains, waiting), request, targets)
 
     async def key(
         self, *scopes: Scope, expires_in: timedelta | None = None, made_at: datetime | None = None
@@ -178,6 +235,8 @@ class Rig:
         transport = httpx.ASGITransport(app=app)
         async with httpx.AsyncClient(transport=transport, base_url="http://api", headers=headers) as client:
             yield client
+        await self.service.thumbnails.close()
+        await self.service.erasures.close()
         await self.service.identity.close()
 
 
