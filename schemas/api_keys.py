@@ -33,13 +33,13 @@ class Scope(StrEnum):
     BATCH = "batch"
     """Have many scored, out of a file in a bucket."""
     IMAGES_READ = "images:read"
-    """Read what is known of uploaded images."""
+    """Read what is known of uploaded images, and see them small."""
     REVIEW = "review"
     """Decide and label as a moderator does."""
     OPERATE = "operate"
     """Start replays, redrive dead letters, move aliases but the champion's."""
     ADMIN = "admin"
-    """Make and revoke keys, and move the champion's alias."""
+    """Erase images, make and revoke keys, and move the champion's alias."""
 
 
 def _shown_as_it_is(name: str) -> str:

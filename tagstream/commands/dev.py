@@ -43,8 +43,8 @@ def dev(  # noqa: PLR0913 - one parameter an option
     A photograph that another S3 client puts is not noticed, since the endpoint tells nobody: use
     `tagstream upload PATH`, or announce it with `tagstream upload s3://photos/KEY`.
 
-    Each start makes an API key named `dev` with the scope `predict`, good for a day, and shows its token,
-    which is kept nowhere. With --keep those of earlier runs are revoked.
+    Each start makes an API key named `dev` for all that the API has, erasures too, good for a day, and shows
+    its token, which is kept nowhere. With --keep those of earlier runs are revoked.
 
     A worker that dies is replaced, as the API is; the third death within two minutes ends it all, with exit
     code 1.

@@ -13,6 +13,8 @@ from schemas.api_tokens import ApiToken
 from streams.adapters.sqlite.store import SqliteScores
 
 NAME: Final = "dev"
+SCOPES: Final = (Scope.PREDICT, Scope.BATCH, Scope.IMAGES_READ, Scope.REVIEW, Scope.ADMIN)
+"""All that the API has routes for: it listens on loopback, and what it may erase is of this run."""
 LIFE: Final = timedelta(hours=24)
 
 
@@ -23,7 +25,5 @@ async def fresh(path: Path) -> ApiToken:
         for key in await api_keys.listed(store):
             if isinstance(key, ApiKey) and key.name == NAME:
                 await api_keys.revoke(store, key.id, by=by, now=now)
-        made = await api_keys.create(
-            store, NAME, (Scope.PREDICT, Scope.BATCH, Scope.IMAGES_READ, Scope.REVIEW), LIFE, by=by, now=now
-        )
+        made = await api_keys.create(store, NAME, SCOPES, LIFE, by=by, now=now)
     return made.token

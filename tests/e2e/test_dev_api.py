@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -9,17 +10,24 @@ import socket
 import time
 from collections.abc import Callable
 from http import HTTPStatus
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 import pytest
+from PIL import Image
 
+from schemas import topics
+from streams.adapters.kafka.reader import read_all
 from tagstream.child_process import API
 from tagstream.dev.state import FILE, FOLDER
 from tests.e2e.dev_process import LOBBY, MENU, Dev, command
 from tests.integration.serve_process import form
+
+Got = tuple[int, bytes]
+"""The status, and the body."""
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 
@@ -52,17 +60,22 @@ def _predicted(api: str, key: str) -> dict[str, Any]:
     return said
 
 
-def test_a_photograph_goes_in_is_tagged_decided_on_and_explained_over_http(dev: Dev) -> None:
+def test_a_photograph_goes_in_is_tagged_decided_on_explained_shown_and_erased_over_http(dev: Dev) -> None:
     (started,) = dev.wait_until_it_says("started")
     dev.wait_until_the_api_is_ready()
 
-    def asked(path: str, body: bytes | None = None, **headers: str) -> tuple[int, dict[str, Any]]:
+    def got(path: str, body: bytes | None = None, *, method: str | None = None, **headers: str) -> Got:
         shown = {"Authorization": f"Bearer {started['key']}", **headers}
         try:
-            with urlopen(Request(f"{started['api']}{path}", body, shown)) as answer:  # noqa: S310 - ours
-                return answer.status, json.load(answer)
+            asks = Request(f"{started['api']}{path}", body, shown, method=method)  # noqa: S310 - ours
+            with urlopen(asks) as answer:  # noqa: S310 - ours
+                return answer.status, answer.read()
         except HTTPError as refused:
-            return refused.code, json.load(refused)
+            return refused.code, refused.read()
+
+    def asked(path: str, body: bytes | None = None, **headers: str) -> tuple[int, dict[str, Any]]:
+        status, said = got(path, body, **headers)
+        return status, json.loads(said)
 
     def until(holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         while not ((found := asked(here))[0] == HTTPStatus.OK and holds(found[1])):
@@ -102,6 +115,19 @@ def test_a_photograph_goes_in_is_tagged_decided_on_and_explained_over_http(dev: 
     asked("/v1/decisions", said, **{"Content-Type": "application/json"})
     assert until(lambda image: bool(image["is_decided"]))["state"] == "hidden"
     assert collection() == []
+
+    status, picture = got(f"{here}/thumbnail?size=128")
+    with Image.open(BytesIO(picture)) as small:
+        assert (status, small.format, max(small.size)) == (HTTPStatus.OK, "JPEG", 128)
+    status, receipt = got(f"{here}?objects=true", method="DELETE")
+    (line,) = json.loads(receipt)["receipt"]["images"]
+    assert (status, line["outcome"], line["versions_deleted"]) == (HTTPStatus.OK, "erased", 1)
+    assert line["events"][topics.LATEST] == 1
+    assert asked(f"{here}/thumbnail")[0] == HTTPStatus.GONE
+    gone = asked(here)[1]
+    assert (gone["state"], gone["tags"], gone["restaurant_id"]) == ("deleted", [], None)
+    told = asyncio.run(read_all(started["broker"], topics.LATEST))
+    assert [each.value for each in told if each.key == sent["image_id"].encode()][-1] is None
 
 
 def test_without_the_api_there_is_neither_its_process_nor_a_key(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ class Answered:
 
 @dataclass(frozen=True)
 class ServeProcess:
-    """One server, where it is, and a key that may predict and submit batches."""
+    """One server, where it is, and a key of it."""
 
     process: subprocess.Popen[bytes]
     address: str
@@ -100,7 +100,7 @@ def form(data: bytes, *, part: str = "image", name: str = "a.jpg") -> tuple[byte
 @contextmanager
 def serving(folder: Path, **settings: object) -> Iterator[ServeProcess]:
     """Ready to answer; killed in the end, if it still runs."""
-    scopes = (Scope.PREDICT, Scope.BATCH, Scope.IMAGES_READ, Scope.REVIEW)
+    scopes = (Scope.PREDICT, Scope.BATCH, Scope.IMAGES_READ, Scope.REVIEW, Scope.ADMIN)
     with several(folder, *scopes, **settings) as start:
         yield start()
 

@@ -9,6 +9,8 @@ from typing import Final
 
 import pytest
 
+from schemas import topics
+from streams.adapters.kafka.connection import EmbeddedBroker
 from tests.integration.photo_storage import photo_storage
 from tests.integration.serve_process import UNHURRIED, serving
 
@@ -22,7 +24,12 @@ LISTS: Final = {"jobs/nov.csv": b"image\nnobody.jpg\n"}
 
 
 def test_a_server_answers_whatever_comes_as_its_document_says(tmp_path: Path) -> None:
-    with photo_storage(LISTS) as storage, serving(tmp_path, **UNHURRIED, **storage) as api:
+    with (
+        photo_storage(LISTS) as storage,
+        EmbeddedBroker() as broker,
+        serving(tmp_path, **UNHURRIED, **storage, KAFKA__BROKERS=broker.bootstrap) as api,
+    ):
+        broker.create(*topics.ALL)  # an erasure of what the store does not know is told to consumers
         ran = subprocess.run(
             [
                 str(Path(sys.executable).with_name("st")),

@@ -366,7 +366,7 @@ async def test_an_area_is_given_back_behind_a_large_photograph_s_thumbnail() -> 
     assert len(large.getvalue()) > ROOM
     async with pool(1, decode=REAL) as decoders:
         assert Image.open(BytesIO(await decoders.thumbnail(large.getvalue(), 256))).size == (256, 256)
-        (area,) = [each for each in Path("/proc/self/fd").iterdir() if _is_area(each)]
+        area = next(each for each in Path("/proc/self/fd").iterdir() if _is_area(each))
         assert area.stat().st_blocks * 512 < len(large.getvalue())
 
 
