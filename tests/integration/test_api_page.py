@@ -9,17 +9,22 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
 from agents.transitions import Transitions
+from console.api.erasures import ErasureDocument
+from operations.erasure_receipt import ImageLine, Receipt
+from operations.topic_remains import TopicRemains
+from schemas.uploads import Location
 from streams.adapters.sqlite.store import SqliteScores
 from tagstream.samples import photographs
 from tests.integration.photo_storage import photo_storage
 from tests.integration.serve_process import ServeProcess, serving
-from tests.unit.head_builders import NOW, TAGGER, claim, scoring
+from tests.unit.head_builders import NOW, TAGGER, claim, removed, scoring
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "api.md"
 UPLOADS: Final = {
@@ -210,6 +215,35 @@ def test_the_program_shows_a_collection_again_only_where_it_has_changed(place: P
     folder, _ = place
     (folder / "ambiance.py").write_text(sample("python", "ambiance"), encoding="utf-8")
     assert ran(place, sys.executable, folder / "ambiance.py", "r1", "2") == "img_d\n"
+async def _tagged(store: Path) -> None:
+    """`img_stands` is the menu that stands in storage; `img_removed` was removed."""
+    of = claim(1).model_copy(update={"location": Location(bucket="photos", key="r1/menu.jpg")})
+    seen = scoring(of, content=sha256(MENU.read_bytes()).hexdigest(), menu=0.9)
+    async with SqliteScores(store) as scores:
+        await scores.apply("img_stands", Transitions("img_stands", TAGGER, NOW).scored(seen))
+        await scores.apply("img_removed", removed(claim(1, removal=True)))
+
+
+def test_the_program_shows_a_photograph_small_and_none_that_was_removed(
+    server: ServeProcess, place: Place
+) -> None:
+    asyncio.run(_tagged(server.store))
+    folder, _ = place
+    (folder / "small.py").write_text(sample("python", "thumbnail"), encoding="utf-8")
+    first, again, removed_one = ran(
+        place, sys.executable, folder / "small.py", "img_stands", "img_stands", "img_removed"
+    ).splitlines()
+    assert first == again
+    assert 1_000 < int(first.split()[1]) < len(MENU.read_bytes())
+    assert removed_one == "img_removed gone"
+
+
+def test_a_receipt_has_the_fields_that_are_shown() -> None:
+    on_the_page = shown("erase")
+    assert on_the_page.keys() == ErasureDocument.model_fields.keys()
+    assert on_the_page["receipt"].keys() <= Receipt.model_fields.keys()
+    assert on_the_page["receipt"]["images"][0].keys() <= ImageLine.model_fields.keys()
+    assert on_the_page["receipt"]["topics"][0].keys() <= TopicRemains.model_fields.keys()
 
 
 def test_a_list_is_submitted_once_watched_and_its_errors_are_listed(place: Place) -> None:
