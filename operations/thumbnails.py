@@ -53,10 +53,10 @@ class ThumbnailBounds:
     """Thumbnails that are made or wait for it; what comes beyond them is refused."""
     at_once: int = 4
     """Fetched and decoded at once, one while predictions come."""
-    deadline: float = 10.0
+    within: float = 10.0
     """Seconds for one, its wait included."""
-    cache_bytes: int = 32 * 2**20
-    cache_seconds: float = 600.0
+    kept_bytes: int = 32 * 2**20
+    kept_seconds: float = 600.0
     """After which none is in memory any more: of a photograph that is erased elsewhere nobody tells us."""
 
 
@@ -94,9 +94,7 @@ class Thumbnails:
         self._renditions = renditions
         self._bounds = bounds
         self._lane = BackgroundLane(bounds.at_once, is_quiet)
-        self._kept = ByteCache[tuple[str, ThumbnailSize]](
-            most=bounds.cache_bytes, seconds=bounds.cache_seconds
-        )
+        self._kept = ByteCache[tuple[str, ThumbnailSize]](most=bounds.kept_bytes, seconds=bounds.kept_seconds)
         self._making: dict[_Wanted, asyncio.Task[bytes]] = {}
 
     async def of(self, head: ImageHead, size: ThumbnailSize) -> bytes:
@@ -140,10 +138,10 @@ class Thumbnails:
 
     async def _made(self, wanted: _Wanted) -> bytes:
         try:
-            async with asyncio.timeout(self._bounds.deadline), self._lane.place():
+            async with asyncio.timeout(self._bounds.within), self._lane.place():
                 made = await self._reduced(wanted) or await self._drawn(wanted)
         except TimeoutError as error:
-            raise DeadlineMissed(f"not made within {self._bounds.deadline:g} s") from error
+            raise DeadlineMissed(f"not made within {self._bounds.within:g} s") from error
         self._kept.put(wanted.key, made)
         return made
 

@@ -149,8 +149,10 @@ class _Asked:
     kind: FrameKind
     most: int
     """Bytes that may follow."""
-    is_reduced: bool = False
-    side: int = 0
+    is_reduced: bool
+    """With its rendition."""
+    side: int
+    """Of the thumbnail; 0 for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,13 +255,14 @@ class Decoder:
         Raises `Rejected`, or `DecoderDied`: then, and when it is cancelled, the decoder is of no more use.
         `Broken` where this machine has no room to hand the image over in.
         """
-        asked = _Asked(FrameKind.PIXELS, is_reduced=is_reduced, most=MOST_BYTES if is_reduced else 0)
+        most = MOST_BYTES if is_reduced else 0
+        asked = _Asked(FrameKind.PIXELS, most, is_reduced=is_reduced, side=0)
         answer = await self._exchange(data, asked)
         return DecodedImage(self._area.take(), answer.payload or None, answer.facts)
 
     async def thumbnail(self, data: bytes, side: int) -> bytes:
         """The image as a small JPEG, its longer side at most `side`. Raises as `decode` does."""
-        asked = _Asked(FrameKind.THUMBNAIL, side=side, most=small_jpeg.most_bytes(side))
+        asked = _Asked(FrameKind.THUMBNAIL, small_jpeg.most_bytes(side), is_reduced=False, side=side)
         answer = await self._exchange(data, asked)
         self._area.forget()
         return answer.payload

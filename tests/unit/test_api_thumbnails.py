@@ -129,7 +129,7 @@ async def test_asked_for_by_many_at_once_it_is_made_once(rig: Rig) -> None:
 
 
 async def test_the_cache_is_bounded_in_bytes() -> None:
-    rig = await tagged(Rig(bounds=ThumbnailBounds(cache_bytes=1)))
+    rig = await tagged(Rig(bounds=ThumbnailBounds(kept_bytes=1)))
     async with rig.client(await reader(rig)) as client:
         for _ in range(2):
             assert (await client.get(HERE)).status_code == 200
@@ -190,7 +190,7 @@ async def test_while_predictions_are_in_hand_one_is_made_at_a_time_and_all_are_o
 
 
 async def test_one_that_is_not_made_in_time_is_said_so() -> None:
-    rig = await tagged(Rig(bounds=ThumbnailBounds(deadline=0.05)))
+    rig = await tagged(Rig(bounds=ThumbnailBounds(within=0.05)))
     rig.decoding.allowed.clear()
     async with rig.client(await reader(rig)) as client:
         answer = await client.get(HERE)
