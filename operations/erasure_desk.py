@@ -83,7 +83,7 @@ class ErasureDesk:
             _refuse_half(result)
         except UnknownImage:
             raise
-        except TagstreamError as error:
+        except Exception as error:  # nobody may be there any more to hear of it
             log.warning("erasure.failed", **who, cause=type(error).__name__)
             raise
         (line,) = result.receipt.images

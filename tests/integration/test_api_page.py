@@ -24,7 +24,7 @@ from streams.adapters.sqlite.store import SqliteScores
 from tagstream.samples import photographs
 from tests.integration.photo_storage import photo_storage
 from tests.integration.serve_process import ServeProcess, serving
-from tests.unit.head_builders import NOW, TAGGER, claim, removed, scoring
+from tests.unit.head_builders import NOW, TAGGER, claim, scoring
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "api.md"
 UPLOADS: Final = {
@@ -217,11 +217,12 @@ def test_the_program_shows_a_collection_again_only_where_it_has_changed(place: P
     assert ran(place, sys.executable, folder / "ambiance.py", "r1", "2") == "img_d\n"
 async def _tagged(store: Path) -> None:
     """`img_stands` is the menu that stands in storage; `img_removed` was removed."""
-    of = claim(1).model_copy(update={"location": Location(bucket="photos", key="r1/menu.jpg")})
+    of = claim(1, restaurant="r9").model_copy(update={"location": Location(bucket="photos", key="r1/menu.jpg")})
     seen = scoring(of, content=sha256(MENU.read_bytes()).hexdigest(), menu=0.9)
     async with SqliteScores(store) as scores:
         await scores.apply("img_stands", Transitions("img_stands", TAGGER, NOW).scored(seen))
-        await scores.apply("img_removed", removed(claim(1, removal=True)))
+        gone = claim(1, restaurant="r9", removal=True)
+        await scores.apply("img_removed", Transitions("img_removed", TAGGER, NOW).removed(gone))
 
 
 def test_the_program_shows_a_photograph_small_and_none_that_was_removed(
