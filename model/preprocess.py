@@ -144,7 +144,7 @@ class Preprocess:
     def _small(self, data: bytes, side: int) -> bytes:
         with opened(BytesIO(data)) as image:
             width, height = small_jpeg.fitted(image.size, side)
-            image.draft(None, (width * OVERSAMPLE, height * OVERSAMPLE))
+            image.draft(None, small_jpeg.spared((width, height)))
             self._refuse_bomb(image)
             picture = small_jpeg.reduced(colour.rgb(image), (width, height))
             return small_jpeg.encoded(_upright(picture, orientation(image)))

@@ -22,6 +22,12 @@ def fitted(size: tuple[int, int], side: int) -> tuple[int, int]:
     return width, height
 
 
+def spared(size: tuple[int, int]) -> tuple[int, int]:
+    """What a JPEG is decoded to, at least, for one of `size`: half as much again, so that it antialiases."""
+    width, height = size
+    return width + width // 2, height + height // 2
+
+
 def reduced(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
     """The RGB `picture` at that size."""
     if picture.size == size:
