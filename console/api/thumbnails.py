@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Header, Path, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
 
 from console import problems
 from console.api.documents import unbounded
+from console.entity_tags import IfNoneMatch, has_it
 from console.problems import Problem
 from console.service import AuthorizedCaller, Service, caller_with
 from operations import thumbnails
@@ -26,7 +26,6 @@ _SHOWN: Final = {
 }
 """A browser asks each time whether it is still to be shown, and takes it for nothing but a picture."""
 
-_TAG: Final = re.compile(r'(?:W/)?("[^"]*")')
 _TEXT: Final = {"type": "string"}
 _HEADERS: Final = {
     "ETag": {"description": "Of the photograph, the size, and how it is made", "schema": _TEXT},
@@ -62,9 +61,7 @@ async def thumbnail(
     size: Annotated[
         ThumbnailSize, Query(description="Pixels of its longer side, at most: it is never enlarged")
     ] = ThumbnailSize.GRID,
-    if_none_match: Annotated[
-        str | None, Header(max_length=1000, description="The `ETag` of what you have")
-    ] = None,
+    if_none_match: IfNoneMatch = None,
 ) -> Response:
     """The photograph that the tags are of, or none: one that was replaced meanwhile is not shown."""
     head = await service.store.head(image_id)
@@ -72,10 +69,6 @@ async def thumbnail(
         raise Problem(problems.NOT_FOUND, "the store does not know it: never uploaded, or not tagged yet")
     tag = thumbnails.etag(head, size)
     headers = {**_SHOWN, "ETag": tag}
-    if if_none_match is not None and _is_named(tag, if_none_match):
+    if has_it(if_none_match, tag):
         return Response(status_code=304, headers=headers)
     return Response(await service.thumbnails.of(head, size), media_type=MEDIA_TYPE, headers=headers)
-
-
-def _is_named(tag: str, condition: str) -> bool:
-    return condition.strip() == "*" or tag in _TAG.findall(condition)

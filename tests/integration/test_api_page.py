@@ -215,9 +215,13 @@ def test_the_program_shows_a_collection_again_only_where_it_has_changed(place: P
     folder, _ = place
     (folder / "ambiance.py").write_text(sample("python", "ambiance"), encoding="utf-8")
     assert ran(place, sys.executable, folder / "ambiance.py", "r1", "2") == "img_d\n"
+
+
 async def _tagged(store: Path) -> None:
     """`img_stands` is the menu that stands in storage; `img_removed` was removed."""
-    of = claim(1, restaurant="r9").model_copy(update={"location": Location(bucket="photos", key="r1/menu.jpg")})
+    of = claim(1, restaurant="r9").model_copy(
+        update={"location": Location(bucket="photos", key="r1/menu.jpg")}
+    )
     seen = scoring(of, content=sha256(MENU.read_bytes()).hexdigest(), menu=0.9)
     async with SqliteScores(store) as scores:
         await scores.apply("img_stands", Transitions("img_stands", TAGGER, NOW).scored(seen))
