@@ -60,74 +60,88 @@ def _predicted(api: str, key: str) -> dict[str, Any]:
     return said
 
 
-def test_a_photograph_goes_in_is_tagged_decided_on_explained_shown_and_erased_over_http(dev: Dev) -> None:
-    (started,) = dev.wait_until_it_says("started")
-    dev.wait_until_the_api_is_ready()
+class DevApi:
+    """The API of a `tagstream dev`, asked with the key that it shows."""
 
-    def got(path: str, body: bytes | None = None, *, method: str | None = None, **headers: str) -> Got:
-        shown = {"Authorization": f"Bearer {started['key']}", **headers}
+    def __init__(self, dev: Dev) -> None:
+        (self.started,) = dev.wait_until_it_says("started")
+        dev.wait_until_the_api_is_ready()
+        self._dev = dev
+
+    def got(self, path: str, body: bytes | None = None, *, method: str | None = None, **headers: str) -> Got:
+        """Status and body."""
+        shown = {"Authorization": f"Bearer {self.started['key']}", **headers}
         try:
-            asks = Request(f"{started['api']}{path}", body, shown, method=method)  # noqa: S310 - ours
+            asks = Request(f"{self.started['api']}{path}", body, shown, method=method)  # noqa: S310 - ours
             with urlopen(asks) as answer:  # noqa: S310 - ours
                 return answer.status, answer.read()
         except HTTPError as refused:
             return refused.code, refused.read()
 
-    def asked(path: str, body: bytes | None = None, **headers: str) -> tuple[int, dict[str, Any]]:
-        status, said = got(path, body, **headers)
+    def asked(self, path: str, body: bytes | None = None, **headers: str) -> tuple[int, dict[str, Any]]:
+        """Status and document."""
+        status, said = self.got(path, body, **headers)
         return status, json.loads(said)
 
-    def until(holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-        while not ((found := asked(here))[0] == HTTPStatus.OK and holds(found[1])):
-            assert dev.process.poll() is None
+    def until(self, path: str, holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """What is answered there, once it holds."""
+        while not ((found := self.asked(path))[0] == HTTPStatus.OK and holds(found[1])):
+            assert self._dev.process.poll() is None
             time.sleep(0.1)
         return found[1]
 
-    body, headers = form(MENU.read_bytes())
-    status, sent = asked("/v1/images?bucket=photos&key=r1/menu.jpg&restaurant_id=r1", body, **headers)
-    here = f"/v1/images/{sent['image_id']}"
-    assert (status, sent["links"]["self"]) == (HTTPStatus.ACCEPTED, here)
-    tagged = until(lambda _: True)
+    def sent(self, photograph: Path) -> dict[str, Any]:
+        """It stands in restaurant r1, and is tagged."""
+        body, headers = form(photograph.read_bytes())
+        place = f"/v1/images?bucket=photos&key=r1/{photograph.name}&restaurant_id=r1"
+        status, said = self.asked(place, body, **headers)
+        assert (status, said["links"]["self"]) == (HTTPStatus.ACCEPTED, f"/v1/images/{said['image_id']}")
+        return self.until(said["links"]["self"], lambda _: True)
+
+    def decided(self, image: dict[str, Any], action: str) -> dict[str, Any]:
+        """What becomes of ann's decision on the image as it is."""
+        wanted = {"image_id": image["image_id"], "action": action, "revision": image["revision"]}
+        body = json.dumps({"decided_by": "ann", "decisions": [wanted]}).encode()
+        (result,) = self.asked("/v1/decisions", body, **{"Content-Type": "application/json"})[1]["results"]
+        return dict(result)
+
+    def collection(self) -> list[str]:
+        """The ids of the restaurant's ambiance."""
+        return [each["image_id"] for each in self.asked("/v1/restaurants/r1/ambiance")[1]["items"]]
+
+
+def test_a_photograph_goes_in_is_tagged_decided_on_explained_shown_and_erased_over_http(dev: Dev) -> None:
+    api = DevApi(dev)
+    tagged = api.sent(MENU)
+    here = f"/v1/images/{tagged['image_id']}"
     assert (tagged["state"], tagged["restaurant_id"]) == ("hidden", "r1")
-
-    wanted = {"image_id": sent["image_id"], "action": "approve", "revision": tagged["revision"]}
-    said = json.dumps({"decided_by": "ann", "decisions": [wanted]}).encode()
-    _, decided = asked("/v1/decisions", said, **{"Content-Type": "application/json"})
-    assert [each["status"] for each in decided["results"]] == ["accepted"]
-    assert until(lambda image: bool(image["is_decided"]))["state"] == "visible"
-    why = asked(f"{here}/why")[1]
+    assert api.decided(tagged, "approve")["status"] == "accepted"
+    assert api.until(here, lambda image: bool(image["is_decided"]))["state"] == "visible"
+    why = api.asked(f"{here}/why")[1]
     assert (why["decision"]["decided_by"], why["decision"]["in_force"]) == ("ann", True)
-    _, late = asked("/v1/decisions", said, **{"Content-Type": "application/json"})
-    assert late["results"][0]["problem"]["type"] == "/problems/stale-revision"
-    listed = asked("/v1/images?restaurant=r1&label=menu")[1]
-    assert [each["image_id"] for each in listed["items"]] == [sent["image_id"]]
+    assert api.decided(tagged, "approve")["problem"]["type"] == "/problems/stale-revision"
+    listed = api.asked("/v1/images?restaurant=r1&label=menu")[1]
+    assert [each["image_id"] for each in listed["items"]] == [tagged["image_id"]]
 
-    def collection() -> list[str]:
-        return [each["image_id"] for each in asked("/v1/restaurants/r1/ambiance")[1]["items"]]
-
-    body, headers = form(LOBBY.read_bytes())
-    _, lobby = asked("/v1/images?bucket=photos&key=r1/lobby.jpg&restaurant_id=r1", body, **headers)
+    lobby = api.sent(LOBBY)
     here = f"/v1/images/{lobby['image_id']}"
-    shown = until(lambda _: True)
-    assert collection() == [lobby["image_id"]]
-    wanted = {"image_id": lobby["image_id"], "action": "reject", "revision": shown["revision"]}
-    said = json.dumps({"decided_by": "ann", "decisions": [wanted]}).encode()
-    asked("/v1/decisions", said, **{"Content-Type": "application/json"})
-    assert until(lambda image: bool(image["is_decided"]))["state"] == "hidden"
-    assert collection() == []
+    assert api.collection() == [lobby["image_id"]]
+    assert api.decided(lobby, "reject")["status"] == "accepted"
+    assert api.until(here, lambda image: bool(image["is_decided"]))["state"] == "hidden"
+    assert api.collection() == []
 
-    status, picture = got(f"{here}/thumbnail?size=128")
+    status, picture = api.got(f"{here}/thumbnail?size=128")
     with Image.open(BytesIO(picture)) as small:
         assert (status, small.format, max(small.size)) == (HTTPStatus.OK, "JPEG", 128)
-    status, receipt = got(f"{here}?objects=true", method="DELETE")
+    status, receipt = api.got(f"{here}?objects=true", method="DELETE")
     (line,) = json.loads(receipt)["receipt"]["images"]
     assert (status, line["outcome"], line["versions_deleted"]) == (HTTPStatus.OK, "erased", 1)
     assert line["events"][topics.LATEST] == 1
-    assert asked(f"{here}/thumbnail")[0] == HTTPStatus.GONE
-    gone = asked(here)[1]
+    assert api.asked(f"{here}/thumbnail")[0] == HTTPStatus.GONE
+    gone = api.asked(here)[1]
     assert (gone["state"], gone["tags"], gone["restaurant_id"]) == ("deleted", [], None)
-    told = asyncio.run(read_all(started["broker"], topics.LATEST))
-    assert [each.value for each in told if each.key == sent["image_id"].encode()][-1] is None
+    told = asyncio.run(read_all(api.started["broker"], topics.LATEST))
+    assert [each.value for each in told if each.key == lobby["image_id"].encode()][-1] is None
 
 
 def test_without_the_api_there_is_neither_its_process_nor_a_key(tmp_path: Path) -> None:
