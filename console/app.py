@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, Final, cast
 
 import structlog
@@ -9,13 +10,13 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Match
 from starlette.types import ASGIApp
 
 from agents.telemetry.api_metrics import ApiMetrics
 from agents.telemetry.tracing import NO_TRACER, Tracer
-from console import openapi, problems
+from console import api_page, openapi, problems
 from console.api import (
     ambiance,
     batches,
@@ -46,6 +47,8 @@ _ROUTERS: Final = tuple(
     )
 )
 
+_ROUTES: Final = tuple(each for router in _ROUTERS for each in router.routes if isinstance(each, APIRoute))
+
 
 def routes() -> FastAPI:
     """The routes alone, as the document of the API describes them."""
@@ -57,7 +60,13 @@ def routes() -> FastAPI:
 
     @app.get("/openapi.json", include_in_schema=False)
     async def described() -> JSONResponse:
-        return JSONResponse(openapi.document(app))
+        return JSONResponse(openapi.document(app, _ROUTES))
+
+    page = cache(lambda: api_page.rendered(openapi.document(app, _ROUTES)))
+
+    @app.get("/docs", include_in_schema=False)
+    async def shown() -> HTMLResponse:
+        return HTMLResponse(page(), headers=api_page.headers())
 
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(TagstreamError, _refused)
@@ -67,7 +76,7 @@ def routes() -> FastAPI:
 
 def api_document() -> dict[str, Any]:
     """The OpenAPI document; needs nothing but the code."""
-    return openapi.document(routes())
+    return openapi.document(routes(), _ROUTES)
 
 
 def create_app(service: ApiService, metrics: ApiMetrics, *, tracer: Tracer = NO_TRACER) -> ASGIApp:
@@ -91,8 +100,7 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 def _allowed(request: Request) -> set[str]:
     """The methods of all routes of the path; the framework names those of the first one alone."""
-    every = (each for router in _ROUTERS for each in router.routes if isinstance(each, APIRoute))
-    here = [each for each in every if each.matches(request.scope)[0] is not Match.NONE]
+    here = [each for each in _ROUTES if each.matches(request.scope)[0] is not Match.NONE]
     return {method for each in here for method in each.methods or ()}
 
 

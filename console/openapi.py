@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
@@ -15,6 +17,7 @@ from console.api.inference_tensors import InferenceRequest
 from console.api.predictions import PredictionRequest
 from console.api.uploads import AnnouncementRequest
 from console.problems import ProblemDocument
+from console.service import scopes_of
 
 VERSION: Final = "1"
 """Of the contract; an answer that loses a field, or a request that wants one more, is another one."""
@@ -42,12 +45,10 @@ _SECURITY: Final = {
         "description": "The key as the user's name, under /v1/compat alone",
     },
 }
-_OPEN: Final = frozenset({"/v2", "/v2/health/live", "/v2/health/ready"})
-"""Paths that need no key."""
 
 
-def document(app: FastAPI) -> dict[str, Any]:
-    """The whole of it; made once."""
+def document(app: FastAPI, routes: Iterable[APIRoute]) -> dict[str, Any]:
+    """The whole of it; made once. `routes` are those that the app includes: it keeps them to itself."""
     if app.openapi_schema is None:
         made = get_openapi(
             title="Tagstream",
@@ -58,7 +59,7 @@ def document(app: FastAPI) -> dict[str, Any]:
         )
         _add_schemas(made)
         _drop_frameworks_own(made)
-        _add_security(made)
+        _add_security(made, routes)
         app.openapi_schema = made
     return app.openapi_schema
 
@@ -80,12 +81,13 @@ def _drop_frameworks_own(made: dict[str, Any]) -> None:
                 del operation["responses"]["422"]
 
 
-def _add_security(made: dict[str, Any]) -> None:
+def _add_security(made: dict[str, Any], routes: Iterable[APIRoute]) -> None:
+    """The scopes stand where OpenAPI 3.1 has the roles of a scheme; any one of them will do."""
     made["components"]["securitySchemes"] = dict(_SECURITY)
-    for path, methods in made["paths"].items():
-        if path not in _OPEN:
-            ways: list[dict[str, list[str]]] = [{"key": []}]
-            if path.startswith("/v1/compat/"):
-                ways.append({"keyAsUser": []})
-            for operation in methods.values():
-                operation["security"] = ways
+    for route in routes:
+        if not (scopes := scopes_of(route)):
+            continue
+        schemes = _SECURITY if route.path.startswith("/v1/compat/") else ("key",)
+        ways = [{scheme: [scope.value]} for scheme in schemes for scope in scopes]
+        for method in route.methods or ():
+            made["paths"][route.path_format][method.lower()]["security"] = ways

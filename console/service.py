@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Annotated, cast
+from typing import Annotated, Any, cast
 
 from fastapi import Depends, Request, Response
+from fastapi.routing import APIRoute
 
 from console.identity import Identity
 from console.validation import refuse_unmeant_parameters
@@ -86,4 +87,11 @@ def caller_with(
             refuse_unmeant_parameters(request)
         return AuthorizedCaller(key, service.identity, response)
 
+    cast("Any", caller).scopes = scopes
     return caller
+
+
+def scopes_of(route: APIRoute) -> tuple[Scope, ...]:
+    """Of which a key has to have one; none of a route that asks for no key."""
+    found = (getattr(each.call, "scopes", ()) for each in route.dependant.dependencies)
+    return tuple(scope for scopes in found for scope in scopes)
