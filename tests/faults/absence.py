@@ -59,6 +59,7 @@ class Fault:
     wire: Wire | None = None
     """Where requests are counted."""
     cpu_share: float = CPU_SHARE
+    requests_a_second: float = REQUESTS_A_SECOND
     is_audited: bool = True
     """Whether broker and store can be asked meanwhile what is committed."""
 
@@ -150,7 +151,7 @@ class Life:
         if fault.away:
             assert held_up > 0, "nothing was held up: the fault came too late"
             assert share < fault.cpu_share
-            assert asked is None or asked < REQUESTS_A_SECOND * (after.moment - known - _SETTLED)
+            assert asked is None or asked < fault.requests_a_second * (after.moment - known - _SETTLED)
 
     async def all_ended(self) -> Outcome:
         """What it all leaves behind, once the rest of the plan has been sent and has ended."""

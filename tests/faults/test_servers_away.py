@@ -6,6 +6,7 @@ Each row tells what it saw. A row's worker is the same process throughout; rows 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from tests.seen import Tell
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
 
+REQUESTS_BESIDE_READS = 50.0
 PLANNED_CAUSES = {"malformed", "gone", "undecodable", "too_large", "not_allowed"}
 
 
@@ -47,7 +49,9 @@ def mongo_faults(stack: Stack, wire: Wire) -> Iterator[Fault]:
     yield row("refused", wire.refuse)
     yield row("silent", partial(wire.bring, silent))
     yield row("reset instead of an answer", partial(wire.bring, reset))
-    yield row("disk full", partial(wire.bring, answering(disk_full)))
+    # Reads are answered: a late one closes the breaker, and all that wait try their writes once more.
+    full = partial(wire.bring, answering(disk_full))
+    yield replace(row("disk full", full), requests_a_second=REQUESTS_BESIDE_READS)
     yield row("frozen", *frozen_and_thawed(stack.documents))
     yield row("restarted", *stopped_and_started(stack.documents))
 
