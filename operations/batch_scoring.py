@@ -14,6 +14,7 @@ from functools import partial
 from typing import Final, Protocol
 
 from agents.ports import Tagger
+from operations.background_lane import BackgroundLane
 from operations.batch_results import RowResult, fault_of
 from operations.batch_rows import BatchRow, RowFault
 from schemas.errors import KeepsFailing, Rejected
@@ -24,9 +25,6 @@ from streams.resilience.retry import Dependency
 
 ATTEMPTS: Final = 5
 """Of one photograph that the storage refuses while it gives others."""
-
-NAP: Final = 0.05
-"""Seconds between two looks whether predictions are in hand."""
 
 _KEEPS_FAILING: Final = "keeps-failing"
 
@@ -66,22 +64,22 @@ class RowScorer:
 
     async def scored(self, chunk: ChunkScoring, tagger: BatchTagger) -> tuple[RowResult, ...]:
         """A result of every row, in their order. Raises `Broken`."""
+        lane = BackgroundLane(self.slots, self.is_quiet)
         try:
             async with asyncio.TaskGroup() as group:
-                for slot in range(self.slots):
-                    group.create_task(self._work(chunk, tagger, is_first=not slot))
+                for _ in range(self.slots):
+                    group.create_task(self._work(chunk, tagger, lane))
         except BaseExceptionGroup as error:  # the others were cancelled for it
             raise error.exceptions[0] from error
         return tuple(_result(row, chunk.found) for row in chunk.rows)
 
-    async def _work(self, chunk: ChunkScoring, tagger: BatchTagger, *, is_first: bool) -> None:
-        """Take the next photograph until there is none; the first slot waits for nobody."""
+    async def _work(self, chunk: ChunkScoring, tagger: BatchTagger, lane: BackgroundLane) -> None:
+        """Take the next photograph until there is none."""
         while chunk.left:
-            if is_first or self.is_quiet():
-                location = chunk.left.popleft()
-                chunk.found[location] = await self._seen(location, tagger)
-            else:
-                await asyncio.sleep(NAP)
+            async with lane.place():
+                if chunk.left:  # others may have taken the last one meanwhile
+                    location = chunk.left.popleft()
+                    chunk.found[location] = await self._seen(location, tagger)
 
     async def _seen(self, location: Location, tagger: BatchTagger) -> Verdict | RowFault:
         try:
