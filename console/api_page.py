@@ -6,6 +6,7 @@ import re
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
@@ -103,7 +104,9 @@ def headers() -> Mapping[str, str]:
     return {"Content-Security-Policy": policy, "Cache-Control": "no-cache"}
 
 
+@cache
 def _style() -> Markup:
+    """Read once: every answer's headers hold its digest."""
     return Markup((_FOLDER / "api_page.css").read_text(encoding="utf-8"))  # noqa: S704 - a file of ours
 
 

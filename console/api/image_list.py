@@ -6,18 +6,17 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from console import cursors, problems
 from console.api.documents import unbounded
-from console.api.images import HeldImage
+from console.api.images import Caller, HeldImage
 from console.problems import FieldError, Problem
-from console.service import AuthorizedCaller, Service, caller_with
+from console.service import Service
 from operations import audit_trail, image_list
 from operations.image_list import ImageFilter
 from operations.model_labels import require_known
-from schemas.api_keys import Scope
 from schemas.records import ImageHead, State
 
 router = APIRouter(prefix="/v1/images", tags=["images"])
@@ -34,7 +33,6 @@ _SHOWN_TOGETHER: Final = 50
 _LONGEST_CURSOR: Final = 7_000
 """Characters: four texts of 200, each sign of which JSON may spell with six."""
 
-Caller = Annotated[AuthorizedCaller, Depends(caller_with(Scope.IMAGES_READ, is_strict=True))]
 Restaurant = Annotated[str | None, Query(min_length=1, max_length=200, description="Whose they are")]
 Label = Annotated[
     str | None, Query(min_length=1, max_length=200, description="A tag that holds, by the model or a person")

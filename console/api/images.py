@@ -80,7 +80,7 @@ class StatementsDocument(BaseModel):
 )
 async def look(service: Service, _caller: Caller, image_id: ImageId, response: Response) -> HeldImage:
     """Its tags, as they hold now. A removed photograph is still there, as `deleted`."""
-    head = await _head(service, image_id)
+    head = await known_head(service, image_id)
     response.headers["ETag"] = f'"{head.revision}"'
     return HeldImage.of(audit_trail.follow(head, ()))
 
@@ -94,7 +94,7 @@ async def look(service: Service, _caller: Caller, image_id: ImageId, response: R
 )
 async def why(service: Service, _caller: Caller, image_id: ImageId) -> Trail:
     """Which event stands, what was scored by which model, the rule behind each route, what people decided."""
-    head = await _head(service, image_id)
+    head = await known_head(service, image_id)
     return audit_trail.follow(head, await service.store.records(image_id))
 
 
@@ -107,7 +107,7 @@ async def why(service: Service, _caller: Caller, image_id: ImageId) -> Trail:
 )
 async def scores(service: Service, _caller: Caller, image_id: ImageId) -> ScoresDocument:
     """By every version that has ever scored it, of whatever bytes."""
-    await _head(service, image_id)
+    await known_head(service, image_id)
     found = await service.store.records(image_id)
     return ScoresDocument(items=sorted(found, key=lambda record: record.scored_at))
 
@@ -121,11 +121,12 @@ async def scores(service: Service, _caller: Caller, image_id: ImageId) -> Scores
 )
 async def statements(service: Service, _caller: Caller, image_id: ImageId) -> StatementsDocument:
     """Why it was hidden or restored, and what a moderator decided."""
-    await _head(service, image_id)
+    await known_head(service, image_id)
     return StatementsDocument(items=list(await service.store.statements_of(image_id)))
 
 
-async def _head(service: ApiService, image_id: str) -> ImageHead:
+async def known_head(service: ApiService, image_id: str) -> ImageHead:
+    """The image's; raises `Problem` for one that the store does not know."""
     head = await service.store.head(image_id)
     if head is None:
         raise Problem(problems.NOT_FOUND, "the store does not know it: never uploaded, or not tagged yet")

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi import APIRouter, Query, Response
 
-from console import problems
 from console.api.documents import unbounded
+from console.api.images import Caller, ImageId, known_head
 from console.entity_tags import IfNoneMatch, has_it
-from console.problems import Problem
-from console.service import AuthorizedCaller, Service, caller_with
+from console.service import Service
 from operations import thumbnails
-from schemas.api_keys import Scope
 from schemas.thumbnail_sizes import ThumbnailSize
 
 router = APIRouter(prefix="/v1/images", tags=["images"])
@@ -56,17 +54,15 @@ _REFUSED: Final = unbounded(
 )
 async def thumbnail(
     service: Service,
-    _caller: Annotated[AuthorizedCaller, Depends(caller_with(Scope.IMAGES_READ, is_strict=True))],
-    image_id: Annotated[str, Path(max_length=1024, examples=["img_2v4k5w7x3m6n2p4q5r7s2t3u4v"])],
+    _caller: Caller,
+    image_id: ImageId,
     size: Annotated[
         ThumbnailSize, Query(description="Pixels of its longer side, at most: it is never enlarged")
     ] = ThumbnailSize.GRID,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """The photograph that the tags are of, or none: one that was replaced meanwhile is not shown."""
-    head = await service.store.head(image_id)
-    if head is None:
-        raise Problem(problems.NOT_FOUND, "the store does not know it: never uploaded, or not tagged yet")
+    head = await known_head(service, image_id)
     tag = thumbnails.etag(head, size)
     headers = {**_SHOWN, "ETag": tag}
     if has_it(if_none_match, tag):
