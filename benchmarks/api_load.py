@@ -18,8 +18,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -168,24 +168,31 @@ async def key_in(store: Path, *scopes: Scope) -> str:
     return made.token.text
 
 
-async def measured_ours(folder: Path, kind: Kind, seconds: float) -> list[LoadRow]:
-    """`tagstream serve`, every setting at its default but the rate of a key."""
-    port, store = free_port(), folder / "keys.sqlite"
-    token = await key_in(store, Scope.PREDICT)
-    settings = {
+@asynccontextmanager
+async def serving(folder: Path, *scopes: Scope, **settings: str) -> AsyncIterator[tuple[str, Target]]:
+    """`tagstream serve`, every setting at its default but the rate of a key and `settings`: its address.
+
+    The target's key has those scopes.
+    """
+    port, store = free_port(), folder / "store.sqlite"
+    headers = {"Authorization": f"Bearer {await key_in(store, *scopes)}"}
+    ours = {
         "TAGSTREAM_STORE__PATH": str(store),
         "TAGSTREAM_API__PORT": str(port),
         "TAGSTREAM_API__KEY_RATE": "1000000",
         "TAGSTREAM_MODEL__DEVICE": "cpu",
         "TAGSTREAM_LOG__LEVEL": "warning",
-        "AWS_ACCESS_KEY_ID": "none",
-        "AWS_SECRET_ACCESS_KEY": "none",
     }
     base = f"http://127.0.0.1:{port}"
-    with running([sys.executable, "-m", "tagstream", "serve"], folder, **settings) as process:
+    with running([sys.executable, "-m", "tagstream", "serve"], folder, **ours, **settings) as process:
         await ready(f"{base}/v2/health/ready", process)
-        headers = {"Authorization": f"Bearer {token}"}
-        target = Target("tagstream serve", f"{base}/v1/predictions", "image", headers, process.pid)
+        yield base, Target("tagstream serve", f"{base}/v1/predictions", "image", headers, process.pid)
+
+
+async def measured_ours(folder: Path, kind: Kind, seconds: float) -> list[LoadRow]:
+    """Ours, at every number of clients and overloaded."""
+    nobody = {"AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none"}
+    async with serving(folder, Scope.PREDICT, **nobody) as (_, target):
         return [
             await load(target, kind, clients=clients, seconds=seconds) for clients in (*CLIENTS, OVERLOAD)
         ]
@@ -234,18 +241,24 @@ def verdict(rows: Sequence[LoadRow]) -> str:
     return f"throughput of {ours} by that of {theirs}: {', '.join(told)}"
 
 
-async def main() -> None:
-    """Measure, and say it."""
+def arguments(about: str, examples: str, *, seconds: float) -> tuple[argparse.Namespace, Kind]:
+    """What is asked for, and the photographs to send; `seconds` is the default of each load."""
     parser = argparse.ArgumentParser(
-        description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=about, epilog=examples, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--seconds", type=float, default=15.0, help="of each load")
+    parser.add_argument("--seconds", type=float, default=seconds, help="of each load")
     parser.add_argument("--kind", choices=("renditions", "full-size"), default="renditions")
     parser.add_argument("--json", action="store_true", help="the rows, as JSON")
     asked = parser.parse_args()
-    console = Console(stderr=True)
-    console.print(ABOUT.format(seconds=asked.seconds))
     (kind,) = (each for each in photographs.kinds(None, None) if each.name == asked.kind)
+    return asked, kind
+
+
+async def main() -> None:
+    """Measure, and say it."""
+    console = Console(stderr=True)
+    asked, kind = arguments(str(__doc__), EXAMPLES, seconds=15.0)
+    console.print(ABOUT.format(seconds=asked.seconds))
     console.print(kind.about)
     with tempfile.TemporaryDirectory() as folder:
         rows = await measured_ours(Path(folder), kind, asked.seconds)

@@ -7,13 +7,11 @@ job's photographs a second, by those without predictions.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
-import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -23,12 +21,10 @@ import boto3
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.api_load import LoadRow, Target, key_in, load, ready, running
-from benchmarks.suite import photographs
+from benchmarks.api_load import LoadRow, arguments, load, serving
 from benchmarks.suite.photographs import Kind
 from schemas.api_keys import Scope
 from streams.adapters.s3.embedded import EmbeddedS3
-from tagstream.embedded_stack import free_port
 
 CLIENTS: Final = (1, 8)
 BUCKET: Final = "photos"
@@ -141,33 +137,18 @@ class Job:
 
 async def measured(folder: Path, kind: Kind, seconds: float) -> list[BatchRow]:
     """Every load, in turn."""
-    port, store = free_port(), folder / "store.sqlite"
     with EmbeddedS3() as storage:
-        settings = FilledBucket(storage, kind).settings | _settings(port, store)
-        headers = {"Authorization": f"Bearer {await key_in(store, Scope.PREDICT, Scope.BATCH)}"}
-        base = f"http://127.0.0.1:{port}"
-        with running([sys.executable, "-m", "tagstream", "serve"], folder, **settings) as process:
-            await ready(f"{base}/v2/health/ready", process)
-            target = Target("tagstream serve", f"{base}/v1/predictions", "image", headers, process.pid)
+        settings = FilledBucket(storage, kind).settings
+        async with serving(folder, Scope.PREDICT, Scope.BATCH, **settings) as (base, target):
             alone = [await load(target, kind, clients=each, seconds=seconds) for each in CLIENTS]
             rows = [_row("predictions alone", each, 0.0) for each in alone]
-            async with aiohttp.ClientSession(headers=headers) as http:
+            async with aiohttp.ClientSession(headers=target.headers) as http:
                 job = await Job.begun(http, base)
                 for clients in CLIENTS:
                     asking = load(target, kind, clients=clients, seconds=seconds)
                     rows.append(_row("both", *await job.rate_during(asking)))
                 _, rate = await job.rate_during(asyncio.sleep(seconds))
             return [*rows, BatchRow("job alone", 0, 0.0, 0.0, 0.0, rate)]
-
-
-def _settings(port: int, store: Path) -> Mapping[str, str]:
-    return {
-        "TAGSTREAM_STORE__PATH": str(store),
-        "TAGSTREAM_API__PORT": str(port),
-        "TAGSTREAM_API__KEY_RATE": "1000000",
-        "TAGSTREAM_MODEL__DEVICE": "cpu",
-        "TAGSTREAM_LOG__LEVEL": "warning",
-    }
 
 
 def _row(name: str, row: LoadRow, rate: float) -> BatchRow:
@@ -201,16 +182,9 @@ def verdict(rows: Sequence[BatchRow]) -> str:
 
 async def main() -> None:
     """Measure, and say it."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--seconds", type=float, default=30.0, help="of each load")
-    parser.add_argument("--kind", choices=("renditions", "full-size"), default="renditions")
-    parser.add_argument("--json", action="store_true", help="the rows, as JSON")
-    asked = parser.parse_args()
     console = Console(stderr=True)
+    asked, kind = arguments(str(__doc__), EXAMPLES, seconds=30.0)
     console.print(ABOUT.format(seconds=asked.seconds))
-    (kind,) = (each for each in photographs.kinds(None, None) if each.name == asked.kind)
     console.print(kind.about)
     with tempfile.TemporaryDirectory() as folder:
         rows = await measured(Path(folder), kind, asked.seconds)
