@@ -211,6 +211,8 @@ class Decoder:
     ) -> None:
         self.memory = 0
         """Bytes that it held after the last image."""
+        self.memory_fresh = 0
+        """Bytes that it held before the first that is not known to be good."""
         self._process = process
         self._socket = worker_end
         self._area = area

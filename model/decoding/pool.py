@@ -43,7 +43,9 @@ PAUSE: Final = 0.5
 """Seconds after a SIGKILL and after a decoder that did not come up: a shortage of memory may pass."""
 
 BLOAT: Final = 8
-"""A decoder that keeps this part of its memory after an image is replaced: the next one is to have all."""
+"""A decoder that keeps this part of its memory of its images is replaced: the next one is to have all.
+
+More than the process itself holds, which is that much already where the limit is low."""
 
 
 class _Order(Generic[T]):
@@ -178,7 +180,7 @@ class DecoderPool:
         return await self._fresh()
 
     def _keep(self, decoder: Decoder) -> None:
-        if decoder.memory > self._limits.memory // BLOAT:
+        if decoder.memory - decoder.memory_fresh > self._limits.memory // BLOAT:
             self._discard(decoder)
         else:
             self._idle.append(decoder)
@@ -209,6 +211,7 @@ class DecoderPool:
         if not np.array_equal(decoded.pixels, self._known_pixels):
             self._discard(decoder)
             raise Broken("a decoder sees another picture than this process")
+        decoder.memory_fresh = decoder.memory
         return decoder
 
     async def _report_exit(self, death: DecoderExit, data: bytes, *, counted: int) -> None:

@@ -253,6 +253,15 @@ async def test_a_decoder_that_keeps_its_memory_is_replaced() -> None:
         assert len(decoders.pids) == 1
 
 
+async def test_a_decoder_under_a_low_limit_decodes_one_image_after_the_other() -> None:
+    async with DecoderPool(Preprocess(size=32), DecoderLimits(processes=1, memory=2**27)) as decoders:
+        await decoders.warm()
+        before = decoders.pids
+        for data in photographs()[:3]:
+            await decoders.decode(data)
+        assert decoders.pids == before
+
+
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other allocators are told nothing")
 async def test_a_decoder_takes_its_memory_from_the_kernel_once() -> None:
     file = BytesIO()
