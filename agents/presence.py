@@ -10,13 +10,15 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from importlib import metadata
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from agents.model_follower import Following
-from agents.model_slot import ModelSlot
 from schemas.errors import Unavailable
 from schemas.worker_states import WorkerState
 from streams.ports import WorkerStates
+
+if TYPE_CHECKING:  # not for those who only read what workers said: it brings what runs a network
+    from agents.model_follower import Following
+    from agents.model_slot import ModelSlot
 
 BEAT_SECONDS: Final = 15.0
 """Between two words of a worker of which nothing changes."""

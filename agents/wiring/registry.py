@@ -16,7 +16,6 @@ from schemas.addresses import BucketAddress
 from schemas.errors import ConfigurationError, Unavailable
 from schemas.objects import Objects
 from streams.adapters.objects_folder import FolderObjects
-from streams.adapters.s3.objects import S3Objects
 
 
 @asynccontextmanager
@@ -67,6 +66,8 @@ def _objects(settings: Settings, where: str) -> AbstractAsyncContextManager[Obje
     place = _place(where)
     if isinstance(place, Path):
         return FolderObjects(place)
+    from streams.adapters.s3.objects import S3Objects  # noqa: PLC0415 - its client: not where a folder is meant
+
     patience = {"deadline": settings.registry.deadline}
     return S3Objects(place.bucket, place.prefix, s3_settings(settings).model_copy(update=patience))
 

@@ -15,7 +15,6 @@ from model import devices
 from model.atomic_folders import write_file
 from model.cache_home import cache_file
 from model.checkpoint import Version
-from model.runtimes.openvino_runtime import OpenVinoRuntime
 from model.runtimes.port import ModelRuntime, RuntimeName
 from schemas.errors import ConfigurationError
 
@@ -35,6 +34,8 @@ def runtime_for(
         return _torch(version, device=device, threads=threads)
     if on_gpu and device != "auto":
         raise ConfigurationError(f"device {device!r} is run by torch, not by OpenVINO: runtime auto takes it")
+    from model.runtimes.openvino_runtime import OpenVinoRuntime  # noqa: PLC0415 - OpenVINO: where a network runs
+
     try:
         return OpenVinoRuntime(with_graph(version), threads=threads)
     except ConfigurationError as error:
@@ -98,6 +99,8 @@ def _is_gpu(device: str) -> bool:
 
 def _kept(version: Version) -> Path:
     """By all that the graph depends on, the library that makes it too."""
+    from model.runtimes.openvino_runtime import OpenVinoRuntime  # noqa: PLC0415 - as above
+
     of = version.manifest
     return cache_file(
         "graphs",

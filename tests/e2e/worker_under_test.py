@@ -1,34 +1,37 @@
 """A real worker process with a tagger without a network; over a folder, or S3 where its endpoint is set.
 
 Everything but the pixels is the product's: Faust, the window, the pipeline, the adapters. What the
-tests need beyond the settings comes in `E2E_*` variables.
+tests need beyond the settings comes in `E2E_*` variables. What only some need is imported where they need it:
+a worker is started some hundred times.
 """
+
+from __future__ import annotations
 
 import asyncio
 import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agents.opened_components import Components
 from agents.testing import FakeTagger
 from agents.wiring import settings, worker
 from agents.wiring.backends import kafka_settings, s3_settings
-from agents.wiring.resident_model import decoders
 from agents.wiring.settings import Settings
 from agents.wiring.stores import open_store
 from agents.wiring.worker import Runtime
-from model.decoding.pool import DecoderPool
 from model.preprocess import Preprocess
-from model.serving.batcher import BatchLimits, DeviceChecks, MicroBatcher
 from schemas.errors import DeviceBroken, Unavailable
 from schemas.uploads import Location
 from streams.adapters.kafka.publisher import KafkaPublisher
 from streams.adapters.limits import Limits
-from streams.adapters.s3.images import S3Images
 from streams.ports import Fetched, ImageStore, WholeStore
 from tests.folder_images import FolderImages
-from tests.query_watch import log_queries
+
+if TYPE_CHECKING:
+    from model.decoding.pool import DecoderPool
+    from model.serving.batcher import MicroBatcher
 
 BUCKET = "photos"
 
@@ -84,6 +87,8 @@ class DecodingTagger(FakeTagger):
 @asynccontextmanager
 async def tagger_under_test(config: Settings, runtime: Runtime) -> AsyncIterator[FakeTagger]:
     if "E2E_DECODE" in os.environ:
+        from agents.wiring.resident_model import decoders  # noqa: PLC0415
+
         pool = decoders(config, runtime.metrics, Preprocess(size=32), decode=os.environ["E2E_DECODE"])
         async with pool:
             await pool.warm()
@@ -93,6 +98,8 @@ async def tagger_under_test(config: Settings, runtime: Runtime) -> AsyncIterator
         version = os.environ.get("E2E_VERSION", "1")
         yield FakeTagger(delay=float(os.environ.get("E2E_DELAY", "0")), version=version)
         return
+    from model.serving.batcher import BatchLimits, DeviceChecks, MicroBatcher  # noqa: PLC0415
+
     device = BrokenDevice()
     checks = DeviceChecks(probe=device.probe, is_out_of_memory=device.is_out_of_memory)
     batcher = MicroBatcher(device.forward, BatchLimits(), device=checks)
@@ -103,6 +110,8 @@ async def tagger_under_test(config: Settings, runtime: Runtime) -> AsyncIterator
 @asynccontextmanager
 async def images_under_test(config: Settings) -> AsyncIterator[ImageStore]:
     if config.s3.endpoint_url:
+        from streams.adapters.s3.images import S3Images  # noqa: PLC0415
+
         async with S3Images(s3_settings(config)) as s3:
             yield s3
         return
@@ -126,5 +135,9 @@ async def parts(config: Settings, runtime: Runtime) -> AsyncIterator[Components]
 
 
 if __name__ == "__main__":
-    log_queries()
-    worker.run(settings.load(), parts)
+    config = settings.load()
+    if config.store.url:
+        from tests.query_watch import log_queries
+
+        log_queries()
+    worker.run(config, parts)

@@ -26,6 +26,7 @@ NEEDLESS = {
     ("doctor",): {"torch", "torchvision", "aioboto3", "motor", "faust"},
     ("classify", "lunch.jpg"): {"torchvision", "torch._dynamo", "aioboto3", "motor", "faust"},
     ("scores", "lunch.jpg"): {"torch", "aioboto3", "aiokafka", "motor", "faust", "PIL"},
+    ("replay", "list"): {"torch", "openvino", "aioboto3", "motor", "faust"},
     ("keys", "list"): {"torch", "aioboto3", "aiokafka", "motor", "faust", "PIL"},
 }
 
