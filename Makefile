@@ -19,6 +19,8 @@ PROCESSES ?= $(shell $(PYTHON) -c 'import os; print(min(6, (os.cpu_count() or 1)
 PARALLEL := -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 # Each with real servers of its own, which compute, too.
 STACKS ?= $(shell $(PYTHON) -c 'import os; print(min(6, (os.cpu_count() or 1) + 1))')
+# Each of them collects what it runs a part of: not what holds no such test, as `tests/conftest.py` makes sure.
+NONE_REAL := tests/unit tests/hostile
 
 .PHONY: help setup demo test test-fast test-real test-mongo stack-up stack-down check audit format lock docs bench bench-full bench-gpu bench-growth bench-latency bench-takeover bench-swaps bench-priority bench-rollouts bench-lanes bench-api bench-batches bench-renditions benchmark benchmark-store soak sabotage clean
 .DEFAULT_GOAL := help
@@ -53,7 +55,7 @@ test-fast: setup  ## The tests that start no worker processes
 	$(BIN)/python -m pytest $(PARALLEL) -m "not e2e and not real"
 
 test-real: setup  ## The tests over Apache Kafka, a MongoDB-wire server and versitygw (JDK 17, Maven and Go)
-	$(BIN)/python -m pytest $(PARALLEL) -n $(STACKS) -m real
+	$(BIN)/python -m pytest $(PARALLEL) -n $(STACKS) -m real $(NONE_REAL:%=--ignore=%)
 
 test-mongo: setup  ## Contract suite and crash matrix over a server of yours; URL=mongodb://..., ONLY=contract
 	@$(BIN)/python -m tests.other_mongo $(or $(URL),$(error say which server: make test-mongo URL=mongodb://...)) $(if $(ONLY),--$(ONLY))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -26,6 +27,17 @@ sys.dont_write_bytecode = False
 
 settings.register_profile("tagstream", deadline=None)  # no test asserts a time
 settings.load_profile("tagstream")
+
+
+NONE_REAL = [Path(__file__).with_name(name) for name in ("unit", "hostile")]
+"""Folders that `make test-real` does not collect."""
+
+
+@pytest.hookimpl(tryfirst=True)  # before those that are not asked for are left out
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    marked = (item for item in items if item.get_closest_marker("real"))
+    if lost := [item.nodeid for item in marked if any(map(item.path.is_relative_to, NONE_REAL))]:
+        raise pytest.UsageError(f"marked `real` where nobody looks for it: {', '.join(lost)}")
 
 
 @pytest.fixture(autouse=True)
