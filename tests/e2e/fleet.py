@@ -38,6 +38,8 @@ class Worker:
         """The log's lines of those events; a line cut short by a kill is passed over."""
         found = []
         for line in self.log.read_text().splitlines():
+            if not any(name in line for name in names):
+                continue
             try:
                 entry = json.loads(line)
             except ValueError:

@@ -1,4 +1,4 @@
-"""2,000 events over 4 partitions and two workers, faulted in turn; each run must equal the unfaulted one."""
+"""1,000 events over 4 partitions and two workers, faulted in turn; each run must equal the unfaulted one."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -17,8 +17,10 @@ from tests.seen import Tell
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
-EVENTS = 2_000
+EVENTS = 1_000
 WITHIN = 150.0
+DELAY = 0.2
+"""Seconds that an image takes: long enough for all faults to fall into a run."""
 KILLS = 4
 JOINS = 2
 
@@ -71,7 +73,7 @@ def test_the_unfaulted_run_ends_everything(unfaulted: Outcome) -> None:
 async def test_workers_killed_every_few_seconds_lose_nothing(
     tmp_path: Path, unfaulted: Outcome, tell: Tell
 ) -> None:
-    async with scenario(tmp_path, delay=0.1) as stormy:
+    async with scenario(tmp_path, delay=DELAY) as stormy:
         fleet = stormy.fleet
         fleet.start()
         fleet.start()
@@ -92,7 +94,7 @@ async def test_workers_killed_every_few_seconds_lose_nothing(
 async def test_a_worker_stopped_with_work_in_flight_exits_0_and_nothing_is_redelivered(
     tmp_path: Path, unfaulted: Outcome, tell: Tell
 ) -> None:
-    async with scenario(tmp_path, delay=0.1) as stopping:
+    async with scenario(tmp_path, delay=DELAY) as stopping:
         fleet = stopping.fleet
         first, second = fleet.start(), fleet.start()
         # Both are at work, so the group is settled: in mid-rebalance the embedded broker takes no commits.
@@ -113,7 +115,7 @@ async def test_a_worker_stopped_with_work_in_flight_exits_0_and_nothing_is_redel
 async def test_workers_that_join_and_leave_lose_nothing(
     tmp_path: Path, unfaulted: Outcome, tell: Tell
 ) -> None:
-    async with scenario(tmp_path, delay=0.1) as busy:
+    async with scenario(tmp_path, delay=DELAY) as busy:
         fleet = busy.fleet
         fleet.start()  # one stays: of 4 partitions Faust's sticky assignor would give a third worker none
         joins = 0
