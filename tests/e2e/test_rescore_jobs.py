@@ -171,7 +171,7 @@ async def test_a_runner_killed_in_the_middle_is_followed_by_another_and_nothing_
     job_id = await newest(fleet)
     async with asyncio.timeout(WITHIN):
         while (await versions(fleet))["2"] < images // 3:
-            await asyncio.sleep(1)
+            await asyncio.sleep(0.5)
     refused = await replay("resume", job_id, code=2)
     assert f"{first.pid}" in refused
     assert "tagstream replay pause" in refused
