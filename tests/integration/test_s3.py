@@ -126,6 +126,11 @@ async def test_an_allowed_bucket_that_does_not_exist_is_unavailable(endpoint: Em
             await images.put(Location(bucket="not-made", key="a.jpg"), b"x")
 
 
+async def test_clients_of_one_process_share_what_was_read_of_aws_s_services(images: S3Images) -> None:
+    async with S3Images(images._settings) as second:
+        assert second._client._loader is images._client._loader  # type: ignore[attr-defined]  # botocore's own
+
+
 async def test_a_proxy_in_the_environment_is_not_asked_for_this_machine(
     endpoint: EmbeddedS3, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,9 +11,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from pymongo import IndexModel
-from pymongo.errors import OperationFailure
-
 from streams.adapters.mongo.indexes import INDEXES, RETIRED, Index, Keys
 from streams.adapters.mongo.sharding import SHARD_KEYS, spelled
 
@@ -134,6 +131,9 @@ def _undeclared(built: BuiltIndex) -> FoundIndex:
 async def _made(database: Any, each: FoundIndex) -> FoundIndex:  # noqa: ANN401
     if each.standing is not IndexState.MISSING:
         return each
+    from pymongo import IndexModel  # noqa: PLC0415 - the driver: not for those who only compare
+    from pymongo.errors import OperationFailure  # noqa: PLC0415
+
     collection, index = database[each.index.collection], each.index
     options = {_PARTIAL: dict(index.condition)} if index.condition else {}
     try:

@@ -6,13 +6,16 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import cache
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import urlsplit
 
 import aioboto3
 from aiobotocore.config import AioConfig
+from aiobotocore.session import AioSession
 from botocore.exceptions import BotoCoreError
+from botocore.loaders import Loader, create_loader
 
 from schemas.errors import ConfigurationError, Gone, Unavailable
 from schemas.uploads import Location
@@ -89,7 +92,7 @@ async def opened(stack: AsyncExitStack, settings: S3Settings) -> S3Client:
     Raises `Unavailable` where nobody gives credentials now, `ConfigurationError` for settings of no storage.
     """
     try:
-        session = aioboto3.Session()
+        session = _session()
         # A client keeps what it has found at its start, were it nothing: it would never sign a request.
         if settings.access_key_id is None:
             await _find_credentials(session)
@@ -99,6 +102,18 @@ async def opened(stack: AsyncExitStack, settings: S3Settings) -> S3Client:
         raise errors.unavailable(error) from error
     except (BotoCoreError, ValueError) as error:
         raise ConfigurationError(f"s3: {error}") from error
+
+
+def _session() -> aioboto3.Session:
+    session = AioSession()
+    session.register_component("data_loader", _descriptions(session.get_config_variable("data_path")))
+    return aioboto3.Session(botocore_session=session)
+
+
+@cache
+def _descriptions(path: str | None) -> Loader:
+    """What AWS says of its services: megabytes of JSON, read once a process and not by every client."""
+    return create_loader(path)
 
 
 async def _find_credentials(session: Any) -> None:  # noqa: ANN401 - aioboto3's, whose stub forgets the await
