@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,20 @@ def environment() -> dict[str, str]:
 @pytest.fixture
 def dev(tmp_path: Path) -> Iterator[Dev]:
     """A `tagstream dev` that has started; killed in the end."""
-    running = Dev(tmp_path)
+    with _started(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+def dev_without_api(tmp_path: Path) -> Iterator[Dev]:
+    """The same with workers alone, for tests that ask the API nothing: it starts for seconds of CPU."""
+    with _started(tmp_path, "--no-api") as running:
+        yield running
+
+
+@contextmanager
+def _started(where: Path, *options: str) -> Iterator[Dev]:
+    running = Dev(where, *options)
     try:
         running.wait_until_it_says("started")
         yield running

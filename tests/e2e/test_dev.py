@@ -105,7 +105,8 @@ def test_killed_it_leaves_nothing_behind_and_the_next_one_starts(dev: Dev) -> No
     assert next_one.process.wait(60) == 0
 
 
-def test_a_worker_that_is_killed_is_replaced_and_goes_on(dev: Dev) -> None:
+def test_a_worker_that_is_killed_is_replaced_and_goes_on(dev_without_api: Dev) -> None:
+    dev = dev_without_api
     dev.wait_until_it_says("log")
     os.kill(dev.child(WORKER), signal.SIGKILL)
     (death,) = dev.wait_until_it_says("said")
@@ -116,8 +117,9 @@ def test_a_worker_that_is_killed_is_replaced_and_goes_on(dev: Dev) -> None:
     assert dev.process.wait(60) == 0
 
 
-def test_uploads_wait_for_the_workers_and_what_others_publish_too_fast_is_told(dev: Dev) -> None:
+def test_uploads_wait_for_the_workers_and_what_others_publish_too_fast_is_told(dev_without_api: Dev) -> None:
     """Forty photographs behind forty thousand notifications; the broker keeps less than half of those."""
+    dev = dev_without_api
     folder = dev.where / "photographs"
     folder.mkdir()
     for number in range(40):
