@@ -155,8 +155,8 @@ class FineTuning:
         inputs = self.recipe.inputs.normalised(batch.images.to(self.device, non_blocking=True))
         with self._precision():
             predicted = self.network(inputs)
-        targets, counted = batch.targets.to(self.device), batch.counted.to(self.device)
-        return self.objective.loss(predicted.float(), targets, counted)
+        taught = (each.to(self.device) for each in (batch.targets, batch.counted, batch.mains))
+        return self.objective.loss(predicted.float(), *taught)
 
     def _precision(self) -> AbstractContextManager[object]:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16")

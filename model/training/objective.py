@@ -1,4 +1,8 @@
-"""Training objective by task: targets, soft targets of secondary labels, loss masked where tags are maybe."""
+"""Training objective by task: targets, soft targets of secondary labels, loss masked where tags are maybe.
+
+Main tags come first by a pairwise ranking loss (Burges et al. 2005, "Learning to rank using gradient
+descent").
+"""
 
 from __future__ import annotations
 
@@ -17,6 +21,10 @@ from model.training.pictures import Pictures
 
 YIELDING: Final = 0.75
 """The target of a true tag beside a more dominant one, where nothing else is said: clearly below 1."""
+TRUE: Final = 0.4
+"""Below it is the target of a tag that is not true, above it that of one that is, smoothed or yielding."""
+MARGIN: Final = 1.0
+"""Of logits: how far a main tag is to stand above a further one before the loss of their order bends off."""
 
 
 def ranked(targets: Tensor, *, mains: Tensor, yielding: float) -> Tensor:
@@ -36,6 +44,8 @@ class Objective:
     """How much of the targets is given to every answer alike (Szegedy et al. 2016)."""
     yielding: float = YIELDING
     """What a true tag is taught beside the main one; multi_label only."""
+    main_first: float = 0.0
+    """How much it counts that the main tag stands above the further ones; 0: their order is not taught."""
     positive_weights: Tensor | None = None
     """Float (labels,): how much more a true tag counts than one that is not; sigmoids only."""
 
@@ -79,9 +89,12 @@ class Objective:
             return functional.cross_entropy(logits, targets, reduction="none") * counted[:, 0]
         return (self._sigmoids(logits, targets) * counted).mean(1)
 
-    def loss(self, logits: Tensor, targets: Tensor, counted: Tensor) -> Tensor:
-        """Their mean."""
-        return self.each(logits, targets, counted).mean()
+    def loss(self, logits: Tensor, targets: Tensor, counted: Tensor, mains: Tensor) -> Tensor:
+        """Their mean, and that of their order; `mains`, int (N,), is -1 where there is none to teach."""
+        verdicts = self.each(logits, targets, counted).mean()
+        if not self.main_first:
+            return verdicts
+        return verdicts + self.main_first * disorder(logits, targets=targets, mains=mains)
 
     def weighted(self, logits: Tensor, pictures: Pictures) -> float:
         """The loss in which each source and label weighs alike: a run's weights are chosen by it.
@@ -114,6 +127,19 @@ class Objective:
             reduction="none",
             pos_weight=None if weights is None else weights.to(logits.device),
         )
+
+
+def disorder(logits: Tensor, *, targets: Tensor, mains: Tensor) -> Tensor:
+    """How far true tags stand above the main one: softplus(margin - (main - other)), a mean like the loss's.
+
+    Over all pictures and labels, (N, labels), also where there is but one tag, or `mains`, int (N,), is -1: a
+    photograph of two tags weighs as much beside the verdicts whatever the others are.
+    """
+    ordered = (mains >= 0)[:, None]
+    places = mains.clamp(min=0)[:, None]
+    further = (targets > TRUE).scatter(1, places, value=False) & ordered
+    ahead = logits.gather(1, places) - logits
+    return (functional.softplus(MARGIN - ahead) * further).mean()
 
 
 class SoftTargets:

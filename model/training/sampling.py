@@ -29,6 +29,8 @@ class TrainingBatch:
     targets: Tensor
     counted: Tensor
     """Of the loss: 0 where the tag may be true or not."""
+    mains: Tensor
+    """Int (B,): the label that is to come first; -1 for negatives, composites and blended pictures."""
 
 
 class Sampler:
@@ -42,6 +44,7 @@ class Sampler:
         self.objective = recipe.objective
         self.targets = self.objective.targets(pictures)
         self.counted = self.objective.counted(pictures)
+        self.mains = pictures.mains
         self.dominance = SoftTargets(pictures.photographs, labels=pictures.labels, yielding=recipe.yielding)
         self.chances = chances(pictures, recipe=recipe)
         self._cumulative = self.chances.double().cumsum(0)
@@ -54,8 +57,8 @@ class Sampler:
         """The batch of that step."""
         with Seeded(self.recipe.seed, "batch", step):
             made = [self._picture(index) for index in self._indices(self.recipe.batch_size)]
-            images, targets, counted = (torch.stack(column) for column in zip(*made, strict=True))
-            batch = TrainingBatch(images, self.objective.smoothed(targets), counted)
+            images, targets, counted, mains = (torch.stack(column) for column in zip(*made, strict=True))
+            batch = TrainingBatch(images, self.objective.smoothed(targets), counted, mains)
             return self._mixed(batch) if self.preset.mixup else batch
 
     def _indices(self, count: int) -> list[int]:
@@ -64,19 +67,19 @@ class Sampler:
         places = torch.searchsorted(self._cumulative, drawn, right=True)
         return places.clamp(max=len(self._cumulative) - 1).tolist()
 
-    def _picture(self, index: int) -> tuple[Tensor, Tensor, Tensor]:
-        """A picture, its targets, and what of them counts.
+    def _picture(self, index: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """A picture, its targets, what of them counts, and which comes first.
 
         A composite shows what either of the two shows; else what either may show, it may show.
         """
         images, tags, counted = self.pictures.images, self.pictures.targets, self.counted
         if torch.rand(()) >= self.recipe.composed or not isinstance(self.augment, Augment):
-            return self.augment(images[index]), self.targets[index], counted[index]
+            return self.augment(images[index]), self.targets[index], counted[index], self.mains[index]
         other = self._partner(index)
         composite = self.augment.compose(images[index], images[other])
         shown = torch.maximum(tags[index], tags[other])
         sure = torch.maximum(torch.minimum(counted[index], counted[other]), shown)
-        return composite, self.dominance.together(shown), sure
+        return composite, self.dominance.together(shown), sure, torch.tensor(-1)
 
     def _partner(self, index: int) -> int:
         """For a composite: of another label, so that it has two; the last draw where all are of the same."""
@@ -93,6 +96,7 @@ class Sampler:
             images=mixed(batch.images, batch.images.roll(1, 0), share=share),
             targets=mixed(batch.targets, batch.targets.roll(1, 0), share=share),
             counted=torch.minimum(batch.counted, batch.counted.roll(1, 0)),
+            mains=torch.full_like(batch.mains, -1),
         )
 
 

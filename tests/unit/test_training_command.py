@@ -66,7 +66,9 @@ def test_one_label_of_several_is_trained_and_its_probabilities_add_up(photograph
     assert checkpoint.read_manifest(output).task == "single_label"
 
 
-@pytest.mark.parametrize("option", [("--yielding", "1"), ("--composites", "0"), ("--several", "0.9")])
+@pytest.mark.parametrize(
+    "option", [("--yielding", "1"), ("--main-first", "1"), ("--composites", "0"), ("--several", "0.9")]
+)
 def test_how_several_tags_are_taught_can_be_said(
     option: tuple[str, str], photographs: Path, home: Path
 ) -> None:

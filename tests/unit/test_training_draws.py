@@ -210,11 +210,55 @@ def test_rare_tags_count_more_where_that_is_asked_for() -> None:
     assert weights.tolist() == pytest.approx([3.0, 1.0])
     even, heavier = (
         Objective("multi_label", positive_weights=each).loss(
-            torch.zeros(1, 2), torch.tensor([[1.0, 0]]), torch.ones(1, 2)
+            torch.zeros(1, 2), torch.tensor([[1.0, 0]]), torch.ones(1, 2), torch.tensor([0])
         )
         for each in (None, weights)
     )
     assert heavier > even
+
+
+def test_the_main_tag_is_pushed_above_the_further_ones_and_nothing_else_is_moved() -> None:
+    data = pictures(("human", "food"), ("food",), ())
+    plain, ordered = (
+        torch.zeros(3, 3, requires_grad=True),
+        torch.zeros(3, 3, requires_grad=True),
+    )
+    for logits, weight in ((plain, 0.0), (ordered, 1.0)):
+        objective = Objective("multi_label", yielding=1.0, main_first=weight)
+        targets = objective.smoothed(objective.targets(data))
+        objective.loss(logits, targets, objective.counted(data), data.mains).backward()
+    assert plain.grad is not None
+    assert ordered.grad is not None
+    moved = ordered.grad - plain.grad
+    assert moved[0, 2] < 0 < moved[0, 1]
+    assert moved[0, 0] == 0
+    assert moved[1:].count_nonzero() == 0
+
+
+@pytest.mark.parametrize(("task", "labels"), [("single_label", LABELS), ("binary", ("food",))])
+def test_one_label_at_most_has_no_order(task: Task, labels: tuple[str, ...]) -> None:
+    data = pictures(("human", "food"), ("food",), (), labels=labels)
+    logits = torch.randn(3, len(labels), generator=torch.Generator().manual_seed(0))
+    plain, ordered = (
+        objective.loss(logits, objective.targets(data), objective.counted(data), data.mains)
+        for objective in (Objective(task), Objective(task, main_first=1.0))
+    )
+    assert plain == ordered
+
+
+@pytest.mark.parametrize(
+    ("augment", "composites"), [("photographs", 1.0), ("strong", 0.0)], ids=["composed", "blended"]
+)
+def test_two_photographs_in_one_have_no_main_tag(augment: str, composites: float) -> None:
+    data = pictures(("human", "food"), ("food",), ("ambiance",))
+    recipe = replace(RECIPE, augment=augment, composites=composites, negatives=0.0)
+    assert set(Sampler(data, recipe=recipe).draw(0).mains.tolist()) == {-1}
+
+
+def test_a_photograph_by_itself_keeps_its_main_tag() -> None:
+    data = pictures(("human", "food"), ("human",))
+    recipe = replace(RECIPE, augment="light", composites=0.0, negatives=0.0)
+    assert set(Sampler(data, recipe=recipe).draw(0).mains.tolist()) == {2}
 
 
 def test_accuracy_is_of_the_top_label_and_of_a_binary_task_of_both_answers() -> None:

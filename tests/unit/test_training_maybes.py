@@ -20,7 +20,7 @@ DOUBTED = pictures(("food",), ("food",), (), maybe=(("human",), (), ("human",)))
 
 def gradient(objective: Objective, data: Pictures) -> torch.Tensor:
     logits = torch.zeros(len(data), len(data.labels), requires_grad=True)
-    objective.loss(logits, objective.targets(data), objective.counted(data)).backward()
+    objective.loss(logits, objective.targets(data), objective.counted(data), data.mains).backward()
     assert logits.grad is not None
     return logits.grad
 

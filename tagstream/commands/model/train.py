@@ -78,6 +78,10 @@ def train(  # noqa: PLR0913, PLR0917 - one parameter an option
     yielding: Annotated[
         float, typer.Option(min=0.5, max=1, help="What a true tag beside the main one is taught.")
     ] = 0.75,
+    main_first: Annotated[
+        float,
+        typer.Option(min=0, help="How much the order of true tags counts, the main one first (multi_label)."),
+    ] = 0.0,
     composites: Annotated[
         float, typer.Option(min=0, max=1, help="Share of pictures made of two photographs (multi_label).")
     ] = 0.4,
@@ -146,6 +150,7 @@ def train(  # noqa: PLR0913, PLR0917 - one parameter an option
         average=ema,
         smoothing=smoothing,
         yielding=yielding,
+        main_first=main_first,
         composites=composites,
         several=several,
         negatives=negative_share,
