@@ -41,7 +41,7 @@ GOLDEN: Final = "golden"
 GRAPH: Final = "openvino.xml"
 BORDERLINE: Final = "borderline.safetensors"
 
-PACKAGED: Final = Path(__file__).parent / "packaged" / "restaurant-v4"
+PACKAGED: Final = Path(__file__).parent / "packaged" / "restaurant-v5"
 """The default version, inside the installed package: a user downloads nothing."""
 
 

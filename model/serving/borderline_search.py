@@ -90,9 +90,10 @@ class _Pair:
         if self._distances([0])[0] >= 0 or self._distances([WHOLE])[0] < 0:
             return []
         crossing = self._crossing()
-        reach = self._reach(crossing)
-        tried = np.linspace(crossing - reach, crossing + reach, OF_EACH).round().astype(int)
-        weights = sorted({int(weight) for weight in tried if 0 <= weight <= WHOLE})
+        tried = [
+            np.linspace(crossing, crossing + way * self._reach(crossing, way), OF_EACH // 2) for way in (-1, 1)
+        ]
+        weights = sorted({int(weight) for weight in np.concatenate(tried).round() if 0 <= weight <= WHOLE})
         away = np.abs(self._distances(weights))
         return [weight for weight, far in zip(weights, away, strict=True) if NEAREST <= far <= FARTHEST]
 
@@ -106,12 +107,12 @@ class _Pair:
                 above = middle
         return above
 
-    def _reach(self, crossing: int) -> int:
-        """How far from the crossing the probability stays near it."""
+    def _reach(self, crossing: int, way: int) -> int:
+        """How far from the crossing the probability stays near it, that way: it may be steep on one side."""
         reach = 4
         for _ in range(WIDENINGS):
-            ends = [max(crossing - 2 * reach, 0), min(crossing + 2 * reach, WHOLE)]
-            if np.abs(self._distances(ends)).min() > FARTHEST:
+            end = min(max(crossing + way * 2 * reach, 0), WHOLE)
+            if abs(self._distances([end])[0]) > FARTHEST:
                 break
             reach *= 2
         return reach

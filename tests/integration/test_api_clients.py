@@ -96,7 +96,7 @@ def test_tritons_client_sends_pixels_of_the_models_own_side(api: ServeProcess) -
         tensor = triton.InferInput("image", [2, 3, 224, 224], "UINT8")
         tensor.set_data_from_numpy(np.full((2, 3, 224, 224), 127, np.uint8))
         with client(api) as asking:
-            return asking.infer(MODEL, [tensor], model_version="v4", headers=api.bearer)
+            return asking.infer(MODEL, [tensor], model_version="v5", headers=api.bearer)
 
     answer = ask()
     rows = answer.as_numpy("probabilities")

@@ -41,7 +41,7 @@ class TagBounds(NamedTuple):
 TAGS: Final = {
     #                     recall  precision  f1    ece   ece_mixed
     "ambiance": TagBounds(0.97,   0.97,      0.97, 0.03, 0.09),
-    "food":     TagBounds(0.95,   0.95,      0.95, 0.03, 0.09),
+    "food":     TagBounds(0.95,   0.93,      0.95, 0.03, 0.09),
     "human":    TagBounds(0.97,   0.95,      0.97, 0.03, 0.09),
     "menu":     TagBounds(0.94,   0.94,      0.94, 0.03, 0.03),
 }  # fmt: skip
@@ -49,8 +49,8 @@ ALL_FOUND: Final = 0.85
 """At least, of photographs with several tags."""
 NONE_TAGGED: Final = 0.06
 """At most, of pictures that are none of the labels."""
-MAIN_TAG: Final = 0.92
-"""At least, of photographs whose highest label is no maybe: of two true tags either may come first."""
+MAIN_TAG: Final = 0.96
+"""At least, of photographs whose highest label is no maybe: of a person and a plate either may come first."""
 
 
 @pytest.fixture(scope="module")

@@ -73,14 +73,14 @@ def test_the_packaged_version_has_hundreds_on_both_sides_of_every_threshold(
     assert np.abs(away).max() <= FARTHEST * 1.1
     for label in range(len(packaged.manifest.labels)):
         of_it = away[pictures.decided == label]
-        assert (of_it > 0).sum() >= 8
-        assert (of_it < 0).sum() >= 8
+        assert (of_it > 0).sum() >= 15
+        assert (of_it < 0).sum() >= 15
 
 
 def test_openvino_tags_them_as_torch_did(fewer: Version) -> None:
     outcome = borderline_check.check(Classifier.of(fewer, device="cpu", runtime="openvino"))
     assert outcome is not None
-    assert (outcome.pictures, outcome.changed) == (30, 0)
+    assert (outcome.pictures, outcome.changed) == (28, 0)
     assert outcome.largest < 0.001
 
 
@@ -88,7 +88,7 @@ def test_weights_of_fewer_bits_are_refused(fewer: Version) -> None:
     """As bf16 would have them: what easy pictures do not show."""
     coarse = {name: rounded_to_bf16(array) for name, array in fewer.weights.items()}
     classifier = Classifier.of(replace(fewer, weights=coarse), device="cpu", runtime="openvino")
-    with pytest.raises(DeviceBroken, match=r"of 30 pictures near a threshold .* openvino .* f32 cpu"):
+    with pytest.raises(DeviceBroken, match=r"of 28 pictures near a threshold .* openvino .* f32 cpu"):
         borderline_check.check(classifier)
 
 
