@@ -90,9 +90,8 @@ class _Pair:
         if self._distances([0])[0] >= 0 or self._distances([WHOLE])[0] < 0:
             return []
         crossing = self._crossing()
-        tried = [
-            np.linspace(crossing, crossing + way * self._reach(crossing, way), OF_EACH // 2) for way in (-1, 1)
-        ]
+        ends = [crossing + way * self._reach(crossing, way) for way in (-1, 1)]
+        tried = [np.linspace(crossing, end, OF_EACH // 2) for end in ends]
         weights = sorted({int(weight) for weight in np.concatenate(tried).round() if 0 <= weight <= WHOLE})
         away = np.abs(self._distances(weights))
         return [weight for weight, far in zip(weights, away, strict=True) if NEAREST <= far <= FARTHEST]
