@@ -44,7 +44,7 @@ class Objective:
     """How much of the targets is given to every answer alike (Szegedy et al. 2016)."""
     yielding: float = YIELDING
     """What a true tag is taught beside the main one; multi_label only."""
-    main_first: float = 0.0
+    ordering: float = 0.0
     """How much it counts that the main tag stands above the further ones; 0: their order is not taught."""
     positive_weights: Tensor | None = None
     """Float (labels,): how much more a true tag counts than one that is not; sigmoids only."""
@@ -92,9 +92,9 @@ class Objective:
     def loss(self, logits: Tensor, targets: Tensor, counted: Tensor, mains: Tensor) -> Tensor:
         """Their mean, and that of their order; `mains`, int (N,), is -1 where there is none to teach."""
         verdicts = self.each(logits, targets, counted).mean()
-        if not self.main_first:
+        if not self.ordering:
             return verdicts
-        return verdicts + self.main_first * disorder(logits, targets=targets, mains=mains)
+        return verdicts + self.ordering * disorder(logits, targets=targets, mains=mains)
 
     def weighted(self, logits: Tensor, pictures: Pictures) -> float:
         """The loss in which each source and label weighs alike: a run's weights are chosen by it.

@@ -77,7 +77,7 @@ class Recipe:
     such and a picture may have several tags."""
     yielding: float = YIELDING
     """What a true tag beside a photograph's main one is taught; the main one is taught 1."""
-    main_first: float = 0.0
+    ordering: float = 0.0
     """How much the order of true tags, the main one first, counts beside the tags themselves."""
     several: float = 0.2
     """Share of what is drawn of labelled photographs that has several tags of its own: composites show two
@@ -120,9 +120,7 @@ class Recipe:
     @property
     def objective(self) -> Objective:
         """What is taught; weights of the positives come from the data."""
-        return Objective(
-            self.task, smoothing=self.smoothing, yielding=self.yielding, main_first=self.main_first
-        )
+        return Objective(self.task, smoothing=self.smoothing, yielding=self.yielding, ordering=self.ordering)
 
     @property
     def composed(self) -> float:

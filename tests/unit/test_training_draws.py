@@ -224,7 +224,7 @@ def test_the_main_tag_is_pushed_above_the_further_ones_and_nothing_else_is_moved
         torch.zeros(3, 3, requires_grad=True),
     )
     for logits, weight in ((plain, 0.0), (ordered, 1.0)):
-        objective = Objective("multi_label", yielding=1.0, main_first=weight)
+        objective = Objective("multi_label", yielding=1.0, ordering=weight)
         targets = objective.smoothed(objective.targets(data))
         objective.loss(logits, targets, objective.counted(data), data.mains).backward()
     assert plain.grad is not None
@@ -241,7 +241,7 @@ def test_one_label_at_most_has_no_order(task: Task, labels: tuple[str, ...]) -> 
     logits = torch.randn(3, len(labels), generator=torch.Generator().manual_seed(0))
     plain, ordered = (
         objective.loss(logits, objective.targets(data), objective.counted(data), data.mains)
-        for objective in (Objective(task), Objective(task, main_first=1.0))
+        for objective in (Objective(task), Objective(task, ordering=1.0))
     )
     assert plain == ordered
 

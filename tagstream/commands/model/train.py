@@ -150,7 +150,7 @@ def train(  # noqa: PLR0913, PLR0917 - one parameter an option
         average=ema,
         smoothing=smoothing,
         yielding=yielding,
-        main_first=main_first,
+        ordering=main_first,
         composites=composites,
         several=several,
         negatives=negative_share,
