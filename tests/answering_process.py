@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -37,16 +38,16 @@ class AnsweringProcess:
         process = self._alive()
         assert process.stdin
         assert process.stdout
-        process.stdin.write(json.dumps({"length": len(data), **limits}).encode() + b"\n" + data)
-        process.stdin.flush()
+        try:
+            process.stdin.write(json.dumps({"length": len(data), **limits}).encode() + b"\n" + data)
+            process.stdin.flush()
+        except BrokenPipeError:
+            return f"{self._died(process)} before it was read, of the file before"
         answer = process.stdout.readline()
-        if answer:
-            return json.loads(answer)
-        process.communicate()
-        return signal.Signals(-process.returncode).name
+        return json.loads(answer) if answer else self._died(process)
 
     def _alive(self) -> subprocess.Popen[bytes]:
-        if self._process is None or self._process.poll() is not None:
+        if self._process is None:
             self._process = subprocess.Popen(
                 self._command,
                 stdin=subprocess.PIPE,
@@ -55,3 +56,14 @@ class AnsweringProcess:
                 env=self._environment,
             )
         return self._process
+
+    def _died(self, process: subprocess.Popen[bytes]) -> str:
+        """The signal's name, its pipes closed: what is left open fails another test when it is collected."""
+        self._process = None
+        assert process.stdin
+        assert process.stdout
+        with suppress(BrokenPipeError):  # what was not read is still in it
+            process.stdin.close()
+        process.stdout.close()
+        code = process.wait()
+        return signal.Signals(-code).name if code < 0 else f"exit {code}"

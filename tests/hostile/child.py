@@ -40,6 +40,7 @@ def measured(data: bytes, limits: dict[str, int]) -> dict[str, Any]:
     with warnings.catch_warnings(record=True) as warned:
         answer = _ending(data)
     resource.setrlimit(resource.RLIMIT_AS, (-1, -1))
+    resource.setrlimit(resource.RLIMIT_CPU, (most, most))
     cost = {"seconds": _seconds() - spent, "memory": _status("VmHWM") - held}
     return answer | cost | {"warnings": [str(each.message) for each in warned]}
 
