@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from model.data import dataset
-from model.data.photograph import Split
 from model.data.progress import Tick
 from model.evaluation import recording
 from model.evaluation.evaluation_run import EvaluationJob, EvaluationResult
@@ -28,8 +27,7 @@ def record(job: EvaluationJob, result: EvaluationResult) -> None:
 def parity(folder: Path, data: Path, *, recipe: RenditionRecipe, threads: int | None, tick: Tick) -> Parity:
     """Whether the version says the same of photographs and of their renditions by `recipe`."""
     classifier = Classifier.load(folder, threads=threads)
-    photographs = dataset.to_judge(data, split=Split.TEST).photographs
-    return measure_parity(classifier, photographs, recipe=recipe, tick=tick)
+    return measure_parity(classifier, dataset.to_score(data), recipe=recipe, tick=tick)
 
 
 def runtime_parity(
@@ -44,7 +42,7 @@ def runtime_parity(
             "--runtimes wants two or more, as in torch,openvino: others beside the first"
         )
     classifiers = [_by(folder, runtime, threads=threads) for runtime in runtimes]
-    return measure_runtimes(classifiers, dataset.to_judge(data, split=Split.TEST).photographs, tick=tick)
+    return measure_runtimes(classifiers, dataset.to_score(data), tick=tick)
 
 
 def _by(folder: Path, runtime: str, *, threads: int | None) -> Classifier:

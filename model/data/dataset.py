@@ -84,6 +84,19 @@ def to_judge(source: Path, *, split: Split, negatives: Path | None = None) -> Da
     return Dataset(labels, (*photographs, *beside), refused=(*gathered.refused, *of_none.refused))
 
 
+def to_score(source: Path) -> tuple[Photograph, ...]:
+    """The photographs at `source`, of which no labels need be known: also those of a plain folder.
+
+    Raises as `read` does, and where there are none.
+    """
+    found = to_judge(source, split=Split.TEST).photographs
+    if not found and source.is_dir() and photograph.folder(source):
+        found = tuple(each.photograph for each in _negatives(source).found)
+    if not found:
+        raise ConfigurationError(f"{source}: no photographs; expected a folder of them, a snapshot or a CSV")
+    return found
+
+
 def refuse_untrainable(dataset: Dataset) -> None:
     """Raise `ConfigurationError` for a label of which no photograph is for training: it is only judged by."""
     for label, splits in division.sides_of_labels(dataset.labels, dataset.photographs).items():

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from model.data.dataset import Split, read
+from model.data.dataset import Split, read, to_score
 from schemas.errors import ConfigurationError
 
 
@@ -130,3 +130,15 @@ def test_a_csv_without_a_needed_column_is_refused(tmp_path: Path) -> None:
 def test_negatives_that_are_not_there_are_refused(tmp_path: Path) -> None:
     files(tmp_path, "food/a.jpg", "food/b.jpg", "menu/c.jpg", "menu/d.jpg")
     assert "no negatives" in refusal(tmp_path, negatives=tmp_path / "none")
+
+
+def test_photographs_to_score_need_no_labels(tmp_path: Path) -> None:
+    files(tmp_path, "plain/a.jpg", "plain/b.png", "labelled/menu/c.jpg")
+    assert [photo.path.name for photo in to_score(tmp_path / "plain")] == ["a.jpg", "b.png"]
+    assert [photo.labels for photo in to_score(tmp_path / "labelled")] == [("menu",)]
+
+
+def test_a_folder_without_photographs_to_score_is_refused(tmp_path: Path) -> None:
+    files(tmp_path, "notes.txt")
+    with pytest.raises(ConfigurationError, match="no photographs"):
+        to_score(tmp_path)
