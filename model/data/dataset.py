@@ -90,8 +90,8 @@ def to_score(source: Path) -> tuple[Photograph, ...]:
     Raises as `read` does, and where there are none.
     """
     found = to_judge(source, split=Split.TEST).photographs
-    if not found and source.is_dir() and photograph.folder(source):
-        found = tuple(each.photograph for each in _negatives(source).found)
+    if not found and source.is_dir():
+        found = tuple(each.photograph for each in sources.gather_negatives(source, READ).found)
     if not found:
         raise ConfigurationError(f"{source}: no photographs; expected a folder of them, a snapshot or a CSV")
     return found
