@@ -125,7 +125,7 @@ def exit_of(code: int, limits: DecoderLimits) -> DecoderExit:
     if code >= 0:
         return DecoderExit(ExitCause.EXIT, f"exit code {code}")
     match -code:
-        case Signals.SIGXCPU:
+        case Signals.SIGPROF:
             return DecoderExit(ExitCause.CPU, f"more than {limits.deadline:g} seconds of CPU time")
         case Signals.SIGKILL:
             return DecoderExit(ExitCause.KILLED, "SIGKILL")

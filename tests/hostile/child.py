@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import resource
+import signal
 import sys
 import warnings
 from pathlib import Path
@@ -34,13 +35,12 @@ def measured(data: bytes, limits: dict[str, int]) -> dict[str, Any]:
     """How `data` ended, the processor's seconds and the bytes of memory that it took."""
     Path("/proc/self/clear_refs").write_text("5")
     held, spent = _status("VmRSS"), _seconds()
-    _, most = resource.getrlimit(resource.RLIMIT_CPU)
-    resource.setrlimit(resource.RLIMIT_CPU, (int(spent) + 1 + limits["seconds"], most))
+    signal.setitimer(signal.ITIMER_PROF, 1 + limits["seconds"])
     resource.setrlimit(resource.RLIMIT_AS, (_status("VmSize") + limits["memory"] + HEADROOM, -1))
     with warnings.catch_warnings(record=True) as warned:
         answer = _ending(data)
     resource.setrlimit(resource.RLIMIT_AS, (-1, -1))
-    resource.setrlimit(resource.RLIMIT_CPU, (most, most))
+    signal.setitimer(signal.ITIMER_PROF, 0)
     cost = {"seconds": _seconds() - spent, "memory": _status("VmHWM") - held}
     return answer | cost | {"warnings": [str(each.message) for each in warned]}
 

@@ -75,6 +75,18 @@ async def test_too_much_cpu_time_alone_condemns_at_the_first_time(tmp_path: Path
     assert lines(journal) == ["begins spin"] * 2
 
 
+async def test_cpu_time_is_limited_under_a_worker_that_leaves_its_timers_alone() -> None:
+    ignored = signal.signal(signal.SIGPROF, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGPROF})
+    try:
+        async with pool(1, deadline=1) as decoders:
+            with pytest.raises(DeadlyImage, match="more than 1 seconds of CPU time"):
+                await decoders.decode(b"spin")
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGPROF})
+        signal.signal(signal.SIGPROF, ignored)
+
+
 async def test_the_cpu_time_of_earlier_images_counts_for_none() -> None:
     async with pool(1, deadline=1) as decoders:
         await decoders.warm()
