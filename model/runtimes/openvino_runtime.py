@@ -1,9 +1,10 @@
 """OpenVINO as a runtime: the processor in fp32, without torch.
 
-fp32 is asked for: left to itself, OpenVINO multiplies in bf16 where a processor can, and that moves tags. A
-batch is cut up, and each thread runs images of its own: threads that share one wait for each other at each
-layer, and spin where a decoder has the core of one of them. They are not pinned to cores: workers that share
-a machine would all pin theirs to the same ones.
+fp32 is asked for: left to itself, OpenVINO multiplies in bf16 where a processor can, and that moves tags. The
+graph is compiled for one image: that is as cheap as any batch, holds the least memory, and an image's logits
+are the same whatever comes beside it. Each thread runs images of its own: threads that share one wait for
+each other at each layer, and spin where a decoder has the core of one of them. They are not pinned to cores:
+workers that share a machine would all pin theirs to the same ones.
 """
 
 from __future__ import annotations
@@ -19,8 +20,7 @@ import openvino
 from model.checkpoint import Version
 from model.preprocess import Pixels
 from model.runtimes import openvino_graph
-from model.runtimes.port import Logits, pieces
-from model.runtimes.staging import Staging
+from model.runtimes.port import Logits
 from schemas import processors
 from schemas.errors import ConfigurationError
 
@@ -48,33 +48,27 @@ class OpenVinoRuntime:
         openvino_graph.refuse_foreign(version.graph, manifest=version.manifest)
         core = openvino.Core()
         self.threads = threads or min(processors.usable(), MOST_STREAMS)
-        self._compiled = _compiled(core, version, streams=self.threads)
+        compiled = _compiled(core, version, streams=self.threads)
         self.hardware: str = core.get_property("CPU", "FULL_DEVICE_NAME")
-        side = version.manifest.input.size
-        requests = (self._compiled.create_infer_request() for _ in range(self.threads))
-        self._streams = [_Stream(request, side) for request in requests]
+        self._streams = [_Stream(compiled.create_infer_request()) for _ in range(self.threads)]
 
-    def logits(self, images: Sequence[Pixels], *, at_once: int | None = None) -> Logits:
+    def logits(self, images: Sequence[Pixels]) -> Logits:
         """One row an image."""
         waiting, running = deque(self._streams), deque[_Stream]()
         rows: list[Logits] = []
         try:
-            for piece in pieces(images, at_once or -(-len(images) // len(self._streams))):
+            for pixels in images:
                 if not waiting:
                     waiting.append(running.popleft())
                     rows.append(waiting[-1].finished())
                 running.append(waiting.popleft())
-                running[-1].begin(piece)
+                running[-1].begin(pixels)
             rows += [running.popleft().finished() for _ in range(len(running))]
         finally:
-            # Where one failed the others still read what was staged for them.
+            # Where one failed the others still read their pixels.
             for stream in running:
                 stream.settle()
         return np.concatenate(rows)
-
-    def release_memory(self) -> None:
-        """The layers between of the largest batch, and what was made for each size."""
-        self._compiled.release_memory()
 
     def is_out_of_memory(self, error: BaseException) -> bool:
         """It has no error of its own for it: the allocator's words."""
@@ -85,15 +79,16 @@ class OpenVinoRuntime:
 
 
 class _Stream:
-    """One thread of OpenVINO's, with the pixels that it works on."""
+    """One thread of OpenVINO's."""
 
-    def __init__(self, request: Any, side: int) -> None:  # noqa: ANN401 - openvino has no types
+    def __init__(self, request: Any) -> None:  # noqa: ANN401 - openvino has no types
         self._request = request
-        self._staging = Staging(side, allocate=lambda shape: np.empty(shape, np.uint8))
+        self._input = np.empty(0, np.uint8)
 
-    def begin(self, images: Sequence[Pixels]) -> None:
-        """And return; one batch at a time."""
-        self._request.start_async({0: self._staging.gather(images)}, share_inputs=True)
+    def begin(self, pixels: Pixels) -> None:
+        """And return; the pixels are read, where they are, until it is finished or settled."""
+        self._input = np.ascontiguousarray(pixels)[np.newaxis]
+        self._request.start_async({0: self._input}, share_inputs=True)
 
     def finished(self) -> Logits:
         """The logits of what was begun. Blocks."""
@@ -112,6 +107,8 @@ def _compiled(core: Any, version: Version, *, streams: int) -> Any:  # noqa: ANN
     chosen = OPTIONS | {"NUM_STREAMS": str(streams), "INFERENCE_NUM_THREADS": str(streams)}
     try:
         graph = core.read_model(version.graph, constants)
+        side = version.manifest.input.size
+        graph.reshape([1, 3, side, side])
         return core.compile_model(graph, "CPU", chosen)
     except RuntimeError as error:
         raise ConfigurationError(f"OpenVINO cannot run the graph: {_line(error)}") from error

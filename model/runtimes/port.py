@@ -40,19 +40,11 @@ class ModelRuntime(Protocol):
     def threads(self) -> int:
         """Of the processor, in a forward."""
 
-    def logits(self, images: Sequence[Pixels], *, at_once: int | None = None) -> Logits:
-        """One row an image, in order; one image or more, in batches of at most `at_once`. Blocks.
+    def logits(self, images: Sequence[Pixels]) -> Logits:
+        """One row an image, in order; one image or more, on a GPU as one batch. Blocks.
 
         Out of memory (see `is_out_of_memory`) and the device's own errors leave as they are.
         """
 
-    def release_memory(self) -> None:
-        """Give back what batches have left behind, of sizes that may not come again. The next is slower."""
-
     def is_out_of_memory(self, error: BaseException) -> bool:
         """Whether `error` says that the batch was too large for the device's memory."""
-
-
-def pieces(images: Sequence[Pixels], size: int) -> list[Sequence[Pixels]]:
-    """`images` in order, `size` of them in each but the last."""
-    return [images[start : start + size] for start in range(0, len(images), size)]

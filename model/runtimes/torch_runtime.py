@@ -26,7 +26,7 @@ from model.networks.architectures import build
 from model.preprocess import Pixels
 from model.runtimes.batchnorm_folding import fold
 from model.runtimes.cuda_graphs import Forward, RecordedBySize, recorded
-from model.runtimes.port import Logits, pieces
+from model.runtimes.port import Logits
 from model.runtimes.staging import Shape, Staging
 from schemas.errors import ConfigurationError
 
@@ -69,9 +69,11 @@ class TorchRuntime:
         """Those of the process."""
         return torch.get_num_threads()
 
-    def logits(self, images: Sequence[Pixels], *, at_once: int | None = None) -> Logits:
-        """One row an image."""
-        return np.concatenate([self._logits(piece) for piece in pieces(images, at_once or len(images))])
+    def logits(self, images: Sequence[Pixels]) -> Logits:
+        """One row an image; a processor, to which a batch is dearer, has them one by one."""
+        if self._is_gpu:
+            return self._logits(images)
+        return np.concatenate([self._logits([pixels]) for pixels in images])
 
     @torch.inference_mode()
     def _logits(self, images: Sequence[Pixels]) -> Logits:
@@ -80,9 +82,6 @@ class TorchRuntime:
         inputs = staged.to(self._device, non_blocking=True, memory_format=torch.channels_last)
         read: Logits = self._run(inputs).cpu().numpy()
         return read
-
-    def release_memory(self) -> None:
-        """Nothing: a processor's batches leave nothing, and a GPU's recordings are there to be played."""
 
     def is_out_of_memory(self, error: BaseException) -> bool:
         """Torch has an error of its own for it."""

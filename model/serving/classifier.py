@@ -1,12 +1,11 @@
 """The resident classifier: loaded once, warmed once, then called from one device thread for ever.
 
-What runs the network is a runtime's affair (`model.runtimes`); the probabilities, the golden pictures and the
-size in which a batch is cheapest are decided here, alike for all of them, and without torch.
+What runs the network is a runtime's affair (`model.runtimes`); the probabilities, the golden pictures and how
+large a batch should be are decided here, alike for all of them, and without torch.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Self
@@ -29,11 +28,8 @@ DECIMALS: Final = 6
 TOLERANCE: Final = {"f32": 0.002, "f16": 0.03}
 """How far a golden score may be off, by precision; a broken device gives nonsense or NaN."""
 
-ALIKE: Final = 1.05
-"""Batches whose images cost within so much of the cheapest are as good, and the smallest of them is taken."""
-
-PIECES: Final = 2
-"""Of a batch, for each thread: with one, a thread that is done waits for the others."""
+IMAGES_A_THREAD: Final = 4
+"""Of a processor, in a batch: with one, a thread that is done waits for the others."""
 
 Probabilities = npt.NDArray[np.float64]
 
@@ -69,7 +65,6 @@ class Classifier:
         self.computed_by = f"{runtime.library} {runtime.precision} {runtime.device}"
         self._golden = version.golden
         self._borderline = version.borderline
-        self._at_once: int | None = None
 
     @classmethod
     def load(
@@ -99,13 +94,11 @@ class Classifier:
         return cls(version, runtime_for(version, device=device, threads=threads, runtime=runtime))
 
     def best_batch(self, most: int) -> int:
-        """Images of a batch beyond which a larger one gains nothing, at most so many; known once it is warm.
+        """Images of a batch beyond which a larger one gains nothing, at most so many.
 
-        On a processor that is few: then nobody waits for the end of a batch for nothing.
+        A processor takes them one by one, and batches are small: nobody waits for the end of one for nothing.
         """
-        if self._at_once is None:
-            return most
-        return min(most, PIECES * self._at_once * self.runtime.threads)
+        return min(most, IMAGES_A_THREAD * self.runtime.threads) if self.device == "cpu" else most
 
     @property
     def device(self) -> str:
@@ -126,30 +119,16 @@ class Classifier:
         """
         if not images:
             return []
-        logits = self.runtime.logits(images, at_once=self._at_once)
+        logits = self.runtime.logits(images)
         return [self._scores(row) for row in self._probabilities(logits).tolist()]
 
     def warm(self, max_batch: int) -> None:
-        """Run the batch sizes 1, 2, 4, ... `max_batch`: no image pays for what is made once.
-
-        On a processor batches stop paying long before `max_batch`: it is found out where, and larger ones are
-        run in pieces of the smallest size that is as cheap as any.
-        """
+        """Run all that is made once for a size: on a GPU batches of 1, 2, 4, ... `max_batch`."""
         size = self.preprocess.size
         grey = np.full((3, size, size), 127, dtype=np.uint8)
-        seconds: dict[int, float] = {}
-        for count in _batch_sizes(max_batch):
-            self.runtime.logits([grey] * count, at_once=count)
-            if self.device == "cpu":
-                seconds[count] = self._seconds_an_image([grey] * count)
-                if seconds[count] > ALIKE * min(seconds.values()):
-                    break
-        if seconds:
-            cheapest = min(seconds.values())
-            self._at_once = min(count for count, each in seconds.items() if each <= ALIKE * cheapest)
-            # What the sizes held that were only tried is most of what a worker would hold from then on.
-            self.runtime.release_memory()
-            self.runtime.logits([grey] * self.best_batch(max_batch), at_once=self._at_once)
+        largest = self.best_batch(max_batch)
+        for count in [largest] if self.device == "cpu" else _batch_sizes(largest):
+            self.runtime.logits([grey] * count)
 
     def check_golden(self) -> None:
         """Pass if pictures of known scores still score so, else raise `DeviceBroken`. Device thread only."""
@@ -179,11 +158,6 @@ class Classifier:
         if not np.isfinite(found).all():
             raise FloatingPointError(f"{self.manifest.architecture} gives NaN on {self.device}")
         return found
-
-    def _seconds_an_image(self, images: Sequence[Pixels]) -> float:
-        began = time.perf_counter()
-        self.runtime.logits(images, at_once=len(images))
-        return (time.perf_counter() - began) / len(images)
 
     def _scores(self, row: Sequence[float]) -> Scores:
         rounded = {label: round(p, DECIMALS) for label, p in zip(self.labels, row, strict=True)}

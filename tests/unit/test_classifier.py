@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +13,7 @@ import torch
 from model import checkpoint
 from model.manifest import Task
 from model.preprocess import Pixels
-from model.runtimes.port import Logits, RuntimeName, pieces
+from model.runtimes.port import Logits, RuntimeName
 from model.serving import self_check
 from model.serving.classifier import Classifier
 from model.serving.finishing import finished
@@ -108,45 +107,40 @@ def test_a_network_that_gives_nan_is_an_error_and_not_a_score(folder: Path, runt
 
 
 class Recorded:
-    """A runtime on a device of that name that keeps the sizes of its batches; larger ones take longer."""
+    """A runtime on a device of that name that keeps the sizes of its batches."""
 
     library = "none"
     hardware = "none"
     precision: Literal["f32", "f16"] = "f32"
-    threads = 1
+    threads = 2
 
-    def __init__(self, device: str, *, cheapest: int) -> None:
+    def __init__(self, device: str) -> None:
         self.device = device
         self.sizes: list[int] = []
-        self._cheapest = cheapest
 
-    def logits(self, images: Sequence[Pixels], *, at_once: int | None = None) -> Logits:
-        for piece in pieces(images, at_once or len(images)):
-            self.sizes.append(len(piece))
-            time.sleep(0.02 * len(piece) * (1 + abs(len(piece) - self._cheapest)))
+    def logits(self, images: Sequence[Pixels]) -> Logits:
+        self.sizes.append(len(images))
         return np.zeros((len(images), len(LABELS)), np.float32)
-
-    def release_memory(self) -> None:
-        self.sizes.clear()
 
     def is_out_of_memory(self, error: BaseException) -> bool:
         return isinstance(error, MemoryError)
 
 
-def test_warming_runs_every_batch_size_that_will_be_used(folder: Path) -> None:
-    gpu = Recorded("cuda:0", cheapest=6)
-    Classifier(checkpoint.read(folder), gpu).warm(6)
+def test_warming_runs_every_batch_size_that_a_gpu_will_be_given(folder: Path) -> None:
+    gpu = Recorded("cuda:0")
+    classifier = Classifier(checkpoint.read(folder), gpu)
+    classifier.warm(6)
     assert gpu.sizes == [1, 2, 4, 6]
+    assert classifier.best_batch(64) == 64
 
 
-def test_a_processor_gets_batches_in_pieces_of_what_is_cheapest(folder: Path) -> None:
-    processor = Recorded("cpu", cheapest=2)
+def test_a_processor_gets_batches_of_four_images_a_thread_at_most(folder: Path) -> None:
+    processor = Recorded("cpu")
     classifier = Classifier(checkpoint.read(folder), processor)
-    classifier.warm(8)
-    assert processor.sizes == [2] * 2  # a whole batch, after what was tried has been released
-    processor.sizes.clear()
-    assert len(classifier.forward(pictures(5))) == 5
-    assert processor.sizes == [2, 2, 1]
+    assert classifier.best_batch(32) == 8
+    assert classifier.best_batch(3) == 3
+    classifier.warm(32)
+    assert processor.sizes == [8]
 
 
 def test_decoding_gives_what_forward_takes(classifier: Classifier) -> None:

@@ -220,10 +220,10 @@ class Breaking(OpenVinoRuntime):
 
     is_broken = False
 
-    def logits(self, images: Sequence[Pixels], *, at_once: int | None = None) -> Logits:
+    def logits(self, images: Sequence[Pixels]) -> Logits:
         if self.is_broken:
             raise RuntimeError("the device is gone")
-        return super().logits(images, at_once=at_once)
+        return super().logits(images)
 
 
 def breaking(folder: Path) -> tuple[ResidentTagger, Breaking]:
