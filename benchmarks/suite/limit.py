@@ -88,7 +88,7 @@ def _measured(folder: Path) -> list[dict[str, object]]:
                 "decode_ms": decode,
                 "forward_ms": forward,
                 "torch_ms": in_torch,
-                "runtime": str(getattr(classifier, "runtime", "torch")),
+                "runtime": classifier.computed_by,
             }
         )
     return found

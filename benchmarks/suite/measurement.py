@@ -51,6 +51,8 @@ class Sample:
     """CPU milliseconds a photograph of broker, store and storage."""
     processes_ms: tuple[float, ...] = ()
     """CPU milliseconds a photograph of each process of the program that lives on, the first one first."""
+    resident_mib: tuple[float, ...] = ()
+    """Memory of each process by itself, the first one first."""
     stages_ms: Mapping[str, float] = field(default_factory=dict)
     """Where the program says so: milliseconds that a photograph spends in each stage, waits included."""
 
@@ -124,6 +126,7 @@ class _Run:
                 (spent - before.processes.get(each, 0)) / count * 1e3
                 for each, spent in after.processes.items()
             ),
+            resident_mib=tuple(each / 2**20 for each in process_tree.resident_each(pid)),
             stages_ms={
                 name: (now - earlier.get(name, 0)) / count * 1e3
                 for name, now in stages(self.metrics_port).items()

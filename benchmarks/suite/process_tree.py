@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 _TICK: Final = os.sysconf("SC_CLK_TCK")
+_PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 _USER: Final = 11
 """Of a process's `stat`, behind its name: user, system, and the same of its children that have ended."""
 
@@ -43,6 +44,11 @@ def resident_bytes(root: int) -> int:
     return sum(_proportional(pid) for pid in tree(root))
 
 
+def resident_each(root: int) -> list[int]:
+    """Memory of every process of the tree, the root's first; shared pages whole in each."""
+    return [_resident(pid) for pid in tree(root)]
+
+
 def _spent(pid: int) -> float:
     with suppress(OSError):
         return sum(map(int, _words(pid)[_USER : _USER + 4])) / _TICK
@@ -59,6 +65,12 @@ def _children(pid: int) -> Iterator[int]:
         for task in Path(f"/proc/{pid}/task").iterdir():
             with suppress(OSError):
                 yield from map(int, (task / "children").read_text().split())
+
+
+def _resident(pid: int) -> int:
+    with suppress(OSError):
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE
+    return 0
 
 
 def _proportional(pid: int) -> int:

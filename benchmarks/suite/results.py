@@ -113,6 +113,11 @@ class Results:
             return 0.0, 0.0
         return median(each[0] for each in found), median(sum(each[1:]) for each in found)
 
+    def resident(self, kind: str) -> float:
+        """MiB of the product's own process, without its decoders; 0 where it was not measured."""
+        found = [each.resident_mib[0] for each in self._samples(PRODUCT, kind) if each.resident_mib]
+        return median(found) if found else 0.0
+
     def _samples(self, program: str, kind: str) -> list[Sample]:
         every = (each for round_ in self.rounds for each in round_)
         return [each for each in every if (each.program, each.kind) == (program, kind)]

@@ -69,7 +69,8 @@ def stages_line(results: Results, kind: str) -> str:
     own, started = results.processes(kind)
     stages = ", ".join(f"{name} {spent:,.1f}" for name, spent in results.stages(kind).items())
     return (
-        f"{PRODUCT}, CPU ms: its own process {own:.1f}, decoders {started:.1f}."
+        f"{PRODUCT}, CPU ms: its own process {own:.1f} (resident {results.resident(kind):,.0f} MiB), "
+        f"decoders {started:.1f}."
         f" By stage, ms an image with waits: {stages or 'not measured'}"
     )
 
