@@ -22,6 +22,7 @@ from agents.wiring.runtime import process_runtime
 from agents.wiring.settings import Settings
 from console.app import create_app
 from console.opened_service import opened_service
+from model.serving import allocator
 from schemas.api_settings import ApiSettings
 
 log = structlog.get_logger(__name__)
@@ -50,6 +51,7 @@ async def serve(settings: Settings) -> None:
 
     Raises `ConfigurationError`, and what the process must not go on after: `Broken`.
     """
+    allocator.hold_little()
     logging.getLogger("uvicorn").setLevel(logging.WARNING)  # its chatter is none of ours
     ending = _Ending()
     with ending.broken_off(), _listening(settings.api) as listener:

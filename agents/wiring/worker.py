@@ -171,7 +171,7 @@ def run(settings: Settings, open_components: OpenComponents) -> NoReturn:
     Exit codes: 0 after SIGTERM or SIGINT with everything drained and committed; 1 after a failure; 2 for a
     wrong setting; 3 after a signal when the broker is away and the limits are over. Nothing is lost in any.
     """
-    allocator.few_arenas()
+    allocator.hold_little()
     secrets = mask(settings)
     logs.configure(settings.log, mask=secrets)
     app = create_app(settings, open_components)
