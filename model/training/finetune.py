@@ -155,8 +155,7 @@ class FineTuning:
         inputs = self.recipe.inputs.normalised(batch.images.to(self.device, non_blocking=True))
         with self._precision():
             predicted = self.network(inputs)
-        taught = (each.to(self.device) for each in (batch.targets, batch.counted, batch.mains))
-        return self.objective.loss(predicted.float(), *taught)
+        return self.objective.loss(predicted.float(), batch.taught.to(self.device))
 
     def _precision(self) -> AbstractContextManager[object]:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16")

@@ -18,11 +18,10 @@ from model.data.dataset import Photograph
 from model.evaluation.calibration import TEMPERATURES
 from model.manifest import Task
 from model.training.pictures import Pictures
+from model.training.supervision import Supervision
 
 YIELDING: Final = 0.75
 """The target of a true tag beside a more dominant one, where nothing else is said: clearly below 1."""
-TRUE: Final = 0.4
-"""Below it is the target of a tag that is not true, above it that of one that is, smoothed or yielding."""
 MARGIN: Final = 1.0
 """Of logits: how far a main tag is to stand above a further one before the loss of their order bends off."""
 
@@ -48,6 +47,12 @@ class Objective:
     """How much it counts that the main tag stands above the further ones; 0: their order is not taught."""
     positive_weights: Tensor | None = None
     """Float (labels,): how much more a true tag counts than one that is not; sigmoids only."""
+
+    def supervision(self, pictures: Pictures) -> Supervision:
+        """What `pictures` teach, unsmoothed; an order where a picture may have several tags."""
+        mains = pictures.mains
+        taught = Supervision(self.targets(pictures), self.counted(pictures), mains, _further(pictures, mains))
+        return taught if self.task == "multi_label" else taught.unordered()
 
     def targets(self, pictures: Pictures) -> Tensor:
         """Float (N, labels): what the network should say of each.
@@ -89,12 +94,12 @@ class Objective:
             return functional.cross_entropy(logits, targets, reduction="none") * counted[:, 0]
         return (self._sigmoids(logits, targets) * counted).mean(1)
 
-    def loss(self, logits: Tensor, targets: Tensor, counted: Tensor, mains: Tensor) -> Tensor:
-        """Their mean, and that of their order; `mains`, int (N,), is -1 where there is none to teach."""
-        verdicts = self.each(logits, targets, counted).mean()
+    def loss(self, logits: Tensor, taught: Supervision) -> Tensor:
+        """The mean of all pictures, and that of their order where it is taught, from logits (N, labels)."""
+        verdicts = self.each(logits, taught.targets, taught.counted).mean()
         if not self.ordering:
             return verdicts
-        return verdicts + self.ordering * disorder(logits, targets=targets, mains=mains)
+        return verdicts + self.ordering * disorder(logits, taught)
 
     def weighted(self, logits: Tensor, pictures: Pictures) -> float:
         """The loss in which each source and label weighs alike: a run's weights are chosen by it.
@@ -129,17 +134,20 @@ class Objective:
         )
 
 
-def disorder(logits: Tensor, *, targets: Tensor, mains: Tensor) -> Tensor:
+def disorder(logits: Tensor, taught: Supervision) -> Tensor:
     """How far true tags stand above the main one: softplus(margin - (main - other)), a mean like the loss's.
 
-    Over all pictures and labels, (N, labels), also where there is but one tag, or `mains`, int (N,), is -1: a
-    photograph of two tags weighs as much beside the verdicts whatever the others are.
+    Over all pictures and labels, (N, labels), also where there is but one tag, or no main one: a photograph
+    of two tags weighs as much beside the verdicts whatever the others are.
     """
+    ahead = logits.gather(1, taught.mains.clamp(min=0)[:, None]) - logits
+    return (functional.softplus(MARGIN - ahead) * taught.further).mean()
+
+
+def _further(pictures: Pictures, mains: Tensor) -> Tensor:
+    """Bool (N, labels): true tags beside a main one."""
     ordered = (mains >= 0)[:, None]
-    places = mains.clamp(min=0)[:, None]
-    further = (targets > TRUE).scatter(1, places, value=False) & ordered
-    ahead = logits.gather(1, places) - logits
-    return (functional.softplus(MARGIN - ahead) * further).mean()
+    return (pictures.targets > 0).scatter(1, mains.clamp(min=0)[:, None], value=False) & ordered
 
 
 class SoftTargets:

@@ -6,7 +6,6 @@ generalises (Kumar et al. 2022, "Fine-tuning can distort pretrained features").
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 import torch
@@ -17,6 +16,7 @@ from model.networks import backbones
 from model.training.inputs import BATCH
 from model.training.pictures import Pictures
 from model.training.recipe import Recipe
+from model.training.supervision import Supervision
 
 PENALTY: Final = 3e-3
 """L2 on the standardised weights."""
@@ -29,10 +29,7 @@ def probe(network: nn.Module, pictures: Pictures, *, recipe: Recipe, tick: Tick 
     chosen = torch.linspace(0, len(pictures) - 1, min(MOST, len(pictures))).round().long()
     features = _features(network, pictures.images, chosen=chosen, recipe=recipe, tick=tick)
     mean, spread = features.mean(0), features.std(0, correction=0) + 0.05
-    taught = tuple(
-        each[chosen]
-        for each in (recipe.objective.targets(pictures), recipe.objective.counted(pictures), pictures.mains)
-    )
+    taught = recipe.objective.supervision(pictures).of(chosen)
     weight, bias = _logistic((features - mean) / spread, taught, recipe=recipe)
     head = backbones.head(network)
     with torch.no_grad():
@@ -52,20 +49,17 @@ def _features(network: nn.Module, images: Tensor, *, chosen: Tensor, recipe: Rec
     return torch.cat(found)
 
 
-def _logistic(features: Tensor, taught: Sequence[Tensor], *, recipe: Recipe) -> tuple[Tensor, Tensor]:
-    """Weight (C, labels) and bias (labels,) of the penalised regression, by the task's own loss.
-
-    `taught`: targets, what counts, and main labels, as `Objective.loss` takes them.
-    """
+def _logistic(features: Tensor, taught: Supervision, *, recipe: Recipe) -> tuple[Tensor, Tensor]:
+    """Weight (C, labels) and bias (labels,) of the penalised regression, by the task's own loss."""
     features, objective = features.clone(), recipe.objective
-    labels = taught[0].shape[1]
+    labels = taught.targets.shape[1]
     weight = torch.zeros(features.shape[1], labels, requires_grad=True)
     bias = torch.zeros(labels, requires_grad=True)
     optimizer = torch.optim.LBFGS([weight, bias], max_iter=200, line_search_fn="strong_wolfe")
 
     def loss() -> Tensor:
         optimizer.zero_grad()
-        fitted = objective.loss(features @ weight + bias, *taught)
+        fitted = objective.loss(features @ weight + bias, taught)
         total = fitted + PENALTY / 2 * weight.square().sum()
         total.backward()  # type: ignore[no-untyped-call]
         return total

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import torch
@@ -16,6 +16,7 @@ from model.training.prefetch import prefetch
 from model.training.presets import mixed, mixing_share, preset
 from model.training.randomness import Seeded
 from model.training.recipe import Recipe
+from model.training.supervision import Supervision
 
 PARTNERS: Final = 8
 """Draws until one has another label: of two labels in balance the chance that none has is 1 in 256."""
@@ -23,14 +24,10 @@ PARTNERS: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class TrainingBatch:
-    """`images` uint8 (B, 3, S, S); `targets` and `counted` float (B, labels) in [0, 1]."""
+    """`images` uint8 (B, 3, S, S), and what they teach; composites and blended pictures teach no order."""
 
     images: Tensor
-    targets: Tensor
-    counted: Tensor
-    """Of the loss: 0 where the tag may be true or not."""
-    mains: Tensor
-    """Int (B,): the label that is to come first; -1 for negatives, composites and blended pictures."""
+    taught: Supervision
 
 
 class Sampler:
@@ -42,9 +39,7 @@ class Sampler:
         self.preset = preset(recipe.augment)
         self.augment = self.preset.build(recipe.train_size)
         self.objective = recipe.objective
-        self.targets = self.objective.targets(pictures)
-        self.counted = self.objective.counted(pictures)
-        self.mains = pictures.mains
+        self.taught = self.objective.supervision(pictures)
         self.dominance = SoftTargets(pictures.photographs, labels=pictures.labels, yielding=recipe.yielding)
         self.chances = chances(pictures, recipe=recipe)
         self._cumulative = self.chances.double().cumsum(0)
@@ -57,8 +52,10 @@ class Sampler:
         """The batch of that step."""
         with Seeded(self.recipe.seed, "batch", step):
             made = [self._picture(index) for index in self._indices(self.recipe.batch_size)]
-            images, targets, counted, mains = (torch.stack(column) for column in zip(*made, strict=True))
-            batch = TrainingBatch(images, self.objective.smoothed(targets), counted, mains)
+            images, rows = zip(*made, strict=True)
+            taught = Supervision.stacked(rows)
+            smoothed = replace(taught, targets=self.objective.smoothed(taught.targets))
+            batch = TrainingBatch(torch.stack(images), smoothed)
             return self._mixed(batch) if self.preset.mixup else batch
 
     def _indices(self, count: int) -> list[int]:
@@ -67,19 +64,21 @@ class Sampler:
         places = torch.searchsorted(self._cumulative, drawn, right=True)
         return places.clamp(max=len(self._cumulative) - 1).tolist()
 
-    def _picture(self, index: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """A picture, its targets, what of them counts, and which comes first.
+    def _picture(self, index: int) -> tuple[Tensor, Supervision]:
+        """A picture, and what it teaches.
 
         A composite shows what either of the two shows; else what either may show, it may show.
         """
-        images, tags, counted = self.pictures.images, self.pictures.targets, self.counted
+        images, tags, counted = self.pictures.images, self.pictures.targets, self.taught.counted
         if torch.rand(()) >= self.recipe.composed or not isinstance(self.augment, Augment):
-            return self.augment(images[index]), self.targets[index], counted[index], self.mains[index]
+            return self.augment(images[index]), self.taught.of(index)
         other = self._partner(index)
         composite = self.augment.compose(images[index], images[other])
         shown = torch.maximum(tags[index], tags[other])
         sure = torch.maximum(torch.minimum(counted[index], counted[other]), shown)
-        return composite, self.dominance.together(shown), sure, torch.tensor(-1)
+        return composite, replace(
+            self.taught.of(index).unordered(), targets=self.dominance.together(shown), counted=sure
+        )
 
     def _partner(self, index: int) -> int:
         """For a composite: of another label, so that it has two; the last draw where all are of the same."""
@@ -94,9 +93,11 @@ class Sampler:
         share = mixing_share(self.preset.mixup)
         return TrainingBatch(
             images=mixed(batch.images, batch.images.roll(1, 0), share=share),
-            targets=mixed(batch.targets, batch.targets.roll(1, 0), share=share),
-            counted=torch.minimum(batch.counted, batch.counted.roll(1, 0)),
-            mains=torch.full_like(batch.mains, -1),
+            taught=replace(
+                batch.taught.unordered(),
+                targets=mixed(batch.taught.targets, batch.taught.targets.roll(1, 0), share=share),
+                counted=torch.minimum(batch.taught.counted, batch.taught.counted.roll(1, 0)),
+            ),
         )
 
 

@@ -63,7 +63,7 @@ def test_threads_make_the_same_batches_in_the_same_order() -> None:
     alone = [sampler.draw(step) for step in range(6)]
     together = list(sampler.batches(range(6), threads=4))
     assert all(torch.equal(a.images, b.images) for a, b in zip(alone, together, strict=True))
-    assert all(torch.equal(a.targets, b.targets) for a, b in zip(alone, together, strict=True))
+    assert all(torch.equal(a.taught.targets, b.taught.targets) for a, b in zip(alone, together, strict=True))
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -170,9 +170,9 @@ def test_of_a_binary_task_both_answers_are_drawn_alike() -> None:
 def test_a_recipe_says_what_tags_beside_the_main_one_are_taught() -> None:
     recipe = replace(RECIPE, composites=1.0, negatives=0.0, smoothing=0.0, yielding=0.6)
     sampler = Sampler(MIXED, recipe=recipe)
-    taught = torch.cat([sampler.draw(step).targets for step in range(8)])
+    taught = torch.cat([sampler.draw(step).taught.targets for step in range(8)])
     assert {round(each, 2) for each in taught.flatten().tolist()} == {0.0, 0.6, 1.0}
-    assert {round(each, 2) for each in sampler.targets.flatten().tolist()} == {0.0, 0.6, 1.0}
+    assert {round(each, 2) for each in sampler.taught.targets.flatten().tolist()} == {0.0, 0.6, 1.0}
 
 
 @pytest.mark.parametrize(
@@ -209,8 +209,8 @@ def test_rare_tags_count_more_where_that_is_asked_for() -> None:
     weights = positive_weights(torch.tensor([[1.0, 1], [0, 1], [0, 1], [0, 1]]), chances=torch.ones(4))
     assert weights.tolist() == pytest.approx([3.0, 1.0])
     even, heavier = (
-        Objective("multi_label", positive_weights=each).loss(
-            torch.zeros(1, 2), torch.tensor([[1.0, 0]]), torch.ones(1, 2), torch.tensor([0])
+        Objective("multi_label", positive_weights=each).each(
+            torch.zeros(1, 2), torch.tensor([[1.0, 0]]), torch.ones(1, 2)
         )
         for each in (None, weights)
     )
@@ -225,8 +225,9 @@ def test_the_main_tag_is_pushed_above_the_further_ones_and_nothing_else_is_moved
     )
     for logits, weight in ((plain, 0.0), (ordered, 1.0)):
         objective = Objective("multi_label", yielding=1.0, ordering=weight)
-        targets = objective.smoothed(objective.targets(data))
-        objective.loss(logits, targets, objective.counted(data), data.mains).backward()
+        taught = objective.supervision(data)
+        taught = replace(taught, targets=objective.smoothed(taught.targets))
+        objective.loss(logits, taught).backward()
     assert plain.grad is not None
     assert ordered.grad is not None
     moved = ordered.grad - plain.grad
@@ -240,7 +241,7 @@ def test_one_label_at_most_has_no_order(task: Task, labels: tuple[str, ...]) -> 
     data = pictures(("human", "food"), ("food",), (), labels=labels)
     logits = torch.randn(3, len(labels), generator=torch.Generator().manual_seed(0))
     plain, ordered = (
-        objective.loss(logits, objective.targets(data), objective.counted(data), data.mains)
+        objective.loss(logits, objective.supervision(data))
         for objective in (Objective(task), Objective(task, ordering=1.0))
     )
     assert plain == ordered
@@ -252,13 +253,13 @@ def test_one_label_at_most_has_no_order(task: Task, labels: tuple[str, ...]) -> 
 def test_two_photographs_in_one_have_no_main_tag(augment: str, composites: float) -> None:
     data = pictures(("human", "food"), ("food",), ("ambiance",))
     recipe = replace(RECIPE, augment=augment, composites=composites, negatives=0.0)
-    assert set(Sampler(data, recipe=recipe).draw(0).mains.tolist()) == {-1}
+    assert set(Sampler(data, recipe=recipe).draw(0).taught.mains.tolist()) == {-1}
 
 
 def test_a_photograph_by_itself_keeps_its_main_tag() -> None:
     data = pictures(("human", "food"), ("human",))
     recipe = replace(RECIPE, augment="light", composites=0.0, negatives=0.0)
-    assert set(Sampler(data, recipe=recipe).draw(0).mains.tolist()) == {2}
+    assert set(Sampler(data, recipe=recipe).draw(0).taught.mains.tolist()) == {2}
 
 
 def test_accuracy_is_of_the_top_label_and_of_a_binary_task_of_both_answers() -> None:

@@ -20,7 +20,7 @@ DOUBTED = pictures(("food",), ("food",), (), maybe=(("human",), (), ("human",)))
 
 def gradient(objective: Objective, data: Pictures) -> torch.Tensor:
     logits = torch.zeros(len(data), len(data.labels), requires_grad=True)
-    objective.loss(logits, objective.targets(data), objective.counted(data), data.mains).backward()
+    objective.loss(logits, objective.supervision(data)).backward()
     assert logits.grad is not None
     return logits.grad
 
@@ -51,14 +51,14 @@ def test_of_a_binary_task_a_maybe_teaches_nothing() -> None:
 def test_a_composite_may_show_what_either_photograph_may(doubt: tuple[str, ...], counted: float) -> None:
     data = pictures(("food",), ("ambiance",), maybe=((), tuple(set(doubt) - {"ambiance"})))
     batch = Sampler(data, recipe=replace(RECIPE, augment="photographs", composites=1.0)).draw(0)
-    assert set(batch.counted[:, 2].tolist()) == {counted}
-    assert set(batch.counted[:, :2].flatten().tolist()) == {1.0}
+    assert set(batch.taught.counted[:, 2].tolist()) == {counted}
+    assert set(batch.taught.counted[:, :2].flatten().tolist()) == {1.0}
 
 
 def test_a_composite_shows_what_one_photograph_shows_and_the_other_may() -> None:
     data = pictures(("food",), ("human",), maybe=(("human",), ()))
     batch = Sampler(data, recipe=replace(RECIPE, augment="photographs", composites=1.0)).draw(0)
-    assert batch.counted.min() == 1.0
+    assert batch.taught.counted.min() == 1.0
 
 
 def test_the_accuracy_of_the_top_label_leaves_out_tops_that_may_be_true() -> None:
