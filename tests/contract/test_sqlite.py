@@ -48,6 +48,17 @@ async def test_six_workers_that_open_a_new_file_at_once_all_get_it(tmp_path: Pat
     await asyncio.gather(*(store.__aexit__(None, None, None) for store in stores))
 
 
+async def test_a_file_that_another_worker_writes_before_it_has_a_log_is_waited_for(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "scores.db", isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        opening = asyncio.create_task(SqliteScores(tmp_path / "scores.db").__aenter__())
+        await asyncio.sleep(0.2)
+        writer.execute("COMMIT")
+        store = await opening
+    await store.ping()
+    await store.__aexit__(None, None, None)
+
+
 async def test_what_is_kept_is_there_after_the_file_is_opened_again(tmp_path: Path) -> None:
     first = head(position(1))
     async with SqliteScores(tmp_path / "scores.db") as scores:

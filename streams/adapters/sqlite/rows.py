@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,9 @@ from typing import Final
 from schemas.records import ImageHead, Kept, ScoreRecord, Stale
 from schemas.statements import StatementOfReasons
 from streams.ports import Change, Purged
+
+_AGAIN_SECONDS: Final = 0.01
+"""From one try to turn on the write-ahead log to the next."""
 
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS images (
@@ -98,7 +102,7 @@ def connect(path: Path, *, busy_seconds: float) -> sqlite3.Connection:
     """An open connection to `path`, with the tables made. Transactions are written out, never implied."""
     connection = sqlite3.connect(path, timeout=busy_seconds, isolation_level=None)
     try:
-        connection.execute("PRAGMA journal_mode=WAL")
+        _write_ahead(connection, busy_seconds=busy_seconds)
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA secure_delete=ON")  # what was erased stays in no page that is free
         connection.executescript(_TABLES + _ERASURE_INDEXES)
@@ -106,6 +110,23 @@ def connect(path: Path, *, busy_seconds: float) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _write_ahead(connection: sqlite3.Connection, *, busy_seconds: float) -> None:
+    """Turn on the write-ahead log, waiting for whoever has the file meanwhile.
+
+    SQLite itself does not wait here for one that is about to write: that one might wait for its readers.
+    """
+    until = time.monotonic() + busy_seconds
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= until:
+                raise
+            time.sleep(_AGAIN_SECONDS)
+        else:
+            return
 
 
 @contextmanager
