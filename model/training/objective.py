@@ -50,9 +50,10 @@ class Objective:
 
     def supervision(self, pictures: Pictures) -> Supervision:
         """What `pictures` teach, unsmoothed; an order where a picture may have several tags."""
-        mains = pictures.mains
-        taught = Supervision(self.targets(pictures), self.counted(pictures), mains, _further(pictures, mains))
-        return taught if self.task == "multi_label" else taught.unordered()
+        targets, counted, mains = self.targets(pictures), self.counted(pictures), pictures.mains
+        if self.task != "multi_label":
+            return Supervision.unordered(targets, counted)
+        return Supervision(targets, counted, mains, _further(pictures, mains))
 
     def targets(self, pictures: Pictures) -> Tensor:
         """Float (N, labels): what the network should say of each.

@@ -76,9 +76,7 @@ class Sampler:
         composite = self.augment.compose(images[index], images[other])
         shown = torch.maximum(tags[index], tags[other])
         sure = torch.maximum(torch.minimum(counted[index], counted[other]), shown)
-        return composite, replace(
-            self.taught.of(index).unordered(), targets=self.dominance.together(shown), counted=sure
-        )
+        return composite, Supervision.unordered(self.dominance.together(shown), sure)
 
     def _partner(self, index: int) -> int:
         """For a composite: of another label, so that it has two; the last draw where all are of the same."""
@@ -93,10 +91,9 @@ class Sampler:
         share = mixing_share(self.preset.mixup)
         return TrainingBatch(
             images=mixed(batch.images, batch.images.roll(1, 0), share=share),
-            taught=replace(
-                batch.taught.unordered(),
-                targets=mixed(batch.taught.targets, batch.taught.targets.roll(1, 0), share=share),
-                counted=torch.minimum(batch.taught.counted, batch.taught.counted.roll(1, 0)),
+            taught=Supervision.unordered(
+                mixed(batch.taught.targets, batch.taught.targets.roll(1, 0), share=share),
+                torch.minimum(batch.taught.counted, batch.taught.counted.roll(1, 0)),
             ),
         )
 

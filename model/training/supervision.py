@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Self
 
 import torch
@@ -24,6 +24,12 @@ class Supervision:
     """Bool (N, labels): the true tags that are to come after the main one."""
 
     @classmethod
+    def unordered(cls, targets: Tensor, counted: Tensor) -> Self:
+        """Of pictures of which no true tag is to come first."""
+        mains = torch.full(targets.shape[:-1], -1, device=targets.device)
+        return cls(targets, counted, mains, torch.zeros_like(targets, dtype=torch.bool))
+
+    @classmethod
     def stacked(cls, pictures: Sequence[Self]) -> Self:
         """Of all of them, each of one picture."""
         return cls(*(torch.stack([getattr(each, field.name) for each in pictures]) for field in fields(cls)))
@@ -35,10 +41,6 @@ class Supervision:
     def to(self, device: torch.device) -> Self:
         """The same on `device`."""
         return self._each(lambda tensor: tensor.to(device))
-
-    def unordered(self) -> Self:
-        """The same without an order of true tags."""
-        return replace(self, mains=torch.full_like(self.mains, -1), further=torch.zeros_like(self.further))
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> Self:
         return type(self)(*(change(getattr(self, field.name)) for field in fields(self)))

@@ -21,6 +21,7 @@ from model.training.randomness import Seeded, derived
 from model.training.rates import Schedule
 from model.training.recipe import Recipe
 from model.training.sampling import Sampler, draws
+from model.training.supervision import Supervision
 from schemas.errors import ConfigurationError
 from tests.unit.training_builders import RECIPE
 
@@ -209,8 +210,8 @@ def test_rare_tags_count_more_where_that_is_asked_for() -> None:
     weights = positive_weights(torch.tensor([[1.0, 1], [0, 1], [0, 1], [0, 1]]), chances=torch.ones(4))
     assert weights.tolist() == pytest.approx([3.0, 1.0])
     even, heavier = (
-        Objective("multi_label", positive_weights=each).each(
-            torch.zeros(1, 2), torch.tensor([[1.0, 0]]), torch.ones(1, 2)
+        Objective("multi_label", positive_weights=each).loss(
+            torch.zeros(1, 2), Supervision.unordered(torch.tensor([[1.0, 0]]), torch.ones(1, 2))
         )
         for each in (None, weights)
     )
