@@ -89,8 +89,6 @@ def _leave_signals_to_the_worker() -> None:
     """What stops a whole service stops the worker, which finishes its images first and hangs up then."""
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
-    signal.signal(signal.SIGPROF, signal.SIG_DFL)  # a limit's, and a worker may have been started without
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGPROF})
 
 
 def _die_with(worker: int) -> None:
@@ -110,6 +108,9 @@ def _limit(options: DecodeOptions) -> None:
     # Not RLIMIT_AS: that counts what is only reserved, of which each thread's arena takes 64 MiB.
     resource.setrlimit(resource.RLIMIT_DATA, (options.memory, options.memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # The end of an image's CPU time, to which a worker may have been started deaf.
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGPROF})
 
 
 def _allow(seconds: float) -> None:
